@@ -1,0 +1,221 @@
+"""Videos with sound, written so that the same input always gives the same bytes.
+
+The only writer of video files: corpus clips (FLV), shard members (128 x 128 MP4) and the finished
+videos that browsers play (H.264 and AAC in MP4, index in front).
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import numpy as np
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+
+from emotalk.schema import Bytes, Floats
+
+SAMPLES_PER_PACKET = 1024
+LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+@dataclass(frozen=True)
+class AudioTrack:
+    """The sound of a video.
+
+    Attributes:
+        samples: float32 in [-1, 1], (S,) or (S, C) with one or two channels. Louder is clipped.
+        rate: samples a second.
+        codec: an encoder of FFmpeg. `aac` delays the sound by a codec frame where the container
+            has no edit list to say so (FLV); `pcm_s16le` keeps every sample in its place.
+    """
+
+    samples: Floats
+    rate: int
+    codec: str = "aac"
+
+    @property
+    def channels_SC(self) -> Floats:
+        """The samples as (S, C), clipped to [-1, 1]."""
+        samples = np.asarray(self.samples, np.float32)
+        samples_SC = samples[:, None] if samples.ndim == 1 else samples
+        if samples_SC.ndim != 2 or samples_SC.shape[1] not in LAYOUTS:
+            raise ValueError(f"audio track: shape {samples.shape}, expected (S,), (S, 1) or (S, 2)")
+        if not np.isfinite(samples_SC).all():
+            raise ValueError("audio track: holds values that are not finite numbers")
+        return np.clip(samples_SC, -1.0, 1.0)
+
+
+def encode_video(
+    target: Path | BinaryIO,
+    frames_THWC: Iterable[Bytes],
+    *,
+    fps: Fraction,
+    container: str = "mp4",
+    codec: str = "libx264",
+    pixel_format: str = "yuv420p",
+    options: Mapping[str, str] | None = None,
+    audio: AudioTrack | None = None,
+    metadata: Mapping[str, str] | None = None,
+    threads: int = 1,
+) -> None:
+    """Write a video file; the same arguments always give the same bytes.
+
+    Frames are taken one by one, so a generator of any length runs in constant memory. Sound is
+    written beside the frames as they come and to its last sample. Colours are BT.601, limited
+    range, and tagged as such. An MP4 at a path gets its index in front (players start at once).
+
+    Args:
+        target: a path, written under a temporary name and renamed when complete; or a seekable
+            binary stream.
+        frames_THWC: uint8 RGB frames (H, W, 3), all of one size; even sides for `yuv420p`.
+        fps: frames a second, exactly.
+        container: FFmpeg's name of the file format: `mp4`, `flv`, `matroska`, ...
+        codec: FFmpeg's name of the video encoder.
+        pixel_format: FFmpeg's name of the stored colour format.
+        options: the encoder's own options, e.g. `{"crf": "16", "preset": "ultrafast"}`.
+        audio: the sound, or None for a silent file.
+        metadata: container tags, e.g. `{"comment": "..."}`.
+        threads: of the video encoder; x264's bytes depend on it.
+
+    Raises:
+        ValueError: no frames, a frame of another shape or type, or an audio track of a bad shape.
+        av.error.FFmpegError: FFmpeg refuses the combination or cannot write.
+    """
+    if isinstance(target, Path):
+        with _renamed_when_done(target) as partial:
+            faststart = {"movflags": "+faststart"} if container == "mp4" else {}
+            with av.open(str(partial), "w", format=container, options=_muxer(faststart)) as output:
+                output.metadata.update(metadata or {})
+                _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
+        return
+    with av.open(target, "w", format=container, options=_muxer({})) as output:
+        output.metadata.update(metadata or {})
+        _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
+
+
+def _muxer(extra: Mapping[str, str]) -> dict[str, str]:
+    return {"fflags": "+bitexact", **extra}
+
+
+@contextmanager
+def _renamed_when_done(target: Path) -> Iterator[Path]:
+    """Yield a name beside `target`; rename it on success, remove it on failure."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(
+    output: OutputContainer,
+    frames_THWC: Iterable[Bytes],
+    fps: Fraction,
+    codec: str,
+    pixel_format: str,
+    options: Mapping[str, str] | None,
+    audio: AudioTrack | None,
+    threads: int,
+) -> None:
+    frames = iter(frames_THWC)
+    first = next(frames, None)
+    if first is None:
+        raise ValueError("encode_video: no frames")
+    _check_frame(first, first.shape, pixel_format)
+    video = output.add_stream(codec, rate=fps, options=dict(options or {}))
+    assert isinstance(video, VideoStream)
+    _set_up_video(video, first, pixel_format, threads)
+    sound = None if audio is None else _SoundWriter(output, audio)
+    for index, frame in enumerate(_with_first(first, frames)):
+        _check_frame(frame, first.shape, pixel_format)
+        output.mux(video.encode(_video_frame(frame, index, fps, pixel_format)))
+        if sound is not None:
+            sound.write_until((index + 1) / fps)
+    output.mux(video.encode(None))
+    if sound is not None:
+        sound.finish()
+
+
+def _with_first(first: Bytes, rest: Iterator[Bytes]) -> Iterator[Bytes]:
+    yield first
+    yield from rest
+
+
+def _check_frame(frame: Bytes, shape: tuple[int, ...], pixel_format: str) -> None:
+    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] != 3 or frame.shape != shape:
+        raise ValueError(
+            f"encode_video: frame of {frame.dtype} {frame.shape}, expected uint8 (H, W, 3) RGB, "
+            f"all of one size (the first one is {shape})"
+        )
+    if pixel_format == "yuv420p" and (shape[0] % 2 or shape[1] % 2):
+        raise ValueError(f"encode_video: yuv420p needs even height and width, got {shape[:2]}")
+
+
+def _set_up_video(video: VideoStream, frame: Bytes, pixel_format: str, threads: int) -> None:
+    context = video.codec_context
+    context.height, context.width = frame.shape[:2]
+    context.pix_fmt = pixel_format
+    context.thread_count = threads
+    context.flags |= Flags.bitexact
+    context.colorspace = Colorspace.SMPTE170M
+    context.color_range = ColorRange.MPEG
+
+
+def _video_frame(frame: Bytes, index: int, fps: Fraction, pixel_format: str) -> av.VideoFrame:
+    stored = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
+        format=pixel_format, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+    )
+    stored.pts = index
+    stored.time_base = 1 / fps
+    return stored
+
+
+class _SoundWriter:
+    """Feeds an audio stream up to the video's time, so that the file is interleaved."""
+
+    def __init__(self, output: OutputContainer, audio: AudioTrack) -> None:
+        self.samples_CS = np.ascontiguousarray(audio.channels_SC.T)
+        self.rate = audio.rate
+        self.layout = LAYOUTS[self.samples_CS.shape[0]]
+        self.written = 0
+        self.output = output
+        stream = output.add_stream(audio.codec, rate=audio.rate, layout=self.layout)
+        assert isinstance(stream, AudioStream)
+        stream.codec_context.flags |= Flags.bitexact
+        self.stream = stream
+
+    def write_until(self, time_s: Fraction | float) -> None:
+        """Encode whole packets up to `time_s`."""
+        while self.written + SAMPLES_PER_PACKET <= min(
+            int(time_s * self.rate), self.samples_CS.shape[1]
+        ):
+            self._write(SAMPLES_PER_PACKET)
+
+    def finish(self) -> None:
+        """Encode what is left and flush the encoder."""
+        while self.written < self.samples_CS.shape[1]:
+            self._write(min(SAMPLES_PER_PACKET, self.samples_CS.shape[1] - self.written))
+        self.output.mux(self.stream.encode(None))
+
+    def _write(self, samples: int) -> None:
+        chunk_CS = np.ascontiguousarray(self.samples_CS[:, self.written : self.written + samples])
+        if self.stream.codec_context.name.startswith("pcm_s16"):  # rounding, not truncation
+            values = np.rint(chunk_CS * 32767).astype(np.int16)
+            packed = np.ascontiguousarray(values.T.reshape(1, -1))
+            frame = av.AudioFrame.from_ndarray(packed, format="s16", layout=self.layout)
+        else:
+            frame = av.AudioFrame.from_ndarray(chunk_CS, format="fltp", layout=self.layout)
+        frame.sample_rate = self.rate
+        frame.time_base = Fraction(1, self.rate)
+        frame.pts = self.written
+        self.output.mux(self.stream.encode(frame))
+        self.written += samples
