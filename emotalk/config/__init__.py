@@ -1,0 +1,1 @@
+"""Configuration: pydantic sections, YAML files, dotted overrides. No torch here."""

@@ -1,0 +1,89 @@
+"""What decides the bytes of a shard set, and how the job that makes it runs."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from emotalk.config.section import Count, NonNegative, Positive, Section, Share
+from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
+
+
+class LandmarksConfig(Section):
+    """Who finds the face and its 68 landmarks."""
+
+    backend: Literal["insightface", "onnx", "sidecar"] = "insightface"
+    pack: str = "buffalo_l"  # name of an insightface model pack
+    root: Path = Path("~/.insightface")  # the folder that holds models/PACK
+    detector: Path | None = None  # onnx: a YuNet model file
+    landmarker: Path | None = None  # onnx: a 68-point model file
+    det_size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 320  # pixels, square
+    sidecar: str = "landmarks"  # sidecar: folder in the source with CLIP.npy, (T, 68, 2) in pixels
+
+    @model_validator(mode="after")
+    def _onnx_needs_its_files(self) -> "LandmarksConfig":
+        if self.backend == "onnx" and (self.detector is None or self.landmarker is None):
+            raise ValueError(
+                "landmarks.backend is onnx, so landmarks.detector and landmarks.landmarker must "
+                "name model files"
+            )
+        return self
+
+
+class QualityConfig(Section):
+    """What a clip must offer to be accepted."""
+
+    min_face_share: Share = 1.0  # frames with a face; a frame without one has no landmarks
+    min_face_pixels: NonNegative = 48.0  # side of the face box in the source
+    max_faces: Count = 1
+    min_seconds: Positive = 0.4
+    max_seconds: Positive = 60.0
+    min_loudness_db: float = -60.0  # RMS of the whole clip, dB of full scale; silence lies below
+    max_audio_gap_s: NonNegative = 0.3  # sound may end this much before the picture
+
+
+class SplitConfig(Section):
+    """Which actors (or clips) go where."""
+
+    by: Literal["actor", "clip"] = "actor"
+    seed: int = 0
+    shares: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)  # train, val, test
+
+    @model_validator(mode="after")
+    def _shares_sum_to_one(self) -> "SplitConfig":
+        if abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError(f"split.shares must sum to 1, they sum to {sum(self.shares):g}")
+        return self
+
+
+class VideoMemberConfig(Section):
+    """How the aligned crops are stored."""
+
+    codec: Literal["libx264"] = "libx264"
+    pixel_format: Literal["yuv444p", "yuv420p"] = "yuv444p"
+    crf: Annotated[int, Field(ge=0, le=40)] = 10
+    gop: Count = 8  # frames between key frames: short, so that a random window decodes quickly
+    preset: str = "veryfast"
+
+
+class EtlConfig(Section):
+    """One job: from a folder of raw clips to a shard set."""
+
+    corpus: Literal["crema_d", "mead", "folder"]
+    source: str
+    output: Path
+    emotions: Literal["six", "mead8"] = "six"
+    clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
+    landmarks: LandmarksConfig = LandmarksConfig()
+    quality: QualityConfig = QualityConfig()
+    split: SplitConfig = SplitConfig()
+    video: VideoMemberConfig = VideoMemberConfig()
+    samples_per_shard: Count = 64
+    max_rejected_share: Share = 0.2
+    workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
+    ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
+
+    @property
+    def emotion_names(self) -> tuple[str, ...]:
+        """The emotion set's names, in the order of their indices."""
+        return EMOTIONS if self.emotions == "six" else EMOTIONS_MEAD8

@@ -1,0 +1,15 @@
+"""The one error that is meant for people."""
+
+
+class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
+    """Something the user asked for cannot be done as asked.
+
+    The message says what was given, what is allowed and what to do next. Entry points turn it into
+    one line on standard error and exit code 2; nothing else catches it.
+    """
+
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_WRONG_USE = 2
+EXIT_PREEMPTED = 85

@@ -1,0 +1,154 @@
+"""The nouns of the system: what a clip, a sample and a rejection are, in numbers and units.
+
+Numpy only, so that the ETL's workers need no torch to speak of samples.
+
+Tensor letters, used as the ending of names (`video_BTCHW`):
+    B clips, T frames, C channels, H W pixels, S audio samples, M mel bins, L landmarks, P the two
+    coordinates (x, y), E emotions, K classes of a discriminator (E and one for "fake"),
+    D features, N = B * T frames of all clips.
+Ranges: images uint8 [0, 255] in shards and batches, float [-1, 1] in networks, [0, 1] in metrics.
+Audio is mono float in [-1, 1].
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FPS = 25
+SAMPLE_RATE = 8000
+SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
+SIZE = 128
+LANDMARKS = 68
+FORMAT_VERSION = "emotalk-shards/1"
+
+EMOTIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
+EMOTIONS_MEAD8: tuple[str, ...] = (*EMOTIONS, "contempt", "surprise")
+NEUTRAL = "neutral"
+SPLITS: tuple[str, ...] = ("train", "val", "test")
+
+# iBUG 68 points, 0-based.
+JAW = slice(0, 17)
+OUTER_EYE_CORNERS = (36, 45)
+INNER_LIP_TOP_BOTTOM = (62, 66)
+MOUTH_CORNERS = (48, 54)
+MOUTH = slice(48, 68)
+
+Bytes: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
+Doubles: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ClipLabel:
+    """What a corpus says of one clip before it is opened.
+
+    Attributes:
+        key: unique name of the sample in its shard set; no dot, no slash.
+        clip: the clip's name as its users know it (a path inside the source).
+        actor: who is seen; splits are made by it.
+        emotion: one of the emotion set's names.
+        intensity: in [0, 1], or None where the corpus does not say.
+        extra: votes, view, sentence: kept in the sample's JSON as it is.
+    """
+
+    key: str
+    clip: str
+    actor: str
+    emotion: str
+    intensity: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RawClip:
+    """A decoded clip on its own clock.
+
+    Attributes:
+        frames_THWC: uint8 RGB.
+        times_s: time of each frame in seconds, starting with the video stream's own offset.
+        audio_S: mono float in [-1, 1] at `SAMPLE_RATE`, starting at time 0 of the file.
+    """
+
+    frames_THWC: Bytes
+    times_s: Doubles
+    audio_S: Floats
+
+
+@dataclass(frozen=True)
+class AlignedSample:
+    """What one clip becomes: the crop, its sound and its landmarks on one clock of 25 Hz.
+
+    Attributes:
+        label: whose clip it is and how it feels.
+        frames_THWC: uint8 RGB, `SIZE` x `SIZE`.
+        audio_S: mono float at `SAMPLE_RATE`, T * SAMPLES_PER_FRAME samples.
+        landmarks_TLP: float32 in crop pixels, pixel centres at whole numbers.
+        transform: the 2x3 similarity from source pixels to crop pixels.
+        source_sha256: of the clip's file.
+    """
+
+    label: ClipLabel
+    frames_THWC: Bytes
+    audio_S: Floats
+    landmarks_TLP: Floats
+    transform: Doubles
+    source_sha256: str
+
+
+class Rejection(Exception):  # noqa: N818  a verdict that travels as an exception, not a fault
+    """Why a clip was left out: counted and named, never replaced.
+
+    Attributes:
+        reason: fixed short name, e.g. `no_face`.
+        detail: the value met, the limit, what to do about it.
+        clip: the clip's name; empty until whoever knows it fills it in.
+    """
+
+    def __init__(self, reason: str, detail: str, clip: str = "") -> None:
+        """Keep the three parts; they survive pickling between workers."""
+        super().__init__(reason, detail, clip)
+        self.reason = reason
+        self.detail = detail
+        self.clip = clip
+
+    def __str__(self) -> str:
+        """Return the rejection as one readable line."""
+        return f"{self.clip or 'clip'}: {self.reason}: {self.detail}"
+
+
+class HasShape(Protocol):
+    """Anything with a shape: numpy arrays and torch tensors alike."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """The sizes of the axes."""
+        ...
+
+
+def check_shape(x: HasShape, spec: str, name: str) -> dict[str, int]:
+    """Return the sizes of the named axes of `x`, or say which axis is wrong.
+
+    Args:
+        x: an array or tensor.
+        spec: one word an axis, a letter for any size or a number for that size: `"B T 3 H W"`.
+            The same letter must have the same size wherever it stands.
+        name: what the message calls `x`.
+
+    Raises:
+        ValueError: the number of axes or the size of one is not as `spec` says.
+    """
+    axes = spec.split()
+    shape = tuple(x.shape)
+    if len(shape) != len(axes):
+        raise ValueError(f"{name}: shape {shape} has {len(shape)} axes, expected ({spec})")
+    sizes: dict[str, int] = {}
+    for axis, size in zip(axes, shape, strict=True):
+        wanted = int(axis) if axis.isdigit() else sizes.setdefault(axis, size)
+        if size != wanted:
+            raise ValueError(
+                f"{name}: shape {shape}, axis {axis} is {size}, expected {wanted} of ({spec})"
+            )
+    return sizes
