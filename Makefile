@@ -1,0 +1,73 @@
+# `make` alone prints what it can do. The commands themselves are plain: each recipe is what you would type.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+TESTS ?= tests
+PYTEST_ARGS ?=
+# What the targets of their own run: minutes long, or in need of a machine that not everybody has.
+ELSEWHERE := not slow and not slurm and not browser and not gpu
+SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
+PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
+
+.PHONY: help setup demo test test-dist test-gpu test-slurm test-browser lint type fmt bench lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## .venv with everything in it, at the versions of constraints.txt (PYTHON=python3.12 to choose)
+
+$(INSTALLED): pyproject.toml constraints.txt launch/setup.sh
+	bash launch/setup.sh
+	touch $@
+
+demo: setup ## corpus, shards, training, figures and a video (SOURCE=folder of clips, DEMO_DIR=demo)
+	bash launch/demo.sh
+
+test: setup ## all CPU tests (TESTS=tests/unit/losses, PYTEST_ARGS=-x to narrow them)
+	$(BIN)/python -m pytest -m "$(ELSEWHERE)" $(PYTEST_ARGS) $(TESTS)
+
+test-dist: setup ## the tests of several processes on this machine, the long ones too
+	$(BIN)/python -m pytest -m "distributed" $(PYTEST_ARGS) $(TESTS)
+
+test-gpu: setup ## the tests that need a CUDA device
+	$(BIN)/python -m pytest -m "gpu" $(PYTEST_ARGS) $(TESTS)
+
+test-slurm: setup ## the tests that need Slurm: on two nodes started on this machine (Debian, root)
+	bash tests/slurm/lab.sh run $(BIN)/python -m pytest -m "slurm" $(PYTEST_ARGS) tests/slurm
+
+test-browser: setup ## the tests that need a headless Chromium
+	$(BIN)/python -m pytest -m "browser" $(PYTEST_ARGS) $(TESTS)
+
+lint: setup ## ruff, yamllint, shellcheck, codespell
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/yamllint --strict .
+	$(BIN)/shellcheck --external-sources $(SHELL_SCRIPTS)
+	$(BIN)/codespell $(wildcard $(PROSE))
+
+type: setup ## mypy, strict
+	$(BIN)/mypy
+
+fmt: setup ## put the code in ruff's form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## every script of tests/benchmarks: speed, with the machine it was measured on
+	for script in tests/benchmarks/[a-z]*.py; do
+	  name=$$(basename "$$script" .py)
+	  echo "== $$name"
+	  $(BIN)/python -m "tests.benchmarks.$$name"
+	done
+
+lock: setup ## write constraints.txt anew from what .venv holds
+	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+[A-Za-z0-9.]+$$//'; } > constraints.new
+	mv constraints.new constraints.txt
+
+clean: ## remove caches (never .venv, runs or demo results)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.ONESHELL:

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# What `make setup` runs: a virtual environment in .venv with the project and all it needs.
+# PYTHON=python3.12 chooses the interpreter. Which build of torch (CPU, CUDA) comes is pip's own
+# affair: see "Installing" in README.md.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+stop() {
+  printf 'setup: %s\n' "$@" >&2
+  exit 2
+}
+
+fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; }
+
+find_python() {
+  local name
+  if [[ -n ${PYTHON:-} ]]; then
+    fits "$PYTHON" || stop "PYTHON=$PYTHON is not a Python 3.11 or 3.12 that starts."
+    echo "$PYTHON"
+    return
+  fi
+  for name in python3.11 python3.12 python3 /usr/bin/python3.11 /usr/bin/python3; do
+    if fits "$name"; then
+      echo "$name"
+      return
+    fi
+  done
+  stop "no Python 3.11 or 3.12 found." "Debian 12: apt-get install python3 python3-venv; or set PYTHON=/path/to/python3.11"
+}
+
+# Debian's python3 comes without the part of venv that brings pip.
+check_venv() {
+  "$1" -c 'import ensurepip, venv' 2>/dev/null ||
+    stop "$1 cannot make virtual environments." "Debian: apt-get install $("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+}
+
+# Libraries that no wheel carries. OpenCV, which insightface imports, does not load without the
+# first two; without the last, everything works but DeepSpeed on CPUs with several processes.
+check_system() {
+  local python=$1 missing=()
+  has_library "$python" libGL.so.1 || missing+=(libgl1)
+  has_library "$python" libgthread-2.0.so.0 || missing+=(libglib2.0-0)
+  if ((${#missing[@]})); then
+    stop "system packages are missing: ${missing[*]} (OpenCV, which finds the faces, loads them)." \
+      "Debian: apt-get install ${missing[*]}"
+  fi
+  command -v g++ >/dev/null ||
+    echo "setup: note: g++ is missing (Debian: apt-get install g++): DeepSpeed compiles a part of itself with it at its first run of several CPU processes. All else works." >&2
+}
+
+has_library() { "$1" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$2" 2>/dev/null; }
+
+# On a bare machine an import is the only proof: a wheel may need more than this script knows.
+check_imports() {
+  .venv/bin/python -c 'import torch, cv2, decord, av, soundfile, emotalk' ||
+    stop "installed, but it does not import: the last line above names the library that is missing." \
+      "'apt-file search NAME' tells which Debian package holds it."
+}
+
+python=$(find_python)
+check_system "$python"
+if [[ ! -x .venv/bin/python ]]; then
+  check_venv "$python"
+  "$python" -m venv .venv
+fi
+.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+check_imports
+echo "setup: ready: $(.venv/bin/python --version), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)') in .venv"
