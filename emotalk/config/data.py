@@ -1,0 +1,54 @@
+"""Which windows of which clips make a batch, and how they are read."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, model_validator
+
+from emotalk.config.section import Count, Positive, Section
+
+Repeats = Annotated[int, Field(ge=0, le=100)]
+
+
+class BalanceConfig(Section):
+    """How often a clip comes in an epoch, when not once: a whole number, the same every epoch."""
+
+    emotions: Literal["off", "equal"] = "off"  # equal: rarer emotions come more often, rounded
+    low: Repeats = 1  # times a clip of intensity below 0.5 comes
+    medium: Repeats = 1  # intensity from 0.5 to below 0.9
+    high: Repeats = 1  # intensity of 0.9 and more
+    unknown: Repeats = 1  # clips whose corpus does not say
+
+    @model_validator(mode="after")
+    def _something_is_left(self) -> "BalanceConfig":
+        if not any((self.low, self.medium, self.high, self.unknown)):
+            raise ValueError("low, medium, high and unknown are all 0: no clip would ever come")
+        return self
+
+
+class RemoteConfig(Section):
+    """How shards at a URL (http, https, s3, ...) are read; shards on disk are read in place."""
+
+    access: Literal["cache", "range"] = "cache"  # whole tar on first touch, or the bytes needed
+    cache_dir: Path = Path("~/.cache/emotalk/shards")
+    tries: Count = 5  # of one request before it counts as a fault
+    backoff_s: Positive = 0.5  # wait before the second try; doubles with each
+
+
+class DataConfig(Section):
+    """The streaming loader."""
+
+    frames: Count = 25  # frames of a window at 25 Hz; report and original: one second
+    batch_size: Count = 2  # clips a step over all ranks together
+    condition: Literal["first_frame", "neutral"] = "first_frame"
+    speech_margin_frames: NonNegativeInt = 8  # real frames of speech before and after the window
+    speech_level: Literal["peak", "none"] = "peak"  # peak: divide by the whole clip's (original)
+    other_speech: bool = False  # also read the speech of another clip (pair discriminator)
+    balance: BalanceConfig = BalanceConfig()
+    shuffle_shards: Count = 16  # shards whose samples are mixed; more mixes better, reads wider
+    workers: NonNegativeInt = 1  # reading processes of each rank; 0: in the training process
+    prefetch: Count = 2  # batches each worker holds ready
+    cache_mib: NonNegativeInt = 0  # decoded clips kept in memory, MiB a worker; 0: decode again
+    verify: bool = False  # sha256 of each tar at its first read by a worker
+    on_fault: Literal["raise", "skip"] = "raise"  # skip: a bad sample's place stays, masked out
+    remote: RemoteConfig = RemoteConfig()

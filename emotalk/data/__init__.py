@@ -1,0 +1,1 @@
+"""From shard sets to batches: the same samples in the same order on any number of ranks."""
