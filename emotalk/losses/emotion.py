@@ -1,0 +1,64 @@
+"""Whether the wished emotion is seen in a video or heard in speech."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from emotalk.losses.checks import check_floats
+from emotalk.schema import check_shape
+
+
+def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
+    """Return -log of the probability given to each clip's emotion (B,), at least 0, in nats.
+
+    The one loss for pre-training the emotion discriminator (K = E + 1), for the generator's
+    auxiliary guess of the emotion from speech (K = E) and for judging classifiers.
+
+    Args:
+        logits_BK: of the classes.
+        emotion_B: whole numbers 0 .. K - 1. Their values are checked on the CPU only: elsewhere
+            it would stall the device, and batches are checked when they are put together.
+
+    Raises:
+        ValueError: a shape or type is not as stated, or an emotion outside the set.
+    """
+    sizes = check_floats(logits_BK, "B K", "logits_BK")
+    check_shape(emotion_B, f"{sizes['B']}", "emotion_B")
+    if emotion_B.dtype != torch.int64:
+        raise ValueError(f"emotion_B: got {emotion_B.dtype}, expected torch.int64")
+    if emotion_B.device.type == "cpu":
+        _check_known(emotion_B, sizes["K"])
+    return F.cross_entropy(logits_BK, emotion_B, reduction="none")
+
+
+def emotion_generator(fake_logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
+    """Return the cross-entropy of generated clips against the wished emotion (B,), in nats.
+
+    Args:
+        fake_logits_BK: K = E + 1, the last class being "generated".
+        emotion_B: the wished emotions, 0 .. E - 1.
+
+    Source: report 4.2, emotion discriminator loss.
+    """
+    return emotion_cross_entropy(fake_logits_BK, emotion_B)
+
+
+def emotion_critic(real_logits_BK: Tensor, fake_logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
+    """Return the mean of two cross-entropies (B,), in nats: real -> its class, fake -> the last.
+
+    Args:
+        real_logits_BK: of true clips, K = E + 1.
+        fake_logits_BK: of generated clips.
+        emotion_B: emotions of the true clips, 0 .. E - 1.
+
+    Source: Eskimez et al. 2021, `step_disc_emo`; after Odena 2016 (semi-supervised GAN).
+    """
+    generated_B = torch.full_like(emotion_B, fake_logits_BK.shape[-1] - 1)
+    real = emotion_cross_entropy(real_logits_BK, emotion_B)
+    return (real + emotion_cross_entropy(fake_logits_BK, generated_B)) / 2
+
+
+def _check_known(emotion_B: Tensor, classes: int) -> None:
+    unknown = emotion_B[(emotion_B < 0) | (emotion_B >= classes)]
+    if unknown.numel():
+        raise ValueError(f"emotion_B: got {unknown[0].item()}, allowed are 0 .. {classes - 1}")

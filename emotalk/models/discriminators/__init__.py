@@ -1,0 +1,13 @@
+"""The four critics of a generated video: its frames, its lip sync, its emotion, its motion."""
+
+from emotalk.models.discriminators.emotion import EmotionDiscriminator
+from emotalk.models.discriminators.frame import FrameDiscriminator
+from emotalk.models.discriminators.pair import PairDiscriminator
+from emotalk.models.discriminators.temporal import TemporalDiscriminator
+
+__all__ = [
+    "EmotionDiscriminator",
+    "FrameDiscriminator",
+    "PairDiscriminator",
+    "TemporalDiscriminator",
+]

@@ -1,0 +1,50 @@
+"""Is this frame a photograph of the person on the condition image?"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, LeakyReLU, positive
+
+
+class FrameDiscriminator(FrameTrunk):
+    """Critic of single frames beside the condition image, for WGAN-GP.
+
+    Convolutions, FC `hidden`, FC 1. It holds no recurrence and no normalisation, so it can be
+    differentiated twice everywhere and no clip sees another one.
+
+    Args:
+        channels: filters of the convolutions.
+        hidden: units of the first fully connected layer.
+        slope: of the leaky ReLU; 0.3 in the original.
+        size: height and width of a frame in pixels.
+
+    Source: report 4.1.6; Eskimez et al. 2021, `DISCFRAME`, whose parameter names it keeps.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int] = CHANNELS,
+        hidden: int = 2048,
+        slope: float = 0.2,
+        size: int = 128,
+    ) -> None:
+        super().__init__(in_channels=6, channels=channels, slope=slope, size=size)
+        positive(hidden=hidden)
+        self.out = nn.Sequential(
+            nn.Linear(self.trunk_features, hidden), LeakyReLU(slope), nn.Linear(hidden, 1)
+        )
+
+    def forward(self, video_BTCHW: Tensor, image_BCHW: Tensor) -> Tensor:
+        """Return scores (B, T), unbounded, higher for what looks real.
+
+        Args:
+            video_BTCHW: frames in [-1, 1], real or generated.
+            image_BCHW: condition image of each clip in [-1, 1].
+
+        Raises:
+            ValueError: a shape or type is not as stated.
+        """
+        scores_BT1: Tensor = self.out(self.conditioned_trunk(video_BTCHW, image_BCHW))
+        return scores_BT1.squeeze(-1)

@@ -1,0 +1,55 @@
+"""Does this video move like a real one?"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, LeakyReLU, positive
+
+
+class TemporalDiscriminator(FrameTrunk):
+    """Critic of whole videos, for least-squares adversarial losses.
+
+    Convolutions per frame, FC `features`, LSTM, and of its last step FC `features`, FC 1.
+
+    Args:
+        channels: filters of the convolutions.
+        features: units of the fully connected layers and of the LSTM.
+        layers: of the LSTM.
+        slope: of the leaky ReLU.
+        size: height and width of a frame in pixels.
+
+    Source: report 4.1 (it speaks of a spatial-temporal discriminator); Eskimez et al. 2021,
+    `DISCVIDEO`. That one pads by reflection and guesses the emotion besides; here the padding is
+    zero, as in every discriminator, and the emotion is the emotion discriminator's business.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Sequence[int] = CHANNELS,
+        features: int = 512,
+        layers: int = 2,
+        slope: float = 0.2,
+        size: int = 128,
+    ) -> None:
+        super().__init__(in_channels=3, channels=channels, slope=slope, size=size)
+        positive(features=features, layers=layers)
+        self.video_fc = nn.Sequential(nn.Linear(self.trunk_features, features), LeakyReLU(slope))
+        self.rnn_1 = nn.LSTM(features, features, layers, batch_first=True)
+        self.classifier = nn.Sequential(
+            nn.Linear(features, features), LeakyReLU(slope), nn.Linear(features, 1)
+        )
+
+    def forward(self, video_BTCHW: Tensor) -> Tensor:
+        """Return scores (B,), unbounded; trained towards 1 for real and 0 for generated.
+
+        Args:
+            video_BTCHW: frames in [-1, 1].
+
+        Raises:
+            ValueError: the shape or type is not as stated.
+        """
+        h_BTD, _ = self.rnn_1(self.video_fc(self.trunk(video_BTCHW)))
+        scores_B1: Tensor = self.classifier(h_BTD[:, -1])
+        return scores_B1.squeeze(-1)
