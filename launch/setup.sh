@@ -63,6 +63,7 @@ if [[ ! -x .venv/bin/python ]]; then
   check_venv "$python"
   "$python" -m venv .venv
 fi
-.venv/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+echo "setup: installing into .venv (minutes the first time; about 3 GB)"
+.venv/bin/python -m pip install -qq --constraint constraints.txt --editable '.[dev]'
 check_imports
 echo "setup: ready: $(.venv/bin/python --version), torch $(.venv/bin/python -c 'import torch; print(torch.__version__)') in .venv"
