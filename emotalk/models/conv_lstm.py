@@ -1,0 +1,92 @@
+"""An LSTM whose states are images and whose matrix products are convolutions."""
+
+from math import sqrt
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.2
+CellActivation = Literal["tanh", "leaky_relu"]
+
+
+class ConvLstmState(NamedTuple):
+    """Hidden and cell images (B, C, H, W) after a frame."""
+
+    hidden_BCHW: Tensor
+    cell_BCHW: Tensor
+
+
+class ConvLstm(nn.Module):
+    """The recurrent part and the weights of a 3 x 3 ConvLSTM; zero padding.
+
+    The convolutions of its input are the caller's, who runs them for all frames at once: `gates`
+    gives the weights they need. Gates are ordered input, forget, cell, output in the stored
+    weights, as in `torch.nn.LSTM`.
+
+    Args:
+        in_channels: of the input.
+        channels: of the state.
+        cell_activation: of the cell gate.
+
+    Source: Shi et al. 2015; Eskimez et al. 2021, whose cell gate is a leaky ReLU.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, *, cell_activation: CellActivation = "tanh"
+    ) -> None:
+        super().__init__()
+        if cell_activation not in ("tanh", "leaky_relu"):
+            raise ValueError(
+                f"cell_activation: got {cell_activation!r}, allowed are tanh, leaky_relu"
+            )
+        self.channels = channels
+        self.cell_activation = cell_activation
+        self.weight_ih = nn.Parameter(torch.empty(4 * channels, in_channels, 3, 3))
+        self.weight_hh = nn.Parameter(torch.empty(4 * channels, channels, 3, 3))
+        self.bias_ih = nn.Parameter(torch.empty(4 * channels))
+        self.bias_hh = nn.Parameter(torch.empty(4 * channels))
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -1 / sqrt(channels), 1 / sqrt(channels))
+
+    def gates_first(self, weight: Tensor) -> Tensor:
+        """Return rows reordered to input, forget, output, cell: the sigmoids side by side."""
+        before, cell, output = weight.split(
+            [2 * self.channels, self.channels, self.channels], dim=0
+        )
+        return torch.cat([before, output, cell])
+
+    def zero_state(self, like_NCHW: Tensor, clips: int) -> ConvLstmState:
+        """Return the state before the first frame, of the size and type of `like_NCHW`."""
+        zeros = like_NCHW.new_zeros(clips, self.channels, *like_NCHW.shape[-2:])
+        zeros = zeros.contiguous(memory_format=torch.channels_last)
+        return ConvLstmState(zeros, zeros)
+
+    def forward(
+        self, gates_TBCHW: Tensor, recurrent_kernel: Tensor, state: ConvLstmState
+    ) -> tuple[Tensor, ConvLstmState]:
+        """Return hidden images (T * B, C, H, W), frames outermost, and the state after the last.
+
+        Args:
+            gates_TBCHW: what input and biases give to the gates, in the order of `gates_first`.
+            recurrent_kernel: `gates_first` of `weight_hh`.
+            state: of the frame before.
+        """
+        hidden, cell = state
+        outputs = []
+        for gates in gates_TBCHW.unbind(0):
+            recurrent = F.conv2d(hidden, recurrent_kernel, padding=1)
+            hidden, cell = self._step(recurrent + gates, cell)
+            outputs.append(hidden)
+        return torch.cat(outputs), ConvLstmState(hidden, cell)
+
+    def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        sigmoids, candidate = gates.split([3 * self.channels, self.channels], dim=1)
+        enter, forget, leave = torch.sigmoid(sigmoids).chunk(3, dim=1)
+        if self.cell_activation == "tanh":
+            candidate = torch.tanh(candidate)
+        else:
+            candidate = F.leaky_relu(candidate, SLOPE)
+        cell = torch.addcmul(forget * cell, enter, candidate)
+        return leave * torch.tanh(cell), cell

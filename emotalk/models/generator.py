@@ -1,0 +1,164 @@
+"""The generator: one face image, speech and an emotion become the frames of a video."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from emotalk.models.conv_lstm import CellActivation
+from emotalk.models.decoder import Decoder
+from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
+from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
+from emotalk.models.noise_encoder import NoiseEncoder
+from emotalk.models.speech_encoder import SpeechEncoder, check_speech
+from emotalk.schema import SIZE, check_shape
+
+
+class GeneratorOutput(NamedTuple):
+    """What the generator returns.
+
+    Attributes:
+        video_BTCHW: frames in [-1, 1], 128 x 128, 25 a second.
+        emotion_logits_BE: the emotion guessed from the speech, where the auxiliary head exists.
+    """
+
+    video_BTCHW: Tensor
+    emotion_logits_BE: Tensor | None
+
+
+class Generator(nn.Module):
+    """Encoders of speech, image, emotion and noise, and the decoder that joins them.
+
+    Args:
+        emotions: number of emotions E.
+        filters: of image encoder and decoder, from 64 x 64 down to 4 x 4.
+        image_features, speech_features, emotion_features, noise_features: sizes of the vectors.
+        speech_filters: of the speech encoder's four convolutions.
+        speech_step_features: numbers the speech encoder squeezes a step of 8 ms into.
+        output_filters: of the last convolution but one.
+        output_kernel: size of the last convolution: 3 (report) or 7 (original).
+        cell_activation: of the ConvLSTM's cell gate: tanh (report) or leaky_relu (original).
+        auxiliary_emotion: guess the emotion from the speech too (original).
+        check_values: refuse NaN, infinite and out-of-range input; costs a device
+            synchronisation on a GPU, so a trainer whose loader checks may switch it off.
+
+    Source: report 4.1; Eskimez et al. 2021. The defaults are the report's.
+    """
+
+    def __init__(
+        self,
+        *,
+        emotions: int = 6,
+        filters: Sequence[int] = (64, 128, 256, 512, 512),
+        image_features: int = 512,
+        speech_features: int = 512,
+        emotion_features: int = 512,
+        noise_features: int = 128,
+        speech_filters: Sequence[int] = (64, 128, 256, 512),
+        speech_step_features: int = 16,
+        output_filters: int = 32,
+        output_kernel: int = 3,
+        cell_activation: CellActivation = "tanh",
+        auxiliary_emotion: bool = False,
+        check_values: bool = True,
+    ) -> None:
+        super().__init__()
+        self.emotions, self.noise_features = emotions, noise_features
+        self.check_values = check_values
+        self.frames_per_block = 8
+        self.speech_encoder = SpeechEncoder(
+            features=speech_features, filters=speech_filters, step_features=speech_step_features
+        )
+        self.speech_lstm = nn.LSTM(speech_features, speech_features, 2, batch_first=True)
+        self.image_encoder = ImageEncoder(features=image_features, filters=filters)
+        self.noise_encoder = NoiseEncoder(features=noise_features)
+        self.emotion_encoder = EmotionEncoder(emotions=emotions, features=emotion_features)
+        self.speech_emotion = (
+            SpeechEmotionHead(
+                emotions=emotions, speech_features=speech_features, features=emotion_features
+            )
+            if auxiliary_emotion
+            else None
+        )
+        self.decoder = Decoder(
+            speech_features=speech_features,
+            noise_features=noise_features,
+            image_features=image_features,
+            emotion_features=emotion_features,
+            filters=filters,
+            output_filters=output_filters,
+            output_kernel=output_kernel,
+            cell_activation=cell_activation,
+        )
+
+    def forward(
+        self,
+        image_BCHW: Tensor,
+        speech_BS: Tensor,
+        emotion: Tensor,
+        noise_BTD: Tensor,
+        margin_frames: int = 0,
+    ) -> GeneratorOutput:
+        """Return the video of T = ceil(S / 320) - 2 * margin_frames frames.
+
+        Args:
+            image_BCHW: condition image of each clip, 3 x 128 x 128 in [-1, 1].
+            speech_BS: mono samples in [-1, 1] at 8 kHz.
+            emotion: intensity x one-hot, (B, E), or (B, T, E) where it changes over time.
+            noise_BTD: N(0, 1), one vector for each frame of the video.
+            margin_frames: frames of speech before and after the video's. They pass the speech
+                encoder and its LSTM, then are cropped.
+
+        Raises:
+            ValueError: an argument has a shape, type or value that is not as stated.
+        """
+        self._check(image_BCHW, speech_BS, emotion, noise_BTD, margin_frames)
+        T = noise_BTD.shape[1]
+        speech_BTD, _ = self.speech_lstm(self.speech_encoder(speech_BS))
+        speech_BTD = speech_BTD[:, margin_frames : margin_frames + T]
+        logits_BE = None if self.speech_emotion is None else self.speech_emotion(speech_BTD)
+        noise_BTD, _ = self.noise_encoder(noise_BTD)
+        emotion_BTD = self.emotion_encoder(emotion if emotion.dim() == 3 else emotion.unsqueeze(1))
+        maps = self.decoder.condition(self.image_encoder(image_BCHW))
+        h_TBD = self.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps)
+        kernels, state = self.decoder.kernels(), self.decoder.first_state(maps)
+        blocks = []
+        for h_block in h_TBD.split(self.frames_per_block):  # keeps a block's features in cache
+            video_BTCHW, state = self.decoder(h_block, maps, kernels, state)
+            blocks.append(video_BTCHW)
+        return GeneratorOutput(torch.cat(blocks, dim=1), logits_BE)
+
+    def _check(
+        self, image: Tensor, speech: Tensor, emotion: Tensor, noise: Tensor, margin_frames: int
+    ) -> None:
+        if margin_frames < 0:
+            raise ValueError(f"margin_frames: got {margin_frames}, allowed are whole numbers >= 0")
+        frames = check_speech(speech) - 2 * margin_frames
+        clips = speech.shape[0]
+        if frames < 1:
+            raise ValueError(
+                f"speech_BS: {speech.shape[1]} samples leave no frame between {margin_frames} "
+                "margin frames before and after"
+            )
+        check_shape(image, f"{clips} {IMAGE_CHANNELS} {SIZE} {SIZE}", "image_BCHW")
+        check_shape(noise, f"{clips} {frames} {self.noise_features}", "noise_BTD")
+        frames_spec = f"{frames} " if emotion.dim() == 3 else ""
+        check_shape(emotion, f"{clips} {frames_spec}{self.emotions}", "emotion")
+        for name, value in (("image_BCHW", image), ("emotion", emotion), ("noise_BTD", noise)):
+            if not value.is_floating_point():
+                raise ValueError(f"{name}: got {value.dtype}, expected floating point")
+        if self.check_values and not torch.compiler.is_compiling():
+            _check_range("image_BCHW", image, -1.0, 1.0)
+            _check_range("speech_BS", speech, -1.0, 1.0)
+            _check_range("emotion", emotion, 0.0, 1.0)
+            _check_range("noise_BTD", noise, -100.0, 100.0)
+
+
+def _check_range(name: str, value: Tensor, low: float, high: float) -> None:
+    """Raise ValueError unless every number is within [low, high]; NaN is not."""
+    smallest, largest = (float(x) for x in value.detach().aminmax())
+    if not low - 1e-3 <= smallest <= largest <= high + 1e-3:
+        raise ValueError(
+            f"{name}: values from {smallest:g} to {largest:g}, allowed are [{low:g}, {high:g}]"
+        )

@@ -1,0 +1,49 @@
+"""What neither speech nor emotion decides: noise that drifts instead of flickering."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from emotalk.draws import numpy_generator
+
+LstmState = tuple[Tensor, Tensor]
+
+
+class NoiseEncoder(nn.Module):
+    """One LSTM layer over a normal draw a frame.
+
+    Args:
+        features: size of the noise vector and of the LSTM.
+
+    Source: report 4.1.3; Eskimez et al. 2021.
+    """
+
+    def __init__(self, *, features: int = 128) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(features, features, batch_first=True)
+
+    def forward(
+        self, noise_BTD: Tensor, state: LstmState | None = None
+    ) -> tuple[Tensor, LstmState]:
+        """Return encoded noise (B, T, D) and the state after its last frame."""
+        h_BTD, after = self.lstm(noise_BTD, state)
+        return h_BTD, after
+
+
+def frame_noise(seed: int, *, clip: str, first: int, frames: int, features: int) -> Tensor:
+    """Return N(0, 1) noise (1, frames, features) that depends on each frame's number alone.
+
+    However the frames are asked for, in one go or in pieces, frame k gets the same draw.
+
+    Args:
+        seed: the run's seed.
+        clip: key of the clip.
+        first: number of the first frame, from 0.
+        frames: how many.
+        features: numbers a frame.
+    """
+    draws = [
+        numpy_generator(seed, "frame-noise", clip, number).standard_normal(features, np.float32)
+        for number in range(first, first + frames)
+    ]
+    return torch.from_numpy(np.stack(draws)).unsqueeze(0)

@@ -1,0 +1,83 @@
+"""The last convolution: three channels at full size, computed as twelve at half of it.
+
+As written it is the slowest layer of the decoder: three channels cannot fill a vector register.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from emotalk.models.upsample_conv import phase_kernel
+
+
+class OutputKernels(NamedTuple):
+    """The last convolution's kernel as stored and as four phases."""
+
+    full: Tensor
+    phases: Tensor
+
+
+def output_kernels(weight_OIHW: Tensor) -> OutputKernels:
+    """Return both forms of the last convolution's weight."""
+    return OutputKernels(weight_OIHW, phase_kernel(weight_OIHW))
+
+
+def output_conv(small_NCHW: Tensor, kernels: OutputKernels, bias: Tensor, *, clips: int) -> Tensor:
+    """Return tanh of the reflection-padded convolution of the images upsampled twice.
+
+    Args:
+        small_NCHW: images at half size, N = T * B with frames outermost.
+        kernels: of `output_kernels`.
+        bias: (3,).
+        clips: B.
+
+    Returns:
+        video (B, T, 3, 2 H, 2 W) in [-1, 1].
+    """
+    bias_of_phases = bias.repeat_interleave(4)
+    if kernels.full.shape[-1] == 3:
+        padded = F.pad(small_NCHW, (1, 1, 1, 1), mode="replicate")
+        video_NCHW = F.pixel_shuffle(F.conv2d(padded, kernels.phases, bias_of_phases), 2)
+    else:
+        inside = F.conv2d(small_NCHW, kernels.phases, bias_of_phases, padding="same")
+        video_NCHW = _with_exact_border(F.pixel_shuffle(inside, 2), small_NCHW, kernels.full, bias)
+    video_TBCHW = torch.tanh(video_NCHW).unflatten(0, (-1, clips))
+    return video_TBCHW.transpose(0, 1).contiguous()
+
+
+def _with_exact_border(
+    video_NCHW: Tensor, small_NCHW: Tensor, weight_OIHW: Tensor, bias: Tensor
+) -> Tensor:
+    """Return the video with its outermost pixels computed at full size.
+
+    Reflection of the large image by more than one pixel is no padding of the small one, so the
+    pixels whose kernel crosses the border get strips of their own.
+    """
+    reach = weight_OIHW.shape[-1] // 2
+    H, W = video_NCHW.shape[-2:]
+    rows = _edges(small_NCHW, reach, dim=2)
+    rows = F.pad(rows, (reach, reach, 0, 0), mode="reflect")
+    top, bottom = F.conv2d(rows, weight_OIHW, bias).chunk(2)
+    columns = _edges(small_NCHW, reach, dim=3)
+    columns = F.pad(columns, (0, 0, reach, reach), mode="reflect")
+    left, right = F.conv2d(columns, weight_OIHW, bias)[:, :, reach : H - reach].chunk(2)
+    middle = video_NCHW[:, :, reach : H - reach, reach : W - reach]
+    middle = torch.cat([left, middle, right], dim=3)
+    return torch.cat([top, middle, bottom], dim=2)
+
+
+def _edges(small_NCHW: Tensor, reach: int, *, dim: int) -> Tensor:
+    """Return the first and the last edge along `dim`, upsampled, as one batch of 2 N.
+
+    Each has what the outermost `reach` pixels see: `reach` reflected pixels, themselves, and
+    `reach` further inside.
+    """
+    size = small_NCHW.shape[dim]
+    inside = torch.arange(2 * reach, device=small_NCHW.device)
+    offsets = torch.cat([torch.arange(reach, 0, -1, device=small_NCHW.device), inside])
+    first = small_NCHW.index_select(dim, offsets // 2)
+    last = small_NCHW.index_select(dim, (size - 1) - offsets.flip(0) // 2)
+    both = torch.cat([first, last])
+    return both.repeat_interleave(2, dim=5 - dim)

@@ -1,0 +1,100 @@
+"""What is said, at the pace of the video: 25 feature vectors a second of waveform."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emotalk.schema import SAMPLES_PER_FRAME, check_shape
+
+SLOPE = 0.2
+KERNELS = (63, 31, 17, 9)
+STRIDES = (4, 4, 2, 2)
+SAMPLES_PER_STEP = prod(STRIDES)
+STEPS_PER_FRAME = SAMPLES_PER_FRAME // SAMPLES_PER_STEP
+CONTEXT = 17
+
+
+class SpeechEncoder(nn.Module):
+    """Convolutions over the waveform, then one fully connected layer over each frame's context.
+
+    Four strided convolutions and a 1x1 one give `step_features` numbers 125 times a second. Each
+    video frame sees its own step and the 17 before and after it, which makes the encoder causal
+    but for about 180 ms.
+
+    Args:
+        features: size of a frame's vector.
+        filters: of the four convolutions.
+        step_features: numbers a step is squeezed into before the context is gathered.
+
+    Source: report 4.1.1; Eskimez et al. 2021. Where we differ: the context beyond the signal is
+    zero, not noise of deviation 0.002, so that equal speech gives equal features.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: int = 512,
+        filters: Sequence[int] = (64, 128, 256, 512),
+        step_features: int = 16,
+    ) -> None:
+        super().__init__()
+        if len(filters) != len(KERNELS):
+            raise ValueError(f"filters: got {tuple(filters)}, expected {len(KERNELS)} sizes")
+        channels = (1, *filters)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(before, after, kernel, stride)
+            for before, after, kernel, stride in zip(
+                channels[:-1], channels[1:], KERNELS, STRIDES, strict=True
+            )
+        )
+        self.squeeze = nn.Conv1d(filters[-1], step_features, 1)
+        self.fc = nn.Linear((2 * CONTEXT + 1) * step_features, features)
+
+    def forward(self, speech_BS: Tensor) -> Tensor:
+        """Return features (B, T, D), T = ceil(S / 320).
+
+        Args:
+            speech_BS: mono samples in [-1, 1] at 8 kHz, at least one frame of them.
+
+        Raises:
+            ValueError: the shape or type is not as stated.
+        """
+        check_speech(speech_BS)
+        return self.frames(self.steps(speech_BS))
+
+    def steps(self, speech_BS: Tensor) -> Tensor:
+        """Return the 125 Hz features (B, steps, `step_features`), steps = ceil(S / 64)."""
+        h_BCS = speech_BS.unsqueeze(1)
+        for conv in self.convs:
+            assert isinstance(conv, nn.Conv1d)
+            reach = conv.kernel_size[0] // 2
+            h_BCS = F.leaky_relu(conv(F.pad(h_BCS, (reach, reach), mode="reflect")), SLOPE)
+        return self.squeezed(h_BCS)
+
+    def squeezed(self, h_BCS: Tensor) -> Tensor:
+        """Return the last convolution's output as steps (B, steps, `step_features`)."""
+        return F.leaky_relu(self.squeeze(h_BCS), SLOPE).transpose(1, 2)
+
+    def frames(self, steps_BSD: Tensor) -> Tensor:
+        """Return frame features (B, T, D) of all steps of a signal; beyond its ends are zeros."""
+        return self.contexts(F.pad(steps_BSD, (0, 0, CONTEXT, CONTEXT)))
+
+    def contexts(self, steps_BSD: Tensor) -> Tensor:
+        """Return frame features of steps that already carry 17 of context at either end."""
+        window_BTDK = steps_BSD.unfold(1, 2 * CONTEXT + 1, STEPS_PER_FRAME)
+        return F.leaky_relu(self.fc(window_BTDK.transpose(2, 3).flatten(2)), SLOPE)
+
+
+def check_speech(speech_BS: Tensor) -> int:
+    """Return the number of video frames that `speech_BS` covers, or say what is wrong with it."""
+    samples = check_shape(speech_BS, "B S", "speech_BS")["S"]
+    if not torch.is_floating_point(speech_BS):
+        raise ValueError(f"speech_BS: got {speech_BS.dtype}, expected floating point in [-1, 1]")
+    if samples < SAMPLES_PER_FRAME:
+        raise ValueError(
+            f"speech_BS: got {samples} samples, at least one frame of {SAMPLES_PER_FRAME} is needed"
+        )
+    return -(-samples // SAMPLES_PER_FRAME)

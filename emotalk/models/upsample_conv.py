@@ -1,0 +1,54 @@
+"""A convolution after nearest-neighbour upsampling, computed before it.
+
+Every pixel of an image upsampled twice stands for four equal ones, so a k x k convolution there
+weighs most of its inputs with sums of taps. Adding the taps first gives the same numbers from the
+small image: for k = 3 with 4/9 of the multiplications. Two forms of it are used:
+
+* a transposed convolution of stride 2 with a (k + 1) x (k + 1) kernel, the original kernel summed
+  over 2 x 2 boxes; it writes its output in place, and is the faster one for many channels;
+* four phases as channels of one small convolution, then a pixel shuffle: for few channels.
+
+Reflection padding 1 of the large image is replicate padding 1 of the small one, and zero padding 1
+is zero padding 1. For larger kernels no padding of the small image is exact near the border.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def box_sums(weight_OIHW: Tensor) -> Tensor:
+    """Return the kernel summed over 2 x 2 boxes, one tap larger than it in both directions."""
+    rows = F.pad(weight_OIHW, (0, 0, 0, 1)) + F.pad(weight_OIHW, (0, 0, 1, 0))
+    return F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))
+
+
+def transposed_kernel(weight_OIHW: Tensor) -> Tensor:
+    """Return the (I, O, k + 1, k + 1) kernel of the stride-2 transposed convolution."""
+    kernel = box_sums(weight_OIHW).flip(2, 3).transpose(0, 1)
+    return kernel.contiguous(memory_format=torch.channels_last)
+
+
+def phase_kernel(weight_OIHW: Tensor) -> Tensor:
+    """Return the (4 O, I, r + 2, r + 2) kernel of the small convolution, k = 2 r + 1, r odd.
+
+    Its outputs, pixel-shuffled by two, are those of the k x k kernel on the upsampled image.
+    """
+    if weight_OIHW.shape[-1] % 4 != 3:
+        raise ValueError(f"kernel size: got {weight_OIHW.shape[-1]}, allowed are 3, 7, 11, ...")
+    sums = box_sums(weight_OIHW)
+    # Phase a takes every second sum; an even pixel reaches one small pixel further back than ahead.
+    phases = [F.pad(sums[:, :, a::2, b::2], (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
+    kernel = torch.stack(phases, dim=1).flatten(0, 1)
+    return kernel.contiguous(memory_format=torch.channels_last)
+
+
+def upsampled_conv_reflect(small_NCHW: Tensor, kernel_IOHW: Tensor) -> Tensor:
+    """Return the 3 x 3, reflection-padded convolution of the image upsampled twice."""
+    padded = F.pad(small_NCHW, (1, 1, 1, 1), mode="replicate")
+    return F.conv_transpose2d(padded, kernel_IOHW, stride=2, padding=3)
+
+
+def upsampled_conv_zero(small_NCHW: Tensor, kernel_IOHW: Tensor) -> Tensor:
+    """Return the 3 x 3, zero-padded convolution of the image upsampled twice."""
+    return F.conv_transpose2d(small_NCHW, kernel_IOHW, stride=2, padding=1)
