@@ -52,8 +52,8 @@ class ConvLstm(nn.Module):
 
     def gates_first(self, weight: Tensor) -> Tensor:
         """Return rows reordered to input, forget, output, cell: the sigmoids side by side."""
-        before, cell, output = weight.split(
-            [2 * self.channels, self.channels, self.channels], dim=0
+        before, cell, output = torch.split(
+            weight, [2 * self.channels, self.channels, self.channels]
         )
         return torch.cat([before, output, cell])
 
@@ -82,7 +82,7 @@ class ConvLstm(nn.Module):
         return torch.cat(outputs), ConvLstmState(hidden, cell)
 
     def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        sigmoids, candidate = gates.split([3 * self.channels, self.channels], dim=1)
+        sigmoids, candidate = torch.split(gates, [3 * self.channels, self.channels], dim=1)
         enter, forget, leave = torch.sigmoid(sigmoids).chunk(3, dim=1)
         if self.cell_activation == "tanh":
             candidate = torch.tanh(candidate)

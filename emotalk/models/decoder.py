@@ -115,7 +115,7 @@ class Decoder(nn.Module):
                 memory_format=torch.channels_last
             ),
             conv_5=transposed_kernel(self.conv_5.weight[:, : own[0]]),
-            output=output_kernels(self.output.weight),
+            output=output_kernels(self.output),
         )
 
     def condition(self, image: ImageFeatures) -> ConditionMaps:
@@ -142,9 +142,8 @@ class Decoder(nn.Module):
 
         `emotion_BTD` may have one frame that stands for all.
         """
-        speech, noise, image, _ = self.vector_sizes
-        weight_speech, weight_noise, _, weight_emotion = self.fc.weight.split(
-            self.vector_sizes, dim=1
+        weight_speech, weight_noise, _, weight_emotion = torch.split(
+            self.fc.weight, list(self.vector_sizes), dim=1
         )
         clip_B1D = F.linear(emotion_BTD, weight_emotion) + maps.fc_BD.unsqueeze(1)
         h_BTD = F.linear(speech_BTD, weight_speech) + F.linear(noise_BTD, weight_noise) + clip_B1D
@@ -172,10 +171,10 @@ class Decoder(nn.Module):
         h = _activated(h, maps.conv_1_BCHW)
         h = _activated(upsampled_conv_reflect(h, kernels.conv_2), maps.conv_2_BCHW)
         h = _activated(upsampled_conv_reflect(h, kernels.conv_3), maps.conv_3_BCHW)
-        gates = upsampled_conv_zero(h, kernels.gates).unflatten(0, (T, B)) + maps.gates_BCHW
+        gates = torch.unflatten(upsampled_conv_zero(h, kernels.gates), 0, (T, B)) + maps.gates_BCHW
         h, state = self.conv_lstm(gates, kernels.recurrent, state)
         h = _activated(upsampled_conv_reflect(h, kernels.conv_5), maps.conv_5_BCHW)
-        return output_conv(h, kernels.output, self.output.bias, clips=B), state
+        return output_conv(h, kernels.output, clips=B), state
 
     def first_state(self, maps: ConditionMaps) -> ConvLstmState:
         """Return the ConvLSTM's state before the first frame."""
@@ -190,5 +189,5 @@ class Decoder(nn.Module):
 
 def _activated(h_NCHW: Tensor, part_BCHW: Tensor) -> Tensor:
     """Return the activation of a convolution's own part plus its clip's part."""
-    h_TBCHW = h_NCHW.unflatten(0, (-1, part_BCHW.shape[0])) + part_BCHW
+    h_TBCHW = torch.unflatten(h_NCHW, 0, (-1, part_BCHW.shape[0])) + part_BCHW
     return F.leaky_relu(h_TBCHW, SLOPE).flatten(0, 1)

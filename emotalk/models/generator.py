@@ -124,7 +124,9 @@ class Generator(nn.Module):
         h_TBD = self.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps)
         kernels, state = self.decoder.kernels(), self.decoder.first_state(maps)
         blocks = []
-        for h_block in h_TBD.split(self.frames_per_block):  # keeps a block's features in cache
+        for h_block in torch.split(
+            h_TBD, self.frames_per_block
+        ):  # keeps a block's features in cache
             video_BTCHW, state = self.decoder(h_block, maps, kernels, state)
             blocks.append(video_BTCHW)
         return GeneratorOutput(torch.cat(blocks, dim=1), logits_BE)

@@ -1,6 +1,7 @@
 """Who is seen: one vector of the condition image and its features at every scale."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -46,8 +47,7 @@ class ImageEncoder(nn.Module):
         check_filters(filters)
         channels = (0, *filters)
         self.convs = nn.ModuleList(
-            nn.Conv2d(IMAGE_CHANNELS + before, after, 3, 2)
-            for before, after in zip(channels[:-1], channels[1:], strict=True)
+            nn.Conv2d(IMAGE_CHANNELS + before, after, 3, 2) for before, after in pairwise(channels)
         )
         self.embedding = nn.Conv2d(IMAGE_CHANNELS + filters[-1], features, SMALLEST)
 

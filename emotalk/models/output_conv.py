@@ -6,63 +6,62 @@ As written it is the slowest layer of the decoder: three channels cannot fill a 
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotalk.models.upsample_conv import phase_kernel
 
 
 class OutputKernels(NamedTuple):
-    """The last convolution's kernel as stored and as four phases."""
+    """The last convolution's kernel as stored and as four phases, and the bias."""
 
     full: Tensor
     phases: Tensor
+    bias: Tensor
 
 
-def output_kernels(weight_OIHW: Tensor) -> OutputKernels:
+def output_kernels(conv: nn.Conv2d) -> OutputKernels:
     """Return both forms of the last convolution's weight."""
-    return OutputKernels(weight_OIHW, phase_kernel(weight_OIHW))
+    assert conv.bias is not None  # noqa: S101
+    return OutputKernels(conv.weight, phase_kernel(conv.weight), conv.bias)
 
 
-def output_conv(small_NCHW: Tensor, kernels: OutputKernels, bias: Tensor, *, clips: int) -> Tensor:
+def output_conv(small_NCHW: Tensor, kernels: OutputKernels, *, clips: int) -> Tensor:
     """Return tanh of the reflection-padded convolution of the images upsampled twice.
 
     Args:
         small_NCHW: images at half size, N = T * B with frames outermost.
         kernels: of `output_kernels`.
-        bias: (3,).
         clips: B.
 
     Returns:
         video (B, T, 3, 2 H, 2 W) in [-1, 1].
     """
-    bias_of_phases = bias.repeat_interleave(4)
+    bias_of_phases = kernels.bias.repeat_interleave(4)
     if kernels.full.shape[-1] == 3:
         padded = F.pad(small_NCHW, (1, 1, 1, 1), mode="replicate")
         video_NCHW = F.pixel_shuffle(F.conv2d(padded, kernels.phases, bias_of_phases), 2)
     else:
         inside = F.conv2d(small_NCHW, kernels.phases, bias_of_phases, padding="same")
-        video_NCHW = _with_exact_border(F.pixel_shuffle(inside, 2), small_NCHW, kernels.full, bias)
-    video_TBCHW = torch.tanh(video_NCHW).unflatten(0, (-1, clips))
+        video_NCHW = _with_exact_border(F.pixel_shuffle(inside, 2), small_NCHW, kernels)
+    video_TBCHW = torch.unflatten(torch.tanh(video_NCHW), 0, (-1, clips))
     return video_TBCHW.transpose(0, 1).contiguous()
 
 
-def _with_exact_border(
-    video_NCHW: Tensor, small_NCHW: Tensor, weight_OIHW: Tensor, bias: Tensor
-) -> Tensor:
+def _with_exact_border(video_NCHW: Tensor, small_NCHW: Tensor, kernels: OutputKernels) -> Tensor:
     """Return the video with its outermost pixels computed at full size.
 
     Reflection of the large image by more than one pixel is no padding of the small one, so the
     pixels whose kernel crosses the border get strips of their own.
     """
-    reach = weight_OIHW.shape[-1] // 2
+    reach = kernels.full.shape[-1] // 2
     H, W = video_NCHW.shape[-2:]
     rows = _edges(small_NCHW, reach, dim=2)
     rows = F.pad(rows, (reach, reach, 0, 0), mode="reflect")
-    top, bottom = F.conv2d(rows, weight_OIHW, bias).chunk(2)
+    top, bottom = F.conv2d(rows, kernels.full, kernels.bias).chunk(2)
     columns = _edges(small_NCHW, reach, dim=3)
     columns = F.pad(columns, (0, 0, reach, reach), mode="reflect")
-    left, right = F.conv2d(columns, weight_OIHW, bias)[:, :, reach : H - reach].chunk(2)
+    left, right = F.conv2d(columns, kernels.full, kernels.bias)[:, :, reach : H - reach].chunk(2)
     middle = video_NCHW[:, :, reach : H - reach, reach : W - reach]
     middle = torch.cat([left, middle, right], dim=3)
     return torch.cat([top, middle, bottom], dim=2)

@@ -68,9 +68,8 @@ class SpeechEncoder(nn.Module):
     def steps(self, speech_BS: Tensor) -> Tensor:
         """Return the 125 Hz features (B, steps, `step_features`), steps = ceil(S / 64)."""
         h_BCS = speech_BS.unsqueeze(1)
-        for conv in self.convs:
-            assert isinstance(conv, nn.Conv1d)
-            reach = conv.kernel_size[0] // 2
+        for conv, kernel in zip(self.convs, KERNELS, strict=True):
+            reach = kernel // 2
             h_BCS = F.leaky_relu(conv(F.pad(h_BCS, (reach, reach), mode="reflect")), SLOPE)
         return self.squeezed(h_BCS)
 

@@ -33,8 +33,8 @@ def plain_speech_encoder(generator: Generator, speech_BS: Tensor) -> Tensor:
     """Return frame features: padded convolutions, contexts gathered one shift after another."""
     encoder = generator.speech_encoder
     h = speech_BS.unsqueeze(1)
-    for conv in encoder.convs:
-        reach = conv.kernel_size[0] // 2
+    for conv, kernel in zip(encoder.convs, (63, 31, 17, 9), strict=True):
+        reach = kernel // 2
         h = F.leaky_relu(conv(F.pad(h, (reach, reach), mode="reflect")), SLOPE)
     h = F.leaky_relu(encoder.squeeze(h), SLOPE).transpose(1, 2)
     steps = h.shape[1]
@@ -65,13 +65,13 @@ def plain_decoder(generator: Generator, z_BTD: Tensor, features: list[Tensor]) -
         repeated = feature.unsqueeze(1).repeat(1, T, 1, 1, 1).flatten(0, 1)
         h = torch.cat([h, repeated], dim=1)
         if stage is None:
-            h = plain_conv_lstm(generator, h.unflatten(0, (B, T))).flatten(0, 1)
+            h = plain_conv_lstm(generator, torch.unflatten(h, 0, (B, T))).flatten(0, 1)
         else:
             h = F.leaky_relu(stage(F.pad(h, (1, 1, 1, 1), mode="reflect")), SLOPE)
         h = F.interpolate(h, scale_factor=2, mode="nearest")
-    reach = decoder.output.kernel_size[0] // 2
+    reach = decoder.output.weight.shape[-1] // 2
     video = torch.tanh(decoder.output(F.pad(h, (reach,) * 4, mode="reflect")))
-    return video.unflatten(0, (B, T))
+    return torch.unflatten(video, 0, (B, T))
 
 
 def plain_conv_lstm(generator: Generator, input_BTCHW: Tensor) -> Tensor:

@@ -1,0 +1,112 @@
+"""The sizes of the networks; numbers only, no torch."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from emotalk.config.section import Count, Positive, Section
+
+Slope = Annotated[float, Field(gt=0, lt=1)]
+FIVE = (64, 128, 256, 512, 512)
+Five = tuple[Count, Count, Count, Count, Count]
+Four = tuple[Count, Count, Count, Count]
+MULTIPLE = 8  # sizes scaled by `width` are rounded to it, and never fall below it
+
+
+class GeneratorConfig(Section):
+    """Encoders and decoder; the defaults are the report's."""
+
+    filters: Five = FIVE  # of image encoder and decoder, from 64 x 64 down to 4 x 4
+    image_features: Count = 512
+    speech_features: Count = 512
+    emotion_features: Count = 512
+    noise_features: Count = 128  # N(0, 1) numbers a frame
+    speech_filters: Four = (64, 128, 256, 512)  # of the convolutions over the waveform
+    speech_step_features: Count = 16  # numbers an 8 ms step is squeezed into
+    output_filters: Count = 32  # of the last convolution but one
+    output_kernel: Literal[3, 7] = 3  # 7 in the original
+    cell_activation: Literal["tanh", "leaky_relu"] = "tanh"  # leaky_relu in the original
+    auxiliary_emotion: bool = False  # guess the emotion from the speech too, as the original does
+
+
+class FrameDiscriminatorConfig(Section):
+    """Is this frame a photograph of this person?"""
+
+    channels: Five = FIVE
+    hidden: Count = 2048
+    slope: Slope = 0.2  # 0.3 in the original
+
+
+class PairDiscriminatorConfig(Section):
+    """Does this mouth say this speech?"""
+
+    channels: Five = FIVE
+    features: Annotated[int, Field(ge=2, multiple_of=2)] = 512  # both directions of a BLSTM
+    slope: Slope = 0.2
+
+
+class EmotionDiscriminatorConfig(Section):
+    """Which emotion is this, or is it generated?"""
+
+    channels: Five = FIVE
+    hidden: Count = 2048
+    features: Count = 512
+    slope: Slope = 0.2  # 0.3 in the original
+
+
+class TemporalDiscriminatorConfig(Section):
+    """Does this video move like a real one?"""
+
+    channels: Five = FIVE
+    features: Count = 512
+    layers: Count = 2
+    slope: Slope = 0.2
+
+
+class ModelConfig(Section):
+    """What rebuilds all networks; its methods give their keyword arguments."""
+
+    width: Positive = 1.0  # scales every size below; 1 is the report's, 0.25 suits a small machine
+    generator: GeneratorConfig = GeneratorConfig()
+    frame: FrameDiscriminatorConfig = FrameDiscriminatorConfig()
+    pair: PairDiscriminatorConfig = PairDiscriminatorConfig()
+    emotion: EmotionDiscriminatorConfig = EmotionDiscriminatorConfig()
+    temporal: TemporalDiscriminatorConfig = TemporalDiscriminatorConfig()
+
+    def generator_arguments(self, emotions: int) -> dict[str, Any]:
+        """Return the keyword arguments of `Generator` for a number of emotions."""
+        return {"emotions": emotions, **self._scaled(self.generator)}
+
+    def frame_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of `FrameDiscriminator`."""
+        return self._scaled(self.frame)
+
+    def pair_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of `PairDiscriminator`."""
+        return self._scaled(self.pair)
+
+    def emotion_arguments(self, emotions: int) -> dict[str, Any]:
+        """Return the keyword arguments of `EmotionDiscriminator` for a number of emotions."""
+        return {"emotions": emotions, **self._scaled(self.emotion)}
+
+    def temporal_arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of `TemporalDiscriminator`."""
+        return self._scaled(self.temporal)
+
+    def _scaled(self, section: Section) -> dict[str, Any]:
+        """Return a section's fields with its channel and feature counts scaled by `width`."""
+        fixed = {"output_kernel", "layers", "slope", "cell_activation", "auxiliary_emotion"}
+        return {
+            name: value if name in fixed else self._size(value)
+            for name, value in section.model_dump().items()
+        }
+
+    def _size(self, size: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        if self.width == 1:
+            return size
+        if isinstance(size, tuple):
+            return tuple(self._one(part) for part in size)
+        return self._one(size)
+
+    def _one(self, size: int) -> int:
+        return max(MULTIPLE, MULTIPLE * round(size * self.width / MULTIPLE))
