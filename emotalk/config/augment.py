@@ -1,0 +1,123 @@
+"""What is changed at random in pictures and speech: how often, and how far.
+
+Every transform has a probability of its own, 0 by default: a run augments only what its file asks
+for. The ranges are Albumentations' defaults in our units. One draw holds for all frames of a clip
+and for its condition image.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, model_validator
+
+from emotalk.config.section import Range, Section, Share
+
+Signed = Annotated[float, Field(ge=-1, le=1)]
+Factor = Annotated[float, Field(gt=0, le=10)]
+Degrees = Annotated[float, Field(ge=-180, le=180)]
+ClipLimit = Annotated[float, Field(ge=1, le=40)]
+
+
+class DrawConfig(Section):
+    """A transform whose one parameter is drawn evenly from a range."""
+
+    p: Share = 0.0  # probability for a clip
+    range: Range = (0.0, 0.0)
+
+    @model_validator(mode="after")
+    def _low_to_high(self) -> "DrawConfig":
+        low, high = self.range
+        if low > high:
+            raise ValueError(f"range must go from low to high, got [{low:g}, {high:g}]")
+        return self
+
+
+class ShiftConfig(DrawConfig):
+    """Something added, as a share of the full scale."""
+
+    range: tuple[Signed, Signed] = (-0.2, 0.2)
+
+
+class FactorConfig(DrawConfig):
+    """Something multiplied, or an exponent; 1 changes nothing."""
+
+    range: tuple[Factor, Factor] = (0.8, 1.2)
+
+
+class HueConfig(DrawConfig):
+    """A turn of the hue circle."""
+
+    range: tuple[Degrees, Degrees] = (-40.0, 40.0)
+
+
+class ClaheConfig(DrawConfig):
+    """Contrast-limited adaptive histogram equalisation of the lightness."""
+
+    range: tuple[ClipLimit, ClipLimit] = (1.0, 4.0)  # times the mean height of a tile's histogram
+    tiles: Literal[1, 2, 4, 8, 16] = 8  # a side
+
+
+class NoiseConfig(DrawConfig):
+    """Gaussian noise: one strength a clip, a fresh field every frame."""
+
+    range: tuple[Share, Share] = (0.012, 0.028)  # standard deviation, of the full scale
+
+
+class ShuffleConfig(Section):
+    """The three colour channels in another order."""
+
+    p: Share = 0.0
+
+
+class VideoAugmentConfig(Section):
+    """Pictures; applied in this order."""
+
+    brightness: ShiftConfig = ShiftConfig()
+    contrast: FactorConfig = FactorConfig()
+    gamma: FactorConfig = FactorConfig()
+    hue: HueConfig = HueConfig()
+    saturation: ShiftConfig = ShiftConfig(range=(-0.12, 0.12))
+    value: ShiftConfig = ShiftConfig(range=(-0.08, 0.08))
+    clahe: ClaheConfig = ClaheConfig()
+    rgb_shift: ShiftConfig = ShiftConfig(range=(-0.08, 0.08))  # drawn for each channel
+    channel_shuffle: ShuffleConfig = ShuffleConfig()
+    noise: NoiseConfig = NoiseConfig()
+
+
+class SpeechNoiseConfig(Section):
+    """Noise added to the speech window; its loudness follows the speech's own."""
+
+    p: Share = 0.0
+    snr_db: Range = (6.0, 30.0)  # report and Eskimez et al. 2020: noisy speech, 6 to 30 dB
+    kinds: tuple[str, ...] = ("white", "pink", "babble")
+    babble_voices: NonNegativeInt = 4  # other clips that talk at the same time
+
+    @model_validator(mode="after")
+    def _kinds_are_known(self) -> "SpeechNoiseConfig":
+        unknown = sorted(set(self.kinds) - {"white", "pink", "babble"})
+        if unknown or not self.kinds:
+            raise ValueError(
+                f"kinds: {', '.join(unknown) or 'none given'}; choose among white, pink, babble"
+            )
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError(f"snr_db must go from low to high, got {list(self.snr_db)}")
+        return self
+
+
+class GainConfig(DrawConfig):
+    """The loudness of the speech."""
+
+    range: Range = (-6.0, 6.0)  # dB
+
+
+class SpeechAugmentConfig(Section):
+    """Speech."""
+
+    noise: SpeechNoiseConfig = SpeechNoiseConfig()
+    gain: GainConfig = GainConfig()
+
+
+class AugmentConfig(Section):
+    """Everything that is changed at random on the device; landmarks never are."""
+
+    video: VideoAugmentConfig = VideoAugmentConfig()
+    speech: SpeechAugmentConfig = SpeechAugmentConfig()

@@ -1,0 +1,233 @@
+"""A shard set as a table of samples, and the reading of a sample's members out of its tar.
+
+The table comes from the index files alone. A read takes one contiguous range of the tar and checks
+it: the tar headers in the range must name this sample's members with these sizes. So a tar that was
+cut off, replaced or overwritten never passes for the one the index describes.
+"""
+
+import hashlib
+import tarfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from emotalk.config.data import RemoteConfig
+from emotalk.data.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    SampleEntry,
+    ShardEntry,
+    index_name,
+    parse_index,
+    parse_manifest,
+)
+from emotalk.data.storage import Storage, StorageFault, open_storage
+from emotalk.errors import WrongUse
+
+BLOCK = tarfile.BLOCKSIZE
+INDEX_READERS = 16
+NAME_FIELD = 100  # bytes of a tar header's name; longer names stand in an extra header before it
+
+
+class DataFault(RuntimeError):  # noqa: N818  what the data lack, not the program
+    """A sample that was promised cannot be read; the message names shard, sample and next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One sample of a split.
+
+    Attributes:
+        key: its unique name.
+        frames: length at 25 Hz.
+        actor: who is seen.
+        emotion: an emotion's name.
+        intensity: in [0, 1], or None if unknown.
+        shard: index of its tar among the manifest's shards.
+        members: suffix -> (offset of the data, size) in bytes.
+    """
+
+    key: str
+    frames: int
+    actor: str
+    emotion: str
+    intensity: float | None
+    shard: int
+    members: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples of one split, in the order of the shards and of the tars."""
+
+    name: str
+    shards: tuple[int, ...]
+    samples: tuple[Sample, ...]
+
+
+class ShardSet:
+    """A folder or URL that holds a manifest, tars and their index files.
+
+    Attributes:
+        location: as the user gave it.
+        manifest: what the set says of itself.
+        storage: reads byte ranges of its files.
+    """
+
+    def __init__(self, location: str, manifest: Manifest, storage: Storage) -> None:
+        self.location = location
+        self.manifest = manifest
+        self.storage = storage
+
+    @classmethod
+    def open(cls, location: str, remote: RemoteConfig | None = None) -> "ShardSet":
+        """Return the shard set at a folder or URL; reads the manifest only.
+
+        Raises:
+            WrongUse: nothing there, no manifest (not finished, or not a shard set), another format
+                version, or a broken manifest.
+        """
+        storage = open_storage(location, remote or RemoteConfig())
+        try:
+            data = storage.read_file(MANIFEST_NAME)
+        except StorageFault as fault:
+            raise WrongUse(
+                f"{location}: no shard set here ({fault}); expected {MANIFEST_NAME}, which "
+                "etl/shard.py writes last: give the folder it was told as output"
+            ) from None
+        return cls(location, parse_manifest(data, f"{location}/{MANIFEST_NAME}"), storage)
+
+    def split(self, name: str) -> Split:
+        """Return the samples of a split from its index files.
+
+        Raises:
+            WrongUse: no such split, an empty one, an index file that is missing, was changed or
+                does not fit its tar, or a key that occurs twice.
+        """
+        numbers = [n for n, shard in enumerate(self.manifest.shards) if shard.split == name]
+        if not numbers:
+            known = ", ".join(self.manifest.split_names) or "none: the shard set is empty"
+            raise WrongUse(f"{self.location}: no split {name!r}; it has: {known}")
+        with ThreadPoolExecutor(INDEX_READERS) as pool:
+            samples = [sample for found in pool.map(self._samples, numbers) for sample in found]
+        if not samples:
+            raise WrongUse(f"{self.location}: split {name!r} has no samples; see rejected.jsonl")
+        _refuse_doubles(samples, self.location)
+        return Split(name, tuple(numbers), tuple(samples))
+
+    def _samples(self, number: int) -> list[Sample]:
+        shard = self.manifest.shards[number]
+        name = index_name(shard.file)
+        try:
+            data = self.storage.read_file(name)
+        except StorageFault as fault:
+            raise WrongUse(
+                f"{self.location}/{name}: cannot read the index ({fault}); copy the shard set again"
+            ) from None
+        digest = hashlib.sha256(data).hexdigest()
+        if digest != shard.index_sha256:
+            raise WrongUse(
+                f"{self.location}/{name}: sha256 {digest[:12]}..., the manifest says "
+                f"{shard.index_sha256[:12]}...: the index was changed; copy the shard set again"
+            )
+        index = parse_index(data, f"{self.location}/{name}", shard)
+        return [_sample(entry, number) for entry in index.samples]
+
+    def check_sizes(self, split: Split) -> list[str]:
+        """Return one message for each tar of the split that is missing or of a wrong size.
+
+        Files on disk only; a URL's are checked when they are read.
+        """
+        shards = [self.manifest.shards[number] for number in split.shards]
+        return [message for shard in shards if (message := self._size_fault(shard))]
+
+    def _size_fault(self, shard: ShardEntry) -> str | None:
+        size = self.storage.local_size(shard.file)
+        if size is None or size == shard.bytes:
+            return None
+        found = "is missing" if size < 0 else f"has {size} bytes"
+        return f"{self.location}/{shard.file} {found}, the manifest says {shard.bytes} bytes"
+
+
+class SampleReader:
+    """Reads members of samples; one a process, opened files are kept.
+
+    Args:
+        shard_set: where to read.
+        verify: compare each tar's sha256 with the manifest's before its first sample is read.
+    """
+
+    def __init__(self, shard_set: ShardSet, verify: bool = False) -> None:
+        self.shard_set = shard_set
+        self.verify = verify
+        self.checked: set[int] = set()
+
+    def read(self, sample: Sample, members: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of the named members of a sample.
+
+        Raises:
+            DataFault: the tar is missing, cut off or not the one the index describes.
+        """
+        shard = self.shard_set.manifest.shards[sample.shard]
+        ranges = {name: sample.members[name] for name in members}
+        begin = min(offset for offset, _ in ranges.values()) - BLOCK
+        end = max(offset + size for offset, size in ranges.values())
+        try:
+            if sample.shard not in self.checked:
+                self._check(shard)
+                self.checked.add(sample.shard)
+            data = memoryview(self.shard_set.storage.read_range(shard, begin, end - begin))
+            for name, (offset, size) in ranges.items():
+                header = bytes(data[offset - begin - BLOCK : offset - begin])
+                _check_header(header, f"{sample.key}.{name}", size)
+        except StorageFault as fault:
+            raise DataFault(
+                f"{self.shard_set.location}/{shard.file}, sample {sample.key}: {fault}; check the "
+                "set with `emotalk inspect`, or go on without it: data.on_fault=skip"
+            ) from fault
+        return {
+            name: bytes(data[offset - begin : offset - begin + size])
+            for name, (offset, size) in ranges.items()
+        }
+
+    def _check(self, shard: ShardEntry) -> None:
+        if self.verify and (found := self.shard_set.storage.sha256(shard)) != shard.sha256:
+            raise StorageFault(f"sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}...")
+
+
+def _check_header(header: bytes, name: str, size: int) -> None:
+    """Raise unless the 512 bytes are the tar header of a file `name` of `size` bytes."""
+    try:
+        found = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        raise StorageFault(f"no member begins where the index says {name} does") from None
+    stored = found.name.encode("utf-8", "surrogateescape")
+    wanted = name.encode()
+    if found.size != size or stored[:NAME_FIELD] != wanted[:NAME_FIELD]:
+        raise StorageFault(
+            f"the tar holds {found.name} of {found.size} bytes where the index says {name} of "
+            f"{size} bytes"
+        )
+
+
+def _sample(entry: SampleEntry, shard: int) -> Sample:
+    return Sample(
+        entry.key, entry.frames, entry.actor, entry.emotion, entry.intensity, shard, entry.members
+    )
+
+
+def _refuse_doubles(samples: Iterable[Sample], location: str) -> None:
+    doubles = sorted(_doubles(sample.key for sample in samples))
+    if doubles:
+        raise WrongUse(
+            f"{location}: {len(doubles)} keys occur more than once, e.g. {doubles[0]}; "
+            "make the shards again with etl/shard.py"
+        )
+
+
+def _doubles(keys: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            yield key
+        seen.add(key)

@@ -1,0 +1,135 @@
+"""Members of a shard's sample, from bytes to arrays: any window of the video without the rest.
+
+PyAV, because it hands out the decoded planes as they are: with the matrix below a window of 25
+frames costs 4 ms on one core, decord's way through FFmpeg's converter 6 ms (the colours of both
+differ by at most one level). Both are exact about which frame is which.
+"""
+
+import io
+from collections.abc import Iterator
+
+import av
+import cv2
+import numpy as np
+import soundfile
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from emotalk.schema import FPS, SAMPLE_RATE, Bytes, Doubles, Floats
+
+
+class MemberFault(Exception):  # noqa: N818  what is wrong with the data, not with the program
+    """A member of a sample does not hold what the shard format promises."""
+
+
+def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
+    """Return `frames` consecutive frames of an encoded 25 fps video, from frame `start` on.
+
+    Decoding begins at the last key frame at or before `start`, in this thread alone.
+
+    Args:
+        data: a video file (MP4, ...), constant 25 fps, first frame at time 0.
+        start: index of the first frame wanted.
+        frames: how many.
+
+    Returns:
+        uint8 RGB (T, H, W, 3).
+
+    Raises:
+        MemberFault: not a video, broken, or without one of the frames wanted.
+    """
+    try:
+        with av.open(io.BytesIO(data)) as container:
+            window = [_rgb(frame) for frame in _from(container, start, frames)]
+    except (av.error.FFmpegError, IndexError) as error:
+        raise MemberFault(f"the video cannot be decoded: {error}") from error
+    if len(window) != frames:
+        raise MemberFault(
+            f"the video has {len(window)} of the {frames} frames wanted from frame {start} on"
+        )
+    return np.stack(window)
+
+
+def decode_audio(data: bytes) -> Floats:
+    """Return the whole sound of a FLAC or WAV member: mono float32 in [-1, 1], (S,).
+
+    Raises:
+        MemberFault: not sound, broken, of another rate than 8 kHz or not mono.
+    """
+    try:
+        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise MemberFault(f"the sound cannot be decoded: {error}") from error
+    if rate != SAMPLE_RATE or audio.ndim != 1:
+        raise MemberFault(f"the sound is {rate} Hz {audio.shape}, expected {SAMPLE_RATE} Hz mono")
+    samples: Floats = audio
+    return samples
+
+
+def decode_image(data: bytes) -> Bytes:
+    """Return an encoded image (PNG, JPEG) as uint8 RGB (H, W, 3).
+
+    Raises:
+        MemberFault: not an image, or broken.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+    if image is None:
+        raise MemberFault("the image cannot be decoded")
+    return np.asarray(image, np.uint8)
+
+
+def _from(container: InputContainer, start: int, frames: int) -> Iterator[VideoFrame]:
+    """Yield the frames `start` .. `start + frames - 1` as far as they exist, in order."""
+    stream: VideoStream = container.streams.video[0]
+    stream.thread_type = "NONE"
+    if stream.time_base is None or stream.average_rate != FPS:
+        raise MemberFault(f"the video has {stream.average_rate} frames a second, expected {FPS}")
+    ticks = 1 / (FPS * stream.time_base)
+    if start:
+        container.seek(round(start * ticks), stream=stream)
+    wanted = start
+    for frame in container.decode(stream):
+        index = round(frame.pts / ticks) if frame.pts is not None else -1
+        if index < wanted:
+            continue
+        if index > wanted:
+            raise MemberFault(f"the video lacks frame {wanted}")
+        yield frame
+        wanted += 1
+        if wanted == start + frames:
+            return
+
+
+def _limited_601_to_rgb() -> Doubles:
+    """Return the 3 x 4 matrix from (Y, Cb, Cr, 1), BT.601 limited range, to RGB, 0 to 255."""
+    red, blue = 0.299, 0.114
+    green = 1 - red - blue
+    luma, chroma = 255 / 219, 255 / 224
+    from_cb, from_cr = 2 * (1 - blue) * chroma, 2 * (1 - red) * chroma
+    linear = np.array(
+        [
+            [luma, 0, from_cr],
+            [luma, -from_cb * blue / green, -from_cr * red / green],
+            [luma, from_cb, 0],
+        ]
+    )
+    return np.column_stack([linear, linear @ [-16, -128, -128]])
+
+
+_MATRIX = _limited_601_to_rgb().astype(np.float32)
+_MATRIX_UNSET, _MATRIX_601_PAL, _MATRIX_601_NTSC = 2, 5, 6  # ITU-T H.273, one matrix
+_RANGE_UNSET, _RANGE_LIMITED = 0, 1
+
+
+def _rgb(frame: VideoFrame) -> Bytes:
+    """Return a decoded frame as uint8 RGB (H, W, 3)."""
+    limited_601 = frame.color_range in (_RANGE_UNSET, _RANGE_LIMITED) and frame.colorspace in (
+        _MATRIX_UNSET,
+        _MATRIX_601_PAL,
+        _MATRIX_601_NTSC,
+    )
+    if frame.format.name == "yuv444p" and limited_601:
+        merged = cv2.merge(list(frame.to_ndarray()))
+        return np.asarray(cv2.transform(merged, _MATRIX), np.uint8)
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
