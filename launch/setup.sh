@@ -28,29 +28,26 @@ find_python() {
   stop "no Python 3.11 or 3.12 found." "Debian 12: apt-get install python3 python3-venv; or set PYTHON=/path/to/python3.11"
 }
 
-# Debian's python3 comes without the part of venv that brings pip.
-check_venv() {
-  "$1" -c 'import ensurepip, venv' 2>/dev/null ||
-    stop "$1 cannot make virtual environments." "Debian: apt-get install $("$1" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
-}
-
-# Libraries that no wheel carries. OpenCV, which insightface imports, does not load without the
-# first two; without the last, everything works but DeepSpeed on CPUs with several processes.
+# What no wheel carries, all of it named at once. OpenCV, which insightface imports, does not load
+# without the two libraries; Debian's python3 comes without the part of venv that brings pip.
 check_system() {
   local python=$1 missing=()
   has_library "$python" libGL.so.1 || missing+=(libgl1)
   has_library "$python" libgthread-2.0.so.0 || missing+=(libglib2.0-0)
+  if [[ ! -x .venv/bin/python ]] && ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    missing+=("$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')")
+  fi
   if ((${#missing[@]})); then
-    stop "system packages are missing: ${missing[*]} (OpenCV, which finds the faces, loads them)." \
-      "Debian: apt-get install ${missing[*]}"
+    stop "system packages are missing: ${missing[*]}" "Debian: apt-get install ${missing[*]}"
   fi
   command -v g++ >/dev/null ||
-    echo "setup: note: g++ is missing (Debian: apt-get install g++): DeepSpeed compiles a part of itself with it at its first run of several CPU processes. All else works." >&2
+    printf 'setup: note: %s\n' "no g++: all works but DeepSpeed on CPUs with several processes, which" \
+      "compiles a part of itself at its first run. Debian: apt-get install g++" >&2
 }
 
 has_library() { "$1" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$2" 2>/dev/null; }
 
-# On a bare machine an import is the only proof: a wheel may need more than this script knows.
+# An import is the only proof: a wheel may need more than this script knows.
 check_imports() {
   .venv/bin/python -c 'import torch, cv2, decord, av, soundfile, emotalk' ||
     stop "installed, but it does not import: the last line above names the library that is missing." \
@@ -60,7 +57,6 @@ check_imports() {
 python=$(find_python)
 check_system "$python"
 if [[ ! -x .venv/bin/python ]]; then
-  check_venv "$python"
   "$python" -m venv .venv
 fi
 echo "setup: installing into .venv (minutes the first time; about 3 GB)"
