@@ -1,0 +1,88 @@
+"""Who is seen and where: 68 landmarks (iBUG order) by one of three back ends.
+
+`insightface` loads a model pack, `onnx` two model files, `sidecar` reads exact points that lie
+beside the clips. All speak one protocol; frames are RGB here, and turned to BGR where a model wants
+it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from emotalk.config.etl import LandmarksConfig
+from emotalk.schema import Bytes, Doubles, Floats
+
+
+@dataclass(frozen=True)
+class FaceLandmarks:
+    """What was seen in one frame.
+
+    Attributes:
+        count: number of faces found.
+        box: left, top, right, bottom of the largest face in pixels; None where there is none.
+        score: of the detector for that face, in [0, 1]; 0 where there is none.
+        landmarks_LP: its 68 points in frame pixels; None where there is none.
+    """
+
+    count: int
+    box: Doubles | None = None
+    score: float = 0.0
+    landmarks_LP: Floats | None = None
+
+
+NO_FACE = FaceLandmarks(0)
+
+
+class LandmarkFinder(Protocol):
+    """Finds faces in frames."""
+
+    def find(
+        self,
+        frames: Sequence[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> list[FaceLandmarks]:
+        """Return what is seen in each frame, in order.
+
+        Args:
+            frames: uint8 RGB (H, W, 3), any sizes.
+            clip: the file the frames come from; side-car landmarks are looked up by its name.
+            indices: number of each frame in that file; side-car landmarks are looked up by it.
+
+        Raises:
+            Rejection: `no_landmarks` or `bad_landmarks` (side-car only).
+        """
+        ...
+
+
+def build_finder(config: LandmarksConfig, *, source: Path | None = None) -> LandmarkFinder:
+    """Return the back end that the configuration names, its models loaded.
+
+    Args:
+        config: section `landmarks`.
+        source: the corpus' folder; the side-car folder lies in it.
+
+    Raises:
+        WrongUse: a model pack, model file or side-car folder is missing or of another kind.
+    """
+    if config.backend == "insightface":
+        from emotalk.faces.insightface_pack import InsightfaceFinder  # noqa: PLC0415  heavy
+
+        return InsightfaceFinder(config.pack, root=config.root, det_size=config.det_size)
+    if config.backend == "onnx":
+        from emotalk.faces.onnx_models import OnnxFinder  # noqa: PLC0415  heavy
+
+        if config.detector is None or config.landmarker is None:
+            raise ValueError("landmarks.backend onnx without model files passed its own check")
+        return OnnxFinder(config.detector, config.landmarker, det_size=config.det_size)
+    from emotalk.faces.sidecar import SidecarFinder  # noqa: PLC0415  for symmetry
+
+    return SidecarFinder((source or Path()) / config.sidecar)
+
+
+def largest(boxes: Doubles) -> int:
+    """Return the index of the box (left, top, right, bottom, ...) with the largest area."""
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return int(areas.argmax())

@@ -1,0 +1,77 @@
+"""Landmarks that lie beside the clips: exact ones of drawn faces, or somebody else's detector's."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from emotalk.errors import WrongUse
+from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
+
+
+class SidecarFinder:
+    """Reads `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame."""
+
+    def __init__(self, folder: Path) -> None:
+        """Remember the folder.
+
+        Raises:
+            WrongUse: it does not exist.
+        """
+        if not folder.is_dir():
+            raise WrongUse(
+                f"landmarks.sidecar: no folder {folder}; it must hold CLIP.npy, (T, 68, 2) in "
+                "frame pixels, for every clip. Without such files set landmarks.backend=insightface"
+            )
+        self.folder = folder
+
+    def find(
+        self,
+        frames: Sequence[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> list[FaceLandmarks]:
+        """Return the stored landmarks of these frames of the clip.
+
+        Raises:
+            Rejection: `no_landmarks` without a file, `bad_landmarks` for one of another form.
+            ValueError: `clip` is not given.
+        """
+        if clip is None:
+            raise ValueError("side-car landmarks need the clip's name")
+        stored_TLP = _stored(self.folder / f"{clip.stem}.npy")
+        rows = range(len(frames)) if indices is None else indices
+        if rows and max(rows) >= len(stored_TLP):
+            raise Rejection(
+                "bad_landmarks",
+                f"{clip.stem}.npy has {len(stored_TLP)} rows, frame {max(rows)} is needed; "
+                "one row for each frame of the clip is expected",
+            )
+        return [_as_found(stored_TLP[row]) for row in rows]
+
+
+def _as_found(points_LP: Floats) -> FaceLandmarks:
+    if not np.isfinite(points_LP).all():
+        return FaceLandmarks(0)
+    box = np.concatenate([points_LP.min(0), points_LP.max(0)]).astype(np.float64)
+    return FaceLandmarks(1, box=box, score=1.0, landmarks_LP=points_LP)
+
+
+@lru_cache(maxsize=2)
+def _stored(path: Path) -> Floats:
+    try:
+        stored = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise Rejection("no_landmarks", f"no side-car file {path.name}") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise Rejection("bad_landmarks", f"{path.name}: not a .npy file ({error})") from None
+    if stored.ndim != 3 or stored.shape[1:] != (LANDMARKS, 2) or stored.dtype.kind != "f":
+        raise Rejection(
+            "bad_landmarks",
+            f"{path.name}: {stored.dtype} {stored.shape}, expected float (T, {LANDMARKS}, 2)",
+        )
+    points_TLP: Floats = stored.astype(np.float32)
+    return points_TLP
