@@ -261,5 +261,5 @@ def _reversed_channels(kind: Kind, state: dict[str, Tensor]) -> dict[str, Tensor
         elif kind == "generator":  # the image is the last three input channels everywhere
             turned[name] = torch.cat([value[:, :-3], value[:, -3:].flip(1)], dim=1)
         elif name == "conv_1.0.weight":  # frames, then the condition image
-            turned[name] = torch.cat([part.flip(1) for part in value.split(3, dim=1)], dim=1)
+            turned[name] = torch.cat([part.flip(1) for part in torch.split(value, 3, dim=1)], dim=1)
     return turned

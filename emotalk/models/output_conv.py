@@ -22,7 +22,7 @@ class OutputKernels(NamedTuple):
 
 def output_kernels(conv: nn.Conv2d) -> OutputKernels:
     """Return both forms of the last convolution's weight."""
-    assert conv.bias is not None  # noqa: S101
+    assert conv.bias is not None
     return OutputKernels(conv.weight, phase_kernel(conv.weight), conv.bias)
 
 
