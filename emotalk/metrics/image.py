@@ -1,0 +1,124 @@
+"""Likeness of two videos, pixel by pixel (PSNR) and by local structure (SSIM)."""
+
+import math
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from emotalk.schema import MOUTH, check_shape
+
+MOUTH_CROP_HW = (40, 48)
+"""Height and width in pixels of the mouth crop: the template's mouth is 28 px wide; with room for
+the widest smile, a dropped jaw and the chin's edge."""
+
+SSIM_SIGMA = 1.5
+SSIM_RADIUS = 5  # an 11 x 11 window
+
+
+def psnr(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio of each clip in dB, (B,); infinite for equal clips.
+
+    The squared error is averaged over all pixels of all frames of the clip before the logarithm, so
+    that one perfect frame (the condition frame itself) cannot make the clip's figure infinite.
+
+    Args:
+        video_BTCHW: float RGB in [0, 1].
+        truth_BTCHW: the same shape and range.
+
+    Raises:
+        ValueError: shapes differ, or a tensor is not floating point.
+    """
+    _check_pair(video_BTCHW, truth_BTCHW)
+    error_B = (video_BTCHW - truth_BTCHW).square().flatten(1).mean(1)
+    return -10.0 * torch.log10(error_B)
+
+
+def ssim(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
+    """Return the structural similarity of each clip, (B,), 1 for equal clips.
+
+    Gaussian window 11 x 11, sigma 1.5, K1 0.01, K2 0.03, data range 1, biased covariance; only
+    windows that lie wholly inside the frame; mean over windows, channels and frames. The same as
+    scikit-image's with `gaussian_weights=True, use_sample_covariance=False, data_range=1`.
+    Differentiable.
+
+    Args:
+        video_BTCHW: float RGB in [0, 1], at least 11 x 11 pixels.
+        truth_BTCHW: the same shape and range.
+
+    Raises:
+        ValueError: shapes differ, frames are too small, or a tensor is not floating point.
+
+    Source: Wang, Bovik, Sheikh, Simoncelli 2004, equation 13.
+    """
+    _check_pair(video_BTCHW, truth_BTCHW)
+    if min(video_BTCHW.shape[-2:]) < 2 * SSIM_RADIUS + 1:
+        raise ValueError(f"ssim: frames of {tuple(video_BTCHW.shape[-2:])} px, at least 11 x 11")
+    x, y = video_BTCHW, truth_BTCHW
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance_x = _blur(x * x) - mean_x.square()
+    variance_y = _blur(y * y) - mean_y.square()
+    covariance = _blur(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
+    luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
+    return (structure * luminance).flatten(1).mean(1)
+
+
+def crop_mouth(video_BTCHW: Tensor, truth_landmarks_BTLP: Tensor) -> Tensor:
+    """Return the part of each frame around the TRUE mouth, (B, T, C, 40, 48).
+
+    The centre is the mean of the true landmarks 48..67 of that frame, rounded, and moved inward
+    where the crop would leave the frame; its size never changes, so figures of different clips can
+    be compared.
+
+    Args:
+        video_BTCHW: generated or true frames.
+        truth_landmarks_BTLP: landmarks of the true frames, pixels.
+    """
+    sizes = check_shape(video_BTCHW, "B T C H W", "crop_mouth video")
+    check_shape(truth_landmarks_BTLP, f"{sizes['B']} {sizes['T']} 68 2", "crop_mouth landmarks")
+    height, width = MOUTH_CROP_HW
+    centre_BTP = truth_landmarks_BTLP[:, :, MOUTH].float().mean(2).to(video_BTCHW.device)
+    left_BT = _corner(centre_BTP[..., 0], width, sizes["W"])
+    top_BT = _corner(centre_BTP[..., 1], height, sizes["H"])
+    device = video_BTCHW.device
+    rows = top_BT[..., None, None] + torch.arange(height, device=device)[:, None]
+    columns = left_BT[..., None, None] + torch.arange(width, device=device)
+    clip = torch.arange(sizes["B"], device=device)[:, None, None, None]
+    frame = torch.arange(sizes["T"], device=device)[None, :, None, None]
+    return video_BTCHW.permute(0, 1, 3, 4, 2)[clip, frame, rows, columns].permute(0, 1, 4, 2, 3)
+
+
+def _corner(centre_BT: Tensor, size: int, limit: int) -> Tensor:
+    return (centre_BT - (size - 1) / 2).round().long().clamp(0, limit - size)
+
+
+def _check_pair(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> None:
+    sizes = check_shape(video_BTCHW, "B T C H W", "video")
+    check_shape(truth_BTCHW, " ".join(str(size) for size in sizes.values()), "true video")
+    for tensor in (video_BTCHW, truth_BTCHW):
+        if not tensor.is_floating_point():
+            raise ValueError(f"image metrics take float RGB in [0, 1], got {tensor.dtype}")
+
+
+def _blur(images: Tensor) -> Tensor:
+    """Return the Gaussian means of all whole windows: one matrix product along each axis."""
+    height, width = images.shape[-2:]
+    down = _window_matrix(height).to(images)
+    across = _window_matrix(width).to(images)
+    return down @ images @ across.T
+
+
+@lru_cache(maxsize=16)
+def _window_matrix(size: int) -> Tensor:
+    """Return the (size - 10, size) matrix whose rows are the shifted Gaussian window."""
+    taps = [
+        math.exp(-0.5 * (offset / SSIM_SIGMA) ** 2)
+        for offset in range(-SSIM_RADIUS, SSIM_RADIUS + 1)
+    ]
+    window = torch.tensor(taps, dtype=torch.float64) / sum(taps)
+    matrix = torch.zeros(size - 2 * SSIM_RADIUS, size, dtype=torch.float64)
+    for row in range(len(matrix)):
+        matrix[row, row : row + len(taps)] = window
+    return matrix

@@ -1,0 +1,119 @@
+"""Likeness of two faces' shapes: distances between landmarks, with and without Procrustes.
+
+A frame in which no face was found has NaN landmarks. It is left out of the means and counted.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk.schema import OUTER_EYE_CORNERS, SIZE, Doubles, check_shape
+
+Points: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LandmarkDistance:
+    """How far one clip's landmarks are from the true ones.
+
+    Attributes:
+        nlmd: mean over frames and points after Procrustes alignment; 1 is the side of the crop
+            (times 128: template pixels). NaN when no frame could be compared.
+        nlmd_iod: mean L2 without alignment over the true outer-eye distance. NaN likewise.
+        missed_share: share of frames left out because a face was not found in either video.
+    """
+
+    nlmd: float
+    nlmd_iod: float
+    missed_share: float
+
+
+def procrustes_align(points_TLP: Points, template_LP: Points) -> Doubles:
+    """Return each frame's points moved, turned and scaled onto the template, (T, L, 2) float64.
+
+    The least-squares similarity (never a mirror image) of each frame by itself. With points as
+    complex numbers z and w about their means it is w = a z with a = sum(conj(z) w) / sum |z|^2.
+
+    Args:
+        points_TLP: landmarks; a frame with NaN gives NaN.
+        template_LP: where they are brought; the result is in its units.
+
+    Raises:
+        ValueError: shapes do not fit, or all points of a frame coincide.
+
+    Source: Gower 1975; in the plane the rotation needs no singular values.
+    """
+    sizes = check_shape(points_TLP, "T L 2", "landmarks")
+    check_shape(template_LP, f"{sizes['L']} 2", "template")
+    points = _complex(points_TLP)
+    template = _complex(template_LP)
+    centred = points - points.mean(1, keepdims=True)
+    wanted = template - template.mean()
+    spread = np.square(np.abs(centred)).sum(1)
+    if (spread == 0).any():
+        raise ValueError(f"landmarks: all points of frame {int(spread.argmin())} coincide")
+    turn = (centred.conj() * wanted).sum(1) / spread
+    aligned = centred * turn[:, None] + template.mean()
+    return np.stack([aligned.real, aligned.imag], -1)
+
+
+def nlmd_per_frame(points_TLP: Points, truth_TLP: Points, template_LP: Points) -> Doubles:
+    """Return the normalised landmark distance of every frame, (T,); NaN where a face is missing.
+
+    Both sets are aligned to the template, then the L2 distance is averaged over points. In units of
+    the crop's side, so 0.01 is 1.28 template pixels.
+
+    Args:
+        points_TLP: landmarks of the generated frames.
+        truth_TLP: landmarks of the true frames.
+        template_LP: the template in pixels of the 128 x 128 crop.
+
+    Source: the report, section "Objective evaluation" (which states no unit).
+    """
+    check_shape(truth_TLP, " ".join(map(str, points_TLP.shape)), "true landmarks")
+    moved = procrustes_align(points_TLP, template_LP) - procrustes_align(truth_TLP, template_LP)
+    return np.asarray(np.linalg.norm(moved, axis=-1).mean(1) / SIZE)
+
+
+def nlmd_iod_per_frame(points_TLP: Points, truth_TLP: Points) -> Doubles:
+    """Return the mean L2 distance over the true outer-eye distance of every frame, (T,).
+
+    No alignment: head motion counts. What the scripts behind the report computed.
+    """
+    check_shape(truth_TLP, " ".join(map(str, points_TLP.shape)), "true landmarks")
+    truth = np.asarray(truth_TLP, np.float64)
+    distance_T = np.linalg.norm(np.asarray(points_TLP, np.float64) - truth, axis=-1).mean(1)
+    return np.asarray(distance_T / outer_eye_distance(truth))
+
+
+def landmark_distance(
+    points_TLP: Points, truth_TLP: Points, template_LP: Points
+) -> LandmarkDistance:
+    """Return the clip's distances, over the frames in which both videos show a face.
+
+    Arguments as `nlmd_per_frame`.
+    """
+    found_T = np.isfinite(points_TLP).all((1, 2)) & np.isfinite(truth_TLP).all((1, 2))
+    if not found_T.any():
+        return LandmarkDistance(float("nan"), float("nan"), 1.0)
+    points, truth = points_TLP[found_T], truth_TLP[found_T]
+    return LandmarkDistance(
+        nlmd=float(nlmd_per_frame(points, truth, template_LP).mean()),
+        nlmd_iod=float(nlmd_iod_per_frame(points, truth).mean()),
+        missed_share=float(1 - found_T.mean()),
+    )
+
+
+def outer_eye_distance(points_TLP: Points) -> Doubles:
+    """Return the distance of the outer eye corners of every frame, (T,), in pixels."""
+    right, left = OUTER_EYE_CORNERS
+    return np.asarray(
+        np.linalg.norm(points_TLP[:, right] - points_TLP[:, left], axis=-1), np.float64
+    )
+
+
+def _complex(points: Points) -> NDArray[np.complex128]:
+    doubles = np.asarray(points, np.float64)
+    return np.asarray(doubles[..., 0] + 1j * doubles[..., 1])

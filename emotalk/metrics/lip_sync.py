@@ -1,0 +1,81 @@
+"""Do the lips follow the speech: the mouth opening of two videos over the voiced frames."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk.metrics.landmarks import Points, outer_eye_distance
+from emotalk.schema import INNER_LIP_TOP_BOTTOM, SAMPLES_PER_FRAME, Doubles, Floats, check_shape
+
+VOICED_DB = -30.0
+"""How loud a frame must be, beside the loudest one of its clip, to count as voiced."""
+
+MIN_FRAMES = 8
+"""Fewer voiced frames (a third of a second) give no correlation."""
+
+STILL = 1e-6
+"""A mouth whose opening varies less than this share of the eye distance does not move."""
+
+
+def mouth_opening(landmarks_TLP: Points) -> Doubles:
+    """Return the opening of the inner lips (62 to 66) over the face's size, (T,).
+
+    The face's size is the clip's mean outer-eye distance: one number a clip, so that its
+    measurement noise does not become motion of the mouth. NaN where no face was found.
+    """
+    check_shape(landmarks_TLP, "T 68 2", "landmarks")
+    top, bottom = INNER_LIP_TOP_BOTTOM
+    points = np.asarray(landmarks_TLP, np.float64)
+    opening_T = np.linalg.norm(points[:, top] - points[:, bottom], axis=-1)
+    found_T = np.isfinite(points).all((1, 2))
+    if not found_T.any():
+        return np.full(len(points), np.nan)
+    return np.asarray(opening_T / outer_eye_distance(points[found_T]).mean())
+
+
+def voiced_frames(audio_S: Floats, *, threshold_db: float = VOICED_DB) -> NDArray[np.bool_]:
+    """Return which video frames carry voice, (S // 320,): loud enough beside the loudest.
+
+    Args:
+        audio_S: mono speech at 8 kHz; an incomplete last frame is left out.
+        threshold_db: RMS of the frame's 320 samples relative to the loudest frame's, in dB.
+            A silent clip has no voiced frame.
+    """
+    frames = len(audio_S) // SAMPLES_PER_FRAME
+    samples = np.asarray(audio_S[: frames * SAMPLES_PER_FRAME], np.float64)
+    power_T = np.square(samples.reshape(frames, SAMPLES_PER_FRAME)).mean(1)
+    loudest = power_T.max(initial=0.0)
+    return np.asarray((power_T > 0) & (power_T >= loudest * 10 ** (threshold_db / 10)))
+
+
+def mouth_correlation(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_]) -> float:
+    """Return Pearson's correlation of two mouth openings over voiced frames, in [-1, 1].
+
+    A generated mouth that does not move at all scores 0: it follows nothing. NaN (undefined, to be
+    counted) where the TRUE mouth does not move or fewer than `MIN_FRAMES` frames remain. Frames
+    beyond the end of the shortest argument, and frames without a face, are left out.
+    """
+    frames = min(len(opening_T), len(truth_T), len(voiced_T))
+    opening, truth = opening_T[:frames], truth_T[:frames]
+    used = voiced_T[:frames] & np.isfinite(opening) & np.isfinite(truth)
+    if used.sum() < MIN_FRAMES or truth[used].std() < STILL:
+        return float("nan")
+    if opening[used].std() < STILL:
+        return 0.0
+    return float(np.corrcoef(opening[used], truth[used])[0, 1])
+
+
+def mouth_lag(
+    opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_], *, reach: int = 5
+) -> float:
+    """Return the sync distance: by how many frames the generated mouth is late.
+
+    The shift, within `reach` frames to either side, at which the correlation is highest; positive
+    is late. NaN where no shift has a defined positive correlation.
+    """
+    found: dict[int, float] = {}
+    for lag in sorted(range(-reach, reach + 1), key=abs):
+        ahead, behind = max(lag, 0), max(-lag, 0)
+        score = mouth_correlation(opening_T[ahead:], truth_T[behind:], voiced_T[behind:])
+        if score > 0:
+            found[lag] = score
+    return float(max(found, key=lambda lag: found[lag])) if found else float("nan")

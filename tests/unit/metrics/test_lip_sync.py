@@ -1,0 +1,91 @@
+"""The mouth's opening, who speaks when, and their correlation."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from emotalk.metrics.lip_sync import (
+    mouth_correlation,
+    mouth_lag,
+    mouth_opening,
+    voiced_frames,
+)
+from emotalk.schema import SAMPLES_PER_FRAME, Doubles
+
+
+def curve(frames: int = 60, seed: int = 0) -> Doubles:
+    steps = np.random.default_rng(seed).normal(size=frames + 4)
+    return np.asarray(np.convolve(steps, np.ones(5) / 5, "valid"))
+
+
+def test_the_opening_is_the_inner_lips_distance_over_the_eyes_distance() -> None:
+    landmarks = np.zeros((3, 68, 2))
+    landmarks[:, 36], landmarks[:, 45] = (40, 50), (90, 50)
+    landmarks[:, 62], landmarks[:, 66] = (64, 90), (64, 90)
+    landmarks[1, 66, 1] = 100
+    landmarks[2, 66] = (70, 98)
+    np.testing.assert_allclose(mouth_opening(landmarks), [0, 0.2, 0.2])
+
+
+def test_a_frame_without_a_face_has_no_opening() -> None:
+    landmarks = np.random.default_rng(0).uniform(0, 128, (3, 68, 2))
+    landmarks[1] = np.nan
+    assert np.isnan(mouth_opening(landmarks)).tolist() == [False, True, False]
+    assert np.isnan(mouth_opening(np.full((2, 68, 2), np.nan))).all()
+
+
+def test_voiced_frames_are_those_within_30_db_of_the_loudest() -> None:
+    levels_db = np.array([0.0, -29.0, -31.0, -10.0])
+    tone = np.sin(np.arange(SAMPLES_PER_FRAME) * 2 * np.pi * 10 / SAMPLES_PER_FRAME)
+    audio = np.concatenate([tone * 0.3 * 10 ** (level / 20) for level in levels_db])
+    padded = np.concatenate([audio, tone[:100]]).astype(np.float32)
+    assert voiced_frames(padded).tolist() == [True, True, False, True]
+
+
+def test_silence_has_no_voiced_frames() -> None:
+    assert not voiced_frames(np.zeros(3200, np.float32)).any()
+    assert voiced_frames(np.zeros(0, np.float32)).shape == (0,)
+
+
+def test_correlation_equals_scipys_over_the_voiced_frames() -> None:
+    generated, truth = curve(seed=1), curve(seed=2)
+    voiced = np.arange(60) % 3 > 0
+    theirs = pearsonr(generated[voiced], truth[voiced]).statistic
+    assert mouth_correlation(generated, truth, voiced) == pytest.approx(theirs)
+
+
+def test_unvoiced_frames_change_nothing() -> None:
+    generated, truth = curve(seed=1), curve(seed=2)
+    voiced = np.arange(60) < 40
+    before = mouth_correlation(generated, truth, voiced)
+    generated[50] = 1000
+    truth[55] = np.nan
+    assert mouth_correlation(generated, truth, voiced) == before
+
+
+def test_a_still_generated_mouth_scores_zero_and_a_still_true_one_is_undefined() -> None:
+    voiced = np.ones(60, bool)
+    assert mouth_correlation(np.full(60, 0.1), curve(), voiced) == 0
+    assert math.isnan(mouth_correlation(curve(), np.full(60, 0.1), voiced))
+
+
+def test_too_few_voiced_frames_are_undefined() -> None:
+    assert math.isnan(mouth_correlation(curve(), curve(), np.arange(60) < 7))
+
+
+def test_the_shorter_video_decides_how_much_is_compared() -> None:
+    truth = curve()
+    assert mouth_correlation(truth[:30] * 2 + 1, truth, np.ones(60, bool)) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("late", [-4, -1, 0, 2, 5])
+def test_the_lag_says_by_how_many_frames_the_mouth_is_late(late: int) -> None:
+    long = curve(80)
+    truth, generated = long[10:70], long[10 - late : 70 - late]
+    assert mouth_lag(generated, truth, np.ones(60, bool)) == late
+
+
+def test_a_still_mouth_has_no_lag() -> None:
+    assert math.isnan(mouth_lag(np.zeros(60), curve(), np.ones(60, bool)))

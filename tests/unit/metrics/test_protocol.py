@@ -1,0 +1,71 @@
+"""Intervals respect actors, baselines stand still, shuffled speech is another sentence."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from emotalk.metrics.protocol import (
+    bootstrap_over_actors,
+    partners_with_other_speech,
+    repeat_frame,
+)
+
+
+def test_the_interval_is_wider_when_clips_of_an_actor_agree() -> None:
+    generator = np.random.default_rng(0)
+    by_actor = np.repeat(generator.normal(size=10), 8)
+    actors = [str(actor) for actor in np.repeat(np.arange(10), 8)]
+    clustered = bootstrap_over_actors(by_actor, actors)
+    independent = bootstrap_over_actors(generator.permutation(by_actor), actors)
+    assert clustered.mean == pytest.approx(by_actor.mean())
+    assert clustered.high - clustered.low > 1.5 * (independent.high - independent.low)
+
+
+def test_the_interval_covers_95_percent_for_many_actors() -> None:
+    """For one clip an actor the half width must be about 1.96 standard errors."""
+    values = np.random.default_rng(1).normal(3.0, 2.0, 400)
+    estimate = bootstrap_over_actors(values, [str(i) for i in range(400)])
+    error = values.std() / math.sqrt(400)
+    assert estimate.high - estimate.mean == pytest.approx(1.96 * error, rel=0.08)
+    assert estimate.mean - estimate.low == pytest.approx(1.96 * error, rel=0.08)
+
+
+def test_the_same_seed_gives_the_same_interval_in_any_order_of_actors() -> None:
+    values, actors = [float(i * i) for i in range(20)], [f"actor {i % 9}" for i in range(20)]
+    turned = bootstrap_over_actors(values[::-1], actors[::-1], seed=4)
+    assert bootstrap_over_actors(values, actors, seed=4) == turned
+    assert bootstrap_over_actors(values, actors, seed=5) != turned
+
+
+def test_undefined_clips_are_left_out_and_counted() -> None:
+    estimate = bootstrap_over_actors([1.0, math.nan, 3.0, math.inf], ["a", "a", "b", "b"])
+    assert (estimate.mean, estimate.clips, estimate.undefined, estimate.actors) == (2, 2, 2, 2)
+    nothing = bootstrap_over_actors([math.nan], ["a"])
+    assert math.isnan(nothing.mean)
+    assert (nothing.clips, nothing.undefined) == (0, 1)
+
+
+def test_lengths_that_differ_are_an_error() -> None:
+    with pytest.raises(ValueError, match="2 values for 1 actors"):
+        bootstrap_over_actors([1.0, 2.0], ["a"])
+
+
+def test_the_repeated_frame_is_the_condition_in_every_frame() -> None:
+    image = torch.rand(2, 3, 4, 5)
+    video = repeat_frame(image, 7)
+    assert video.shape == (2, 7, 3, 4, 5)
+    assert (video == image[:, None]).all()
+
+
+def test_the_partner_says_another_sentence_and_is_the_same_actor_where_possible() -> None:
+    keys = ["a1", "a2", "a3", "b1"]
+    sentences, actors = ["x", "x", "y", "x"], ["a", "a", "a", "b"]
+    partners = partners_with_other_speech(keys, sentences, actors)
+    assert partners == [2, 2, partners[2], 2]
+    assert partners[2] in (0, 1)
+
+
+def test_a_clip_whose_sentence_is_the_only_one_has_no_partner() -> None:
+    assert partners_with_other_speech(["a", "b"], ["x", "x"], ["1", "2"]) == [None, None]
