@@ -13,14 +13,16 @@ from emotalk.faces.insightface_pack import single_threaded
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
+STRIDES = (8, 16, 32)
 MIN_SCORE = 0.6
 OVERLAP = 0.3
 BOX_GROWTH = 1.4  # the landmark model was trained on boxes this much larger than the face
 
 
 class OnnxFinder:
-    """YuNet (`cv2.FaceDetectorYN`) and a landmark model whose first 136 outputs are x, y in 0..1.
+    """YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
 
+    YuNet runs in ONNX Runtime, since OpenCV's own reader refuses models with free image sizes.
     The landmark model takes BGR (x - 127) / 127 of a square around the face, 1.4 times its box.
     """
 
@@ -35,16 +37,17 @@ class OnnxFinder:
                 raise WrongUse(f"landmarks.{key}: no file {path}")
         cv2.setNumThreads(1)
         self._det_size = det_size
-        try:
-            self._detector = cv2.FaceDetectorYN.create(
-                str(detector), "", (det_size, det_size), MIN_SCORE, OVERLAP
-            )
-        except cv2.error as error:
+        self._detector = _session("detector", detector)
+        self._outputs = [output.name for output in self._detector.get_outputs()]
+        if not {f"{kind}_{s}" for kind in ("cls", "obj", "bbox") for s in STRIDES} <= {
+            *self._outputs
+        }:
             raise WrongUse(
-                f"landmarks.detector: {detector} is no YuNet model: {error.err}"
-            ) from None
-        self._session = _landmark_session(landmarker)
-        self._input = self._session.get_inputs()[0]
+                f"landmarks.detector: {detector} is no YuNet model: its outputs are "
+                f"{', '.join(self._outputs)}; expected cls_8, obj_8, bbox_8 and so on"
+            )
+        self._landmarker = _session("landmarker", landmarker)
+        self._side = _side_of_landmarker(landmarker, self._landmarker)
 
     def find(
         self,
@@ -73,20 +76,20 @@ class OnnxFinder:
     def _boxes(self, bgr: Bytes) -> Doubles:
         """Return left, top, right, bottom, score of each face (N, 5), in frame pixels."""
         height, width = bgr.shape[:2]
-        scale = min(1.0, self._det_size / max(height, width))
+        scale = self._det_size / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        self._detector.setInputSize(size)
-        small = bgr if scale == 1.0 else cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
-        _, faces = self._detector.detect(small)
-        if faces is None:
-            return np.zeros((0, 5))
-        found = np.asarray(faces, np.float64)
-        stretch = np.array([width / size[0], height / size[1]])
-        corner = found[:, :2] * stretch
-        return np.column_stack([corner, corner + found[:, 2:4] * stretch, found[:, 14]])
+        canvas = np.zeros((self._det_size, self._det_size, 3), np.float32)
+        canvas[: size[1], : size[0]] = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+        values = self._detector.run(
+            None, {self._detector.get_inputs()[0].name: canvas.transpose(2, 0, 1)[None]}
+        )
+        found = _decoded(dict(zip(self._outputs, values, strict=True)), self._det_size)
+        stretch = [width / size[0], height / size[1], width / size[0], height / size[1], 1.0]
+        in_frame: Doubles = found * stretch
+        return in_frame
 
     def _landmarks(self, bgr: Bytes, box: Doubles) -> Floats:
-        side = int(self._input.shape[2])
+        side = self._side
         centre = (box[:2] + box[2:]) / 2
         reach = max(box[2] - box[0], box[3] - box[1]) * BOX_GROWTH
         scale = side / reach
@@ -94,25 +97,53 @@ class OnnxFinder:
         transform = np.vstack([move, [[0.0, scale, -scale * (centre[1] - reach / 2)]]])
         crop = cv2.warpAffine(bgr, transform, (side, side), flags=cv2.INTER_LINEAR)
         values = (crop.astype(np.float32) - 127.0) / 127.0
-        output = self._session.run(None, {self._input.name: values.transpose(2, 0, 1)[None]})[0]
+        name = self._landmarker.get_inputs()[0].name
+        output = self._landmarker.run(None, {name: values.transpose(2, 0, 1)[None]})[0]
         points = output[0, : 2 * LANDMARKS].reshape(LANDMARKS, 2) * side
         in_frame: Floats = ((points - transform[:, 2]) / scale).astype(np.float32)
         return in_frame
 
 
-def _landmark_session(path: Path) -> Any:
+def _decoded(outputs: dict[str, Floats], side: int) -> Doubles:
+    """Return the boxes (N, 5) that YuNet's outputs describe, overlapping ones reduced to the best.
+
+    At each cell of a grid: score sqrt(cls * obj), centre relative to the cell, log of the size,
+    all in units of the grid's stride.
+    """
+    boxes = []
+    for stride in STRIDES:
+        scores = np.sqrt(np.clip(outputs[f"cls_{stride}"] * outputs[f"obj_{stride}"], 0, 1))[
+            0, :, 0
+        ]
+        cells = np.flatnonzero(scores >= MIN_SCORE)
+        offsets = outputs[f"bbox_{stride}"][0, cells].astype(np.float64)
+        row, column = np.divmod(cells, side // stride)
+        centre = (np.stack([column, row], 1) + offsets[:, :2]) * stride
+        half = np.exp(offsets[:, 2:4]) * stride / 2
+        boxes.append(np.column_stack([centre - half, centre + half, scores[cells]]))
+    found = np.concatenate(boxes)
+    corners_sizes = np.column_stack([found[:, :2], found[:, 2:4] - found[:, :2]])
+    kept = cv2.dnn.NMSBoxes(corners_sizes.tolist(), found[:, 4].tolist(), MIN_SCORE, OVERLAP)
+    best: Doubles = found[np.asarray(kept, np.int64).reshape(-1)]
+    return best
+
+
+def _session(key: str, path: Path) -> Any:
     try:
-        session = onnxruntime.InferenceSession(
+        return onnxruntime.InferenceSession(
             str(path), single_threaded(), providers=["CPUExecutionProvider"]
         )
     except Exception as error:
         if not type(error).__module__.startswith("onnxruntime"):  # its errors share no own base
             raise
-        raise WrongUse(f"landmarks.landmarker: {path} is not an ONNX model: {error}") from None
+        raise WrongUse(f"landmarks.{key}: {path} is not an ONNX model: {error}") from None
+
+
+def _side_of_landmarker(path: Path, session: Any) -> int:
     inputs, outputs = session.get_inputs()[0].shape, session.get_outputs()[0].shape
     if len(inputs) != 4 or inputs[1] != 3 or len(outputs) != 2 or outputs[1] < 2 * LANDMARKS:
         raise WrongUse(
             f"landmarks.landmarker: {path} maps {inputs} to {outputs}; expected an image "
             f"(1, 3, S, S) to at least {2 * LANDMARKS} numbers"
         )
-    return session
+    return int(inputs[2])
