@@ -1,0 +1,213 @@
+"""Who is seen and heard: everything that belongs to one drawn person and stays the same."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emotalk.draws import numpy_generator
+
+FIRST_NUMBER = 1001
+
+RGB = tuple[float, float, float]
+
+SKINS: tuple[RGB, ...] = (
+    (246, 214, 190),
+    (238, 197, 168),
+    (229, 182, 148),
+    (216, 165, 128),
+    (201, 146, 110),
+    (180, 124, 88),
+    (152, 100, 70),
+    (124, 80, 56),
+    (98, 63, 46),
+)
+DARK_HAIR: tuple[RGB, ...] = ((28, 22, 20), (46, 34, 28), (70, 48, 34))
+LIGHT_HAIR: tuple[RGB, ...] = ((110, 76, 46), (160, 118, 70), (196, 160, 104), (134, 62, 36))
+GREY_HAIR: tuple[RGB, ...] = ((150, 148, 146), (112, 110, 110))
+IRISES: tuple[RGB, ...] = (
+    (70, 44, 26),
+    (96, 66, 36),
+    (78, 104, 74),
+    (74, 108, 140),
+    (110, 120, 124),
+)
+CLOTHES: tuple[RGB, ...] = (
+    (40, 58, 96),
+    (120, 36, 44),
+    (52, 92, 70),
+    (66, 66, 72),
+    (190, 184, 172),
+    (94, 60, 110),
+    (196, 132, 52),
+    (34, 110, 124),
+)
+WALLS: tuple[RGB, ...] = (
+    (112, 132, 120),
+    (150, 150, 146),
+    (104, 120, 146),
+    (168, 156, 136),
+    (86, 96, 104),
+    (142, 122, 122),
+)
+COLLARS = ("round", "v", "shirt")
+FEMALE_STYLES = ("long", "bob", "fringe", "bun", "curly")
+MALE_STYLES = ("short", "parted", "buzz", "curly", "receding")
+
+
+@dataclass(frozen=True)
+class FaceShape:
+    """Sizes of a face at rest, in pixels of the frame; origin between the eyes, y downwards.
+
+    Attributes:
+        half_width: of the head at the eyes.
+        chin_y: tip of the chin.
+        squareness: 0 for a pointed jaw, 1 for a square one.
+        eye_x, eye_half_width, eye_height: centre, half width and half opening of an eye.
+        eye_tilt: how much higher the outer corner lies.
+        brow_y, brow_half_height, brow_arch: middle line, half thickness and bow of a brow.
+        nose_y, nose_half_width: base and wings of the nose.
+        mouth_y, mouth_half_width: line of the closed lips.
+        upper_lip, lower_lip: thickness of the lips.
+        widest_gap: between the inner lips at opening 1.
+    """
+
+    half_width: float
+    chin_y: float
+    squareness: float
+    eye_x: float
+    eye_half_width: float
+    eye_height: float
+    eye_tilt: float
+    brow_y: float
+    brow_half_height: float
+    brow_arch: float
+    nose_y: float
+    nose_half_width: float
+    mouth_y: float
+    mouth_half_width: float
+    upper_lip: float
+    lower_lip: float
+    widest_gap: float
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours (RGB, 0 to 255) and styles of one person and of the place around."""
+
+    skin: RGB
+    hair: RGB
+    brow: RGB
+    iris: RGB
+    lips: RGB
+    clothes: RGB
+    wall: RGB
+    hair_style: str
+    collar: str
+    stubble: float
+    freckles: float
+    light_x: float
+    parting: float
+
+
+@dataclass(frozen=True)
+class Actor:
+    """One drawn person.
+
+    Attributes:
+        seed: of the corpus the person belongs to.
+        number: as in file names, from 1001.
+        age, sex: as in the table of the actors.
+        pitch_hz: of the neutral voice.
+        tract: formants relative to the average voice; short vocal tracts lie above 1.
+        tempo: of speech, 1 is normal.
+    """
+
+    seed: int
+    number: int
+    age: int
+    sex: str
+    shape: FaceShape
+    look: Look
+    pitch_hz: float
+    tract: float
+    tempo: float
+
+
+def make_actor(seed: int, number: int) -> Actor:
+    """Return the person `number` of the corpus `seed`: the same arguments give the same person."""
+    generator = numpy_generator(seed, "actor", number)
+    # Both sexes appear in every corpus of two and more, whatever the seed.
+    sex = "Female" if (number - FIRST_NUMBER + seed) % 2 else "Male"
+    age = int(generator.integers(20, 68))
+    pitch_hz = generator.uniform(178, 228) if sex == "Female" else generator.uniform(98, 142)
+    tract = generator.uniform(1.08, 1.18) if sex == "Female" else generator.uniform(0.94, 1.04)
+    return Actor(
+        seed=seed,
+        number=number,
+        age=age,
+        sex=sex,
+        shape=_face_shape(generator, sex),
+        look=_look(generator, sex, age, number),
+        pitch_hz=float(pitch_hz),
+        tract=float(tract),
+        tempo=float(generator.uniform(0.94, 1.06)),
+    )
+
+
+def _face_shape(generator: np.random.Generator, sex: str) -> FaceShape:
+    male = sex == "Male"
+
+    def about(mean: float, spread: float) -> float:
+        return float(mean + spread * np.clip(generator.standard_normal(), -1.8, 1.8))
+
+    return FaceShape(
+        half_width=about(71.0 if male else 67.5, 2.2),
+        chin_y=about(112.0 if male else 105.0, 3.0),
+        squareness=float(np.clip(about(0.6 if male else 0.3, 0.18), 0.0, 1.0)),
+        eye_x=about(31.0, 1.0),
+        eye_half_width=about(13.8 if male else 14.6, 0.6),
+        eye_height=about(5.6 if male else 6.3, 0.45),
+        eye_tilt=about(0.8, 0.8),
+        brow_y=about(-20.5 if male else -22.5, 1.2),
+        brow_half_height=about(3.4 if male else 2.3, 0.4),
+        brow_arch=about(3.6 if male else 5.0, 0.8),
+        nose_y=about(42.0 if male else 39.0, 1.8),
+        nose_half_width=about(14.5 if male else 13.0, 1.0),
+        mouth_y=about(69.0 if male else 65.0, 1.6),
+        mouth_half_width=about(26.0 if male else 24.5, 1.2),
+        upper_lip=about(5.6 if male else 6.6, 0.7),
+        lower_lip=about(7.6 if male else 8.6, 0.8),
+        widest_gap=about(27.0, 0.8),
+    )
+
+
+def _look(generator: np.random.Generator, sex: str, age: int, number: int) -> Look:
+    def pick(options: tuple[RGB, ...]) -> RGB:
+        return options[int(generator.integers(len(options)))]
+
+    # Neighbouring numbers differ in skin and style, so that small corpora are varied too.
+    skin = SKINS[(number * 4 + int(generator.integers(2))) % len(SKINS)]
+    styles = FEMALE_STYLES if sex == "Female" else MALE_STYLES
+    style = styles[(number // 2 + int(generator.integers(2))) % len(styles)]
+    colours = DARK_HAIR if skin[0] < 190 else DARK_HAIR + LIGHT_HAIR
+    hair = pick(GREY_HAIR) if age > 55 else pick(colours)
+    lip_red = generator.uniform(0.15, 0.5) if sex == "Female" else generator.uniform(0.0, 0.15)
+    natural = (skin[0] * 0.80, skin[1] * 0.58, skin[2] * 0.60)
+    red = (168.0, 48.0, 58.0)
+    lips = tuple(float(n + (r - n) * lip_red) for n, r in zip(natural, red, strict=True))
+    dark = min(1.0, 92.0 / max(hair))
+    return Look(
+        skin=skin,
+        hair=hair,
+        brow=(hair[0] * dark, hair[1] * dark, hair[2] * dark),
+        iris=pick(IRISES[:2]) if skin[0] < 190 else pick(IRISES),
+        lips=(lips[0], lips[1], lips[2]),
+        clothes=pick(CLOTHES),
+        wall=pick(WALLS),
+        hair_style=style,
+        collar=COLLARS[int(generator.integers(len(COLLARS)))],
+        stubble=float(generator.uniform(0.0, 0.35)) if sex == "Male" else 0.0,
+        freckles=float(max(0.0, generator.uniform(-0.6, 0.5))) if skin[0] > 220 else 0.0,
+        light_x=float(generator.uniform(-0.5, 0.5)),
+        parting=float(generator.choice([-1.0, 1.0])),
+    )

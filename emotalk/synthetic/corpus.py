@@ -1,0 +1,293 @@
+"""The synthetic corpus on disk, laid out and named as CREMA-D is, with exact landmarks beside it."""
+
+import csv
+import io
+import json
+import os
+import wave
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+from scipy.signal import resample_poly
+
+from emotalk.draws import numpy_generator
+from emotalk.errors import WrongUse
+from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.schema import Floats
+from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
+from emotalk.synthetic.clip import CLIP_FPS, ClipPlan, plan_clip
+from emotalk.synthetic.expression import CODES, LEVELS
+from emotalk.synthetic.sentences import SENTENCES
+from emotalk.synthetic.voice import VOICE_RATE
+
+FORMAT = "emotalk-synthetic/1"  # raised whenever the same parameters give other pixels or samples
+WAV_RATE = 16_000
+LEVELLED_SENTENCE = "IEO"  # the only one that CREMA-D acts at three levels
+LARGEST_ACTORS = 9000
+VIDEO_OPTIONS = {"preset": "ultrafast", "crf": "16", "g": "30"}
+EMOTION_ORDER = ("NEU", "ANG", "DIS", "FEA", "HAP", "SAD")
+
+README = """# Synthetic talking faces
+
+Drawn people who speak the twelve sentences of CREMA-D with six emotions; made by `emotalk synth`.
+No recording of anybody is in it. Files are named and laid out as in CREMA-D:
+
+    VideoFlash/1001_IEO_ANG_HI.flv   480x360, 30000/1001 frames/s, H.264, with 44.1 kHz sound
+    AudioWAV/1001_IEO_ANG_HI.wav     the same sound, 16 kHz mono
+    landmarks/1001_IEO_ANG_HI.npy    (frames, 68, 2) float32: exact iBUG landmarks in frame pixels,
+                                     pixel centres at whole numbers
+    VideoDemographics.csv            the drawn people (race and ethnicity: Unknown)
+    summaryTable.csv                 "votes": always the acted emotion, at the acted level
+    corpus.json                      the parameters; the same ones give the same pixels and samples
+
+The mouth opens and widens with the sound, the face takes 0.4 s to grow from neutral to its emotion;
+blinks, gaze and head sway are independent of the sound.
+"""
+
+
+@dataclass(frozen=True, order=True)
+class ClipName:
+    """The four fields of a CREMA-D file name."""
+
+    actor: int
+    sentence: str
+    emotion: str
+    level: str
+
+    def __str__(self) -> str:
+        """Return the stem of the clip's files."""
+        return f"{self.actor}_{self.sentence}_{self.emotion}_{self.level}"
+
+
+def every_clip_of(actor: int) -> tuple[ClipName, ...]:
+    """Return the 82 clips that CREMA-D has of one actor."""
+    names = []
+    for emotion in EMOTION_ORDER:
+        for sentence in SENTENCES:
+            levelled = sentence == LEVELLED_SENTENCE and emotion != "NEU"
+            levels = ("LO", "MD", "HI") if levelled else ("XX",)
+            names.extend(ClipName(actor, sentence, emotion, level) for level in levels)
+    return tuple(names)
+
+
+CLIPS_OF_AN_ACTOR = len(every_clip_of(FIRST_NUMBER))
+
+
+def choose_clips(actor: int, seed: int, count: int) -> list[ClipName]:
+    """Return `count` clips of an actor: emotions in turn, sentences and levels spread evenly.
+
+    Neutral comes first, so any choice holds a neutral clip, and 12 and more hold at least two.
+    """
+    generator = numpy_generator(seed, "choice of clips", actor)
+    everything = every_clip_of(actor)
+    shuffled = [everything[i] for i in generator.permutation(len(everything))]
+    left = {code: [c for c in shuffled if c.emotion == code] for code in EMOTION_ORDER}
+    used: Counter[tuple[str, str]] = Counter()
+    chosen: list[ClipName] = []
+    while len(chosen) < count:
+        for code in EMOTION_ORDER:
+            if len(chosen) < count and left[code]:
+                clip = min(left[code], key=lambda c: used[c.sentence, c.level])
+                left[code].remove(clip)
+                used[clip.sentence, clip.level] += 1
+                chosen.append(clip)
+    return sorted(chosen)
+
+
+def write_corpus(
+    output: Path,
+    *,
+    actors: int,
+    seed: int,
+    clips_per_actor: int = 24,
+    workers: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[ClipName]:
+    """Write the corpus and return its clips; the same parameters give the same files.
+
+    A run that was stopped goes on where it was: clips whose files are all there are kept.
+
+    Args:
+        output: a new or empty folder, or one that holds this very corpus.
+        actors: number of people, numbered from 1001.
+        seed: of people, choice of clips and everything in them.
+        clips_per_actor: 1 to 82.
+        workers: processes; 0 takes one for each core, 1 stays in this process.
+        progress: called with (clips done, clips in all), once at the start and after every clip.
+
+    Raises:
+        WrongUse: a number out of range, or a folder that holds something else or takes no files.
+    """
+    _check_range("actors", actors, 1, LARGEST_ACTORS)
+    _check_range("clips_per_actor", clips_per_actor, 1, CLIPS_OF_AN_ACTOR)
+    _check_range("workers", workers, 0, 1024)
+    parameters = {
+        "format": FORMAT,
+        "seed": seed,
+        "actors": actors,
+        "clips_per_actor": clips_per_actor,
+    }
+    _claim_folder(output, parameters)
+    people = [make_actor(seed, FIRST_NUMBER + index) for index in range(actors)]
+    names = [name for p in people for name in choose_clips(p.number, seed, clips_per_actor)]
+    _write_tables(output, people, names)
+    missing = [name for name in names if not _is_written(output, name)]
+    done = len(names) - len(missing)
+    report = progress if progress is not None else _no_report
+    report(done, len(names))
+    for _ in _written(output, seed, missing, workers or os.cpu_count() or 1):
+        done += 1
+        report(done, len(names))
+    return names
+
+
+def _no_report(done: int, total: int) -> None:
+    """Take note of nothing."""
+
+
+def _check_range(name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise WrongUse(f"synthetic corpus: {name} is {value}; choose {low} to {high}")
+
+
+# --- the folder --------------------------------------------------------------------------------
+
+
+def _claim_folder(output: Path, parameters: dict[str, str | int]) -> None:
+    """Make the folder and say in it what it holds; refuse one that holds anything else."""
+    marker = output / "corpus.json"
+    if marker.is_file():
+        found = _read_marker(marker)
+        if found != parameters:
+            raise WrongUse(
+                f"{output} holds another synthetic corpus ({found}), not {parameters}; "
+                "choose a new folder or the same parameters"
+            )
+        return
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise WrongUse(f"{output} is not an empty folder; choose a new one (nothing was changed)")
+    try:
+        for folder in ("VideoFlash", "AudioWAV", "landmarks"):
+            (output / folder).mkdir(parents=True, exist_ok=True)
+        _write_atomically(marker, (json.dumps(parameters, indent=2) + "\n").encode())
+    except OSError as error:
+        raise WrongUse(
+            f"cannot write to {output}: {error.strerror}; choose another folder"
+        ) from error
+
+
+def _read_marker(marker: Path) -> object:
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WrongUse(f"{marker} is not readable JSON ({error}); choose a new folder") from error
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_tables(output: Path, people: list[Actor], names: list[ClipName]) -> None:
+    person_rows = [(p.number, p.age, p.sex, "Unknown", "Unknown") for p in people]
+    vote_rows = []
+    for row, name in enumerate(names, start=1):
+        vote, level = name.emotion[0], f"{100 * LEVELS[name.level]:.0f}"
+        vote_rows.append((str(row), str(name), vote, level, vote, level, vote, level))
+    _write_atomically(
+        output / "VideoDemographics.csv",
+        _table(("ActorID", "Age", "Sex", "Race", "Ethnicity"), person_rows),
+    )
+    header = ("", "FileName", "VoiceVote", "VoiceLevel", "FaceVote", "FaceLevel")
+    header = (*header, "MultiModalVote", "MultiModalLevel")
+    _write_atomically(output / "summaryTable.csv", _table(header, vote_rows))
+    _write_atomically(output / "README.md", README.encode())
+
+
+def _table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> bytes:
+    """Return a CSV as CREMA-D writes them: text quoted, numbers bare."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+# --- the clips ---------------------------------------------------------------------------------
+
+
+def _files(output: Path, name: ClipName) -> tuple[Path, Path, Path]:
+    return (
+        output / "VideoFlash" / f"{name}.flv",
+        output / "AudioWAV" / f"{name}.wav",
+        output / "landmarks" / f"{name}.npy",
+    )
+
+
+def _is_written(output: Path, name: ClipName) -> bool:
+    return all(path.is_file() for path in _files(output, name))
+
+
+def _written(output: Path, seed: int, names: list[ClipName], workers: int) -> Iterator[ClipName]:
+    """Write the clips, yielding each as it is done."""
+    if workers == 1 or len(names) <= 1:
+        for name in names:
+            yield _write_clip(output, seed, name)
+        return
+    # Spawned processes share no threads or locks with this one, whatever it has started.
+    with ProcessPoolExecutor(
+        min(workers, len(names)), get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        futures = [pool.submit(_write_clip, output, seed, name) for name in names]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _write_clip(output: Path, seed: int, name: ClipName) -> ClipName:
+    actor = make_actor(seed, name.actor)
+    plan = plan_clip(actor, name.sentence, CODES[name.emotion], name.level, seed)
+    video, sound, landmarks = _files(output, name)
+    points = io.BytesIO()
+    np.save(points, plan.landmarks_TLP, allow_pickle=False)
+    _write_atomically(landmarks, points.getvalue())
+    _write_atomically(sound, _wav(plan.audio_S))
+    _encode(video, plan)
+    return name
+
+
+def _wav(audio_S: Floats) -> bytes:
+    """Return the sound as CREMA-D's WAV files hold it: 16 kHz, mono, 16 bits."""
+    at_16k = resample_poly(audio_S.astype(np.float64), 160, 441)  # 44.1 kHz * 160 / 441
+    samples = np.rint(np.clip(at_16k, -1.0, 1.0) * 32767).astype("<i2")
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(WAV_RATE)
+        file.writeframes(samples.tobytes())
+    return content.getvalue()
+
+
+def _encode(video: Path, plan: ClipPlan) -> None:
+    """Write the FLV. Plain samples keep sound and picture together to the sample."""
+    encode_video(
+        video,
+        plan.frames(),
+        fps=CLIP_FPS,
+        container="flv",
+        options=VIDEO_OPTIONS,
+        audio=AudioTrack(plan.audio_S, VOICE_RATE, codec="pcm_s16le"),
+    )

@@ -1,0 +1,155 @@
+"""Six emotions as movements of the face's muscles and of the voice.
+
+The movements are named after the action units of Ekman and Friesen's Facial Action Coding System
+(1978), the emotions are its usual prototypes, and all of them scale with the acted level.
+"""
+
+from dataclasses import astuple, dataclass, fields
+
+import numpy as np
+
+from emotalk.schema import Doubles
+
+ONSET_S = 0.4
+LEVELS: dict[str, float] = {"LO": 0.45, "MD": 0.72, "HI": 1.0, "XX": 0.85}
+CODES: dict[str, str] = {
+    "ANG": "anger",
+    "DIS": "disgust",
+    "FEA": "fear",
+    "HAP": "happiness",
+    "NEU": "neutral",
+    "SAD": "sadness",
+}
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Movements at one moment; 0 is rest, 1 the strongest.
+
+    Attributes:
+        inner_brow_raise: AU 1.
+        outer_brow_raise: AU 2.
+        brow_lower: AU 4, with the brows drawn together.
+        lid_raise: AU 5.
+        cheek_raise: AU 6.
+        lid_tighten: AU 7.
+        lid_droop: AU 43, partly.
+        nose_wrinkle: AU 9.
+        upper_lip_raise: AU 10.
+        corner_raise: AU 12.
+        corner_lower: AU 15.
+        chin_raise: AU 17.
+        lip_stretch: AU 20.
+        lip_press: AU 24.
+        gaze_down: AU 64.
+        flush: redder cheeks, below 0 paler.
+    """
+
+    inner_brow_raise: float = 0.0
+    outer_brow_raise: float = 0.0
+    brow_lower: float = 0.0
+    lid_raise: float = 0.0
+    cheek_raise: float = 0.0
+    lid_tighten: float = 0.0
+    lid_droop: float = 0.0
+    nose_wrinkle: float = 0.0
+    upper_lip_raise: float = 0.0
+    corner_raise: float = 0.0
+    corner_lower: float = 0.0
+    chin_raise: float = 0.0
+    lip_stretch: float = 0.0
+    lip_press: float = 0.0
+    gaze_down: float = 0.0
+    flush: float = 0.0
+
+    def scaled(self, strength: float) -> "Expression":
+        """Return every movement times `strength`."""
+        return Expression(*(strength * value for value in astuple(self)))
+
+
+MOVEMENTS: tuple[str, ...] = tuple(field.name for field in fields(Expression))
+
+PROTOTYPES: dict[str, Expression] = {
+    "anger": Expression(
+        brow_lower=1.0, lid_raise=0.25, lid_tighten=0.8, lip_press=1.0, chin_raise=0.4, flush=0.8
+    ),
+    "disgust": Expression(
+        brow_lower=0.45,
+        cheek_raise=0.5,
+        lid_tighten=0.7,
+        nose_wrinkle=1.0,
+        upper_lip_raise=1.0,
+        corner_lower=0.45,
+    ),
+    "fear": Expression(
+        inner_brow_raise=1.0,
+        outer_brow_raise=0.75,
+        brow_lower=0.2,
+        lid_raise=1.0,
+        lip_stretch=1.0,
+        corner_lower=0.25,
+        flush=-0.8,
+    ),
+    "happiness": Expression(
+        outer_brow_raise=0.15, cheek_raise=1.0, lid_tighten=0.35, corner_raise=1.0, flush=0.35
+    ),
+    "neutral": Expression(),
+    "sadness": Expression(
+        inner_brow_raise=0.9,
+        brow_lower=0.25,
+        lid_droop=0.75,
+        corner_lower=1.0,
+        chin_raise=0.8,
+        gaze_down=1.0,
+        flush=-0.2,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What an emotion at full strength does to the speech, as factors on the neutral one.
+
+    Attributes:
+        pitch, pitch_range, energy, tempo, opening: factors.
+        breath, tremble: amounts, 0 to 1.
+    """
+
+    pitch: float = 1.0
+    pitch_range: float = 1.0
+    energy: float = 1.0
+    tempo: float = 1.0
+    opening: float = 1.0
+    breath: float = 0.1
+    tremble: float = 0.0
+
+    def at(self, strength: float) -> "Manner":
+        """Return the manner between normal speech (0) and this one (1)."""
+        normal = Manner()
+        return Manner(
+            *(n + strength * (v - n) for n, v in zip(astuple(normal), astuple(self), strict=True))
+        )
+
+
+MANNERS: dict[str, Manner] = {
+    "anger": Manner(1.22, 1.6, 1.7, 1.06, 1.12),
+    "disgust": Manner(0.90, 1.3, 0.95, 0.95, 0.95, 0.25),
+    "fear": Manner(1.45, 0.9, 1.1, 1.08, 0.98, 0.35, 1.0),
+    "happiness": Manner(1.30, 1.9, 1.35, 1.03, 1.08),
+    "neutral": Manner(),
+    "sadness": Manner(0.86, 0.45, 0.55, 0.92, 0.84, 0.45),
+}
+
+
+def onset(times_s: Doubles) -> Doubles:
+    """Return the share of the full expression: 0 at time 0, 1 from `ONSET_S` on, smooth between."""
+    place = np.clip(times_s / ONSET_S, 0.0, 1.0)
+    return np.asarray(place * place * (3.0 - 2.0 * place))
+
+
+def movements(emotion: str, level: str, times_s: Doubles) -> dict[str, Doubles]:
+    """Return every movement over time, each (T,), for an emotion's name and a level's code."""
+    strength = LEVELS[level]
+    full = PROTOTYPES[emotion].scaled(strength)
+    share = onset(times_s)
+    return {name: share * getattr(full, name) for name in MOVEMENTS}

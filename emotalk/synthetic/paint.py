@@ -1,0 +1,127 @@
+"""Anti-aliased masks and soft brushes: the few drawing operations that faces are made of."""
+
+import cv2
+import numpy as np
+
+from emotalk.schema import Bytes, Doubles, Floats
+
+SUBPIXEL_BITS = 4
+
+
+def fixed_point(points: Doubles | Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+    """Return points (U, 2) as OpenCV's fixed-point coordinates."""
+    return np.rint(np.asarray(points) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+
+
+def polygon_mask(shape: tuple[int, int], points: Doubles | Floats) -> Bytes:
+    """Return the coverage (H, W), 0 to 255, of a closed polygon (U, 2) in pixels."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [fixed_point(points)], 255, cv2.LINE_AA, SUBPIXEL_BITS)
+    return mask
+
+
+def soft_line(shape: tuple[int, int], points: Doubles, width: float, blur: float) -> Floats:
+    """Return a blurred line (H, W) through `points` (U, 2), its highest value 1."""
+    mask = np.zeros(shape, np.uint8)
+    cv2.polylines(
+        mask,
+        [fixed_point(points)],
+        False,
+        255,
+        max(1, round(width)),
+        cv2.LINE_AA,
+        SUBPIXEL_BITS,
+    )
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), blur)
+    return np.asarray(soft / max(float(soft.max()), 1e-6), np.float32)
+
+
+def blended(canvas: Floats, mask: Floats, colour: object) -> Floats:
+    """Return `canvas` (H, W, 3) with `colour` (an RGB or an image) laid over by `mask` in [0, 1]."""
+    over = np.asarray(colour, np.float32)
+    return np.asarray(canvas + (over - canvas) * mask[..., None], np.float32)
+
+
+class Stamp:
+    """Lays polygons over a frame, touching only the pixels around them."""
+
+    def __init__(self, canvas: Bytes) -> None:
+        """Keep the frame (H, W, 3), uint8, that is painted in place."""
+        self.canvas = canvas
+
+    def polygon(
+        self,
+        points: Floats,
+        colour: tuple[float, float, float],
+        *,
+        alpha: float = 1.0,
+        blur: float = 0.0,
+    ) -> None:
+        """Fill a closed polygon (U, 2) with an RGB colour, its edge blurred by `blur` pixels."""
+        area = self._area(points, 2 + int(np.ceil(3 * blur)))
+        if area is None:
+            return
+        left, top, right, bottom = area
+        mask = polygon_mask((bottom - top, right - left), points - np.float32([left, top]))
+        if blur:
+            mask = cv2.GaussianBlur(mask, (0, 0), blur)
+        self._lay(area, mask, colour, alpha)
+
+    def line(
+        self,
+        points: Floats,
+        colour: tuple[float, float, float],
+        *,
+        width: int = 1,
+        alpha: float = 1.0,
+        blur: float = 0.0,
+    ) -> None:
+        """Draw an open line (U, 2)."""
+        area = self._area(points, 2 + width + int(np.ceil(3 * blur)))
+        if area is None:
+            return
+        left, top, right, bottom = area
+        mask = np.zeros((bottom - top, right - left), np.uint8)
+        moved = fixed_point(points - np.float32([left, top]))
+        cv2.polylines(mask, [moved], False, 255, width, cv2.LINE_AA, SUBPIXEL_BITS)
+        if blur:
+            mask = cv2.GaussianBlur(mask, (0, 0), blur)
+        self._lay(area, mask, colour, alpha)
+
+    def clipped(self, points: Floats, fill: object, *, alpha: float = 1.0) -> None:
+        """Paint `fill(stamp)` and keep it only inside the closed polygon (U, 2)."""
+        area = self._area(points, 2)
+        if area is None:
+            return
+        left, top, right, bottom = area
+        region = self.canvas[top:bottom, left:right]
+        inside = region.copy()
+        assert callable(fill)
+        fill(Stamp(inside), np.float32([left, top]))
+        mask = polygon_mask(inside.shape[:2], points - np.float32([left, top]))
+        _mix(region, inside, mask, alpha)
+
+    def _area(self, points: Floats, margin: int) -> tuple[int, int, int, int] | None:
+        height, width = self.canvas.shape[:2]
+        low = np.floor(points.min(axis=0)).astype(int) - margin
+        high = np.ceil(points.max(axis=0)).astype(int) + margin + 1
+        left, top = max(int(low[0]), 0), max(int(low[1]), 0)
+        right, bottom = min(int(high[0]), width), min(int(high[1]), height)
+        return (left, top, right, bottom) if right > left and bottom > top else None
+
+    def _lay(
+        self,
+        area: tuple[int, int, int, int],
+        mask: Bytes,
+        colour: tuple[float, float, float],
+        alpha: float,
+    ) -> None:
+        left, top, right, bottom = area
+        region = self.canvas[top:bottom, left:right]
+        _mix(region, np.asarray(colour, np.float32), mask, alpha)
+
+
+def _mix(region: Bytes, over: Bytes | Floats, mask: Bytes, alpha: float) -> None:
+    share = (mask.astype(np.float32) * np.float32(alpha / 255.0))[..., None]
+    below = region.astype(np.float32)
+    np.copyto(region, below + (over - below) * share + np.float32(0.5), casting="unsafe")

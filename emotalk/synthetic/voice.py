@@ -1,0 +1,139 @@
+"""A formant synthesiser: an articulation track becomes sound.
+
+Source and filter (Fant 1960): a train of glottal pulses and white noise, each shaped by the
+frequency response of the vocal tract at that moment. The response is the product of second-order
+resonators (Klatt 1980); it is applied in short overlapping spectra, so the whole clip is a few
+array operations.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import ShortTimeFFT
+from scipy.signal.windows import hann
+
+from emotalk.schema import Doubles, Floats
+from emotalk.synthetic.articulation import Articulation
+
+VOICE_RATE = 44_100
+WINDOW = 882  # 20 ms
+HOP = 220  # 5 ms
+SPECTRUM = 2048
+BANDWIDTHS_HZ = (70.0, 100.0, 150.0, 250.0)
+F4_HZ = 3500.0
+LIFT_HZ = 1500.0  # radiation and the formants above the fourth lift what lies above
+OPEN_SHARE = 0.62  # of a glottal period
+FLOOR = 2e-4  # of background noise, so that silence is not digital zero
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How a sentence is spoken.
+
+    Attributes:
+        pitch_hz: mean of the fundamental.
+        pitch_range: size of the melody; 1 is normal, 0 monotone.
+        energy: loudness, 1 is normal.
+        breath: share of noise in the voice, 0 to 1.
+        tremble: depth of a 6 Hz wobble of the pitch, 0 to 1.
+        tract: formant frequencies relative to the average voice (short tracts above 1).
+    """
+
+    pitch_hz: float
+    pitch_range: float
+    energy: float
+    breath: float
+    tremble: float
+    tract: float
+
+
+def speak(articulation: Articulation, delivery: Delivery, generator: np.random.Generator) -> Floats:
+    """Return the sound of `articulation`: float32 in [-1, 1] at `VOICE_RATE`.
+
+    Its length is the track's, to the nearest sample.
+    """
+    samples = round(articulation.duration_s * VOICE_RATE)
+    times_s = np.arange(samples) / VOICE_RATE
+    pitch = _pitch(articulation, delivery, times_s, generator)
+    pulses = _glottal_pulses(pitch)
+    hiss = generator.standard_normal(samples)
+    spectra = ShortTimeFFT(hann(WINDOW, sym=False), HOP, VOICE_RATE, mfft=SPECTRUM)
+    moments_s = spectra.t(samples)
+    loudness = articulation.at(articulation.voice * (0.25 + 0.75 * articulation.opening), moments_s)
+    tract_FN = _tract_response(articulation, delivery.tract, moments_s, spectra.f)
+    noise_FN = _noise_response(articulation, delivery.tract, moments_s, spectra.f)
+    breath_FN = delivery.breath * 0.25 * loudness * np.abs(tract_FN)
+    sound_FN = spectra.stft(pulses) * (tract_FN * loudness)
+    sound_FN += spectra.stft(hiss) * (noise_FN + breath_FN)
+    sound = spectra.istft(sound_FN, k1=samples).real
+    return _levelled(sound, delivery.energy, hiss)
+
+
+def _levelled(sound: Doubles, energy: float, hiss: Doubles) -> Floats:
+    """Scale to a loudness that tells the energy apart, with a soft ceiling below 1."""
+    scaled = sound * (0.30 * energy / np.quantile(np.abs(sound), 0.99))
+    return np.asarray(np.tanh(scaled) * 0.95 + FLOOR * np.clip(hiss, -3, 3), np.float32)
+
+
+def _pitch(
+    articulation: Articulation,
+    delivery: Delivery,
+    times_s: Doubles,
+    generator: np.random.Generator,
+) -> Doubles:
+    """Return the fundamental in Hz: declination, accents, a final fall, wobble and jitter."""
+    begin_s, end_s = articulation.speech_s
+    place = np.clip((times_s - begin_s) / (end_s - begin_s), 0.0, 1.0)
+    melody = 0.12 - 0.24 * place - 0.18 * np.clip(place - 0.85, 0.0, 1.0) / 0.15
+    for accent_s in articulation.accents_s:
+        melody = melody + 0.22 * np.exp(-0.5 * ((times_s - accent_s) / 0.09) ** 2)
+    wobble = delivery.tremble * 0.08 * np.sin(2 * np.pi * 6.0 * times_s)
+    knots_s = np.arange(0.0, times_s[-1] + 0.02, 0.01)
+    jitter = np.interp(times_s, knots_s, generator.normal(0.0, 0.006, len(knots_s)))
+    return np.asarray(delivery.pitch_hz * np.exp(melody * delivery.pitch_range + wobble + jitter))
+
+
+def _glottal_pulses(pitch_hz: Doubles) -> Doubles:
+    """Return the derivative of the glottal flow u(x) = x^2 (1 - x) over the open share of a period."""
+    phase = np.cumsum(pitch_hz / VOICE_RATE) % 1.0
+    x = np.clip(phase / OPEN_SHARE, 0.0, 1.0)
+    pulses = np.where(phase < OPEN_SHARE, 2.0 * x - 3.0 * x * x, 0.0)
+    return np.asarray(pulses - pulses.mean())
+
+
+def _tract_response(
+    articulation: Articulation, tract: float, moments_s: Doubles, f_hz: Doubles
+) -> NDArray[np.complex128]:
+    """Return the response (F, N) of the vocal tract at every moment."""
+    nasal = articulation.at(articulation.nasal, moments_s)
+    f1 = articulation.at(articulation.f1, moments_s) * (1 - nasal) + 270.0 * nasal
+    formants_N = (
+        f1,
+        articulation.at(articulation.f2, moments_s),
+        articulation.at(articulation.f3, moments_s),
+        np.full_like(f1, F4_HZ),
+    )
+    response = np.ones((len(f_hz), len(moments_s)), np.complex128)
+    for centre_N, width in zip(formants_N, BANDWIDTHS_HZ, strict=True):
+        response *= _resonance(f_hz[:, None], tract * centre_N[None, :], width)
+    response *= np.sqrt(1.0 + (f_hz[:, None] / LIFT_HZ) ** 2)
+    above = f_hz[:, None] > 1.6 * f1[None, :]
+    return np.asarray(response * np.where(above, 1.0 - 0.6 * nasal[None, :], 1.0))
+
+
+def _resonance(f_hz: Doubles, centre_hz: Doubles, width_hz: float) -> NDArray[np.complex128]:
+    """Return a second-order resonance with gain 1 at 0 Hz."""
+    square = centre_hz**2
+    return np.asarray(square / (square - f_hz**2 + 1j * f_hz * width_hz))
+
+
+def _noise_response(
+    articulation: Articulation, tract: float, moments_s: Doubles, f_hz: Doubles
+) -> Doubles:
+    """Return the gain (F, N) of hiss and bursts: a bell around their centre, with wide skirts."""
+    centre_N = tract * articulation.at(articulation.noise_hz, moments_s)
+    width_N = articulation.at(articulation.noise_width_hz, moments_s)
+    distance_FN = (f_hz[:, None] - centre_N[None, :]) / width_N[None, :]
+    level_N = articulation.at(articulation.noise, moments_s)
+    return np.asarray(0.35 * level_N[None, :] / (1.0 + distance_FN**2))
