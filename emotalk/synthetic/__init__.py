@@ -1,4 +1,6 @@
 """Drawn faces that talk and feel: a corpus for machines that have none.
 
-sentences -> articulation -> voice (sound) and expression -> face (pixels, landmarks) -> clip -> corpus
+sentences -> articulation -> voice (sound)
+actor, expression -> geometry (landmarks) -> face (pixels)
+both -> clip -> corpus
 """

@@ -117,7 +117,7 @@ def articulate(
 
 
 def _usual_tempo(sentence: Sentence) -> float:
-    """Return the tempo that brings a sentence half-way to the length people give the average one."""
+    """Return the tempo that brings a sentence half-way to the average length."""
     length_s = sum(
         phone.duration_s for word in sentence.words for name in word for phone in PHONEMES[name]
     )

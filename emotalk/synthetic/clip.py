@@ -14,7 +14,7 @@ from emotalk.synthetic.articulation import Articulation, articulate
 from emotalk.synthetic.expression import LEVELS, MANNERS, movements
 from emotalk.synthetic.face import draw_frames
 from emotalk.synthetic.geometry import HeadPose, Motion, face_landmarks, head_pose, mouth_gap
-from emotalk.synthetic.layers import FACE_ORIGIN
+from emotalk.synthetic.scene import FACE_ORIGIN
 from emotalk.synthetic.sentences import SENTENCES
 from emotalk.synthetic.voice import VOICE_RATE, Delivery, speak
 
@@ -190,8 +190,8 @@ def _head_motion(times_s: Doubles, life: np.random.Generator) -> HeadPose:
     at_x, at_y = life.uniform(-8.0, 8.0), life.uniform(-5.0, 5.0)
     size = life.uniform(0.96, 1.04)
     return head_pose(
-        angle=np.deg2rad(1.8 * _wander(times_s, life, 0.6) + life.uniform(-1.0, 1.0)),
-        scale=size * (1.0 + 0.012 * _wander(times_s, life, 0.4)),
-        x=x + at_x + 3.5 * _wander(times_s, life, 0.6),
-        y=y + at_y + 2.5 * _wander(times_s, life, 0.7),
+        angle=np.deg2rad(1.3 * _wander(times_s, life, 0.6) + life.uniform(-1.0, 1.0)),
+        scale=size * (1.0 + 0.008 * _wander(times_s, life, 0.4)),
+        x=x + at_x + 2.2 * _wander(times_s, life, 0.6),
+        y=y + at_y + 1.6 * _wander(times_s, life, 0.7),
     )

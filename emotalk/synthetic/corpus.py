@@ -1,4 +1,4 @@
-"""The synthetic corpus on disk, laid out and named as CREMA-D is, with exact landmarks beside it."""
+"""The synthetic corpus on disk: laid out and named as CREMA-D is, exact landmarks beside it."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ import json
 import os
 import wave
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -31,6 +31,16 @@ WAV_RATE = 16_000
 LEVELLED_SENTENCE = "IEO"  # the only one that CREMA-D acts at three levels
 LARGEST_ACTORS = 9000
 VIDEO_OPTIONS = {"preset": "ultrafast", "crf": "16", "g": "30"}
+VOTE_HEADER = (
+    "",
+    "FileName",
+    "VoiceVote",
+    "VoiceLevel",
+    "FaceVote",
+    "FaceLevel",
+    "MultiModalVote",
+    "MultiModalLevel",
+)
 EMOTION_ORDER = ("NEU", "ANG", "DIS", "FEA", "HAP", "SAD")
 
 README = """# Synthetic talking faces
@@ -67,7 +77,7 @@ class ClipName:
 
 def every_clip_of(actor: int) -> tuple[ClipName, ...]:
     """Return the 82 clips that CREMA-D has of one actor."""
-    names = []
+    names: list[ClipName] = []
     for emotion in EMOTION_ORDER:
         for sentence in SENTENCES:
             levelled = sentence == LEVELLED_SENTENCE and emotion != "NEU"
@@ -127,7 +137,7 @@ def write_corpus(
     _check_range("actors", actors, 1, LARGEST_ACTORS)
     _check_range("clips_per_actor", clips_per_actor, 1, CLIPS_OF_AN_ACTOR)
     _check_range("workers", workers, 0, 1024)
-    parameters = {
+    parameters: dict[str, str | int] = {
         "format": FORMAT,
         "seed": seed,
         "actors": actors,
@@ -208,13 +218,11 @@ def _write_tables(output: Path, people: list[Actor], names: list[ClipName]) -> N
         output / "VideoDemographics.csv",
         _table(("ActorID", "Age", "Sex", "Race", "Ethnicity"), person_rows),
     )
-    header = ("", "FileName", "VoiceVote", "VoiceLevel", "FaceVote", "FaceLevel")
-    header = (*header, "MultiModalVote", "MultiModalLevel")
-    _write_atomically(output / "summaryTable.csv", _table(header, vote_rows))
+    _write_atomically(output / "summaryTable.csv", _table(VOTE_HEADER, vote_rows))
     _write_atomically(output / "README.md", README.encode())
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> bytes:
+def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> bytes:
     """Return a CSV as CREMA-D writes them: text quoted, numbers bare."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")

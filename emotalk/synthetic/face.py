@@ -1,4 +1,4 @@
-"""Frames of a face: the still layers are bent, lit and placed, eyes, brows and mouth drawn on top."""
+"""Frames of a face: still layers bent, lit and placed; eyes, brows and mouth drawn on top."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import numpy as np
 
 from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.synthetic.actor import RGB, Actor
+from emotalk.synthetic.canvas import GRID_HEIGHT, GRID_LEFT, GRID_TOP, GRID_WIDTH, grid
 from emotalk.synthetic.geometry import (
     HeadPose,
     Motion,
@@ -22,16 +23,8 @@ from emotalk.synthetic.geometry import (
     skin_pull_fields,
     skin_pulls,
 )
-from emotalk.synthetic.layers import (
-    GRID_HEIGHT,
-    GRID_LEFT,
-    GRID_TOP,
-    GRID_WIDTH,
-    ActorLayers,
-    actor_layers,
-    grid,
-)
-from emotalk.synthetic.paint import Stamp
+from emotalk.synthetic.layers import ActorLayers, actor_layers
+from emotalk.synthetic.paint import Stamp, offset
 
 SCLERA: RGB = (236.0, 230.0, 224.0)
 LASHES: RGB = (38.0, 26.0, 22.0)
@@ -65,7 +58,7 @@ def draw_frames(actor: Actor, motion: Motion, pose: HeadPose) -> Iterator[Bytes]
 
 
 def wrinkle_strengths(actor: Actor, motion: Motion) -> Floats:
-    """Return how deep each of `layers.WRINKLES` is, (T, K): movements fold the skin."""
+    """Return how deep each of `wrinkles.WRINKLES` is, (T, K): movements fold the skin."""
     old = max(0.0, (actor.age - 30.0) / 40.0)
     zero = np.zeros_like(motion.opening)
     strengths = [
@@ -227,14 +220,14 @@ def _draw_eye(
     upper = outlines[f"{side} upper lid"][t]
 
     def fill(inside: Stamp, corner: Floats) -> None:
-        inside.canvas[:] = np.uint8(SCLERA)
+        inside.canvas[:] = np.asarray(SCLERA, np.uint8)
         at = centre - corner
         inside.polygon(_disc(at, IRIS_RADIUS * scale), _scaled(iris, 0.55))
         inside.polygon(_disc(at, 0.80 * IRIS_RADIUS * scale), _scaled(iris, 1.15))
         swell = float(outlines.iris_swell[t])
         inside.polygon(_disc(at, PUPIL_RADIUS * swell * scale), (14.0, 10.0, 10.0))
-        inside.line(upper - corner + np.float32([0, 1]), LASHES, width=2, alpha=0.5, blur=1.2)
-        inside.polygon(_disc(at + np.float32([-1.6, -2.0]), 1.3 * scale), (255.0, 255.0, 255.0))
+        inside.line(upper - corner + offset(0.0, 1.0), LASHES, width=2, alpha=0.5, blur=1.2)
+        inside.polygon(_disc(at + offset(-1.6, -2.0), 1.3 * scale), (255.0, 255.0, 255.0))
 
     stamp.clipped(outlines[f"{side} eye"][t], fill)
     stamp.line(outlines[f"{side} crease"][t], _scaled(skin, 0.45), width=2, alpha=0.45, blur=0.8)
@@ -255,10 +248,10 @@ def _draw_mouth(stamp: Stamp, outlines: _Outlines, t: int, lips: RGB, scale: flo
     stamp.line(outlines["shine"][t], _scaled(lips, 1.30), width=2, alpha=0.5, blur=1.2)
 
     def fill(inside: Stamp, corner: Floats) -> None:
-        inside.canvas[:] = np.uint8(CAVITY)
+        inside.canvas[:] = np.asarray(CAVITY, np.uint8)
         inside.polygon(outlines["tongue"][t] - corner, TONGUE, alpha=0.9, blur=1.0)
         inside.polygon(outlines["teeth"][t] - corner, TEETH, blur=0.5)
-        shadow = outlines["inner top"][t] - corner + np.float32([0, 1.0])
+        shadow = outlines["inner top"][t] - corner + offset(0.0, 1.0)
         inside.line(shadow, CAVITY, width=2, alpha=0.55, blur=1.2)
 
     if gap > 0.5:

@@ -15,6 +15,7 @@ from emotalk.synthetic.actor import FaceShape
 LIP_CORNER = 2.5  # how far the inner corners lie inside the outer ones
 UPPER_SHARE = 0.25  # of the gap: what the upper lip gives; the jaw gives the rest
 JAW_SHARE = 0.66  # the chin's drop as a share of the gap
+JAW_BEGIN = 0.07  # angle of the first jaw landmark, just below the ear's top
 LANDMARK_FIXED_POINT_STEPS = 8
 
 
@@ -56,7 +57,7 @@ def brow_line(shape: FaceShape, motion: Motion, side: int, u: Doubles) -> Double
     """Return the middle line (T, U, 2) of a brow; `u` from 0 (outer end) to 1 (inner end)."""
     outer_x, inner_x = shape.eye_x + 19.0, 10.5
     x = outer_x + (inner_x - outer_x) * u - 4.0 * _column(motion["brow_lower"]) * u
-    bow = shape.brow_arch * np.exp(-(((u - 0.38) / 0.36) ** 2)) - 3.0 * (1.0 - u) ** 3
+    bow = shape.brow_arch * np.exp(-(((u - 0.38) / 0.36) ** 2)) - 5.0 * (1.0 - u) ** 3
     y = (
         shape.brow_y
         - bow
@@ -216,7 +217,7 @@ def outer_lip(shape: FaceShape, motion: Motion, u: Doubles, *, upper: bool) -> D
 
 
 def jaw_line(shape: FaceShape, angles: Doubles) -> Doubles:
-    """Return points (U, 2) of the jaw at rest; angle 0 is the image's left ear, pi the right one."""
+    """Return points (U, 2) of the jaw at rest; angle 0 is the image's left ear, pi the other."""
     power = 0.92 - 0.22 * shape.squareness
     across, down = np.cos(angles), np.abs(np.sin(angles))
     x = -shape.half_width * np.sign(across) * np.abs(across) ** power
@@ -295,7 +296,7 @@ def face_landmarks(shape: FaceShape, motion: Motion) -> Doubles:
     inner_top = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
     inner_bottom = np.array([0.5, 0.0, -0.5])
     parts = [
-        pulled(shape, motion, jaw_line(shape, np.linspace(0.0, np.pi, 17))),
+        pulled(shape, motion, jaw_line(shape, np.linspace(JAW_BEGIN, np.pi - JAW_BEGIN, 17))),
         brow_line(shape, motion, -1, brow_u),
         brow_line(shape, motion, 1, brow_u[::-1]),
         pulled(shape, motion, nose_points(shape)),

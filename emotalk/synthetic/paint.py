@@ -1,5 +1,7 @@
 """Anti-aliased masks and soft brushes: the few drawing operations that faces are made of."""
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -10,7 +12,8 @@ SUBPIXEL_BITS = 4
 
 def fixed_point(points: Doubles | Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     """Return points (U, 2) as OpenCV's fixed-point coordinates."""
-    return np.rint(np.asarray(points) * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    fixed = np.rint(np.asarray(points) * (1 << SUBPIXEL_BITS))
+    return np.asarray(fixed, np.int32)
 
 
 def polygon_mask(shape: tuple[int, int], points: Doubles | Floats) -> Bytes:
@@ -36,10 +39,15 @@ def soft_line(shape: tuple[int, int], points: Doubles, width: float, blur: float
     return np.asarray(soft / max(float(soft.max()), 1e-6), np.float32)
 
 
-def blended(canvas: Floats, mask: Floats, colour: object) -> Floats:
-    """Return `canvas` (H, W, 3) with `colour` (an RGB or an image) laid over by `mask` in [0, 1]."""
+def blended(canvas: Floats, mask: Floats, colour: Doubles | Floats) -> Floats:
+    """Return `canvas` (H, W, 3) with `colour`, an RGB or an image, laid over by `mask` (0 to 1)."""
     over = np.asarray(colour, np.float32)
     return np.asarray(canvas + (over - canvas) * mask[..., None], np.float32)
+
+
+def offset(x: float, y: float) -> Floats:
+    """Return a point or shift (2,)."""
+    return np.array([x, y], np.float32)
 
 
 class Stamp:
@@ -62,7 +70,7 @@ class Stamp:
         if area is None:
             return
         left, top, right, bottom = area
-        mask = polygon_mask((bottom - top, right - left), points - np.float32([left, top]))
+        mask = polygon_mask((bottom - top, right - left), points - offset(left, top))
         if blur:
             mask = cv2.GaussianBlur(mask, (0, 0), blur)
         self._lay(area, mask, colour, alpha)
@@ -82,24 +90,26 @@ class Stamp:
             return
         left, top, right, bottom = area
         mask = np.zeros((bottom - top, right - left), np.uint8)
-        moved = fixed_point(points - np.float32([left, top]))
+        moved = fixed_point(points - offset(left, top))
         cv2.polylines(mask, [moved], False, 255, width, cv2.LINE_AA, SUBPIXEL_BITS)
         if blur:
             mask = cv2.GaussianBlur(mask, (0, 0), blur)
         self._lay(area, mask, colour, alpha)
 
-    def clipped(self, points: Floats, fill: object, *, alpha: float = 1.0) -> None:
-        """Paint `fill(stamp)` and keep it only inside the closed polygon (U, 2)."""
+    def clipped(self, points: Floats, fill: Callable[["Stamp", Floats], None]) -> None:
+        """Let `fill` paint, and keep only what lies inside the closed polygon (U, 2).
+
+        `fill` gets a stamp on a copy of the area and the area's corner in the frame.
+        """
         area = self._area(points, 2)
         if area is None:
             return
         left, top, right, bottom = area
         region = self.canvas[top:bottom, left:right]
         inside = region.copy()
-        assert callable(fill)
-        fill(Stamp(inside), np.float32([left, top]))
-        mask = polygon_mask(inside.shape[:2], points - np.float32([left, top]))
-        _mix(region, inside, mask, alpha)
+        fill(Stamp(inside), offset(left, top))
+        mask = polygon_mask(inside.shape[:2], points - offset(left, top))
+        _mix(region, inside, mask, 1.0)
 
     def _area(self, points: Floats, margin: int) -> tuple[int, int, int, int] | None:
         height, width = self.canvas.shape[:2]

@@ -95,7 +95,7 @@ def _pitch(
 
 
 def _glottal_pulses(pitch_hz: Doubles) -> Doubles:
-    """Return the derivative of the glottal flow u(x) = x^2 (1 - x) over the open share of a period."""
+    """Return the derivative of the glottal flow x^2 (1 - x) over a period's open share."""
     phase = np.cumsum(pitch_hz / VOICE_RATE) % 1.0
     x = np.clip(phase / OPEN_SHARE, 0.0, 1.0)
     pulses = np.where(phase < OPEN_SHARE, 2.0 * x - 3.0 * x * x, 0.0)
