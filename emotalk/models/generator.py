@@ -6,12 +6,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from emotalk.models.conv_lstm import CellActivation
-from emotalk.models.decoder import Decoder
+from emotalk.models.conv_lstm import CellActivation, ConvLstmState
+from emotalk.models.decoder import ConditionMaps, Decoder, DecoderKernels
 from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
 from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
 from emotalk.models.noise_encoder import NoiseEncoder
 from emotalk.models.speech_encoder import SpeechEncoder, check_speech
+from emotalk.models.streaming import GeneratorStream, PerFrame
 from emotalk.schema import SIZE, check_shape
 
 LOUDEST = 32.0  # augmented speech may leave [-1, 1]; whole-number samples are far beyond this
@@ -98,7 +99,7 @@ class Generator(nn.Module):
         self,
         image_BCHW: Tensor,
         speech_BS: Tensor,
-        emotion: Tensor,
+        emotion_BE: Tensor,
         noise_BTD: Tensor,
         margin_frames: int = 0,
     ) -> GeneratorOutput:
@@ -107,7 +108,7 @@ class Generator(nn.Module):
         Args:
             image_BCHW: condition image of each clip, 3 x 128 x 128 in [-1, 1].
             speech_BS: mono samples in [-1, 1] at 8 kHz.
-            emotion: intensity x one-hot, (B, E), or (B, T, E) where it changes over time.
+            emotion_BE: intensity x one-hot, (B, E), or (B, T, E) where it changes over time.
             noise_BTD: N(0, 1), one vector for each frame of the video.
             margin_frames: frames of speech before and after the video's. They pass the speech
                 encoder and its LSTM, then are cropped.
@@ -115,23 +116,66 @@ class Generator(nn.Module):
         Raises:
             ValueError: an argument has a shape, type or value that is not as stated.
         """
-        self._check(image_BCHW, speech_BS, emotion, noise_BTD, margin_frames)
+        self._check(image_BCHW, speech_BS, emotion_BE, noise_BTD, margin_frames)
         T = noise_BTD.shape[1]
         speech_BTD, _ = self.speech_lstm(self.speech_encoder(speech_BS))
         speech_BTD = speech_BTD[:, margin_frames : margin_frames + T]
         logits_BE = None if self.speech_emotion is None else self.speech_emotion(speech_BTD)
         noise_BTD, _ = self.noise_encoder(noise_BTD)
-        emotion_BTD = self.emotion_encoder(emotion if emotion.dim() == 3 else emotion.unsqueeze(1))
+        emotion_BTE = emotion_BE if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
+        emotion_BTD = self.emotion_encoder(emotion_BTE)
         maps = self.decoder.condition(self.image_encoder(image_BCHW))
         h_TBD = self.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps)
-        kernels, state = self.decoder.kernels(), self.decoder.first_state(maps)
+        state = self.decoder.first_state(maps)
+        video_BTCHW, _ = self.decode(h_TBD, maps, self.decoder.kernels(), state)
+        return GeneratorOutput(video_BTCHW, logits_BE)
+
+    def stream(
+        self,
+        image_BCHW: Tensor,
+        emotion: Tensor | PerFrame,
+        noise: PerFrame,
+        margin_frames: int = 0,
+    ) -> GeneratorStream:
+        """Return a stream that turns speech into frames as it comes.
+
+        Args:
+            image_BCHW: condition image of each clip, in [-1, 1].
+            emotion: intensity x one-hot (B, E), or a function of (first frame, number of frames)
+                that returns (B, frames, E).
+            noise: function of (first frame, number of frames) that returns N(0, 1) noise
+                (B, frames, D), a function of the frame's number; see `frame_noise`.
+            margin_frames: what `forward` would be given: so many frames of silence are heard
+                before the speech and after it.
+
+        Raises:
+            ValueError: an argument has a shape or value that is not as stated.
+        """
+        _check_images(image_BCHW, check_values=self.check_values)
+        if isinstance(emotion, Tensor):
+            check_shape(emotion, f"{image_BCHW.shape[0]} {self.emotions}", "emotion")
+            _check_range("emotion", emotion, 0.0, 1.0)
+        return GeneratorStream(self, image_BCHW, emotion, noise, margin_frames)
+
+    def decode(
+        self, h_TBD: Tensor, maps: ConditionMaps, kernels: DecoderKernels, state: ConvLstmState
+    ) -> tuple[Tensor, ConvLstmState]:
+        """Return the decoder's video and state, run block after block of frames.
+
+        A block's features stay in the cache, and without gradients only one block's are held.
+        """
         blocks = []
-        for h_block in torch.split(
-            h_TBD, self.frames_per_block
-        ):  # keeps a block's features in cache
+        for h_block in torch.split(h_TBD, self.frames_per_block):
             video_BTCHW, state = self.decoder(h_block, maps, kernels, state)
             blocks.append(video_BTCHW)
-        return GeneratorOutput(torch.cat(blocks, dim=1), logits_BE)
+        return torch.cat(blocks, dim=1), state
+
+    def check_samples(self, speech_BS: Tensor) -> None:
+        """Raise ValueError unless the samples are numbers of a plausible level."""
+        if not speech_BS.is_floating_point():
+            raise ValueError(f"speech_BS: got {speech_BS.dtype}, expected floating point")
+        if self.check_values and speech_BS.numel() and not torch.compiler.is_compiling():
+            _check_range("speech_BS", speech_BS, -LOUDEST, LOUDEST)
 
     def _check(
         self, image: Tensor, speech: Tensor, emotion: Tensor, noise: Tensor, margin_frames: int
@@ -145,18 +189,26 @@ class Generator(nn.Module):
                 f"speech_BS: {speech.shape[1]} samples leave no frame between {margin_frames} "
                 "margin frames before and after"
             )
+        _check_images(image, check_values=self.check_values)
         check_shape(image, f"{clips} {IMAGE_CHANNELS} {SIZE} {SIZE}", "image_BCHW")
         check_shape(noise, f"{clips} {frames} {self.noise_features}", "noise_BTD")
         frames_spec = f"{frames} " if emotion.dim() == 3 else ""
-        check_shape(emotion, f"{clips} {frames_spec}{self.emotions}", "emotion")
-        for name, value in (("image_BCHW", image), ("emotion", emotion), ("noise_BTD", noise)):
+        check_shape(emotion, f"{clips} {frames_spec}{self.emotions}", "emotion_BE")
+        for name, value in (("emotion_BE", emotion), ("noise_BTD", noise)):
             if not value.is_floating_point():
                 raise ValueError(f"{name}: got {value.dtype}, expected floating point")
+        self.check_samples(speech)
         if self.check_values and not torch.compiler.is_compiling():
-            _check_range("image_BCHW", image, -1.0, 1.0)
-            _check_range("speech_BS", speech, -LOUDEST, LOUDEST)
-            _check_range("emotion", emotion, 0.0, 1.0)
+            _check_range("emotion_BE", emotion, 0.0, 1.0)
             _check_range("noise_BTD", noise, -LOUDEST, LOUDEST)
+
+
+def _check_images(image_BCHW: Tensor, *, check_values: bool) -> None:
+    check_shape(image_BCHW, f"B {IMAGE_CHANNELS} {SIZE} {SIZE}", "image_BCHW")
+    if not image_BCHW.is_floating_point():
+        raise ValueError(f"image_BCHW: got {image_BCHW.dtype}, expected floating point in [-1, 1]")
+    if check_values and not torch.compiler.is_compiling():
+        _check_range("image_BCHW", image_BCHW, -1.0, 1.0)
 
 
 def _check_range(name: str, value: Tensor, low: float, high: float) -> None:

@@ -43,11 +43,11 @@ class SpeechEncoder(nn.Module):
         super().__init__()
         if len(filters) != len(KERNELS):
             raise ValueError(f"filters: got {tuple(filters)}, expected {len(KERNELS)} sizes")
-        channels = (1, *filters)
+        self.channels = (1, *filters)
         self.convs = nn.ModuleList(
             nn.Conv1d(before, after, kernel, stride)
             for before, after, kernel, stride in zip(
-                channels[:-1], channels[1:], KERNELS, STRIDES, strict=True
+                self.channels[:-1], self.channels[1:], KERNELS, STRIDES, strict=True
             )
         )
         self.squeeze = nn.Conv1d(filters[-1], step_features, 1)
