@@ -11,7 +11,7 @@ import numpy as np
 from emotalk.schema import Doubles
 
 ONSET_S = 0.4
-LEVELS: dict[str, float] = {"LO": 0.45, "MD": 0.72, "HI": 1.0, "XX": 0.85}
+LEVELS: dict[str, float] = {"LO": 0.5, "MD": 0.75, "HI": 1.0, "XX": 0.85}
 CODES: dict[str, str] = {
     "ANG": "anger",
     "DIS": "disgust",
