@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from emotalk.config.section import Count, NonNegative, Positive, Section, Share
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 
+MeadView = Literal["front", "down", "top", "left_30", "left_60", "right_30", "right_60"]
+
 
 class LandmarksConfig(Section):
     """Who finds the face and its 68 landmarks."""
@@ -31,15 +33,17 @@ class LandmarksConfig(Section):
 
 
 class QualityConfig(Section):
-    """What a clip must offer to be accepted."""
+    """What a clip must offer to be accepted. Every frame needs a face: none is made up."""
 
-    min_face_share: Share = 1.0  # frames with a face; a frame without one has no landmarks
-    min_face_pixels: NonNegative = 48.0  # side of the face box in the source
+    min_face_pixels: NonNegative = 48.0  # longer side of the face box in the source, median frame
     max_faces: Count = 1
+    max_extra_faces_share: Share = 0.1  # of frames with more faces: a detector's slips
     min_seconds: Positive = 0.4
     max_seconds: Positive = 60.0
     min_loudness_db: float = -60.0  # RMS of the whole clip, dB of full scale; silence lies below
-    max_audio_gap_s: NonNegative = 0.3  # sound may end this much before the picture
+    max_audio_gap_s: NonNegative = (
+        0.3  # sound may end this much before the picture; the rest is cut
+    )
 
 
 class SplitConfig(Section):
@@ -74,6 +78,7 @@ class EtlConfig(Section):
     output: Path
     emotions: Literal["six", "mead8"] = "six"
     clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
+    views: tuple[MeadView, ...] = ("front",)  # mead: the cameras to take
     landmarks: LandmarksConfig = LandmarksConfig()
     quality: QualityConfig = QualityConfig()
     split: SplitConfig = SplitConfig()
@@ -82,6 +87,12 @@ class EtlConfig(Section):
     max_rejected_share: Share = 0.2
     workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
     ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
+
+    @model_validator(mode="after")
+    def _a_table_belongs_to_the_folder_corpus(self) -> "EtlConfig":
+        if self.clips is not None and self.corpus != "folder":
+            raise ValueError(f"clips is the folder corpus' table; corpus is {self.corpus}")
+        return self
 
     @property
     def emotion_names(self) -> tuple[str, ...]:

@@ -1,0 +1,111 @@
+"""Any folder of clips with a CSV: columns clip, actor, emotion and, if wanted, level.
+
+`clip` is a path inside the source. Further columns are kept in the sample's JSON.
+"""
+
+import csv
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
+from emotalk.schema import ClipLabel
+from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip, source_folder
+
+REQUIRED = ("clip", "actor", "emotion")
+MOST_FAULTS = 20
+
+
+def list_folder(config: EtlConfig) -> Listing:
+    """Return the clips that the CSV names.
+
+    Raises:
+        WrongUse: no CSV, a column missing, or rows with values that cannot be used (all listed).
+    """
+    source = source_folder(config)
+    table = Path(config.clips).expanduser() if config.clips else source / "clips.csv"
+    clips, faults, left_out = [], [], 0
+    for line, row in enumerate(_rows(table), start=2):
+        problem = _fault(row, config)
+        if problem:
+            faults.append(f"line {line}: {problem}")
+        elif EMOTION_WORDS[row["emotion"].lower()] not in config.emotion_names:
+            left_out += 1
+        else:
+            clips.append(_clip(source, row))
+    _refuse(table, faults)
+    if not clips and not left_out:
+        raise WrongUse(f"{table}: names no clip")
+    return Listing(tuple(clips), left_out=left_out)
+
+
+def key_of(clip: str) -> str:
+    """Return the sample key of a clip's path: `a/b.mp4` becomes `a_b_mp4`."""
+    return clip.replace("/", "_").replace(".", "_")
+
+
+def _rows(table: Path) -> list[dict[str, str]]:
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [column.strip() for column in reader.fieldnames or []]
+            reader.fieldnames = columns
+            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise WrongUse(
+            f"clips: cannot read {table}: {getattr(error, 'strerror', None) or error}; the folder "
+            "corpus needs a CSV with the columns clip, actor, emotion, level: SOURCE/clips.csv or "
+            "clips=FILE"
+        ) from None
+    missing = [column for column in REQUIRED if column not in columns]
+    if missing:
+        raise WrongUse(
+            f"{table}: no column {', '.join(missing)} (found: {', '.join(columns) or 'none'}); "
+            "needed: clip, actor, emotion; level may be left out"
+        )
+    return rows
+
+
+def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
+    if not row["clip"] or not row["actor"]:
+        return "clip and actor must not be empty"
+    path = PurePosixPath(row["clip"])
+    if path.is_absolute() or ".." in path.parts:
+        return f"clip {row['clip']!r} is not a path inside the source"
+    if row["emotion"].lower() not in EMOTION_WORDS:
+        return f"emotion {row['emotion']!r} is none of {', '.join(config.emotion_names)}"
+    if _level(row.get("level", "")) is False:
+        return f"level {row['level']!r} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
+    return None
+
+
+def _level(text: str) -> float | bool | None:
+    """Return the intensity, or False for what is none."""
+    if text.lower() in LEVEL_WORDS:
+        return LEVEL_WORDS[text.lower()]
+    if re.fullmatch(r"\d*\.?\d+", text) and 0 <= float(text) <= 1:
+        return float(text)
+    return False
+
+
+def _clip(source: Path, row: dict[str, str]) -> SourceClip:
+    known = (*REQUIRED, "level")
+    extra: dict[str, Any] = {k: v for k, v in row.items() if k not in known and v}
+    level = _level(row.get("level", ""))
+    label = ClipLabel(
+        key=key_of(row["clip"]),
+        clip=row["clip"],
+        actor=row["actor"],
+        emotion=EMOTION_WORDS[row["emotion"].lower()],
+        intensity=None if level is None else float(level),
+        extra=extra,
+    )
+    return SourceClip(label, source / row["clip"])
+
+
+def _refuse(table: Path, faults: list[str]) -> None:
+    if faults:
+        more = len(faults) - MOST_FAULTS
+        shown = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+        raise WrongUse("\n  ".join([f"{table}: {len(faults)} rows cannot be used:", *shown]))

@@ -1,0 +1,87 @@
+"""What listing a corpus returns, and the words that corpora have for emotions and levels."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
+from emotalk.schema import ClipLabel, Rejection
+
+EMOTION_WORDS: dict[str, str] = {
+    "anger": "anger",
+    "angry": "anger",
+    "ang": "anger",
+    "disgust": "disgust",
+    "disgusted": "disgust",
+    "dis": "disgust",
+    "fear": "fear",
+    "fearful": "fear",
+    "fea": "fear",
+    "happiness": "happiness",
+    "happy": "happiness",
+    "hap": "happiness",
+    "neutral": "neutral",
+    "neu": "neutral",
+    "sadness": "sadness",
+    "sad": "sadness",
+    "contempt": "contempt",
+    "surprise": "surprise",
+    "surprised": "surprise",
+}
+LEVEL_WORDS: dict[str, float | None] = {
+    "": None,
+    "xx": None,
+    "lo": 1 / 3,
+    "md": 2 / 3,
+    "hi": 1.0,
+    "level_1": 1 / 3,
+    "level_2": 2 / 3,
+    "level_3": 1.0,
+}
+VIDEO_SUFFIXES = (".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".m4v", ".ogv")
+
+
+@dataclass(frozen=True)
+class SourceClip:
+    """One clip before it is opened.
+
+    Attributes:
+        label: key, actor, emotion and intensity.
+        video: the file.
+        audio: the file that holds its sound instead, or in case the video has none; may be None.
+    """
+
+    label: ClipLabel
+    video: Path
+    audio: Path | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a corpus offers.
+
+    Attributes:
+        clips: to be opened.
+        rejected: left out by name alone.
+        left_out: number of clips the configuration does not ask for (other emotions).
+    """
+
+    clips: tuple[SourceClip, ...]
+    rejected: tuple[Rejection, ...] = ()
+    left_out: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+
+def source_folder(config: EtlConfig) -> Path:
+    """Return the source as a folder that is there.
+
+    Raises:
+        WrongUse: it is not there or is not a folder.
+    """
+    source = Path(config.source).expanduser()
+    if not source.is_dir():
+        what = "is not a folder" if source.exists() else "no such folder"
+        raise WrongUse(
+            f"source: {source}: {what}; give the folder of the {config.corpus} corpus: source=DIR"
+        )
+    return source

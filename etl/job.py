@@ -1,0 +1,253 @@
+"""The job: every planned clip judged, the accepted ones written as shards, the manifest last."""
+
+import fcntl
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
+from emotalk.faces.shape import mean_shape
+from emotalk.faces.template import template_LP
+from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
+from etl.cluster import Cluster, WorkerDied
+from etl.finished import finished_manifest
+from etl.plan import Plan, PlannedShard, choose_neutrals
+from etl.store import Verdict, kept_verdict, stamp
+from etl.work import process_clip, rejected
+from etl.writer import ShardSample, write_manifest, write_rejected, write_shard
+
+WORK = ".work"
+
+
+class Progress(Protocol):
+    """Who is told of each clip."""
+
+    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+        """Count one verdict; `kept` if it comes from an earlier run."""
+        ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a job did.
+
+    Attributes:
+        manifest: as written.
+        rejected_share: of the clips found.
+    """
+
+    manifest: Mapping[str, Any]
+
+    @property
+    def rejected_share(self) -> float:
+        """Share of the clips found that were rejected."""
+        clips = self.manifest["clips"]
+        return float(clips["rejected"] / clips["found"]) if clips["found"] else 0.0
+
+
+def run_job(config: EtlConfig, plan: Plan, cluster: Cluster, progress: Progress) -> Outcome:
+    """Make the shard set; what an earlier, broken-off run finished is not done again.
+
+    Raises:
+        WrongUse: the output holds something else, cannot be written, or another job writes there.
+    """
+    began = time.time()
+    with _own_output(config.output):
+        store = config.output / WORK / plan.digest
+        store.mkdir(parents=True, exist_ok=True)
+        verdicts = _judge(config, plan, cluster, progress, store)
+        shards = _write_shards(config, plan, cluster, store, verdicts)
+        refusals = [*plan.rejected, *(v.rejection for v in verdicts.values() if not v.accepted)]
+        write_rejected(
+            config.output,
+            [{"clip": r.clip, "reason": r.reason, "detail": r.detail} for r in refusals],
+        )
+        manifest = _manifest(plan, verdicts, refusals, shards)
+        run = _run_facts(config, cluster, began)
+        write_manifest(config.output, {**manifest, "run": run})
+        _clear(config.output / WORK)
+    return Outcome(manifest)
+
+
+@contextmanager
+def _own_output(output: Path) -> Iterator[None]:
+    """Hold the output folder, so that two jobs never write into one.
+
+    Raises:
+        WrongUse: not writable, in use, or full of something else.
+    """
+    try:
+        (output / WORK).mkdir(parents=True, exist_ok=True)
+        lock = os.open(output / WORK / "lock", os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise WrongUse(f"output: cannot write to {output}: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        raise WrongUse(
+            f"output: another job is writing to {output}; wait or choose another"
+        ) from None
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _judge(
+    config: EtlConfig, plan: Plan, cluster: Cluster, progress: Progress, store: Path
+) -> dict[str, Verdict]:
+    """Return the verdict on every clip that was to be opened."""
+    verdicts: dict[str, Verdict] = {}
+    for key, clip in plan.clips.items():
+        kept = kept_verdict(store, key, stamp(clip.video))
+        if kept is not None:
+            verdicts[key] = kept
+            progress.clip_done(kept, kept=True)
+    pending = [clip for key, clip in plan.clips.items() if key not in verdicts]
+    for clip, outcome in cluster.stream(process_clip, pending, config, store):
+        verdict = (
+            rejected(clip, _died(outcome, clip.label.clip))
+            if isinstance(outcome, WorkerDied)
+            else outcome
+        )
+        verdicts[clip.label.key] = verdict
+        progress.clip_done(verdict, kept=False)
+    return {key: verdicts[key] for key in plan.clips}
+
+
+def _died(outcome: WorkerDied, clip: str) -> Rejection:
+    return Rejection("worker_died", f"its worker died at every try: {outcome}", clip)
+
+
+def _write_shards(
+    config: EtlConfig,
+    plan: Plan,
+    cluster: Cluster,
+    store: Path,
+    verdicts: Mapping[str, Verdict],
+) -> list[dict[str, Any]]:
+    """Write every shard that has an accepted sample; return their entries in the plan's order."""
+    accepted = {key: clip for key, clip in plan.clips.items() if verdicts[key].accepted}
+    neutral_of = choose_neutrals(accepted.values())
+
+    def sample(key: str) -> ShardSample:
+        neutral = neutral_of.get(key)
+        clip = None if neutral is None else plan.clips[neutral].label.clip
+        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip)
+
+    work = [
+        (shard, tuple(sample(key) for key in shard.keys if key in accepted))
+        for shard in plan.shards
+    ]
+    filled = [item for item in work if item[1]]
+    entries: dict[str, dict[str, Any]] = {}
+    for (shard, _), entry in cluster.stream(_write, filled, config.output, store):
+        if isinstance(entry, WorkerDied):
+            raise RuntimeError(f"{shard.file}: its writer died at every try: {entry}")
+        entries[shard.file] = entry
+    return [entries[shard.file] for shard, _ in filled]
+
+
+def _write(
+    item: tuple[PlannedShard, tuple[ShardSample, ...]], output: Path, store: Path
+) -> dict[str, Any]:
+    return write_shard(output, store, *item)
+
+
+def _manifest(
+    plan: Plan,
+    verdicts: Mapping[str, Verdict],
+    refusals: list[Rejection],
+    shards: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return what the manifest says; the same for the same input, whoever did the work."""
+    accepted = [key for key in plan.clips if verdicts[key].accepted]
+    return {
+        "format": FORMAT_VERSION,
+        "config": dict(plan.config),
+        "mean_face": _mean_face(plan, verdicts),
+        "clips": {
+            "found": plan.found,
+            "accepted": len(accepted),
+            "rejected": len(refusals),
+            "left_out": plan.left_out,
+        },
+        "rejected_by_reason": dict(sorted(Counter(r.reason for r in refusals).items())),
+        "shards": shards,
+        "splits": {split: _split_facts(plan, accepted, split) for split in SPLITS},
+    }
+
+
+def _split_facts(plan: Plan, accepted: list[str], split: str) -> dict[str, Any]:
+    labels = [plan.clips[key].label for key in accepted if plan.split_of[key] == split]
+    return {
+        "actors": sorted({label.actor for label in labels}),
+        "samples": len(labels),
+        "emotions": dict(sorted(Counter(label.emotion for label in labels).items())),
+    }
+
+
+def _mean_face(plan: Plan, verdicts: Mapping[str, Verdict]) -> list[list[float]] | None:
+    """Return the mean shape of the training split, 68 pairs in crop pixels."""
+    faces = [
+        np.asarray(verdicts[key].mean_face)
+        for key in sorted(plan.clips)
+        if verdicts[key].accepted and plan.split_of[key] == SPLITS[0]
+    ]
+    if not faces:
+        return None
+    mean = mean_shape(faces, template_LP())
+    return [[round(float(x), 4), round(float(y), 4)] for x, y in mean]
+
+
+def _run_facts(config: EtlConfig, cluster: Cluster, began: float) -> dict[str, Any]:
+    return {
+        "source": config.source,
+        "output": str(config.output),
+        "workers": cluster.workers,
+        "seconds": round(time.time() - began, 1),
+        "machine": platform.machine(),
+        "python": platform.python_version(),
+    }
+
+
+def _clear(work: Path) -> None:
+    """Remove the finished clips kept for a rerun; only files this job's stores can hold."""
+    for store in sorted(path for path in work.iterdir() if path.is_dir()):
+        for kept in store.glob("*.zip"):
+            kept.unlink()
+        for partial in store.glob(".*.part"):
+            partial.unlink()
+        store.rmdir()
+    (work / "lock").unlink()
+    work.rmdir()
+
+
+def already_done(config: EtlConfig, plan: Plan) -> bool:
+    """Return whether the output already holds this very shard set.
+
+    Raises:
+        WrongUse: it holds another shard set, or files that are none.
+    """
+    output = config.output
+    if output.exists() and not output.is_dir():
+        raise WrongUse(f"output: {output} is a file; give a folder")
+    manifest = finished_manifest(output)
+    if manifest is None:
+        return False
+    if manifest.get("config") == dict(plan.config):
+        return True
+    raise WrongUse(
+        f"output: {output} holds a finished shard set made with another configuration or of other "
+        "clips; it is left as it is. Choose another output"
+    )

@@ -1,0 +1,87 @@
+"""The members of a sample as bytes, the same bytes for the same sample every time."""
+
+import io
+import json
+from fractions import Fraction
+from typing import Any
+
+import cv2
+import numpy as np
+
+from emotalk.config.etl import EtlConfig, VideoMemberConfig
+from emotalk.media.encode import encode_video
+from emotalk.media.flac import flac_bytes
+from emotalk.schema import FPS, AlignedSample, Bytes, Floats
+
+STILL = "still.png"
+"""First crop of a clip, kept between the halves of the job for those that need a neutral still."""
+NEUTRAL_STILL = "neutral.png"
+JSON = "json"
+
+
+def members_of(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:
+    """Return the members that a clip can give without knowing any other clip, and its still."""
+    return {
+        "mp4": video_member(sample.frames_THWC, config.video),
+        "flac": flac_bytes(sample.audio_S),
+        "landmarks.npy": landmarks_member(sample.landmarks_TLP),
+        STILL: still_member(sample.frames_THWC[0]),
+        JSON: json_member(facts_of(sample, config.corpus)),
+    }
+
+
+def video_member(frames_THWC: Bytes, config: VideoMemberConfig) -> bytes:
+    """Return the crops as an MP4 at 25 fps."""
+    options = {
+        "crf": str(config.crf),
+        "preset": config.preset,
+        "g": str(config.gop),
+        "keyint_min": str(config.gop),
+        "sc_threshold": "0",
+        "bf": "0",
+    }
+    target = io.BytesIO()
+    encode_video(
+        target,
+        frames_THWC,
+        fps=Fraction(FPS),
+        container="mp4",
+        codec=config.codec,
+        pixel_format=config.pixel_format,
+        options=options,
+    )
+    return target.getvalue()
+
+
+def landmarks_member(landmarks_TLP: Floats) -> bytes:
+    """Return the landmarks as a .npy file of little-endian float32."""
+    target = io.BytesIO()
+    np.save(target, np.ascontiguousarray(landmarks_TLP, "<f4"), allow_pickle=False)
+    return target.getvalue()
+
+
+def still_member(image_HWC: Bytes) -> bytes:
+    """Return an RGB image as PNG."""
+    _, png = cv2.imencode(".png", image_HWC[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    return png.tobytes()
+
+
+def json_member(facts: dict[str, Any]) -> bytes:
+    """Return facts as JSON with sorted keys."""
+    return (json.dumps(facts, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def facts_of(sample: AlignedSample, corpus: str) -> dict[str, Any]:
+    """Return what KEY.json says of a sample, but for its neutral still."""
+    label = sample.label
+    return {
+        "corpus": corpus,
+        "clip": label.clip,
+        "actor": label.actor,
+        "emotion": label.emotion,
+        "intensity": label.intensity,
+        "frames": len(sample.frames_THWC),
+        "transform": [[round(float(value), 9) for value in row] for row in sample.transform],
+        "source_sha256": sample.source_sha256,
+        **label.extra,
+    }

@@ -1,0 +1,125 @@
+"""What people see: the progress bar while a job runs, the tables when it is done."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from emotalk.config.etl import EtlConfig
+from emotalk.schema import SPLITS
+from etl.plan import Plan, count_emotions
+from etl.store import Verdict
+
+LINE_EVERY_S = 20.0
+
+
+class ClipProgress:
+    """Counts verdicts; a bar on a terminal, a line now and then in a log file."""
+
+    def __init__(self, console: Console, bar: Progress, total: int) -> None:
+        """Start the clock."""
+        self._console = console
+        self._bar = bar
+        self._task = bar.add_task("clips", total=total, rate="", accepted=0, rejected=0)
+        self._total = total
+        self._done = self._kept = self._accepted = 0
+        self._began = self._told = time.monotonic()
+
+    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+        """Count one verdict."""
+        self._done += 1
+        self._kept += kept
+        self._accepted += verdict.accepted
+        now = time.monotonic()
+        rate = (self._done - self._kept) / max(now - self._began, 1e-3)
+        rejected = self._done - self._accepted
+        self._bar.update(
+            self._task,
+            advance=1,
+            rate=f"{rate:.1f} clips/s",
+            accepted=self._accepted,
+            rejected=rejected,
+        )
+        if not self._console.is_terminal and now - self._told > LINE_EVERY_S:
+            self._told = now
+            left = (self._total - self._done) / max(rate, 1e-6)
+            self._console.print(
+                f"clips {self._done}/{self._total}  {rate:.1f} clips/s  accepted {self._accepted}  "
+                f"rejected {rejected}  {left:.0f} s left",
+                highlight=False,
+            )
+
+
+@contextmanager
+def clip_progress(console: Console, total: int) -> Iterator[ClipProgress]:
+    """Show the progress of a job of `total` clips."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("accepted {task.fields[accepted]}"),
+        TextColumn("rejected {task.fields[rejected]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield ClipProgress(console, bar, total)
+
+
+def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
+    """Print what would be made."""
+    console.print(
+        f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
+        f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
+        highlight=False,
+    )
+    counts = count_emotions(plan)
+    emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
+    table = Table("split", "actors", "clips", "shards", *emotions)
+    for split in SPLITS:
+        keys = [key for key, name in plan.split_of.items() if name == split]
+        actors = {plan.clips[key].label.actor for key in keys}
+        shards = sum(shard.split == split for shard in plan.shards)
+        row = [len(actors), len(keys), shards, *(counts[split, e] for e in emotions)]
+        table.add_row(split, *map(str, row))
+    console.print(table)
+    _warn_of_clip_split(console, config)
+
+
+def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> None:
+    """Print what was made: splits by emotion, and the rejected by reason."""
+    splits = manifest["splits"]
+    emotions = [
+        e for e in config.emotion_names if any(e in s.get("emotions", {}) for s in splits.values())
+    ]
+    table = Table("split", "actors", "samples", *emotions)
+    for split, facts in splits.items():
+        counts = [facts["emotions"].get(e, 0) for e in emotions]
+        table.add_row(split, *map(str, [len(facts["actors"]), facts["samples"], *counts]))
+    console.print(table)
+    clips = manifest["clips"]
+    console.print(
+        f"{clips['found']} clips found, {clips['accepted']} accepted, "
+        f"{clips['rejected']} rejected, {len(manifest['shards'])} shards in {config.output}",
+        highlight=False,
+    )
+    if manifest["rejected_by_reason"]:
+        reasons = Table("rejected because", "clips")
+        for reason, count in manifest["rejected_by_reason"].items():
+            reasons.add_row(reason, str(count))
+        console.print(reasons)
+        console.print(f"each one with its reason: {config.output / 'rejected.jsonl'}")
+    _warn_of_clip_split(console, config)
+
+
+def _warn_of_clip_split(console: Console, config: EtlConfig) -> None:
+    if config.split.by == "clip":
+        console.print(
+            "split.by=clip: the same people are in train, val and test, so figures on val and test "
+            "say nothing of people never seen",
+            style="bold yellow",
+        )

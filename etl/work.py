@@ -1,0 +1,75 @@
+"""What a worker does with one clip: open it, judge it, leave its members where the writer looks."""
+
+import time
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from emotalk.config.etl import EtlConfig, LandmarksConfig
+from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces.shape import mean_shape
+from emotalk.faces.template import template_LP
+from emotalk.schema import Floats, Rejection
+from etl.corpora.listing import SourceClip
+from etl.members import members_of
+from etl.sample import make_sample
+from etl.store import Verdict, keep, stamp
+
+
+def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict:
+    """Return what became of a clip, after its members and the verdict are safe in `store`."""
+    _one_thread()
+    began = time.perf_counter()
+    source = stamp(clip.video)
+    label = clip.label
+    try:
+        finder = _finder(config.landmarks, Path(config.source).expanduser())
+        sample = make_sample(clip, finder, config)
+    except Rejection as rejection:
+        verdict = rejected(clip, rejection)
+        keep(store, verdict, {})
+        return verdict
+    made = time.perf_counter()
+    members = members_of(sample, config)
+    verdict = Verdict(
+        key=label.key,
+        clip=label.clip,
+        source=source,
+        frames=len(sample.frames_THWC),
+        mean_face=_mean_face(sample.landmarks_TLP),
+        seconds={"sample": made - began, "encode": time.perf_counter() - made},
+    )
+    keep(store, verdict, members)
+    return verdict
+
+
+def rejected(clip: SourceClip, rejection: Rejection) -> Verdict:
+    """Return the verdict on a clip that was left out."""
+    return Verdict(
+        key=clip.label.key,
+        clip=clip.label.clip,
+        source=stamp(clip.video),
+        reason=rejection.reason,
+        detail=rejection.detail,
+    )
+
+
+@lru_cache(maxsize=1)
+def _finder(config: LandmarksConfig, source: Path) -> LandmarkFinder:
+    """Return the worker's own landmark models, loaded once."""
+    return build_finder(config, source=source)
+
+
+@lru_cache(maxsize=1)
+def _one_thread() -> None:
+    """Keep workers from fighting for cores, and their numbers the same on a busy machine."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+
+
+def _mean_face(landmarks_TLP: Floats) -> tuple[tuple[float, float], ...]:
+    mean = mean_shape(landmarks_TLP.astype(np.float64), template_LP(), rounds=2)
+    return tuple((round(float(x), 6), round(float(y), 6)) for x, y in mean)
