@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, LeakyReLU, positive
+from emotalk.models.discriminators.double_backward import LeakyReLU
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, positive
 
 
 class FrameDiscriminator(FrameTrunk):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, LeakyReLU
+from emotalk.models.discriminators.double_backward import LeakyReLU
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk
 from emotalk.models.speech_encoder import SpeechEncoder
 from emotalk.schema import SAMPLES_PER_FRAME, check_shape
 

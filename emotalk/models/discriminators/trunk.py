@@ -1,55 +1,14 @@
 """What all discriminators begin with: stride-2 convolutions over single frames."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from emotalk.models.discriminators.double_backward import Conv2d, LeakyReLU, conv2d
 from emotalk.schema import check_shape
 
 CHANNELS = (64, 128, 256, 512, 512)
-
-
-class _LeakySlope(torch.autograd.Function):
-    """Leaky ReLU that knows its second derivative is zero.
-
-    Autograd's own treats the sign of the input as something to differentiate: a gradient penalty
-    then drives tensors of zeros back through every convolution. Here the sign is a constant, which
-    is the same mathematics at two thirds of the penalty's cost.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, slope: float) -> Tensor:
-        y = F.leaky_relu(x, slope)
-        ctx.save_for_backward(y)
-        ctx.slope = slope
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        (y,) = ctx.saved_tensors  # of the same sign as x, as the slope is positive
-        return torch.ops.aten.leaky_relu_backward(grads[0], y.detach(), ctx.slope, False), None
-
-
-class LeakyReLU(nn.Module):
-    """Leaky ReLU, cheap to differentiate twice."""
-
-    def __init__(self, slope: float) -> None:
-        super().__init__()
-        if not 0 < slope < 1:
-            raise ValueError(f"slope: got {slope}, allowed is 0 < slope < 1")
-        self.slope = slope
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x where it is positive, slope * x elsewhere."""
-        y: Tensor = _LeakySlope.apply(x, self.slope)  # type: ignore[no-untyped-call]
-        return y
-
-    def extra_repr(self) -> str:
-        """Return the slope for the module's printed form."""
-        return f"slope={self.slope}"
 
 
 class FrameTrunk(nn.Module):
@@ -75,8 +34,8 @@ class FrameTrunk(nn.Module):
         for number, (before, after) in enumerate(
             zip((in_channels, *channels[:-1]), channels, strict=True), start=1
         ):
-            conv = nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
-            self.add_module(f"conv_{number}", nn.Sequential(conv, LeakyReLU(slope)))
+            stage = nn.Sequential(Conv2d(before, after), LeakyReLU(slope))
+            self.add_module(f"conv_{number}", stage)
         side = -(-size // 2**self.depth)
         self.trunk_features = channels[-1] * side * side
 
@@ -95,15 +54,15 @@ class FrameTrunk(nn.Module):
         B, T = self._check_video(video_BTCHW, channels=3)
         check_shape(image_BCHW, f"{B} {self.in_channels - 3} {self.size} {self.size}", "image_BCHW")
         conv, activation = self._stage(1)
-        image_h = F.conv2d(image_BCHW, conv.weight[:, 3:], conv.bias, stride=2, padding=1)
-        frame_h = F.conv2d(video_BTCHW.flatten(0, 1), conv.weight[:, :3], stride=2, padding=1)
+        image_h = conv2d(image_BCHW, conv.weight[:, 3:], conv.bias)
+        frame_h = conv2d(video_BTCHW.flatten(0, 1), conv.weight[:, :3])
         h_BTCHW = frame_h.view(B, T, *frame_h.shape[1:]) + image_h.unsqueeze(1)
         h_NCHW = self._stages(activation(h_BTCHW.flatten(0, 1)), first=2)
         return h_NCHW.reshape(B, T, self.trunk_features)
 
-    def _stage(self, number: int) -> tuple[nn.Conv2d, LeakyReLU]:
+    def _stage(self, number: int) -> tuple[Conv2d, LeakyReLU]:
         stage = cast(nn.Sequential, self.get_submodule(f"conv_{number}"))
-        return cast(nn.Conv2d, stage[0]), cast(LeakyReLU, stage[1])
+        return cast(Conv2d, stage[0]), cast(LeakyReLU, stage[1])
 
     def _stages(self, h_NCHW: Tensor, *, first: int) -> Tensor:
         for number in range(first, self.depth + 1):
