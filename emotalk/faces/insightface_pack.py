@@ -14,7 +14,7 @@ import onnxruntime
 from insightface.app import FaceAnalysis
 
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest, largest_first
 from emotalk.schema import LANDMARKS, Bytes
 
 LANDMARK_TASKS = ("landmark_2d_68", "landmark_3d_68")
@@ -75,6 +75,7 @@ class InsightfaceFinder:
             box=box[:4].astype(np.float64),
             score=float(min(max(box[4], 0.0), 1.0)),
             landmarks_LP=np.asarray(face[self._task], np.float32)[:, :2],
+            boxes=largest_first(boxes),
         )
 
 

@@ -23,12 +23,14 @@ class FaceLandmarks:
         box: left, top, right, bottom of the largest face in pixels; None where there is none.
         score: of the detector for that face, in [0, 1]; 0 where there is none.
         landmarks_LP: its 68 points in frame pixels; None where there is none.
+        boxes: of all faces, largest first; empty where the back end finds no boxes.
     """
 
     count: int
     box: Doubles | None = None
     score: float = 0.0
     landmarks_LP: Floats | None = None
+    boxes: tuple[Doubles, ...] = ()
 
 
 NO_FACE = FaceLandmarks(0)
@@ -86,3 +88,9 @@ def largest(boxes: Doubles) -> int:
     """Return the index of the box (left, top, right, bottom, ...) with the largest area."""
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return int(areas.argmax())
+
+
+def largest_first(boxes: Doubles) -> tuple[Doubles, ...]:
+    """Return left, top, right, bottom of each box (N, 4 or more), the largest area first."""
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return tuple(boxes[index, :4].astype(float) for index in (-areas).argsort(kind="stable"))

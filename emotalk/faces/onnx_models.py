@@ -10,7 +10,7 @@ import onnxruntime
 
 from emotalk.errors import WrongUse
 from emotalk.faces.insightface_pack import single_threaded
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest, largest_first
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 STRIDES = (8, 16, 32)
@@ -71,6 +71,7 @@ class OnnxFinder:
             box=box[:4],
             score=float(min(max(box[4], 0.0), 1.0)),
             landmarks_LP=self._landmarks(bgr, box[:4]),
+            boxes=largest_first(boxes),
         )
 
     def _boxes(self, bgr: Bytes) -> Doubles:
