@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# A Slurm with two nodes on this one machine, for tests; no systemd, nothing in /etc but host names.
+#   tests/slurm/lab.sh up          start it (Debian, as root; installs slurm-wlm and munge if they are missing)
+#   tests/slurm/lab.sh down        stop it
+#   tests/slurm/lab.sh run CMD...  start it, run CMD with SLURM_CONF set, stop it; the exit code is CMD's
+# SLURM_LAB is the folder for its state (default .slurm-lab here), SLURM_LAB_PORT its first port.
+set -euo pipefail
+lab=$(realpath -m "${SLURM_LAB:-.slurm-lab}")
+port=${SLURM_LAB_PORT:-16817}
+nodes=(lab1 lab2)
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C SLURM_CONF=$lab/slurm.conf
+
+stop() {
+  printf 'lab: %s\n' "$*" >&2
+  exit 2
+}
+
+install() {
+  command -v slurmctld slurmd munged sbatch >/dev/null && return
+  ((EUID == 0)) || stop "slurm-wlm and munge are missing: apt-get install slurm-wlm munge"
+  # The packages' own services would start without a configuration and fail: they are told not to.
+  local policy=/usr/sbin/policy-rc.d ours=0
+  [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && ours=1; }
+  apt-get -qq update
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends slurm-wlm munge >/dev/null
+  ((ours == 0)) || rm $policy
+}
+
+# running NAME PROGRAM: its pid file names a process, and that process is the program.
+running() {
+  local pid
+  pid=$(cat "$lab/run/$1.pid" 2>/dev/null) && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$2" ]]
+}
+
+# Two nodes in this machine's own name space, told apart by their loopback addresses and ports.
+# Four GPUs each that are plain device files: enough for Slurm to hand them out.
+configure() {
+  mkdir -p "$lab"/{run,log,state,spool,munge,gpu}
+  chmod 755 "$lab" "$lab/munge"
+  [[ -s $lab/munge/key ]] || (umask 077 && head -c 128 /dev/urandom >"$lab/munge/key")
+  local gpu index
+  for gpu in 0 1 2 3; do
+    [[ -e $lab/gpu/gpu$gpu ]] || mknod "$lab/gpu/gpu$gpu" c 1 3
+  done
+  for index in "${!nodes[@]}"; do
+    grep -qE "\s${nodes[index]}\$" /etc/hosts || echo "127.0.0.$((21 + index)) ${nodes[index]}" >>/etc/hosts
+  done
+  echo "NodeName=lab[1-2] Name=gpu File=$lab/gpu/gpu[0-3]" >"$lab/gres.conf"
+  cat >"$lab/slurm.conf" <<CONF
+ClusterName=lab
+SlurmctldHost=localhost(127.0.0.1)
+SlurmctldPort=$port
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket=$lab/munge/socket,cred_expire=6
+CredType=cred/munge
+StateSaveLocation=$lab/state
+SlurmdSpoolDir=$lab/spool/%n
+SlurmctldPidFile=$lab/run/slurmctld.pid
+SlurmdPidFile=$lab/run/%n.pid
+SlurmctldLogFile=$lab/log/slurmctld.log
+SlurmdLogFile=$lab/log/%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+MpiDefault=none
+SchedulerType=sched/backfill
+SchedulerParameters=bf_interval=2,sched_interval=2,batch_sched_delay=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+ReturnToService=2
+KillWait=30
+MinJobAge=600
+TreeWidth=2
+GresTypes=gpu
+NodeName=lab[1-2] NodeHostname=localhost NodeAddr=127.0.0.[21-22] Port=[$((port + 1))-$((port + 2))] CPUs=32 Gres=gpu:4
+PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=30
+PartitionName=urgent Nodes=ALL PriorityTier=10 PreemptMode=OFF
+CONF
+}
+
+idle_nodes() { timeout 3 sinfo --noheader --Node --partition=main --states=idle 2>/dev/null | wc -l; }
+
+up() {
+  install
+  configure
+  running munged munged ||
+    munged --force --key-file="$lab/munge/key" --socket="$lab/munge/socket" --seed-file="$lab/munge/seed" \
+      --pid-file="$lab/run/munged.pid" --log-file="$lab/log/munged.log"
+  running slurmctld slurmctld || slurmctld >/dev/null
+  local node try
+  for node in "${nodes[@]}"; do
+    running "$node" slurmd || slurmd -N "$node"
+  done
+  SECONDS=0
+  for ((try = 1; SECONDS < 30; try++)); do
+    (($(idle_nodes) == ${#nodes[@]})) && return
+    ((try % 10)) || revive
+    sleep 0.5
+  done
+  stop "the nodes did not become idle within 30 s; see $lab/log"
+}
+
+# Nodes that an earlier stop left marked as down.
+revive() {
+  local node
+  for node in "${nodes[@]}"; do
+    timeout 3 scontrol update "nodename=$node" state=resume 2>/dev/null || true
+  done
+}
+
+down() {
+  local try name program
+  if running slurmctld slurmctld; then
+    timeout 10 scancel --full --user="$(id -un)" || true
+    for ((try = 0; try < 20; try++)); do
+      [[ -z $(timeout 5 squeue --noheader) ]] && break
+      sleep 0.5
+    done
+  fi
+  for name in "${nodes[@]}" slurmctld munged; do
+    case $name in lab*) program=slurmd ;; *) program=$name ;; esac
+    running "$name" "$program" || continue
+    kill "$(cat "$lab/run/$name.pid")"
+    for ((try = 0; try < 50; try++)); do
+      running "$name" "$program" || break
+      sleep 0.1
+    done
+  done
+}
+
+case ${1:-} in
+  up)
+    up
+    echo "lab: up; export SLURM_CONF=$SLURM_CONF"
+    ;;
+  down) down ;;
+  run)
+    shift
+    trap down EXIT
+    up
+    "$@"
+    ;;
+  *) stop "usage: tests/slurm/lab.sh up|down|run CMD..." ;;
+esac
