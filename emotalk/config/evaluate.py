@@ -1,0 +1,34 @@
+"""What an evaluation measures, on which clips, and who judges."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from emotalk.config.data import RemoteConfig
+from emotalk.config.etl import LandmarksConfig
+from emotalk.config.section import Count, Section
+
+
+class EvaluateConfig(Section):
+    """One evaluation: `emotalk evaluate --checkpoint C --shards DIR --split test --output DIR`."""
+
+    checkpoint: Path  # run folder, checkpoint or exported model
+    shards: str  # folder or URL
+    output: Path  # folder of the report; must be empty, or hold a report of the same inputs
+    split: Literal["train", "val", "test"] = "test"
+    clips: Annotated[int, Field(ge=0)] = 0  # spread over actors and emotions; 0 = all
+    condition: Literal["first_frame", "neutral"] = "first_frame"  # emotions: always neutral
+    other_speech: Literal["generate", "curve"] = "generate"
+    # generate: each clip again with another sentence's speech; curve: the mouth of the clip that
+    # was generated for another sentence (a third less to generate; lip sync only)
+    landmarks: Literal["judge", "insightface", "onnx"] = "judge"  # judge: drawn faces only
+    finder: LandmarksConfig = LandmarksConfig()  # where insightface's or onnx' models are
+    emotion: Literal["judge", "none"] = "judge"  # judge: drawn faces only
+    as_reported: bool = False  # also the report's own faulty figures, named as such
+    ema: bool = True  # the running average of the weights, where the checkpoint has one
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch_size: Count = 8  # clips generated together
+    clips_in_memory: Count = 16  # clips measured before the next are read
+    seed: Annotated[int, Field(ge=0)] = 0  # of the noise, the choice of clips and the bootstrap
+    remote: RemoteConfig = RemoteConfig()  # shards at a URL

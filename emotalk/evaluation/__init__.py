@@ -1,0 +1,1 @@
+"""A trained generator against the test split: data, inference and metrics brought together."""

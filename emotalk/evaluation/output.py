@@ -1,0 +1,97 @@
+"""Where a report goes, and what decides whether it may replace the one that lies there."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emotalk.checkpoint_format import GENERATOR, GENERATOR_EMA
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.data.manifest import MANIFEST_NAME
+from emotalk.data.shards import Sample, ShardSet
+from emotalk.errors import WrongUse
+from emotalk.evaluation.report import FORMAT, Report, to_markdown
+from emotalk.inference.load import LoadedGenerator
+
+REPORT_JSON = "report.json"
+REPORT_MARKDOWN = "report.md"
+NOT_DECISIVE = {
+    "checkpoint", "shards", "output", "device", "batch_size", "clips_in_memory", "remote",
+}  # fmt: skip
+
+
+def describe_inputs(
+    config: EvaluateConfig, shard_set: ShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
+) -> dict[str, Any]:
+    """Return what decides the figures: hashes of weights, manifest and clips, and the settings."""
+    weights = loaded.folder / GENERATOR_EMA
+    if not config.ema or not weights.exists():
+        weights = loaded.folder / GENERATOR
+    settings = config.model_dump(mode="json", exclude=NOT_DECISIVE)
+    settings["finder"].pop("root")
+    return {
+        "weights": weights.name,
+        "weights_sha256": _sha256(weights.read_bytes()),
+        "manifest_sha256": _sha256(shard_set.storage.read_file(MANIFEST_NAME)),
+        "clips_sha256": _sha256("\n".join(clip.key for clip in clips).encode()),
+        "config": settings,
+    }
+
+
+def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
+    """Make the folder, or accept one that is empty or holds a report of the same inputs.
+
+    Raises:
+        WrongUse: it cannot be made or written, or holds anything else, which is never overwritten.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise WrongUse(
+            f"output {folder}: cannot be written: {error.strerror}; choose another folder"
+        ) from None
+    if not any(folder.iterdir()):
+        return
+    if _inputs_of_report(folder / REPORT_JSON) != json.loads(json.dumps(inputs)):
+        raise WrongUse(
+            f"output {folder}: not empty, and not a report of the same weights, clips and "
+            "settings; reports are never overwritten: choose another folder"
+        )
+
+
+def write_report(folder: Path, report: Report, plots: Sequence[str]) -> None:
+    """Write the page, then the JSON that marks the report as complete."""
+    (folder / REPORT_MARKDOWN).write_text(to_markdown(report, plots), "utf-8")
+    text = report.model_dump_json(indent=1) + "\n"
+    part = folder / f".{REPORT_JSON}.part"
+    part.write_text(text, "utf-8")
+    part.replace(folder / REPORT_JSON)
+
+
+def read_report(folder: Path) -> Report:
+    """Return the report of a folder.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    path = folder / REPORT_JSON
+    if not path.is_file():
+        raise WrongUse(f"{path}: no report; `emotalk evaluate` writes one")
+    return Report.model_validate_json(path.read_text("utf-8"))
+
+
+def _inputs_of_report(path: Path) -> Any:
+    try:
+        tree = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    known = isinstance(tree, dict) and tree.get("format") == FORMAT
+    return tree.get("inputs") if known else None
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
