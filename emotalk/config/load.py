@@ -14,7 +14,7 @@ Config = TypeVar("Config", bound=BaseModel)
 Tree = dict[str, Any]
 
 
-def load_config(model: type[Config], path: Path, overrides: Sequence[str] = ()) -> Config:
+def load_config(model: type[Config], path: Path | None, overrides: Sequence[str] = ()) -> Config:
     """Return the configuration of `path` with `overrides` on top.
 
     Order, later wins: the model's defaults, the parent named by `extends:`, the file, the command
@@ -22,16 +22,16 @@ def load_config(model: type[Config], path: Path, overrides: Sequence[str] = ()) 
 
     Args:
         model: the pydantic model that checks it.
-        path: a YAML file.
+        path: a YAML file; None where the model's defaults and `overrides` say everything.
         overrides: `dotted.key=value`, the value read as YAML.
 
     Raises:
         WrongUse: every fault at once, each with its dotted path.
     """
-    tree = read_tree(path)
+    tree = {} if path is None else read_tree(path)
     for override in overrides:
         _set(tree, override)
-    return validate(model, tree, str(path))
+    return validate(model, tree, "command line" if path is None else str(path))
 
 
 def validate(model: type[Config], tree: Tree, where: str) -> Config:

@@ -1,0 +1,165 @@
+"""The files that hold a trained generator: training and import write them, inference reads them.
+
+A folder with
+
+    model.json                  what rebuilds the network, and what it was trained on
+    generator.safetensors       its weights
+    generator_ema.safetensors   their running average, where training kept one
+
+beside whatever else a checkpoint holds. Only safetensors: nothing here is ever unpickled.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import safetensors
+from pydantic import Field
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from emotalk.config.load import validate
+from emotalk.config.model import ModelConfig
+from emotalk.config.section import Section
+from emotalk.errors import WrongUse
+
+FORMAT = "emotalk-model/1"
+DESCRIPTION = "model.json"
+GENERATOR = "generator.safetensors"
+GENERATOR_EMA = "generator_ema.safetensors"
+CHECKPOINTS = "checkpoints"
+LATEST = "latest"
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
+
+
+class ModelFacts(Section):
+    """What a generator was trained on, which whoever runs it has to repeat.
+
+    Attributes:
+        emotions: names in the order of the generator's emotion input.
+        speech_margin_frames: real frames of speech before and after the window.
+        speech_level: `peak`: each clip's speech is scaled to a largest magnitude of 1; `none`: it
+            is taken as it is.
+        condition: which picture of the actor the generator saw.
+        use_intensity: whether its emotion input was scaled by the clip's intensity.
+    """
+
+    emotions: tuple[str, ...] = Field(min_length=1)
+    speech_margin_frames: int = Field(ge=0)
+    speech_level: Literal["peak", "none"] = "peak"
+    condition: Literal["first_frame", "neutral"] = "first_frame"
+    use_intensity: bool = False
+
+
+class ModelFile(ModelFacts):
+    """The content of `model.json`."""
+
+    format: Literal["emotalk-model/1"] = FORMAT
+    model: ModelConfig
+
+
+def write_model(
+    folder: Path,
+    generator_state: Mapping[str, Tensor],
+    model_config: ModelConfig,
+    facts: ModelFacts,
+    ema_state: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a generator into `folder`, its description last.
+
+    Args:
+        folder: made if it is not there; files of the same names are replaced.
+        generator_state: the generator's `state_dict`, full and on any device.
+        model_config: what rebuilds the networks.
+        facts: what the generator was trained on.
+        ema_state: the running average of the same tensors.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _save(generator_state, folder / GENERATOR)
+    if ema_state is not None:
+        _save(ema_state, folder / GENERATOR_EMA)
+    description = ModelFile(model=model_config, **facts.model_dump())
+    (folder / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", "utf-8")
+
+
+def find_model(checkpoint: Path) -> Path:
+    """Return the folder that holds `model.json`.
+
+    Args:
+        checkpoint: a run folder (its `checkpoints/latest` is followed, a link or a text file that
+            holds the name), one of its checkpoints, or an exported folder.
+
+    Raises:
+        WrongUse: there is no model, or a pickle was offered.
+    """
+    if checkpoint.suffix in PICKLES:
+        raise WrongUse(
+            f"{checkpoint}: pickled weights are never loaded, they can run any code; give a folder "
+            "with model.json and generator.safetensors (emotalk import-original makes one from the "
+            "original's generator.pt)"
+        )
+    if not checkpoint.exists():
+        raise WrongUse(f"{checkpoint}: no such checkpoint; give a run folder or a checkpoint of it")
+    for folder in (checkpoint, checkpoint / CHECKPOINTS):
+        if (folder / DESCRIPTION).is_file():
+            return folder
+        latest = _follow_latest(folder)
+        if latest is not None:
+            return latest
+    raise WrongUse(
+        f"{checkpoint}: no {DESCRIPTION} here and no {CHECKPOINTS}/{LATEST}; give a run folder "
+        "that has reached its first checkpoint, a checkpoint folder, or an exported model"
+    )
+
+
+def read_description(folder: Path) -> ModelFile:
+    """Return the checked content of `folder`'s `model.json`.
+
+    Raises:
+        WrongUse: it is not JSON, of another format, or describes no network of this version.
+    """
+    path = folder / DESCRIPTION
+    try:
+        tree = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise WrongUse(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise WrongUse(f"{path}: not a description of a model: not JSON ({error})") from None
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise WrongUse(f"{path}: not a description of a model of format {FORMAT}")
+    return validate(ModelFile, tree, str(path))
+
+
+def read_generator(folder: Path, *, ema: bool = True) -> dict[str, Tensor]:
+    """Return the generator's tensors, the running average where there is one and `ema` asks for it.
+
+    Raises:
+        WrongUse: the file is missing or not safetensors.
+    """
+    path = folder / GENERATOR_EMA
+    if not ema or not path.exists():
+        path = folder / GENERATOR
+    if not path.exists():
+        raise WrongUse(f"{path}: missing beside {DESCRIPTION}; the checkpoint is not complete")
+    try:
+        return load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WrongUse(f"{path}: not a readable safetensors file: {error}") from None
+
+
+def _save(state: Mapping[str, Tensor], path: Path) -> None:
+    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
+
+
+def _follow_latest(folder: Path) -> Path | None:
+    latest = folder / LATEST
+    if latest.is_dir():
+        target = latest
+    elif latest.is_file():
+        target = folder / latest.read_text("utf-8").strip()
+    else:
+        return None
+    if not (target / DESCRIPTION).is_file():
+        raise WrongUse(f"{latest}: points to {target}, which holds no {DESCRIPTION}")
+    return target

@@ -1,0 +1,337 @@
+"""The `emotalk` command: every sub-command gathers its arguments and calls a function elsewhere."""
+# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
+# ruff: noqa: D301  \b keeps the lines of an example apart in the help
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, WrongUse
+
+if TYPE_CHECKING:
+    from emotalk.config.etl import LandmarksConfig
+
+cli = typer.Typer(
+    name="emotalk",
+    help="One face image, one recording of speech and one emotion become a talking, feeling face.",
+    epilog="Every command explains itself, with examples: emotalk generate --help",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class Split(StrEnum):
+    """The parts of a shard set."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+class FaceFinder(StrEnum):
+    """Who finds the face in a picture."""
+
+    INSIGHTFACE = "insightface"
+    ONNX = "onnx"
+    ALIGNED = "aligned"
+
+
+class Device(StrEnum):
+    """Where networks run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class ChannelOrder(StrEnum):
+    """Of the pictures that weights were trained on."""
+
+    RGB = "rgb"
+    BGR = "bgr"
+
+
+CheckpointOption = Annotated[
+    Path, typer.Option(help="Run folder, one of its checkpoints, or an exported model.")
+]
+FinderOption = Annotated[
+    FaceFinder,
+    typer.Option(help="Who finds the face; aligned: the picture is a 128 x 128 crop already."),
+]
+PackOption = Annotated[str, typer.Option(help="insightface: name of the model pack.")]
+RootOption = Annotated[Path, typer.Option(help="insightface: the folder that holds models/PACK.")]
+DetectorOption = Annotated[Path | None, typer.Option(help="onnx: a YuNet model file.")]
+LandmarkerOption = Annotated[Path | None, typer.Option(help="onnx: a 68-point model file.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: the first CUDA device, else the CPU.")]
+
+
+def main() -> None:
+    """Run the command line; wrong use is one message and exit 2, anything else a traceback."""
+    from emotalk.logging_setup import set_up_logging
+
+    set_up_logging()
+    try:
+        cli(prog_name="emotalk")
+    except WrongUse as error:
+        typer.echo(f"emotalk: {error}", err=True)
+        sys.exit(EXIT_WRONG_USE)
+    except BrokenPipeError:  # `| head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_FAILED)
+
+
+@cli.command()
+def synth(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the corpus.")],
+    actors: Annotated[int, typer.Option(help="How many different people.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same corpus.")] = 0,
+    clips_per_actor: Annotated[int, typer.Option(help="Clips of each person, 1 to 82.")] = 24,
+    workers: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+) -> None:
+    """Draw a corpus of talking, feeling faces in CREMA-D's layout.
+
+    Nothing is downloaded. The exact 68 landmarks lie beside every clip. A run that was stopped
+    goes on where it was.
+
+    \b
+    emotalk synth corpus --actors 12 --seed 1
+    python etl/shard.py configs/etl/crema_d.yaml source=corpus output=shards \\
+        landmarks.backend=sidecar
+    """
+    from emotalk.synthetic.corpus import write_corpus
+
+    with _progress("drawing clips") as progress:
+        clips = write_corpus(
+            output,
+            actors=actors,
+            seed=seed,
+            clips_per_actor=clips_per_actor,
+            workers=workers,
+            progress=progress,
+        )
+    typer.echo(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
+
+
+@cli.command()
+def inspect(
+    shards: Annotated[str, typer.Argument(metavar="SHARDS", help="Folder or URL of a shard set.")],
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="Write a picture of its faces to this PNG file.")
+    ] = None,
+) -> None:
+    """Sum up a shard set and check every hash and count of it; exit 1 on any fault.
+
+    \b
+    emotalk inspect shards
+    emotalk inspect shards --contact-sheet faces.png
+    """
+    from emotalk.data.inspect import inspect as inspect_shards
+
+    report = inspect_shards(shards, contact_sheet=contact_sheet)
+    typer.echo(str(report))
+    if report.faults:
+        raise typer.Exit(EXIT_FAILED)
+
+
+@cli.command()
+def evaluate(
+    checkpoint: CheckpointOption,
+    shards: Annotated[str, typer.Option(help="Folder or URL of a shard set.")],
+    output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and plots.")],
+    split: Annotated[Split, typer.Option(help="Which part of the shard set.")] = Split.TEST,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with more settings; configs/evaluate has some.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings on top.")
+    ] = None,
+) -> None:
+    """Measure a generator on clips it has never seen, beside the mandatory baselines.
+
+    \b
+    emotalk evaluate --checkpoint run --shards shards --split test --output report
+    emotalk evaluate --checkpoint run --shards shards --output report clips=40 seed=1
+    emotalk evaluate --config configs/evaluate/photographs.yaml --checkpoint run \\
+        --shards shards --output report finder.root=/data/insightface
+    """
+    from emotalk.config.evaluate import EvaluateConfig
+    from emotalk.config.load import load_config
+    from emotalk.evaluation.evaluate import evaluate as run_evaluation
+    from emotalk.evaluation.report import to_markdown
+
+    given = {"checkpoint": checkpoint, "shards": shards, "output": output, "split": split}
+    named = [f"{key}={json.dumps(str(value))}" for key, value in given.items()]
+    settings = load_config(EvaluateConfig, config, [*named, *(overrides or [])])
+    typer.echo(to_markdown(run_evaluation(settings)))
+    typer.echo(f"report: {output / 'report.md'}")
+
+
+@cli.command()
+def generate(
+    checkpoint: CheckpointOption,
+    image: Annotated[Path, typer.Option(help="Picture of one face: PNG, JPEG, BMP, WebP, TIFF.")],
+    audio: Annotated[Path, typer.Option(help="Speech: any audio file, or a video with sound.")],
+    emotion: Annotated[
+        str, typer.Option(help="NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...")
+    ],
+    output: Annotated[Path, typer.Option(help="The MP4 file to write (H.264 and AAC).")],
+    landmarks: FinderOption = FaceFinder.INSIGHTFACE,
+    pack: PackOption = "buffalo_l",
+    root: RootOption = Path("~/.insightface"),
+    detector: DetectorOption = None,
+    landmarker: LandmarkerOption = None,
+    face: Annotated[
+        str | None, typer.Option(help="Which of several faces: largest, or 0, 1, ... by size.")
+    ] = None,
+    scale: Annotated[
+        int, typer.Option(min=1, max=4, help="Side of the video in units of 128 pixels.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same video.")] = 0,
+    device: DeviceOption = Device.AUTO,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
+) -> None:
+    """Make a video: this face says this speech with this emotion.
+
+    The whole recording is spoken, at 25 frames a second and 128 x 128 pixels. A time line changes
+    the emotion on the way, each change fading in within 0.4 s.
+
+    \b
+    emotalk generate --checkpoint run --image me.jpg --audio hello.wav \\
+        --emotion happiness --output hello.mp4
+    emotalk generate ... --emotion anger:0.5
+    emotalk generate ... --emotion 0=neutral,1.5=anger:0.8
+    emotalk generate ... --image crop.png --landmarks aligned
+    emotalk generate ... --image group.jpg --face largest --scale 2
+    """
+    from emotalk.inference.load import load_generator
+    from emotalk.inference.talking_video import VideoRequest, make_video
+    from emotalk.inference.video import check_output
+
+    check_output(output, overwrite=overwrite)
+    request = VideoRequest(
+        image=image,
+        audio=audio,
+        emotion=emotion,
+        output=output,
+        landmarks=_landmarks(landmarks, pack, root, detector, landmarker),
+        face=face,
+        seed=seed,
+        scale=scale,
+        overwrite=overwrite,
+    )
+    loaded = load_generator(checkpoint, device=device.value)
+    with _progress("generating frames") as progress:
+        report = make_video(request, loaded, progress=progress)
+    typer.echo(str(report))
+
+
+@cli.command("import-original")
+def import_original(
+    source: Annotated[Path, typer.Argument(metavar="GENERATOR.PT", help="The original's file.")],
+    output: Annotated[Path, typer.Option(help="New folder for the model.")],
+    channel_order: Annotated[
+        ChannelOrder, typer.Option(help="Of the pictures the weights were trained on.")
+    ] = ChannelOrder.RGB,
+) -> None:
+    """Turn the original's public generator (Eskimez et al. 2021) into a model of ours.
+
+    \b
+    emotalk import-original generator.pt --output original
+    emotalk generate --checkpoint original --image me.jpg --audio hello.wav \\
+        --emotion sadness --output hello.mp4
+    """
+    from emotalk.inference.import_original import import_original as run_import
+
+    config = run_import(source, output, channel_order=channel_order.value)
+    typer.echo(f"{output}: generator with filters {config.generator.filters}")
+
+
+@cli.command()
+def app(
+    checkpoint: CheckpointOption,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 7860,
+    landmarks: FinderOption = FaceFinder.INSIGHTFACE,
+    pack: PackOption = "buffalo_l",
+    root: RootOption = Path("~/.insightface"),
+    detector: DetectorOption = None,
+    landmarker: LandmarkerOption = None,
+    device: DeviceOption = Device.AUTO,
+) -> None:
+    """Serve a web page that makes videos: choose a face, a recording and an emotion, and watch.
+
+    \b
+    emotalk app --checkpoint run
+    """
+    from emotalk.inference.app import serve
+    from emotalk.inference.load import load_generator
+
+    finder = _landmarks(landmarks, pack, root, detector, landmarker)
+    loaded = load_generator(checkpoint, device=device.value)
+    serve(loaded, finder, host=host, port=port)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what this machine has and lacks for each part of the project; exit 1 if it lacks a must.
+
+    \b
+    emotalk doctor
+    """
+    from emotalk.doctor import examine, table
+
+    findings = examine()
+    typer.echo(table(findings))
+    if any(finding.is_fatal for finding in findings):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _landmarks(
+    finder: FaceFinder, pack: str, root: Path, detector: Path | None, landmarker: Path | None
+) -> "LandmarksConfig | None":
+    """Return who finds faces; None where pictures are aligned already."""
+    from emotalk.config.etl import LandmarksConfig
+    from emotalk.config.load import validate
+
+    if finder is FaceFinder.ALIGNED:
+        return None
+    given = {
+        "backend": finder.value,
+        "pack": pack,
+        "root": root,
+        "detector": detector,
+        "landmarker": landmarker,
+    }
+    return validate(LandmarksConfig, given, "--landmarks")
+
+
+@contextmanager
+def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error; yields its update, called with (done, in all)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,171 @@
+"""Frames of whole utterances, for one viewer or for an evaluation's many clips."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emotalk.data.batch import from_unit, to_unit
+from emotalk.draws import numpy_generator
+from emotalk.inference.load import LoadedGenerator
+from emotalk.inference.speech import frames_of, network_speech
+from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, SIZE, Bytes, Floats, check_shape
+
+LOOK_AHEAD_FRAMES = 5  # the speech encoder sees 180 ms ahead
+
+
+class ClipRequest(NamedTuple):
+    """One utterance to generate.
+
+    Attributes:
+        condition_CHW: uint8 RGB, aligned, 128 x 128.
+        speech_S: mono float in [-1, 1] at 8 kHz, the whole utterance.
+        emotion: intensity x one-hot, (E,) or (T, E).
+        name: keys the noise, with the seed.
+    """
+
+    condition_CHW: Bytes
+    speech_S: Floats
+    emotion: Floats
+    name: str = "clip"
+
+
+def generate_video(loaded: LoadedGenerator, clip: ClipRequest, *, seed: int = 0) -> Bytes:
+    """Return the utterance's video, uint8 RGB (T, H, W, 3), T = ceil(S / 320).
+
+    Args:
+        loaded: the generator.
+        clip: what to generate.
+        seed: of the noise; the same seed gives the same video.
+    """
+    return generate_clips(loaded, [clip], seed=seed)[0]
+
+
+def generate_clips(
+    loaded: LoadedGenerator,
+    clips: Sequence[ClipRequest],
+    *,
+    seed: int = 0,
+    batch_size: int = 8,
+    progress: Callable[[int], None] | None = None,
+) -> list[Bytes]:
+    """Return the videos of `clips`, in their order; clips of like length run together.
+
+    Batching changes nothing but the time it takes: a clip that waits for a longer one hears zeros
+    after its end, as it does alone.
+
+    Args:
+        loaded: the generator.
+        clips: each with an emotion of the same kind, (E,) or (T, E).
+        seed: of the noise, drawn for each clip by its name.
+        batch_size: clips that run together at most.
+        progress: called with the number of clips just done.
+    """
+    videos: dict[int, Bytes] = {}
+    for group in _groups(loaded, clips, batch_size):
+        made = _generate_batch(loaded, [clips[index] for index in group], seed)
+        videos.update(zip(group, made, strict=True))
+        if progress is not None:
+            progress(len(group))
+    return [videos[index] for index in range(len(clips))]
+
+
+def _groups(
+    loaded: LoadedGenerator, clips: Sequence[ClipRequest], batch_size: int
+) -> Iterator[list[int]]:
+    """Yield indices of clips that may run together: of one length where padding would be heard."""
+    padding_is_silent = loaded.facts.speech_margin_frames >= LOOK_AHEAD_FRAMES
+    order = sorted(range(len(clips)), key=lambda index: frames_of(clips[index].speech_S))
+    group: list[int] = []
+    for index in order:
+        fits = not group or (
+            len(group) < batch_size
+            and clips[group[0]].emotion.ndim == clips[index].emotion.ndim == 1
+            and (
+                padding_is_silent
+                or frames_of(clips[group[0]].speech_S) == frames_of(clips[index].speech_S)
+            )
+        )
+        if not fits:
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
+
+
+def generate_blocks(
+    loaded: LoadedGenerator, clip: ClipRequest, *, seed: int = 0, seconds: float = 2.0
+) -> Iterator[Bytes]:
+    """Yield the utterance's video block by block, uint8 RGB (t, H, W, 3), in constant memory.
+
+    All blocks together are the video of `generate_video`.
+
+    Args:
+        loaded: the generator.
+        clip: what to generate.
+        seed: of the noise.
+        seconds: of speech that go in at a time.
+    """
+    facts, frames = loaded.facts, frames_of(clip.speech_S)
+    speech_S = torch.from_numpy(network_speech(clip.speech_S, facts, frames=frames))
+    margin = facts.speech_margin_frames * SAMPLES_PER_FRAME
+    noise_TD = _noise(loaded, clip.name, seed, frames)
+    emotion_TE = torch.from_numpy(np.broadcast_to(clip.emotion, (frames, len(facts.emotions))))
+    stream = loaded.generator.stream(
+        _condition([clip]).to(loaded.device),
+        lambda first, count: emotion_TE[None, first : first + count],
+        lambda first, count: noise_TD[None, first : first + count],
+        margin_frames=facts.speech_margin_frames,
+    )
+    for piece_S in speech_S[margin : speech_S.shape[0] - margin].split(int(seconds * SAMPLE_RATE)):
+        yield from _as_blocks(stream.push(piece_S[None].to(loaded.device)))
+    yield from _as_blocks(stream.flush())
+
+
+def _as_blocks(video_BTCHW: Tensor) -> Iterator[Bytes]:
+    if video_BTCHW.shape[1]:
+        yield _as_images(video_BTCHW[0])
+
+
+@torch.inference_mode()
+def _generate_batch(
+    loaded: LoadedGenerator, clips: Sequence[ClipRequest], seed: int
+) -> list[Bytes]:
+    facts = loaded.facts
+    lengths = [frames_of(clip.speech_S) for clip in clips]
+    frames = max(lengths)
+    speech_BS = np.stack([network_speech(clip.speech_S, facts, frames=frames) for clip in clips])
+    noise_BTD = torch.stack([_noise(loaded, clip.name, seed, frames) for clip in clips])
+    emotion = np.stack([np.asarray(clip.emotion, np.float32) for clip in clips])
+    output = loaded.generator(
+        _condition(clips).to(loaded.device),
+        torch.from_numpy(speech_BS).to(loaded.device),
+        torch.from_numpy(emotion).to(loaded.device),
+        noise_BTD.to(loaded.device),
+        facts.speech_margin_frames,
+    )
+    return [
+        _as_images(video_TCHW[:length])
+        for video_TCHW, length in zip(output.video_BTCHW, lengths, strict=True)
+    ]
+
+
+def _condition(clips: Sequence[ClipRequest]) -> Tensor:
+    for clip in clips:
+        check_shape(clip.condition_CHW, f"3 {SIZE} {SIZE}", f"condition image of {clip.name}")
+    return to_unit(torch.from_numpy(np.stack([clip.condition_CHW for clip in clips])))
+
+
+def _noise(loaded: LoadedGenerator, name: str, seed: int, frames: int) -> Tensor:
+    """Return N(0, 1) of each frame; a longer draw begins with the shorter one."""
+    source = numpy_generator(seed, "generate", name)
+    size = (frames, loaded.generator.noise_features)
+    return torch.from_numpy(source.standard_normal(size, dtype=np.float32))
+
+
+def _as_images(video_TCHW: Tensor) -> Bytes:
+    images: Bytes = from_unit(video_TCHW).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return images

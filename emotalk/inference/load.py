@@ -1,0 +1,91 @@
+"""A generator ready to run, from whatever folder holds its weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from emotalk.checkpoint_format import ModelFacts, find_model, read_description, read_generator
+from emotalk.config.model import ModelConfig
+from emotalk.errors import WrongUse
+from emotalk.models import Generator
+
+SHOWN = 5
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator in evaluation mode and what it has to be told.
+
+    Attributes:
+        generator: the network, on its device.
+        config: what it was built from.
+        facts: emotion names, speech margin and level it was trained with.
+        folder: where its weights lie.
+    """
+
+    generator: Generator
+    config: ModelConfig
+    facts: ModelFacts
+    folder: Path
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network's weights are."""
+        return next(self.generator.parameters()).device
+
+
+def load_generator(
+    checkpoint: Path, *, ema: bool = True, device: DeviceName | torch.device = "cpu"
+) -> LoadedGenerator:
+    """Return the generator of a run folder, a checkpoint or an exported model.
+
+    Args:
+        checkpoint: see `emotalk.checkpoint_format.find_model`.
+        ema: take the running average of the weights where there is one.
+        device: `auto` takes the first CUDA device if there is one.
+
+    Raises:
+        WrongUse: no model there, a pickle, no such device, or weights that do not fit the network
+            that `model.json` describes; the message names tensors.
+    """
+    folder = find_model(checkpoint)
+    description = read_description(folder)
+    generator = Generator(**description.model.generator_arguments(len(description.emotions)))
+    state = read_generator(folder, ema=ema)
+    _check_fit(generator.state_dict(), state, folder)
+    generator.load_state_dict(state)
+    facts = ModelFacts(**description.model_dump(include=set(ModelFacts.model_fields)))
+    place = _device(device)
+    return LoadedGenerator(generator.eval().to(place), description.model, facts, folder)
+
+
+def _check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], folder: Path) -> None:
+    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults += [f"{name} is unknown" for name in found if name not in wanted]
+    faults += [
+        f"{name} has shape {tuple(found[name].shape)}, expected {tuple(value.shape)}"
+        for name, value in wanted.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    if faults:
+        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise WrongUse(
+            f"{folder}: the weights do not fit the network of model.json: "
+            f"{'; '.join(faults[:SHOWN])}{more}; was a file copied from another checkpoint?"
+        )
+
+
+def _device(name: DeviceName | torch.device) -> torch.device:
+    if isinstance(name, torch.device):
+        return name
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise WrongUse("device cuda: torch sees no CUDA device here; use --device cpu or auto")
+    return torch.device(name)

@@ -1,0 +1,90 @@
+"""Speech on its way into the generator: read, judged, levelled and padded as in training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from emotalk.checkpoint_format import ModelFacts
+from emotalk.errors import WrongUse
+from emotalk.inference.video import SOUND_RATE
+from emotalk.media.decode import read_audio, resample
+from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
+
+SILENCE_DB = -60.0
+
+
+@dataclass(frozen=True)
+class Speech:
+    """One recording at the two rates that are needed.
+
+    Attributes:
+        speech_S: mono float in [-1, 1] at 8 kHz: what the generator hears.
+        sound_S: mono float in [-1, 1] at 48 kHz: what the video's viewers hear.
+    """
+
+    speech_S: Floats
+    sound_S: Floats
+
+    @property
+    def frames(self) -> int:
+        """Frames of the video that lasts to the last sample."""
+        return frames_of(self.speech_S)
+
+
+def read_speech(path: Path) -> Speech:
+    """Return the speech of any audio or video file.
+
+    Raises:
+        WrongUse: no sound can be read from it, it is shorter than a frame, or it is silent
+            (below -60 dB of full scale, root mean square).
+    """
+    try:
+        sound_S = read_audio(path, rate=SOUND_RATE)
+    except Rejection as rejection:
+        raise WrongUse(f"{path}: {rejection.reason}: {rejection.detail}") from None
+    speech_S = np.clip(resample(sound_S, SOUND_RATE, SAMPLE_RATE), -1.0, 1.0)
+    if speech_S.size < SAMPLES_PER_FRAME:
+        raise WrongUse(
+            f"{path}: {speech_S.size / SAMPLE_RATE * 1000:.0f} ms of sound are shorter than one "
+            f"frame ({1000 * SAMPLES_PER_FRAME // SAMPLE_RATE} ms); give a longer recording"
+        )
+    level_db = loudness_db(speech_S)
+    if level_db < SILENCE_DB:
+        raise WrongUse(
+            f"{path}: silent: its level is {level_db:.0f} dB of full scale, speech lies above "
+            f"{SILENCE_DB:.0f} dB; check the recording or make it louder"
+        )
+    return Speech(speech_S, sound_S)
+
+
+def loudness_db(samples_S: Floats) -> float:
+    """Return the root mean square in dB of full scale; -inf for digital silence."""
+    power = float(np.mean(np.square(samples_S, dtype=np.float64)))
+    return 10 * float(np.log10(power)) if power > 0 else -np.inf
+
+
+def frames_of(speech_S: Floats) -> int:
+    """Return how many frames cover the samples, the last one perhaps in part."""
+    return -(-speech_S.size // SAMPLES_PER_FRAME)
+
+
+def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Floats:
+    """Return a whole utterance as the generator was trained to hear it.
+
+    That is the training window that spans the clip: level as in training, zeros beyond its ends.
+
+    Args:
+        speech_S: mono samples at 8 kHz, at most `frames` frames.
+        facts: level and margin of the training.
+        frames: length of the video; what is missing to it is zeros.
+
+    Returns:
+        (frames + 2 * margin) * 320 samples.
+    """
+    peak = float(np.abs(speech_S).max(initial=0.0))
+    level = 1 / peak if facts.speech_level == "peak" and peak > 0 else 1.0
+    margin = facts.speech_margin_frames * SAMPLES_PER_FRAME
+    padded_S = np.zeros(frames * SAMPLES_PER_FRAME + 2 * margin, np.float32)
+    padded_S[margin : margin + speech_S.size] = np.clip(speech_S * level, -1.0, 1.0)
+    return padded_S

@@ -1,0 +1,122 @@
+"""The whole way from three wishes to a file: a picture, a recording and an emotion."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotalk.config.etl import LandmarksConfig
+from emotalk.faces.landmarks import build_finder
+from emotalk.inference.emotion_timeline import parse_timeline, timeline_weights
+from emotalk.inference.face import read_aligned, read_face
+from emotalk.inference.generate import ClipRequest, generate_blocks
+from emotalk.inference.load import LoadedGenerator
+from emotalk.inference.speech import read_speech
+from emotalk.inference.video import check_output, write_talking_video
+from emotalk.schema import FPS, Bytes
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class VideoRequest:
+    """What somebody wants to see.
+
+    Attributes:
+        image: a picture with one face.
+        audio: any file with speech.
+        emotion: see `emotalk.inference.emotion_timeline`.
+        output: the MP4 file to write.
+        landmarks: who finds the face; None: the picture is an aligned crop already.
+        face: which of several faces, see `emotalk.inference.face`.
+        seed: of the noise.
+        scale: how many times 128 pixels the video's side shall be.
+        overwrite: replace an existing `output`.
+    """
+
+    image: Path
+    audio: Path
+    emotion: str
+    output: Path
+    landmarks: LandmarksConfig | None
+    face: str | None = None
+    seed: int = 0
+    scale: int = 1
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class VideoReport:
+    """What was made.
+
+    Attributes:
+        output: the file.
+        frames: of the video.
+        elapsed_s: for generating and writing them.
+    """
+
+    output: Path
+    frames: int
+    elapsed_s: float
+
+    def __str__(self) -> str:
+        """Return the report as one line."""
+        return (
+            f"{self.output}: {self.frames} frames, {self.frames / FPS:.2f} s of video, made in "
+            f"{self.elapsed_s:.1f} s ({self.frames / self.elapsed_s:.0f} frames/s)"
+        )
+
+
+def make_video(
+    request: VideoRequest, loaded: LoadedGenerator, *, progress: Progress | None = None
+) -> VideoReport:
+    """Write the video that `request` asks for; wrong wishes are refused before any work is done.
+
+    Args:
+        request: what to make.
+        loaded: the generator.
+        progress: called with (frames written, frames in all).
+
+    Raises:
+        WrongUse: a file, the emotion or the output is not usable as it is.
+    """
+    check_output(request.output, overwrite=request.overwrite)
+    timeline = parse_timeline(request.emotion, loaded.facts.emotions)
+    speech = read_speech(request.audio)
+    weights_TE = timeline_weights(timeline, loaded.facts.emotions, speech.frames)
+    condition_CHW = _condition(request)
+    started = time.monotonic()
+    clip = ClipRequest(condition_CHW, speech.speech_S, weights_TE)
+    write_talking_video(
+        request.output,
+        _frames(loaded, clip, request.seed, speech.frames, progress),
+        speech.sound_S,
+        provenance=(
+            f"Picture: {request.image.name}. Speech: {request.audio.name}. Emotion: "
+            f"{request.emotion}. Seed: {request.seed}. Model: {loaded.folder.name}."
+        ),
+        scale=request.scale,
+    )
+    return VideoReport(request.output, speech.frames, time.monotonic() - started)
+
+
+def _condition(request: VideoRequest) -> Bytes:
+    if request.landmarks is None:
+        return read_aligned(request.image)
+    return read_face(request.image, build_finder(request.landmarks), choice=request.face)
+
+
+def _frames(
+    loaded: LoadedGenerator,
+    clip: ClipRequest,
+    seed: int,
+    frames: int,
+    progress: Progress | None,
+) -> Iterator[Bytes]:
+    done = 0
+    for block_THWC in generate_blocks(loaded, clip, seed=seed):
+        for frame_HWC in block_THWC:
+            yield frame_HWC
+            done += 1
+        if progress is not None:
+            progress(done, frames)

@@ -1,0 +1,67 @@
+"""The finished file: H.264 and AAC in MP4 that browsers play at once, and that says what it is."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+from emotalk import __version__
+from emotalk.errors import WrongUse
+from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.media.image import enlarge
+from emotalk.schema import FPS, Bytes, Floats
+
+SOUND_RATE = 48_000
+SUFFIX = ".mp4"
+LARGEST_SCALE = 4
+STATEMENT = (
+    "Synthetic video: this face was animated by a neural network and never said or felt this."
+)
+
+
+def check_output(path: Path, *, overwrite: bool = False) -> None:
+    """Raise `WrongUse` unless a video can be written to `path`; called before any work is done."""
+    if path.suffix.lower() != SUFFIX:
+        raise WrongUse(f"{path}: the video is an MP4 file, so its name must end in {SUFFIX}")
+    if path.is_dir():
+        raise WrongUse(f"{path}: is a folder; name a file in it, e.g. {path / 'video.mp4'}")
+    if path.exists() and not overwrite:
+        raise WrongUse(f"{path}: exists already; choose another name or add --overwrite")
+    if not path.parent.is_dir():
+        raise WrongUse(f"{path}: the folder {path.parent} does not exist; make it first")
+    probe = path.with_name(f".{path.name}.writable")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise WrongUse(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def write_talking_video(
+    path: Path,
+    frames_THWC: Iterable[Bytes],
+    sound_S: Floats,
+    *,
+    provenance: str,
+    scale: int = 1,
+) -> None:
+    """Write the frames at 25 fps with their sound.
+
+    Args:
+        path: the MP4 file; replaced as a whole once complete.
+        frames_THWC: uint8 RGB frames, taken one by one.
+        sound_S: mono float in [-1, 1] at 48 kHz.
+        provenance: what the file's tags say of how it was made, after the statement that it is
+            synthetic.
+        scale: how many times as large as the frames the picture shall be, 1 to 4.
+    """
+    encode_video(
+        path,
+        (enlarge(frame, scale) for frame in frames_THWC),
+        fps=Fraction(FPS),
+        options={"crf": "16", "preset": "medium"},
+        audio=AudioTrack(samples=sound_S, rate=SOUND_RATE),
+        metadata={
+            "title": f"Synthetic video made by emotalk {__version__}",
+            "comment": f"{STATEMENT} {provenance}",
+        },
+    )
