@@ -7,7 +7,7 @@ and for its condition image.
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, model_validator
+from pydantic import Field, model_validator
 
 from emotalk.config.section import Range, Section, Share
 
@@ -88,8 +88,7 @@ class SpeechNoiseConfig(Section):
 
     p: Share = 0.0
     snr_db: Range = (6.0, 30.0)  # report and Eskimez et al. 2020: noisy speech, 6 to 30 dB
-    kinds: tuple[str, ...] = ("white", "pink", "babble")
-    babble_voices: NonNegativeInt = 4  # other clips that talk at the same time
+    kinds: tuple[str, ...] = ("white", "pink")  # babble needs data.babble_voices
 
     @model_validator(mode="after")
     def _kinds_are_known(self) -> "SpeechNoiseConfig":

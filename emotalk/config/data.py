@@ -44,6 +44,7 @@ class DataConfig(Section):
     speech_margin_frames: NonNegativeInt = 8  # real frames of speech before and after the window
     speech_level: Literal["peak", "none"] = "peak"  # peak: divide by the whole clip's (original)
     other_speech: bool = False  # also read the speech of another clip (pair discriminator)
+    babble_voices: NonNegativeInt = 0  # other clips mixed into the babble of speech augmentation
     balance: BalanceConfig = BalanceConfig()
     shuffle_shards: Count = 16  # shards whose samples are mixed; more mixes better, reads wider
     workers: NonNegativeInt = 1  # reading processes of each rank; 0: in the training process

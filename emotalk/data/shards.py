@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 from emotalk.config.data import RemoteConfig
 from emotalk.data.manifest import (
@@ -64,6 +65,11 @@ class Split:
     shards: tuple[int, ...]
     samples: tuple[Sample, ...]
 
+    @cached_property
+    def by_key(self) -> dict[str, Sample]:
+        """The samples by their keys."""
+        return {sample.key: sample for sample in self.samples}
+
 
 class ShardSet:
     """A folder or URL that holds a manifest, tars and their index files.
@@ -78,6 +84,7 @@ class ShardSet:
         self.location = location
         self.manifest = manifest
         self.storage = storage
+        self._splits: dict[str, Split] = {}
 
     @classmethod
     def open(cls, location: str, remote: RemoteConfig | None = None) -> "ShardSet":
@@ -98,12 +105,21 @@ class ShardSet:
         return cls(location, parse_manifest(data, f"{location}/{MANIFEST_NAME}"), storage)
 
     def split(self, name: str) -> Split:
-        """Return the samples of a split from its index files.
+        """Return the samples of a split from its index files, which are read once.
 
         Raises:
             WrongUse: no such split, an empty one, an index file that is missing, was changed or
                 does not fit its tar, or a key that occurs twice.
         """
+        if name not in self._splits:
+            self._splits[name] = self._read_split(name)
+        return self._splits[name]
+
+    def find(self, split: str, key: str) -> Sample | None:
+        """Return a split's sample by its key, or None."""
+        return self.split(split).by_key.get(key)
+
+    def _read_split(self, name: str) -> Split:
         numbers = [n for n, shard in enumerate(self.manifest.shards) if shard.split == name]
         if not numbers:
             known = ", ".join(self.manifest.split_names) or "none: the shard set is empty"

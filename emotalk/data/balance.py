@@ -1,0 +1,49 @@
+"""How many times an epoch a clip comes, where that is not once."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+from emotalk.config.data import BalanceConfig
+from emotalk.data.shards import Sample
+
+logger = logging.getLogger(__name__)
+
+
+def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int] | None:
+    """Return how many times each sample comes in an epoch, or None where each comes once.
+
+    The level's count is multiplied by the emotion's: the whole number nearest to (places of the
+    most frequent emotion) / (places of this one). The result is logged.
+    """
+    if config == BalanceConfig():
+        return None
+    repeats = [_level_repeats(sample, config) for sample in samples]
+    if config.emotions == "equal":
+        places: Counter[str] = Counter()
+        for sample, count in zip(samples, repeats, strict=True):
+            places[sample.emotion] += count
+        most = max(places.values())
+        factors = {emotion: round(most / count) for emotion, count in places.items() if count}
+        repeats = [
+            count * factors.get(sample.emotion, 0)
+            for sample, count in zip(samples, repeats, strict=True)
+        ]
+    _log(samples, repeats)
+    return repeats
+
+
+def _level_repeats(sample: Sample, config: BalanceConfig) -> int:
+    if sample.intensity is None:
+        return config.unknown
+    if sample.intensity < 0.5:
+        return config.low
+    return config.medium if sample.intensity < 0.9 else config.high
+
+
+def _log(samples: Sequence[Sample], repeats: Sequence[int]) -> None:
+    clips: Counter[tuple[str, int]] = Counter()
+    for sample, count in zip(samples, repeats, strict=True):
+        clips[sample.emotion, count] += 1
+    for (emotion, count), number in sorted(clips.items()):
+        logger.info("balance: %d clips of %s come %d times an epoch", number, emotion, count)

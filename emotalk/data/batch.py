@@ -1,0 +1,56 @@
+"""A batch of clip windows, and the one place where bytes become the networks' numbers."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class ClipBatch(NamedTuple):
+    """Windows of B clips, this rank's share of a step.
+
+    Attributes:
+        keys: names of the clips; empty where a split's last batch is not full.
+        places: number of each clip's place in the run.
+        condition_BCHW: uint8 RGB, the condition image.
+        video_BTCHW: uint8 RGB.
+        speech_BS: float32, (T + 2 * margin) * 320 samples at 8 kHz.
+        landmarks_BTLP: float32 (x, y) in crop pixels.
+        emotion_B: int64, index into the emotion set.
+        intensity_B: float32 in [0, 1], 1 where it is unknown.
+        valid_B: bool; False where the clip could not be read: everything else is zero there.
+        other_speech_BS: like `speech_BS`, of another clip; None unless `data.other_speech`.
+        babble_BS: like `speech_BS`, the sum of other clips; None unless `data.babble_voices`.
+    """
+
+    keys: tuple[str, ...]
+    places: tuple[int, ...]
+    condition_BCHW: Tensor
+    video_BTCHW: Tensor
+    speech_BS: Tensor
+    landmarks_BTLP: Tensor
+    emotion_B: Tensor
+    intensity_B: Tensor
+    valid_B: Tensor
+    other_speech_BS: Tensor | None = None
+    babble_BS: Tensor | None = None
+
+
+def to_device(batch: ClipBatch, device: torch.device) -> ClipBatch:
+    """Return the batch with its tensors on `device`; pinned memory is copied without waiting."""
+    return ClipBatch(
+        *(
+            part.to(device, non_blocking=True) if isinstance(part, Tensor) else part
+            for part in batch
+        )
+    )
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Return uint8 images [0, 255] as float32 [-1, 1]."""
+    return images.to(torch.float32).mul_(2 / 255).sub_(1)
+
+
+def from_unit(images: Tensor) -> Tensor:
+    """Return images [-1, 1] as uint8 [0, 255], rounded; values outside are clamped."""
+    return images.detach().add(1).mul_(255 / 2).round_().clamp_(0, 255).to(torch.uint8)

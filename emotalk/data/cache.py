@@ -1,0 +1,58 @@
+"""Decoded clips kept in memory, for corpora small enough to be decoded once."""
+
+from dataclasses import replace
+
+from emotalk.data.clip import Clip, read_window
+from emotalk.data.shards import Sample, SampleReader
+from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
+
+MIB = 1 << 20
+
+
+class ClipCache:
+    """Whole clips, as many as fit; what was kept first stays.
+
+    Nothing is ever thrown out for something else: in an order that passes over all clips before it
+    meets one again, replacing the oldest would keep exactly the clips that are not needed next.
+
+    Args:
+        mib: room for decoded clips in MiB; 0 keeps nothing and decodes only the window asked for.
+    """
+
+    def __init__(self, mib: int) -> None:
+        self._free = mib * MIB
+        self._clips: dict[str, Clip] = {}
+
+    def window(
+        self,
+        reader: SampleReader,
+        sample: Sample,
+        start: int,
+        frames: int,
+        *,
+        extras: tuple[str, ...],
+    ) -> Clip:
+        """Return the same as `read_window`, from memory where possible.
+
+        Raises:
+            DataFault: the sample cannot be read.
+        """
+        clip = self._clips.get(sample.key)
+        if clip is None:
+            if self._free < _size(sample):
+                return read_window(reader, sample, start=start, frames=frames, extras=extras)
+            clip = read_window(reader, sample, start=0, frames=sample.frames, extras=extras)
+            self._clips[sample.key] = clip
+            self._free -= _size(sample)
+        window = slice(start, start + frames)
+        return replace(
+            clip,
+            video_THWC=clip.video_THWC[window],
+            landmarks_TLP=clip.landmarks_TLP[window],
+        )
+
+
+def _size(sample: Sample) -> int:
+    """Return about how many bytes a decoded clip takes."""
+    frame = 3 * SIZE * SIZE + LANDMARKS * 2 * 4 + SAMPLES_PER_FRAME * 4
+    return (sample.frames + 1) * frame  # one more for the still

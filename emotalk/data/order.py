@@ -1,0 +1,120 @@
+"""Which sample is the k-th of the run: a pure function of the indexes and the seed.
+
+Epochs are laid end to end and numbered through: place k belongs to epoch k // n, n being the places
+of an epoch. Every epoch is a permutation: the shards are shuffled, cut into blocks, and the samples
+of a block are shuffled among themselves, so that reading stays within a few tars at a time. Step k
+of a batch of B clips covers the places k * B to k * B + B - 1 (a batch may straddle two epochs), and
+each rank takes an equal run of them. Ranks and workers therefore change nothing of what a step sees.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk.draws import numpy_generator
+
+EPOCHS_KEPT = 2  # a batch meets at most the end of one and the beginning of the next
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of the run.
+
+    Attributes:
+        number: counted from the run's first clip.
+        epoch: which pass over the samples.
+        sample: index of the sample.
+        repeat: how many times the sample comes earlier in the same epoch's list of repeats.
+    """
+
+    number: int
+    epoch: int
+    sample: int
+    repeat: int
+
+
+class Order:
+    """The endless sequence of places.
+
+    Args:
+        shards: shard of each sample; samples of a shard stand together.
+        seed: the run's.
+        block_shards: shards whose samples are mixed with one another.
+        repeats: how many times an epoch each sample comes; None is once each.
+        shuffled: False keeps the samples' own order, every epoch.
+
+    Raises:
+        ValueError: nothing ever comes, or the arguments' lengths differ.
+    """
+
+    def __init__(
+        self,
+        shards: Sequence[int],
+        *,
+        seed: int,
+        block_shards: int,
+        repeats: Sequence[int] | None = None,
+        shuffled: bool = True,
+    ) -> None:
+        counts = np.ones(len(shards), np.int64) if repeats is None else np.asarray(repeats)
+        if len(counts) != len(shards) or counts.sum() == 0:
+            raise ValueError(f"order: {len(shards)} samples, {counts.sum()} places in an epoch")
+        self._seed = seed
+        self._block_shards = block_shards
+        self._shuffled = shuffled
+        self._sample = np.repeat(np.arange(len(shards)), counts)
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        self._repeat = np.arange(len(self._sample)) - first
+        shard_of_place = np.asarray(shards)[self._sample]
+        names = np.unique(shard_of_place)
+        self._groups = [np.flatnonzero(shard_of_place == name) for name in names]
+        self._epochs: OrderedDict[int, NDArray[np.int64]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return the number of places in an epoch."""
+        return len(self._sample)
+
+    def place(self, number: int) -> Place:
+        """Return the place with this number, counted from 0."""
+        epoch, position = divmod(number, len(self))
+        entry = int(self._permutation(epoch)[position])
+        return Place(number, epoch, int(self._sample[entry]), int(self._repeat[entry]))
+
+    def _permutation(self, epoch: int) -> NDArray[np.int64]:
+        if epoch not in self._epochs:
+            self._epochs[epoch] = self._draw(epoch)
+            if len(self._epochs) > EPOCHS_KEPT:
+                self._epochs.popitem(last=False)
+        return self._epochs[epoch]
+
+    def _draw(self, epoch: int) -> NDArray[np.int64]:
+        if not self._shuffled:
+            return np.arange(len(self))
+        generator = numpy_generator(self._seed, "order", epoch)
+        shards = generator.permutation(len(self._groups))
+        blocks = [
+            generator.permutation(np.concatenate([self._groups[n] for n in block]))
+            for block in _cut(shards, self._block_shards)
+        ]
+        return np.concatenate(blocks)
+
+
+def rank_places(step: int, *, batch_size: int, rank: int, world_size: int) -> range:
+    """Return the numbers of the places that a rank takes in a step.
+
+    Args:
+        step: counted from the run's first.
+        batch_size: clips a step over all ranks together.
+        rank: this process, from 0.
+        world_size: all processes; must divide `batch_size`.
+    """
+    share = batch_size // world_size
+    first = step * batch_size + rank * share
+    return range(first, first + share)
+
+
+def _cut(shards: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    return [shards[begin : begin + size] for begin in range(0, len(shards), size)]
