@@ -21,7 +21,10 @@ attempt = os.environ.get("SLURM_RESTART_COUNT", "0")
 def end(state, code):
     if rank == "0":
         status = {"state": state, "code": code, "message": f"attempt {attempt}"}
-        (run / "status.json").write_text(json.dumps(status))
+        (run / "status.json.part").write_text(json.dumps(status))
+        (run / "status.json.part").rename(run / "status.json")
+    while state == "preempted" and not (run / "status.json").exists():
+        time.sleep(0.1)  # one that leaves takes the others with it
     sys.exit(code)
 """
 ASKS_TO_BE_REQUEUED = """
