@@ -64,12 +64,17 @@ class ConvLstm(nn.Module):
         return ConvLstmState(zeros, zeros)
 
     def forward(
-        self, gates_TBCHW: Tensor, recurrent_kernel: Tensor, state: ConvLstmState
+        self,
+        gates_TBCHW: Tensor,
+        clip_gates_BCHW: Tensor,
+        recurrent_kernel: Tensor,
+        state: ConvLstmState,
     ) -> tuple[Tensor, ConvLstmState]:
         """Return hidden images (T * B, C, H, W), frames outermost, and the state after the last.
 
         Args:
-            gates_TBCHW: what input and biases give to the gates, in the order of `gates_first`.
+            gates_TBCHW: what the input gives to the gates, in the order of `gates_first`.
+            clip_gates_BCHW: what is the same for all frames of a clip, biases included.
             recurrent_kernel: `gates_first` of `weight_hh`.
             state: of the frame before.
         """
@@ -77,7 +82,7 @@ class ConvLstm(nn.Module):
         outputs = []
         for gates in gates_TBCHW.unbind(0):
             recurrent = F.conv2d(hidden, recurrent_kernel, padding=1)
-            hidden, cell = self._step(recurrent + gates, cell)
+            hidden, cell = self._step(recurrent.add_(gates).add_(clip_gates_BCHW), cell)
             outputs.append(hidden)
         return torch.cat(outputs), ConvLstmState(hidden, cell)
 

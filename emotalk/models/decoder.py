@@ -24,22 +24,41 @@ from emotalk.models.upsample_conv import (
 SLOPE = 0.2
 
 
-class DecoderKernels(NamedTuple):
-    """The weights in the forms the convolutions use; a pure function of the parameters.
+class StageKernels(NamedTuple):
+    """One convolution's weight, split by what it meets.
 
     Attributes:
-        conv_1: of the decoder's own channels of the first convolution.
-        conv_2, conv_3, gates, conv_5: the same of those after an upsampling.
+        own: for the decoder's own channels, in the form its convolution uses.
+        image: for the condition image's features.
+        bias: of both together.
+    """
+
+    own: Tensor
+    image: Tensor
+    bias: Tensor | None
+
+
+class DecoderKernels(NamedTuple):
+    """The weights in the forms the layers use; a pure function of the parameters.
+
+    Attributes:
+        fc_speech, fc_noise, fc_image, fc_emotion: the fully connected layer's, by vector.
+        conv_1, conv_2, conv_3, gates, conv_5: of the stages; all but the first follow an
+            upsampling.
         recurrent: of the ConvLSTM's hidden image.
         output: of the last convolution.
     """
 
-    conv_1: Tensor
-    conv_2: Tensor
-    conv_3: Tensor
-    gates: Tensor
+    fc_speech: Tensor
+    fc_noise: Tensor
+    fc_image: Tensor
+    fc_emotion: Tensor
+    conv_1: StageKernels
+    conv_2: StageKernels
+    conv_3: StageKernels
+    gates: StageKernels
     recurrent: Tensor
-    conv_5: Tensor
+    conv_5: StageKernels
     output: OutputKernels
 
 
@@ -103,51 +122,55 @@ class Decoder(nn.Module):
 
     def kernels(self) -> DecoderKernels:
         """Return the kernels of the present weights, differentiable to them."""
-        own = self.filters
+        fc_speech, fc_noise, fc_image, fc_emotion = torch.split(
+            self.fc.weight, list(self.vector_sizes), dim=1
+        )
         lstm = self.conv_lstm
-        conv_1 = self.conv_1.weight[:, : own[4]]
+        gates = lstm.gates_first(lstm.weight_ih)
+        first = _split(self.conv_1.weight, self.conv_1.bias)
         return DecoderKernels(
-            conv_1=conv_1.contiguous(memory_format=torch.channels_last),
-            conv_2=transposed_kernel(self.conv_2.weight[:, : own[3]]),
-            conv_3=transposed_kernel(self.conv_3.weight[:, : own[2]]),
-            gates=transposed_kernel(lstm.gates_first(lstm.weight_ih[:, : own[1]])),
+            fc_speech=fc_speech,
+            fc_noise=fc_noise,
+            fc_image=fc_image,
+            fc_emotion=fc_emotion,
+            conv_1=first._replace(own=first.own.contiguous(memory_format=torch.channels_last)),
+            conv_2=_before_upsampling(self.conv_2.weight, self.conv_2.bias),
+            conv_3=_before_upsampling(self.conv_3.weight, self.conv_3.bias),
+            gates=_before_upsampling(gates, lstm.gates_first(lstm.bias_ih + lstm.bias_hh)),
             recurrent=lstm.gates_first(lstm.weight_hh).contiguous(
                 memory_format=torch.channels_last
             ),
-            conv_5=transposed_kernel(self.conv_5.weight[:, : own[0]]),
+            conv_5=_before_upsampling(self.conv_5.weight, self.conv_5.bias),
             output=output_kernels(self.output),
         )
 
-    def condition(self, image: ImageFeatures) -> ConditionMaps:
+    def condition(self, image: ImageFeatures, kernels: DecoderKernels) -> ConditionMaps:
         """Return what the condition image adds, from its features."""
         first, second, third, fourth, fifth = reversed(image.scales)
-        speech, noise, features, _ = self.vector_sizes
-        weight = self.fc.weight[:, speech + noise : speech + noise + features]
-        lstm = self.conv_lstm
-        bias = lstm.bias_ih + lstm.bias_hh
-        gates = F.conv2d(fourth, lstm.weight_ih[:, self.filters[1] :], bias, padding=1)
         return ConditionMaps(
-            fc_BD=F.linear(image.embedding_BD, weight, self.fc.bias),
-            conv_1_BCHW=self._image_part(self.conv_1, first, self.filters[4]),
-            conv_2_BCHW=self._image_part(self.conv_2, second, self.filters[3]),
-            conv_3_BCHW=self._image_part(self.conv_3, third, self.filters[2]),
-            gates_BCHW=lstm.gates_first(gates.transpose(0, 1)).transpose(0, 1),
-            conv_5_BCHW=self._image_part(self.conv_5, fifth, self.filters[0]),
+            fc_BD=F.linear(image.embedding_BD, kernels.fc_image, self.fc.bias),
+            conv_1_BCHW=_image_part(first, kernels.conv_1, "reflect"),
+            conv_2_BCHW=_image_part(second, kernels.conv_2, "reflect"),
+            conv_3_BCHW=_image_part(third, kernels.conv_3, "reflect"),
+            gates_BCHW=_image_part(fourth, kernels.gates, "constant"),
+            conv_5_BCHW=_image_part(fifth, kernels.conv_5, "reflect"),
         )
 
     def vectors(
-        self, speech_BTD: Tensor, noise_BTD: Tensor, emotion_BTD: Tensor, maps: ConditionMaps
+        self,
+        speech_BTD: Tensor,
+        noise_BTD: Tensor,
+        emotion_BTD: Tensor,
+        maps: ConditionMaps,
+        kernels: DecoderKernels,
     ) -> Tensor:
         """Return the 4 x 4 beginnings of frames (T, B, D), D = filters * 16.
 
         `emotion_BTD` may have one frame that stands for all.
         """
-        weight_speech, weight_noise, _, weight_emotion = torch.split(
-            self.fc.weight, list(self.vector_sizes), dim=1
-        )
-        clip_B1D = F.linear(emotion_BTD, weight_emotion) + maps.fc_BD.unsqueeze(1)
-        h_BTD = F.linear(speech_BTD, weight_speech) + F.linear(noise_BTD, weight_noise) + clip_B1D
-        return F.leaky_relu(h_BTD.transpose(0, 1), SLOPE)
+        clip_BTD = F.linear(emotion_BTD, kernels.fc_emotion) + maps.fc_BD.unsqueeze(1)
+        own_BTD = F.linear(speech_BTD, kernels.fc_speech) + F.linear(noise_BTD, kernels.fc_noise)
+        return F.leaky_relu((own_BTD + clip_BTD).transpose(0, 1), SLOPE)
 
     def forward(
         self,
@@ -167,27 +190,44 @@ class Decoder(nn.Module):
         T, B = h_TBD.shape[:2]
         h = h_TBD.reshape(T * B, self.filters[4], SMALLEST, SMALLEST)
         h = h.contiguous(memory_format=torch.channels_last)
-        h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), kernels.conv_1)
+        h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), kernels.conv_1.own)
         h = _activated(h, maps.conv_1_BCHW)
-        h = _activated(upsampled_conv_reflect(h, kernels.conv_2), maps.conv_2_BCHW)
-        h = _activated(upsampled_conv_reflect(h, kernels.conv_3), maps.conv_3_BCHW)
-        gates = torch.unflatten(upsampled_conv_zero(h, kernels.gates), 0, (T, B)) + maps.gates_BCHW
-        h, state = self.conv_lstm(gates, kernels.recurrent, state)
-        h = _activated(upsampled_conv_reflect(h, kernels.conv_5), maps.conv_5_BCHW)
+        h = _activated(upsampled_conv_reflect(h, kernels.conv_2.own), maps.conv_2_BCHW)
+        h = _activated(upsampled_conv_reflect(h, kernels.conv_3.own), maps.conv_3_BCHW)
+        gates = torch.unflatten(upsampled_conv_zero(h, kernels.gates.own), 0, (T, B))
+        h, state = self.conv_lstm(gates, maps.gates_BCHW, kernels.recurrent, state)
+        h = _activated(upsampled_conv_reflect(h, kernels.conv_5.own), maps.conv_5_BCHW)
         return output_conv(h, kernels.output, clips=B), state
 
     def first_state(self, maps: ConditionMaps) -> ConvLstmState:
         """Return the ConvLSTM's state before the first frame."""
         return self.conv_lstm.zero_state(maps.gates_BCHW, maps.gates_BCHW.shape[0])
 
-    @staticmethod
-    def _image_part(conv: nn.Conv2d, features: Tensor, own: int) -> Tensor:
-        padded = F.pad(features, (1, 1, 1, 1), mode="reflect")
-        part = F.conv2d(padded, conv.weight[:, own:], conv.bias)
-        return part.contiguous(memory_format=torch.channels_last)
+
+def _split(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
+    """Return a stage's weight split into the decoder's own channels and the image's features."""
+    own = (weight_OIHW.shape[1] - IMAGE_CHANNELS) // 2
+    parts = torch.split(weight_OIHW, [own, own + IMAGE_CHANNELS], dim=1)
+    return StageKernels(parts[0], parts[1], bias)
+
+
+def _before_upsampling(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
+    """Return a stage's weight, split, its own part in the form for before the upsampling."""
+    parts = _split(weight_OIHW, bias)
+    return parts._replace(own=transposed_kernel(parts.own))
+
+
+def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: str) -> Tensor:
+    """Return what the image's features add to a stage's convolution."""
+    padded = F.pad(features_BCHW, (1, 1, 1, 1), mode=padding)
+    part = F.conv2d(padded, kernels.image, kernels.bias)
+    return part.contiguous(memory_format=torch.channels_last)
 
 
 def _activated(h_NCHW: Tensor, part_BCHW: Tensor) -> Tensor:
-    """Return the activation of a convolution's own part plus its clip's part."""
-    h_TBCHW = torch.unflatten(h_NCHW, 0, (-1, part_BCHW.shape[0])) + part_BCHW
-    return F.leaky_relu(h_TBCHW, SLOPE).flatten(0, 1)
+    """Return the activation of a convolution's own part plus its clip's part.
+
+    Written over `h_NCHW`, a convolution's fresh output that nobody else needs.
+    """
+    h_TBCHW = torch.unflatten(h_NCHW, 0, (-1, part_BCHW.shape[0])).add_(part_BCHW)
+    return F.leaky_relu_(h_TBCHW, SLOPE).flatten(0, 1)

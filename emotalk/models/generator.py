@@ -124,10 +124,10 @@ class Generator(nn.Module):
         noise_BTD, _ = self.noise_encoder(noise_BTD)
         emotion_BTE = emotion_BE if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
         emotion_BTD = self.emotion_encoder(emotion_BTE)
-        maps = self.decoder.condition(self.image_encoder(image_BCHW))
-        h_TBD = self.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps)
-        state = self.decoder.first_state(maps)
-        video_BTCHW, _ = self.decode(h_TBD, maps, self.decoder.kernels(), state)
+        kernels = self.decoder.kernels()
+        maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
+        h_TBD = self.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
+        video_BTCHW, _ = self.decode(h_TBD, maps, kernels, self.decoder.first_state(maps))
         return GeneratorOutput(video_BTCHW, logits_BE)
 
     def stream(

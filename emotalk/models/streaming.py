@@ -77,7 +77,7 @@ def show(
     """Return the frames (B, n, 3, 128, 128) of n speech vectors, and the state after them."""
     noise_BTD, noise_lstm = generator.noise_encoder(noise_BTD, state.noise_lstm)
     emotion_BTD = generator.emotion_encoder(emotion_BTE)
-    h_TBD = generator.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps)
+    h_TBD = generator.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
     video_BTCHW, decoder = generator.decode(h_TBD, maps, kernels, state.decoder)
     return video_BTCHW, state._replace(noise_lstm=noise_lstm, decoder=decoder)
 
@@ -111,8 +111,9 @@ class GeneratorStream:
         )
         self.noise = noise
         with torch.no_grad():
-            self.maps = generator.decoder.condition(generator.image_encoder(image_BCHW))
             self.kernels = generator.decoder.kernels()
+            image = generator.image_encoder(image_BCHW)
+            self.maps = generator.decoder.condition(image, self.kernels)
             self.state = first_state(generator, self.maps)
         self.rest_BS = image_BCHW.new_zeros(clips, margin_frames * SAMPLES_PER_FRAME)
         self.samples = margin_frames * SAMPLES_PER_FRAME
