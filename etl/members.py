@@ -11,23 +11,25 @@ import numpy as np
 from emotalk.config.etl import EtlConfig, VideoMemberConfig
 from emotalk.media.encode import encode_video
 from emotalk.media.flac import flac_bytes
-from emotalk.schema import FPS, AlignedSample, Bytes, Floats
+from emotalk.schema import FPS, NEUTRAL, AlignedSample, Bytes, Floats
 
 STILL = "still.png"
-"""First crop of a clip, kept between the halves of the job for those that need a neutral still."""
+"""First crop of a neutral clip, kept between the halves of the job for those it lends it to."""
 NEUTRAL_STILL = "neutral.png"
 JSON = "json"
 
 
 def members_of(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:
-    """Return the members that a clip can give without knowing any other clip, and its still."""
-    return {
+    """Return the members that a clip gives by itself; of a neutral one also the still it lends."""
+    members = {
         "mp4": video_member(sample.frames_THWC, config.video),
         "flac": flac_bytes(sample.audio_S),
         "landmarks.npy": landmarks_member(sample.landmarks_TLP),
-        STILL: still_member(sample.frames_THWC[0]),
         JSON: json_member(facts_of(sample, config.corpus)),
     }
+    if sample.label.emotion == NEUTRAL:
+        members[STILL] = still_member(sample.frames_THWC[0])
+    return members
 
 
 def video_member(frames_THWC: Bytes, config: VideoMemberConfig) -> bytes:
@@ -62,7 +64,7 @@ def landmarks_member(landmarks_TLP: Floats) -> bytes:
 
 def still_member(image_HWC: Bytes) -> bytes:
     """Return an RGB image as PNG."""
-    _, png = cv2.imencode(".png", image_HWC[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    _, png = cv2.imencode(".png", image_HWC[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
     return png.tobytes()
 
 

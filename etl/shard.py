@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--print-config", action="store_true", help="print the resolved file")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, open no clip")
     given = parser.parse_intermixed_args(arguments)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # logs keep whole tables
     config = load_config(EtlConfig, given.config, given.overrides)
     if given.print_config:
         sys.stdout.write(dump_config(config))

@@ -16,7 +16,7 @@ def draw_landmarks(image_HWC: Bytes, landmarks_LP: Doubles | Floats, *, enlarge:
     drawn = cv2.resize(image_HWC, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_LINEAR)
     for x, y in np.asarray(landmarks_LP, np.float64):
         middle = (round((x + 0.5) * enlarge - 0.5), round((y + 0.5) * enlarge - 0.5))
-        cv2.circle(drawn, middle, max(0, enlarge - 2), DOT, -1, cv2.LINE_AA)
+        cv2.circle(drawn, middle, max(1, enlarge - 2), DOT, -1, cv2.LINE_AA)
     return np.asarray(drawn, np.uint8)
 
 

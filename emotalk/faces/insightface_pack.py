@@ -63,7 +63,7 @@ class InsightfaceFinder:
         return [self._find_one(frame) for frame in frames]
 
     def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
-        bgr = np.ascontiguousarray(frame_HWC[:, :, ::-1])
+        bgr = cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2BGR)
         boxes, _ = self._app.det_model.detect(bgr)
         if not len(boxes):
             return NO_FACE

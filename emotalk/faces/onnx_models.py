@@ -61,7 +61,7 @@ class OnnxFinder:
         return [self._find_one(frame) for frame in frames]
 
     def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
-        bgr = np.ascontiguousarray(frame_HWC[:, :, ::-1])
+        bgr = cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2BGR)
         boxes = self._boxes(bgr)
         if not len(boxes):
             return NO_FACE
