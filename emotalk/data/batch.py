@@ -1,6 +1,6 @@
 """A batch of clip windows, and the one place where bytes become the networks' numbers."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,8 +12,8 @@ class ClipBatch(NamedTuple):
     Attributes:
         keys: names of the clips; empty where a split's last batch is not full.
         places: number of each clip's place in the run.
-        condition_BCHW: uint8 RGB, the condition image.
-        video_BTCHW: uint8 RGB.
+        condition_BCHW: uint8 RGB, the condition image; float [0, 1] once augmented.
+        video_BTCHW: uint8 RGB; float [0, 1] once augmented.
         speech_BS: float32, (T + 2 * margin) * 320 samples at 8 kHz.
         landmarks_BTLP: float32 (x, y) in crop pixels.
         emotion_B: int64, index into the emotion set.
@@ -35,20 +35,20 @@ class ClipBatch(NamedTuple):
     other_speech_BS: Tensor | None = None
     babble_BS: Tensor | None = None
 
-
-def to_device(batch: ClipBatch, device: torch.device) -> ClipBatch:
-    """Return the batch with its tensors on `device`; pinned memory is copied without waiting."""
-    return ClipBatch(
-        *(
-            part.to(device, non_blocking=True) if isinstance(part, Tensor) else part
-            for part in batch
-        )
-    )
+    def to(self, device: torch.device) -> "ClipBatch":
+        """Return the batch with its tensors on `device`; does not wait for pinned memory."""
+        moved: dict[str, Any] = {
+            name: part.to(device, non_blocking=True)
+            for name, part in self._asdict().items()
+            if isinstance(part, Tensor)
+        }
+        return self._replace(**moved)
 
 
 def to_unit(images: Tensor) -> Tensor:
-    """Return uint8 images [0, 255] as float32 [-1, 1]."""
-    return images.to(torch.float32).mul_(2 / 255).sub_(1)
+    """Return images as float32 [-1, 1]: from uint8 [0, 255], or from float [0, 1] (augmented)."""
+    scale = 2 / 255 if images.dtype == torch.uint8 else 2.0
+    return images.to(torch.float32).mul(scale).sub_(1)
 
 
 def from_unit(images: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 Epochs are laid end to end and numbered through: place k belongs to epoch k // n, n being the places
 of an epoch. Every epoch is a permutation: the shards are shuffled, cut into blocks, and the samples
 of a block are shuffled among themselves, so that reading stays within a few tars at a time. Step k
-of a batch of B clips covers the places k * B to k * B + B - 1 (a batch may straddle two epochs), and
-each rank takes an equal run of them. Ranks and workers therefore change nothing of what a step sees.
+of a batch of B clips covers the places k * B to k * B + B - 1 (a batch may straddle two epochs),
+and each rank takes an equal run of them. Ranks and workers change nothing of what a step sees.
 """
 
 from collections import OrderedDict

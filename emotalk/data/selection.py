@@ -1,0 +1,78 @@
+"""Which clips of a split a run can use; the others are counted and named."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from emotalk.config.data import DataConfig
+from emotalk.data.clip import member_of
+from emotalk.data.manifest import AUDIO_MEMBERS, LANDMARKS_MEMBER, NEUTRAL_MEMBER, VIDEO_MEMBERS
+from emotalk.data.shards import Sample, ShardSet, Split
+from emotalk.errors import WrongUse
+
+logger = logging.getLogger(__name__)
+
+NAMES_SHOWN = 8
+
+
+def check_sizes(shard_set: ShardSet, split: Split, config: DataConfig) -> None:
+    """Refuse, or only name, tars that are missing or were cut off."""
+    faults = shard_set.check_sizes(split)
+    if faults and config.on_fault == "raise":
+        raise WrongUse(
+            f"{faults[0]}{f' (and {len(faults) - 1} more tars)' if faults[1:] else ''}; copy the "
+            "shard set again, or go on without their clips: data.on_fault=skip"
+        )
+    for fault in faults:
+        logger.warning("%s; its clips will be left out of their batches", fault)
+
+
+def usable_samples(
+    split: Split, config: DataConfig, where: str
+) -> tuple[tuple[Sample, ...], dict[str, tuple[str, ...]]]:
+    """Return the samples to use, and the keys of the others by reason."""
+    used: list[Sample] = []
+    left_out: dict[str, list[str]] = {}
+    for sample in split.samples:
+        reason = _unusable(sample, config)
+        if reason is None:
+            used.append(sample)
+        else:
+            left_out.setdefault(reason, []).append(sample.key)
+    if not used:
+        reasons = "; ".join(f"{len(keys)} x {reason}" for reason, keys in left_out.items())
+        longest = max(sample.frames for sample in split.samples)
+        raise WrongUse(
+            f"{where}: no clip can be used ({reasons}). data.frames is {config.frames}, the "
+            f"longest clip has {longest}; data.condition is {config.condition}"
+        )
+    return tuple(used), {reason: tuple(keys) for reason, keys in left_out.items()}
+
+
+def left_out_lines(left_out: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a line for each reason: how many clips, which ones."""
+    lines = []
+    for reason, keys in left_out.items():
+        shown = ", ".join(keys[:NAMES_SHOWN]) + (", ..." if len(keys) > NAMES_SHOWN else "")
+        lines.append(f"{len(keys)} clips left out, {reason}: {shown}")
+    return lines
+
+
+def _unusable(sample: Sample, config: DataConfig) -> str | None:
+    if sample.frames < config.frames:
+        return f"shorter than data.frames={config.frames}"
+    if config.condition == "neutral" and NEUTRAL_MEMBER not in sample.members:
+        return "no neutral still of the actor (data.condition=neutral)"
+    complete = member_of(sample, VIDEO_MEMBERS) and member_of(sample, AUDIO_MEMBERS)
+    if not complete or LANDMARKS_MEMBER not in sample.members:
+        return "video, sound or landmarks missing in the index"
+    return None
+
+
+def check_emotions(samples: Sequence[Sample], emotions: tuple[str, ...], shards: str) -> None:
+    """Refuse samples whose emotion the run does not know."""
+    unknown = sorted({sample.emotion for sample in samples} - set(emotions))
+    if unknown:
+        raise WrongUse(
+            f"{shards}: has clips of {', '.join(unknown)}, but the run's emotions are "
+            f"{', '.join(emotions)}; choose the set the shards were made with (emotion.set=mead8)"
+        )

@@ -1,0 +1,168 @@
+"""The batch of one step for one rank, computed from the step's number."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from emotalk.config.data import DataConfig
+from emotalk.data.batch import ClipBatch
+from emotalk.data.cache import ClipCache
+from emotalk.data.clip import read_speech
+from emotalk.data.manifest import NEUTRAL_MEMBER
+from emotalk.data.order import Order, Place, rank_places
+from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
+from emotalk.data.windows import cut_speech, levelled, other_clip, window_start
+from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Floats
+
+
+class LoadedStep(NamedTuple):
+    """What a worker hands over: a batch, and one message for each clip that could not be read."""
+
+    batch: ClipBatch
+    faults: tuple[str, ...]
+
+
+class StepBatches(Dataset[LoadedStep]):
+    """Batches of one rank by their step number."""
+
+    def __init__(
+        self,
+        config: DataConfig,
+        shard_set: ShardSet,
+        samples: Sequence[Sample],
+        order: Order,
+        seed: int,
+        emotions: tuple[str, ...],
+        rank: int,
+        world_size: int,
+        *,
+        endless: bool,
+    ) -> None:
+        self.config = config
+        self.samples = samples
+        self.order = order
+        self.seed = seed
+        self.emotions = emotions
+        self.rank = rank
+        self.world_size = world_size
+        self.endless = endless
+        self.reader = SampleReader(shard_set, verify=config.verify)
+        self.cache = ClipCache(config.cache_mib)
+
+    def __getitem__(self, step: int) -> LoadedStep:
+        """Return the batch of a step; what a step holds depends on nothing but its number."""
+        numbers = rank_places(
+            step,
+            batch_size=self.config.batch_size,
+            rank=self.rank,
+            world_size=self.world_size,
+        )
+        batch = _empty(self.config, numbers)
+        keys = [""] * len(numbers)
+        faults = []
+        for row, number in enumerate(numbers):
+            if not self.endless and number >= len(self.order):
+                continue
+            place = self.order.place(number)
+            keys[row] = self.samples[place.sample].key
+            try:
+                self._fill(batch, row, place)
+            except DataFault as fault:
+                faults.append(str(fault))
+        return LoadedStep(batch._replace(keys=tuple(keys)), tuple(faults))
+
+    def _fill(self, batch: ClipBatch, row: int, place: Place) -> None:
+        """Read a clip into a row; nothing of the row is written before everything is read."""
+        sample = self.samples[place.sample]
+        frames = self.config.frames
+        start = self._start(place, sample)
+        neutral = self.config.condition == "neutral"
+        clip = self.cache.window(
+            self.reader, sample, start, frames, extras=(NEUTRAL_MEMBER,) if neutral else ()
+        )
+        speech_S = self._speech(clip.audio_S, start)
+        others_S = self._other_speech(place) if batch.other_speech_BS is not None else None
+        babble_S = self._babble(place) if batch.babble_BS is not None else None
+        image_HWC = clip.neutral_HWC if neutral else clip.video_THWC[0]
+        assert image_HWC is not None  # clips without a still were left out
+
+        batch.video_BTCHW[row] = torch.from_numpy(clip.video_THWC).permute(0, 3, 1, 2)
+        batch.condition_BCHW[row] = torch.from_numpy(image_HWC).permute(2, 0, 1)
+        batch.speech_BS[row] = torch.from_numpy(speech_S)
+        batch.landmarks_BTLP[row] = torch.from_numpy(clip.landmarks_TLP)
+        batch.emotion_B[row] = self.emotions.index(sample.emotion)
+        batch.intensity_B[row] = 1.0 if sample.intensity is None else sample.intensity
+        if batch.other_speech_BS is not None and others_S is not None:
+            batch.other_speech_BS[row] = torch.from_numpy(others_S)
+        if batch.babble_BS is not None and babble_S is not None:
+            batch.babble_BS[row] = torch.from_numpy(babble_S)
+        batch.valid_B[row] = True
+
+    def _start(self, place: Place, sample: Sample) -> int:
+        return window_start(
+            self.seed,
+            place.epoch,
+            place.repeat,
+            sample.key,
+            clip=sample.frames,
+            window=self.config.frames,
+        )
+
+    def _speech(self, audio_S: Floats, start: int) -> Floats:
+        return cut_speech(
+            levelled(audio_S, self.config.speech_level),
+            start=start,
+            frames=self.config.frames,
+            margin_frames=self.config.speech_margin_frames,
+        )
+
+    def _other_speech(self, place: Place, purpose: str = "other-speech") -> Floats:
+        """Return a window of another clip's speech, both drawn by the place's key."""
+        key = self.samples[place.sample].key
+        number = other_clip(
+            self.seed, purpose, place.number, key, own=place.sample, clips=len(self.samples)
+        )
+        other = self.samples[number]
+        start = window_start(
+            self.seed,
+            place.number,
+            0,
+            f"{purpose} {other.key}",
+            clip=other.frames,
+            window=self.config.frames,
+        )
+        return self._speech(read_speech(self.reader, other), start)
+
+    def _babble(self, place: Place) -> Floats:
+        """Return the sum of several other clips' speech."""
+        voices = range(self.config.babble_voices)
+        spoken = [self._other_speech(place, f"babble-{voice}") for voice in voices]
+        total: Floats = np.stack(spoken).sum(axis=0, dtype=np.float32)
+        return total
+
+
+def _empty(config: DataConfig, numbers: range) -> ClipBatch:
+    """Return a batch whose places are all zero and not valid."""
+    clips, frames = len(numbers), config.frames
+    samples = (frames + 2 * config.speech_margin_frames) * SAMPLES_PER_FRAME
+
+    def speech(wanted: bool) -> Tensor | None:
+        return torch.zeros(clips, samples) if wanted else None
+
+    return ClipBatch(
+        keys=(),
+        places=tuple(numbers),
+        condition_BCHW=torch.zeros(clips, 3, SIZE, SIZE, dtype=torch.uint8),
+        video_BTCHW=torch.zeros(clips, frames, 3, SIZE, SIZE, dtype=torch.uint8),
+        speech_BS=torch.zeros(clips, samples),
+        landmarks_BTLP=torch.zeros(clips, frames, LANDMARKS, 2),
+        emotion_B=torch.zeros(clips, dtype=torch.int64),
+        intensity_B=torch.ones(clips),
+        valid_B=torch.zeros(clips, dtype=torch.bool),
+        other_speech_BS=speech(config.other_speech),
+        babble_BS=speech(config.babble_voices > 0),
+    )
