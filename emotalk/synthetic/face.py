@@ -75,7 +75,10 @@ def wrinkle_strengths(actor: Actor, motion: Motion) -> Floats:
 
 
 class _Skin:
-    """Lights and bends the still head and lays it over a frame."""
+    """Lights and bends the still head and lays it over a frame.
+
+    Sums go through einsum and not through BLAS, whose rounding may change with its threads.
+    """
 
     def __init__(self, actor: Actor, layers: ActorLayers, motion: Motion) -> None:
         self.layers = layers
@@ -93,7 +96,7 @@ class _Skin:
         left, top, width, height = _covered(matrix, frame.shape[:2])
         inverse = _inverse_from_pixels(matrix, left, top)
         shift = cv2.warpAffine(
-            np.tensordot(self.pulls_TK[t], self.fields_KHW, axes=1),
+            np.einsum("k,khw->hw", self.pulls_TK[t], self.fields_KHW),
             inverse,
             (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
@@ -113,7 +116,7 @@ class _Skin:
         """Return the head under these wrinkles, alpha applied; kept while they stay the same."""
         key = strengths.tobytes()
         if key != self.lit_for:
-            lost = np.tensordot(strengths, self.layers.wrinkles_KHWC, axes=1)
+            lost = np.einsum("k,khwc->hwc", strengths, self.layers.wrinkles_KHWC)
             alpha = self.layers.alpha_HW[..., None]
             rgb = np.clip(self.layers.head_HWC * (1.0 - lost), 0.0, 255.0) * alpha
             rgba = np.concatenate([rgb, 255.0 * alpha], axis=-1)

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import ShortTimeFFT
+from scipy.fft import irfft, rfft
 from scipy.signal.windows import hann
 
 from emotalk.schema import Doubles, Floats
 from emotalk.synthetic.articulation import Articulation
 
 VOICE_RATE = 44_100
-WINDOW = 882  # 20 ms
 HOP = 220  # 5 ms
+WINDOW = 4 * HOP  # so that the windows add up to 2 everywhere
 SPECTRUM = 2048
 BANDWIDTHS_HZ = (70.0, 100.0, 150.0, 250.0)
 F4_HZ = 3500.0
@@ -58,15 +58,14 @@ def speak(articulation: Articulation, delivery: Delivery, generator: np.random.G
     pitch = _pitch(articulation, delivery, times_s, generator)
     pulses = _glottal_pulses(pitch)
     hiss = generator.standard_normal(samples)
-    spectra = ShortTimeFFT(hann(WINDOW, sym=False), HOP, VOICE_RATE, mfft=SPECTRUM)
-    moments_s = spectra.t(samples)
+    moments_s = np.arange(samples // HOP + 1) * HOP / VOICE_RATE
+    f_hz = np.arange(SPECTRUM // 2 + 1) * VOICE_RATE / SPECTRUM
     loudness = articulation.at(articulation.voice * (0.25 + 0.75 * articulation.opening), moments_s)
-    tract_FN = _tract_response(articulation, delivery.tract, moments_s, spectra.f)
-    noise_FN = _noise_response(articulation, delivery.tract, moments_s, spectra.f)
-    breath_FN = delivery.breath * 0.25 * loudness * np.abs(tract_FN)
-    sound_FN = spectra.stft(pulses) * (tract_FN * loudness)
-    sound_FN += spectra.stft(hiss) * (noise_FN + breath_FN)
-    sound = spectra.istft(sound_FN, k1=samples).real
+    tract_NF = _tract_response(articulation, delivery.tract, moments_s, f_hz) * loudness[:, None]
+    noise_NF = _noise_response(articulation, delivery.tract, moments_s, f_hz)
+    breath_NF = 0.25 * delivery.breath * np.abs(tract_NF)
+    sound_NF = _spectra(pulses) * tract_NF + _spectra(hiss) * (noise_NF + breath_NF)
+    sound = _overlapped(sound_NF)[:samples]
     return _levelled(sound, delivery.energy, hiss)
 
 
@@ -102,10 +101,30 @@ def _glottal_pulses(pitch_hz: Doubles) -> Doubles:
     return np.asarray(pulses - pulses.mean())
 
 
+def _spectra(signal: Doubles) -> NDArray[np.complex64]:
+    """Return the spectrum (N, F) of the signal around every `HOP`-th sample."""
+    padded = np.pad(signal.astype(np.float32), (WINDOW // 2, WINDOW // 2 + HOP))
+    count = len(signal) // HOP + 1
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP][:count]
+    shaped = windows * hann(WINDOW, sym=False).astype(np.float32)
+    return np.asarray(rfft(shaped, SPECTRUM, axis=1), np.complex64)
+
+
+def _overlapped(spectra_NF: NDArray[np.complex64]) -> Doubles:
+    """Return the signal whose windows have these spectra, ringing included."""
+    pieces = irfft(spectra_NF, SPECTRUM, axis=1)
+    hops = -(-SPECTRUM // HOP)
+    pieces = np.pad(pieces, ((0, 0), (0, hops * HOP - SPECTRUM)))
+    total = np.zeros((len(pieces) + hops, HOP))
+    for hop in range(hops):
+        total[hop : hop + len(pieces)] += pieces[:, hop * HOP : (hop + 1) * HOP]
+    return np.asarray(total.ravel()[WINDOW // 2 :] / 2.0)
+
+
 def _tract_response(
     articulation: Articulation, tract: float, moments_s: Doubles, f_hz: Doubles
-) -> NDArray[np.complex128]:
-    """Return the response (F, N) of the vocal tract at every moment."""
+) -> NDArray[np.complex64]:
+    """Return the response (N, F) of the vocal tract at every moment."""
     nasal = articulation.at(articulation.nasal, moments_s)
     f1 = articulation.at(articulation.f1, moments_s) * (1 - nasal) + 270.0 * nasal
     formants_N = (
@@ -114,26 +133,30 @@ def _tract_response(
         articulation.at(articulation.f3, moments_s),
         np.full_like(f1, F4_HZ),
     )
-    response = np.ones((len(f_hz), len(moments_s)), np.complex128)
+    response = np.ones((len(moments_s), len(f_hz)), np.complex64)
     for centre_N, width in zip(formants_N, BANDWIDTHS_HZ, strict=True):
-        response *= _resonance(f_hz[:, None], tract * centre_N[None, :], width)
-    response *= np.sqrt(1.0 + (f_hz[:, None] / LIFT_HZ) ** 2)
-    above = f_hz[:, None] > 1.6 * f1[None, :]
-    return np.asarray(response * np.where(above, 1.0 - 0.6 * nasal[None, :], 1.0))
+        response *= _resonance(f_hz, tract * centre_N[:, None], width)
+    response *= np.sqrt(1.0 + (f_hz / LIFT_HZ) ** 2).astype(np.float32)
+    above = f_hz > 1.6 * f1[:, None]
+    damped = np.where(above, 1.0 - 0.6 * nasal[:, None], 1.0).astype(np.float32)
+    return np.asarray(response * damped)
 
 
-def _resonance(f_hz: Doubles, centre_hz: Doubles, width_hz: float) -> NDArray[np.complex128]:
+def _resonance(f_hz: Doubles, centre_hz: Doubles, width_hz: float) -> NDArray[np.complex64]:
     """Return a second-order resonance with gain 1 at 0 Hz."""
-    square = centre_hz**2
-    return np.asarray(square / (square - f_hz**2 + 1j * f_hz * width_hz))
+    square = (centre_hz**2).astype(np.float32)
+    f = f_hz.astype(np.float32)
+    turning = (np.complex64(1j * width_hz) * f).astype(np.complex64)
+    return np.asarray(square / (square - f * f + turning))
 
 
 def _noise_response(
     articulation: Articulation, tract: float, moments_s: Doubles, f_hz: Doubles
-) -> Doubles:
-    """Return the gain (F, N) of hiss and bursts: a bell around their centre, with wide skirts."""
+) -> Floats:
+    """Return the gain (N, F) of hiss and bursts: a bell around their centre, with wide skirts."""
     centre_N = tract * articulation.at(articulation.noise_hz, moments_s)
     width_N = articulation.at(articulation.noise_width_hz, moments_s)
-    distance_FN = (f_hz[:, None] - centre_N[None, :]) / width_N[None, :]
+    distance_NF = ((f_hz - centre_N[:, None]) / width_N[:, None]).astype(np.float32)
     level_N = articulation.at(articulation.noise, moments_s)
-    return np.asarray(0.35 * level_N[None, :] / (1.0 + distance_FN**2))
+    level = (0.35 * level_N[:, None]).astype(np.float32)
+    return np.asarray(level / (1.0 + distance_NF**2), np.float32)

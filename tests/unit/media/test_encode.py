@@ -1,4 +1,5 @@
 import io
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -88,7 +89,7 @@ def test_plain_samples_come_back_exactly_in_flv(tmp_path: Path) -> None:
 
 
 def test_aac_in_mp4_starts_in_time_and_is_not_cut_off(tmp_path: Path) -> None:
-    sound, target = 0.01 * tone(40_000, 8_000), tmp_path / "clip.mp4"
+    sound, target = tone(40_000, 8_000) * np.float32(0.01), tmp_path / "clip.mp4"
     sound[2_000:2_040] = 0.9
     sound[39_900:39_940] = 0.9
     audio = AudioTrack(sound, 8_000)
@@ -138,7 +139,7 @@ def test_a_failure_leaves_the_old_file_and_no_half_file(tmp_path: Path) -> None:
     target = tmp_path / "clip.mp4"
     target.write_bytes(b"what was there")
 
-    def breaks_off():
+    def breaks_off() -> Iterator[np.ndarray]:
         yield from moving_frames(4)
         raise RuntimeError("no more frames")
 

@@ -139,8 +139,15 @@ def test_another_corpus_or_a_foreign_folder_is_refused_and_left_alone(
 )
 def test_numbers_out_of_range_are_named(tmp_path: Path, name: str, value: int) -> None:
     numbers = {"actors": 1, "clips_per_actor": 1, "workers": 1, name: value}
+    count = numbers["clips_per_actor"]
     with pytest.raises(WrongUse, match=f"{name} is {value}; choose"):
-        write_corpus(tmp_path / "out", seed=0, **numbers)
+        write_corpus(
+            tmp_path / "out",
+            actors=numbers["actors"],
+            seed=0,
+            clips_per_actor=count,
+            workers=numbers["workers"],
+        )
     assert not (tmp_path / "out").exists()
 
 
