@@ -5,12 +5,12 @@ import json
 from fractions import Fraction
 from typing import Any
 
-import cv2
 import numpy as np
 
 from emotalk.config.etl import EtlConfig, VideoMemberConfig
 from emotalk.media.encode import encode_video
 from emotalk.media.flac import flac_bytes
+from emotalk.media.png import png_bytes
 from emotalk.schema import FPS, NEUTRAL, AlignedSample, Bytes, Floats
 
 STILL = "still.png"
@@ -28,7 +28,7 @@ def members_of(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:
         JSON: json_member(facts_of(sample, config.corpus)),
     }
     if sample.label.emotion == NEUTRAL:
-        members[STILL] = still_member(sample.frames_THWC[0])
+        members[STILL] = png_bytes(sample.frames_THWC[0])
     return members
 
 
@@ -60,12 +60,6 @@ def landmarks_member(landmarks_TLP: Floats) -> bytes:
     target = io.BytesIO()
     np.save(target, np.ascontiguousarray(landmarks_TLP, "<f4"), allow_pickle=False)
     return target.getvalue()
-
-
-def still_member(image_HWC: Bytes) -> bytes:
-    """Return an RGB image as PNG."""
-    _, png = cv2.imencode(".png", image_HWC[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 6])
-    return png.tobytes()
 
 
 def json_member(facts: dict[str, Any]) -> bytes:

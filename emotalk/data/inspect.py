@@ -1,4 +1,4 @@
-"""A look at a finished shard set: is every byte as promised, what is in it, and how does it look."""
+"""A look at a finished shard set: is every byte as promised, what is in it, how does it look."""
 
 import hashlib
 import io
@@ -27,9 +27,9 @@ from emotalk.data.manifest import (
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import contact_sheet as draw_sheet
 from emotalk.faces.draw import draw_landmarks
-from emotalk.media.image_file import write_png
+from emotalk.media.png import png_bytes
 from emotalk.media.window import decode_video_window
-from emotalk.schema import LANDMARKS, Bytes
+from emotalk.schema import FPS, LANDMARKS, Bytes
 
 SHEET_CLIPS_PER_EMOTION = 8
 REJECTED_NAME = "rejected.jsonl"
@@ -58,17 +58,81 @@ class InspectReport:
         """Whether every hash and count is as promised."""
         return not self.faults
 
+    def __str__(self) -> str:
+        """Return the summary for people: splits by emotion and level, rejections, faults."""
+        return "\n".join([*self._head(), "", *self._table(), *self._rejected(), *self._verdict()])
 
-def inspect(shards: Path, *, contact_sheet: Path | None = None) -> InspectReport:
+    def _head(self) -> list[str]:
+        clips = self.manifest.clips
+        size = sum(shard.bytes for shard in self.manifest.shards) / 2**20
+        return [
+            f"{self.shards}: {len(self.manifest.shards)} shards, {size:.1f} MiB, "
+            f"{clips.get('found', 0)} clips found, {clips.get('accepted', 0)} accepted, "
+            f"{clips.get('rejected', 0)} rejected"
+        ]
+
+    def _table(self) -> list[str]:
+        emotions = sorted({emotion for _, emotion, _ in self.samples})
+        levels = sorted({level for _, _, level in self.samples}, key=lambda v: (v is None, v or 0))
+        rows = [["split", "actors", "samples", "minutes", *emotions]]
+        for split in self.manifest.split_names:
+            actors = len(self.manifest.splits.get(split, {}).get("actors", []))
+            minutes = f"{self.frames.get(split, 0) / FPS / 60:.1f}"
+            counts = [self._count(split=split, emotion=emotion) for emotion in emotions]
+            rows.append([split, *map(str, [actors, self._count(split=split), minutes, *counts])])
+        for level in levels:
+            name = "level unknown" if level is None else f"level {level:.2f}"
+            counts = [self._count(emotion=emotion, level=level) for emotion in emotions]
+            rows.append([name, "", *map(str, [self._count(level=level), "", *counts])])
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        return [
+            "  ".join(
+                cell.rjust(width) if column else cell.ljust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+
+    def _count(
+        self,
+        *,
+        split: str | None = None,
+        emotion: str | None = None,
+        level: float | str | None = "",
+    ) -> int:
+        """Return the number of samples; an empty `level` stands for all levels."""
+        return sum(
+            number
+            for (of_split, of_emotion, of_level), number in self.samples.items()
+            if split in (None, of_split)
+            and emotion in (None, of_emotion)
+            and level in ("", of_level)
+        )
+
+    def _rejected(self) -> list[str]:
+        reasons = self.manifest.rejected_by_reason.items()
+        return ["", "rejected because"] * bool(reasons) + [f"  {why}: {n}" for why, n in reasons]
+
+    def _verdict(self) -> list[str]:
+        if self.ok:
+            return ["", "every hash and count is as promised"]
+        return ["", f"{len(self.faults)} faults:", *(f"  {fault}" for fault in self.faults)]
+
+
+def inspect(shards: Path | str, *, contact_sheet: Path | None = None) -> InspectReport:
     """Return what a shard set holds after checking every hash, count and member.
 
     Args:
         shards: the folder.
-        contact_sheet: a PNG to write: first crops with landmarks, a row or more for each emotion.
+        contact_sheet: a PNG to write: middle crops with landmarks, a row for each emotion.
+            Not written where there are faults.
 
     Raises:
-        WrongUse: there is no shard set, or its manifest cannot be read.
+        WrongUse: there is no shard set, its manifest cannot be read, or it lies at a URL.
     """
+    if "://" in str(shards):
+        raise WrongUse(f"{shards}: only a folder can be inspected; copy the shard set here first")
+    shards = Path(shards)
     manifest = _manifest(shards)
     faults = _count_faults(shards, manifest)
     samples: Counter[tuple[str, str, float | None]] = Counter()
@@ -204,7 +268,11 @@ def _write_sheet(path: Path, first: dict[str, list[tuple[Path, SampleEntry]]]) -
         tiles += [np.full_like(tiles[-1], 255)] * gap
         captions += [""] * gap
     if tiles:
-        write_png(path, draw_sheet(tiles, captions, columns=SHEET_CLIPS_PER_EMOTION))
+        png = png_bytes(draw_sheet(tiles, captions, columns=SHEET_CLIPS_PER_EMOTION))
+        try:
+            path.write_bytes(png)
+        except OSError as error:
+            raise WrongUse(f"contact sheet: cannot write {path}: {error.strerror}") from None
 
 
 def _tile(tar: Path, sample: SampleEntry) -> Bytes:
