@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.data.clip import Clip
 from emotalk.errors import WrongUse
-from emotalk.evaluation.clips import TrueClip
 from emotalk.evaluation.examiners import Examiner
 from emotalk.evaluation.findings import ClipFindings, EmotionSeen, Figures
 from emotalk.evaluation.measure import (
@@ -49,7 +49,7 @@ class Bench:
     emotion_judge: EmotionJudge | None
 
     def generate(
-        self, clips: Sequence[TrueClip], other_speech: Mapping[str, Floats]
+        self, clips: Sequence[Clip], other_speech: Mapping[str, Floats]
     ) -> list[Generated]:
         """Return the videos of each clip; everything of one kind runs in batches.
 
@@ -57,7 +57,7 @@ class Bench:
             clips: with a condition image each.
             other_speech: key -> speech of another sentence, for the clips that have one.
         """
-        videos = self._run([self._request(c, self._condition(c), c.speech_S) for c in clips])
+        videos = self._run([self._request(c, self._condition(c), c.audio_S) for c in clips])
         swapped = [c for c in clips if c.key in other_speech]
         others = self._run(
             [self._request(c, self._condition(c), fitted(other_speech[c.key], c)) for c in swapped]
@@ -69,7 +69,7 @@ class Bench:
             for clip, video in zip(clips, videos, strict=True)
         ]
 
-    def examine(self, clip: TrueClip, made: Generated) -> tuple[ClipFindings, Bytes]:
+    def examine(self, clip: Clip, made: Generated) -> tuple[ClipFindings, Bytes]:
         """Return the findings of a clip, and the video that shows its emotion best."""
         truth = prepare_truth(clip, self.examiner)
         generated = self._compare(made.video, truth)
@@ -77,7 +77,7 @@ class Bench:
         rows = {
             "generated": generated,
             "repeat": self._compare_repeated(condition, truth),
-            "reencoded": self._compare(reencoded(clip.frames_THWC), truth),
+            "reencoded": self._compare(reencoded(clip.video_THWC), truth),
         }
         if made.other_speech is not None:
             rows["other_speech"] = self._compare(made.other_speech, truth)
@@ -98,19 +98,19 @@ class Bench:
         )
         return findings, made.video if made.from_still is None else made.from_still
 
-    def _from_stills(self, clips: Sequence[TrueClip], videos: Sequence[Bytes]) -> dict[str, Bytes]:
+    def _from_stills(self, clips: Sequence[Clip], videos: Sequence[Bytes]) -> dict[str, Bytes]:
         if self.emotion_judge is None:
             return {}
         if self.config.condition == "neutral":
             return {clip.key: video for clip, video in zip(clips, videos, strict=True)}
         requests = {
-            clip.key: self._request(clip, clip.neutral_HWC, clip.speech_S)
+            clip.key: self._request(clip, clip.neutral_HWC, clip.audio_S)
             for clip in clips
             if clip.neutral_HWC is not None and clip.emotion in EMOTIONS
         }
         return dict(zip(requests, self._run(list(requests.values())), strict=True))
 
-    def _seen(self, clip: TrueClip, made: Generated) -> EmotionSeen | None:
+    def _seen(self, clip: Clip, made: Generated) -> EmotionSeen | None:
         judge, still = self.emotion_judge, clip.neutral_HWC
         if judge is None or made.from_still is None or still is None:
             return None
@@ -120,7 +120,7 @@ class Bench:
             wanted=EMOTIONS.index(clip.emotion),
             generated=judge.emotion(made.from_still),
             still=judge.emotion(still[None]),
-            truth=judge.emotion(clip.frames_THWC),
+            truth=judge.emotion(clip.video_THWC),
         )
 
     def _compare(self, video_THWC: Bytes, truth: Truth) -> Comparison:
@@ -128,19 +128,19 @@ class Bench:
 
     def _compare_repeated(self, image_HWC: Bytes, truth: Truth) -> Comparison:
         """Compare a face that never moves; its landmarks are looked for once."""
-        frames = len(truth.clip.frames_THWC)
+        frames = len(truth.clip.video_THWC)
         landmarks_1LP = self.examiner.landmarks(image_HWC[None])
         video = np.broadcast_to(image_HWC, (frames, *image_HWC.shape))
         return compare(video, np.repeat(landmarks_1LP, frames, axis=0), truth)
 
-    def _condition(self, clip: TrueClip) -> Bytes:
+    def _condition(self, clip: Clip) -> Bytes:
         if self.config.condition == "first_frame":
-            return np.asarray(clip.frames_THWC[0])
+            return np.asarray(clip.video_THWC[0])
         if clip.neutral_HWC is None:
             raise ValueError(f"{clip.key}: condition neutral without a still")
         return clip.neutral_HWC
 
-    def _request(self, clip: TrueClip, image_HWC: Bytes, speech_S: Floats) -> ClipRequest:
+    def _request(self, clip: Clip, image_HWC: Bytes, speech_S: Floats) -> ClipRequest:
         return ClipRequest(
             condition_CHW=np.ascontiguousarray(image_HWC.transpose(2, 0, 1)),
             speech_S=speech_S,
@@ -148,7 +148,7 @@ class Bench:
             name=clip.key,
         )
 
-    def _emotion(self, clip: TrueClip) -> Floats:
+    def _emotion(self, clip: Clip) -> Floats:
         facts = self.loaded.facts
         if clip.emotion not in facts.emotions:
             raise WrongUse(
@@ -166,7 +166,7 @@ class Bench:
         )
 
 
-def fitted(speech_S: Floats, clip: TrueClip) -> Floats:
+def fitted(speech_S: Floats, clip: Clip) -> Floats:
     """Return another clip's speech as long as this clip: cut, or followed by silence."""
-    wanted = len(clip.frames_THWC) * SAMPLES_PER_FRAME
+    wanted = len(clip.video_THWC) * SAMPLES_PER_FRAME
     return np.pad(speech_S[:wanted], (0, max(0, wanted - len(speech_S))))

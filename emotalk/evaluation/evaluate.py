@@ -10,16 +10,11 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.data.clip import Clip, read_speech
 from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
 from emotalk.errors import WrongUse
 from emotalk.evaluation.bench import Bench
-from emotalk.evaluation.clips import (
-    TrueClip,
-    choose_clips,
-    read_clip,
-    read_sentence,
-    read_speech_of,
-)
+from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
 from emotalk.evaluation.examiners import build_examiner, refuse_judges_on_photographs
 from emotalk.evaluation.findings import Findings
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
@@ -27,7 +22,6 @@ from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.report import Report
 from emotalk.inference.load import load_generator
 from emotalk.judges import load_emotion_judge
-from emotalk.media.window import MemberFault
 from emotalk.metrics.lip_sync import mouth_correlation, mouth_lag
 from emotalk.metrics.protocol import partners_with_other_speech
 from emotalk.schema import Floats
@@ -107,7 +101,7 @@ def _examine_all(
             for clip, made in zip(clips, bench.generate(clips, speech), strict=True):
                 found, video = bench.examine(clip, made)
                 findings.clips.append(found)
-                findings.shown.setdefault(clip.emotion, (clip.frames_THWC, video))
+                findings.shown.setdefault(clip.emotion, (clip.video_THWC, video))
                 bar.advance(task)
     if config.other_speech == "curve":
         _compare_curves(findings, partners)
@@ -123,7 +117,7 @@ def _sentences(
     for sample in chosen:
         try:
             said.append(read_sentence(reader, sample))
-        except (MemberFault, DataFault) as fault:
+        except DataFault as fault:
             _leave_out(findings, sample.key, str(fault))
         else:
             readable.append(sample)
@@ -143,12 +137,12 @@ def _partners(samples: Sequence[Sample], sentences: Sequence[str], seed: int) ->
 
 def _read(
     reader: SampleReader, samples: Sequence[Sample], config: EvaluateConfig, findings: Findings
-) -> Iterator[TrueClip]:
+) -> Iterator[Clip]:
     """Yield the clips that can be read and have what the configuration needs."""
     for sample in samples:
         try:
             clip = read_clip(reader, sample)
-        except (MemberFault, DataFault) as fault:
+        except DataFault as fault:
             _leave_out(findings, sample.key, str(fault))
             continue
         if clip.neutral_HWC is not None:
@@ -165,7 +159,7 @@ def _read(
 
 def _other_speech(
     reader: SampleReader,
-    clips: Sequence[TrueClip],
+    clips: Sequence[Clip],
     partners: Mapping[str, Sample],
     config: EvaluateConfig,
     findings: Findings,
@@ -178,8 +172,8 @@ def _other_speech(
         if partner is None:
             continue
         try:
-            speech[clip.key] = read_speech_of(reader, partner)
-        except (MemberFault, DataFault) as fault:
+            speech[clip.key] = read_speech(reader, partner)
+        except DataFault as fault:
             _leave_out(findings, partner.key, str(fault))
     return speech
 
@@ -201,7 +195,7 @@ def _compare_curves(findings: Findings, partners: Mapping[str, Sample]) -> None:
         findings.clips[place] = replace(clip, rows=rows, openings=openings)
 
 
-def _name_judges(bench: Bench, clips: Sequence[TrueClip]) -> dict[str, str]:
+def _name_judges(bench: Bench, clips: Sequence[Clip]) -> dict[str, str]:
     """Return who judges what, after the drawn faces' judges have shown that they may."""
     config = bench.config
     judges = {"landmarks, NLMD, mouth opening": bench.examiner.name}

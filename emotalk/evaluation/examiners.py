@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.data.clip import Clip
 from emotalk.errors import WrongUse
-from emotalk.evaluation.clips import TrueClip
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder, build_finder
 from emotalk.judges import LandmarkJudge, load_landmark_judge
 from emotalk.schema import LANDMARKS, Bytes, Floats
@@ -85,7 +85,7 @@ def build_examiner(config: EvaluateConfig) -> Examiner:
     return FinderExaminer(build_finder(finder), f"{config.landmarks} ({detail})")
 
 
-def refuse_judges_on_photographs(clips: Sequence[TrueClip], config: EvaluateConfig) -> float:
+def refuse_judges_on_photographs(clips: Sequence[Clip], config: EvaluateConfig) -> float:
     """Return the landmark judge's error on true frames in pixels, or refuse to let judges judge.
 
     The judges know drawn faces alone. Where their landmarks do not agree with the stored ones the
@@ -97,8 +97,8 @@ def refuse_judges_on_photographs(clips: Sequence[TrueClip], config: EvaluateConf
     judge = load_landmark_judge()
     errors = []
     for clip in clips:
-        shown = [0, len(clip.frames_THWC) // 2]
-        moved = judge.landmarks(clip.frames_THWC[shown]) - clip.landmarks_TLP[shown]
+        shown = [0, len(clip.video_THWC) // 2]
+        moved = judge.landmarks(clip.video_THWC[shown]) - clip.landmarks_TLP[shown]
         errors.append(float(np.linalg.norm(moved, axis=-1).mean()))
     error_px = float(np.mean(errors))
     if error_px > JUDGE_LIMIT_PX:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotalk.evaluation.clips import TrueClip
+from emotalk.data.clip import Clip
 from emotalk.evaluation.examiners import Examiner
 from emotalk.faces.template import template_LP
 from emotalk.media.encode import encode_video
@@ -35,7 +35,7 @@ class Truth:
         video_BTCHW: its frames, float [0, 1], B = 1.
     """
 
-    clip: TrueClip
+    clip: Clip
     landmarks_TLP: Floats
     opening_T: Doubles
     voiced_T: NDArray[np.bool_]
@@ -55,15 +55,15 @@ class Comparison:
     opening_T: Doubles
 
 
-def prepare_truth(clip: TrueClip, examiner: Examiner) -> Truth:
+def prepare_truth(clip: Clip, examiner: Examiner) -> Truth:
     """Return the clip with the examiner's landmarks and all that follows from them."""
-    landmarks_TLP = examiner.landmarks(clip.frames_THWC)
+    landmarks_TLP = examiner.landmarks(clip.video_THWC)
     return Truth(
         clip=clip,
         landmarks_TLP=landmarks_TLP,
         opening_T=mouth_opening(landmarks_TLP),
-        voiced_T=voiced_frames(clip.speech_S),
-        video_BTCHW=to_metrics(clip.frames_THWC),
+        voiced_T=voiced_frames(clip.audio_S),
+        video_BTCHW=to_metrics(clip.video_THWC),
     )
 
 
@@ -98,7 +98,7 @@ def sync_figures(opening_T: Doubles, truth: Truth) -> dict[str, float]:
 def as_reported_figures(video_THWC: Bytes, truth: Truth, nlmd_iod: float) -> dict[str, float]:
     """Return the report's own figures, with the faults of its scripts."""
     return {
-        "psnr_of_wrapped_bytes": psnr_of_wrapped_bytes(video_THWC, truth.clip.frames_THWC),
+        "psnr_of_wrapped_bytes": psnr_of_wrapped_bytes(video_THWC, truth.clip.video_THWC),
         "nlmd_without_procrustes": nlmd_iod,
     }
 

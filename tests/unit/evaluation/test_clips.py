@@ -1,0 +1,62 @@
+"""Clips are chosen fairly and read whole, or named as faulty."""
+
+from collections import Counter
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emotalk.config.data import RemoteConfig
+from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
+from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
+from emotalk.schema import EMOTIONS
+from tests.helpers.drawn_shards import DrawnClip
+
+
+def sample(actor: int, emotion: str, number: int) -> Sample:
+    return Sample(f"{actor}_{emotion}_{number}", 30, str(actor), emotion, 1.0, 0, {})
+
+
+SAMPLES = [sample(*parts) for parts in product(range(4), EMOTIONS, range(5))]
+
+
+def test_a_few_clips_are_spread_over_actors_and_emotions() -> None:
+    chosen = choose_clips(SAMPLES, 24, seed=0)
+    assert set(Counter((s.actor, s.emotion) for s in chosen).values()) == {1}
+    few = choose_clips(SAMPLES, 12, seed=0)
+    assert set(Counter(s.emotion for s in few).values()) == {2}
+    assert set(Counter(s.actor for s in few).values()) == {3}
+
+
+def test_the_choice_depends_on_the_seed_and_not_on_the_order() -> None:
+    assert choose_clips(SAMPLES[::-1], 30, seed=1) == choose_clips(SAMPLES, 30, seed=1)
+    assert choose_clips(SAMPLES, 30, seed=1) != choose_clips(SAMPLES, 30, seed=2)
+
+
+def test_no_count_means_all_in_the_order_of_the_keys() -> None:
+    assert [s.key for s in choose_clips(SAMPLES, 0, seed=0)] == sorted(s.key for s in SAMPLES)
+
+
+def test_a_clip_is_read_whole(
+    shards: Path, drawn_clips: dict[tuple[int, str, str], DrawnClip]
+) -> None:
+    shard_set = ShardSet.open(str(shards), RemoteConfig())
+    reader, samples = SampleReader(shard_set), shard_set.split("test").samples
+    wanted = next(s for s in samples if s.key == "1001_IEO_happiness")
+    clip, drawn = read_clip(reader, wanted), drawn_clips[0, "IEO", "happiness"]
+    np.testing.assert_array_equal(clip.landmarks_TLP, drawn.landmarks_TLP)
+    np.testing.assert_allclose(clip.audio_S, drawn.speech_S, atol=1e-4)
+    assert np.abs(clip.video_THWC.astype(int) - drawn.frames_THWC).mean() < 3
+    still = drawn_clips[0, "TIE", "neutral"].frames_THWC[0]
+    np.testing.assert_array_equal(clip.neutral_HWC, still)
+    assert read_sentence(reader, wanted) == "IEO"
+
+
+def test_a_missing_member_is_named(shards: Path) -> None:
+    shard_set = ShardSet.open(str(shards), RemoteConfig())
+    first = shard_set.split("test").samples[0]
+    members = {name: place for name, place in first.members.items() if name != "wav"}
+    lacking = Sample(first.key, first.frames, first.actor, first.emotion, 1.0, 0, members)
+    with pytest.raises(DataFault, match=r"has only the members"):
+        read_clip(SampleReader(shard_set), lacking)
