@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Literal
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -111,10 +113,7 @@ def load_vgg19(
     path = Path(path)
     if not path.is_file():
         raise WrongUse(f"no VGG-19 weights at {path}: {_HELP}")
-    if path.suffix == ".safetensors":
-        weights = load_file(path)
-    else:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
+    weights = _read(path)
     network = VGG19Features(statistics=statistics, order=order)
     kept = {name: value for name, value in weights.items() if not name.startswith("classifier.")}
     _check_weights(path, network.state_dict(), kept)
@@ -158,6 +157,19 @@ def _layers(channels: Sequence[int]) -> list[nn.Module]:
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{name}: got {value!r}, allowed are {', '.join(allowed)}")
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Return the file's tensors; what is not one is refused, unread."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+        raise WrongUse(f"{path} is not a file of tensors ({error}): {_HELP}") from error
+    if not (isinstance(weights, dict) and all(isinstance(v, Tensor) for v in weights.values())):
+        raise WrongUse(f"{path} does not hold named tensors alone: {_HELP}")
+    return weights
 
 
 def _check_weights(path: Path, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:

@@ -6,6 +6,9 @@ Same numbers as torch's own, other ways to them:
       faster.
     - torch takes the sign inside the leaky ReLU as something to differentiate and drives tensors
       of zeros back through every layer; here it is a constant.
+
+Compiled programs keep torch's own operations: the compiler cannot differentiate twice anyway, and
+the penalty is taken of the module that is not compiled.
 """
 
 from typing import Any
@@ -41,6 +44,8 @@ class LeakyReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x where it is positive, slope * x elsewhere."""
+        if torch.compiler.is_compiling():
+            return F.leaky_relu(x, self.slope)
         y: Tensor = _LeakyReLU.apply(x, self.slope)  # type: ignore[no-untyped-call]
         return y
 
@@ -51,6 +56,8 @@ class LeakyReLU(nn.Module):
 
 def conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the stride-2, padding-1 convolution, in autocast's precision where it is on."""
+    if torch.compiler.is_compiling():
+        return F.conv2d(x_NCHW, weight, bias, stride=2, padding=1)
     device = x_NCHW.device.type
     if torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
