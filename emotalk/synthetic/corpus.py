@@ -128,7 +128,8 @@ def write_corpus(
         actors: number of people, numbered from 1001.
         seed: of people, choice of clips and everything in them.
         clips_per_actor: 1 to 82.
-        workers: processes; 0 takes one for each core, 1 stays in this process.
+        workers: processes; 0 takes one for each core, 1 stays in this process. They are spawned:
+            a script that calls this with more than 1 keeps its own work under `__main__`.
         progress: called with (clips done, clips in all), once at the start and after every clip.
 
     Raises:
