@@ -82,6 +82,11 @@ class VideoAugmentConfig(Section):
     channel_shuffle: ShuffleConfig = ShuffleConfig()
     noise: NoiseConfig = NoiseConfig()
 
+    @property
+    def enabled(self) -> bool:
+        """Whether any transform can be drawn at all."""
+        return any(getattr(self, name).p > 0 for name in type(self).model_fields)
+
 
 class SpeechNoiseConfig(Section):
     """Noise added to the speech window; its loudness follows the speech's own."""
@@ -105,7 +110,7 @@ class SpeechNoiseConfig(Section):
 class GainConfig(DrawConfig):
     """The loudness of the speech."""
 
-    range: Range = (-6.0, 6.0)  # dB
+    range: Range = (-12.0, 0.0)  # dB; below 0, or peaks leave [-1, 1]
 
 
 class SpeechAugmentConfig(Section):
@@ -113,6 +118,11 @@ class SpeechAugmentConfig(Section):
 
     noise: SpeechNoiseConfig = SpeechNoiseConfig()
     gain: GainConfig = GainConfig()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether any transform can be drawn at all."""
+        return self.noise.p > 0 or self.gain.p > 0
 
 
 class AugmentConfig(Section):

@@ -1,0 +1,117 @@
+"""Speech changed at random: another loudness, and noise at a drawn distance below it."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from emotalk.config.augment import SpeechAugmentConfig
+from emotalk.draws import draw_seed, numpy_generator
+from emotalk.errors import WrongUse
+from emotalk.media.torchaudio_cpu import functional
+from emotalk.schema import SAMPLE_RATE, Floats, check_shape
+
+NoiseKind = Literal["white", "pink", "babble"]
+PINK_FLOOR_HZ = 20.0  # below it a pink spectrum stays level, or it would be mostly rumble
+
+
+@dataclass(frozen=True)
+class SpeechDraw:
+    """What happens to one clip's speech; None where a transform was not drawn.
+
+    Attributes:
+        gain_db: loudness added.
+        noise: kind of noise.
+        snr_db: how far the noise lies below the speech of this window.
+        seed: of the noise.
+    """
+
+    gain_db: float | None
+    noise: str | None
+    snr_db: float
+    seed: int
+
+    @classmethod
+    def of(cls, config: SpeechAugmentConfig, seed: int, place: int, key: str) -> Self:
+        """Return the draw of a clip: a function of seed, place in the run and sample key."""
+        random = numpy_generator(seed, "augment-speech", place, key)
+        gain_chance, noise_chance = random.random(2)
+        gain_db = float(random.uniform(*config.gain.range))
+        snr_db = float(random.uniform(*config.noise.snr_db))
+        kind = config.noise.kinds[int(random.integers(len(config.noise.kinds)))]
+        return cls(
+            gain_db=gain_db if gain_chance < config.gain.p else None,
+            noise=kind if noise_chance < config.noise.p else None,
+            snr_db=snr_db,
+            seed=draw_seed(seed, "speech-noise", place, key),
+        )
+
+
+class SpeechAugment:
+    """Applies a `SpeechDraw` of its own to each clip of a batch."""
+
+    def __init__(self, config: SpeechAugmentConfig) -> None:
+        """Keep the probabilities and ranges."""
+        self.config = config
+        self.audio = functional()
+
+    def __call__(
+        self,
+        speech_BS: Tensor,
+        *,
+        keys: tuple[str, ...],
+        places: tuple[int, ...],
+        seed: int,
+        babble_BS: Tensor | None = None,
+    ) -> Tensor:
+        """Return the changed speech; loud draws may leave [-1, 1], nothing is clipped.
+
+        Args:
+            speech_BS: at 8 kHz.
+            keys: of the clips.
+            places: of the clips in the run.
+            seed: the run's.
+            babble_BS: other people talking, for noise of that kind.
+
+        Raises:
+            WrongUse: babble is drawn and the batch has none.
+        """
+        check_shape(speech_BS, f"{len(keys)} S", "augment: speech")
+        changed = speech_BS.clone()
+        for row, (key, place) in enumerate(zip(keys, places, strict=True)):
+            draw = SpeechDraw.of(self.config, seed, place, key)
+            if draw.noise is not None:
+                babble_S = None if babble_BS is None else babble_BS[row]
+                changed[row] = self._noisy(changed[row], draw, babble_S)
+            if draw.gain_db is not None:
+                changed[row] = self.audio.gain(changed[row], draw.gain_db)
+        return changed
+
+    def _noisy(self, speech_S: Tensor, draw: SpeechDraw, babble_S: Tensor | None) -> Tensor:
+        if draw.noise == "babble":
+            if babble_S is None:
+                raise WrongUse(
+                    "augment.speech.noise.kinds has babble, which is other clips' speech: set "
+                    "data.babble_voices to how many talk at once, e.g. 4, or take babble out"
+                )
+            noise_S = babble_S
+        else:
+            noise = _coloured(draw.seed, speech_S.shape[0], pink=draw.noise == "pink")
+            noise_S = torch.from_numpy(noise).to(speech_S)
+        if not (noise_S.any() and speech_S.any()):
+            return speech_S  # silence has no level to set a ratio by
+        snr_db = speech_S.new_tensor(draw.snr_db)
+        added: Tensor = self.audio.add_noise(speech_S, noise_S, snr_db)
+        return added
+
+
+def _coloured(seed: int, samples: int, *, pink: bool) -> Floats:
+    """Return white noise, or pink: power falls by 3 dB an octave above `PINK_FLOOR_HZ`."""
+    white = numpy_generator(seed).standard_normal(samples)
+    if not pink:
+        return white.astype(np.float32)
+    hertz = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
+    spectrum = np.fft.rfft(white) / np.sqrt(np.maximum(hertz, PINK_FLOOR_HZ))
+    return np.fft.irfft(spectrum, samples).astype(np.float32)

@@ -1,0 +1,152 @@
+"""Pictures changed at random: one draw for all frames of a clip and its condition image."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from kornia.enhance import adjust_brightness, adjust_contrast, adjust_gamma, shift_rgb
+from torch import Tensor
+
+from emotalk.augment.clahe import equalise_lightness
+from emotalk.augment.hsv import shift_hsv
+from emotalk.config.augment import DrawConfig, VideoAugmentConfig
+from emotalk.draws import draw_seed, numpy_generator
+from emotalk.schema import check_shape
+
+
+@dataclass(frozen=True)
+class VideoDraw:
+    """What happens to one clip; None where a transform was not drawn.
+
+    Attributes:
+        brightness: added.
+        contrast: multiplied.
+        gamma: exponent.
+        hue: degrees.
+        saturation: added to S.
+        value: added to V.
+        clahe: clip limit.
+        rgb_shift: added to each channel.
+        channels: the new order of the channels.
+        noise: standard deviation.
+    """
+
+    brightness: float | None
+    contrast: float | None
+    gamma: float | None
+    hue: float | None
+    saturation: float | None
+    value: float | None
+    clahe: float | None
+    rgb_shift: tuple[float, ...] | None
+    channels: tuple[int, ...] | None
+    noise: float | None
+
+    @classmethod
+    def of(cls, config: VideoAugmentConfig, seed: int, place: int, key: str) -> Self:
+        """Return the draw of a clip: a function of seed, place in the run and sample key.
+
+        Every number is drawn whether it is used or not, so that one transform's probability
+        changes nothing about the others.
+        """
+        random = numpy_generator(seed, "augment-video", place, key)
+
+        def one(draw: DrawConfig) -> float | None:
+            chance, value = random.random(), random.uniform(*draw.range)
+            return float(value) if chance < draw.p else None
+
+        single = {
+            name: one(getattr(config, name))
+            for name in (
+                "brightness",
+                "contrast",
+                "gamma",
+                "hue",
+                "saturation",
+                "value",
+                "clahe",
+                "noise",
+            )
+        }
+        shifts = random.uniform(*config.rgb_shift.range, size=3)
+        channels = random.permutation(3)
+        shifted, shuffled = random.random(2) < (config.rgb_shift.p, config.channel_shuffle.p)
+        return cls(
+            **single,
+            rgb_shift=tuple(map(float, shifts)) if shifted else None,
+            channels=tuple(map(int, channels)) if shuffled else None,
+        )
+
+
+class VideoAugment:
+    """Applies a `VideoDraw` of its own to each clip of a batch."""
+
+    def __init__(self, config: VideoAugmentConfig) -> None:
+        """Keep the probabilities and ranges."""
+        self.config = config
+
+    def __call__(
+        self,
+        video_BTCHW: Tensor,
+        condition_BCHW: Tensor,
+        *,
+        keys: tuple[str, ...],
+        places: tuple[int, ...],
+        seed: int,
+    ) -> tuple[Tensor, Tensor]:
+        """Return the changed video and condition images, float in [0, 1].
+
+        Args:
+            video_BTCHW: RGB, float in [0, 1].
+            condition_BCHW: RGB, float in [0, 1].
+            keys: of the clips.
+            places: of the clips in the run.
+            seed: the run's.
+        """
+        check_shape(video_BTCHW, f"{len(keys)} T 3 H W", "augment: video")
+        check_shape(condition_BCHW, f"{len(keys)} 3 H W", "augment: condition")
+        frames = torch.cat([video_BTCHW, condition_BCHW.unsqueeze(1)], dim=1)
+        for row, (key, place) in enumerate(zip(keys, places, strict=True)):
+            draw = VideoDraw.of(self.config, seed, place, key)
+            frames[row] = self._changed(frames[row], draw, draw_seed(seed, "field", place, key))
+        return frames[:, :-1], frames[:, -1]
+
+    def _changed(self, frames_NCHW: Tensor, draw: VideoDraw, noise_seed: int) -> Tensor:
+        frames = _tones(frames_NCHW, draw)
+        if draw.hue is not None or draw.saturation is not None or draw.value is not None:
+            frames = shift_hsv(
+                frames,
+                hue=draw.hue or 0.0,
+                saturation=draw.saturation or 0.0,
+                value=draw.value or 0.0,
+            )
+        if draw.clahe is not None:
+            tiles = self.config.clahe.tiles
+            frames = equalise_lightness(frames, clip_limit=draw.clahe, tiles=tiles)
+        if draw.rgb_shift is not None:
+            shifts = (frames.new_full((len(frames),), shift) for shift in draw.rgb_shift)
+            frames = shift_rgb(frames, *shifts)
+        if draw.channels is not None:
+            frames = frames[:, list(draw.channels)]
+        if draw.noise is not None:
+            frames = _noisy(frames, draw.noise, noise_seed)
+        return frames
+
+
+def _tones(frames_NCHW: Tensor, draw: VideoDraw) -> Tensor:
+    """Return frames with the drawn brightness, contrast and gamma."""
+    frames = frames_NCHW
+    if draw.brightness is not None:
+        frames = adjust_brightness(frames, draw.brightness)
+    if draw.contrast is not None:
+        frames = adjust_contrast(frames, draw.contrast)
+    if draw.gamma is not None:
+        frames = adjust_gamma(frames, draw.gamma)
+    return frames
+
+
+def _noisy(frames_NCHW: Tensor, deviation: float, seed: int) -> Tensor:
+    """Return frames with a fresh field of noise on each, from the device's own generator."""
+    generator = torch.Generator(frames_NCHW.device).manual_seed(seed)
+    field = torch.empty_like(frames_NCHW).normal_(0, deviation, generator=generator)
+    return field.add_(frames_NCHW).clamp_(0, 1)
