@@ -27,7 +27,7 @@ from emotalk.errors import WrongUse
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["Clip", "Loader", "build_loader", "read_clip"]
+__all__ = ["Clip", "ClipLoader", "build_loader", "read_clip"]
 
 
 def build_loader(
@@ -40,7 +40,7 @@ def build_loader(
     rank: int = 0,
     world_size: int = 1,
     start_step: int = 0,
-) -> "Loader":
+) -> "ClipLoader":
     """Return the loader of one rank.
 
     The split `train` is endless and shuffled. Every other split is read once, in its own order,
@@ -85,7 +85,7 @@ def build_loader(
     batches = StepBatches(
         config, shard_set, used, order, seed, emotions, rank, world_size, endless=endless
     )
-    return Loader(batches, left_out=left_out, start_step=start_step)
+    return ClipLoader(batches, left_out=left_out, start_step=start_step)
 
 
 def read_clip(shard_set: ShardSet, key: str, split: str | None = None) -> Clip:
@@ -110,7 +110,7 @@ def read_clip(shard_set: ShardSet, key: str, split: str | None = None) -> Clip:
     raise WrongUse(f"{shard_set.location}: no sample {key!r} in {', '.join(names)}")
 
 
-class Loader:
+class ClipLoader:
     """An iterable of batches from `start_step` on; iterating again begins there again.
 
     Attributes:
