@@ -12,7 +12,7 @@ beside whatever else a checkpoint holds. Only safetensors: nothing here is ever 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import safetensors
 from pydantic import Field
@@ -24,7 +24,7 @@ from emotalk.config.model import ModelConfig
 from emotalk.config.section import Section
 from emotalk.errors import WrongUse
 
-FORMAT = "emotalk-model/1"
+FORMAT: Final = "emotalk-model/1"
 DESCRIPTION = "model.json"
 GENERATOR = "generator.safetensors"
 GENERATOR_EMA = "generator_ema.safetensors"

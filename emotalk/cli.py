@@ -89,7 +89,7 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
 
 
-@cli.command()
+@cli.command(short_help="Draw a corpus of talking, feeling faces.")
 def synth(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the corpus.")],
     actors: Annotated[int, typer.Option(help="How many different people.")] = 12,
@@ -121,7 +121,7 @@ def synth(
     typer.echo(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
 
 
-@cli.command()
+@cli.command(short_help="Sum up and check a shard set.")
 def inspect(
     shards: Annotated[str, typer.Argument(metavar="SHARDS", help="Folder or URL of a shard set.")],
     contact_sheet: Annotated[
@@ -142,7 +142,7 @@ def inspect(
         raise typer.Exit(EXIT_FAILED)
 
 
-@cli.command()
+@cli.command(short_help="Measure a generator on unseen clips.")
 def evaluate(
     checkpoint: CheckpointOption,
     shards: Annotated[str, typer.Option(help="Folder or URL of a shard set.")],
@@ -175,7 +175,7 @@ def evaluate(
     typer.echo(f"report: {output / 'report.md'}")
 
 
-@cli.command()
+@cli.command(short_help="Make a video of a face, speech and emotion.")
 def generate(
     checkpoint: CheckpointOption,
     image: Annotated[Path, typer.Option(help="Picture of one face: PNG, JPEG, BMP, WebP, TIFF.")],
@@ -234,7 +234,7 @@ def generate(
     typer.echo(str(report))
 
 
-@cli.command("import-original")
+@cli.command("import-original", short_help="Take over the original's public weights.")
 def import_original(
     source: Annotated[Path, typer.Argument(metavar="GENERATOR.PT", help="The original's file.")],
     output: Annotated[Path, typer.Option(help="New folder for the model.")],
@@ -255,7 +255,7 @@ def import_original(
     typer.echo(f"{output}: generator with filters {config.generator.filters}")
 
 
-@cli.command()
+@cli.command(short_help="Serve a web page that makes videos.")
 def app(
     checkpoint: CheckpointOption,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -280,7 +280,7 @@ def app(
     serve(loaded, finder, host=host, port=port)
 
 
-@cli.command()
+@cli.command(short_help="Say what this machine has and lacks.")
 def doctor() -> None:
     """Say what this machine has and lacks for each part of the project; exit 1 if it lacks a must.
 
@@ -289,6 +289,7 @@ def doctor() -> None:
     """
     from emotalk.doctor import examine, table
 
+    typer.echo("loading every library once, this takes a moment", err=True)
     findings = examine()
     typer.echo(table(findings))
     if any(finding.is_fatal for finding in findings):
@@ -328,7 +329,13 @@ def _progress(title: str) -> Iterator[Callable[[int, int], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     console = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as progress:
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 

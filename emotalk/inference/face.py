@@ -98,7 +98,7 @@ def _look_at(path: Path, image_HWC: Bytes, box: Doubles, finder: LandmarkFinder)
         found = finder.find([np.ascontiguousarray(image_HWC[top:bottom, left:right])])[0]
         if found.landmarks_LP is None:
             continue
-        landmarks_LP = found.landmarks_LP + np.float32((left, top))
+        landmarks_LP = found.landmarks_LP + np.array([left, top], np.float32)
         middle = landmarks_LP.mean(0)
         if (box[:2] < middle).all() and (middle < box[2:]).all():
             return dataclasses.replace(found, landmarks_LP=landmarks_LP)

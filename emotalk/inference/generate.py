@@ -112,15 +112,18 @@ def generate_blocks(
     facts, frames = loaded.facts, frames_of(clip.speech_S)
     speech_S = torch.from_numpy(network_speech(clip.speech_S, facts, frames=frames))
     margin = facts.speech_margin_frames * SAMPLES_PER_FRAME
+    piece = int(seconds * SAMPLE_RATE)
     noise_TD = _noise(loaded, clip.name, seed, frames)
-    emotion_TE = torch.from_numpy(np.broadcast_to(clip.emotion, (frames, len(facts.emotions))))
+    emotion_TE = torch.from_numpy(
+        np.broadcast_to(clip.emotion, (frames, len(facts.emotions))).astype(np.float32)
+    )
     stream = loaded.generator.stream(
         _condition([clip]).to(loaded.device),
         lambda first, count: emotion_TE[None, first : first + count],
         lambda first, count: noise_TD[None, first : first + count],
         margin_frames=facts.speech_margin_frames,
     )
-    for piece_S in speech_S[margin : speech_S.shape[0] - margin].split(int(seconds * SAMPLE_RATE)):
+    for piece_S in torch.split(speech_S[margin : speech_S.shape[0] - margin], piece):
         yield from _as_blocks(stream.push(piece_S[None].to(loaded.device)))
     yield from _as_blocks(stream.flush())
 
