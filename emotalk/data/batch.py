@@ -35,14 +35,15 @@ class ClipBatch(NamedTuple):
     other_speech_BS: Tensor | None = None
     babble_BS: Tensor | None = None
 
-    def to(self, device: torch.device) -> "ClipBatch":
-        """Return the batch with its tensors on `device`; does not wait for pinned memory."""
-        moved: dict[str, Any] = {
-            name: part.to(device, non_blocking=True)
-            for name, part in self._asdict().items()
-            if isinstance(part, Tensor)
-        }
-        return self._replace(**moved)
+
+def to_device(batch: ClipBatch, device: torch.device) -> ClipBatch:
+    """Return the batch with its tensors on `device`; does not wait for pinned memory."""
+    moved: dict[str, Any] = {
+        name: part.to(device, non_blocking=True)
+        for name, part in batch._asdict().items()
+        if isinstance(part, Tensor)
+    }
+    return batch._replace(**moved)
 
 
 def to_unit(images: Tensor) -> Tensor:
