@@ -55,7 +55,7 @@ def test_the_originals_variant_gets_bgr_without_statistics() -> None:
 def test_it_stays_frozen_and_in_evaluation_but_lets_gradients_reach_the_frames() -> None:
     network = random_vgg19(2, channels=THIN).train()
     frames = torch.rand(1, 3, 32, 32, requires_grad=True)
-    torch.stack([m.sum() for m in network(frames)]).sum().backward()
+    torch.autograd.backward(torch.stack([m.sum() for m in network(frames)]).sum())
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert frames.grad is not None
