@@ -5,11 +5,10 @@ import os
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
-from etl.cluster import Cluster, WorkerDied
+from etl.cluster import WorkerDied
 from etl.finished import finished_manifest
 from etl.plan import Plan, PlannedShard, choose_neutrals
 from etl.store import Verdict, kept_verdict, stamp
@@ -26,6 +25,8 @@ from etl.work import process_clip, rejected
 from etl.writer import ShardSample, write_manifest, write_rejected, write_shard
 
 WORK = ".work"
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Progress(Protocol):
@@ -36,50 +37,46 @@ class Progress(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a job did.
-
-    Attributes:
-        manifest: as written.
-        rejected_share: of the clips found.
-    """
-
-    manifest: Mapping[str, Any]
+class Machines(Protocol):
+    """Who does the work: `etl.cluster.Cluster`, or in tests this very process."""
 
     @property
-    def rejected_share(self) -> float:
-        """Share of the clips found that were rejected."""
-        clips = self.manifest["clips"]
-        return float(clips["rejected"] / clips["found"]) if clips["found"] else 0.0
+    def workers(self) -> int:
+        """How many tasks run at once."""
+        ...
+
+    def stream(
+        self, function: Callable[..., Result], items: Iterable[Item], *shared: Any
+    ) -> Iterator[tuple[Item, Result | WorkerDied]]:
+        """Yield each item with its result, in any order."""
+        ...
 
 
-def run_job(config: EtlConfig, plan: Plan, cluster: Cluster, progress: Progress) -> Outcome:
-    """Make the shard set; what an earlier, broken-off run finished is not done again.
+def run_job(
+    config: EtlConfig, plan: Plan, machines: Machines, progress: Progress
+) -> dict[str, Any]:
+    """Make the shard set and return its manifest; what a broken-off run finished is kept.
 
-    Raises:
-        WrongUse: the output holds something else, cannot be written, or another job writes there.
+    The output must be held by `own_output`.
     """
     began = time.time()
-    with _own_output(config.output):
-        store = config.output / WORK / plan.digest
-        store.mkdir(parents=True, exist_ok=True)
-        verdicts = _judge(config, plan, cluster, progress, store)
-        shards = _write_shards(config, plan, cluster, store, verdicts)
-        refusals = [*plan.rejected, *(v.rejection for v in verdicts.values() if not v.accepted)]
-        write_rejected(
-            config.output,
-            [{"clip": r.clip, "reason": r.reason, "detail": r.detail} for r in refusals],
-        )
-        manifest = _manifest(plan, verdicts, refusals, shards)
-        run = _run_facts(config, cluster, began)
-        write_manifest(config.output, {**manifest, "run": run})
-        _clear(config.output / WORK)
-    return Outcome(manifest)
+    store = config.output / WORK / plan.digest
+    store.mkdir(parents=True, exist_ok=True)
+    verdicts = _judge(config, plan, machines, progress, store)
+    shards = _write_shards(config, plan, machines, store, verdicts)
+    refusals = [*plan.rejected, *(v.rejection for v in verdicts.values() if not v.accepted)]
+    write_rejected(
+        config.output,
+        [{"clip": r.clip, "reason": r.reason, "detail": r.detail} for r in refusals],
+    )
+    manifest = _manifest(plan, verdicts, refusals, shards)
+    write_manifest(config.output, {**manifest, "run": _run_facts(config, machines, began)})
+    _clear(config.output / WORK)
+    return manifest
 
 
 @contextmanager
-def _own_output(output: Path) -> Iterator[None]:
+def own_output(output: Path) -> Iterator[None]:
     """Hold the output folder, so that two jobs never write into one.
 
     Raises:
@@ -104,7 +101,7 @@ def _own_output(output: Path) -> Iterator[None]:
 
 
 def _judge(
-    config: EtlConfig, plan: Plan, cluster: Cluster, progress: Progress, store: Path
+    config: EtlConfig, plan: Plan, machines: Machines, progress: Progress, store: Path
 ) -> dict[str, Verdict]:
     """Return the verdict on every clip that was to be opened."""
     verdicts: dict[str, Verdict] = {}
@@ -114,7 +111,7 @@ def _judge(
             verdicts[key] = kept
             progress.clip_done(kept, kept=True)
     pending = [clip for key, clip in plan.clips.items() if key not in verdicts]
-    for clip, outcome in cluster.stream(process_clip, pending, config, store):
+    for clip, outcome in machines.stream(process_clip, pending, config, store):
         verdict = (
             rejected(clip, _died(outcome, clip.label.clip))
             if isinstance(outcome, WorkerDied)
@@ -132,7 +129,7 @@ def _died(outcome: WorkerDied, clip: str) -> Rejection:
 def _write_shards(
     config: EtlConfig,
     plan: Plan,
-    cluster: Cluster,
+    machines: Machines,
     store: Path,
     verdicts: Mapping[str, Verdict],
 ) -> list[dict[str, Any]]:
@@ -151,7 +148,7 @@ def _write_shards(
     ]
     filled = [item for item in work if item[1]]
     entries: dict[str, dict[str, Any]] = {}
-    for (shard, _), entry in cluster.stream(_write, filled, config.output, store):
+    for (shard, _), entry in machines.stream(_write, filled, config.output, store):
         if isinstance(entry, WorkerDied):
             raise RuntimeError(f"{shard.file}: its writer died at every try: {entry}")
         entries[shard.file] = entry
@@ -210,11 +207,11 @@ def _mean_face(plan: Plan, verdicts: Mapping[str, Verdict]) -> list[list[float]]
     return [[round(float(x), 4), round(float(y), 4)] for x, y in mean]
 
 
-def _run_facts(config: EtlConfig, cluster: Cluster, began: float) -> dict[str, Any]:
+def _run_facts(config: EtlConfig, machines: Machines, began: float) -> dict[str, Any]:
     return {
         "source": config.source,
         "output": str(config.output),
-        "workers": cluster.workers,
+        "workers": machines.workers,
         "seconds": round(time.time() - began, 1),
         "machine": platform.machine(),
         "python": platform.python_version(),

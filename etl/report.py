@@ -90,8 +90,8 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
     _warn_of_clip_split(console, config)
 
 
-def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> None:
-    """Print what was made: splits by emotion, and the rejected by reason."""
+def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> bool:
+    """Print what was made; return whether few enough clips were rejected."""
     splits = manifest["splits"]
     emotions = [
         e for e in config.emotion_names if any(e in s.get("emotions", {}) for s in splits.values())
@@ -114,6 +114,15 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any
         console.print(reasons)
         console.print(f"each one with its reason: {config.output / 'rejected.jsonl'}")
     _warn_of_clip_split(console, config)
+    share = clips["rejected"] / max(1, clips["found"])
+    if share > config.max_rejected_share:
+        console.print(
+            f"failed: {share:.0%} of the clips were rejected, more than max_rejected_share="
+            f"{config.max_rejected_share:g}; the shard set is complete but for them",
+            style="bold red",
+            highlight=False,
+        )
+    return bool(share <= config.max_rejected_share)
 
 
 def _warn_of_clip_split(console: Console, config: EtlConfig) -> None:
