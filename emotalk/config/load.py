@@ -23,7 +23,8 @@ def load_config(model: type[Config], path: Path | None, overrides: Sequence[str]
     Args:
         model: the pydantic model that checks it.
         path: a YAML file; None where the model's defaults and `overrides` say everything.
-        overrides: `dotted.key=value`, the value read as YAML.
+        overrides: `dotted.key=value`, the value read as YAML; a list's parts go by their number or
+            their name: `stages.gan.iterations=100`.
 
     Raises:
         WrongUse: every fault at once, each with its dotted path.
@@ -111,17 +112,33 @@ def _set(tree: Tree, override: str) -> None:
         raise WrongUse(
             f"override {override!r}: the value is not YAML: {' '.join(str(error).split())}"
         ) from None
+    section: Any = tree
     for index, key in enumerate(keys[:-1]):
-        inner = tree.get(key)
-        if inner is None:
-            inner = tree[key] = {}
-        if not isinstance(inner, dict):
+        if isinstance(section, dict) and section.get(key) is None:
+            section[key] = {}
+        section = _inside(section, key, override)
+        if not isinstance(section, dict | list):
             raise WrongUse(
-                f"override {override!r}: {'.'.join(keys[: index + 1])} is the value {inner!r}, "
+                f"override {override!r}: {'.'.join(keys[: index + 1])} is the value {section!r}, "
                 "not a section"
             )
-        tree = inner
-    tree[keys[-1]] = value
+    if isinstance(section, list):
+        section[section.index(_inside(section, keys[-1], override))] = value
+    else:
+        section[keys[-1]] = value
+
+
+def _inside(section: Tree | list[Any], key: str, override: str) -> Any:
+    """Return the part of a section by its key, of a list by its number or its `name`."""
+    if isinstance(section, dict):
+        return section[key]
+    names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in section]
+    if key in names:
+        return section[names.index(key)]
+    if key.isdigit() and int(key) < len(section):
+        return section[int(key)]
+    known = [name for name in names if name] or [str(n) for n in range(len(section))]
+    raise WrongUse(f"override {override!r}: no {key!r} in this list; it has: {', '.join(known)}")
 
 
 def _fault(model: type[BaseModel], fault: Tree) -> str:

@@ -1,0 +1,19 @@
+"""Adam and what keeps it in bounds."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from emotalk.config.section import NonNegative, Positive, Section
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
+class OptimConfig(Section):
+    """Adam's constants, one set for all networks; learning rates stand in the stages."""
+
+    betas: tuple[Beta, Beta] = (0.5, 0.99)  # the original: (0.5, 0.999)
+    eps: Positive = 1e-8
+    clip_grad_norm: NonNegative = 0.0  # largest gradient norm of an engine; 0 = no clipping
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.999  # decay a generator step; 0 = no average
+    ema_warmup: bool = True  # decay min(ema, (1 + n) / (10 + n)) after n generator steps

@@ -1,0 +1,91 @@
+"""The whole configuration of a training run, and what its sections demand of each other."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from emotalk.config.augment import AugmentConfig
+from emotalk.config.data import DataConfig
+from emotalk.config.losses import LossesConfig
+from emotalk.config.model import ModelConfig
+from emotalk.config.optim import OptimConfig
+from emotalk.config.runtime import RuntimeConfig
+from emotalk.config.section import Section
+from emotalk.config.stages import StageConfig
+from emotalk.config.tracking import TrackingConfig
+from emotalk.config.validation import CheckpointConfig, ValidationConfig
+
+
+class EmotionConfig(Section):
+    """How the wanted emotion is told to the generator."""
+
+    set: Literal["six", "mead8"] = "six"
+    use_intensity: bool = False  # intensity x one-hot; unknown intensity counts as 1
+
+
+class TrainConfig(Section):
+    """One run: `accelerate launch train.py configs/train/X.yaml shards=DIR run_dir=DIR`."""
+
+    shards: str
+    run_dir: Path
+    seed: int = Field(default=0, ge=0)
+    resume: Literal["auto", "never"] = "auto"  # auto: go on where run_dir stopped
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    emotion: EmotionConfig = EmotionConfig()
+    losses: LossesConfig = LossesConfig()
+    optim: OptimConfig = OptimConfig()
+    stages: tuple[StageConfig, ...] = Field(min_length=1)
+    runtime: RuntimeConfig = RuntimeConfig()
+    validation: ValidationConfig = ValidationConfig()
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    tracking: TrackingConfig = TrackingConfig()
+
+    @property
+    def total_steps(self) -> int:
+        """Iterations of all stages."""
+        return sum(stage.iterations for stage in self.stages)
+
+    @property
+    def clips_a_micro_batch(self) -> int:
+        """Clips one process handles at a time."""
+        return self.data.batch_size // (self.runtime.processes * self.runtime.accumulate)
+
+    @model_validator(mode="after")
+    def _batch_divides(self) -> "TrainConfig":
+        parts = self.runtime.processes * self.runtime.accumulate
+        if self.data.batch_size % parts:
+            raise ValueError(
+                f"data.batch_size {self.data.batch_size} is not divisible by runtime.processes x "
+                f"runtime.accumulate = {parts}; use a multiple of {parts} or fewer processes"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stages_have_their_parts(self) -> "TrainConfig":
+        if self.total_steps == 0:
+            raise ValueError("stages: every stage has 0 iterations: there is nothing to do")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages: names must differ, got {', '.join(names)}")
+        wanted = set().union(*(stage.terms for stage in self.stages))
+        network = self.losses.perceptual.network
+        if "generator.perceptual" in wanted and network == "none":
+            raise ValueError(
+                "a stage asks for the perceptual loss, but losses.perceptual.network is none; "
+                "set it to vgg19 or random, or take `perceptual` out of the stage"
+            )
+        if (
+            "generator.perceptual" in wanted
+            and network == "vgg19"
+            and self.losses.perceptual.weights is None
+        ):
+            raise ValueError(
+                "losses.perceptual.weights is not given: losses.perceptual.network=vgg19 needs "
+                "torchvision's file vgg19-dcbb9e9d.pth (weights VGG19_Weights.IMAGENET1K_V1), e.g. "
+                "losses.perceptual.weights=/data/vgg19-dcbb9e9d.pth; or choose "
+                "losses.perceptual.network=random or none"
+            )
+        return self

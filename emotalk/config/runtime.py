@@ -1,0 +1,38 @@
+"""How the numbers are computed: processes, precision, engines. Nothing that is learnt."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from emotalk.config.section import Count, Section
+
+
+class DeepSpeedConfig(Section):
+    """ZeRO settings of the two engines: files with DeepSpeed's own knobs only."""
+
+    generator: Path = Path("launch/deepspeed/zero2.json")
+    discriminators: Path = Path("launch/deepspeed/zero2.json")
+
+
+class RuntimeConfig(Section):
+    """Where and with what arithmetic a run computes."""
+
+    processes: Count = 1  # the launch must start exactly so many
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    engine: Literal["ddp", "deepspeed"] = "ddp"
+    deepspeed: DeepSpeedConfig = DeepSpeedConfig()
+    precision: Literal["fp32", "bf16"] = "fp32"  # bf16: autocast on the device
+    channels_last: bool = False
+    compile: bool = False
+    accumulate: Count = 1  # micro-batches a step; the global batch stays data.batch_size
+    threads: int = Field(default=0, ge=0)  # torch threads a process; 0 = cores / local processes
+    deterministic: bool = False  # deterministic kernels: slower on CUDA
+
+    @model_validator(mode="after")
+    def _bf16_needs_autocast_support(self) -> "RuntimeConfig":
+        if self.engine == "deepspeed" and self.compile:
+            raise ValueError(
+                "runtime.compile does not go with runtime.engine=deepspeed; use engine=ddp"
+            )
+        return self

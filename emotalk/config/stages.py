@@ -1,0 +1,65 @@
+"""The schedule of a run as data: which network learns what, when, how fast."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from emotalk.config.section import Count, NonNegative, Positive, Section
+
+GENERATOR_TERMS = (
+    "mouth_region",
+    "perceptual",
+    "l1",
+    "frame",
+    "emotion",
+    "pair",
+    "temporal",
+    "speech_emotion",
+)
+DISCRIMINATOR_TERMS = ("frame", "emotion", "emotion_real", "pair", "temporal")
+
+
+class UpdateConfig(Section):
+    """One optimiser step of one engine, made every so many iterations of its stage."""
+
+    network: Literal["generator", "discriminators"]
+    lr: Positive
+    losses: dict[str, NonNegative]  # term: weight; 0 = reported, not trained
+    every: Count = 1  # iterations of the stage
+    offset: Annotated[int, Field(ge=0)] = 0  # the first of them
+
+    @model_validator(mode="after")
+    def _terms_are_known(self) -> "UpdateConfig":
+        known = GENERATOR_TERMS if self.network == "generator" else DISCRIMINATOR_TERMS
+        unknown = sorted(set(self.losses) - set(known))
+        if unknown:
+            raise ValueError(
+                f"unknown loss terms of the {self.network}: {', '.join(unknown)}; "
+                f"known: {', '.join(known)}"
+            )
+        if not any(self.losses.values()):
+            raise ValueError("every loss has weight 0: the update would train nothing")
+        if self.offset >= self.every:
+            raise ValueError(
+                f"offset {self.offset} is never reached with every={self.every}; use 0 to "
+                f"{self.every - 1}"
+            )
+        return self
+
+    def is_due(self, iteration: int) -> bool:
+        """Whether the update is made in this iteration of its stage (counted from 0)."""
+        return iteration % self.every == self.offset
+
+
+class StageConfig(Section):
+    """A part of the run with its own updates."""
+
+    name: str
+    iterations: Annotated[int, Field(ge=0)]
+    updates: tuple[UpdateConfig, ...] = Field(min_length=1)
+    lr_decay: Literal["none", "cosine"] = "none"  # over the stage, from `lr` down to a tenth of it
+
+    @property
+    def terms(self) -> set[str]:
+        """The names `network.term` of every loss the stage computes."""
+        return {f"{update.network}.{term}" for update in self.updates for term in update.losses}

@@ -1,0 +1,23 @@
+"""Where the figures go."""
+
+from pydantic import Field
+
+from emotalk.config.section import Count, Section
+
+
+class MlflowConfig(Section):
+    """MLflow's server and names."""
+
+    enabled: bool = True
+    uri: str = ""  # empty: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in the current folder
+    experiment: str = "emotalk"
+    run_name: str = ""  # empty: the run folder's name
+    log_checkpoints: bool = False  # upload every kept checkpoint as an artifact
+
+
+class TrackingConfig(Section):
+    """How often and where to."""
+
+    log_every: Count = 10  # steps between log lines
+    mlflow: MlflowConfig = MlflowConfig()
+    tags: dict[str, str] = Field(default_factory=dict)

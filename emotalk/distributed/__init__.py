@@ -1,0 +1,6 @@
+"""Processes and engines: the one home of accelerate, DeepSpeed and torch.distributed."""
+
+from emotalk.distributed.engine import Engine
+from emotalk.distributed.runtime import Runtime
+
+__all__ = ["Engine", "Runtime"]

@@ -1,0 +1,142 @@
+"""Weights and Adam's state, whole and by name, whatever way they are spread over the processes."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """Adam's moments and step counts: parameter name -> value, on the CPU.
+
+    Attributes:
+        moments: `exp_avg.NAME` and `exp_avg_sq.NAME`, each of its parameter's shape.
+        steps: how many steps each parameter has made; one that made none is left out.
+    """
+
+    moments: dict[str, Tensor]
+    steps: dict[str, int]
+
+
+def full_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of every tensor of the network as one process would hold it."""
+    parts = {name: getattr(p, "ds_shape", p.shape) for name, p in module.named_parameters()}
+    return {
+        name: tuple(parts.get(name, value.shape)) for name, value in module.state_dict().items()
+    }
+
+
+def read_weights(module: nn.Module) -> dict[str, Tensor]:
+    """Return the whole `state_dict` as copies on the CPU. Every process must call it."""
+    with _gathered(module, writer=None):
+        return {
+            name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()
+        }
+
+
+def write_weights(
+    module: nn.Module, optimizer: Any, state: Mapping[str, Tensor], *, is_deepspeed: bool
+) -> None:
+    """Put a whole `state_dict` into the network. Every process must call it with the same."""
+    if not is_deepspeed:
+        module.load_state_dict(state)
+        return
+    from deepspeed.utils import safe_set_full_fp32_param  # noqa: PLC0415  2 s to import
+
+    with _gathered(module, writer=0), torch.no_grad():
+        for name, value in module.state_dict(keep_vars=True).items():
+            value.copy_(state[name])
+    for name, parameter in module.named_parameters():  # ZeRO keeps a master copy of its own
+        safe_set_full_fp32_param(parameter, state[name].to(parameter.device))
+
+
+def _gathered(module: nn.Module, writer: int | None) -> AbstractContextManager[None]:
+    """Return the context in which ZeRO-3's parameters are whole; nothing to do elsewhere."""
+    parameters = [p for p in module.parameters() if hasattr(p, "ds_id")]
+    if not parameters:
+        return nullcontext()
+    from deepspeed.zero import GatheredParameters  # noqa: PLC0415  2 s to import
+
+    context: AbstractContextManager[None] = GatheredParameters(parameters, modifier_rank=writer)
+    return context
+
+
+def read_optimizer(module: nn.Module, optimizer: Any, *, is_deepspeed: bool) -> OptimizerState:
+    """Return the optimiser's state as if one process held it all. Every process must call it."""
+    return _read_zero(module, optimizer) if is_deepspeed else _read_plain(module, optimizer)
+
+
+def write_optimizer(
+    module: nn.Module, optimizer: Any, state: OptimizerState, *, is_deepspeed: bool
+) -> None:
+    """Put `state` back into the optimiser. Every process must call it."""
+    known = {f"{moment}.{name}" for name, _ in module.named_parameters() for moment in MOMENTS}
+    unknown = sorted(set(state.moments) - known)
+    if unknown:
+        raise ValueError(f"optimiser state of unknown parameters: {', '.join(unknown[:5])}")
+    if is_deepspeed:
+        _write_zero(module, optimizer, state)
+    else:
+        _write_plain(module, optimizer, state)
+
+
+def _read_plain(module: nn.Module, optimizer: Any) -> OptimizerState:
+    moments: dict[str, Tensor] = {}
+    steps: dict[str, int] = {}
+    for name, parameter in module.named_parameters():
+        held = optimizer.state.get(parameter)
+        if not held:
+            continue
+        steps[name] = int(held["step"])
+        for moment in MOMENTS:
+            moments[f"{moment}.{name}"] = held[moment].detach().to("cpu", copy=True).contiguous()
+    return OptimizerState(moments, steps)
+
+
+def _write_plain(module: nn.Module, optimizer: Any, state: OptimizerState) -> None:
+    for name, parameter in module.named_parameters():
+        if name not in state.steps:
+            continue
+        optimizer.state[parameter] = {
+            # torch's Adam keeps its count as a float tensor on the CPU.
+            "step": torch.tensor(float(state.steps[name])),
+            **{m: state.moments[f"{m}.{name}"].to(parameter, copy=True) for m in MOMENTS},
+        }
+
+
+def _read_zero(module: nn.Module, optimizer: Any) -> OptimizerState:
+    from deepspeed.utils import safe_get_full_optimizer_state  # noqa: PLC0415  2 s to import
+
+    moments: dict[str, Tensor] = {}
+    steps: dict[str, int] = {}
+    count = _zero_steps(optimizer)
+    for name, parameter in module.named_parameters():
+        found = {m: safe_get_full_optimizer_state(parameter, m) for m in MOMENTS}
+        if count and all(value is not None for value in found.values()):
+            steps[name] = count
+            for moment, value in found.items():
+                moments[f"{moment}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
+    return OptimizerState(moments, steps)
+
+
+def _write_zero(module: nn.Module, optimizer: Any, state: OptimizerState) -> None:
+    from deepspeed.utils import safe_set_full_optimizer_state  # noqa: PLC0415  2 s to import
+
+    for name, parameter in module.named_parameters():
+        if name in state.steps:
+            for moment in MOMENTS:
+                safe_set_full_optimizer_state(parameter, state.moments[f"{moment}.{name}"], moment)
+    for held in optimizer.optimizer.state.values():
+        if "step" in held:
+            held["step"] = torch.tensor(float(max(state.steps.values(), default=0)))
+
+
+def _zero_steps(optimizer: Any) -> int:
+    counts = [int(held["step"]) for held in optimizer.optimizer.state.values() if "step" in held]
+    return max(counts, default=0)

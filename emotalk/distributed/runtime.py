@@ -1,0 +1,141 @@
+"""Who this process is among the others, and the few words they exchange."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator, DeepSpeedPlugin
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    InitProcessGroupKwargs,
+    gather_object,
+    reduce,
+)
+from torch import Tensor
+
+from emotalk.config.runtime import RuntimeConfig
+from emotalk.distributed.zero import plugins
+from emotalk.errors import WrongUse
+
+
+def launched_processes() -> int:
+    """Return how many processes the launcher says it started (1 without a launcher)."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def check_launch(config: RuntimeConfig) -> None:
+    """Refuse a launch whose number of processes is not the configured one.
+
+    Raises:
+        WrongUse: with the command that starts the configured number.
+    """
+    started = launched_processes()
+    if started == config.processes:
+        return
+    profile = "cpu2" if config.processes == 2 else "multi_gpu"
+    how = (
+        "accelerate launch train.py ..."
+        if config.processes == 1
+        else f"accelerate launch --config_file launch/accelerate/{profile}.yaml "
+        f"--num_processes {config.processes} train.py ..."
+    )
+    raise WrongUse(
+        f"runtime.processes is {config.processes}, but the launcher started {started} "
+        f"(`accelerate launch --cpu --num_processes N` starts one, whatever N is). Start it with "
+        f"`{how}`, or set runtime.processes={started}"
+    )
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """This process among its peers.
+
+    Attributes:
+        accelerators: one for each engine: an Accelerator drives one DeepSpeed engine only.
+    """
+
+    accelerators: dict[str, Accelerator]
+
+    @classmethod
+    def start(cls, config: RuntimeConfig, engines: Sequence[str]) -> "Runtime":
+        """Join the process group and return this process's place in it."""
+        check_launch(config)
+        threads = config.threads or max(1, (os.cpu_count() or 1) // local_processes())
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(config.deterministic)
+        cpu = config.device == "cpu" or not torch.cuda.is_available()
+        if config.device == "cuda" and cpu:
+            raise WrongUse(
+                "runtime.device is cuda, but torch finds no CUDA device here; "
+                "use runtime.device=cpu, or see what `emotalk doctor` says"
+            )
+        if config.engine == "deepspeed":
+            return cls(_deepspeed_accelerators(config, engines, cpu=cpu))
+        ddp = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
+        accelerator = Accelerator(cpu=cpu, kwargs_handlers=[ddp])
+        return cls(dict.fromkeys(engines, accelerator))
+
+    @property
+    def _any(self) -> Accelerator:
+        return next(iter(self.accelerators.values()))
+
+    @property
+    def rank(self) -> int:
+        """This process's number, 0 to world_size - 1."""
+        return int(self._any.process_index)
+
+    @property
+    def world_size(self) -> int:
+        """How many processes train together."""
+        return int(self._any.num_processes)
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and talks to trackers."""
+        return self.rank == 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where this process computes."""
+        device: torch.device = self._any.device
+        return device
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Return the element-wise sum of `values` over all processes, on every process."""
+        summed: Tensor = reduce(values, reduction="sum") if self.world_size > 1 else values
+        return summed
+
+    def gather(self, items: list[object]) -> list[object]:
+        """Return every process's items in the order of ranks, on every process."""
+        gathered: list[object] = gather_object(items) if self.world_size > 1 else items
+        return gathered
+
+    def barrier(self) -> None:
+        """Wait for every process."""
+        self._any.wait_for_everyone()
+
+    def stop(self) -> None:
+        """Leave the process group."""
+        self._any.end_training()
+
+
+def local_processes() -> int:
+    """Return how many processes share this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def _deepspeed_accelerators(
+    config: RuntimeConfig, engines: Sequence[str], *, cpu: bool
+) -> dict[str, Accelerator]:
+    """Return one Accelerator an engine, each with its own ZeRO plugin selected.
+
+    The first carries the plugins of all; the later ones share its state.
+    """
+    if cpu:
+        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    ready: dict[str, DeepSpeedPlugin] = plugins(config.deepspeed, engines)
+    backend = InitProcessGroupKwargs(backend="gloo" if cpu else "nccl")
+    first = Accelerator(cpu=cpu, deepspeed_plugins=ready, kwargs_handlers=[backend])
+    rest = {name: Accelerator() for name in engines[1:]}
+    return {engines[0]: first, **rest}

@@ -1,0 +1,65 @@
+"""DeepSpeed's settings: its files hold ZeRO's knobs, the rest is filled in here, once."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate import DeepSpeedPlugin
+
+from emotalk.config.runtime import DeepSpeedConfig
+from emotalk.errors import WrongUse
+
+# Set by the training configuration and by nothing else.
+OURS = (
+    "train_batch_size",
+    "train_micro_batch_size_per_gpu",
+    "gradient_accumulation_steps",
+    "gradient_clipping",
+    "optimizer",
+    "scheduler",
+    "fp16",
+    "bf16",
+)
+
+
+def plugins(config: DeepSpeedConfig, engines: Sequence[str]) -> dict[str, DeepSpeedPlugin]:
+    """Return one DeepSpeed plugin an engine, from the files the configuration names."""
+    files = {"generator": config.generator, "discriminators": config.discriminators}
+    settings = {name: zero_settings(files[name]) for name in engines}
+    stage = settings.get("discriminators", {}).get("zero_optimization", {}).get("stage", 0)
+    if stage == 3:
+        raise WrongUse(
+            f"runtime.deepspeed.discriminators={config.discriminators} is ZeRO stage 3, under "
+            "which the gradient penalty cannot be computed; use stage 0, 1 or 2"
+        )
+    return {name: DeepSpeedPlugin(hf_ds_config=one) for name, one in settings.items()}
+
+
+def zero_settings(path: Path) -> dict[str, Any]:
+    """Return DeepSpeed's full settings from one of our files of ZeRO knobs.
+
+    Raises:
+        WrongUse: the file cannot be read, or holds what belongs to the training configuration.
+    """
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WrongUse(
+            f"runtime.deepspeed: cannot read {path}: {error}; ready ones are in launch/deepspeed"
+        ) from None
+    misplaced = sorted(set(given) & set(OURS))
+    if misplaced:
+        raise WrongUse(
+            f"{path}: {', '.join(misplaced)} belong in the training configuration "
+            "(data.batch_size, runtime.accumulate, optim), not in DeepSpeed's file"
+        )
+    return {
+        "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
+        **given,
+        # The engines see losses that are already divided, and gradients that are already bounded.
+        "train_micro_batch_size_per_gpu": 1,
+        "gradient_accumulation_steps": 1,
+        "gradient_clipping": 0.0,
+    }

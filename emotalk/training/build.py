@@ -1,0 +1,260 @@
+"""From a configuration to the parts of a run, from outside in."""
+
+import logging
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from emotalk.augment.batch import BatchAugment
+from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
+from emotalk.config.data import DataConfig
+from emotalk.config.load import flatten
+from emotalk.config.run import TrainConfig
+from emotalk.data.loader import ClipLoader, build_loader
+from emotalk.data.shards import ShardSet
+from emotalk.distributed import Engine, Runtime
+from emotalk.draws import draw_seed
+from emotalk.errors import WrongUse
+from emotalk.models import Generator
+from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
+from emotalk.tracking.console import Console
+from emotalk.tracking.jsonl import NAME as METRICS
+from emotalk.tracking.jsonl import JsonLines, cut_back
+from emotalk.tracking.tracker import Tracker, Trackers
+from emotalk.training.checkpoint import TrainState, load_newest
+from emotalk.training.ema import Ema
+from emotalk.training.inputs import InputMaker
+from emotalk.training.networks import (
+    Discriminators,
+    Networks,
+    autocast_context,
+    build_features,
+    discriminator_names,
+)
+from emotalk.training.preemption import Preemption
+from emotalk.training.trainer import Parts, Trainer
+from emotalk.training.validation import Validation, choose_clips, read_clips
+
+LOG = logging.getLogger("emotalk.train")
+MLFLOW_ANSWER_S = 15.0  # a fresh SQLite file takes a few seconds
+
+
+def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
+    """Return a trainer that stands where the run folder's newest checkpoint left off."""
+    networks = build_networks(config, runtime)
+    ema = _build_ema(config, networks)
+    state = load_newest(config.run_dir / CHECKPOINTS, networks, ema) or TrainState()
+    if runtime.is_main:
+        cut = cut_back(config.run_dir / METRICS, state.step)
+        LOG.info(
+            "%s at step %d%s",
+            "continuing" if state.step else "starting",
+            state.step,
+            f"; {cut} log lines after it are written again" if cut else "",
+        )
+    shard_set = ShardSet.open(config.shards, config.data.remote)
+    loader = _build_loader(config, runtime, state.step)
+    facts = model_facts(config)
+    generator = networks.generator.module
+    assert isinstance(generator, Generator)
+    inputs = InputMaker(
+        config,
+        emotions=len(facts.emotions),
+        noise_features=generator.noise_features,
+        augment=BatchAugment(config.augment, config.seed),
+        device=runtime.device,
+    )
+    parts = Parts(
+        config=config,
+        runtime=runtime,
+        networks=networks,
+        ema=ema,
+        inputs=inputs,
+        batches=iter(loader),
+        validation=_build_validation(config, runtime, shard_set, facts),
+        tracker=_build_tracker(config, runtime, state),
+        facts=facts,
+        preemption=preemption,
+    )
+    return Trainer(parts, state)
+
+
+def model_facts(config: TrainConfig) -> ModelFacts:
+    """Return what a checkpoint of this run tells inference."""
+    return ModelFacts(
+        emotions=EMOTIONS if config.emotion.set == "six" else EMOTIONS_MEAD8,
+        speech_margin_frames=config.data.speech_margin_frames,
+        speech_level=config.data.speech_level,
+        condition=config.data.condition,
+        use_intensity=config.emotion.use_intensity,
+    )
+
+
+def build_modules(config: TrainConfig) -> tuple[Generator, Discriminators | None]:
+    """Return the bare networks with weights that depend on the seed alone."""
+    emotions = len(model_facts(config).emotions)
+    torch.manual_seed(draw_seed(config.seed, "weights", "generator") % 2**32)
+    generator = Generator(**config.model.generator_arguments(emotions), check_values=False)
+    names = discriminator_names(config)
+    torch.manual_seed(draw_seed(config.seed, "weights", "discriminators") % 2**32)
+    critics = Discriminators(config.model, emotions=emotions, names=names) if names else None
+    return generator, critics
+
+
+def build_networks(config: TrainConfig, runtime: Runtime) -> Networks:
+    """Return both engines on this process's device."""
+    generator, critics = build_modules(config)
+    features = build_features(config)
+    return Networks(
+        generator=_engine("generator", generator, config, runtime),
+        discriminators=(
+            None if critics is None else _engine("discriminators", critics, config, runtime)
+        ),
+        features=None if features is None else features.to(runtime.device),
+        autocast=autocast_context(config, runtime.device),
+    )
+
+
+def engine_names(config: TrainConfig) -> list[str]:
+    """Return the engines a run needs, the generator's first."""
+    return ["generator", "discriminators"] if discriminator_names(config) else ["generator"]
+
+
+def _engine(name: str, module: nn.Module, config: TrainConfig, runtime: Runtime) -> Engine:
+    if config.runtime.channels_last:
+        _to_channels_last(module)
+    optim = config.optim
+    adam = torch.optim.Adam(module.parameters(), lr=1e-4, betas=optim.betas, eps=optim.eps)
+    return Engine(
+        module,
+        adam,
+        runtime.accelerators[name],
+        name=name,
+        clip_grad_norm=optim.clip_grad_norm,
+        compile_network=config.runtime.compile,
+    )
+
+
+def _to_channels_last(module: nn.Module) -> None:
+    """Lay out every convolution's kernel with its channels last; shapes and names stay."""
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _build_ema(config: TrainConfig, networks: Networks) -> Ema | None:
+    if config.optim.ema == 0:
+        return None
+    module = networks.generator.module
+    return Ema(module, decay=config.optim.ema, warmup=config.optim.ema_warmup)
+
+
+def _build_loader(config: TrainConfig, runtime: Runtime, step: int) -> ClipLoader:
+    wants_pairs = any("discriminators.pair" in stage.terms for stage in config.stages)
+    data: DataConfig = config.data.model_copy(update={"other_speech": wants_pairs})
+    loader = build_loader(
+        data,
+        config.shards,
+        "train",
+        seed=config.seed,
+        emotions=model_facts(config).emotions,
+        rank=runtime.rank,
+        world_size=runtime.world_size,
+        start_step=step,
+    )
+    if runtime.is_main:
+        for line in loader.describe():
+            LOG.info("%s", line)
+    return loader
+
+
+def _build_validation(
+    config: TrainConfig, runtime: Runtime, shard_set: ShardSet, facts: ModelFacts
+) -> Validation | None:
+    wanted = config.validation
+    if wanted.clips == 0:
+        return None
+    if "val" not in shard_set.manifest.split_names:
+        LOG.warning("the shard set has no validation split; nothing is validated")
+        return None
+    chosen = choose_clips(shard_set.split("val").samples, wanted.clips, config.seed)
+    mine = chosen[runtime.rank :: runtime.world_size]
+    find_landmarks = None
+    if wanted.landmarks == "judge":
+        from emotalk.judges import load_landmark_judge  # noqa: PLC0415  on request
+
+        find_landmarks = load_landmark_judge().landmarks.landmarks
+    return Validation(
+        clips=read_clips(shard_set, mine, wanted, config.data.condition),
+        config=wanted,
+        model=config.model,
+        facts=facts,
+        find_landmarks=find_landmarks,
+        template_LP=np.asarray(shard_set.manifest.mean_face, np.float32),
+        seed=config.seed,
+    )
+
+
+def _build_tracker(config: TrainConfig, runtime: Runtime, state: TrainState) -> Tracker:
+    if not runtime.is_main:
+        return Trackers([])
+    trackers: list[Tracker] = [
+        JsonLines(config.run_dir / METRICS),
+        Console(config.total_steps, state.step),
+    ]
+    if config.tracking.mlflow.enabled:
+        trackers.append(_start_mlflow(config, state))
+    return Trackers(trackers)
+
+
+def _start_mlflow(config: TrainConfig, state: TrainState) -> Tracker:
+    from emotalk.tracking.mlflow import MlflowTracker, RunFacts, tracking_uri  # noqa: PLC0415  3 s
+
+    name = config.tracking.mlflow.run_name or config.run_dir.resolve().name
+    facts = RunFacts(name=name, params=flatten(config), tags=dict(_tags(config)))
+    mlflow = MlflowTracker(config.tracking.mlflow, facts, state.mlflow_run or None)
+    mlflow.artifact(config.run_dir / "config.yaml", "")
+    state.mlflow_run = mlflow.wait_for_run(MLFLOW_ANSWER_S)
+    LOG.info("MLflow: %s, run %s", tracking_uri(config.tracking.mlflow), state.mlflow_run or "?")
+    return mlflow
+
+
+def _tags(config: TrainConfig) -> Iterator[tuple[str, str]]:
+    yield from config.tracking.tags.items()
+    yield "shards", config.shards
+    commit = _git_commit()
+    if commit:
+        yield "git_commit", commit
+    for name in ("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_NODELIST"):
+        if name in os.environ:
+            yield name.lower(), os.environ[name]
+    yield "launcher", "accelerate" if "ACCELERATE_MIXED_PRECISION" in os.environ else "python"
+
+
+def _git_commit() -> str:
+    root = Path(__file__).parents[2]
+    try:
+        out = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=5,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return out.stdout.strip()
+
+
+def refuse_missing_shards(config: TrainConfig) -> None:
+    """Raise `WrongUse` early where the shards are a local folder that is not there."""
+    if "://" not in config.shards and not Path(config.shards).is_dir():
+        raise WrongUse(
+            f"shards={config.shards}: no such folder; make a shard set with `python etl/shard.py "
+            "configs/etl/crema_d.yaml source=DIR output=DIR` and give its output here"
+        )

@@ -1,0 +1,103 @@
+"""What `accelerate launch train.py CONFIG.yaml [key=value ...]` does."""
+
+import argparse
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from emotalk.config.load import dump_config, load_config
+from emotalk.config.run import TrainConfig
+from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, WrongUse
+from emotalk.logging_setup import set_up_logging
+from emotalk.training.status import CODES, State, write_status
+
+LOG = logging.getLogger("emotalk.train")
+HELP = """\
+Train the generator and its discriminators on a shard set.
+
+  accelerate launch train.py configs/train/demo.yaml shards=demo/shards run_dir=runs/first
+  accelerate launch --config_file launch/accelerate/cpu2.yaml train.py configs/train/demo.yaml \\
+      shards=demo/shards run_dir=runs/two runtime.processes=2
+
+The same command again continues the run where its last checkpoint left off. SIGTERM or SIGUSR1
+saves a checkpoint and ends with exit code 85; run_dir/status.json says how a run ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = _parse(arguments)
+    rank = int(os.environ.get("RANK", "0"))
+    set_up_logging(rank)
+    run_dir: Path | None = None
+    try:
+        config = load_config(TrainConfig, options.config, options.overrides)
+        if options.print_config:
+            sys.stdout.write(dump_config(config))
+            return EXIT_DONE
+        run_dir = config.run_dir
+        return _train(config, dry_run=options.dry_run)
+    except WrongUse as error:
+        if rank == 0:
+            sys.stderr.write(f"train.py: {error}\n")
+            _end(run_dir, "wrong_use", str(error))
+        return EXIT_WRONG_USE
+    except Exception as error:
+        # Kept for the batch scripts; the traceback and the exit code stay what they are.
+        _end(run_dir, "failed", "".join(traceback.format_exception_only(error)).strip())
+        raise
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="train.py", description=HELP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", type=Path, help="a YAML file, e.g. configs/train/paper.yaml")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="dotted keys, e.g. data.frames=32"
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the resolved configuration and stop"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be trained and written, and stop"
+    )
+    return parser.parse_args(arguments)
+
+
+def _train(config: TrainConfig, *, dry_run: bool) -> int:
+    # Imported here: seconds of torch, accelerate and the rest that --help need not wait for.
+    from emotalk.distributed import Runtime  # noqa: PLC0415
+    from emotalk.training.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
+    from emotalk.training.preemption import Preemption  # noqa: PLC0415
+    from emotalk.training.run_folder import open_run_folder  # noqa: PLC0415
+
+    if dry_run:
+        from emotalk.training.dry_run import describe  # noqa: PLC0415
+
+        sys.stdout.write(describe(config) + "\n")
+        return EXIT_DONE
+    preemption = Preemption()
+    preemption.listen()
+    refuse_missing_shards(config)
+    runtime = Runtime.start(config.runtime, engine_names(config))
+    if runtime.is_main:
+        open_run_folder(config)
+        write_status(config.run_dir, "running", "training; if no process is left, it was killed")
+    runtime.barrier()
+    trainer = build(config, runtime, preemption)
+    state: State = "done" if trainer.run() == "done" else "preempted"
+    trainer.finish(state)
+    if runtime.is_main:
+        said = f"{preemption.name or 'a signal'} came: checkpoint saved, start the same command"
+        message = "all steps are done" if state == "done" else said
+        write_status(config.run_dir, state, message, trainer.state.step)
+    runtime.stop()
+    return CODES[state]
+
+
+def _end(run_dir: Path | None, state: State, message: str) -> None:
+    if run_dir is not None and (run_dir / "config.yaml").exists():
+        write_status(run_dir, state, message)

@@ -1,0 +1,128 @@
+"""The networks of a run: the generator's engine, the discriminators' engine, what they share."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from emotalk.config.model import ModelConfig
+from emotalk.config.run import TrainConfig
+from emotalk.distributed import Engine
+from emotalk.losses.mouth_region import mouth_masked
+from emotalk.models import (
+    EmotionDiscriminator,
+    FrameDiscriminator,
+    GeneratorOutput,
+    PairDiscriminator,
+    TemporalDiscriminator,
+)
+from emotalk.models.vgg import VGG19Features, load_vgg19, random_vgg19
+from emotalk.training.inputs import ClipInputs
+
+Features = Callable[[Tensor], list[Tensor]]
+
+
+class Discriminators(nn.Module):
+    """All discriminators of a run in one container: one engine, one optimiser, one checkpoint.
+
+    Holds only those that some stage asks for.
+    """
+
+    def __init__(self, config: ModelConfig, *, emotions: int, names: set[str]) -> None:
+        """Build the discriminators of `names`: frame, emotion, pair, temporal."""
+        super().__init__()
+        makers: dict[str, Callable[[], nn.Module]] = {
+            "frame": lambda: FrameDiscriminator(**config.frame_arguments()),
+            "emotion": lambda: EmotionDiscriminator(**config.emotion_arguments(emotions)),
+            "pair": lambda: PairDiscriminator(**config.pair_arguments()),
+            "temporal": lambda: TemporalDiscriminator(**config.temporal_arguments()),
+        }
+        for name, make in makers.items():
+            if name in names:
+                self.add_module(name, make())
+
+    def forward(self, calls: dict[str, tuple[object, ...]]) -> dict[str, Tensor]:
+        """Return the output of each discriminator named in `calls` for its arguments.
+
+        One call for all, so that one backward pass has seen every parameter: a discriminator that
+        is not called adds a zero that depends on its parameters.
+        """
+        outputs = {name: self.get_submodule(name)(*args) for name, args in calls.items()}
+        idle = [module for name, module in self.named_children() if name not in calls]
+        if idle and outputs:
+            touched = sum(p.sum() for module in idle for p in module.parameters()) * 0.0
+            first = next(iter(outputs))
+            outputs[first] = outputs[first] + touched
+        return outputs
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Both engines and the frozen features.
+
+    Attributes:
+        discriminators: None where no stage asks for one.
+        features: VGG-19 of the perceptual loss, or None.
+        autocast: context in which networks compute.
+    """
+
+    generator: Engine
+    discriminators: Engine | None
+    features: VGG19Features | None
+    autocast: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    def generate(self, x: ClipInputs, generator: Callable[..., GeneratorOutput]) -> GeneratorOutput:
+        """Return the generated video of `x` in fp32, by the engine or by a bare module."""
+        with self.autocast():
+            out = generator(x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
+        logits = out.emotion_logits_BE
+        return GeneratorOutput(out.video_BTCHW.float(), None if logits is None else logits.float())
+
+    def judge(
+        self, discriminators: Callable[..., dict[str, Tensor]], calls: dict[str, tuple[object, ...]]
+    ) -> dict[str, Tensor]:
+        """Return the discriminators' outputs in fp32."""
+        with self.autocast():
+            outputs = discriminators(calls)
+        return {name: output.float() for name, output in outputs.items()}
+
+
+def discriminator_names(config: TrainConfig) -> set[str]:
+    """Return the discriminators that some stage trains or asks."""
+    wanted: set[str] = set()
+    for stage in config.stages:
+        for update in stage.updates:
+            for term in update.losses:
+                name = term.removesuffix("_real")
+                if name in ("frame", "emotion", "pair", "temporal"):
+                    wanted.add(name)
+    return wanted
+
+
+def build_features(config: TrainConfig) -> VGG19Features | None:
+    """Return the perceptual loss's frozen features, or None where no stage asks for them."""
+    perceptual = config.losses.perceptual
+    wanted = any("generator.perceptual" in stage.terms for stage in config.stages)
+    if not wanted or perceptual.network == "none":
+        return None
+    order, statistics = perceptual.order, perceptual.statistics
+    if perceptual.network == "random":
+        return random_vgg19(config.seed, order=order, statistics=statistics)
+    assert perceptual.weights is not None, "checked by the configuration"
+    return load_vgg19(perceptual.weights, order=order, statistics=statistics)
+
+
+def autocast_context(
+    config: TrainConfig, device: torch.device
+) -> Callable[[], AbstractContextManager[object]]:
+    """Return the maker of the context networks compute in: bf16 autocast, or nothing."""
+    if config.runtime.precision == "fp32":
+        return nullcontext
+    return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def masked(video_BTCHW: Tensor, x: ClipInputs) -> Tensor:
+    """Return the video of which the pair discriminator sees only the mouth."""
+    return mouth_masked(video_BTCHW, x.mouth_BTHW)

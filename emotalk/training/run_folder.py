@@ -1,0 +1,81 @@
+"""The run folder: made once, continued by the same configuration, never overwritten by another."""
+
+from pathlib import Path
+
+from emotalk.checkpoint_format import CHECKPOINTS
+from emotalk.config.load import dump_config, flatten, load_config
+from emotalk.config.run import TrainConfig
+from emotalk.errors import WrongUse
+from emotalk.training.checkpoint import latest_checkpoint
+
+CONFIG = "config.yaml"
+# What may differ when a run goes on: how it computes and reports, not what it learns.
+MAY_DIFFER = (
+    "run_dir",
+    "shards",
+    "resume",
+    "runtime.",
+    "tracking.",
+    "validation.",
+    "checkpoint.",
+    "data.workers",
+    "data.prefetch",
+    "data.cache_mib",
+    "data.verify",
+    "data.remote.",
+)
+
+
+def open_run_folder(config: TrainConfig) -> bool:
+    """Make the run folder, or check that it holds this run; return whether it has a checkpoint.
+
+    Raises:
+        WrongUse: the folder belongs to another configuration, holds something else, holds a run
+            that may not be resumed, or cannot be written.
+    """
+    folder = config.run_dir
+    saved = folder / CONFIG
+    try:
+        if saved.exists():
+            _refuse_other(config, saved)
+        elif folder.exists() and any(folder.iterdir()):
+            raise WrongUse(
+                f"run_dir {folder} holds files but no {CONFIG}: it is not a run folder, and "
+                "nothing in it is overwritten; choose another run_dir"
+            )
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        (folder / "samples").mkdir(exist_ok=True)
+        fresh = folder / f".{CONFIG}.part"
+        fresh.write_text(dump_config(config), encoding="utf-8")
+        fresh.replace(saved)
+    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+        raise WrongUse(
+            f"run_dir {folder} cannot be written: {error.strerror}; choose another run_dir"
+        ) from None
+    started = latest_checkpoint(folder / CHECKPOINTS) is not None
+    if started and config.resume == "never":
+        raise WrongUse(
+            f"run_dir {folder} holds a run already and resume=never; choose another run_dir, or "
+            "resume=auto to continue it"
+        )
+    return started
+
+
+def _refuse_other(config: TrainConfig, saved: Path) -> None:
+    before = flatten(load_config(TrainConfig, saved))
+    now = flatten(config)
+    differing = [
+        f"{key}: {before.get(key)!r} there, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key) and not key.startswith(MAY_DIFFER)
+    ]
+    if differing:
+        raise WrongUse(
+            "\n  ".join(
+                [
+                    f"run_dir {config.run_dir} belongs to a run of another configuration; choose "
+                    "another run_dir or give the same values. They differ in:",
+                    *differing,
+                ]
+            )
+        )
