@@ -188,7 +188,7 @@ def _build_validation(
     if wanted.landmarks == "judge":
         from emotalk.judges import load_landmark_judge  # noqa: PLC0415  on request
 
-        find_landmarks = load_landmark_judge().landmarks.landmarks
+        find_landmarks = load_landmark_judge().landmarks
     return Validation(
         clips=read_clips(shard_set, mine, wanted, config.data.condition),
         config=wanted,

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from emotalk.config.run import TrainConfig
-from emotalk.data.batch import ClipBatch, to_unit
+from emotalk.data.batch import ClipBatch, to_device, to_unit
 from emotalk.draws import draw_seed
 from emotalk.losses.mouth_region import mouth_centres, mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
@@ -83,7 +83,7 @@ class InputMaker:
         frames = batch.video_BTCHW.shape[1]
         draws = [self._draw(place, key, frames) for place, key in _named(batch)]
         noise, alpha, frames_drawn = (torch.stack(column) for column in zip(*draws, strict=True))
-        batch = self._augment(batch.to(self._device), step)
+        batch = self._augment(to_device(batch, self._device), step)
         centres_BTP = mouth_centres(batch.landmarks_BTLP)
         mouth = losses.mouth_region
         bare = mouth_region_weights(
