@@ -12,13 +12,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
-import av  # noqa: TID251  this is its home
+import av
 import numpy as np
-from av.audio.stream import AudioStream  # noqa: TID251
-from av.codec.context import Flags  # noqa: TID251
-from av.container import OutputContainer  # noqa: TID251
-from av.video.reformatter import ColorRange, Colorspace  # noqa: TID251
-from av.video.stream import VideoStream  # noqa: TID251
+from av.audio.stream import AudioStream
+from av.codec.context import Flags
+from av.container import OutputContainer
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
 
 from emotalk.schema import Bytes, Floats
 
