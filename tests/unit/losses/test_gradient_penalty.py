@@ -94,7 +94,7 @@ def test_the_sum_over_two_halves_is_that_of_the_whole_batch() -> None:
     for parts in ([slice(0, 4)], [slice(0, 1), slice(1, 4)]):
         critic.zero_grad()
         for part in parts:
-            torch.autograd.backward((gradient_penalty(critic, *(x[part] for x in whole)).sum() / 4))
+            torch.autograd.backward(gradient_penalty(critic, *(x[part] for x in whole)).sum() / 4)
         gradients.append([parameter.grad for parameter in critic.parameters()])
     torch.testing.assert_close(gradients[1], gradients[0], atol=1e-12, rtol=1e-9)
 
