@@ -56,5 +56,4 @@ def read_sentence(reader: SampleReader, sample: Sample) -> str:
     if JSON_MEMBER not in sample.members:
         return sample.key
     facts = json.loads(reader.read(sample, [JSON_MEMBER])[JSON_MEMBER])
-    extra = facts.get("extra") or {}
-    return str(facts.get("sentence") or extra.get("sentence") or sample.key)
+    return str(facts.get("sentence") or sample.key)

@@ -243,6 +243,8 @@ def _caveats(config: EvaluateConfig, findings: Findings) -> tuple[str, ...]:
         caveats.append("Emotions are judged on videos generated from the actor's neutral still.")
     if "judge" in {config.landmarks, config.emotion}:
         caveats.append("The shipped judges know drawn faces only; they say nothing of photographs.")
+    if config.landmarks == "judge":
+        caveats.append("The landmark judge sees a face in every frame: no share is ever missed.")
     if actors < 2:
         caveats.append("One actor only: the intervals know nothing of how actors differ.")
     return tuple(caveats)

@@ -1,0 +1,65 @@
+"""The report's words: undefined is said, rows that do not exist are not shown."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.load import load_config
+from emotalk.errors import WrongUse
+from emotalk.evaluation.output import read_report
+from emotalk.evaluation.report import Report, Value, to_markdown
+from emotalk.metrics.protocol import Estimate
+
+CONFIGS = Path(__file__).parents[3] / "configs" / "evaluate"
+
+
+def value(mean: float) -> Value:
+    return Value.of(Estimate(mean, mean - 1, mean + 1, 4, 0, 2))
+
+
+def test_an_undefined_value_is_none_and_says_so() -> None:
+    undefined = Value.of(Estimate(math.nan, math.nan, math.nan, 0, 3, 0))
+    assert undefined.mean is None
+    assert undefined.text(2) == "undefined"
+    assert value(2.5).text(1) == "2.5 [1.5, 3.5]"
+
+
+def test_the_page_shows_what_there_is() -> None:
+    from emotalk.evaluation.report import QUANTITIES
+
+    figures = {name: {"generated": value(2.0), "repeat": value(1.0)} for name in QUANTITIES}
+    report = Report(
+        inputs={},
+        where={},
+        judges={"landmarks": "somebody"},
+        clips=4,
+        actors=("a", "b"),
+        condition="first_frame",
+        figures=figures,
+        emotion=None,
+        as_reported=None,
+        left_out={"x": "broken"},
+        caveats=("mind this",),
+        per_clip={},
+    )
+    page = to_markdown(report, ["mouth.png"])
+    assert "| PSNR, whole face (dB) | 2.00 [1.00, 3.00] | 1.00 [0.00, 2.00] | higher |" in page
+    assert "re-encoded" not in page
+    assert "Emotions" not in page
+    for words in ("somebody", "mind this", "`x`: broken", "![mouth.png](mouth.png)"):
+        assert words in page
+    assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_a_folder_without_a_report_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="no report"):
+        read_report(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["drawn_faces.yaml", "photographs.yaml"])
+def test_the_ready_configurations_are_valid(name: str) -> None:
+    given = ["checkpoint=run", "shards=set", "output=out"]
+    config = load_config(EvaluateConfig, CONFIGS / name, given)
+    assert config.landmarks == ("judge" if "drawn" in name else "insightface")
