@@ -42,6 +42,7 @@ class PairDiscriminatorConfig(Section):
 
     channels: Five = FIVE
     features: Annotated[int, Field(ge=2, multiple_of=2)] = 512  # both directions of a BLSTM
+    speech_filters: Four = (64, 128, 256, 512)  # of its own convolutions over the waveform
     slope: Slope = 0.2
 
 
