@@ -85,7 +85,7 @@ class DiskStorage(Storage):
             self._close(shard.file)
             raise StorageFault(error.strerror or str(error)) from error
         if len(data) != size:
-            raise StorageFault(f"ends at byte {begin + len(data)}, needed up to {begin + size}")
+            raise StorageFault(f"ends before byte {begin + size}")
         return data
 
     def sha256(self, shard: ShardEntry) -> str:

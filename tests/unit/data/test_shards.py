@@ -1,0 +1,191 @@
+"""What is refused before a run, and what a read finds out."""
+
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+import webdataset  # noqa: TID251  the format must be read by the library that names it
+
+from emotalk.data.shards import DataFault, SampleReader, ShardSet
+from emotalk.errors import WrongUse
+from tests.helpers.shard_set import (
+    empty_members,
+    made_clips,
+    made_members,
+    rewrite_manifest,
+    write_shard_set,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    clips = made_clips(6)
+    shards = [("train", clips[:2]), ("train", clips[2:4]), ("val", clips[4:])]
+    return write_shard_set(tmp_path / "set", shards, members_of=empty_members)
+
+
+def test_members_are_read_from_where_the_index_says(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    sample = shard_set.split("train").samples[3]
+    assert sample.key == "clip0003"
+    assert SampleReader(shard_set).read(sample, ["json", "mp4"]) == {"json": b"{}", "mp4": b"v"}
+
+
+def test_reads_give_what_webdataset_reads(tmp_path: Path) -> None:
+    folder = write_shard_set(tmp_path, [("train", made_clips(3))])
+    shard_set = ShardSet.open(str(folder))
+    streamed = list(webdataset.WebDataset(str(folder / "train-000000.tar"), shardshuffle=False))
+    reader = SampleReader(shard_set, verify=True)
+    samples = shard_set.split("train").samples
+    assert len(streamed) == len(samples)
+    for sample, other in zip(samples, streamed, strict=True):
+        members = reader.read(sample, sample.members)
+        assert members == {name: other[name] for name in members}
+        assert sample.key == other["__key__"]
+
+
+def test_long_keys_are_read_too(tmp_path: Path) -> None:
+    clips = made_clips(2, prefix="x" * 120)
+    folder = write_shard_set(tmp_path, [("train", clips)], members_of=empty_members)
+    shard_set = ShardSet.open(str(folder))
+    for sample in shard_set.split("train").samples:
+        assert SampleReader(shard_set).read(sample, ["flac"]) == {"flac": b"a"}
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="no such folder"):
+        ShardSet.open(str(tmp_path / "nowhere"))
+
+
+def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"no shard set here.*writes last"):
+        ShardSet.open(str(tmp_path))
+
+
+def test_another_format_version_is_refused(folder: Path) -> None:
+    rewrite_manifest(folder, lambda tree: tree.update(format="emotalk-shards/99"))
+    with pytest.raises(WrongUse, match="format 'emotalk-shards/99', this version reads"):
+        ShardSet.open(str(folder))
+
+
+def test_a_manifest_that_is_not_json_is_refused(folder: Path) -> None:
+    (folder / "manifest.json").write_text("{")
+    with pytest.raises(WrongUse, match="not valid JSON"):
+        ShardSet.open(str(folder))
+
+
+def test_faults_of_a_manifest_name_their_place(folder: Path) -> None:
+    rewrite_manifest(folder, lambda tree: tree["shards"][1].update(samples=-1))
+    with pytest.raises(WrongUse, match=r"shards\.1\.samples"):
+        ShardSet.open(str(folder))
+
+
+def test_an_unknown_split_is_refused_with_the_known_ones(folder: Path) -> None:
+    with pytest.raises(WrongUse, match="no split 'tset'; it has: train, val"):
+        ShardSet.open(str(folder)).split("tset")
+
+
+def test_an_empty_shard_set_is_refused(tmp_path: Path) -> None:
+    write_shard_set(tmp_path, [])
+    with pytest.raises(WrongUse, match="the shard set is empty"):
+        ShardSet.open(str(tmp_path)).split("train")
+    write_shard_set(tmp_path, [("train", [])])
+    with pytest.raises(WrongUse, match="has no samples"):
+        ShardSet.open(str(tmp_path)).split("train")
+
+
+def test_a_missing_index_is_refused(folder: Path) -> None:
+    (folder / "train-000001.index.json").unlink()
+    with pytest.raises(WrongUse, match=r"train-000001\.index\.json: cannot read the index"):
+        ShardSet.open(str(folder)).split("train")
+
+
+def test_a_changed_index_is_refused(folder: Path) -> None:
+    path = folder / "train-000000.index.json"
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(WrongUse, match="the index was changed"):
+        ShardSet.open(str(folder)).split("train")
+
+
+def test_an_index_of_another_tar_is_refused(folder: Path) -> None:
+    def fewer(tree: dict[str, Any]) -> None:
+        tree["shards"][0]["samples"] = 5
+
+    rewrite_manifest(folder, fewer)
+    with pytest.raises(WrongUse, match=r"lists 2 samples .* the manifest says 5"):
+        ShardSet.open(str(folder)).split("train")
+
+
+def test_an_index_that_points_past_the_end_is_refused(folder: Path) -> None:
+    rewrite_manifest(folder, lambda tree: tree["shards"][0].update(bytes=1000))
+    with pytest.raises(WrongUse, match=r"would end at byte \d+, but train-000000\.tar has 1000"):
+        ShardSet.open(str(folder)).split("train")
+
+
+def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    clips = made_clips(2)
+    shards = [("train", clips), ("train", clips)]
+    write_shard_set(tmp_path, shards, members_of=empty_members)
+    with pytest.raises(WrongUse, match=r"2 keys occur more than once, e\.g\. clip0000"):
+        ShardSet.open(str(tmp_path)).split("train")
+
+
+def test_a_tar_cut_off_after_the_start_is_a_fault(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    split = shard_set.split("train")
+    assert shard_set.check_sizes(split) == []
+    tar = folder / "train-000001.tar"
+    tar.write_bytes(tar.read_bytes()[:3000])
+    assert "has 3000 bytes" in shard_set.check_sizes(split)[0]
+    with pytest.raises(DataFault, match=r"train-000001\.tar, sample clip0003: has 3000 bytes"):
+        SampleReader(shard_set).read(split.samples[3], ["mp4"])
+
+
+def test_a_tar_cut_off_while_it_is_open_is_a_fault(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    samples, reader = shard_set.split("train").samples, SampleReader(shard_set)
+    reader.read(samples[0], ["mp4"])
+    with (folder / "train-000000.tar").open("r+b") as tar:
+        tar.truncate(4000)
+    with pytest.raises(DataFault, match="clip0001: ends before byte"):
+        reader.read(samples[1], ["mp4"])
+
+
+def test_another_tar_of_the_same_size_is_a_fault(folder: Path) -> None:
+    other = (folder / "train-000000.tar").read_bytes()
+    (folder / "train-000001.tar").write_bytes(other)
+    shard_set = ShardSet.open(str(folder))
+    with pytest.raises(DataFault, match=r"holds clip0001\.mp4 .* says clip0003\.mp4"):
+        SampleReader(shard_set).read(shard_set.split("train").samples[3], ["mp4"])
+
+
+def test_bytes_changed_inside_a_member_are_found_by_verify(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    sample = shard_set.split("train").samples[0]
+    with (folder / "train-000000.tar").open("r+b") as tar:
+        tar.seek(sample.members["mp4"][0])
+        tar.write(b"X")
+    assert SampleReader(shard_set).read(sample, ["mp4"]) == {"mp4": b"X"}
+    with pytest.raises(DataFault, match="sha256"):
+        SampleReader(shard_set, verify=True).read(sample, ["mp4"])
+
+
+def test_a_shard_that_vanished_is_a_fault(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    split = shard_set.split("train")
+    (folder / "train-000000.tar").unlink()
+    assert "is missing" in shard_set.check_sizes(split)[0]
+    with pytest.raises(DataFault, match="No such file"):
+        SampleReader(shard_set).read(split.samples[0], ["mp4"])
+
+
+def test_the_index_is_the_tars_own_table(tmp_path: Path) -> None:
+    folder = write_shard_set(tmp_path, [("train", made_clips(2))], members_of=made_members)
+    index = json.loads((folder / "train-000000.index.json").read_text())
+    with tarfile.open(folder / "train-000000.tar") as tar:
+        for sample in index["samples"]:
+            for name, (offset, size) in sample["members"].items():
+                info = tar.getmember(f"{sample['key']}.{name}")
+                assert (info.offset_data, info.size) == (offset, size)
