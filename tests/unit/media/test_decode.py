@@ -1,0 +1,236 @@
+"""Any file gives frames with their real times and sound from time 0, or a reason."""
+
+import wave
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from scipy import signal
+
+from emotalk.media.decode import probe, read_audio, read_video, resample
+from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.schema import Doubles, Floats, Rejection
+from tests.helpers.clips import NTSC, RATE, frames, tone, write_clip
+from tests.helpers.shared import shared_data
+
+CLICKS = (0.5, 1.0, 1.5)
+
+
+def click_track(seconds: float = 2.0) -> Floats:
+    sound = np.zeros(round(seconds * RATE), np.float32)
+    for at in CLICKS:
+        sound[round(at * RATE) : round(at * RATE) + 40] = 0.9
+    return sound
+
+
+def click_times(audio: Floats) -> Doubles:
+    loud = np.flatnonzero(np.abs(audio) > 0.3)
+    onsets: Doubles = loud[np.insert(np.diff(loud) > 400, 0, True)] / 8000
+    return onsets
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("mp4", "aac"), ("flv", "aac"), ("matroska", "flac")]
+)
+def test_picture_and_sound_share_one_clock(tmp_path: Path, container: str, codec: str) -> None:
+    path = tmp_path / "clip"
+    video = frames(60)
+    encode_video(
+        path, video, fps=NTSC, container=container, audio=AudioTrack(click_track(), RATE, codec)
+    )
+    read = read_video(path)
+    assert len(read) == 60
+    since_first = click_times(read_audio(path)) - read.times_s[0]
+    np.testing.assert_allclose(since_first, CLICKS, atol=0.006)
+    np.testing.assert_allclose(np.diff(read.times_s), 1001 / 30000, atol=0.0011)
+
+
+def test_frames_come_in_order_and_by_index(tmp_path: Path) -> None:
+    made = frames(30)
+    path = tmp_path / "clip.mp4"
+    encode_video(path, made, fps=Fraction(25), options={"crf": "4"}, pixel_format="yuv444p")
+    video = read_video(path)
+    assert video.size == (96, 128)
+    for frame, original in zip(video, made, strict=True):
+        assert np.abs(frame.astype(int) - original).mean() < 2
+    wanted = [3, 4, 20]
+    some = np.stack(list(video.at(wanted))).mean((1, 2, 3))
+    np.testing.assert_allclose(some, made[wanted].mean((1, 2, 3)), atol=0.6)
+
+
+def test_a_long_or_large_video_is_read_in_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    encode_video(path, frames(20), fps=Fraction(25))
+    monkeypatch.setattr("emotalk.media.decode.BATCH_BYTES", 96 * 128 * 3 * 7)
+    video = read_video(path)
+    assert video.batch == 7
+    assert len(list(video)) == 20
+
+
+def test_a_wav_with_another_name_is_read_for_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "speech.mp3"
+    soundfile.write(path, tone(0.5), RATE, format="WAV", subtype="PCM_24")
+    np.testing.assert_allclose(read_audio(path, rate=RATE), tone(0.5), atol=1e-4)
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    path = tmp_path / "stereo.wav"
+    left, right = tone(0.5, hertz=200), tone(0.5, hertz=350)
+    soundfile.write(path, np.stack([left, right], 1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(read_audio(path, rate=RATE), (left + right) / 2, atol=1e-4)
+
+
+def test_resampling_keeps_speech_and_drops_what_the_new_rate_cannot_hold() -> None:
+    t = np.arange(44100) / 44100
+    low, high = np.sin(2 * np.pi * 1000 * t), np.sin(2 * np.pi * 5000 * t)
+    resampled = resample((0.4 * low + 0.4 * high).astype(np.float32), 44100, 8000)
+    wanted = 0.4 * np.sin(2 * np.pi * 1000 * np.arange(8000) / 8000)
+    assert resampled.shape == (8000,)
+    middle = slice(200, -200)
+    np.testing.assert_allclose(resampled[middle], wanted[middle], atol=2e-3)
+    reference = signal.resample_poly(0.4 * low + 0.4 * high, 80, 441, window=("kaiser", 12.0))
+    np.testing.assert_allclose(resampled[middle], reference[middle], atol=0.02)
+
+
+def test_real_files_of_every_kind_give_sound() -> None:
+    lengths = {
+        "dreamtalk_ack_english.m4a": 16.57,
+        "eamm_sample2.mp3": 6.316,
+        "eskimez_speech01.wav": 2.903,
+        "sadtalker_bus_chinese.wav": 3.376,
+    }
+    for name, seconds in lengths.items():
+        audio = read_audio(shared_data("data", "audio", name))
+        assert audio.dtype == np.float32
+        assert audio.size / 8000 == pytest.approx(seconds, abs=0.01)
+        assert 0.01 < np.abs(audio).max() <= 1
+
+
+def test_sound_that_starts_late_is_preceded_by_silence() -> None:
+    path = shared_data("data", "edge", "pyfeat_face_noface_vfr.mov")
+    start = probe(path).audio_start_s
+    assert start == pytest.approx(2.43, abs=0.001)
+    audio = read_audio(path)
+    assert not np.abs(audio[: round(start * 8000) - 100]).max() > 1e-3
+    assert np.abs(audio[round(start * 8000) :]).max() > 0.1
+
+
+def test_variable_frame_rates_keep_their_times() -> None:
+    times = read_video(shared_data("data", "edge", "pyfeat_face_noface_vfr.mov")).times_s
+    steps = np.diff(times)
+    assert steps.min() > 0
+    np.testing.assert_allclose([steps[0], steps[-1]], [1 / 30, 1 / 24], atol=1e-4)
+
+
+def lfs_pointer(path: Path) -> Path:
+    path.write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:10dc3fd1\nsize 265922\n"
+    )
+    return path
+
+
+def empty(path: Path) -> Path:
+    path.write_bytes(b"")
+    return path
+
+
+def noise(path: Path) -> Path:
+    path.write_bytes(np.random.Generator(np.random.PCG64(1)).bytes(5000))
+    return path
+
+
+def text(path: Path) -> Path:
+    path.write_text("I am no video\n" * 50)
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def dangling(path: Path) -> Path:
+    path.symlink_to(path.with_name("gone.flv"))
+    return path
+
+
+def absent(path: Path) -> Path:
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "advice"),
+    [
+        (lfs_pointer, "git_lfs_pointer", "git lfs pull"),
+        (empty, "empty_file", "0 bytes"),
+        (noise, "unreadable", "not a media file"),
+        (text, "unreadable", "not a media file"),
+        (folder, "missing", "a folder"),
+        (dangling, "missing", "dangling link"),
+        (absent, "missing", "no such file"),
+    ],
+)
+def test_what_is_no_media_file_is_named(
+    tmp_path: Path, make: Callable[[Path], Path], reason: str, advice: str
+) -> None:
+    path = make(tmp_path / "clip.flv")
+    for read in (read_video, read_audio):
+        with pytest.raises(Rejection, match=advice) as caught:
+            read(path)
+        assert caught.value.reason == reason
+
+
+def test_a_missing_stream_is_named(tmp_path: Path) -> None:
+    mute = write_clip(tmp_path / "mute.flv", silent_file=True)
+    with pytest.raises(Rejection) as caught:
+        read_audio(mute)
+    assert caught.value.reason == "no_audio"
+    wav = tmp_path / "sound.wav"
+    soundfile.write(wav, tone(0.5), RATE)
+    with pytest.raises(Rejection) as caught:
+        read_video(wav)
+    assert caught.value.reason == "no_video"
+
+
+def test_sound_of_zero_length_is_no_sound(tmp_path: Path) -> None:
+    path = tmp_path / "nothing.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+    with pytest.raises(Rejection) as caught:
+        read_audio(path)
+    assert caught.value.reason in ("no_audio", "unreadable")
+
+
+@pytest.mark.parametrize("container", ["mp4", "flv"])
+def test_a_file_cut_in_half_is_never_read_as_whole(tmp_path: Path, container: str) -> None:
+    path = write_clip(tmp_path / f"clip.{container}", seconds=4.0, container=container)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    try:
+        audio, video = read_audio(path), read_video(path)
+        list(video)
+    except Rejection as rejection:
+        assert rejection.reason in ("unreadable", "truncated_audio")
+    else:  # a stream format may end early; then both end early together
+        assert audio.size / 8000 < 3.5
+        assert len(video) < 100
+
+
+def test_silently_short_sound_is_noticed(tmp_path: Path) -> None:
+    sound = np.random.Generator(np.random.PCG64(2)).normal(0, 0.2, 6 * RATE).astype(np.float32)
+    path = write_clip(tmp_path / "clip.mp4", seconds=6.0, container="mp4", sound=sound)
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + len(data) // 2
+    data[start : start + len(data) // 3] = bytes(len(data) // 3)
+    path.write_bytes(bytes(data))
+    try:
+        audio = read_audio(path)
+    except Rejection as rejection:
+        assert rejection.reason in ("truncated_audio", "unreadable")
+    else:
+        assert audio.size / 8000 > 5.75
