@@ -61,7 +61,7 @@ class ConvLstm(nn.Module):
         """Return the state before the first frame, of the size and type of `like_NCHW`."""
         zeros = like_NCHW.new_zeros(clips, self.channels, *like_NCHW.shape[-2:])
         zeros = zeros.contiguous(memory_format=torch.channels_last)
-        return ConvLstmState(zeros, zeros)
+        return ConvLstmState(zeros, zeros.clone())  # two tensors, for torch.export
 
     def forward(
         self,

@@ -211,4 +211,4 @@ class GeneratorStream:
 
 def _lstm_zeros(lstm: torch.nn.LSTM, clips: int) -> LstmState:
     zeros = next(lstm.parameters()).new_zeros(lstm.num_layers, clips, lstm.hidden_size)
-    return zeros, zeros
+    return zeros, zeros.clone()  # two tensors: torch.export takes one for the other otherwise

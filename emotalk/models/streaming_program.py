@@ -1,0 +1,131 @@
+"""The streaming generator as two programs of fixed shapes, for `torch.export` and what reads it.
+
+`ConditionProgram` turns a condition image into its maps, once. `StreamProgram` turns the next
+`frames` frames of speech into as many frames of video and the state for the next call. Its frames
+lag `DELAY` behind the speech: what it returns in the first calls means nothing, and after the last
+speech it is called `DELAY / frames` times more with any numbers, the length of the speech given.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+from emotalk.models.decoder import ConditionMaps
+from emotalk.models.speech_stream import DELAY, ENDLESS
+from emotalk.models.streaming import StreamState, first_state, hear, show
+from emotalk.schema import SAMPLES_PER_FRAME, SIZE
+
+if TYPE_CHECKING:
+    from emotalk.models.generator import Generator
+
+FRAMES_ALLOWED = tuple(frames for frames in range(1, DELAY + 1) if DELAY % frames == 0)
+
+
+class ConditionProgram(nn.Module):
+    """What the condition image gives to every frame.
+
+    Args:
+        generator: whose weights it holds.
+    """
+
+    def __init__(self, generator: "Generator") -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, image_BCHW: Tensor) -> ConditionMaps:
+        """Return the maps of images in [-1, 1]."""
+        decoder = self.generator.decoder
+        return decoder.condition(self.generator.image_encoder(image_BCHW), decoder.kernels())
+
+
+class StreamProgram(nn.Module):
+    """One step of a stream.
+
+    Args:
+        generator: whose weights it holds; the decoder's kernels are computed here, once.
+        frames: of speech and video a call, a divisor of the delay of 4.
+    """
+
+    def __init__(self, generator: "Generator", *, frames: int = 1) -> None:
+        super().__init__()
+        if frames not in FRAMES_ALLOWED:
+            raise ValueError(f"frames: got {frames}, allowed are {FRAMES_ALLOWED}")
+        self.generator, self.frames = generator, frames
+        with torch.no_grad():
+            leaves, self.kernels_spec = pytree.tree_flatten(generator.decoder.kernels())
+        self.kernels = len(leaves)
+        for number, leaf in enumerate(leaves):
+            self.register_buffer(f"kernel_{number}", leaf.detach().clone(), persistent=False)
+
+    def forward(
+        self,
+        speech_BS: Tensor,
+        samples: Tensor,
+        emotion_BE: Tensor,
+        noise_BTD: Tensor,
+        maps: ConditionMaps,
+        state: StreamState,
+    ) -> tuple[Tensor, StreamState]:
+        """Return video (B, frames, 3, 128, 128) and the state after it.
+
+        Args:
+            speech_BS: the next frames * 320 samples.
+            samples: length of the whole speech, an int64 scalar; `ENDLESS` until known.
+            emotion_BE: intensity x one-hot.
+            noise_BTD: of the frames returned.
+            maps: of `ConditionProgram`.
+            state: of the call before, or `example_inputs`' to begin with.
+        """
+        leaves = [self.get_buffer(f"kernel_{number}") for number in range(self.kernels)]
+        kernels = pytree.tree_unflatten(leaves, self.kernels_spec)
+        begun = (state.speech.position > DELAY).to(speech_BS.dtype)
+        speech_BTD, state = hear(self.generator, speech_BS, samples, state)
+        hidden, cell = state.noise_lstm
+        images = state.decoder
+        state = state._replace(  # nothing before frame 0 may be remembered
+            noise_lstm=(hidden * begun, cell * begun),
+            decoder=images._replace(
+                hidden_BCHW=images.hidden_BCHW * begun, cell_BCHW=images.cell_BCHW * begun
+            ),
+        )
+        return show(
+            self.generator, speech_BTD, emotion_BE.unsqueeze(1), noise_BTD, maps, kernels, state
+        )
+
+    @torch.no_grad()
+    def example_inputs(
+        self, maps: ConditionMaps
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, ConditionMaps, StreamState]:
+        """Return arguments of `forward` for the first call, with silence and zero noise."""
+        clips = maps.fc_BD.shape[0]
+        return (
+            maps.fc_BD.new_zeros(clips, self.frames * SAMPLES_PER_FRAME),
+            torch.tensor(ENDLESS, device=maps.fc_BD.device),
+            maps.fc_BD.new_zeros(clips, self.generator.emotions),
+            maps.fc_BD.new_zeros(clips, self.frames, self.generator.noise_features),
+            maps,
+            first_state(self.generator, maps),
+        )
+
+
+def export_stream(
+    generator: "Generator", *, clips: int = 1, frames: int = 1
+) -> tuple[torch.export.ExportedProgram, torch.export.ExportedProgram]:
+    """Return the condition and the stream program, exported at these sizes.
+
+    Args:
+        generator: whose weights they hold.
+        clips: clips that run together, B.
+        frames: of speech and video a call: 1, 2 or 4.
+    """
+    generator = generator.eval()
+    weight = generator.decoder.fc.weight
+    image_BCHW = weight.new_zeros(clips, 3, SIZE, SIZE)
+    with torch.no_grad():
+        condition = ConditionProgram(generator)
+        stream = StreamProgram(generator, frames=frames)
+        first = torch.export.export(condition, (image_BCHW,))
+        second = torch.export.export(stream, stream.example_inputs(condition(image_BCHW)))
+    return first, second
