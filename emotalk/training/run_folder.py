@@ -48,7 +48,7 @@ def open_run_folder(config: TrainConfig) -> bool:
         fresh = folder / f".{CONFIG}.part"
         fresh.write_text(dump_config(config), encoding="utf-8")
         fresh.replace(saved)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
+    except OSError as error:
         raise WrongUse(
             f"run_dir {folder} cannot be written: {error.strerror}; choose another run_dir"
         ) from None

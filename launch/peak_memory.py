@@ -1,0 +1,53 @@
+"""Memory of a process and all that it starts: `peak_memory.py PID FILE` watches, `--show` tells.
+
+The sum of proportional set sizes (PSS): pages that processes share, such as Ray's object store, are
+counted once. Sampled twice a second until it is told to stop (SIGTERM).
+"""
+
+import json
+import signal
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+INTERVAL_S = 0.5
+
+
+def family_pss(root: psutil.Process) -> int:
+    """Return the summed PSS in bytes of `root` and its descendants, this process left out."""
+    total = 0
+    for process in [root, *root.children(recursive=True)]:
+        if process.pid == psutil.Process().pid:
+            continue
+        try:
+            total += process.memory_full_info().pss
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return total
+
+
+def watch(pid: int, file: Path) -> None:
+    """Write the highest sum seen so far to `file`, until SIGTERM."""
+    root, peak = psutil.Process(pid), 0
+    while root.is_running():
+        now = family_pss(root)
+        if now > peak:
+            peak = now
+            file.write_text(json.dumps({"peak_pss_bytes": peak}) + "\n", encoding="utf-8")
+        time.sleep(INTERVAL_S)
+
+
+def main() -> None:
+    """Watch or show."""
+    if sys.argv[1] == "--show":
+        peak = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))["peak_pss_bytes"]
+        sys.stdout.write(f"{peak / 2**30:.2f} GiB at most (sum of PSS)\n")
+        return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    watch(int(sys.argv[1]), Path(sys.argv[2]))
+
+
+if __name__ == "__main__":
+    main()

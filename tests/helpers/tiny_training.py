@@ -1,0 +1,111 @@
+"""Training runs that take seconds: small networks, short windows, a made-up shard set."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emotalk.config.load import load_config
+from emotalk.config.run import TrainConfig
+from tests.helpers.shard_set import made_clips, write_shard_set
+
+ROOT = Path(__file__).parents[2]
+ALL_TERMS = {
+    "mouth_region": 100,
+    "l1": 1,
+    "frame": 0.01,
+    "emotion": 0.01,
+    "pair": 0.01,
+    "temporal": 0.01,
+}
+TINY: dict[str, Any] = {
+    "seed": 3,
+    "data": {"frames": 4, "batch_size": 4, "workers": 0, "speech_margin_frames": 2},
+    "model": {"width": 0.02},
+    "losses": {"perceptual": {"network": "none"}},
+    "stages": [
+        {
+            "name": "emotion",
+            "iterations": 1,
+            "updates": [{"network": "discriminators", "lr": 1e-3, "losses": {"emotion_real": 1}}],
+        },
+        {
+            "name": "gan",
+            "iterations": 5,
+            "updates": [
+                {"network": "generator", "lr": 1e-3, "losses": ALL_TERMS},
+                {
+                    "network": "discriminators",
+                    "lr": 1e-3,
+                    "losses": {"frame": 1, "emotion": 1, "pair": 1, "temporal": 1},
+                },
+            ],
+        },
+    ],
+    "runtime": {"threads": 1, "device": "cpu"},
+    "validation": {"clips": 0},
+    "checkpoint": {"every": 2},
+    "tracking": {"log_every": 1, "mlflow": {"enabled": False}},
+}
+
+
+def tiny_shards(folder: Path) -> Path:
+    """Write a shard set of two training shards and one for validation."""
+    clips = made_clips(12, frames=(12, 15, 13))
+    rest = made_clips(4, frames=(12,), prefix="v")
+    return write_shard_set(
+        folder, [("train", clips[:7]), ("train", clips[7:]), ("val", rest), ("test", rest[:0])][:3]
+    )
+
+
+def tiny_yaml(folder: Path, shards: Path) -> Path:
+    """Write the tiny configuration and return its path."""
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump({**TINY, "shards": str(shards)}), encoding="utf-8")
+    return path
+
+
+def tiny_config(folder: Path, *overrides: str) -> TrainConfig:
+    """Return the tiny configuration; run folder `folder`/run."""
+    path = tiny_yaml(folder, folder / "shards")
+    return load_config(TrainConfig, path, [f"run_dir={folder / 'run'}", *overrides])
+
+
+def train(
+    config: Path, run_dir: Path, *overrides: str, processes: int = 1, timeout_s: float = 240
+) -> subprocess.CompletedProcess[str]:
+    """Run train.py as a user would: plainly, or under torchrun."""
+    launcher = [sys.executable]
+    if processes > 1:
+        launcher += ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
+        launcher += [
+            "--master-port",
+            "0",
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            "localhost:0",
+        ]
+    command = [*launcher, str(ROOT / "train.py"), str(config), f"run_dir={run_dir}"]
+    command += [f"runtime.processes={processes}", *overrides]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False
+    )
+
+
+def read_metrics(run_dir: Path) -> list[dict[str, float]]:
+    """Return the log lines of a run without clock, speed and memory."""
+    lines = (run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    return [
+        {
+            name: value
+            for name, value in json.loads(line).items()
+            if name != "time" and not name.startswith(("speed/", "memory/"))
+        }
+        for line in lines
+    ]
