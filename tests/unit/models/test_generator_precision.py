@@ -33,7 +33,7 @@ def test_channels_last_weights_give_the_same_frames() -> None:
     generator = small_generator()
     inputs = whole_utterance(generator, clips=2, samples=320 * 4)
     exact, _ = generator(*inputs)
-    turned = generator.to(memory_format=torch.channels_last)
+    turned = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     image = inputs[0].contiguous(memory_format=torch.channels_last)
     video, _ = turned(image, *inputs[1:])
     torch.testing.assert_close(video, exact, atol=1e-5, rtol=0)

@@ -1,0 +1,53 @@
+"""Convolutions before the upsampling give what they would after it, to the border."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from emotalk.models.noise_encoder import frame_noise
+from emotalk.models.output_conv import output_conv, output_kernels
+from emotalk.models.upsample_conv import (
+    phase_kernel,
+    transposed_kernel,
+    upsampled_conv_reflect,
+    upsampled_conv_zero,
+)
+
+
+@pytest.mark.parametrize(("H", "W"), [(2, 2), (4, 4), (5, 8)])
+@pytest.mark.parametrize("padding", ["reflect", "constant"])
+def test_transposed_form_equals_convolving_the_large_image(H: int, W: int, padding: str) -> None:
+    torch.manual_seed(0)
+    small = torch.randn(2, 3, H, W, dtype=torch.float64)
+    weight = torch.randn(5, 3, 3, 3, dtype=torch.float64)
+    large = F.pad(F.interpolate(small, scale_factor=2), (1, 1, 1, 1), mode=padding)
+    form = upsampled_conv_reflect if padding == "reflect" else upsampled_conv_zero
+    torch.testing.assert_close(form(small, transposed_kernel(weight)), F.conv2d(large, weight))
+
+
+@pytest.mark.parametrize("size", [3, 7])
+def test_output_convolution_is_exact_to_the_border(size: int) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(4, 3, size).double()
+    small = torch.randn(6, 4, 9, 8, dtype=torch.float64)
+    large = F.pad(F.interpolate(small, scale_factor=2), (size // 2,) * 4, mode="reflect")
+    expected = torch.unflatten(torch.tanh(conv(large)), 0, (3, 2)).transpose(0, 1)
+    video = output_conv(small, output_kernels(conv), clips=2)
+    torch.testing.assert_close(video, expected)
+
+
+def test_kernels_without_a_phase_form_are_refused() -> None:
+    with pytest.raises(ValueError, match="kernel size: got 5, allowed are 3, 7"):
+        phase_kernel(torch.zeros(3, 4, 5, 5))
+
+
+def test_noise_depends_on_the_frames_number_alone() -> None:
+    whole = frame_noise(1, clip="a", first=0, frames=9, features=4)
+    piece = frame_noise(1, clip="a", first=3, frames=4, features=4)
+    torch.testing.assert_close(whole[:, 3:7], piece)
+    assert not torch.equal(whole, frame_noise(1, clip="b", first=0, frames=9, features=4))
+    assert not torch.equal(whole[:, 0], whole[:, 1])
+    many = frame_noise(0, clip="a", first=0, frames=500, features=8)
+    assert abs(float(many.mean())) < 0.1
+    assert abs(float(many.std()) - 1) < 0.05
