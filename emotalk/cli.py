@@ -123,7 +123,7 @@ def synth(
 
 @cli.command(short_help="Sum up and check a shard set.")
 def inspect(
-    shards: Annotated[str, typer.Argument(metavar="SHARDS", help="Folder or URL of a shard set.")],
+    shards: Annotated[str, typer.Argument(metavar="SHARDS", help="Folder of a shard set.")],
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Write a picture of its faces to this PNG file.")
     ] = None,

@@ -1,0 +1,143 @@
+import io
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile  # noqa: TID251  makes the upload
+from PIL import Image
+from starlette.testclient import TestClient
+
+from emotalk.errors import WrongUse
+from emotalk.inference import app as app_module
+from emotalk.inference.app import build_app, serve
+from tests.helpers.tiny_model import tiny_loaded
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    app = build_app(tiny_loaded(), None, hosts=("testserver",))
+    with TestClient(app) as client:
+        yield client
+
+
+def image_bytes(size: int = 128) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (size, size), (200, 150, 120)).save(file, "PNG")
+    return file.getvalue()
+
+
+def audio_bytes() -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, 0.3 * np.sin(np.arange(8000) / 5), 16000, format="WAV")
+    return file.getvalue()
+
+
+def upload(client: TestClient, content: bytes, name: str) -> str:
+    answer = client.put("/api/files", params={"name": name}, content=content)
+    assert answer.status_code == 201
+    return str(answer.json()["id"])
+
+
+def order(client: TestClient, image: bytes, **changes: Any) -> dict[str, Any]:
+    body = {
+        "image": upload(client, image, "me.png"),
+        "audio": upload(client, audio_bytes(), "hello.wav"),
+        "emotion": "happiness",
+    }
+    answer = client.post("/api/videos", json=body | changes)
+    assert answer.status_code == 202
+    while True:
+        job = client.get(f"/api/videos/{answer.json()['id']}").json()
+        if job["state"] != "working":
+            return {**job, "id": answer.json()["id"]}
+        time.sleep(0.05)
+
+
+def test_the_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/").text
+    assert "<title>emotalk</title>" in page
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_the_model_says_which_emotions_it_knows(client: TestClient) -> None:
+    assert client.get("/api/model").json()["emotions"][:2] == ["anger", "disgust"]
+
+
+def test_a_video_is_made_and_can_be_sought_in(client: TestClient) -> None:
+    job = order(client, image_bytes(), emotion="0=neutral,0.2=anger:0.5", scale=2)
+    assert (job["state"], job["done"], job["frames"]) == ("done", 13, 13)
+    url = f"/api/videos/{job['id']}/video.mp4"
+    whole = client.get(url)
+    assert whole.headers["content-type"] == "video/mp4"
+    part = client.get(url, headers={"Range": "bytes=4-7"})
+    assert (part.status_code, part.content) == (206, b"ftyp")
+
+
+def test_a_mistake_is_told_in_the_users_words(client: TestClient) -> None:
+    job = order(client, image_bytes(64))
+    assert job["state"] == "refused"
+    assert job["message"].startswith("me.png: 64 x 64 pixels is no aligned crop")
+
+
+def test_a_fault_of_ours_is_not_shown_but_said(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(app_module, "make_video", fail)
+    job = order(client, image_bytes())
+    assert job["state"] == "failed"
+    assert "secret" not in job["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"{", 400), (b'{"image": 1}', 400), (b'{"image":"a","audio":"b","emotion":"fear"}', 404)],
+)
+def test_a_wrong_order_is_refused(client: TestClient, body: bytes, status: int) -> None:
+    answer = client.post("/api/videos", content=body)
+    assert answer.status_code == status
+    assert answer.json()["message"]
+
+
+def test_a_file_that_is_too_large_is_refused(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "LARGEST_UPLOAD", 100)
+    assert client.put("/api/files", content=b"x" * 101).status_code == 413
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", "", "a\x00b", ".ssh"])
+def test_a_file_name_leads_nowhere_else(client: TestClient, name: str) -> None:
+    before = Path("/etc/passwd").read_bytes()
+    upload(client, b"mine", name)
+    assert Path("/etc/passwd").read_bytes() == before
+
+
+def test_other_hosts_names_are_refused(client: TestClient) -> None:
+    assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+
+
+def test_unknown_videos_are_not_found(client: TestClient) -> None:
+    assert client.get("/api/videos/none").status_code == 404
+    assert client.get("/api/videos/none/video.mp4").status_code == 404
+
+
+def test_an_address_that_is_not_ours_is_refused() -> None:
+    with pytest.raises(WrongUse, match=r"cannot listen on 192\.0\.2\.1:7860"):
+        serve(tiny_loaded(), None, host="192.0.2.1", port=7860)
+
+
+def test_without_its_packages_the_page_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "emotalk.inference.app")
+    with pytest.raises(WrongUse, match=r"pip install 'emotalk\[app\]'"):
+        __import__("emotalk.inference.app")

@@ -1,0 +1,129 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from emotalk.checkpoint_format import ModelFacts
+from emotalk.draws import numpy_generator
+from emotalk.inference.emotion_timeline import parse_timeline, timeline_weights
+from emotalk.inference.generate import (
+    ClipRequest,
+    generate_blocks,
+    generate_clips,
+    generate_video,
+)
+from emotalk.inference.speech import network_speech
+from emotalk.schema import EMOTIONS, Bytes, Floats
+from tests.helpers.tiny_model import tiny_loaded
+
+HAPPY = np.eye(len(EMOTIONS), dtype=np.float32)[3]
+
+
+def request(samples: int, name: str = "clip", emotion: Floats = HAPPY) -> ClipRequest:
+    draw = numpy_generator(7, name)
+    condition_CHW = draw.integers(0, 256, (3, 128, 128), np.uint8)
+    speech_S = draw.uniform(-0.5, 0.5, samples).astype(np.float32)
+    return ClipRequest(condition_CHW, speech_S, emotion, name)
+
+
+def assert_same_pixels(video: Bytes, other: Bytes) -> None:
+    """Equal but for rounding of what lies between two whole numbers."""
+    assert video.shape == other.shape
+    assert np.abs(video.astype(int) - other.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(("samples", "frames"), [(320, 1), (321, 2), (6400, 20), (6401, 21)])
+def test_the_video_lasts_to_the_last_sample(samples: int, frames: int) -> None:
+    video_THWC = generate_video(tiny_loaded(), request(samples))
+    assert video_THWC.shape == (frames, 128, 128, 3)
+    assert video_THWC.dtype == np.uint8
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_gives_others() -> None:
+    loaded, clip = tiny_loaded(), request(3200)
+    first = generate_video(loaded, clip, seed=1)
+    np.testing.assert_array_equal(first, generate_video(loaded, clip, seed=1))
+    assert (first != generate_video(loaded, clip, seed=2)).any()
+
+
+@pytest.mark.parametrize("margin_frames", [0, 8])
+def test_clips_together_are_the_same_as_clips_alone(margin_frames: int) -> None:
+    loaded = tiny_loaded(margin_frames)
+    clips = [request(samples, f"clip{samples}") for samples in (6400, 3333, 4800, 3200)]
+    for clip, video in zip(clips, generate_clips(loaded, clips, batch_size=3), strict=True):
+        assert_same_pixels(video, generate_video(loaded, clip))
+
+
+def test_progress_counts_every_clip() -> None:
+    done: list[int] = []
+    generate_clips(tiny_loaded(), [request(640, str(i)) for i in range(5)], progress=done.append)
+    assert sum(done) == 5
+
+
+@pytest.mark.parametrize("margin_frames", [0, 8])
+@pytest.mark.parametrize("samples", [320, 2000, 9601])
+def test_blocks_are_the_whole_video_cut(margin_frames: int, samples: int) -> None:
+    loaded, clip = tiny_loaded(margin_frames), request(samples)
+    blocks = list(generate_blocks(loaded, clip, seconds=0.3))
+    assert_same_pixels(np.concatenate(blocks), generate_video(loaded, clip))
+
+
+def test_blocks_follow_a_time_line() -> None:
+    loaded = tiny_loaded()
+    timeline = parse_timeline("0=neutral,0.4=anger:0.8", EMOTIONS)
+    clip = request(9600, emotion=timeline_weights(timeline, EMOTIONS, 30))
+    changed = np.concatenate(list(generate_blocks(loaded, clip, seconds=0.3)))
+    assert_same_pixels(changed, generate_video(loaded, clip))
+    neutral = generate_video(loaded, clip._replace(emotion=np.eye(6, dtype=np.float32)[4]))
+    assert_same_pixels(changed[:10], neutral[:10])
+    assert (changed[11:] != neutral[11:]).any()
+
+
+def test_a_condition_image_of_another_size_is_refused() -> None:
+    clip = request(3200)._replace(condition_CHW=np.zeros((3, 64, 64), np.uint8))
+    with pytest.raises(ValueError, match="condition image of clip"):
+        generate_video(tiny_loaded(), clip)
+
+
+def facts(margin_frames: int, level: str) -> ModelFacts:
+    return ModelFacts.model_validate(
+        {"emotions": EMOTIONS, "speech_margin_frames": margin_frames, "speech_level": level}
+    )
+
+
+def test_speech_is_scaled_to_its_peak_and_framed_by_zeros() -> None:
+    speech_S = np.float32([0.1, -0.25, 0.05])
+    heard_S = network_speech(speech_S, facts(2, "peak"), frames=1)
+    assert heard_S.shape == (5 * 320,)
+    np.testing.assert_allclose(heard_S[640:643], [0.4, -1.0, 0.2], rtol=1e-6)
+    assert not heard_S[:640].any()
+    assert not heard_S[643:].any()
+
+
+def test_speech_keeps_its_level_where_training_did() -> None:
+    speech_S = np.float32([0.1, -0.25, 0.05])
+    heard_S = network_speech(speech_S, facts(0, "none"), frames=1)
+    np.testing.assert_array_equal(heard_S[:3], speech_S)
+
+
+def test_digital_silence_stays_silent() -> None:
+    heard_S = network_speech(np.zeros(320, np.float32), facts(0, "peak"), frames=1)
+    np.testing.assert_array_equal(heard_S, np.zeros(320))
+
+
+def test_the_video_of_a_clip_is_the_training_window_that_spans_it() -> None:
+    """Margin frames are real zeros that pass the encoder, not an absence of speech."""
+    loaded, clip = tiny_loaded(8), request(3200)
+    padded = np.pad(clip.speech_S, 8 * 320)
+    without_margin = dataclasses.replace(loaded, facts=facts(0, "peak"))
+    longer = request(1)._replace(
+        condition_CHW=clip.condition_CHW, speech_S=padded, emotion=clip.emotion
+    )
+    speech_BS = torch.from_numpy(network_speech(padded, without_margin.facts, frames=26))[None]
+    with torch.inference_mode():
+        expected_BTD, _ = loaded.generator.speech_lstm(loaded.generator.speech_encoder(speech_BS))
+        heard_BS = torch.from_numpy(network_speech(clip.speech_S, loaded.facts, frames=10))[None]
+        heard_BTD, _ = loaded.generator.speech_lstm(loaded.generator.speech_encoder(heard_BS))
+    torch.testing.assert_close(heard_BTD, expected_BTD)
+    assert generate_video(without_margin, longer).shape[0] == 26

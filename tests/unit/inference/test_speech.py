@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile  # noqa: TID251  writes the recordings under test
+
+from emotalk.errors import WrongUse
+from emotalk.inference.speech import loudness_db, read_speech
+from emotalk.schema import Floats
+
+
+def recording(path: Path, samples_S: Floats, rate: int = 16000) -> Path:
+    soundfile.write(path, samples_S, rate)
+    return path
+
+
+def tone(seconds: float, rate: int = 16000, level: float = 0.3) -> Floats:
+    times = np.arange(round(seconds * rate)) / rate
+    return (level * np.sin(2 * np.pi * 220 * times)).astype(np.float32)
+
+
+def test_speech_and_sound_last_equally_long(tmp_path: Path) -> None:
+    speech = read_speech(recording(tmp_path / "a.wav", tone(1.01)))
+    assert speech.speech_S.size == 8080
+    assert speech.sound_S.size == 48480
+    assert speech.frames == 26
+
+
+def test_stereo_is_averaged_and_pitch_kept(tmp_path: Path) -> None:
+    stereo = np.stack([tone(1.0), np.zeros(16000, np.float32)], 1)
+    speech = read_speech(recording(tmp_path / "a.flac", stereo))
+    spectrum = np.abs(np.fft.rfft(speech.speech_S))
+    assert spectrum.argmax() == 220
+    assert np.abs(speech.speech_S).max() == pytest.approx(0.15, rel=0.02)
+
+
+def test_loudness_of_a_full_scale_sine_is_minus_three_db() -> None:
+    assert loudness_db(tone(1.0, level=1.0)) == pytest.approx(-3.01, abs=0.01)
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-4])
+def test_silence_is_refused_with_its_level(tmp_path: Path, level: float) -> None:
+    with pytest.raises(WrongUse, match=r"silent: its level is -(inf|8\d) dB.*-60 dB"):
+        read_speech(recording(tmp_path / "a.wav", tone(1.0, level=level)))
+
+
+def test_quiet_speech_is_accepted(tmp_path: Path) -> None:
+    assert read_speech(recording(tmp_path / "a.wav", tone(1.0, level=0.005))).frames == 25
+
+
+def test_less_than_a_frame_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="30 ms of sound are shorter than one frame"):
+        read_speech(recording(tmp_path / "a.wav", tone(0.03)))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty_file"),
+        (b"no sound at all, only words " * 9, "unreadable"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git_lfs_pointer"),
+    ],
+)
+def test_what_holds_no_sound_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    with pytest.raises(WrongUse, match=reason):
+        read_speech(path)
+
+
+def test_a_missing_recording_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="no such file"):
+        read_speech(tmp_path / "a.wav")

@@ -1,0 +1,128 @@
+import os
+from pathlib import Path
+
+import av  # noqa: TID251  looks into the finished file
+import numpy as np
+import pytest
+
+from emotalk.errors import WrongUse
+from emotalk.inference.video import SOUND_RATE, check_output, write_talking_video
+from emotalk.schema import Bytes, Floats
+
+FRAMES = 31
+SAMPLES = round(30.4 / 25 * SOUND_RATE)  # the last frame is not full
+
+
+def frames() -> Bytes:
+    ramp = np.linspace(0, 255, 128).astype(np.uint8)
+    picture = np.stack([*np.meshgrid(ramp, ramp), np.full((128, 128), 90, np.uint8)], -1)
+    return np.stack([np.roll(picture, step, axis=1) for step in range(FRAMES)])
+
+
+def sound() -> Floats:
+    noise = np.random.default_rng(0).normal(size=SAMPLES)
+    smooth = np.convolve(noise, np.hanning(40), "same")
+    return (0.5 * smooth / np.abs(smooth).max()).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("video") / "a.mp4"
+    write_talking_video(path, frames(), sound(), provenance="Seed: 3.")
+    return path
+
+
+def test_browsers_play_it(video: Path) -> None:
+    with av.open(str(video)) as container:
+        picture, sound = container.streams.video[0], container.streams.audio[0]
+        assert (picture.codec_context.name, picture.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert (sound.codec_context.name, sound.codec_context.sample_rate) == ("aac", 48000)
+        assert picture.average_rate == 25
+
+
+def test_the_index_stands_before_the_media(video: Path) -> None:
+    content = video.read_bytes()
+    assert 0 < content.index(b"moov") < content.index(b"mdat")
+
+
+def test_nothing_is_cut_off(video: Path) -> None:
+    with av.open(str(video)) as container:
+        picture, sound = container.streams.video[0], container.streams.audio[0]
+        assert picture.frames == FRAMES
+        durations = [float(s.duration * s.time_base) for s in (picture, sound)]  # type: ignore[operator]
+        assert abs(durations[0] - durations[1]) <= 0.04
+        assert durations[1] >= SAMPLES / SOUND_RATE - 1e-3
+
+
+def test_the_sound_is_the_recording_in_its_place(video: Path) -> None:
+    with av.open(str(video)) as container:
+        pieces = [f.to_ndarray()[0] for f in container.decode(audio=0)]
+    heard = np.concatenate(pieces)[:SAMPLES]
+    middle = slice(4800, SAMPLES - 4800)
+    assert np.corrcoef(heard[middle], sound()[middle])[0, 1] > 0.99
+
+
+def test_the_pictures_are_those_given(video: Path) -> None:
+    with av.open(str(video)) as container:
+        seen = np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
+    assert np.abs(seen.astype(int) - frames().astype(int)).mean() < 4
+
+
+def test_the_file_says_that_it_is_synthetic_and_how_it_was_made(video: Path) -> None:
+    with av.open(str(video)) as container:
+        tags = container.metadata
+    assert "Synthetic video made by emotalk" in tags["title"]
+    assert "never said or felt this" in tags["comment"]
+    assert "Seed: 3." in tags["comment"]
+
+
+def test_scale_enlarges_the_picture(tmp_path: Path) -> None:
+    path = tmp_path / "large.mp4"
+    write_talking_video(path, frames()[:2], sound()[:3840], provenance="", scale=3)
+    with av.open(str(path)) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.width, context.height) == (384, 384)
+
+
+def test_a_failure_leaves_no_file_behind(tmp_path: Path) -> None:
+    def broken() -> Bytes:
+        yield frames()[0]  # type: ignore[misc]
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        write_talking_video(tmp_path / "a.mp4", broken(), sound(), provenance="")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"mine")
+    with pytest.raises(WrongUse, match=r"exists already; choose another name or add --overwrite"):
+        check_output(path)
+    check_output(path, overwrite=True)
+    assert path.read_bytes() == b"mine"
+
+
+def test_an_output_that_is_no_mp4_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"must end in \.mp4"):
+        check_output(tmp_path / "a.avi")
+    (tmp_path / "b.mp4").mkdir()
+    with pytest.raises(WrongUse, match="is a folder"):
+        check_output(tmp_path / "b.mp4")
+
+
+def test_an_output_in_no_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="does not exist; make it first"):
+        check_output(tmp_path / "none" / "a.mp4")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_output_in_a_locked_folder_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(WrongUse, match="cannot be written: Permission denied"):
+        check_output(tmp_path / "a.mp4")
+
+
+def test_an_output_where_nobody_may_write_is_refused() -> None:
+    with pytest.raises(WrongUse, match="cannot be written"):
+        check_output(Path("/proc/a.mp4"))

@@ -1,0 +1,114 @@
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emotalk import cli, doctor
+from emotalk.errors import WrongUse
+
+COMMANDS = ("synth", "inspect", "evaluate", "generate", "import-original", "app", "doctor")
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["emotalk", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_help_names_every_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--help") == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+    assert "..." not in text.partition("Commands:")[2], "a summary is cut off"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command_shows_an_example(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, command, "--help") == 0
+    assert f"\n  emotalk {command}" in capsys.readouterr().out
+
+
+def test_help_loads_no_heavy_library() -> None:
+    heavy = {"torch", "numpy", "ray", "mlflow", "cv2", "av", "decord", "pydantic", "rich"}
+    code = (
+        "import sys, emotalk.cli; sys.argv = ['emotalk', '--help']\n"
+        "try: emotalk.cli.main()\n"
+        f"except SystemExit: sys.exit(', '.join({heavy} & set(sys.modules)) or 0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (ended.stderr, ended.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("sing",),
+        ("synth",),
+        ("synth", "out", "--actors", "many"),
+        ("generate", "--emotion", "anger"),
+        ("generate", "--scale", "9"),
+        ("evaluate", "--split", "exam"),
+    ],
+)
+def test_wrong_arguments_exit_with_2_and_no_traceback(
+    arguments: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    told = capsys.readouterr()
+    assert "Usage: emotalk" in told.err + told.out
+    assert "Traceback" not in told.err
+
+
+def test_wrong_use_is_one_message_and_exit_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise WrongUse("a [red]folder[/red] that is not there")
+
+    monkeypatch.setattr(doctor, "examine", refuse)
+    assert run(monkeypatch, "doctor") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "emotalk: a [red]folder[/red] that is not there"
+
+
+def test_our_own_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    monkeypatch.setattr(sys, "argv", ["emotalk", "doctor"])
+    with pytest.raises(RuntimeError, match="ours"):
+        cli.main()
+
+
+def test_evaluate_lists_every_fault_of_its_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ["--checkpoint", "c", "--shards", "s", "--output", str(tmp_path)]
+    assert run(monkeypatch, "evaluate", *given, "clips=-1", "colour=blue") == 2
+    message = capsys.readouterr().err
+    assert "2 faults" in message
+    assert "clips:" in message
+    assert "colour: unknown key" in message
+
+
+def test_onnx_without_its_files_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ["--checkpoint", "c", "--image", "i.png", "--audio", "a.wav", "--emotion", "fear"]
+    output = ["--output", str(tmp_path / "o.mp4")]
+    assert run(monkeypatch, "generate", *given, *output, "--landmarks", "onnx") == 2
+    assert "landmarks.detector and landmarks.landmarker" in capsys.readouterr().err

@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from emotalk import doctor
+from emotalk.doctor import Finding, Package, examine, table
+
+
+def finding(findings: list[Finding], subject: str) -> Finding:
+    return next(found for found in findings if found.subject == subject)
+
+
+@pytest.fixture(scope="module")
+def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
+    packs = tmp_path_factory.mktemp("packs")
+    (packs / "buffalo_l").mkdir()
+    (packs / "buffalo_l" / "det.onnx").touch()
+    packages = (
+        Package("numpy", "import numpy", "numbers"),
+        Package("no-such-package-anywhere", "import nothing", "dreams"),
+        Package("pydantic", "raise ImportError('libGL.so.1: cannot open')", "checks"),
+        Package("starlette", "import os; os.abort()", "web page", required=False),
+    )
+    return examine(packages, packs=packs)
+
+
+def test_a_package_that_loads_is_ok_with_its_version(findings: list[Finding]) -> None:
+    assert finding(findings, "numpy").state == "ok"
+    assert finding(findings, "numpy").detail[0].isdigit()
+
+
+def test_a_package_that_is_not_there_says_how_to_get_it(findings: list[Finding]) -> None:
+    missing = finding(findings, "no-such-package-anywhere")
+    assert missing.is_fatal
+    assert missing.remedy == "make setup"
+
+
+def test_a_missing_system_library_is_named_by_its_debian_package(findings: list[Finding]) -> None:
+    assert finding(findings, "pydantic").remedy == "apt-get install libgl1"
+
+
+def test_a_crash_while_loading_is_a_finding_and_an_option_is_not_fatal(
+    findings: list[Finding],
+) -> None:
+    crashed = finding(findings, "starlette")
+    assert crashed.state == "lacks"
+    assert not crashed.is_fatal
+
+
+def test_packs_are_found(findings: list[Finding]) -> None:
+    assert "buffalo_l" in finding(findings, "landmark packs").detail
+
+
+def test_the_table_ends_with_what_is_missing(findings: list[Finding]) -> None:
+    assert table(findings).endswith("cannot run without: no-such-package-anywhere, pydantic")
+    assert "-> apt-get install libgl1" in table(findings)
+
+
+def test_a_machine_without_packs_is_told_where_to_get_them(tmp_path: Path) -> None:
+    noted = doctor._model_packs(tmp_path / "none")
+    assert noted.state == "note"
+    assert "--root" in noted.remedy
