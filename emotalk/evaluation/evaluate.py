@@ -89,6 +89,8 @@ def _examine_all(
     config = bench.config
     sentences, readable = _sentences(reader, chosen, findings)
     partners = _partners(readable, sentences, config.seed)
+    emotions = len({sample.emotion for sample in readable})
+    pictured = {s.key for s in choose_clips(readable, emotions, seed=config.seed)}
     judges: dict[str, str] = {}
     with _progress() as bar:
         task = bar.add_task("evaluating clips", total=len(readable))
@@ -101,7 +103,8 @@ def _examine_all(
             for clip, made in zip(clips, bench.generate(clips, speech), strict=True):
                 found, video = bench.examine(clip, made)
                 findings.clips.append(found)
-                findings.shown.setdefault(clip.emotion, (clip.video_THWC, video))
+                if clip.key in pictured:
+                    findings.shown[clip.emotion] = (clip.video_THWC, video)
                 bar.advance(task)
     if config.other_speech == "curve":
         _compare_curves(findings, partners)

@@ -37,7 +37,8 @@ def draw_mouths(clips: list[ClipFindings]) -> Figure:
     for axes, clip in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
         _draw_curve(axes, clip)
     figure.axes[-1].set_xlabel("seconds")
-    figure.axes[0].legend(loc="upper right", ncols=4, fontsize=8, frameon=False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
     figure.suptitle("Mouth opening (share of the outer-eye distance), from best to worst", size=11)
     return figure
 
@@ -60,11 +61,11 @@ def draw_frames(findings: Findings) -> Figure:
     """Return one clip an emotion: true frames above, generated ones below."""
     shown = [name for name in EMOTIONS if name in findings.shown]
     shown += sorted(set(findings.shown) - set(EMOTIONS))
-    figure = Figure(figsize=(1.5 * SHOWN_FRAMES + 1, 3.0 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(1.4 * SHOWN_FRAMES + 0.9, 3.0 * len(shown)), layout="constrained")
     for axes, name in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
         true, made = findings.shown[name]
         axes.imshow(np.concatenate([_strip(true), _strip(made)]))
-        axes.set_ylabel(name)
+        axes.set_title(name, fontsize=10, loc="left")
         axes.set(xticks=[], yticks=[64, 192], yticklabels=["true", "generated"])
     return figure
 
