@@ -46,7 +46,10 @@ class Generator(nn.Module):
         check_values: refuse NaN, infinite and out-of-range input; costs a device
             synchronisation on a GPU, so a trainer whose loader checks may switch it off.
 
-    Source: report 4.1; Eskimez et al. 2021. The defaults are the report's.
+    The defaults are the report's and have 37,175,923 parameters; the original's sizes
+    (output_kernel 7, leaky cell gate, auxiliary emotion) have 41,647,993.
+
+    Source: report 4.1; Eskimez et al. 2021.
     """
 
     def __init__(
