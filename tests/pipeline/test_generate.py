@@ -81,7 +81,7 @@ def durations_s(path: Path) -> tuple[int, float, float]:
     with av.open(str(path)) as container:
         picture, sound = container.streams.video[0], container.streams.audio[0]
         frames = sum(1 for _ in container.decode(picture))
-        seconds = [float(s.duration * s.time_base) for s in (picture, sound)]  # type: ignore[operator]
+        seconds = [float(s.duration * s.time_base) for s in (picture, sound)]
     return frames, seconds[0], seconds[1]
 
 

@@ -93,7 +93,7 @@ def facts(margin_frames: int, level: str) -> ModelFacts:
 
 
 def test_speech_is_scaled_to_its_peak_and_framed_by_zeros() -> None:
-    speech_S = np.float32([0.1, -0.25, 0.05])
+    speech_S = np.array([0.1, -0.25, 0.05], np.float32)
     heard_S = network_speech(speech_S, facts(2, "peak"), frames=1)
     assert heard_S.shape == (5 * 320,)
     np.testing.assert_allclose(heard_S[640:643], [0.4, -1.0, 0.2], rtol=1e-6)
@@ -102,7 +102,7 @@ def test_speech_is_scaled_to_its_peak_and_framed_by_zeros() -> None:
 
 
 def test_speech_keeps_its_level_where_training_did() -> None:
-    speech_S = np.float32([0.1, -0.25, 0.05])
+    speech_S = np.array([0.1, -0.25, 0.05], np.float32)
     heard_S = network_speech(speech_S, facts(0, "none"), frames=1)
     np.testing.assert_array_equal(heard_S[:3], speech_S)
 
