@@ -61,7 +61,7 @@ def draw_frames(findings: Findings) -> Figure:
     """Return one clip an emotion: true frames above, generated ones below."""
     shown = [name for name in EMOTIONS if name in findings.shown]
     shown += sorted(set(findings.shown) - set(EMOTIONS))
-    figure = Figure(figsize=(1.4 * SHOWN_FRAMES + 0.9, 3.0 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(1.4 * SHOWN_FRAMES + 1.6, 3.0 * len(shown)), layout="constrained")
     for axes, name in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
         true, made = findings.shown[name]
         axes.imshow(np.concatenate([_strip(true), _strip(made)]))

@@ -69,3 +69,9 @@ def test_the_partner_says_another_sentence_and_is_the_same_actor_where_possible(
 
 def test_a_clip_whose_sentence_is_the_only_one_has_no_partner() -> None:
     assert partners_with_other_speech(["a", "b"], ["x", "x"], ["1", "2"]) == [None, None]
+
+
+def test_an_actor_weighs_by_the_number_of_clips() -> None:
+    """Two actors are drawn as aa, ab, ba or bb: means 0, 0.9, 0.9 and 1."""
+    estimate = bootstrap_over_actors([0.0] + [1.0] * 9, ["a"] + ["b"] * 9)
+    assert (estimate.low, estimate.mean, estimate.high) == (0.0, 0.9, 1.0)
