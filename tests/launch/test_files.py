@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from accelerate.commands.config.config_args import load_config_from_file  # noqa: TID251
+from accelerate.commands.config.config_args import load_config_from_file
 
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
@@ -78,7 +78,7 @@ def test_the_deepspeed_files_that_configurations_name_exist(path: Path) -> None:
 
 
 def test_ray_accepts_the_cluster_file() -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config  # noqa: TID251
+    from ray.autoscaler._private.util import prepare_config, validate_config
 
     path = ROOT / "launch" / "ray" / "cluster.yaml"
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
