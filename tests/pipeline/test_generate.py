@@ -3,10 +3,10 @@
 import sys
 from pathlib import Path
 
-import av  # noqa: TID251  looks into the finished file
+import av
 import numpy as np
 import pytest
-import soundfile  # noqa: TID251  writes recordings
+import soundfile
 from PIL import Image
 
 from emotalk import cli

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kornia.color import hsv_to_rgb, rgb_to_hsv  # noqa: TID251  the independent reference
+from kornia.color import hsv_to_rgb, rgb_to_hsv
 from torch import Tensor
 
 from emotalk.augment.clahe import clahe, equalise_lightness

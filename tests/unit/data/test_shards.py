@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import webdataset  # noqa: TID251  the format must be read by the library that names it
+import webdataset
 
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.errors import WrongUse

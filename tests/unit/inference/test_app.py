@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import soundfile  # noqa: TID251  makes the upload
+import soundfile
 from PIL import Image
 from starlette.testclient import TestClient
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile  # noqa: TID251  writes the recordings under test
+import soundfile
 
 from emotalk.errors import WrongUse
 from emotalk.inference.speech import loudness_db, read_speech

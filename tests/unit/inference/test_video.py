@@ -2,7 +2,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import av  # noqa: TID251  looks into the finished file
+import av
 import numpy as np
 import pytest
 

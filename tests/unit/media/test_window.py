@@ -4,10 +4,10 @@ import io
 from fractions import Fraction
 
 import cv2
-import decord  # noqa: TID251  the independent reference
+import decord
 import numpy as np
 import pytest
-import soundfile  # noqa: TID251  writes what the module reads
+import soundfile
 
 from emotalk.media.encode import encode_video
 from emotalk.media.window import MemberFault, decode_audio, decode_image, decode_video_window

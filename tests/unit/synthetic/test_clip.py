@@ -158,7 +158,7 @@ def test_unknown_names_are_refused(sentence: str, emotion: str, level: str, what
 
 def test_a_real_detector_finds_the_faces_and_agrees_on_the_landmarks() -> None:
     root = shared_data("data", "insightface")
-    from insightface.app import FaceAnalysis  # noqa: TID251  an independent judge
+    from insightface.app import FaceAnalysis
 
     app = FaceAnalysis(name="faces68", root=str(root), providers=["CPUExecutionProvider"])
     app.prepare(ctx_id=-1, det_size=(320, 320))

@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from pathlib import Path
 
-import av  # noqa: TID251  an independent reader
+import av
 import numpy as np
 import pytest
-import soundfile  # noqa: TID251  an independent reader
+import soundfile
 
 from emotalk.errors import WrongUse
 from emotalk.synthetic.actor import make_actor
