@@ -71,8 +71,8 @@ def read_aligned(path: Path) -> Bytes:
 def _chosen(path: Path, found: FaceLandmarks, choice: str | None) -> int:
     if choice is None and found.count > 1:
         raise WrongUse(
-            f"{path}: {found.count} faces were found ({_boxes(found)}); choose one with "
-            f"--face {LARGEST} or --face NUMBER, or cut the picture"
+            f"{path}: {found.count} faces were found ({_boxes(found)}); choose one: "
+            f"--face {LARGEST} or --face NUMBER; or cut the picture"
         )
     if choice is None or choice == LARGEST:
         return 0
