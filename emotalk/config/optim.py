@@ -1,6 +1,6 @@
-"""Adam and what keeps it in bounds."""
+"""Where weights begin, Adam, and what keeps it in bounds."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 class OptimConfig(Section):
     """Adam's constants, one set for all networks; learning rates stand in the stages."""
 
+    init: Literal["xavier", "he"] = "xavier"  # the original's; he hears the labels sooner
     betas: tuple[Beta, Beta] = (0.5, 0.99)  # the original: (0.5, 0.999)
     eps: Positive = 1e-8
     clip_grad_norm: NonNegative = 0.0  # largest gradient norm of an engine; 0 = no clipping

@@ -21,6 +21,7 @@ from emotalk.distributed import Engine, Runtime
 from emotalk.draws import draw_seed
 from emotalk.errors import WrongUse
 from emotalk.models import Generator
+from emotalk.models.initialise import initialise
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
@@ -100,9 +101,13 @@ def build_modules(config: TrainConfig) -> tuple[Generator, Discriminators | None
     emotions = len(model_facts(config).emotions)
     torch.manual_seed(draw_seed(config.seed, "weights", "generator") % 2**32)
     generator = Generator(**config.model.generator_arguments(emotions), check_values=False)
+    initialise(generator, config.optim.init)
     names = discriminator_names(config)
     torch.manual_seed(draw_seed(config.seed, "weights", "discriminators") % 2**32)
-    critics = Discriminators(config.model, emotions=emotions, names=names) if names else None
+    if not names:
+        return generator, None
+    critics = Discriminators(config.model, emotions=emotions, names=names)
+    initialise(critics, config.optim.init)
     return generator, critics
 
 
