@@ -1,0 +1,70 @@
+"""Picture and sound on one clock of 25 Hz, by time stamps."""
+
+import numpy as np
+import pytest
+
+from emotalk.config.etl import QualityConfig
+from emotalk.schema import SAMPLES_PER_FRAME, Rejection
+from etl.clock import nearest, sound_of, timeline
+
+LIMITS = QualityConfig()
+
+
+def sound(seconds: float) -> np.ndarray:
+    return np.arange(round(seconds * 8000), dtype=np.float32)
+
+
+@pytest.mark.parametrize("fps", [15.0, 24000 / 1001, 25.0, 30000 / 1001, 50.0, 59.94])
+def test_any_frame_rate_becomes_25_by_the_nearest_frame(fps: float) -> None:
+    times = np.arange(round(2 * fps)) / fps
+    line = timeline(times, sound(2.0), LIMITS)
+    assert line.frames == 50
+    shown = times[line.source_T]
+    assert np.abs(shown - np.arange(50) / 25).max() <= 0.5 / fps + 1e-6
+
+
+def test_variable_rates_are_followed_by_their_stamps() -> None:
+    times = np.concatenate([np.arange(30) / 30, 1 + np.arange(12) / 12])
+    line = timeline(times, sound(2.0), LIMITS)
+    wanted = np.abs(times[None] - np.arange(50)[:, None] / 25).argmin(1)
+    np.testing.assert_array_equal(line.source_T, wanted)
+
+
+def test_a_picture_that_starts_late_takes_the_sound_along() -> None:
+    line = timeline(0.2 + np.arange(25) / 25, sound(1.2), LIMITS)
+    assert line.start_s == pytest.approx(0.2)
+    assert line.frames == 25
+    np.testing.assert_array_equal(sound_of(line, sound(1.2)), 1600 + np.arange(8000))
+
+
+def test_frames_before_time_zero_are_not_shown() -> None:
+    line = timeline(-0.12 + np.arange(40) / 25, sound(2.0), LIMITS)
+    assert line.source_T[0] == 3
+    assert line.start_s == 0
+
+
+def test_sound_and_picture_get_equal_length() -> None:
+    times = np.arange(75) / 25
+    whole = timeline(times, sound(2.978), LIMITS)  # a little short: filled up
+    assert whole.frames == 75
+    filled = sound_of(whole, sound(2.978))
+    assert filled.size == 75 * SAMPLES_PER_FRAME
+    assert not filled[23824:].any()
+    assert timeline(times, sound(2.8), LIMITS).frames == 70  # more: cut
+
+
+def test_sound_that_ends_early_is_rejected() -> None:
+    with pytest.raises(Rejection, match=r"ends 1\.00 s before") as caught:
+        timeline(np.arange(75) / 25, sound(2.0), LIMITS)
+    assert caught.value.reason == "truncated_audio"
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0.2, "too_short"), (61.0, "too_long")])
+def test_lengths_have_limits(seconds: float, reason: str) -> None:
+    with pytest.raises(Rejection) as caught:
+        timeline(np.arange(round(25 * seconds)) / 25, sound(seconds), LIMITS)
+    assert caught.value.reason == reason
+
+
+def test_one_frame_is_nearest_to_everything() -> None:
+    assert nearest(np.array([0.5]), np.array([0.0, 3.0])).tolist() == [0, 0]

@@ -1,0 +1,160 @@
+"""Labels come from names and tables, and what they do not say is refused or counted."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
+from etl.corpora import list_clips
+from etl.corpora.folder import key_of
+from tests.helpers.shared import shared_data
+
+
+def config(corpus: str, source: Path, **more: object) -> EtlConfig:
+    tree = {"corpus": corpus, "source": str(source), "output": "out", **more}
+    return EtlConfig.model_validate(tree)
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+    return root
+
+
+@pytest.fixture(scope="module")
+def all_names(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an empty file for each of CREMA-D's 7442 names, and its real tables."""
+    real = shared_data("data", "crema_d")
+    root = tmp_path_factory.mktemp("crema_d")
+    (root / "VideoFlash").mkdir()
+    for row in (real / "SentenceFilenames.csv").read_text().splitlines()[1:]:
+        stem = row.split(",")[1].strip('"')
+        (root / "VideoFlash" / f"{stem}.flv").touch()
+    for table in ("summaryTable.csv", "VideoDemographics.csv"):
+        (root / table).write_bytes((real / table).read_bytes())
+    return root
+
+
+def test_the_facts_of_crema_d_come_out_of_its_names(all_names: Path) -> None:
+    listing = list_clips(config("crema_d", all_names))
+    assert len(listing.clips) + len(listing.rejected) == 7442
+    assert {r.clip for r in listing.rejected} == {
+        f"VideoFlash/{stem}.flv"
+        for stem in ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")
+    }
+    emotions = Counter(clip.label.emotion for clip in listing.clips)
+    assert emotions == {
+        "anger": 1271, "disgust": 1270, "fear": 1271, "happiness": 1271,
+        "neutral": 1086, "sadness": 1269,
+    }  # fmt: skip
+    actors = Counter(clip.label.actor for clip in listing.clips)
+    assert len(actors) == 91
+    assert [actors[a] for a in ("1001", "1008", "1009", "1019", "1002", "1076")] == [
+        82, 76, 76, 76, 81, 79,
+    ]  # fmt: skip
+
+
+def test_levels_votes_and_demographics_are_kept(all_names: Path) -> None:
+    listing = list_clips(config("crema_d", all_names))
+    by_key = {clip.label.key: clip.label for clip in listing.clips}
+    label = by_key["1001_IEO_HAP_LO"]
+    assert (label.actor, label.emotion) == ("1001", "happiness")
+    assert label.intensity == pytest.approx(1 / 3)
+    assert by_key["1001_IEO_NEU_XX"].intensity is None
+    assert label.extra["sentence"] == "IEO"
+    assert label.extra["demographics"]["age"] == 51
+    assert label.extra["votes"]["both"] == {"vote": "H", "level": 57.38}
+    agreed = Counter(
+        clip.label.extra["votes"]["both"]["vote"] == clip.label.emotion[0].upper()
+        for clip in listing.clips
+        if "votes" in clip.label.extra
+    )
+    assert agreed[True] / agreed.total() == pytest.approx(0.72, abs=0.01)
+
+
+def test_names_outside_the_grammar_are_rejected_by_name(tmp_path: Path) -> None:
+    touch(tmp_path, "VideoFlash/1001_IEO_ANG_HI.flv", "VideoFlash/1001_IEO_JOY_HI.flv")
+    touch(tmp_path, "VideoFlash/copy of 1001.flv", "AudioWAV/1001_IEO_ANG_HI.wav")
+    listing = list_clips(config("crema_d", tmp_path))
+    assert [c.label.key for c in listing.clips] == ["1001_IEO_ANG_HI"]
+    assert listing.clips[0].audio == tmp_path / "AudioWAV" / "1001_IEO_ANG_HI.wav"
+    assert {(r.clip, r.reason) for r in listing.rejected} == {
+        ("VideoFlash/1001_IEO_JOY_HI.flv", "unknown_name"),
+        ("VideoFlash/copy of 1001.flv", "unknown_name"),
+    }
+
+
+@pytest.mark.parametrize("corpus", ["crema_d", "mead", "folder"])
+def test_a_source_that_is_not_there_or_not_that_corpus_is_refused(
+    tmp_path: Path, corpus: str
+) -> None:
+    with pytest.raises(WrongUse, match="no such folder"):
+        list_clips(config(corpus, tmp_path / "nowhere"))
+    with pytest.raises(WrongUse, match=r"VideoFlash|ACTOR/video|clips\.csv"):
+        list_clips(config(corpus, tmp_path))
+
+
+def test_mead_is_read_by_its_paths(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "M003/video/front/angry/level_3/001.mp4",
+        "M003/audio/angry/level_3/001.m4a",
+        "M003/video/front/neutral/level_1/002.mp4",
+        "M003/video/left_30/angry/level_3/001.mp4",
+        "W009/video/front/contempt/level_2/001.mp4",
+        "W009/video/front/bored/level_2/001.mp4",
+    )
+    listing = list_clips(config("mead", tmp_path))
+    labels = {clip.label.key: clip for clip in listing.clips}
+    assert set(labels) == {"M003_front_angry_level_3_001", "M003_front_neutral_level_1_002"}
+    angry = labels["M003_front_angry_level_3_001"]
+    assert (angry.label.actor, angry.label.emotion, angry.label.intensity) == ("M003", "anger", 1.0)
+    assert angry.audio == tmp_path / "M003/audio/angry/level_3/001.m4a"
+    assert labels["M003_front_neutral_level_1_002"].label.intensity is None
+    assert [r.clip for r in listing.rejected] == ["W009/video/front/bored/level_2/001.mp4"]
+    assert listing.left_out == 2
+    eight = list_clips(config("mead", tmp_path, emotions="mead8", views=["front", "left_30"]))
+    assert {clip.label.emotion for clip in eight.clips} == {"anger", "neutral", "contempt"}
+    assert len(eight.clips) == 4
+
+
+def table(root: Path, text: str) -> EtlConfig:
+    (root / "clips.csv").write_text(text, encoding="utf-8")
+    return config("folder", root)
+
+
+def test_a_folder_is_read_by_its_table(tmp_path: Path) -> None:
+    listing = list_clips(
+        table(
+            tmp_path,
+            "clip,actor,emotion,level,take\n"
+            "a/b c.mp4,anna,happiness,HI,3\nö.mov,bo,SAD,0.25,\nx.mp4,bo,neutral,,\n",
+        )
+    )
+    labels = [clip.label for clip in listing.clips]
+    assert [label.key for label in labels] == ["a_b c_mp4", "ö_mov", "x_mp4"]
+    assert [label.emotion for label in labels] == ["happiness", "sadness", "neutral"]
+    assert [label.intensity for label in labels] == [1.0, 0.25, None]
+    assert labels[0].extra == {"take": "3"}
+    assert listing.clips[0].video == tmp_path / "a/b c.mp4"
+    assert key_of("a/b.c.mp4") == "a_b_c_mp4"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("clip,emotion\na.mp4,anger\n", "no column actor"),
+        ("clip,actor,emotion\na.mp4,x,joyful\nb.mp4,x,calm\n", "2 rows.*\n.*line 2.*\n.*line 3"),
+        ("clip,actor,emotion,level\na.mp4,x,anger,loud\n", "level 'loud' is neither"),
+        ("clip,actor,emotion\n../a.mp4,x,anger\n", "not a path inside the source"),
+        ("clip,actor,emotion\na.mp4,,anger\n", "must not be empty"),
+        ("clip,actor,emotion\n", "names no clip"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(WrongUse, match=message):
+        list_clips(table(tmp_path, text))
