@@ -1,8 +1,8 @@
 """Members of a shard's sample, from bytes to arrays: any window of the video without the rest.
 
-PyAV, because it hands out the decoded planes as they are: with the matrix below a window of 25
-frames costs 4 ms on one core, decord's way through FFmpeg's converter 6 ms (the colours of both
-differ by at most one level). Both are exact about which frame is which.
+PyAV, because it hands out the decoded planes as they are: with the matrix below the colours cost
+next to nothing, and a window takes two thirds of the time it takes decord, which goes through
+FFmpeg's converter. Both agree on every frame, and on its colours to within one level.
 """
 
 import io
@@ -85,7 +85,7 @@ def _from(container: InputContainer, start: int, frames: int) -> Iterator[VideoF
     stream.thread_type = "NONE"
     if stream.time_base is None or stream.average_rate != FPS:
         raise MemberFault(f"the video has {stream.average_rate} frames a second, expected {FPS}")
-    ticks = 1 / (FPS * stream.time_base)
+    ticks = float(1 / (FPS * stream.time_base))
     if start:
         container.seek(round(start * ticks), stream=stream)
     wanted = start
@@ -130,6 +130,9 @@ def _rgb(frame: VideoFrame) -> Bytes:
         _MATRIX_601_NTSC,
     )
     if frame.format.name == "yuv444p" and limited_601:
-        merged = cv2.merge(list(frame.to_ndarray()))
-        return np.asarray(cv2.transform(merged, _MATRIX), np.uint8)
+        planes = [
+            np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, -1)[:, : frame.width]
+            for plane in frame.planes
+        ]
+        return np.asarray(cv2.transform(cv2.merge(planes), _MATRIX), np.uint8)
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

@@ -129,7 +129,7 @@ def test_neutral_condition_is_the_actors_still(folder: Path) -> None:
 
 
 def test_other_speech_and_babble_come_from_other_clips(folder: Path) -> None:
-    options = {"other_speech": True, "babble_voices": 3, "speech_margin_frames": 1}
+    options: dict[str, Any] = {"other_speech": True, "babble_voices": 3, "speech_margin_frames": 1}
     whole = [row for batch in taken(loader_of(folder, **options), 3) for row in seen(batch)]
     halves = [taken(loader_of(folder, rank=r, world_size=2, **options), 3) for r in range(2)]
     assert [r for step in zip(*halves, strict=True) for part in step for r in seen(part)] == whole

@@ -15,7 +15,7 @@ CREMA_D_CLIPS = 7442
 def ragged(samples: int, seed: int = 0) -> list[int]:
     """Return the shard of each sample, shards of 1 to 100 samples."""
     sizes = np.random.default_rng(seed).integers(1, 101, samples)
-    return np.repeat(np.arange(samples), sizes)[:samples].tolist()
+    return [int(shard) for shard in np.repeat(np.arange(samples), sizes)[:samples]]
 
 
 def sequence(order: Order, begin: int, end: int) -> list[tuple[int, int, int]]:
