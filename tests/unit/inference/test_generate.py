@@ -9,6 +9,7 @@ from emotalk.draws import numpy_generator
 from emotalk.inference.emotion_timeline import parse_timeline, timeline_weights
 from emotalk.inference.generate import (
     ClipRequest,
+    _groups,
     generate_blocks,
     generate_clips,
     generate_video,
@@ -127,3 +128,13 @@ def test_the_video_of_a_clip_is_the_training_window_that_spans_it() -> None:
         heard_BTD, _ = loaded.generator.speech_lstm(loaded.generator.speech_encoder(heard_BS))
     torch.testing.assert_close(heard_BTD, expected_BTD)
     assert generate_video(without_margin, longer).shape[0] == 26
+
+
+@pytest.mark.parametrize(
+    ("margin_frames", "groups"), [(5, [[1, 3, 0, 2]]), (4, [[1, 3], [0], [2]])]
+)
+def test_clips_of_unlike_length_run_together_only_where_the_margin_covers_the_look_ahead(
+    margin_frames: int, groups: list[list[int]]
+) -> None:
+    clips = [request(frames * 320) for frames in (11, 10, 12, 10)]
+    assert list(_groups(tiny_loaded(margin_frames), clips, batch_size=8)) == groups
