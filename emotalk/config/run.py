@@ -31,6 +31,7 @@ class TrainConfig(Section):
     run_dir: Path
     seed: int = Field(default=0, ge=0)
     resume: Literal["auto", "never"] = "auto"  # auto: go on where run_dir stopped
+    start_from: Path | None = None  # a model whose weights a new run begins with
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()

@@ -27,7 +27,7 @@ from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines, cut_back
 from emotalk.tracking.tracker import Tracker, Trackers
-from emotalk.training.checkpoint import TrainState, load_newest
+from emotalk.training.checkpoint import TrainState, latest_checkpoint, load_newest
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import InputMaker
 from emotalk.training.networks import (
@@ -40,6 +40,7 @@ from emotalk.training.networks import (
 from emotalk.training.preemption import Preemption
 from emotalk.training.trainer import Parts, Trainer
 from emotalk.training.validation import Validation, choose_clips, read_clips
+from emotalk.training.warm_start import start_from
 
 LOG = logging.getLogger("emotalk.train")
 MLFLOW_ANSWER_S = 15.0  # a fresh SQLite file takes a few seconds
@@ -48,6 +49,8 @@ MLFLOW_ANSWER_S = 15.0  # a fresh SQLite file takes a few seconds
 def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off."""
     networks = build_networks(config, runtime)
+    if config.start_from is not None and latest_checkpoint(config.run_dir / CHECKPOINTS) is None:
+        start_from(config.start_from, networks)
     ema = _build_ema(config, networks)
     state = load_newest(config.run_dir / CHECKPOINTS, networks, ema) or TrainState()
     if runtime.is_main:

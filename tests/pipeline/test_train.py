@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from emotalk.inference.load import load_generator
@@ -117,6 +118,21 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     assert done.returncode == 0, done.stderr
     assert "step-000006 cannot be used, trying the one before it" in done.stderr
     assert "continuing at step 4" in done.stderr
+
+
+def test_a_run_starts_from_the_weights_of_another(
+    config: Path, unbroken: Path, tmp_path: Path
+) -> None:
+    rest = ["stages.emotion.iterations=0", "stages.gan.iterations=1", "optim.ema=0"]
+    rest += ["stages.gan.updates.0.lr=1e-12", "stages.gan.updates.1.lr=1e-12"]
+    done = train(config, tmp_path / "run", f"start_from={unbroken}", *rest)
+    assert done.returncode == 0, done.stderr
+    begun = load_file(tmp_path / "run/checkpoints/step-000001/generator.safetensors")
+    average = load_file(unbroken / "checkpoints/step-000006/generator_ema.safetensors")
+    assert all(torch.allclose(begun[name], average[name], atol=1e-6) for name in average)
+    wider = train(config, tmp_path / "other", f"start_from={unbroken}", "model.width=0.05")
+    assert wider.returncode == 2
+    assert "the model sections must be the same" in wider.stderr
 
 
 @pytest.mark.parametrize(
