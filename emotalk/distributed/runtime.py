@@ -33,17 +33,15 @@ def check_launch(config: RuntimeConfig) -> None:
     started = launched_processes()
     if started == config.processes:
         return
-    profile = "cpu2" if config.processes == 2 else "multi_gpu"
-    how = (
-        "accelerate launch train.py ..."
-        if config.processes == 1
-        else f"accelerate launch --config_file launch/accelerate/{profile}.yaml "
-        f"--num_processes {config.processes} train.py ..."
-    )
+    profile = "gpu_ddp" if torch.cuda.is_available() and config.device != "cpu" else "cpu2"
+    launch = "accelerate launch"
+    if config.processes > 1:
+        launch += f" --config_file launch/accelerate/{profile}.yaml"
+        launch += f" --num_processes {config.processes}"
     raise WrongUse(
         f"runtime.processes is {config.processes}, but the launcher started {started} "
         f"(`accelerate launch --cpu --num_processes N` starts one, whatever N is). Start it with "
-        f"`{how}`, or set runtime.processes={started}"
+        f"`{launch} train.py ...`, or set runtime.processes={started}"
     )
 
 
