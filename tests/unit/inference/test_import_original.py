@@ -33,7 +33,7 @@ def test_the_imported_generator_is_the_original_and_speaks(tmp_path: Path) -> No
 
 
 def test_a_discriminator_is_no_generator(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="the original's frame discriminator; give its generator"):
+    with pytest.raises(WrongUse, match="the original's frame network, expected its generator"):
         import_original(saved(tmp_path, "disc_frame"), tmp_path / "model")
 
 
