@@ -1,7 +1,7 @@
 """Memory of a process and all that it starts: `peak_memory.py PID FILE` watches, `--show` tells.
 
 The sum of proportional set sizes (PSS): pages that processes share, such as Ray's object store, are
-counted once. Sampled twice a second until it is told to stop (SIGTERM).
+counted once. Sampled once a second until it is told to stop (SIGTERM).
 """
 
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-INTERVAL_S = 0.5
+INTERVAL_S = 1.0
 
 
 def family_pss(root: psutil.Process) -> int:
