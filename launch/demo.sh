@@ -58,7 +58,7 @@ else
 fi
 
 step "Turn clips into aligned shards, on Ray" \
-  "$bin/python" etl/shard.py "${etl[@]}" "output=$demo/shards"
+  "$bin/python" etl/shard.py "${etl[@]}" "output=$demo/shards" ray_address=local
 step "Check the shards" \
   "$bin/emotalk" inspect "$demo/shards" --contact-sheet "$demo/faces.png"
 step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml train.py "$train" \

@@ -65,6 +65,16 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _babble_has_voices(self) -> "TrainConfig":
+        noise = self.augment.speech.noise
+        if noise.p > 0 and "babble" in noise.kinds and self.data.babble_voices == 0:
+            raise ValueError(
+                "augment.speech.noise.kinds has babble, but data.babble_voices is 0: set it to the "
+                "number of other speakers to mix, e.g. data.babble_voices=4, or leave babble out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _stages_have_their_parts(self) -> "TrainConfig":
         if self.total_steps == 0:
             raise ValueError("stages: every stage has 0 iterations: there is nothing to do")

@@ -79,7 +79,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
         networks=networks,
         ema=ema,
         inputs=inputs,
-        batches=iter(loader),
+        loader=loader,
         validation=_build_validation(config, runtime, shard_set, facts),
         tracker=_build_tracker(config, runtime, state),
         facts=facts,

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import torch
 from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
+from emotalk.data.loader import ClipLoader
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.schema import FPS
@@ -42,7 +43,7 @@ class Parts:
     networks: Networks
     ema: Ema | None
     inputs: InputMaker
-    batches: Iterator[ClipBatch]
+    loader: ClipLoader
     validation: Validation | None
     tracker: Tracker
     facts: ModelFacts
@@ -57,6 +58,7 @@ class Trainer:
         self._parts, self.state = parts, state
         self._schedule = Schedule(parts.config.stages)
         self._speed = Speed()
+        self._batches = iter(parts.loader)
 
     def run(self) -> str:
         """Train to the end; return `done`, or `preempted` when a signal asked for it."""
@@ -74,7 +76,7 @@ class Trainer:
         """Make one step and what is due after it; return whether a signal came to any process."""
         parts, state = self._parts, self.state
         with self._speed.waiting():
-            batch = next(parts.batches)
+            batch = next(self._batches)
         valid, signals = self._count(batch)
         plan = self._schedule.plan(state.step)
         micro_batches = parts.inputs.micro_batches(batch, state.step)
@@ -141,8 +143,12 @@ class Trainer:
     def _log(self, as_is: Point) -> None:
         means = {name: total / count for name, (total, count) in self.state.sums.items()}
         self.state.sums.clear()
-        if self._parts.runtime.is_main:
-            figures = {"clips": float(self.state.clips_seen), **means, **as_is}
+        runtime = self._parts.runtime
+        mine = float(sum(self._parts.loader.faults.values()))
+        faults = float(runtime.sum(torch.tensor(mine, device=runtime.device)))
+        if runtime.is_main:
+            counts = {"clips": float(self.state.clips_seen), "data/faults": faults}
+            figures = {**counts, **means, **as_is}
             self._parts.tracker.log(self.state.step, figures | self._speed.read())
 
     def _validate(self) -> None:

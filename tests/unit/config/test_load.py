@@ -120,6 +120,10 @@ def test_the_papers_configuration_holds_the_reports_values() -> None:
         (["data.batch_size=3", "runtime.processes=2"], "3 is not divisible by runtime.processes"),
         (["stages.gan.iterations=0", "stages.emotion.iterations=0"], "nothing to do"),
         (["stages.gan.updates.0.losses.perceptual=1"], "losses.perceptual.network is none"),
+        (
+            ["augment.speech.noise.p=0.5", "augment.speech.noise.kinds=[babble]"],
+            "data.babble_voices is 0",
+        ),
         (["stages.gan.updates.0.losses.lips=1"], "unknown loss terms of the generator: lips"),
         (["stages.gan.updates.0.offset=1"], "offset 1 is never reached with every=1"),
         (
