@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-import av  # noqa: TID251  read back with another reader than the project's own
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
