@@ -70,7 +70,7 @@ class Runtime:
             )
         if config.engine == "deepspeed":
             return cls(_deepspeed_accelerators(config, engines, cpu=cpu))
-        ddp = DistributedDataParallelKwargs(broadcast_buffers=False, gradient_as_bucket_view=True)
+        ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
         accelerator = Accelerator(cpu=cpu, kwargs_handlers=[ddp])
         return cls(dict.fromkeys(engines, accelerator))
 

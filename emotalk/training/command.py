@@ -12,7 +12,7 @@ from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, WrongUse
 from emotalk.logging_setup import set_up_logging
-from emotalk.training.status import CODES, State, write_status
+from emotalk.training.status import CODES, NAME, State, write_status
 
 LOG = logging.getLogger("emotalk.train")
 HELP = """\
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     rank = int(os.environ.get("RANK", "0"))
     set_up_logging(rank)
-    run_dir: Path | None = None
+    run_dir = _named_run_dir(options.overrides)
     try:
         config = load_config(TrainConfig, options.config, options.overrides)
         if options.print_config:
@@ -94,10 +94,25 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
         said = f"{preemption.name or 'a signal'} came: checkpoint saved, start the same command"
         message = "all steps are done" if state == "done" else said
         write_status(config.run_dir, state, message, trainer.state.step)
+    runtime.barrier()  # nobody leaves before it is written: a batch system ends the others then
     runtime.stop()
     return CODES[state]
 
 
 def _end(run_dir: Path | None, state: State, message: str) -> None:
-    if run_dir is not None and (run_dir / "config.yaml").exists():
+    """Say in `status.json` how it ended, where the folder is a run's or still to be made."""
+    from emotalk.training.run_folder import CONFIG, is_free  # noqa: PLC0415  torch, seconds
+
+    if run_dir is None or (not is_free(run_dir) and not (run_dir / CONFIG).exists()):
+        return
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
         write_status(run_dir, state, message)
+    except OSError as error:
+        LOG.warning("%s cannot be written: %s", run_dir / NAME, error.strerror)
+
+
+def _named_run_dir(overrides: Sequence[str]) -> Path | None:
+    """Return the run folder that the command line names, when the configuration cannot be read."""
+    named = [text.removeprefix("run_dir=") for text in overrides if text.startswith("run_dir=")]
+    return Path(named[-1]) if named else None

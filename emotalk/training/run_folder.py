@@ -7,6 +7,7 @@ from emotalk.config.load import dump_config, flatten, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
 from emotalk.training.checkpoint import latest_checkpoint
+from emotalk.training.status import NAME as STATUS
 
 CONFIG = "config.yaml"
 # What may differ when a run goes on: how it computes and reports, not what it learns.
@@ -38,7 +39,7 @@ def open_run_folder(config: TrainConfig) -> bool:
     try:
         if saved.exists():
             _refuse_other(config, saved)
-        elif folder.exists() and any(folder.iterdir()):
+        elif not is_free(folder):
             raise WrongUse(
                 f"run_dir {folder} holds files but no {CONFIG}: it is not a run folder, and "
                 "nothing in it is overwritten; choose another run_dir"
@@ -59,6 +60,13 @@ def open_run_folder(config: TrainConfig) -> bool:
             "resume=auto to continue it"
         )
     return started
+
+
+def is_free(folder: Path) -> bool:
+    """Whether a run may begin in `folder`: it is not there, or holds at most an earlier refusal."""
+    return not folder.exists() or (
+        folder.is_dir() and all(path.name == STATUS for path in folder.iterdir())
+    )
 
 
 def _refuse_other(config: TrainConfig, saved: Path) -> None:

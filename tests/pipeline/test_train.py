@@ -153,6 +153,10 @@ def test_wrong_use_is_one_message_and_exit_2(
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+    if not any(text.startswith("run_dir=") for text in overrides):
+        status = json.loads((tmp_path / "run/status.json").read_text())
+        assert (status["state"], status["code"]) == ("wrong_use", 2)
+        assert message in status["message"]
 
 
 def test_print_config_and_dry_run_write_nothing(config: Path, tmp_path: Path) -> None:
