@@ -5,9 +5,9 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-SLOPE = 0.2
+from emotalk.models.conv_recurrence import recurrence
+
 CellActivation = Literal["tanh", "leaky_relu"]
 
 
@@ -78,20 +78,12 @@ class ConvLstm(nn.Module):
             recurrent_kernel: `gates_first` of `weight_hh`.
             state: of the frame before.
         """
-        hidden, cell = state
-        outputs = []
-        for gates in gates_TBCHW.unbind(0):
-            recurrent = F.conv2d(hidden, recurrent_kernel, padding=1)
-            hidden, cell = self._step(recurrent.add_(gates).add_(clip_gates_BCHW), cell)
-            outputs.append(hidden)
-        return torch.cat(outputs), ConvLstmState(hidden, cell)
-
-    def _step(self, gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        sigmoids, candidate = torch.split(gates, [3 * self.channels, self.channels], dim=1)
-        enter, forget, leave = torch.sigmoid(sigmoids).chunk(3, dim=1)
-        if self.cell_activation == "tanh":
-            candidate = torch.tanh(candidate)
-        else:
-            candidate = F.leaky_relu(candidate, SLOPE)
-        cell = torch.addcmul(forget * cell, enter, candidate)
-        return leave * torch.tanh(cell), cell
+        outputs_TBCHW, cell_BCHW = recurrence(
+            gates_TBCHW,
+            clip_gates_BCHW.to(gates_TBCHW.dtype),
+            recurrent_kernel.to(gates_TBCHW.dtype),
+            state.hidden_BCHW.to(gates_TBCHW.dtype),
+            state.cell_BCHW.to(gates_TBCHW.dtype),
+            tanh_candidate=self.cell_activation == "tanh",
+        )
+        return outputs_TBCHW.flatten(0, 1), ConvLstmState(outputs_TBCHW[-1], cell_BCHW)
