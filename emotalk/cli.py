@@ -163,15 +163,20 @@ def evaluate(
     emotalk evaluate --config configs/evaluate/photographs.yaml --checkpoint run \\
         --shards shards --output report finder.root=/data/insightface
     """
+    from rich.console import Console
+
     from emotalk.config.evaluate import EvaluateConfig
     from emotalk.config.load import load_config
     from emotalk.evaluation.evaluate import evaluate as run_evaluation
-    from emotalk.evaluation.report import to_markdown
+    from emotalk.evaluation.report import summary_table
 
     given = {"checkpoint": checkpoint, "shards": shards, "output": output, "split": split}
     named = [f"{key}={json.dumps(str(value))}" for key, value in given.items()]
     settings = load_config(EvaluateConfig, config, [*named, *(overrides or [])])
-    typer.echo(to_markdown(run_evaluation(settings)))
+    report = run_evaluation(settings)
+    Console().print(summary_table(report))
+    for task, judge in report.judges.items():
+        typer.echo(f"{task}: {judge}")
     typer.echo(f"report: {output / 'report.md'}")
 
 
