@@ -118,7 +118,7 @@ def to_metrics(frames_THWC: Bytes) -> Tensor:
 
 def _likeness(video_THWC: Bytes, truth: Truth) -> dict[str, float]:
     video, true = to_metrics(video_THWC), truth.video_BTCHW
-    points = torch.from_numpy(truth.clip.landmarks_TLP)[None]
+    points = torch.tensor(truth.clip.landmarks_TLP)[None]
     mouth, true_mouth = crop_mouth(video, points), crop_mouth(true, points)
     return {
         "psnr": psnr(video, true).item(),
