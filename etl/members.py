@@ -37,6 +37,7 @@ def video_member(frames_THWC: Bytes, config: VideoMemberConfig) -> bytes:
     options = {
         "crf": str(config.crf),
         "preset": config.preset,
+        "tune": config.tune,
         "g": str(config.gop),
         "keyint_min": str(config.gop),
         "sc_threshold": "0",

@@ -7,7 +7,7 @@ which would unpickle what a shard calls `.pyd` or `.pth`.
 import io
 import json
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,8 @@ from emotalk.data.manifest import (
 from emotalk.data.shards import DataFault, Sample, SampleReader
 from emotalk.media.window import MemberFault, decode_audio, decode_image, decode_video_window
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
+
+NPY_START = 10  # bytes of a .npy file before its header: magic, version, length of the header
 
 
 @dataclass(frozen=True)
@@ -131,11 +133,32 @@ def _decoder(start: int, frames: int) -> Any:
 
 
 def _array(data: bytes) -> Floats:
+    """Return the array of a .npy file of version 1.0, the one numpy writes for plain numbers."""
+    begin = NPY_START + int.from_bytes(data[NPY_START - 2 : NPY_START], "little")
     try:
-        array = np.load(io.BytesIO(data), allow_pickle=False)
+        shape, turned, dtype = _npy_header(data[:begin])
+        flat = np.frombuffer(data, dtype, offset=begin)
+        array = flat.reshape(shape, order="F" if turned else "C")
     except (ValueError, EOFError) as error:
         raise MemberFault(f"not an array file: {error}") from error
-    return np.asarray(array, np.float32)
+    return np.array(array, np.float32)  # a copy, because the bytes cannot be written to
+
+
+@lru_cache(maxsize=1024)
+def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, order and type; kept, because clips of a length share it and parsing is slow.
+
+    Raises:
+        ValueError: another version, damaged, or of anything but plain numbers.
+    """
+    file = io.BytesIO(header)
+    version = np.lib.format.read_magic(file)
+    if version != (1, 0):
+        raise ValueError(f"version {version}, expected 1.0")
+    shape, turned, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("it holds Python objects, which are never loaded")
+    return shape, turned, dtype
 
 
 def _mapping(data: bytes) -> dict[str, Any]:

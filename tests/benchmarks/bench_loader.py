@@ -7,6 +7,7 @@ processes that read, so other work on the machine disturbs them little. One thre
 """
 
 import argparse
+import io
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from emotalk.config.augment import VideoAugmentConfig
 from emotalk.config.data import DataConfig
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.shards import SampleReader, ShardSet
-from emotalk.media.window import decode_video_window
+from emotalk.media.window import decode_audio, decode_video_window
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION
 from tests.helpers.shard_set import (
     MadeClip,
@@ -40,6 +41,8 @@ from tests.helpers.shard_set import (
 
 MIB = 2**20
 WINDOW = 25
+ROUND = 5  # batches of one turn
+MEMBERS = ("mp4", "flac", "landmarks.npy")
 
 
 def main() -> None:
@@ -97,27 +100,51 @@ def _timed(work: Callable[[], object]) -> float:
 
 
 def _speed(shards: str, batches: int) -> dict[str, float]:
-    batch_iterator = iter(_loader(shards, workers=0))
-    next(batch_iterator)
-    seconds = _timed(lambda: list(itertools.islice(batch_iterator, batches)))
+    """Return rates of loading and of decoding alone, by turns: both meet the same noise."""
+    loaded = iter(_loader(shards, workers=0))
+    members = itertools.cycle(_members(shards))
+    work: dict[str, Callable[[], object]] = {
+        "loaded": lambda: list(itertools.islice(loaded, ROUND)),
+        "decoded": lambda: _decode(itertools.islice(members, 4 * ROUND)),
+        "video": lambda: _decode_video(itertools.islice(members, 4 * ROUND)),
+    }
+    for part in work.values():
+        part()
+    rounds = [{name: _timed(part) for name, part in work.items()} for _ in range(batches // ROUND)]
+
+    def middle(name: str, per: str | None = None) -> float:
+        return float(np.median([one[name] / (one[per] if per else 4 * ROUND) for one in rounds]))
+
+    return {
+        "windows per core second": 1 / middle("loaded"),
+        "  decoding the same members alone": 1 / middle("decoded"),
+        "  loader as % of that": 100 * middle("decoded", "loaded"),
+        "  decoding their video alone": 1 / middle("video"),
+        "  loader as % of that, video alone": 100 * middle("video", "loaded"),
+    }
+
+
+def _members(shards: str) -> list[tuple[dict[str, bytes], int]]:
+    """Return the bytes that a window is made from, and a first frame, for every usable sample."""
     shard_set = ShardSet.open(shards)
     reader = SampleReader(shard_set)
-    videos = [
-        (reader.read(sample, ["mp4"])["mp4"], (sample.frames - WINDOW) // 2)
+    return [
+        (reader.read(sample, MEMBERS), (sample.frames - WINDOW) // 2)
         for sample in shard_set.split("train").samples
         if sample.frames >= WINDOW
     ]
 
-    def decode() -> None:
-        for data, start in itertools.islice(itertools.cycle(videos), 4 * batches):
-            decode_video_window(data, start, WINDOW)
 
-    loaded, decoded = 4 * batches / seconds, 4 * batches / _timed(decode)
-    return {
-        "windows per core second": loaded,
-        "pure decoding, windows per core second": decoded,
-        "loader as % of pure decoding": 100 * loaded / decoded,
-    }
+def _decode(windows: Iterable[tuple[dict[str, bytes], int]]) -> None:
+    for members, start in windows:
+        decode_video_window(members["mp4"], start, WINDOW)
+        decode_audio(members["flac"])
+        np.load(io.BytesIO(members["landmarks.npy"]), allow_pickle=False)
+
+
+def _decode_video(windows: Iterable[tuple[dict[str, bytes], int]]) -> None:
+    for members, start in windows:
+        decode_video_window(members["mp4"], start, WINDOW)
 
 
 def _first_batch(shards: str) -> dict[str, float]:
