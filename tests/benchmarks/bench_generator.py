@@ -10,12 +10,12 @@ memory is that of a fresh process for each form, less what it held before the ca
 import argparse
 import json
 import platform
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -110,7 +110,14 @@ def _peak_bytes(options: argparse.Namespace, form: str, work: str) -> int:
     else:
         with torch.no_grad():
             _forms(generator)[form](*inputs)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
+    return _highest_rss() - before
+
+
+def _highest_rss() -> int:
+    """Return the most bytes this process has held; `ru_maxrss` would count its parent's too."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kib) * 1024
 
 
 def _prepared(preset: str, *, clips: int, seconds: int) -> tuple[Generator, tuple[Tensor, ...]]:
