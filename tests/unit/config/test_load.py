@@ -109,6 +109,8 @@ def test_the_papers_configuration_holds_the_reports_values() -> None:
     trained = {name: weight for name, weight in generator.losses.items() if weight}
     assert trained == {"mouth_region": 100, "perceptual": 1, "frame": 0.01, "emotion": 0.001}
     assert paper.optim.betas == (0.5, 0.99)
+    assert paper.optim.ema == 0
+    assert paper.optim.clip_grad_norm == 0
     assert paper.losses.gradient_penalty == 10
     assert paper.losses.mouth_region.sigma == 9
     assert paper.model.width == 1
