@@ -1,6 +1,7 @@
 """The generator against its plain form: the same numbers and gradients, and clear refusals."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +9,15 @@ import torch
 from torch import Tensor
 
 from emotalk.config.model import ModelConfig
-from emotalk.models import Generator, GeneratorOutput
+from emotalk import models
+from emotalk.models import (
+    EmotionDiscriminator,
+    FrameDiscriminator,
+    Generator,
+    GeneratorOutput,
+    PairDiscriminator,
+    TemporalDiscriminator,
+)
 from tests.helpers.generators import ORIGINAL, small_generator, whole_utterance
 from tests.helpers.plain_generator import plain_generator
 
@@ -105,12 +114,25 @@ def test_the_number_of_emotions_is_a_size(emotions: int) -> None:
     assert video.shape == (1, 1, 3, 128, 128)
 
 
-def test_parameter_counts_of_the_presets() -> None:
-    config = ModelConfig()
-    assert parameters(Generator(**config.generator_arguments(6))) == 37_175_923
+@pytest.mark.parametrize("preset", ["paper", "eskimez2021"])
+def test_parameter_counts_are_those_the_readme_states(preset: str) -> None:
     original = {"output_kernel": 7, "cell_activation": "leaky_relu", "auxiliary_emotion": True}
-    config = ModelConfig.model_validate({"generator": original})
-    assert parameters(Generator(**config.generator_arguments(6))) == 41_647_993
+    document = {"generator": original} if preset == "eskimez2021" else {}
+    config = ModelConfig.model_validate(document)
+    networks = {
+        "Generator": Generator(**config.generator_arguments(6)),
+        "FrameDiscriminator": FrameDiscriminator(**config.frame_arguments()),
+        "PairDiscriminator": PairDiscriminator(**config.pair_arguments()),
+        "EmotionDiscriminator": EmotionDiscriminator(**config.emotion_arguments(6)),
+        "TemporalDiscriminator": TemporalDiscriminator(**config.temporal_arguments()),
+    }
+    readme = Path(models.__file__).with_name("README.md").read_text(encoding="utf-8")
+    column = 2 if preset == "paper" else 3
+    rows = [line.split("|") for line in readme.splitlines() if line.startswith("| `")]
+    stated = {row[1].strip(" `"): row[column].strip() for row in rows}
+    for name, network in networks.items():
+        assert stated[name] == f"{parameters(network):,}"
+    assert parameters(networks["Generator"]) == {"paper": 37_175_923}.get(preset, 41_647_993)
 
 
 def parameters(network: torch.nn.Module) -> int:
@@ -155,6 +177,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ("speech", torch.zeros(2, 960, dtype=torch.int16), "speech_BS: got torch.int16"),
     ("speech", torch.zeros(2, 1, 960), "speech_BS: shape .* expected"),
     ("emotion", torch.zeros(2, 7), "emotion_BE: shape .* expected 6"),
+    ("image", torch.full((2, 3, 128, 128), torch.nan), "image_BCHW: values from nan"),
+    ("image", torch.zeros(1, 3, 128, 128), "image_BCHW: shape .* expected 2"),
+    ("emotion", torch.full((2, 6), torch.nan), "emotion_BE: values from nan"),
+    ("emotion", torch.full((2, 6), -0.5), r"emotion_BE: values .* allowed are \[0, 1\]"),
+    ("emotion", torch.zeros(2, 6, dtype=torch.int64), "emotion_BE: got torch.int64"),
+    ("noise", torch.zeros(2, 3, 16, dtype=torch.int64), "noise_BTD: got torch.int64"),
     ("emotion", torch.full((2, 6), 1.5), r"emotion_BE: values .* allowed are \[0, 1\]"),
     ("noise", torch.zeros(2, 4, 16), "noise_BTD: shape .* expected 3"),
     ("noise", torch.full((2, 3, 16), torch.inf), "noise_BTD: values"),
