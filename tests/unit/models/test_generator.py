@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotalk.config.model import ModelConfig
 from emotalk import models
+from emotalk.config.model import ModelConfig
 from emotalk.models import (
     EmotionDiscriminator,
     FrameDiscriminator,
