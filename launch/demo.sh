@@ -7,7 +7,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-bin=$root/.venv/bin
+bin=.venv/bin
 cd "$root"
 source_dir=${SOURCE:-}
 name=${source_dir:+$(basename "$source_dir")}
