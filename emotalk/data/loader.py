@@ -4,11 +4,13 @@ Nothing here keeps a position. A batch is computed from its step number: `order`
 `windows` the frames, `clip` reads them. Resuming is starting to count elsewhere.
 """
 
+import atexit
 import itertools
 import logging
 import signal
+import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import cv2
 import torch
@@ -22,7 +24,7 @@ from emotalk.data.manifest import JSON_MEMBER, NEUTRAL_MEMBER
 from emotalk.data.order import Order
 from emotalk.data.selection import check_emotions, check_sizes, left_out_lines, usable_samples
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
-from emotalk.data.steps import StepBatches
+from emotalk.data.steps import LoadedStep, StepBatches
 from emotalk.errors import WrongUse
 
 logger = logging.getLogger(__name__)
@@ -146,16 +148,23 @@ class ClipLoader:
             DataFault: a clip cannot be read and `data.on_fault` is `raise`.
         """
         config = self.batches.config
-        loader = DataLoader(
-            self.batches,
-            batch_size=None,
-            sampler=self._steps(),
-            num_workers=config.workers,
-            prefetch_factor=config.prefetch if config.workers else None,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_start_worker,
+        loaded = iter(
+            DataLoader(
+                self.batches,
+                batch_size=None,
+                sampler=self._steps(),
+                num_workers=config.workers,
+                prefetch_factor=config.prefetch if config.workers else None,
+                pin_memory=torch.cuda.is_available(),
+                worker_init_fn=_start_worker,
+            )
         )
-        for batch, faults in loader:
+        batches = self._checked(loaded)
+        atexit.register(_close, weakref.ref(batches))
+        return batches
+
+    def _checked(self, loaded: Iterator[LoadedStep]) -> Generator[ClipBatch, None, None]:
+        for batch, faults in loaded:
             self._meet(tuple(faults))
             # pinning turns plain tuples into lists
             yield batch._replace(keys=tuple(batch.keys), places=tuple(batch.places))
@@ -185,6 +194,16 @@ class Steps:
         """Count."""
         endless = self.end is None
         return itertools.count(self.start) if endless else iter(range(self.start, self.end or 0))
+
+
+def _close(batches: "weakref.ref[Generator[ClipBatch, None, None]]") -> None:
+    """End the workers of a loader that is still read when Python exits.
+
+    Python itself would send them the signal that they leave to the training process, and wait.
+    """
+    found = batches()
+    if found is not None:
+        found.close()
 
 
 def _start_worker(_worker: int) -> None:

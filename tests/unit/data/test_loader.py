@@ -4,6 +4,8 @@ import hashlib
 import itertools
 import json
 import logging
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +288,17 @@ def test_later_versions_may_add_keys(tmp_path: Path) -> None:
     rewrite_manifest(tmp_path, lambda tree: tree.update(new_thing=1))
     assert json.loads((tmp_path / "manifest.json").read_text())["new_thing"] == 1
     assert len(loader_of(tmp_path).samples) == 2
+
+
+def test_python_ends_while_workers_still_read(folder: Path) -> None:
+    """Workers leave SIGTERM to the training process, so nothing may wait for it to end them."""
+    script = f"""
+from emotalk.config.data import DataConfig
+from emotalk.data.loader import build_loader
+from emotalk.schema import EMOTIONS
+config = DataConfig(workers=1, batch_size=2, frames=8)
+batches = iter(build_loader(config, {str(folder)!r}, "train", 0, EMOTIONS))
+next(batches)
+"""
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    assert done.returncode == 0
