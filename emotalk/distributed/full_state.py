@@ -36,7 +36,8 @@ def read_weights(module: nn.Module) -> dict[str, Tensor]:
     """Return the whole `state_dict` as copies on the CPU. Every process must call it."""
     with _gathered(module, writer=None):
         return {
-            name: value.detach().to("cpu", copy=True) for name, value in module.state_dict().items()
+            name: value.detach().to("cpu", copy=True).contiguous()
+            for name, value in module.state_dict().items()
         }
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotalk.models.upsample_conv import phase_kernel
+from emotalk.models.upsample_conv import phase_kernel, replicate_border
 
 
 class OutputKernels(NamedTuple):
@@ -39,7 +39,7 @@ def output_conv(small_NCHW: Tensor, kernels: OutputKernels, *, clips: int) -> Te
     """
     bias_of_phases = kernels.bias.repeat_interleave(4)
     if kernels.full.shape[-1] == 3:
-        padded = F.pad(small_NCHW, (1, 1, 1, 1), mode="replicate")
+        padded = replicate_border(small_NCHW)
         video_NCHW = F.pixel_shuffle(F.conv2d(padded, kernels.phases, bias_of_phases), 2)
     else:
         inside = F.conv2d(small_NCHW, kernels.phases, bias_of_phases, padding="same")

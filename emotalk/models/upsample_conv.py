@@ -43,9 +43,18 @@ def phase_kernel(weight_OIHW: Tensor) -> Tensor:
     return kernel.contiguous(memory_format=torch.channels_last)
 
 
+def replicate_border(images_NCHW: Tensor) -> Tensor:
+    """Return the images with their outermost pixels repeated once on every side."""
+    if not torch.compiler.is_compiling():
+        return F.pad(images_NCHW, (1, 1, 1, 1), mode="replicate")
+    # Inductor wrongly takes the gradient of PyTorch's own padding for contiguous.
+    rows = torch.cat([images_NCHW[:, :, :1], images_NCHW, images_NCHW[:, :, -1:]], dim=2)
+    return torch.cat([rows[..., :1], rows, rows[..., -1:]], dim=3)
+
+
 def upsampled_conv_reflect(small_NCHW: Tensor, kernel_IOHW: Tensor) -> Tensor:
     """Return the 3 x 3, reflection-padded convolution of the image upsampled twice."""
-    padded = F.pad(small_NCHW, (1, 1, 1, 1), mode="replicate")
+    padded = replicate_border(small_NCHW)
     return F.conv_transpose2d(padded, kernel_IOHW, stride=2, padding=3)
 
 

@@ -219,4 +219,4 @@ def _state(tree: dict[str, Any]) -> TrainState:
 
 
 def _copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in state.items()}

@@ -120,6 +120,26 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     assert "continuing at step 4" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("switch", "tolerance"),
+    [
+        ("runtime.channels_last=true", 1e-4),
+        ("runtime.precision=bf16", 5e-2),  # 8 bits of mantissa, six steps on
+        pytest.param("runtime.compile=true", 1e-4, marks=pytest.mark.slow),  # a minute of C++
+    ],
+)
+def test_how_it_is_computed_changes_no_loss(
+    config: Path, unbroken: Path, tmp_path: Path, switch: str, tolerance: float
+) -> None:
+    done = train(config, tmp_path / "run", switch)
+    assert done.returncode == 0, done.stderr
+    theirs = {line["step"]: line for line in read_metrics(unbroken) if "clips" in line}
+    for line in read_metrics(tmp_path / "run"):
+        for name in ("train/generator/total", "train/discriminators/total"):
+            if name in line:
+                assert line[name] == pytest.approx(theirs[line["step"]][name], rel=tolerance)
+
+
 def test_a_run_starts_from_the_weights_of_another(
     config: Path, unbroken: Path, tmp_path: Path
 ) -> None:
