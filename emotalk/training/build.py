@@ -49,6 +49,7 @@ MLFLOW_ANSWER_S = 15.0  # a fresh SQLite file takes a few seconds
 def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off."""
     networks = build_networks(config, runtime)
+    _refuse_beside_zero3(config, networks)
     if config.start_from is not None and latest_checkpoint(config.run_dir / CHECKPOINTS) is None:
         start_from(config.start_from, networks)
     ema = _build_ema(config, networks)
@@ -153,6 +154,17 @@ def _to_channels_last(module: nn.Module) -> None:
     for parameter in module.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _refuse_beside_zero3(config: TrainConfig, networks: Networks) -> None:
+    """Raise `WrongUse` where a whole generator is asked for that ZeRO-3 spreads over processes."""
+    spread = any(hasattr(p, "ds_id") for p in networks.generator.module.parameters())
+    if spread and (config.optim.ema > 0 or config.validation.clips > 0):
+        raise WrongUse(
+            f"runtime.deepspeed.generator={config.runtime.deepspeed.generator} is ZeRO stage 3: no "
+            f"process holds the whole generator, so optim.ema ({config.optim.ema:g}) and "
+            f"validation.clips ({config.validation.clips}) must be 0; or use stage 0, 1 or 2"
+        )
 
 
 def _build_ema(config: TrainConfig, networks: Networks) -> Ema | None:
