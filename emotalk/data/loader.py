@@ -164,10 +164,15 @@ class ClipLoader:
         return batches
 
     def _checked(self, loaded: Iterator[LoadedStep]) -> Generator[ClipBatch, None, None]:
-        for batch, faults in loaded:
-            self._meet(tuple(faults))
-            # pinning turns plain tuples into lists
-            yield batch._replace(keys=tuple(batch.keys), places=tuple(batch.places))
+        try:
+            for batch, faults in loaded:
+                self._meet(tuple(faults))
+                # pinning turns plain tuples into lists
+                yield batch._replace(keys=tuple(batch.keys), places=tuple(batch.places))
+        finally:
+            # The traceback of a fault keeps this frame, and so would keep the workers, until
+            # Python exits and waits for them.
+            del loaded
 
     def _steps(self) -> "Steps":
         if self.batches.endless:
