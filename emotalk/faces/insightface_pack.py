@@ -4,7 +4,6 @@ Models run in the calling thread alone, so that workers do not fight for cores a
 numbers whatever the machine is doing.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,19 @@ import onnxruntime
 from insightface.app import FaceAnalysis
 
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest, largest_first
+from emotalk.faces.landmarks import (
+    NO_FACE,
+    FaceLandmarks,
+    FrameByFrame,
+    largest,
+    largest_first,
+)
 from emotalk.schema import LANDMARKS, Bytes
 
 LANDMARK_TASKS = ("landmark_2d_68", "landmark_3d_68")
 
 
-class InsightfaceFinder:
+class InsightfaceFinder(FrameByFrame):
     """A pack with a detector and a 68-point landmark model: `buffalo_l`, `antelopev2`, ..."""
 
     def __init__(self, pack: str, *, root: Path, det_size: int = 320) -> None:
@@ -50,17 +55,6 @@ class InsightfaceFinder:
             )
         self._task = tasks[0]
         self._app.prepare(ctx_id=-1, det_size=(det_size, det_size))
-
-    def find(
-        self,
-        frames: Sequence[Bytes],
-        *,
-        clip: Path | None = None,
-        indices: Sequence[int] | None = None,
-    ) -> list[FaceLandmarks]:
-        """Return the faces of each frame; landmarks for the largest one."""
-        del clip, indices
-        return [self._find_one(frame) for frame in frames]
 
     def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
         bgr = cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2BGR)

@@ -5,6 +5,7 @@ beside the clips. All speak one protocol; frames are RGB here, and turned to BGR
 it.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +58,25 @@ class LandmarkFinder(Protocol):
             Rejection: `no_landmarks` or `bad_landmarks` (side-car only).
         """
         ...
+
+
+class FrameByFrame(ABC):
+    """A finder that sees one frame at a time and nothing of the clip it comes from."""
+
+    def find(
+        self,
+        frames: Sequence[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> list[FaceLandmarks]:
+        """Return the faces of each frame; landmarks for the largest one."""
+        del clip, indices
+        return [self._find_one(frame) for frame in frames]
+
+    @abstractmethod
+    def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
+        """Return the faces of one frame, uint8 RGB; landmarks for the largest one."""
 
 
 def build_finder(config: LandmarksConfig, *, source: Path | None = None) -> LandmarkFinder:

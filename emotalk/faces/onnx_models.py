@@ -1,6 +1,5 @@
 """Landmarks by two plain ONNX files: a YuNet detector and a 68-point model of the Peppa family."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,13 @@ import onnxruntime
 
 from emotalk.errors import WrongUse
 from emotalk.faces.insightface_pack import single_threaded
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest, largest_first
+from emotalk.faces.landmarks import (
+    NO_FACE,
+    FaceLandmarks,
+    FrameByFrame,
+    largest,
+    largest_first,
+)
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 STRIDES = (8, 16, 32)
@@ -19,7 +24,7 @@ OVERLAP = 0.3
 BOX_GROWTH = 1.4  # the landmark model was trained on boxes this much larger than the face
 
 
-class OnnxFinder:
+class OnnxFinder(FrameByFrame):
     """YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
 
     YuNet runs in ONNX Runtime, since OpenCV's own reader refuses models with free image sizes.
@@ -48,17 +53,6 @@ class OnnxFinder:
             )
         self._landmarker = _session("landmarker", landmarker)
         self._side = _side_of_landmarker(landmarker, self._landmarker)
-
-    def find(
-        self,
-        frames: Sequence[Bytes],
-        *,
-        clip: Path | None = None,
-        indices: Sequence[int] | None = None,
-    ) -> list[FaceLandmarks]:
-        """Return the faces of each frame; landmarks for the largest one."""
-        del clip, indices
-        return [self._find_one(frame) for frame in frames]
 
     def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
         bgr = cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2BGR)
