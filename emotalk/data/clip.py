@@ -4,10 +4,10 @@ The members pass through webdataset's decoder with handlers of our own and none 
 which would unpickle what a shard calls `.pyd` or `.pth`.
 """
 
-import io
 import json
+import re
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,15 @@ from emotalk.data.manifest import (
 )
 from emotalk.data.shards import DataFault, Sample, SampleReader
 from emotalk.media.window import MemberFault, decode_audio, decode_image, decode_video_window
-from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
+from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, Bytes, Floats
 
-NPY_START = 10  # bytes of a .npy file before its header: magic, version, length of the header
+# A .npy file of real numbers as numpy writes it: magic, version 1.0, length of the header, header.
+# Read by this pattern rather than by numpy, which evaluates the header as Python text.
+NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([<>]f[248])', 'fortran_order': (True|False), "
+    rb"'shape': \(((?:\d{1,9},? ?)*)\), \} *\n",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,9 @@ def read_window(
     wanted = (video, audio, LANDMARKS_MEMBER, *(name for name in extras if name in sample.members))
     raw = reader.read(sample, wanted)
     try:
-        found = _decoder(start, frames).decode(raw)
+        found = _decoder(sample, start, frames).decode(raw)
         landmarks_TLP = found[LANDMARKS_MEMBER]
-        _check(sample, found[video], found[audio], landmarks_TLP, found.get(NEUTRAL_MEMBER))
+        _check(sample, found[audio], landmarks_TLP)
     except MemberFault as fault:
         raise _fault(reader, sample, str(fault)) from fault
     except DecodingError as error:
@@ -113,18 +119,19 @@ def read_speech(reader: SampleReader, sample: Sample) -> Floats:
         raise _fault(reader, sample, f"has only the members {', '.join(sample.members)}")
     raw = reader.read(sample, (name,))
     try:
-        audio_S = decode_audio(raw[name])
-        _check_audio(sample, audio_S)
+        audio_S = decode_audio(raw[name], sample.frames * SAMPLES_PER_FRAME)
+        _check_finite("sound", audio_S)
     except MemberFault as fault:
         raise _fault(reader, sample, f"member {name}: {fault}") from fault
     return audio_S
 
 
-def _decoder(start: int, frames: int) -> Any:
+def _decoder(sample: Sample, start: int, frames: int) -> Any:
     window = partial(decode_video_window, start=start, frames=frames)
+    sound = partial(decode_audio, samples=sample.frames * SAMPLES_PER_FRAME)
     handlers = [
         handle_extension(" ".join(VIDEO_MEMBERS), window),
-        handle_extension(" ".join(AUDIO_MEMBERS), decode_audio),
+        handle_extension(" ".join(AUDIO_MEMBERS), sound),
         handle_extension(LANDMARKS_MEMBER, _array),
         handle_extension(NEUTRAL_MEMBER, decode_image),
         handle_extension(JSON_MEMBER, _mapping),
@@ -133,68 +140,40 @@ def _decoder(start: int, frames: int) -> Any:
 
 
 def _array(data: bytes) -> Floats:
-    """Return the array of a .npy file of version 1.0, the one numpy writes for plain numbers."""
-    begin = NPY_START + int.from_bytes(data[NPY_START - 2 : NPY_START], "little")
+    """Return the numbers of a .npy file as float32."""
+    header = NPY.match(data)
+    if header is None:
+        raise MemberFault("not an array file of real numbers as numpy writes it")
+    dtype, turned, sizes = header.groups()
+    shape = tuple(int(size) for size in sizes.replace(b",", b" ").split())
     try:
-        shape, turned, dtype = _npy_header(data[:begin])
-        flat = np.frombuffer(data, dtype, offset=begin)
-        array = flat.reshape(shape, order="F" if turned else "C")
-    except (ValueError, EOFError) as error:
-        raise MemberFault(f"not an array file: {error}") from error
+        flat = np.frombuffer(data, dtype.decode(), offset=header.end())
+        array = flat.reshape(shape, order="F" if turned == b"True" else "C")
+    except ValueError as error:
+        raise MemberFault(f"the array file is not as its header says: {error}") from error
     return np.array(array, np.float32)  # a copy, because the bytes cannot be written to
-
-
-@lru_cache(maxsize=1024)
-def _npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, order and type; kept, because clips of a length share it and parsing is slow.
-
-    Raises:
-        ValueError: another version, damaged, or of anything but plain numbers.
-    """
-    file = io.BytesIO(header)
-    version = np.lib.format.read_magic(file)
-    if version != (1, 0):
-        raise ValueError(f"version {version}, expected 1.0")
-    shape, turned, dtype = np.lib.format.read_array_header_1_0(file)
-    if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are never loaded")
-    return shape, turned, dtype
 
 
 def _mapping(data: bytes) -> dict[str, Any]:
     try:
         tree = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MemberFault(f"not valid JSON: {error}") from error
     if not isinstance(tree, dict):
         raise MemberFault(f"a JSON {type(tree).__name__}, expected an object")
     return tree
 
 
-def _check(
-    sample: Sample,
-    video_THWC: Bytes,
-    audio_S: Floats,
-    landmarks_TLP: Floats,
-    neutral_HWC: Bytes | None,
-) -> None:
-    if video_THWC.shape[1:] != (SIZE, SIZE, 3):
-        raise MemberFault(f"the video's frames are {video_THWC.shape[1:]}")
-    _check_audio(sample, audio_S)
+def _check(sample: Sample, audio_S: Floats, landmarks_TLP: Floats) -> None:
     if landmarks_TLP.shape != (sample.frames, LANDMARKS, 2):
         raise MemberFault(f"landmarks {landmarks_TLP.shape}, the index says {sample.frames} frames")
-    if not np.isfinite(landmarks_TLP).all():
-        raise MemberFault("landmarks hold values that are not finite numbers")
-    if neutral_HWC is not None and neutral_HWC.shape != (SIZE, SIZE, 3):
-        raise MemberFault(f"the neutral still is {neutral_HWC.shape}")
+    _check_finite("sound", audio_S)
+    _check_finite("landmarks", landmarks_TLP)
 
 
-def _check_audio(sample: Sample, audio_S: Floats) -> None:
-    expected = sample.frames * SAMPLES_PER_FRAME
-    if audio_S.shape != (expected,):
-        raise MemberFault(f"the sound has {audio_S.shape[0]} samples, expected {expected}")
-    if not np.isfinite(audio_S).all():
-        raise MemberFault("the sound holds values that are not finite numbers")
+def _check_finite(name: str, numbers: Floats) -> None:
+    if not np.isfinite(numbers).all():
+        raise MemberFault(f"{name}: there are values that are not finite numbers")
 
 
 def _fault(reader: SampleReader, sample: Sample, what: str) -> DataFault:

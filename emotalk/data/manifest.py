@@ -5,9 +5,22 @@ them. `manifest.json` is written last, so a folder without one is not a shard se
 """
 
 import json
-from typing import Any, TypeVar
+import re
+import tarfile
+from collections import Counter
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from emotalk.errors import WrongUse
 from emotalk.schema import FORMAT_VERSION
@@ -18,6 +31,24 @@ NEUTRAL_MEMBER = "neutral.png"
 JSON_MEMBER = "json"
 VIDEO_MEMBERS = ("mp4",)
 AUDIO_MEMBERS = ("flac", "wav")
+TAR_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*\.tar")
+KEY = re.compile(r"[^./\\\x00-\x1f]+")
+
+
+def _tar_name(name: str) -> str:
+    if not TAR_NAME.fullmatch(name):
+        raise PydanticCustomError(
+            "tar_name", "{name} is not the name of a .tar beside the manifest", {"name": repr(name)}
+        )
+    return name
+
+
+def _key(key: str) -> str:
+    if not KEY.fullmatch(key):
+        raise PydanticCustomError(
+            "key", "{key} is not a key: no dot, slash or control character", {"key": repr(key)}
+        )
+    return key
 
 
 class Record(BaseModel):
@@ -30,7 +61,7 @@ class SampleEntry(Record):
     """One sample as its shard's index describes it.
 
     Attributes:
-        key: the sample's name, unique in the shard set.
+        key: the sample's name, unique in the shard set; files are named by it.
         frames: length at 25 Hz.
         actor: who is seen.
         emotion: an emotion's name.
@@ -39,7 +70,7 @@ class SampleEntry(Record):
             the tar, its size), both in bytes.
     """
 
-    key: str = Field(min_length=1)
+    key: Annotated[str, AfterValidator(_key)]
     frames: PositiveInt
     actor: str
     emotion: str
@@ -57,7 +88,7 @@ class ShardIndex(Record):
 class ShardEntry(Record):
     """One tar as the manifest describes it; hashes are sha256 in hex."""
 
-    file: str
+    file: Annotated[str, AfterValidator(_tar_name)]
     split: str
     samples: NonNegativeInt
     frames: NonNegativeInt
@@ -87,6 +118,15 @@ class Manifest(Record):
     shards: tuple[ShardEntry, ...]
     splits: dict[str, Any] = {}
 
+    @model_validator(mode="after")
+    def _each_tar_once(self) -> "Manifest":
+        twice = [name for name, n in Counter(shard.file for shard in self.shards).items() if n > 1]
+        if twice:
+            raise PydanticCustomError(
+                "listed_twice", "shards: {name} is listed more than once", {"name": twice[0]}
+            )
+        return self
+
     @property
     def split_names(self) -> tuple[str, ...]:
         """The splits that have at least one shard, in order of appearance."""
@@ -112,7 +152,7 @@ def parse_index(data: bytes, where: str, shard: ShardEntry) -> ShardIndex:
 
     Raises:
         WrongUse: not JSON, another format version, or counts and byte ranges that do not fit the
-            tar the manifest describes.
+            tar the manifest describes, or one another.
     """
     index = _parse(ShardIndex, data, where)
     frames = sum(sample.frames for sample in index.samples)
@@ -121,14 +161,34 @@ def parse_index(data: bytes, where: str, shard: ShardEntry) -> ShardIndex:
             f"{where}: lists {len(index.samples)} samples with {frames} frames, the manifest says "
             f"{shard.samples} with {shard.frames}; {REMAKE}"
         )
-    for sample in index.samples:
-        for member, (offset, size) in sample.members.items():
-            if offset + size > shard.bytes:
-                raise WrongUse(
-                    f"{where}: {sample.key}.{member} would end at byte {offset + size}, but "
-                    f"{shard.file} has {shard.bytes}; {REMAKE}"
-                )
+    fault = _places_fault(index, shard)
+    if fault:
+        raise WrongUse(f"{where}: {fault}; {REMAKE}")
     return index
+
+
+def _places_fault(index: ShardIndex, shard: ShardEntry) -> str | None:
+    """Return the first member that cannot lie where the index says, or None.
+
+    In a tar every member begins a block after the block of its header, those of a sample stand
+    together, and nothing reaches into anything else.
+    """
+    end = 0
+    for sample in sorted(index.samples, key=_first_offset):
+        for member, (offset, size) in sorted(sample.members.items(), key=lambda place: place[1]):
+            name = f"{sample.key}.{member}"
+            if offset + size > shard.bytes:
+                return (
+                    f"{name} would end at byte {offset + size}, but {shard.file} has {shard.bytes}"
+                )
+            if offset % tarfile.BLOCKSIZE or offset < end + tarfile.BLOCKSIZE:
+                return f"{name} cannot begin at byte {offset}, behind what ends at byte {end}"
+            end = offset + size
+    return None
+
+
+def _first_offset(sample: SampleEntry) -> int:
+    return min((offset for offset, _ in sample.members.values()), default=0)
 
 
 REMAKE = "the index does not belong to this tar: copy the shard set again or run etl/shard.py again"
@@ -138,7 +198,7 @@ Parsed = TypeVar("Parsed", Manifest, ShardIndex)
 def _parse(model: type[Parsed], data: bytes, where: str) -> Parsed:
     try:
         tree = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUse(f"{where}: not valid JSON ({error}); copy the shard set again") from None
     found = tree.get("format") if isinstance(tree, dict) else None
     if found != FORMAT_VERSION:
@@ -150,6 +210,8 @@ def _parse(model: type[Parsed], data: bytes, where: str) -> Parsed:
         return model.model_validate(tree)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3]
+            ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
+            for fault in error.errors()[:3]
         )
-        raise WrongUse(f"{where}: {error.error_count()} faults: {faults}") from None
+        count = error.error_count()
+        raise WrongUse(f"{where}: {count} fault{'s' * (count > 1)}: {faults}") from None

@@ -110,7 +110,7 @@ class ShardSet:
 
         Raises:
             WrongUse: no such split, an empty one, an index file that is missing, was changed or
-                does not fit its tar, or a key that occurs twice.
+                does not fit its tar, or a key that occurs twice, here or in a split read before.
         """
         if name not in self._splits:
             self._splits[name] = self._read_split(name)
@@ -129,7 +129,8 @@ class ShardSet:
             samples = [sample for found in pool.map(self._samples, numbers) for sample in found]
         if not samples:
             raise WrongUse(f"{self.location}: split {name!r} has no samples; see rejected.jsonl")
-        _refuse_doubles(samples, self.location)
+        read_before = (sample for split in self._splits.values() for sample in split.samples)
+        _refuse_doubles([*read_before, *samples], self.location)
         return Split(name, tuple(numbers), tuple(samples))
 
     def _samples(self, number: int) -> list[Sample]:
@@ -177,7 +178,7 @@ class SampleReader:
     def __init__(self, shard_set: ShardSet, verify: bool = False) -> None:
         self.shard_set = shard_set
         self.verify = verify
-        self.checked: set[int] = set()
+        self._verdicts: dict[int, str] = {}  # what is wrong with a tar, empty if nothing is
 
     def read(self, sample: Sample, members: Iterable[str]) -> dict[str, bytes]:
         """Return the bytes of the named members of a sample.
@@ -190,9 +191,7 @@ class SampleReader:
         begin = min(offset for offset, _ in ranges.values()) - BLOCK
         end = max(offset + size for offset, size in ranges.values())
         try:
-            if sample.shard not in self.checked:
-                self._check(shard)
-                self.checked.add(sample.shard)
+            self._check(sample.shard, shard)
             data = memoryview(self.shard_set.storage.read_range(shard, begin, end - begin))
             for name, (offset, size) in ranges.items():
                 header = bytes(data[offset - begin - BLOCK : offset - begin])
@@ -207,9 +206,17 @@ class SampleReader:
             for name, (offset, size) in ranges.items()
         }
 
-    def _check(self, shard: ShardEntry) -> None:
-        if self.verify and (found := self.shard_set.storage.sha256(shard)) != shard.sha256:
-            raise StorageFault(f"sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}...")
+    def _check(self, number: int, shard: ShardEntry) -> None:
+        """Hash a tar the first time it is met; a wrong one stays wrong without another look."""
+        if not self.verify:
+            return
+        if number not in self._verdicts:
+            found = self.shard_set.storage.sha256(shard)
+            right = f"the manifest says {shard.sha256[:12]}..."
+            wrong = found != shard.sha256
+            self._verdicts[number] = f"sha256 {found[:12]}..., {right}" if wrong else ""
+        if self._verdicts[number]:
+            raise StorageFault(self._verdicts[number])
 
 
 def _check_header(header: bytes, name: str, size: int) -> None:
@@ -250,7 +257,7 @@ def _refuse_doubles(samples: Iterable[Sample], location: str) -> None:
     doubles = sorted(_doubles(sample.key for sample in samples))
     if doubles:
         raise WrongUse(
-            f"{location}: {len(doubles)} keys occur more than once, e.g. {doubles[0]}; "
+            f"{location}: keys occur more than once ({len(doubles)}, e.g. {doubles[0]}); "
             "make the shards again with etl/shard.py"
         )
 

@@ -16,7 +16,9 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emotalk.schema import FPS, SAMPLE_RATE, Bytes, Doubles, Floats
+from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
+
+PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # width and height follow, four bytes each
 
 
 class MemberFault(Exception):  # noqa: N818  what is wrong with the data, not with the program
@@ -29,7 +31,7 @@ def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
     Decoding begins at the last key frame at or before `start`, in this thread alone.
 
     Args:
-        data: a video file (MP4, ...), constant 25 fps, first frame at time 0.
+        data: a video file (MP4, ...), 128 x 128, constant 25 fps, first frame at time 0.
         start: index of the first frame wanted.
         frames: how many.
 
@@ -38,48 +40,67 @@ def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
         them, so that a batch is filled without turning them round.
 
     Raises:
-        MemberFault: not a video, broken, or without one of the frames wanted.
+        MemberFault: not a video, broken, of another size, or without one of the frames wanted.
     """
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), metadata_errors="replace") as container:
             window_TCHW = _window(container, start, frames)
     except (av.error.FFmpegError, IndexError) as error:
         raise MemberFault(f"the video cannot be decoded: {error}") from error
     return window_TCHW.transpose(0, 2, 3, 1)
 
 
-def decode_audio(data: bytes) -> Floats:
+def decode_audio(data: bytes, samples: int | None = None) -> Floats:
     """Return the whole sound of a FLAC or WAV member: mono float32 in [-1, 1], (S,).
 
+    Args:
+        data: the member.
+        samples: how many it must hold, or None where that is not known; compared before any is
+            decoded, since silence of any length packs into a few bytes.
+
     Raises:
-        MemberFault: not sound, broken, of another rate than 8 kHz or not mono.
+        MemberFault: not sound, broken, of another length or rate than 8 kHz, or not mono.
     """
     try:
-        audio, rate = soundfile.read(io.BytesIO(data), dtype="float32")
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            if file.samplerate != SAMPLE_RATE or file.channels != 1:
+                raise MemberFault(
+                    f"the sound has {file.channels} channels at {file.samplerate} Hz, expected one "
+                    f"at {SAMPLE_RATE} Hz"
+                )
+            promised = file.frames
+            if samples not in (None, promised):
+                raise MemberFault(f"the sound has {promised} samples, expected {samples}")
+            audio: Floats = file.read(dtype="float32")
     except soundfile.LibsndfileError as error:
         raise MemberFault(f"the sound cannot be decoded: {error}") from error
-    if rate != SAMPLE_RATE or audio.ndim != 1:
-        raise MemberFault(f"the sound is {rate} Hz {audio.shape}, expected {SAMPLE_RATE} Hz mono")
-    samples: Floats = audio
-    return samples
+    if len(audio) != promised:
+        raise MemberFault(f"the sound ends after {len(audio)} of {promised} samples")
+    return audio
 
 
 def decode_image(data: bytes) -> Bytes:
-    """Return an encoded image (PNG, JPEG) as uint8 RGB (H, W, 3).
+    """Return a PNG as uint8 RGB (128, 128, 3).
 
     Raises:
-        MemberFault: not an image, or broken.
+        MemberFault: not a PNG, broken or of another size, which is seen before it is decoded.
     """
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
+    head, size = data[: len(PNG_HEAD)], data[len(PNG_HEAD) : len(PNG_HEAD) + 8]
+    if head != PNG_HEAD or len(size) < 8:
+        raise MemberFault("the image cannot be decoded: not a PNG")
+    width, height = int.from_bytes(size[:4]), int.from_bytes(size[4:])
+    if (width, height) != (SIZE, SIZE):
+        raise MemberFault(f"the image is {width} x {height}, expected {SIZE} x {SIZE}")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     if image is None:
-        raise MemberFault("the image cannot be decoded")
+        raise MemberFault("the image cannot be decoded: damaged")
     return np.asarray(image, np.uint8)
 
 
 def _window(container: InputContainer, start: int, frames: int) -> Bytes:
     """Return the frames as RGB planes, (T, 3, H, W)."""
-    size: VideoStream = container.streams.video[0]
-    window_TCHW = np.empty((frames, 3, size.height, size.width), np.uint8)
+    _check_stream(container.streams.video[0])
+    window_TCHW = np.empty((frames, 3, SIZE, SIZE), np.uint8)
     found = 0
     for found, frame in enumerate(_from(container, start, frames), 1):
         if (frame.height, frame.width) != window_TCHW.shape[2:]:
@@ -92,18 +113,31 @@ def _window(container: InputContainer, start: int, frames: int) -> Bytes:
     return window_TCHW
 
 
+def _check_stream(stream: VideoStream) -> None:
+    """Refuse what the format does not allow before room is made for it."""
+    if getattr(stream, "codec_context", None) is None:
+        raise MemberFault("the video's codec is not known")
+    if (stream.height, stream.width) != (SIZE, SIZE):
+        raise MemberFault(
+            f"the video is {stream.width} x {stream.height}, expected {SIZE} x {SIZE}"
+        )
+    if not stream.time_base or stream.average_rate != FPS:
+        raise MemberFault(f"the video has {stream.average_rate} frames a second, expected {FPS}")
+
+
 def _from(container: InputContainer, start: int, frames: int) -> Iterator[VideoFrame]:
     """Yield the frames `start` .. `start + frames - 1` as far as they exist, in order."""
     stream: VideoStream = container.streams.video[0]
     stream.thread_type = "NONE"
-    if stream.time_base is None or stream.average_rate != FPS:
-        raise MemberFault(f"the video has {stream.average_rate} frames a second, expected {FPS}")
+    assert stream.time_base is not None  # checked before
     ticks = float(1 / (FPS * stream.time_base))
     if start:
         container.seek(round(start * ticks), stream=stream)
     wanted = start
     for frame in container.decode(stream):
         index = round(frame.pts / ticks) if frame.pts is not None else -1
+        if frame.is_corrupt:  # what the decoder patched up; later frames may be built on it
+            raise MemberFault(f"the video's frame {index} is damaged")
         if index < wanted:
             continue
         if index > wanted:

@@ -152,6 +152,22 @@ def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> 
     path.write_text(json.dumps(tree))
 
 
+def rewrite_index(folder: Path, stem: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Apply `change` to a shard's index and set its hash in the manifest."""
+    path = folder / f"{stem}.index.json"
+    tree = json.loads(path.read_text())
+    change(tree)
+    data = json.dumps(tree).encode()
+    path.write_bytes(data)
+
+    def rehash(manifest: dict[str, Any]) -> None:
+        for shard in manifest["shards"]:
+            if shard["file"] == f"{stem}.tar":
+                shard["index_sha256"] = hashlib.sha256(data).hexdigest()
+
+    rewrite_manifest(folder, rehash)
+
+
 def _write_shard(
     folder: Path,
     stem: str,

@@ -218,7 +218,7 @@ def test_a_bad_samples_place_stays_masked_out(
             assert bool(batch.valid_B[row]) is not bad
             assert bool(batch.video_BTCHW[row].any()) is not bad
     assert sum(loader.faults.values()) == 4
-    assert "clip0002: the sound has 3840 samples, expected 11520" in caplog.text
+    assert "clip0002: member flac: the sound has 3840 samples, expected 11520" in caplog.text
 
 
 @pytest.mark.parametrize("on_fault", ["raise", "skip"])

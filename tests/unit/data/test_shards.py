@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import webdataset
 
+from emotalk.data.manifest import ShardEntry
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.errors import WrongUse
 from tests.helpers.shard_set import (
     empty_members,
     made_clips,
     made_members,
+    rewrite_index,
     rewrite_manifest,
     write_shard_set,
 )
@@ -82,6 +84,58 @@ def test_faults_of_a_manifest_name_their_place(folder: Path) -> None:
         ShardSet.open(str(folder))
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xfe{}", b"\x1f\x8b" + b"0" * 99, b"[" * 99_999, b"", b'{"format": 1' + b"0" * 9999],
+)
+def test_a_manifest_of_other_bytes_is_refused(folder: Path, data: bytes) -> None:
+    (folder / "manifest.json").write_bytes(data)
+    with pytest.raises(WrongUse, match=r"manifest\.json: not valid JSON"):
+        ShardSet.open(str(folder))
+
+
+@pytest.mark.parametrize("data", [b"[]", b"7", b"null", b'"emotalk-shards/1"', b"{}"])
+def test_a_manifest_that_is_no_manifest_is_refused(folder: Path, data: bytes) -> None:
+    (folder / "manifest.json").write_bytes(data)
+    with pytest.raises(WrongUse, match="format None, this version reads 'emotalk-shards/1'"):
+        ShardSet.open(str(folder))
+
+
+def test_a_manifest_that_is_a_folder_is_refused(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").mkdir()
+    with pytest.raises(WrongUse, match=r"no shard set here .*Is a directory"):
+        ShardSet.open(str(folder))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../etc/passwd",
+        "../x.tar",
+        "/etc/x.tar",
+        "a/b.tar",
+        "a\\b.tar",
+        ".tar",
+        "x.tar.gz",
+        "\0.tar",
+    ],
+)
+def test_a_tar_elsewhere_is_refused(folder: Path, name: str) -> None:
+    rewrite_manifest(folder, lambda tree: tree["shards"][0].update(file=name))
+    with pytest.raises(WrongUse, match=r"shards\.0\.file: .* is not the name of a \.tar beside"):
+        ShardSet.open(str(folder))
+
+
+def test_a_tar_listed_twice_is_refused(folder: Path) -> None:
+    def as_test_split_too(tree: dict[str, Any]) -> None:
+        tree["shards"].append({**tree["shards"][0], "split": "test"})
+
+    rewrite_manifest(folder, as_test_split_too)
+    with pytest.raises(WrongUse, match=r"train-000000\.tar is listed more than once"):
+        ShardSet.open(str(folder))
+
+
 def test_an_unknown_split_is_refused_with_the_known_ones(folder: Path) -> None:
     with pytest.raises(WrongUse, match="no split 'tset'; it has: train, val"):
         ShardSet.open(str(folder)).split("tset")
@@ -124,11 +178,64 @@ def test_an_index_that_points_past_the_end_is_refused(folder: Path) -> None:
         ShardSet.open(str(folder)).split("train")
 
 
+@pytest.mark.parametrize(
+    ("member", "place", "message"),
+    [
+        ("mp4", (-512, 1), "members.mp4.0: Input should be greater than or equal to 0"),
+        ("mp4", (0, 1), "cannot begin at byte 0, behind what ends at byte 0"),
+        ("mp4", (513, 1), "cannot begin at byte 513"),
+        ("mp4", (512, 10**30), r"would end at byte 10{27}512, but"),
+        ("flac", (512, 1), r"clip0000\.(flac|mp4) cannot begin at byte 512"),
+        ("mp4", (512, 2000), r"clip0000\.flac cannot begin at byte 1536, behind .* byte 2512"),
+        ("json", (7 * 1024 + 512, 2), r"clip0001\.mp4 cannot begin at byte 5632"),
+        ("mp4", "many", "members.mp4: Input should be a valid tuple"),
+        ("mp4", (float("nan"), 1), "members.mp4.0: Input should be a finite number"),
+    ],
+)
+def test_places_that_cannot_be_are_refused(
+    folder: Path, member: str, place: object, message: str
+) -> None:
+    rewrite_index(
+        folder, "train-000000", lambda tree: tree["samples"][0]["members"].update({member: place})
+    )
+    with pytest.raises(WrongUse, match=message):
+        ShardSet.open(str(folder)).split("train")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("frames", 0, r"samples\.0\.frames: Input should be greater than 0"),
+        ("frames", float("nan"), r"samples\.0\.frames: Input should be a finite number"),
+        ("frames", 30.5, r"samples\.0\.frames: Input should be a valid integer"),
+        ("frames", 10**12, "the manifest says 2 with 71"),
+        ("intensity", 1.5, r"samples\.0\.intensity: Input should be less than or equal to 1"),
+        ("key", "../../secret", "is not a key: no dot, slash or control character"),
+        ("key", "", "is not a key"),
+        ("key", "a\nb", "is not a key"),
+    ],
+)
+def test_samples_that_cannot_be_are_refused(
+    folder: Path, name: str, value: object, message: str
+) -> None:
+    rewrite_index(folder, "train-000000", lambda tree: tree["samples"][0].update({name: value}))
+    with pytest.raises(WrongUse, match=message):
+        ShardSet.open(str(folder)).split("train")
+
+
+def test_a_key_of_two_splits_is_refused(tmp_path: Path) -> None:
+    shards = [("train", made_clips(3)), ("val", made_clips(1))]
+    shard_set = ShardSet.open(str(write_shard_set(tmp_path, shards, members_of=empty_members)))
+    shard_set.split("train")
+    with pytest.raises(WrongUse, match=r"keys occur more than once \(1, e\.g\. clip0000\)"):
+        shard_set.split("val")
+
+
 def test_a_key_that_comes_twice_is_refused(tmp_path: Path) -> None:
     clips = made_clips(2)
     shards = [("train", clips), ("train", clips)]
     write_shard_set(tmp_path, shards, members_of=empty_members)
-    with pytest.raises(WrongUse, match=r"2 keys occur more than once, e\.g\. clip0000"):
+    with pytest.raises(WrongUse, match=r"keys occur more than once \(2, e\.g\. clip0000\)"):
         ShardSet.open(str(tmp_path)).split("train")
 
 
@@ -170,6 +277,30 @@ def test_bytes_changed_inside_a_member_are_found_by_verify(folder: Path) -> None
     assert SampleReader(shard_set).read(sample, ["mp4"]) == {"mp4": b"X"}
     with pytest.raises(DataFault, match="sha256"):
         SampleReader(shard_set, verify=True).read(sample, ["mp4"])
+
+
+def test_a_tar_is_hashed_once_whether_it_is_right_or_wrong(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard_set = ShardSet.open(str(folder))
+    with (folder / "train-000001.tar").open("r+b") as tar:
+        tar.write(b"X")
+    hashed: list[str] = []
+    whole = shard_set.storage.sha256
+
+    def told(shard: ShardEntry) -> str:
+        hashed.append(shard.file)
+        return whole(shard)
+
+    monkeypatch.setattr(shard_set.storage, "sha256", told)
+    reader = SampleReader(shard_set, verify=True)
+    for sample in shard_set.split("train").samples * 2:
+        if sample.shard == 0:
+            reader.read(sample, ["mp4"])
+        else:
+            with pytest.raises(DataFault, match=f"sample {sample.key}: sha256"):
+                reader.read(sample, ["mp4"])
+    assert hashed == ["train-000000.tar", "train-000001.tar"]
 
 
 def test_a_shard_that_vanished_is_a_fault(folder: Path) -> None:

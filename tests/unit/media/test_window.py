@@ -93,7 +93,7 @@ def test_sound_comes_back_to_its_last_bit(kind: str) -> None:
     ("data", "message"),
     [
         (wav(np.zeros(100), rate=16000), "16000 Hz"),
-        (wav(np.zeros((100, 2))), "expected 8000 Hz mono"),
+        (wav(np.zeros((100, 2))), "2 channels at 8000 Hz, expected one"),
         (b"no sound", "cannot be decoded"),
         (b"", "cannot be decoded"),
     ],
@@ -109,7 +109,46 @@ def test_images_come_back_as_rgb() -> None:
     np.testing.assert_array_equal(decode_image(data), image)
 
 
-@pytest.mark.parametrize("data", [b"", b"not a picture"])
-def test_what_is_not_an_image_is_refused(data: bytes) -> None:
-    with pytest.raises(MemberFault, match="image cannot be decoded"):
+def test_an_hour_of_silence_in_a_few_bytes_is_not_decoded() -> None:
+    silence = wav(np.zeros(8000 * 3600))
+    assert len(silence) < 200_000
+    with pytest.raises(MemberFault, match="has 28800000 samples, expected 8000"):
+        decode_audio(silence, 8000)
+
+
+def test_sound_that_breaks_off_is_refused() -> None:
+    data = wav(np.random.default_rng(0).uniform(-0.5, 0.5, 32000))
+    with pytest.raises(MemberFault, match=r"ends after \d+ of 32000 samples|cannot be decoded"):
+        decode_audio(data[: len(data) // 2], 32000)
+
+
+def test_a_video_of_another_size_is_refused_before_room_is_made_for_it() -> None:
+    with pytest.raises(MemberFault, match="is 4096 x 2160, expected 128 x 128"):
+        decode_video_window(mp4(np.zeros((1, 2160, 4096, 3), np.uint8)), 0, 10**9)
+
+
+def test_a_frame_the_decoder_patched_up_is_refused() -> None:
+    data = bytearray(mp4(moving_picture(16)))
+    middle = data.index(b"mdat") + len(data) // 3
+    data[middle : middle + 40] = bytes(40)
+    with pytest.raises(MemberFault, match=r"frame \d+ is damaged"):
+        decode_video_window(bytes(data), 0, 16)
+
+
+PNG = bytes(cv2.imencode(".png", moving_picture(1)[0])[1])
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not a PNG"),
+        (b"not a picture", "not a PNG"),
+        (PNG[:20], "not a PNG"),
+        (PNG[: len(PNG) // 2], "damaged"),
+        (PNG[:900] + b"?" + PNG[901:], "damaged"),
+        (PNG[:16] + b"\0\0\xff\xff" * 2 + PNG[24:], "is 65535 x 65535, expected 128 x 128"),
+    ],
+)
+def test_what_is_not_a_whole_image_of_the_right_size_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(MemberFault, match=message):
         decode_image(data)
