@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from emotalk.config.data import BalanceConfig
 from emotalk.data.shards import Sample
+from emotalk.errors import WrongUse
 
 logger = logging.getLogger(__name__)
 
@@ -15,10 +16,19 @@ def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int]
 
     The level's count is multiplied by the emotion's: the whole number nearest to (places of the
     most frequent emotion) / (places of this one). The result is logged.
+
+    Raises:
+        WrongUse: no clip would ever come.
     """
     if config == BalanceConfig():
         return None
     repeats = [_level_repeats(sample, config) for sample in samples]
+    if not any(repeats):
+        raise WrongUse(
+            f"data.balance: no clip would ever come: low={config.low}, medium={config.medium}, "
+            f"high={config.high}, unknown={config.unknown}, and no clip has a level that counts; "
+            "set the one that the clips have to 1 or more"
+        )
     if config.emotions == "equal":
         places: Counter[str] = Counter()
         for sample, count in zip(samples, repeats, strict=True):

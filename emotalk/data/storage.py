@@ -24,10 +24,20 @@ Result = TypeVar("Result")
 
 OPEN_FILES = 64
 CHUNK = 1 << 20
+# Bytes as they lie on the server: ranges of packed ones would be others, and few could unpack to
+# more than there is memory.
+HTTP_OPTIONS: dict[str, Any] = {
+    "headers": {"Accept-Encoding": "identity"},
+    "client_kwargs": {"auto_decompress": False},
+}
 
 
 class StorageFault(OSError):  # noqa: N818  what the files lack, not the program
     """Bytes that should be there are not."""
+
+
+class NoRangesFault(StorageFault):
+    """A server sends whole files whatever is asked for; asking again changes nothing."""
 
 
 class Storage(ABC):
@@ -147,6 +157,11 @@ class RemoteStorage(Storage):
         def read() -> bytes:
             system, root = self._connect()
             data: bytes = system.cat_file(f"{root}/{shard.file}", start=begin, end=begin + size)
+            if len(data) > size:
+                raise NoRangesFault(
+                    f"{shard.file}: asked for {size} bytes, the server sent {len(data)}: it knows "
+                    "no ranges; copy whole tars instead: data.remote.access=cache"
+                )
             if len(data) != size:
                 raise StorageFault(f"gave {len(data)} bytes of {size} from byte {begin} on")
             return data
@@ -180,7 +195,8 @@ class RemoteStorage(Storage):
         self._tried(copy, name)
 
     def _connect(self) -> tuple[Any, str]:
-        system, root = url_to_fs(self.location)  # cached by fsspec for each process
+        options = HTTP_OPTIONS if self.location.startswith("http") else {}
+        system, root = url_to_fs(self.location, **options)  # cached by fsspec for each process
         return system, str(root)
 
     def _tried(self, request: Callable[[], Result], name: str) -> Result:
@@ -189,6 +205,8 @@ class RemoteStorage(Storage):
                 return request()
             except FileNotFoundError as error:
                 raise StorageFault(f"{name} is missing") from error
+            except NoRangesFault:
+                raise
             except _network_faults() as error:
                 if attempt == self.config.tries:
                     raise StorageFault(f"{name}: {attempt} tries failed, last: {error}") from error

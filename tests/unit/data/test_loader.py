@@ -81,11 +81,11 @@ def test_a_row_holds_the_window_its_sound_and_its_landmarks(folder: Path) -> Non
 
 
 def test_ranks_and_workers_change_nothing(folder: Path) -> None:
-    """Over two epochs and a half: 1, 2 and 4 ranks, with 0 and 2 workers each."""
+    """Over two epochs and a half: 1, 2 and 4 ranks, with 0 to 4 worker processes each."""
     one = [row for batch in taken(loader_of(folder), 8) for row in seen(batch)]
     assert [place for _, place, _ in one] == list(range(32))
     assert sorted(key for key, _, _ in one[:13]) == sorted(list(CLIPS)[:13])
-    for world_size, workers in [(1, 2), (2, 0), (2, 2), (4, 0)]:
+    for world_size, workers in [(1, 1), (1, 4), (2, 0), (2, 2), (2, 3), (4, 0)]:
         shares = [
             taken(loader_of(folder, rank=rank, world_size=world_size, workers=workers), 8)
             for rank in range(world_size)
@@ -258,6 +258,26 @@ def test_levels_can_be_weighted(tmp_path: Path) -> None:
     write_shard_set(tmp_path, [("train", clips)])
     loader = loader_of(tmp_path, batch_size=5, balance=BalanceConfig(low=0, medium=2, high=3))
     assert sorted(taken(loader, 1)[0].keys) == ["c10", "c10", "c10", "c6", "c6"]
+
+
+def test_weights_that_leave_no_clip_are_refused(tmp_path: Path) -> None:
+    clips = [MadeClip(f"c{n}", 30, "a", "fear", None) for n in range(3)]
+    write_shard_set(tmp_path, [("train", clips)])
+    with pytest.raises(WrongUse, match=r"no clip would ever come: low=1, .*unknown=0"):
+        loader_of(tmp_path, balance=BalanceConfig(emotions="equal", unknown=0))
+
+
+def test_the_printed_balance_is_the_one_that_holds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = [MadeClip(f"n{n}", 41, "a", "neutral", 1.0) for n in range(5)]
+    clips += [MadeClip(f"a{n}", 41, "a", "anger", 0.3) for n in range(2)]
+    write_shard_set(tmp_path, [("train", clips)])
+    with caplog.at_level(logging.INFO):
+        loader = loader_of(tmp_path, balance=BalanceConfig(emotions="equal", high=2))
+    assert "balance: 2 clips of anger come 5 times an epoch" in caplog.text
+    assert "balance: 5 clips of neutral come 2 times an epoch" in caplog.text
+    assert loader.clips_per_epoch == 20
 
 
 def test_a_whole_clip_is_read_with_all_its_members(folder: Path) -> None:

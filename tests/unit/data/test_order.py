@@ -95,16 +95,3 @@ def test_a_block_of_shards_is_read_before_the_next_begins() -> None:
 def test_unshuffled_order_is_the_samples_own() -> None:
     order = Order([0, 0, 1], seed=3, block_shards=1, shuffled=False)
     assert [sample for _, sample, _ in sequence(order, 0, 6)] == [0, 1, 2, 0, 1, 2]
-
-
-@pytest.mark.parametrize("world_size", [2, 8, 32])
-def test_ranks_read_alike(world_size: int) -> None:
-    """Frames read by each rank over three epochs stay within 5 % of the mean."""
-    frames = np.random.default_rng(1).normal(64, 12, CREMA_D_CLIPS).clip(32, 120)
-    order = Order(ragged(CREMA_D_CLIPS), seed=0, block_shards=16)
-    read = np.zeros(world_size)
-    for step in range(3 * CREMA_D_CLIPS // 64):
-        for rank in range(world_size):
-            for number in rank_places(step, batch_size=64, rank=rank, world_size=world_size):
-                read[rank] += frames[order.place(number).sample]
-    assert np.abs(read / read.mean() - 1).max() < 0.05

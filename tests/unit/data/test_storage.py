@@ -1,17 +1,29 @@
 """Shards at a URL, from a real HTTP server on this machine that fails now and then."""
 
+import gzip
 import http.server
+import importlib
+import importlib.util
+import itertools
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractFileSystem
 
-from emotalk.config.data import RemoteConfig
+from emotalk.config.data import DataConfig, RemoteConfig
+from emotalk.data.batch import ClipBatch
+from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.errors import WrongUse
+from emotalk.schema import EMOTIONS
 from tests.helpers.shard_set import empty_members, made_clips, write_shard_set
 
 pytest.importorskip("aiohttp")
@@ -25,12 +37,16 @@ class Server:
         url: where.
         asked: how often each file was asked for with GET.
         fail: file -> how many of the next requests for it end with 503.
+        knows_ranges: False sends the whole file whatever is asked for.
+        packs: True sends everything packed, whether it was asked to or not.
     """
 
     folder: Path
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
     fail: Counter[str] = field(default_factory=Counter)
+    knows_ranges: bool = True
+    packs: bool = False
 
 
 @pytest.fixture
@@ -53,13 +69,16 @@ def server(tmp_path: Path) -> Iterator[Server]:
                 self.send_error(404)
                 return
             data, wanted = path.read_bytes(), self.headers.get("Range")
-            if wanted:
+            if wanted and served.knows_ranges:
                 first, _, last = wanted.removeprefix("bytes=").partition("-")
                 whole, data = len(data), data[int(first) : int(last) + 1]
                 self.send_response(206)
                 self.send_header("Content-Range", f"bytes {first}-{last}/{whole}")
             else:
                 self.send_response(200)
+            if served.packs:
+                data = gzip.compress(data)
+                self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -76,7 +95,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         served.url = f"http://127.0.0.1:{running.server_port}/set"
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True).start()
         yield served
         running.shutdown()
 
@@ -114,6 +133,138 @@ def test_a_request_that_fails_is_tried_again(server: Server, tmp_path: Path, acc
     last = shard_set.split("train").samples[-1]
     with pytest.raises(DataFault, match=r"train-000001\.tar: 3 tries failed"):
         SampleReader(shard_set).read(last, ["mp4"])
+
+
+def test_waits_double_between_tries(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("emotalk.data.storage.time.sleep", waits.append)
+    settings = {"access": "range", "tries": 5, "backoff_s": 0.5}
+    shard_set = ShardSet.open(server.url, RemoteConfig.model_validate(settings))
+    sample = shard_set.split("train").samples[0]
+    server.fail["train-000000.tar"] = 4
+    assert SampleReader(shard_set).read(sample, ["mp4"]) == {"mp4": b"v"}
+    assert waits == [0.5, 1.0, 2.0, 4.0]
+    assert server.asked["train-000000.tar"] == 5
+
+
+def test_a_server_without_ranges_is_told_from_a_fault_that_passes(
+    server: Server, tmp_path: Path
+) -> None:
+    shard_set = ShardSet.open(server.url, remote(tmp_path, "range"))
+    sample = shard_set.split("train").samples[0]
+    server.knows_ranges = False
+    with pytest.raises(DataFault, match=r"it knows no ranges; .* data\.remote\.access=cache"):
+        SampleReader(shard_set).read(sample, ["mp4"])
+    assert server.asked["train-000000.tar"] == 1
+    cached = ShardSet.open(server.url, remote(tmp_path, "cache"))
+    assert SampleReader(cached).read(sample, ["mp4"]) == {"mp4": b"v"}
+
+
+def test_what_a_server_packs_is_never_unpacked(server: Server, tmp_path: Path) -> None:
+    server.packs = True
+    with pytest.raises(WrongUse, match=r"manifest\.json: not valid JSON"):
+        ShardSet.open(server.url, remote(tmp_path, "range"))
+
+
+def loader_of(location: str, remote: RemoteConfig, **options: Any) -> ClipLoader:
+    settings = {"batch_size": 2, "frames": 6, "speech_margin_frames": 1, "remote": remote}
+    config = DataConfig.model_validate({**settings, **options})
+    return build_loader(config, location, "train", 3, EMOTIONS)
+
+
+def same(one: ClipBatch, other: ClipBatch) -> bool:
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a is not b]
+    return all(
+        torch.equal(a, b) if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) else a == b
+        for a, b in pairs
+    )
+
+
+@pytest.mark.parametrize("access", ["cache", "range"])
+def test_workers_read_over_http_what_they_read_on_disk(
+    server: Server, tmp_path: Path, access: str
+) -> None:
+    """After this process has asked the server itself: a worker shares none of its connections."""
+    shutil.rmtree(server.folder)
+    clips = made_clips(4)
+    write_shard_set(server.folder, [("train", clips[:2]), ("train", clips[2:])])
+    there, here = (
+        loader_of(location, remote(tmp_path, access), workers=2)
+        for location in (server.url, str(server.folder))
+    )
+    for one, other in zip(itertools.islice(there, 4), itertools.islice(here, 4), strict=True):
+        assert same(one, other)
+
+
+def test_clips_that_cannot_be_fetched_keep_their_places(server: Server, tmp_path: Path) -> None:
+    shutil.rmtree(server.folder)
+    clips = made_clips(4)
+    write_shard_set(server.folder, [("train", clips[:2]), ("train", clips[2:])])
+    settings = remote(tmp_path, "range")
+    loader = loader_of(server.url, settings, workers=0, batch_size=4, on_fault="skip")
+    server.fail["train-000001.tar"] = 1000
+    batch = next(iter(loader))
+    valid = {key for key, flag in zip(batch.keys, batch.valid_B, strict=True) if flag}
+    assert valid == {"clip0000", "clip0001"}
+    assert sum(loader.faults.values()) == 2
+
+
+@pytest.mark.parametrize("access", ["cache", "range"])
+def test_samples_are_read_from_any_filesystem_of_fsspec(
+    server: Server, tmp_path: Path, access: str
+) -> None:
+    MemoryFileSystem().put(f"{server.folder}/*", "/shards/")
+    shard_set = ShardSet.open("memory://shards", remote(tmp_path, access))
+    reader = SampleReader(shard_set, verify=True)
+    for sample in shard_set.split("train").samples:
+        assert reader.read(sample, ["mp4", "json"]) == {"mp4": b"v", "json": b"{}"}
+
+
+class FolderAsBucket(AbstractFileSystem):  # type: ignore[misc]
+    """Stands for s3fs: buckets are folders, and every third request fails as one over a network."""
+
+    protocol = "s3"
+    root = Path()
+    requests = 0
+
+    def _file(self, path: str) -> bytes:
+        FolderAsBucket.requests += 1
+        if FolderAsBucket.requests % 3 == 0:
+            raise OSError(5, "SlowDown: please reduce your request rate")
+        return (self.root / path).read_bytes()
+
+    def cat_file(
+        self, path: str, start: int | None = None, end: int | None = None, **_: object
+    ) -> bytes:
+        """Return bytes of a file."""
+        return self._file(path)[start:end]
+
+    def get_file(self, rpath: str, lpath: str, **_: object) -> None:
+        """Copy a file."""
+        Path(lpath).write_bytes(self._file(rpath))
+
+
+@pytest.mark.parametrize("access", ["cache", "range"])
+def test_samples_are_read_from_a_bucket(
+    server: Server, tmp_path: Path, access: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = importlib.import_module("fsspec.registry")._registry
+    monkeypatch.setitem(known, "s3", FolderAsBucket)
+    monkeypatch.setattr(FolderAsBucket, "root", server.folder.parent)
+    shard_set = ShardSet.open(f"s3://{server.folder.name}/", remote(tmp_path, access))
+    reader = SampleReader(shard_set)
+    for sample in shard_set.split("train").samples:
+        assert reader.read(sample, ["mp4", "json"]) == {"mp4": b"v", "json": b"{}"}
+    with pytest.raises(WrongUse, match=r"no shard set here \(manifest\.json is missing\)"):
+        ShardSet.open("s3://other-bucket", remote(tmp_path, access))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("s3fs") is not None, reason="s3fs is installed")
+def test_a_bucket_without_s3fs_is_refused_with_what_to_install() -> None:
+    with pytest.raises(WrongUse, match="s3://bucket/set: Install s3fs to access S3"):
+        ShardSet.open("s3://bucket/set")
 
 
 def test_a_missing_tar_is_not_waited_for(server: Server, tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""Clips that come more often than once an epoch, and all else that stays as it was."""
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emotalk.config.data import BalanceConfig
+from emotalk.data.balance import epoch_repeats
+from emotalk.data.order import Order, rank_places
+from emotalk.data.shards import Sample
+from emotalk.schema import EMOTIONS
+
+
+def level_name(intensity: float | None) -> str:
+    return {None: "unknown", 0.3: "low", 0.6: "medium", 1.0: "high"}[intensity]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    feelings=st.lists(
+        st.tuples(st.sampled_from(EMOTIONS), st.sampled_from([None, 0.3, 0.6, 1.0])),
+        min_size=1, max_size=30,
+    ),
+    weights=st.fixed_dictionaries(
+        dict.fromkeys(("low", "medium", "high", "unknown"), st.integers(1, 4))
+    ),
+    emotions=st.sampled_from(["off", "equal"]),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_balanced_epochs_hold_each_clip_as_often_as_was_printed(
+    feelings: list[tuple[str, float | None]], weights: dict[str, int], emotions: str, seed: int
+) -> None:
+    """Every epoch the same counts, in an order and with windows that ranks do not change."""
+    samples = [
+        Sample(f"c{n}", 40, "a", emotion, level, n // 4, {})
+        for n, (emotion, level) in enumerate(feelings)
+    ]
+    config = BalanceConfig.model_validate({"emotions": emotions, **weights})
+    counts = epoch_repeats(samples, config) or [1] * len(samples)
+    order = Order([s.shard for s in samples], seed=seed, block_shards=2, repeats=counts)
+    for epoch in range(3):
+        numbers = range(epoch * len(order), (epoch + 1) * len(order))
+        came = Counter(order.place(number).sample for number in numbers)
+        assert [came[n] for n in range(len(samples))] == counts
+    if emotions == "equal":
+        before, after = Counter[str](), Counter[str]()
+        for sample, count in zip(samples, counts, strict=True):
+            before[sample.emotion] += weights[level_name(sample.intensity)]
+            after[sample.emotion] += count
+        most = max(before.values())
+        assert all(2 * most <= 3 * places <= 4 * most for places in after.values())
+    for world_size in (2, 4):
+        shares = [
+            rank_places(step, batch_size=8, rank=rank, world_size=world_size)
+            for step in range(5)
+            for rank in range(world_size)
+        ]
+        assert [number for share in shares for number in share] == list(range(40))
