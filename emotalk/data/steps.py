@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from emotalk.config.data import DataConfig
-from emotalk.data.batch import ClipBatch
+from emotalk.data.batch import ClipBatch, zeros_in_one_piece
 from emotalk.data.cache import ClipCache
 from emotalk.data.clip import read_speech
 from emotalk.data.manifest import NEUTRAL_MEMBER
@@ -149,20 +148,18 @@ def _empty(config: DataConfig, numbers: range) -> ClipBatch:
     """Return a batch whose places are all zero and not valid."""
     clips, frames = len(numbers), config.frames
     samples = (frames + 2 * config.speech_margin_frames) * SAMPLES_PER_FRAME
-
-    def speech(wanted: bool) -> Tensor | None:
-        return torch.zeros(clips, samples) if wanted else None
-
-    return ClipBatch(
-        keys=(),
-        places=tuple(numbers),
-        condition_BCHW=torch.zeros(clips, 3, SIZE, SIZE, dtype=torch.uint8),
-        video_BTCHW=torch.zeros(clips, frames, 3, SIZE, SIZE, dtype=torch.uint8),
-        speech_BS=torch.zeros(clips, samples),
-        landmarks_BTLP=torch.zeros(clips, frames, LANDMARKS, 2),
-        emotion_B=torch.zeros(clips, dtype=torch.int64),
-        intensity_B=torch.ones(clips),
-        valid_B=torch.zeros(clips, dtype=torch.bool),
-        other_speech_BS=speech(config.other_speech),
-        babble_BS=speech(config.babble_voices > 0),
+    speech = ["speech_BS"]
+    speech += ["other_speech_BS"] * config.other_speech + ["babble_BS"] * (config.babble_voices > 0)
+    tensors = zeros_in_one_piece(
+        {
+            "emotion_B": ((clips,), torch.int64),
+            "intensity_B": ((clips,), torch.float32),
+            "landmarks_BTLP": ((clips, frames, LANDMARKS, 2), torch.float32),
+            **dict.fromkeys(speech, ((clips, samples), torch.float32)),
+            "condition_BCHW": ((clips, 3, SIZE, SIZE), torch.uint8),
+            "video_BTCHW": ((clips, frames, 3, SIZE, SIZE), torch.uint8),
+            "valid_B": ((clips,), torch.bool),
+        }
     )
+    tensors["intensity_B"].fill_(1)
+    return ClipBatch(keys=(), places=tuple(numbers), **tensors)

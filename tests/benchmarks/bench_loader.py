@@ -1,9 +1,12 @@
-"""The streaming loader: windows a second and core, first batch, memory, augmentation.
+"""The streaming loader: windows a second and core, two workers, first batch, resume, memory.
 
     python -m tests.benchmarks.bench_loader [--shards DIR] [--batches 100] [--json]
 
-Without --shards a set of moving pictures is made first. Windows a second are per CPU second of all
-processes that read, so other work on the machine disturbs them little. One thread throughout.
+Without --shards the set is made of the real clips of the shared test material, where it is here
+(seven clips, each under 24 keys), and else of moving pictures; the first line says which. One
+thread a process. Windows a second are per CPU second of all processes that read, in turn with the
+decoding alone of the same members, and the medians count; only the two workers are timed by the
+clock, in turn with one.
 """
 
 import argparse
@@ -16,7 +19,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,41 +27,50 @@ import numpy as np
 import psutil
 import torch
 
-from emotalk.augment.video import VideoAugment
-from emotalk.config.augment import VideoAugmentConfig
 from emotalk.config.data import DataConfig
+from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.shards import SampleReader, ShardSet
 from emotalk.media.window import decode_audio, decode_video_window
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION
+from tests.helpers.corpus_index import crema_d_keys, write_corpus_index
+from tests.helpers.real_shards import write_real_shards
 from tests.helpers.shard_set import (
     MadeClip,
+    Members,
     made_clips,
     made_members,
     textured_video,
     write_shard_set,
 )
+from tests.helpers.shared import shared_root
 
 MIB = 2**20
-WINDOW = 25
+WINDOW, BATCH = 25, 4
 ROUND = 5  # batches of one turn
+EPOCHS = 3
+FAR = 10**6  # the step a run is taken up at
 MEMBERS = ("mp4", "flac", "landmarks.npy")
+COPIES, CLIPS_A_SHARD = 24, 28
 
 
 def main() -> None:
     """Measure and print one line a figure."""
     options = _options()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        shards = options.shards or _made_set(Path(folder))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shards, what = (options.shards, options.shards) if options.shards else _made_set(folder)
+        sys.stdout.write(f"shards: {what}\n")
         figures = {
             **_speed(shards, options.batches),
+            **_two_workers(shards, options.batches),
             **_first_batch(shards),
+            **_resume(folder / "corpus"),
             **_memory(shards, options.batches),
-            **_augmentation(),
         }
     for name, value in figures.items():
-        sys.stdout.write(f"{name:<44} {value:10.1f}\n")
+        sys.stdout.write(f"{name:<54} {value:10.2f}\n")
     if options.json:
         about = {"torch": torch.__version__, "machine": platform.machine(), "cpus": os.cpu_count()}
         sys.stdout.write(json.dumps({**figures, **about, "format": FORMAT_VERSION}) + "\n")
@@ -72,19 +84,41 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _made_set(folder: Path) -> str:
-    clips = made_clips(24, frames=(60, 75, 90))
+def _made_set(folder: Path) -> tuple[str, str]:
+    """Return a shard set, and in words what is in it."""
+    shared = shared_root()
+    if (shared / "data" / "clips").exists():
+        real = write_real_shards(folder / "real", (shared / "data").resolve())
+        return str(_multiplied(real, folder / "set")), "real clips, 7 faces in 168 keys"
+    clips = made_clips(168, frames=(60, 75, 90))
 
-    def members(clip: MadeClip) -> dict[str, bytes]:
+    def members(clip: MadeClip) -> Members:
         return made_members(clip, textured_video(clip))
 
-    shards = [("train", clips[:12]), ("train", clips[12:])]
-    return str(write_shard_set(folder, shards, members_of=members))
+    return str(_written(folder / "set", clips, members)), "moving pictures, no real clips here"
 
 
-def _loader(shards: str, **options: Any) -> ClipLoader:
-    config = DataConfig(**{"batch_size": 4, "frames": WINDOW, **options})
-    return build_loader(config, shards, "train", 0, EMOTIONS_MEAD8)
+def _multiplied(real: Path, folder: Path) -> Path:
+    """Write each real sample under several keys, so that an epoch lasts."""
+    shard_set = ShardSet.open(str(real))
+    reader, samples = SampleReader(shard_set), shard_set.split("train").samples
+    members = [reader.read(sample, sample.members) for sample in samples]
+    clips = [
+        MadeClip(f"{n:04d}", samples[n % len(samples)].frames, "one", "anger", None)
+        for n in range(COPIES * len(samples))
+    ]
+    return _written(folder, clips, lambda clip: members[int(clip.key) % len(members)])
+
+
+def _written(folder: Path, clips: list[MadeClip], members: Callable[[MadeClip], Members]) -> Path:
+    starts = range(0, len(clips), CLIPS_A_SHARD)
+    shards = [("train", clips[start : start + CLIPS_A_SHARD]) for start in starts]
+    return write_shard_set(folder, shards, members_of=members)
+
+
+def _loader(shards: str, *, start_step: int = 0, **options: Any) -> ClipLoader:
+    config = DataConfig(**{"batch_size": BATCH, "frames": WINDOW, **options})
+    return build_loader(config, shards, "train", 0, EMOTIONS_MEAD8, start_step=start_step)
 
 
 def _cpu_s() -> float:
@@ -93,10 +127,10 @@ def _cpu_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _timed(work: Callable[[], object]) -> float:
-    begin = _cpu_s()
+def _timed(work: Callable[[], object], clock: Callable[[], float] = _cpu_s) -> float:
+    begin = clock()
     work()
-    return _cpu_s() - begin
+    return clock() - begin
 
 
 def _speed(shards: str, batches: int) -> dict[str, float]:
@@ -105,15 +139,17 @@ def _speed(shards: str, batches: int) -> dict[str, float]:
     members = itertools.cycle(_members(shards))
     work: dict[str, Callable[[], object]] = {
         "loaded": lambda: list(itertools.islice(loaded, ROUND)),
-        "decoded": lambda: _decode(itertools.islice(members, 4 * ROUND)),
-        "video": lambda: _decode_video(itertools.islice(members, 4 * ROUND)),
+        "decoded": lambda: _decode(itertools.islice(members, BATCH * ROUND)),
+        "video": lambda: _decode_video(itertools.islice(members, BATCH * ROUND)),
     }
     for part in work.values():
         part()
     rounds = [{name: _timed(part) for name, part in work.items()} for _ in range(batches // ROUND)]
 
     def middle(name: str, per: str | None = None) -> float:
-        return float(np.median([one[name] / (one[per] if per else 4 * ROUND) for one in rounds]))
+        divisors = [one[per] if per else BATCH * ROUND for one in rounds]
+        shares = [one[name] / divisor for one, divisor in zip(rounds, divisors, strict=True)]
+        return float(np.median(shares))
 
     return {
         "windows per core second": 1 / middle("loaded"),
@@ -147,50 +183,71 @@ def _decode_video(windows: Iterable[tuple[dict[str, bytes], int]]) -> None:
         decode_video_window(members["mp4"], start, WINDOW)
 
 
+def _two_workers(shards: str, batches: int) -> dict[str, float]:
+    """Return windows a second by the clock with one and two workers, in turn."""
+    rates: dict[int, list[float]] = {1: [], 2: []}
+    for workers in (1, 2) * 3:
+        running = iter(_loader(shards, workers=workers))
+        _take(running, 4 * workers)  # what was read ahead while it started
+
+        def work(running: Iterator[ClipBatch] = running) -> None:
+            _take(running, batches)
+
+        rates[workers].append(BATCH * batches / _timed(work, time.perf_counter))
+        del running, work
+    one, two = (float(np.median(rates[workers])) for workers in (1, 2))
+    return {
+        "windows a second by the clock, 1 worker": one,
+        "windows a second by the clock, 2 workers": two,
+        f"  times as many ({os.cpu_count()} cores)": two / one,
+    }
+
+
+def _take(batches: Iterator[ClipBatch], count: int) -> None:
+    for _ in itertools.islice(batches, count):
+        pass
+
+
 def _first_batch(shards: str) -> dict[str, float]:
+    """Return the time from building the loader to its first batch, at a run's start and far on."""
     figures = {}
     for workers in (0, 2):
-        begin = time.perf_counter()
-        batch_iterator = iter(_loader(shards, workers=workers))
-        next(batch_iterator)
-        figures[f"first batch, {workers} workers, ms"] = 1000 * (time.perf_counter() - begin)
-        del batch_iterator
+        for step in (0, FAR):
+            begin = time.perf_counter()
+            running = iter(_loader(shards, workers=workers, start_step=step))
+            next(running)
+            name = f"first batch, {workers} workers, step {step}, ms"
+            figures[name] = 1000 * (time.perf_counter() - begin)
+            del running
     return figures
+
+
+def _resume(folder: Path) -> dict[str, float]:
+    """Return what taking up a run of 7442 clips takes before the first clip is read."""
+    keys, _ = crema_d_keys(shared_root())
+    write_corpus_index(folder, keys)
+    begin = time.perf_counter()
+    loader = _loader(str(folder), workers=0, frames=1, start_step=FAR)
+    built = time.perf_counter()
+    loader.batches.order.place(FAR * BATCH)
+    found = time.perf_counter()
+    return {
+        f"{len(keys)} clips: reading the indexes, ms": 1000 * (built - begin),
+        f"  finding the place of step {FAR}, ms": 1000 * (found - built),
+    }
 
 
 def _memory(shards: str, batches: int) -> dict[str, float]:
-    """Return one worker's PSS early and late in a run."""
-    batch_iterator = iter(_loader(shards, workers=1))
+    """Return one worker's PSS after each of three epochs, of at least `batches` batches each."""
+    loader = _loader(shards, workers=1)
+    length = max(batches, -(-loader.clips_per_epoch // BATCH))
+    running = iter(loader)
     figures = {}
-    for name in ("early", "late"):
-        for _ in itertools.islice(batch_iterator, batches):
-            pass
+    for epoch in range(1, EPOCHS + 1):
+        _take(running, length)
         worker = psutil.Process().children()[0]
-        figures[f"worker memory (PSS), {name}, MiB"] = worker.memory_full_info().pss / MIB
-    return figures
-
-
-def _augmentation() -> dict[str, float]:
-    images = torch.rand(4, WINDOW + 1, 3, 128, 128)
-    figures = {}
-    every = VideoAugmentConfig.model_fields
-    for title, names, p in [("p=0.5", every, 0.5), ("p=1", every, 1), ("CLAHE", ["clahe"], 1)]:
-        tree = {name: {"p": p} for name in names}
-        augment = VideoAugment(VideoAugmentConfig.model_validate(tree))
-
-        def work(augment: VideoAugment = augment) -> None:
-            for place in range(0, 40, 4):
-                augment(
-                    images[:, :-1],
-                    images[:, -1],
-                    keys=("a", "b", "c", "d"),
-                    places=tuple(range(place, place + 4)),
-                    seed=0,
-                )
-
-        work()
-        seconds = float(np.median([_timed(work) for _ in range(3)]))
-        figures[f"augmenting 4 x 25 frames, {title}, ms"] = 1000 * seconds / 10
+        name = f"worker memory (PSS) after {epoch} x {length} batches, MiB"
+        figures[name] = worker.memory_full_info().pss / MIB
     return figures
 
 

@@ -36,7 +36,7 @@ def crema_d_keys(shared: Path) -> tuple[list[str], str]:
 
 
 def write_corpus_index(folder: Path, keys: list[str], *, seed: int = 0) -> Path:
-    """Write the manifest and indexes of `keys` in ragged shards, and no tar; return the folder.
+    """Write the manifest and indexes of `keys` in ragged shards, the tars as holes of their size.
 
     Lengths are spread as CREMA-D's: 2.5 s in the middle, from 1.3 to 5 s.
     """
@@ -67,6 +67,8 @@ def _write_shard(
         emotion = EMOTIONS[key.split("_")[2]]
         samples.append({"key": key, "frames": frames, "actor": key[:4], "emotion": emotion,
                         "members": members})  # fmt: skip
+    with (folder / f"{stem}.tar").open("wb") as tar:
+        tar.truncate(offset + 2 * HEADER)
     index = json.dumps({"format": FORMAT_VERSION, "samples": samples}).encode()
     (folder / f"{stem}.index.json").write_bytes(index)
     return {

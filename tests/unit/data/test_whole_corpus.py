@@ -59,8 +59,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     keys, source = crema_d_keys(shared_root())
     assert len(set(keys)) == CLIPS
     folder = write_corpus_index(tmp_path_factory.mktemp("corpus"), keys)
-    # `skip`, because no tar is there
-    config = DataConfig(batch_size=BATCH, frames=1, speech_margin_frames=0, on_fault="skip")
+    config = DataConfig(batch_size=BATCH, frames=1, speech_margin_frames=0)
     return Corpus(build_loader(config, str(folder), "train", SEED, EMOTIONS), source)
 
 
