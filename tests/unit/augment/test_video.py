@@ -9,6 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kornia.color import hsv_to_rgb, rgb_to_hsv
+from skimage.color import hsv2rgb, rgb2hsv
+from skimage.exposure import adjust_gamma
 from torch import Tensor
 
 from emotalk.augment.clahe import clahe, equalise_lightness
@@ -103,6 +105,70 @@ def test_probabilities_and_ranges_are_met() -> None:
     assert min(drawn) >= -10
     assert max(drawn) <= 30
     assert np.mean(drawn) == pytest.approx(10, abs=1.5)
+
+
+def on_its_own(name: str, value: object) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture and what one transform alone makes of it, both (H, W, 3) in [0, 1]."""
+    tree = {"p": 1} | ({} if value is None else {"range": [value, value]})
+    config = VideoAugmentConfig.model_validate({name: tree})
+    image = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(3))
+    video, still = VideoAugment(config)(image.unsqueeze(1), image, keys=("k",), places=(1,), seed=2)
+    assert torch.equal(video[0, 0], still[0])
+    return image[0].permute(1, 2, 0).numpy(), still[0].permute(1, 2, 0).numpy()
+
+
+@pytest.mark.parametrize("value", [-0.3, 0.0, 0.2])
+def test_brightness_is_added(value: float) -> None:
+    image, changed = on_its_own("brightness", value)
+    np.testing.assert_allclose(changed, np.clip(image + value, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.5, 1.0, 1.4])
+def test_contrast_is_multiplied(value: float) -> None:
+    image, changed = on_its_own("contrast", value)
+    np.testing.assert_allclose(changed, np.clip(image * value, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("value", [0.6, 1.0, 1.7])
+def test_gamma_is_scikit_images(value: float) -> None:
+    image, changed = on_its_own("gamma", value)
+    np.testing.assert_allclose(changed, adjust_gamma(image, value), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "axis", "value"),
+    [("hue", 0, 33.0), ("hue", 0, -120.0), ("saturation", 1, 0.1), ("value", 2, -0.07)],
+)
+def test_hue_saturation_and_value_are_shifted_in_scikit_images_hsv(
+    name: str, axis: int, value: float
+) -> None:
+    image, changed = on_its_own(name, value)
+    hsv = rgb2hsv(image)
+    shifted = hsv[..., axis] + (value / 360 if axis == 0 else value)
+    hsv[..., axis] = shifted % 1 if axis == 0 else np.clip(shifted, 0, 1)
+    np.testing.assert_allclose(changed, hsv2rgb(hsv), atol=1e-5)
+
+
+def test_each_channel_is_shifted_by_its_own_number() -> None:
+    config = VideoAugmentConfig.model_validate({"rgb_shift": {"p": 1, "range": [-0.1, 0.1]}})
+    drawn = VideoDraw.of(config, 2, 1, "k").rgb_shift
+    image = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(3)) * 0.5 + 0.25
+    _, still = VideoAugment(config)(image.unsqueeze(1), image, keys=("k",), places=(1,), seed=2)
+    assert drawn is not None
+    assert len(set(drawn)) == 3
+    np.testing.assert_allclose((still - image)[0].mean(dim=(1, 2)).numpy(), drawn, atol=1e-6)
+
+
+def test_shuffled_channels_are_the_same_channels() -> None:
+    image, changed = on_its_own("channel_shuffle", None)
+    found = [
+        next(n for n in range(3) if np.array_equal(changed[..., channel], image[..., n]))
+        for channel in range(3)
+    ]
+    config = VideoAugmentConfig.model_validate({"channel_shuffle": {"p": 1}})
+    assert tuple(found) == VideoDraw.of(config, 2, 1, "k").channels
+    orders = {VideoDraw.of(config, 2, place, "k").channels for place in range(200)}
+    assert len(orders) == 6
 
 
 @settings(max_examples=15, deadline=None)
