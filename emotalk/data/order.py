@@ -69,8 +69,9 @@ class Order:
         first = np.repeat(np.cumsum(counts) - counts, counts)
         self._repeat = np.arange(len(self._sample)) - first
         shard_of_place = np.asarray(shards)[self._sample]
-        names = np.unique(shard_of_place)
-        self._groups = [np.flatnonzero(shard_of_place == name) for name in names]
+        by_shard = np.argsort(shard_of_place, kind="stable")
+        seams = np.flatnonzero(np.diff(shard_of_place[by_shard])) + 1
+        self._groups = np.split(by_shard, seams)
         self._epochs: OrderedDict[int, NDArray[np.int64]] = OrderedDict()
 
     def __len__(self) -> int:
