@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from emotalk.config.data import BalanceConfig, DataConfig
-from emotalk.data.batch import ClipBatch, from_unit, to_unit
+from emotalk.data.batch import ClipBatch, from_unit, to_unit, zeros_in_one_piece
 from emotalk.data.loader import ClipLoader, build_loader, read_clip
 from emotalk.data.shards import DataFault, ShardSet
 from emotalk.data.windows import cut_speech
@@ -301,6 +301,17 @@ def test_bytes_become_the_networks_numbers_and_back() -> None:
     assert torch.equal(from_unit(unit), images)
     assert torch.allclose(to_unit(images / 255), unit, atol=1e-6)
     assert from_unit(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
+
+
+def test_a_batch_is_one_piece_of_memory_whose_parts_do_not_touch(folder: Path) -> None:
+    options = {"other_speech": True, "babble_voices": 2, "workers": 1}
+    batch = taken(loader_of(folder, **options), 1)[0]
+    tensors = [part for part in batch if isinstance(part, torch.Tensor)]
+    assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == 1
+    parts = zeros_in_one_piece({"a": ((2, 3), torch.int64), "b": ((5,), torch.bool)})
+    parts["b"].fill_(True)
+    assert not parts["a"].any()
+    assert (parts["a"].shape, parts["b"].tolist()) == ((2, 3), [True] * 5)
 
 
 def test_later_versions_may_add_keys(tmp_path: Path) -> None:
