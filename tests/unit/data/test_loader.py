@@ -304,7 +304,7 @@ def test_bytes_become_the_networks_numbers_and_back() -> None:
 
 
 def test_a_batch_is_one_piece_of_memory_whose_parts_do_not_touch(folder: Path) -> None:
-    options = {"other_speech": True, "babble_voices": 2, "workers": 1}
+    options: dict[str, Any] = {"other_speech": True, "babble_voices": 2, "workers": 1}
     batch = taken(loader_of(folder, **options), 1)[0]
     tensors = [part for part in batch if isinstance(part, torch.Tensor)]
     assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == 1
