@@ -1,8 +1,6 @@
 """From one raw clip to one aligned sample, or the reason why not."""
 
 import hashlib
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +14,6 @@ from emotalk.schema import AlignedSample, Bytes, Doubles, Floats, Rejection
 from etl.clock import Timeline, sound_of, timeline
 from etl.corpora.listing import SourceClip
 from etl.quality import check_faces, check_length, check_loudness
-
-BATCH_FRAMES = 16
 
 
 def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> AlignedSample:
@@ -72,14 +68,12 @@ def _crops(
     crops: list[Bytes] = []
     found: list[FaceLandmarks] = []
     transform: Doubles | None = None
-    for indices, frames in _batches(video, wanted.tolist()):
-        found += finder.find(frames, clip=video.path, indices=indices)
-        first = found[0].landmarks_LP
-        if first is None:
-            raise Rejection("no_face", "no face in the first frame, which sets the crop")
+    indices = wanted.tolist()
+    for frame, face in finder.follow(video.at(indices), clip=video.path, indices=indices):
         if transform is None:
-            transform = _transform(first)
-        crops += [warp(frame, transform) for frame in frames]
+            transform = _transform(face)
+        crops.append(warp(frame, transform))
+        found.append(face)
     check_faces(found, limits)
     if transform is None:
         raise Rejection("too_short", "no frame")
@@ -88,17 +82,13 @@ def _crops(
     return np.stack(crops)[which_T], in_crop[which_T], transform
 
 
-def _transform(landmarks_LP: Floats) -> Doubles:
+def _transform(first: FaceLandmarks) -> Doubles:
+    if first.landmarks_LP is None:
+        raise Rejection("no_face", "no face in the first frame, which sets the crop")
     try:
-        return alignment(landmarks_LP)
+        return alignment(first.landmarks_LP)
     except ValueError as error:
         raise Rejection("bad_landmarks", f"the first frame cannot be aligned: {error}") from None
-
-
-def _batches(video: VideoFrames, indices: list[int]) -> Iterator[tuple[list[int], list[Bytes]]]:
-    frames = video.at(indices)
-    for start in range(0, len(indices), BATCH_FRAMES):
-        yield indices[start : start + BATCH_FRAMES], list(islice(frames, BATCH_FRAMES))
 
 
 def _sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ class LandmarksConfig(Section):
     detector: Path | None = None  # onnx: a YuNet model file
     landmarker: Path | None = None  # onnx: a 68-point model file
     det_size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 320  # pixels, square
+    detect_every: Count = 25  # frames; 1: on each. Between, the face is tracked by its landmarks
     sidecar: str = "landmarks"  # sidecar: folder in the source with CLIP.npy, (T, 68, 2) in pixels
 
     @model_validator(mode="after")

@@ -5,8 +5,7 @@ beside the clips. All speak one protocol; frames are RGB here, and turned to BGR
 it.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -59,24 +58,18 @@ class LandmarkFinder(Protocol):
         """
         ...
 
-
-class FrameByFrame(ABC):
-    """A finder that sees one frame at a time and nothing of the clip it comes from."""
-
-    def find(
+    def follow(
         self,
-        frames: Sequence[Bytes],
+        frames: Iterable[Bytes],
         *,
         clip: Path | None = None,
-        indices: Sequence[int] | None = None,
-    ) -> list[FaceLandmarks]:
-        """Return the faces of each frame; landmarks for the largest one."""
-        del clip, indices
-        return [self._find_one(frame) for frame in frames]
+        indices: Iterable[int] | None = None,
+    ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+        """Yield each frame of one clip, in order, with what is seen in it.
 
-    @abstractmethod
-    def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
-        """Return the faces of one frame, uint8 RGB; landmarks for the largest one."""
+        As `find`, but frames may be read lazily, and a back end may use that they belong together.
+        """
+        ...
 
 
 def build_finder(config: LandmarksConfig, *, source: Path | None = None) -> LandmarkFinder:
@@ -92,22 +85,26 @@ def build_finder(config: LandmarksConfig, *, source: Path | None = None) -> Land
     if config.backend == "insightface":
         from emotalk.faces.insightface_pack import InsightfaceFinder  # noqa: PLC0415  heavy
 
-        return InsightfaceFinder(config.pack, root=config.root, det_size=config.det_size)
+        return InsightfaceFinder(
+            config.pack,
+            root=config.root,
+            det_size=config.det_size,
+            detect_every=config.detect_every,
+        )
     if config.backend == "onnx":
         from emotalk.faces.onnx_models import OnnxFinder  # noqa: PLC0415  heavy
 
         if config.detector is None or config.landmarker is None:
             raise ValueError("landmarks.backend onnx without model files passed its own check")
-        return OnnxFinder(config.detector, config.landmarker, det_size=config.det_size)
+        return OnnxFinder(
+            config.detector,
+            config.landmarker,
+            det_size=config.det_size,
+            detect_every=config.detect_every,
+        )
     from emotalk.faces.sidecar import SidecarFinder  # noqa: PLC0415  for symmetry
 
     return SidecarFinder((source or Path()) / config.sidecar)
-
-
-def largest(boxes: Doubles) -> int:
-    """Return the index of the box (left, top, right, bottom, ...) with the largest area."""
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return int(areas.argmax())
 
 
 def largest_first(boxes: Doubles) -> tuple[Doubles, ...]:

@@ -9,13 +9,7 @@ import onnxruntime
 
 from emotalk.errors import WrongUse
 from emotalk.faces.insightface_pack import single_threaded
-from emotalk.faces.landmarks import (
-    NO_FACE,
-    FaceLandmarks,
-    FrameByFrame,
-    largest,
-    largest_first,
-)
+from emotalk.faces.tracking import TrackingFinder
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 STRIDES = (8, 16, 32)
@@ -24,19 +18,22 @@ OVERLAP = 0.3
 BOX_GROWTH = 1.4  # the landmark model was trained on boxes this much larger than the face
 
 
-class OnnxFinder(FrameByFrame):
+class OnnxFinder(TrackingFinder):
     """YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
 
     YuNet runs in ONNX Runtime, since OpenCV's own reader refuses models with free image sizes.
     The landmark model takes BGR (x - 127) / 127 of a square around the face, 1.4 times its box.
     """
 
-    def __init__(self, detector: Path, landmarker: Path, *, det_size: int = 320) -> None:
-        """Load both files.
+    def __init__(
+        self, detector: Path, landmarker: Path, *, det_size: int = 320, detect_every: int = 1
+    ) -> None:
+        """Load both files; `detect_every`: see `TrackingFinder`.
 
         Raises:
             WrongUse: a file is missing or is not a model of the expected form.
         """
+        super().__init__(detect_every=detect_every)
         for key, path in (("detector", detector), ("landmarker", landmarker)):
             if not path.is_file():
                 raise WrongUse(f"landmarks.{key}: no file {path}")
@@ -54,22 +51,9 @@ class OnnxFinder(FrameByFrame):
         self._landmarker = _session("landmarker", landmarker)
         self._side = _side_of_landmarker(landmarker, self._landmarker)
 
-    def _find_one(self, frame_HWC: Bytes) -> FaceLandmarks:
+    def boxes(self, frame_HWC: Bytes) -> Doubles:
+        """Return left, top, right, bottom, score of every face (N, 5)."""
         bgr = cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2BGR)
-        boxes = self._boxes(bgr)
-        if not len(boxes):
-            return NO_FACE
-        box = boxes[largest(boxes)]
-        return FaceLandmarks(
-            count=len(boxes),
-            box=box[:4],
-            score=float(min(max(box[4], 0.0), 1.0)),
-            landmarks_LP=self._landmarks(bgr, box[:4]),
-            boxes=largest_first(boxes),
-        )
-
-    def _boxes(self, bgr: Bytes) -> Doubles:
-        """Return left, top, right, bottom, score of each face (N, 5), in frame pixels."""
         height, width = bgr.shape[:2]
         scale = self._det_size / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -83,15 +67,16 @@ class OnnxFinder(FrameByFrame):
         in_frame: Doubles = found * stretch
         return in_frame
 
-    def _landmarks(self, bgr: Bytes, box: Doubles) -> Floats:
+    def landmarks(self, frame_HWC: Bytes, box: Doubles) -> Floats:
+        """Return the 68 landmarks (68, 2) of the face in this box."""
         side = self._side
         centre = (box[:2] + box[2:]) / 2
         reach = max(box[2] - box[0], box[3] - box[1]) * BOX_GROWTH
         scale = side / reach
         move = np.array([[scale, 0.0, -scale * (centre[0] - reach / 2)]])
         transform = np.vstack([move, [[0.0, scale, -scale * (centre[1] - reach / 2)]]])
-        crop = cv2.warpAffine(bgr, transform, (side, side), flags=cv2.INTER_LINEAR)
-        values = (crop.astype(np.float32) - 127.0) / 127.0
+        crop = cv2.warpAffine(frame_HWC, transform, (side, side), flags=cv2.INTER_LINEAR)
+        values = (crop[:, :, ::-1].astype(np.float32) - 127.0) / 127.0
         name = self._landmarker.get_inputs()[0].name
         output = self._landmarker.run(None, {name: values.transpose(2, 0, 1)[None]})[0]
         points = output[0, : 2 * LANDMARKS].reshape(LANDMARKS, 2) * side

@@ -1,6 +1,7 @@
 """Landmarks that lie beside the clips: exact ones of drawn faces, or somebody else's detector's."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -51,6 +52,19 @@ class SidecarFinder:
                 "one row for each frame of the clip is expected",
             )
         return [_as_found(stored_TLP[row]) for row in rows]
+
+    def follow(
+        self,
+        frames: Iterable[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Iterable[int] | None = None,
+    ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+        """Yield each frame with its stored landmarks; see `find`."""
+        for frame, index in zip(
+            frames, itertools.count() if indices is None else indices, strict=False
+        ):
+            yield frame, self.find([frame], clip=clip, indices=[index])[0]
 
 
 def _as_found(points_LP: Floats) -> FaceLandmarks:

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,15 @@ class Finder:
         indices: Sequence[int] | None = None,
     ) -> list[FaceLandmarks]:
         return [self._find(frame) for frame in frames]
+
+    def follow(
+        self,
+        frames: Iterable[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Iterable[int] | None = None,
+    ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+        raise AssertionError("a photograph is no clip")
 
     def _find(self, frame: Bytes) -> FaceLandmarks:
         boxes = []

@@ -1,0 +1,221 @@
+"""One face followed through a clip: the detector where it is needed, landmarks on every frame.
+
+A landmark model cuts its own crop out of the frame, by the box that the detector gave it. Frames of
+a clip differ little, so the next box can be computed: the detector's last box keeps its place and
+size relative to the landmarks. Nothing is smoothed, predicted or carried over: each frame's
+landmarks are the model's answer to that frame. Whether the face is still there is never guessed
+either: what makes tracking doubtful (`_Track.doubtful`) only calls the detector, which decides.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest_first
+from emotalk.faces.shape import inverse, similarity
+from emotalk.faces.template import template_LP
+from emotalk.schema import SIZE, Bytes, Doubles, Floats
+
+PATCH = 24  # side of the picture of the face that is compared from frame to frame, pixels
+MIN_LIKENESS = 0.6  # correlation with the face when last detected; below it the detector looks
+MAX_GROWTH = 1.15  # of the box between two frames, either way
+MIN_OVERLAP = 0.4  # of a detected box with the tracked one, for both to be the same face
+
+
+class TrackingFinder(ABC):
+    """A detector and a landmark model that share out a clip's frames between them.
+
+    Attributes:
+        detect_every: in `follow` the detector looks at every n-th frame at least; 1 is every frame.
+    """
+
+    def __init__(self, *, detect_every: int = 1) -> None:
+        """Remember how often to look."""
+        self.detect_every = detect_every
+
+    @abstractmethod
+    def boxes(self, frame_HWC: Bytes) -> Doubles:
+        """Return left, top, right, bottom, score of every face in a uint8 RGB frame (N, 5)."""
+
+    @abstractmethod
+    def landmarks(self, frame_HWC: Bytes, box: Doubles) -> Floats:
+        """Return the 68 landmarks (68, 2), in frame pixels, of the face in this box."""
+
+    def find(
+        self,
+        frames: Sequence[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> list[FaceLandmarks]:
+        """Return the faces of frames that have nothing to do with one another."""
+        del clip, indices
+        return [self._detected(frame, None)[0] for frame in frames]
+
+    def follow(
+        self,
+        frames: Iterable[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Iterable[int] | None = None,
+    ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+        """Yield each frame of one clip with its face, in order, holding one frame at a time.
+
+        Where the detector does not look, the frame is said to show one face, with the score of the
+        detection it was tracked from. While the detector sees several faces or none, it looks at
+        every frame.
+        """
+        del clip, indices
+        track: _Track | None = None
+        age = 0
+        for frame in frames:
+            age += 1
+            face = self._tracked(frame, track) if track and age < self.detect_every else None
+            if face is None:
+                face, track = self._detected(frame, track)
+                age = 0
+            yield frame, face
+
+    def _tracked(self, frame: Bytes, track: "_Track") -> FaceLandmarks | None:
+        """Return the face followed into this frame, or None where the detector must look."""
+        box = track.box
+        landmarks_LP = self.landmarks(frame, box)
+        if track.doubtful(frame, landmarks_LP):
+            return None
+        track.last_LP = landmarks_LP
+        return FaceLandmarks(1, box, track.score, landmarks_LP, (box,))
+
+    def _detected(
+        self, frame: Bytes, track: "_Track | None"
+    ) -> tuple[FaceLandmarks, "_Track | None"]:
+        """Return what the detector sees, and the track that begins here if it is one face alone.
+
+        Of several faces the one followed so far counts, otherwise the largest.
+        """
+        found = self.boxes(frame)
+        if not len(found):
+            return NO_FACE, None
+        number = _same_face(found, track)
+        box = found[number, :4].astype(np.float64)
+        face = FaceLandmarks(
+            count=len(found),
+            box=box,
+            score=float(np.clip(found[number, 4], 0.0, 1.0)),
+            landmarks_LP=self.landmarks(frame, box),
+            boxes=largest_first(found),
+        )
+        return face, _Track.start(frame, face) if len(found) == 1 else None
+
+
+@dataclass
+class _Track:
+    """A face from the frame on in which it was detected.
+
+    Attributes:
+        score: of the last detection.
+        relation: centre and half size (2, 2) of the detected box in the landmarks' frame: from
+            their middle, in units of their spread.
+        patch_HW: the face's grey picture when last detected.
+        last_LP: its landmarks in the last frame.
+    """
+
+    score: float
+    relation: Doubles
+    patch_HW: Floats
+    last_LP: Floats
+
+    @classmethod
+    def start(cls, frame: Bytes, face: FaceLandmarks) -> "_Track | None":
+        """Return a track from a detection, or None where its landmarks cannot carry one."""
+        if face.box is None or face.landmarks_LP is None or not _has_size(face.landmarks_LP):
+            return None
+        relation = _relation(face.box, face.landmarks_LP)
+        return cls(face.score, relation, _patch(frame, face.landmarks_LP), face.landmarks_LP)
+
+    @property
+    def box(self) -> Doubles:
+        """The box that the detector would give for the landmarks of the last frame."""
+        centre, half = self.relation * _spread(self.last_LP)
+        middle = self.last_LP.mean(0) + centre
+        return np.concatenate([middle - half, middle + half])
+
+    def doubtful(self, frame: Bytes, landmarks_LP: Floats) -> bool:
+        """Return whether these landmarks may lie on something other than the face followed.
+
+        They do not form a face, it grew or shrank at once, its middle is not in the frame, or what
+        they lie on does not look like what was detected.
+        """
+        if not _has_size(landmarks_LP):
+            return True
+        middle, (height, width) = landmarks_LP.mean(0), frame.shape[:2]
+        if not ((middle >= 0) & (middle < (width, height))).all():
+            return True
+        if not 1 / MAX_GROWTH < _spread(landmarks_LP) / _spread(self.last_LP) < MAX_GROWTH:
+            return True
+        return _correlation(_patch(frame, landmarks_LP), self.patch_HW) < MIN_LIKENESS
+
+
+def _relation(box: Doubles, landmarks_LP: Floats) -> Doubles:
+    centre = (box[:2] + box[2:4]) / 2 - landmarks_LP.mean(0)
+    half = (box[2:4] - box[:2]) / 2
+    relation: Doubles = np.stack([centre, half]) / _spread(landmarks_LP)
+    return relation
+
+
+def _same_face(found: Doubles, track: _Track | None) -> int:
+    """Return which detected box is the face followed so far, or the largest where none is."""
+    areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
+    if track is None:
+        return int(areas.argmax())
+    overlaps = np.array([_overlap(box[:4], track.box) for box in found])
+    return int(overlaps.argmax() if overlaps.max() >= MIN_OVERLAP else areas.argmax())
+
+
+def _overlap(box: Doubles, other: Doubles) -> float:
+    """Return the intersection of two boxes over their union."""
+    width, height = np.minimum(box[2:], other[2:]) - np.maximum(box[:2], other[:2])
+    shared = max(0.0, float(width)) * max(0.0, float(height))
+    areas = sum(float(np.prod(b[2:] - b[:2])) for b in (box, other))
+    return shared / (areas - shared) if areas > shared else 0.0
+
+
+def _has_size(landmarks_LP: Floats) -> bool:
+    return bool(np.isfinite(landmarks_LP).all() and np.ptp(landmarks_LP, axis=0).min() > 1.0)
+
+
+def _spread(landmarks_LP: Floats) -> float:
+    """Return the root of the summed squared distances from the middle."""
+    return float(np.linalg.norm(landmarks_LP - landmarks_LP.mean(0)))
+
+
+def _patch(frame_HWC: Bytes, landmarks_LP: Floats) -> Floats:
+    """Return the face's grey picture, upright, filling `PATCH` pixels, with mean 0 and norm 1.
+
+    Landmarks fix its place, so neither the head's motion nor its size change it; speech changes a
+    small part of it.
+    """
+    onto_face = inverse(similarity(landmarks_LP.astype(np.float64), _patch_template()))
+    crop_HWC = cv2.warpAffine(
+        frame_HWC,
+        onto_face,
+        (PATCH, PATCH),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    grey_HW = crop_HWC.mean(2, dtype=np.float64)
+    grey_HW -= grey_HW.mean()
+    patch_HW: Floats = (grey_HW / max(float(np.linalg.norm(grey_HW)), 1e-6)).astype(np.float32)
+    return patch_HW
+
+
+def _patch_template() -> Doubles:
+    return template_LP() * (PATCH / SIZE)
+
+
+def _correlation(patch_HW: Floats, other_HW: Floats) -> float:
+    """Return the correlation of two patches, in [-1, 1]."""
+    return float((patch_HW * other_HW).sum())
