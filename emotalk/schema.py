@@ -86,7 +86,7 @@ class AlignedSample:
         frames_THWC: uint8 RGB, `SIZE` x `SIZE`.
         audio_S: mono float at `SAMPLE_RATE`, T * SAMPLES_PER_FRAME samples.
         landmarks_TLP: float32 in crop pixels, pixel centres at whole numbers.
-        transform: the 2x3 similarity from source pixels to crop pixels.
+        transforms: similarities from source to crop pixels: (1, 2, 3), or of each frame (N, 2, 3).
         source_sha256: of the clip's file.
     """
 
@@ -94,7 +94,7 @@ class AlignedSample:
     frames_THWC: Bytes
     audio_S: Floats
     landmarks_TLP: Floats
-    transform: Doubles
+    transforms: Doubles
     source_sha256: str
 
 

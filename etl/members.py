@@ -11,7 +11,7 @@ from emotalk.config.etl import EtlConfig, VideoMemberConfig
 from emotalk.media.encode import encode_video
 from emotalk.media.flac import flac_bytes
 from emotalk.media.png import png_bytes
-from emotalk.schema import FPS, NEUTRAL, AlignedSample, Bytes, Floats
+from emotalk.schema import FPS, NEUTRAL, AlignedSample, Bytes, Doubles, Floats
 
 STILL = "still.png"
 """First crop of a neutral clip, kept between the halves of the job for those it lends it to."""
@@ -78,7 +78,13 @@ def facts_of(sample: AlignedSample, corpus: str) -> dict[str, Any]:
         "emotion": label.emotion,
         "intensity": label.intensity,
         "frames": len(sample.frames_THWC),
-        "transform": [[round(float(value), 9) for value in row] for row in sample.transform],
+        "transforms" if len(sample.transforms) > 1 else "transform": _rounded(sample.transforms),
         "source_sha256": sample.source_sha256,
         **label.extra,
     }
+
+
+def _rounded(transforms: Doubles) -> list[Any]:
+    """Return one 2x3 transform, or the list of those of all frames."""
+    rounded: list[Any] = np.round(transforms, 9).tolist()
+    return rounded if len(rounded) > 1 else rounded[0]

@@ -34,11 +34,14 @@ class LandmarksConfig(Section):
 
 
 class QualityConfig(Section):
-    """What a clip must offer to be accepted. Every frame needs a face: none is made up."""
+    """What a clip must offer to be accepted. Every frame kept has a face: none is made up."""
 
+    min_face_share: Share = 1.0  # of the clip; below 1 the longest stretch with a face is kept
     min_face_pixels: NonNegative = 48.0  # longer side of the face box in the source, median frame
     max_faces: Count = 1
     max_extra_faces_share: Share = 0.1  # of frames with more faces: a detector's slips
+    min_mouth_share: Share = 1.0  # of frames: with the whole mouth inside the picture
+    min_sharpness: NonNegative = 0.004  # of the crops, see etl/quality.py; focused faces: 0.05 up
     min_seconds: Positive = 0.4
     max_seconds: Positive = 60.0
     min_loudness_db: float = -60.0  # RMS of the whole clip, dB of full scale; silence lies below
@@ -84,6 +87,7 @@ class EtlConfig(Section):
     clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
     views: tuple[MeadView, ...] = ("front",)  # mead: the cameras to take
     landmarks: LandmarksConfig = LandmarksConfig()
+    align: Literal["first_frame", "every_frame"] = "first_frame"  # one crop a clip, or it follows
     quality: QualityConfig = QualityConfig()
     split: SplitConfig = SplitConfig()
     video: VideoMemberConfig = VideoMemberConfig()

@@ -1,12 +1,13 @@
 """Every limit rejects with its own reason, the value and the key to change."""
 
+import cv2
 import numpy as np
 import pytest
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
-from emotalk.schema import Rejection
-from etl.quality import check_faces, check_loudness
+from emotalk.schema import MOUTH, Bytes, Rejection
+from etl.quality import check_faces, check_length, check_loudness, check_picture, sharpness
 
 LIMITS = QualityConfig()
 
@@ -26,12 +27,12 @@ def face(count: int = 1, side: float = 100) -> FaceLandmarks:
 )
 def test_faces(found: list[FaceLandmarks], reason: str, words: str) -> None:
     with pytest.raises(Rejection, match=words) as caught:
-        check_faces(found, LIMITS)
+        check_faces(found, covered=0.9, limits=LIMITS)
     assert caught.value.reason == reason
 
 
 def test_a_slip_of_the_detector_is_no_second_face() -> None:
-    check_faces([face()] * 9 + [face(2)], LIMITS)
+    check_faces([face()] * 9 + [face(2)], covered=1.0, limits=LIMITS)
 
 
 def test_silence() -> None:
@@ -40,3 +41,69 @@ def test_silence() -> None:
         with pytest.raises(Rejection, match="at least -60 dB") as caught:
             check_loudness(quiet, LIMITS)
         assert caught.value.reason == "silent"
+
+
+def test_the_share_of_frames_with_a_face_may_be_lowered() -> None:
+    found, limits = [face()] * 9 + [NO_FACE], QualityConfig(min_face_share=0.9)
+    check_faces(found, covered=0.9, limits=limits)
+    with pytest.raises(Rejection, match=r"0.89 of the clip, at least 0.9 .quality.min_face_share"):
+        check_faces(found, covered=0.89, limits=limits)
+    with pytest.raises(Rejection, match="no face in 2 of 2 frames"):
+        check_faces([NO_FACE] * 2, covered=0.0, limits=QualityConfig(min_face_share=0))
+
+
+def test_the_size_of_the_face_is_the_median_frame_s() -> None:
+    check_faces([face(side=48)] * 6 + [face(side=20)] * 5, covered=1.0, limits=LIMITS)
+    with pytest.raises(Rejection, match="20 px"):
+        check_faces([face(side=48)] * 5 + [face(side=20)] * 6, covered=1.0, limits=LIMITS)
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0.39, "too_short"), (60.1, "too_long")])
+def test_length(seconds: float, reason: str) -> None:
+    for allowed in (0.4, 60.0):
+        check_length(allowed, LIMITS)
+    with pytest.raises(Rejection, match=r"quality\.m(in|ax)_seconds") as caught:
+        check_length(seconds, LIMITS)
+    assert caught.value.reason == reason
+
+
+def pattern(blur: float = 0.0) -> Bytes:
+    noise = np.random.default_rng(0).normal(0, 1, (128, 128))
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 1.0 + blur))
+    grey: Bytes = (128 + 40 * smooth / smooth.std()).clip(0, 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
+def with_mouth(left: float) -> FaceLandmarks:
+    landmarks = np.full((68, 2), 50, np.float32)
+    landmarks[MOUTH, 0] = np.linspace(left, left + 30, 20)
+    return FaceLandmarks(1, np.array([0.0, 0, 90, 90]), 0.9, landmarks)
+
+
+def test_a_mouth_beyond_the_border_is_refused() -> None:
+    check_picture([pattern()] * 2, [with_mouth(-0.4), with_mouth(69.0)], (100, 100), LIMITS)
+    for left in (-0.6, 69.6):
+        with pytest.raises(Rejection, match=r"in 0\.50 of the frames, at least 1") as caught:
+            check_picture([pattern()] * 2, [with_mouth(5), with_mouth(left)], (100, 100), LIMITS)
+        assert caught.value.reason == "mouth_outside"
+    lenient = QualityConfig(min_mouth_share=0.5)
+    check_picture([pattern()] * 2, [with_mouth(5), with_mouth(80)], (100, 100), lenient)
+
+
+def test_a_blurred_face_is_refused_whatever_the_light() -> None:
+    faces = [with_mouth(5)]
+    check_picture([pattern()], faces, (100, 100), LIMITS)
+    assert sharpness(pattern() // 3) == pytest.approx(sharpness(pattern()), rel=0.1)
+    with pytest.raises(Rejection, match=r"sharpness 0\.00\d+, at least 0.004") as caught:
+        check_picture([pattern(blur=6)], faces, (100, 100), LIMITS)
+    assert caught.value.reason == "blurred"
+    flat = np.full((128, 128, 3), 90, np.uint8)
+    with pytest.raises(Rejection, match=r"sharpness 0\.0000"):
+        check_picture([flat], faces, (100, 100), LIMITS)
+
+
+def test_sharpness_is_the_laplacian_s_variance_over_the_luma_s() -> None:
+    rows = np.arange(128) % 2 * 100
+    stripes = np.repeat(np.repeat(rows[:, None, None], 128, 1), 3, 2).astype(np.uint8)
+    # Laplacian of a stripe: +-200 inside (two neighbours that differ by 100), luma +-50.
+    assert sharpness(stripes) == pytest.approx((200 / 50) ** 2, rel=0.02)
