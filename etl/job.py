@@ -20,7 +20,8 @@ from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
 from etl.cluster import WorkerDied
 from etl.finished import finished_manifest
 from etl.plan import Plan, PlannedShard, choose_neutrals
-from etl.store import Verdict, kept_verdict, stamp
+from etl.source import stamp
+from etl.store import Verdict, is_kept, kept_verdict
 from etl.work import process_clip, rejected
 from etl.writer import ShardSample, write_manifest, write_rejected, write_shard
 
@@ -106,7 +107,7 @@ def _judge(
     """Return the verdict on every clip that was to be opened."""
     verdicts: dict[str, Verdict] = {}
     for key, clip in plan.clips.items():
-        kept = kept_verdict(store, key, stamp(clip.video))
+        kept = kept_verdict(store, key, stamp(clip.video)) if is_kept(store, key) else None
         if kept is not None:
             verdicts[key] = kept
             progress.clip_done(kept, kept=True)

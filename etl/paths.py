@@ -5,6 +5,7 @@ from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
+from emotalk.media.remote import is_url
 
 FAULTS = {
     errno.ENOSPC: "the disk is full; make room and start again: finished clips are kept",
@@ -15,18 +16,25 @@ FAULTS = {
 
 
 def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
-    """Return the source folder's path; refuse paths that would not mean what they say.
+    """Return the source folder's path (a URL's is of no use); refuse paths that mislead.
 
     Raises:
         WrongUse: in a Ray job, a relative source or output: it would point into Ray's own
-            temporary copy of the project.
+            temporary copy of the project. Side-car landmarks at a URL. An output that is a URL.
     """
+    if is_url(str(config.output)) or str(config.output).startswith(("s3:/", "http")):
+        raise WrongUse(
+            f"output: {config.output} is a URL; shards are written to a folder that all workers "
+            "see (copy them afterwards, training reads them from any URL)"
+        )
+    if is_url(config.source) and config.landmarks.backend == "sidecar":
+        raise WrongUse(
+            "landmarks.backend=sidecar reads landmarks from a folder; source is a URL: use "
+            "landmarks.backend=insightface, or a source on disk"
+        )
     source = Path(config.source).expanduser()
-    relative = [
-        f"{key}={path}"
-        for key, path in (("source", source), ("output", config.output))
-        if not path.expanduser().is_absolute()
-    ]
+    paths = [("output", config.output)] + ([] if is_url(config.source) else [("source", source)])
+    relative = [f"{key}={path}" for key, path in paths if not path.expanduser().is_absolute()]
     if in_job and relative:
         raise WrongUse(
             f"{', '.join(relative)}: a Ray job runs in a temporary copy of the project, where "

@@ -7,15 +7,16 @@ completion.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emotalk.config.etl import EtlConfig, SplitConfig
+from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, Rejection
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
+from etl.splits import Method, method_of, split_clips
 
 NOT_DECISIVE = ("source", "output", "workers", "ray_address", "max_rejected_share", "clips")
 PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
@@ -70,16 +71,14 @@ def make_plan(config: EtlConfig) -> Plan:
     listing = list_clips(config)
     check_keys(listing.clips)
     clips = {clip.label.key: clip for clip in listing.clips}
-    groups = {key: _group(clip, config.split) for key, clip in clips.items()}
-    split_of_group = split_groups(set(groups.values()), config.split)
-    split_of = {key: split_of_group[group] for key, group in groups.items()}
+    split_of = split_clips(config, clips)
     return Plan(
         clips=clips,
         rejected=listing.rejected,
         left_out=listing.left_out,
         split_of=split_of,
         shards=tuple(plan_shards(split_of, config.samples_per_shard)),
-        config=decisive_config(config, listing.clips),
+        config=decisive_config(config, listing.clips, method_of(config, listing.clips)),
     )
 
 
@@ -98,27 +97,6 @@ def check_keys(clips: Iterable[SourceClip]) -> None:
         raise WrongUse(
             "\n  ".join([f"{len(shared)} keys belong to several clips; rename or drop:", *lines])
         )
-
-
-def split_groups(groups: Collection[str], config: SplitConfig) -> dict[str, str]:
-    """Return the split of each actor (or clip): shuffled by a keyed hash, cut by the shares.
-
-    Every split whose share is not 0 gets at least one.
-
-    Raises:
-        WrongUse: fewer actors than splits.
-    """
-    wanted = [name for name, share in zip(SPLITS, config.shares, strict=True) if share > 0]
-    if 0 < len(groups) < len(wanted):
-        raise WrongUse(
-            f"split: {len(groups)} {config.by}s cannot fill {', '.join(wanted)}, and none may be "
-            "in two of them; use split.by=clip (the splits then share people: figures on "
-            "val and test say nothing of unseen ones) or split.shares=[1,0,0]"
-        )
-    order = sorted(groups, key=lambda group: _hash(config.seed, group))
-    sizes = _sizes(len(order), config.shares)
-    names = [name for name, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
-    return dict(zip(order, names, strict=True))
 
 
 def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[PlannedShard]:
@@ -157,9 +135,12 @@ def choose_neutrals(clips: Iterable[SourceClip]) -> dict[str, str]:
     return chosen
 
 
-def decisive_config(config: EtlConfig, clips: Sequence[SourceClip]) -> dict[str, Any]:
+def decisive_config(
+    config: EtlConfig, clips: Sequence[SourceClip], method: Method = "shares"
+) -> dict[str, Any]:
     """Return what decides the bytes: the configuration without paths and workers, and the clips."""
     tree: dict[str, Any] = config.model_dump(mode="json")
+    tree["split"]["method"] = method
     for key in NOT_DECISIVE:
         tree.pop(key)
     for key in PATHS_OF_LANDMARKS:
@@ -173,24 +154,6 @@ def decisive_config(config: EtlConfig, clips: Sequence[SourceClip]) -> dict[str,
 def count_emotions(plan: Plan) -> Counter[tuple[str, str]]:
     """Return how many clips of each (split, emotion) there are."""
     return Counter((plan.split_of[key], clip.label.emotion) for key, clip in plan.clips.items())
-
-
-def _group(clip: SourceClip, config: SplitConfig) -> str:
-    return clip.label.actor if config.by == "actor" else clip.label.key
-
-
-def _sizes(count: int, shares: Sequence[float]) -> list[int]:
-    """Return whole sizes by largest remainder, at least 1 where the share is not 0."""
-    exact = [count * share for share in shares]
-    sizes = [int(value) for value in exact]
-    by_remainder = sorted(range(len(exact)), key=lambda i: (sizes[i] - exact[i], i))
-    for index in by_remainder[: count - sum(sizes)]:
-        sizes[index] += 1
-    for index, share in enumerate(shares):
-        if share > 0 and sizes[index] == 0 and count:
-            sizes[sizes.index(max(sizes))] -= 1
-            sizes[index] += 1
-    return sizes
 
 
 def _neutral_order(clip: SourceClip) -> str:

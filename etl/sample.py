@@ -13,6 +13,7 @@ from etl.clock import sound_of, timeline
 from etl.corpora.listing import SourceClip
 from etl.crops import cut_crops
 from etl.quality import check_length, check_loudness
+from etl.source import on_disk
 
 
 def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> AlignedSample:
@@ -25,15 +26,22 @@ def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> 
         Rejection: the reason, with `clip` filled in.
     """
     try:
-        video = read_video(clip.video)
-        check_length(probe(clip.video).duration_s or len(video) / 25, _upper(config.quality))
-        audio_S = _sound(clip)
-        line = timeline(video.times_s, audio_S, config.quality)
-        sound_S = sound_of(line, audio_S)
-        check_loudness(sound_S, config.quality)
-        crops, ticks, which_T = cut_crops(video, line.source_T, finder, config)
+        with on_disk(clip.video) as path:
+            return _aligned(clip, path, finder, config)
     except Rejection as rejection:
         raise Rejection(rejection.reason, rejection.detail, clip.label.clip) from None
+
+
+def _aligned(
+    clip: SourceClip, path: Path, finder: LandmarkFinder, config: EtlConfig
+) -> AlignedSample:
+    video = read_video(path)
+    check_length(probe(path).duration_s or len(video) / 25, _upper(config.quality))
+    audio_S = _sound(clip, path)
+    line = timeline(video.times_s, audio_S, config.quality)
+    sound_S = sound_of(line, audio_S)
+    check_loudness(sound_S, config.quality)
+    crops, ticks, which_T = cut_crops(video, line.source_T, finder, config)
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
     return AlignedSample(
         label=clip.label,
@@ -41,7 +49,7 @@ def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> 
         audio_S=sound_S[samples],
         landmarks_TLP=np.stack(crops.landmarks)[which_T],
         transforms=np.stack(crops.transforms),
-        source_sha256=_sha256(clip.video),
+        source_sha256=_sha256(path),
     )
 
 
@@ -50,14 +58,15 @@ def _upper(limits: QualityConfig) -> QualityConfig:
     return limits.model_copy(update={"min_seconds": 0.0})
 
 
-def _sound(clip: SourceClip) -> Floats:
+def _sound(clip: SourceClip, video: Path) -> Floats:
     """Return the sound of the video, or where that has none, of the file beside it."""
     try:
-        return read_audio(clip.video)
+        return read_audio(video)
     except Rejection as rejection:
         if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
             raise
-        return read_audio(clip.audio)
+    with on_disk(clip.audio) as audio:
+        return read_audio(audio)
 
 
 def _sha256(path: Path) -> str:

@@ -54,15 +54,6 @@ class Verdict:
         return Rejection(self.reason, self.detail, self.clip)
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """Return size and modification time of a file, (0, 0) where it cannot be asked."""
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return (status.st_size, status.st_mtime_ns)
-
-
 def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
     """Write a clip's verdict and members, complete or not at all."""
     target = folder / f"{verdict.key}.zip"
@@ -80,6 +71,11 @@ def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_kept(folder: Path, key: str) -> bool:
+    """Return whether a clip was finished before, whatever file it was made of."""
+    return (folder / f"{key}.zip").is_file()
 
 
 def kept_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | None:

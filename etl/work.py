@@ -16,11 +16,16 @@ from emotalk.schema import Floats, Rejection
 from etl.corpora.listing import SourceClip
 from etl.members import members_of
 from etl.sample import make_sample
-from etl.store import Verdict, keep, stamp
+from etl.source import check_reachable, stamp
+from etl.store import Verdict, keep
 
 
 def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict:
-    """Return what became of a clip, after its members and the verdict are safe in `store`."""
+    """Return what became of a clip, after its members and the verdict are safe in `store`.
+
+    Raises:
+        SourceLost: the source cannot be reached, so that nothing can be said of the clip.
+    """
     _one_thread()
     began = time.perf_counter()
     source = stamp(clip.video)
@@ -29,6 +34,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict:
         finder = _finder(config.landmarks, Path(config.source).expanduser())
         sample = make_sample(clip, finder, config)
     except Rejection as rejection:
+        check_reachable(config.source)
         verdict = rejected(clip, rejection)
         keep(store, verdict, {})
         return verdict

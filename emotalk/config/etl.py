@@ -50,9 +50,20 @@ class QualityConfig(Section):
     )
 
 
-class SplitConfig(Section):
-    """Which actors (or clips) go where."""
+class VotesConfig(Section):
+    """Which clips to take by what a crowd heard or saw in them (CREMA-D)."""
 
+    of: Literal["both", "voice", "face"] = "both"  # what the crowd was shown
+    min_agreement: Share = 0.0  # 1: the acted emotion alone won; 0.5: also a tie of two; 0: all
+
+
+class SplitConfig(Section):
+    """Which actors (or clips) go where.
+
+    `auto` takes the committed lists where the source is the whole of CREMA-D, and else the shares.
+    """
+
+    method: Literal["auto", "shares", "crema_d", "last_sentences"] = "auto"
     by: Literal["actor", "clip"] = "actor"
     seed: int = 0
     shares: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)  # train, val, test
@@ -89,6 +100,7 @@ class EtlConfig(Section):
     landmarks: LandmarksConfig = LandmarksConfig()
     align: Literal["first_frame", "every_frame"] = "first_frame"  # one crop a clip, or it follows
     quality: QualityConfig = QualityConfig()
+    votes: VotesConfig = VotesConfig()
     split: SplitConfig = SplitConfig()
     video: VideoMemberConfig = VideoMemberConfig()
     samples_per_shard: Count = 64
@@ -100,6 +112,17 @@ class EtlConfig(Section):
     def _a_table_belongs_to_the_folder_corpus(self) -> "EtlConfig":
         if self.clips is not None and self.corpus != "folder":
             raise ValueError(f"clips is the folder corpus' table; corpus is {self.corpus}")
+        return self
+
+    @model_validator(mode="after")
+    def _settings_belong_to_their_corpus(self) -> "EtlConfig":
+        only = {"crema_d": "crema_d", "last_sentences": "mead"}.get(self.split.method)
+        if only is not None and self.corpus != only:
+            raise ValueError(
+                f"split.method={self.split.method} is of the corpus {only}; corpus is {self.corpus}"
+            )
+        if self.votes.min_agreement > 0 and self.corpus != "crema_d":
+            raise ValueError(f"votes.min_agreement is of CREMA-D's crowd; corpus is {self.corpus}")
         return self
 
     @property

@@ -2,34 +2,22 @@
 
 import fcntl
 import hashlib
-import importlib.util
-import logging
 import os
-import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-
-import fsspec
-from fsspec.core import url_to_fs
+from typing import TypeVar
 
 from emotalk.config.data import RemoteConfig
 from emotalk.data.manifest import ShardEntry
 from emotalk.errors import WrongUse
+from emotalk.media.remote import check_protocol, connect, is_url, network_faults, tried
 
-logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 OPEN_FILES = 64
 CHUNK = 1 << 20
-# Bytes as they lie on the server: ranges of packed ones would be others, and few could unpack to
-# more than there is memory.
-HTTP_OPTIONS: dict[str, Any] = {
-    "headers": {"Accept-Encoding": "identity"},
-    "client_kwargs": {"auto_decompress": False},
-}
 
 
 class StorageFault(OSError):  # noqa: N818  what the files lack, not the program
@@ -145,7 +133,7 @@ class RemoteStorage(Storage):
         """Return a whole file."""
 
         def read() -> bytes:
-            system, root = self._connect()
+            system, root = connect(self.location)
             data: bytes = system.cat_file(f"{root}/{name}")
             return data
 
@@ -155,7 +143,7 @@ class RemoteStorage(Storage):
         """Return bytes of a tar by one range request."""
 
         def read() -> bytes:
-            system, root = self._connect()
+            system, root = connect(self.location)
             data: bytes = system.cat_file(f"{root}/{shard.file}", start=begin, end=begin + size)
             if len(data) > size:
                 raise NoRangesFault(
@@ -172,7 +160,7 @@ class RemoteStorage(Storage):
         """Return a tar's hash; downloads all of it."""
 
         def read() -> str:
-            system, root = self._connect()
+            system, root = connect(self.location)
             with system.open(f"{root}/{shard.file}", "rb") as tar:
                 digest = hashlib.sha256()
                 while chunk := tar.read(CHUNK):
@@ -189,34 +177,27 @@ class RemoteStorage(Storage):
         """
 
         def copy() -> None:
-            system, root = self._connect()
+            system, root = connect(self.location)
             system.get_file(f"{root}/{name}", str(target))
 
         self._tried(copy, name)
 
-    def _connect(self) -> tuple[Any, str]:
-        options = HTTP_OPTIONS if self.location.startswith("http") else {}
-        system, root = url_to_fs(self.location, **options)  # cached by fsspec for each process
-        return system, str(root)
-
     def _tried(self, request: Callable[[], Result], name: str) -> Result:
-        for attempt in range(1, self.config.tries + 1):
-            try:
-                return request()
-            except FileNotFoundError as error:
-                raise StorageFault(f"{name} is missing") from error
-            except NoRangesFault:
-                raise
-            except _network_faults() as error:
-                if attempt == self.config.tries:
-                    raise StorageFault(f"{name}: {attempt} tries failed, last: {error}") from error
-                wait_s = self.config.backoff_s * 2 ** (attempt - 1)
-                logger.warning(
-                    "%s/%s: %s; again in %.1f s (%d of %d)",
-                    self.location, name, error, wait_s, attempt, self.config.tries,
-                )  # fmt: skip
-                time.sleep(wait_s)
-        raise AssertionError("tries is at least 1")
+        tries = self.config.tries
+        try:
+            return tried(
+                request,
+                f"{self.location}/{name}",
+                tries=tries,
+                backoff_s=self.config.backoff_s,
+                final=(NoRangesFault,),
+            )
+        except FileNotFoundError as error:
+            raise StorageFault(f"{name} is missing") from error
+        except NoRangesFault:
+            raise
+        except network_faults() as error:
+            raise StorageFault(f"{name}: {tries} tries failed, last: {error}") from error
 
 
 class CachedStorage(Storage):
@@ -274,7 +255,7 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
     Raises:
         WrongUse: the folder does not exist, or fsspec cannot open such URLs here.
     """
-    if "://" not in location:
+    if not is_url(location):
         folder = Path(location).expanduser()
         if not folder.is_dir():
             raise WrongUse(f"{location}: no such folder; make shards with etl/shard.py")
@@ -282,20 +263,6 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
     protocol = location.partition("://")[0]
     if protocol == "file":
         return open_storage(location.removeprefix("file://"), remote)
-    try:
-        fsspec.get_filesystem_class(protocol)
-    except ValueError:
-        known = ", ".join(sorted(fsspec.available_protocols()))
-        raise WrongUse(f"{location}: unknown protocol {protocol!r}; known: {known}") from None
-    except ImportError as error:
-        raise WrongUse(f"{location}: {error}") from None
+    check_protocol(location)
     storage = RemoteStorage(location, remote)
     return CachedStorage(storage) if remote.access == "cache" else storage
-
-
-def _network_faults() -> tuple[type[Exception], ...]:
-    """Return the exceptions a request may end with; aiohttp's are not all OSErrors."""
-    faults: tuple[type[Exception], ...] = (OSError, TimeoutError)
-    if importlib.util.find_spec("aiohttp") is None:
-        return faults
-    return (*faults, importlib.import_module("aiohttp").ClientError)

@@ -6,12 +6,13 @@ actors dataset.
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias
 
-from emotalk.config.etl import EtlConfig
+from emotalk.config.etl import EtlConfig, VotesConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel, Rejection
 from etl.corpora.listing import (
@@ -20,8 +21,10 @@ from etl.corpora.listing import (
     VIDEO_SUFFIXES,
     Listing,
     SourceClip,
-    source_folder,
 )
+from etl.source import Source, open_source
+
+Facts: TypeAlias = dict[str, Any]
 
 SENTENCES: dict[str, str] = {
     "IEO": "It's eleven o'clock",
@@ -56,88 +59,117 @@ def list_crema_d(config: EtlConfig) -> Listing:
     """Return the clips of `VideoFlash`, labelled by their names, with votes and demographics.
 
     Raises:
-        WrongUse: there is no `VideoFlash` folder, or it holds no video file.
+        WrongUse: there is no `VideoFlash` folder, it holds no video file, or a filter by votes has
+            no table of votes.
     """
-    source = source_folder(config)
-    videos = _videos(source)
-    tables = _votes(source), _demographics(source)
-    clips, rejected = [], []
+    source = open_source(config)
+    videos = _videos(source, config.source)
+    sounds = set(source.files("AudioWAV") or ())
+    votes = _votes(source)
+    if config.votes.min_agreement > 0 and not votes:
+        raise WrongUse(
+            f"votes.min_agreement is {config.votes.min_agreement:g}, but {config.source} has no "
+            "summaryTable.csv with the crowd's votes; copy it there or set votes.min_agreement=0"
+        )
+    demographics = _demographics(source)
+    clips, rejected, left_out = [], [], 0
     for video in videos:
-        name = NAME.fullmatch(video.stem)
+        stem = PurePosixPath(video).stem
+        name = NAME.fullmatch(stem)
         if name is None:
             rejected.append(_unknown_name(video))
-        elif video.stem in KNOWN_BAD:
-            rejected.append(Rejection("known_bad", KNOWN_BAD[video.stem], clip=_clip(video)))
+        elif stem in KNOWN_BAD:
+            rejected.append(Rejection("known_bad", KNOWN_BAD[stem], clip=video))
+        elif _agreement(votes, stem, config.votes) < config.votes.min_agreement:
+            left_out += 1
         else:
-            clips.append(_labelled(source, video, name, *tables))
-    return Listing(tuple(clips), tuple(rejected))
+            label = _label(video, name, votes.get(stem), demographics.get(name["actor"]))
+            wav = f"AudioWAV/{stem}.wav"
+            audio = source.media(wav) if wav in sounds else None
+            clips.append(SourceClip(label, source.media(video), audio))
+    return Listing(tuple(clips), tuple(rejected), left_out)
 
 
-def _videos(source: Path) -> list[Path]:
-    folder = source / "VideoFlash"
-    if not folder.is_dir():
+def agreement(votes: str, emotion: str) -> float:
+    """Return how far the crowd's majority is the acted emotion.
+
+    1 where it alone won, 1/k where k emotions tied and it is one of them, 0 where another won.
+
+    Args:
+        votes: the letters of what won, parted by colons, e.g. `A:D`.
+        emotion: as acted, e.g. `ANG`.
+    """
+    winners = votes.split(":")
+    return 1 / len(winners) if emotion[0] in winners else 0.0
+
+
+def _videos(source: Source, place: str) -> list[str]:
+    files = source.files("VideoFlash")
+    if files is None:
         raise WrongUse(
-            f"source: {source} has no folder VideoFlash, so it is no copy of CREMA-D; "
+            f"source: {place} has no folder VideoFlash, so it is no copy of CREMA-D; "
             "source must be the folder that holds VideoFlash and AudioWAV"
         )
-    videos = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES)
+    videos = [name for name in files if PurePosixPath(name).suffix.lower() in VIDEO_SUFFIXES]
     if not videos:
-        raise WrongUse(f"source: {folder} holds no video file ({', '.join(VIDEO_SUFFIXES)})")
+        raise WrongUse(
+            f"source: {place}/VideoFlash holds no video file ({', '.join(VIDEO_SUFFIXES)})"
+        )
     return videos
 
 
-def _clip(video: Path) -> str:
-    return f"VideoFlash/{video.name}"
-
-
-def _unknown_name(video: Path) -> Rejection:
+def _unknown_name(video: str) -> Rejection:
     return Rejection(
         "unknown_name",
-        f"{video.stem!r} is not ACTOR_SENTENCE_EMOTION_LEVEL as 1001_IEO_ANG_HI is; sentences "
-        f"{' '.join(SENTENCES)}, emotions {' '.join(EMOTIONS)}, levels {' '.join(LEVELS)}",
-        clip=_clip(video),
+        f"{PurePosixPath(video).stem!r} is not ACTOR_SENTENCE_EMOTION_LEVEL as 1001_IEO_ANG_HI is; "
+        f"sentences {' '.join(SENTENCES)}, emotions {' '.join(EMOTIONS)}, "
+        f"levels {' '.join(LEVELS)}",
+        clip=video,
     )
 
 
-def _labelled(
-    source: Path,
-    video: Path,
-    name: re.Match[str],
-    votes: dict[str, dict[str, Any]],
-    demographics: dict[str, dict[str, Any]],
-) -> SourceClip:
-    extra: dict[str, Any] = {"sentence": name["sentence"], "text": SENTENCES[name["sentence"]]}
-    if video.stem in votes:
-        extra["votes"] = votes[video.stem]
-    if name["actor"] in demographics:
-        extra["demographics"] = demographics[name["actor"]]
-    label = ClipLabel(
-        key=video.stem,
-        clip=_clip(video),
+def _label(
+    video: str, name: re.Match[str], votes: Facts | None, demographics: Facts | None
+) -> ClipLabel:
+    extra: Facts = {"sentence": name["sentence"], "text": SENTENCES[name["sentence"]]}
+    if votes is not None:
+        extra["votes"] = votes
+    if demographics is not None:
+        extra["demographics"] = demographics
+    return ClipLabel(
+        key=name.string,
+        clip=video,
         actor=name["actor"],
         emotion=EMOTION_WORDS[name["emotion"].lower()],
         intensity=LEVEL_WORDS[name["level"].lower()],
         extra=extra,
     )
-    wav = source / "AudioWAV" / f"{video.stem}.wav"
-    return SourceClip(label, video, wav if wav.is_file() else None)
 
 
-def _votes(source: Path) -> dict[str, dict[str, Any]]:
-    """Return for each clip what the crowd heard, saw, and both: letter(s) and mean level."""
-    rows = _rows(source / "summaryTable.csv", source / "processedResults" / "summaryTable.csv")
+def _votes(source: Source) -> dict[str, Facts]:
+    """Return for each clip what the crowd heard, saw, and both: letters, level, agreement."""
     return {
         row["FileName"]: {
-            kind: {"vote": row[f"{column}Vote"], "level": _number(row[f"{column}Level"])}
+            kind: {
+                "vote": row[f"{column}Vote"],
+                "level": _number(row[f"{column}Level"]),
+                "agreement": round(agreement(row[f"{column}Vote"], name["emotion"]), 6),
+            }
             for kind, column in VOTES.items()
             if f"{column}Vote" in row
         }
-        for row in rows
-        if "FileName" in row
+        for row in _rows(source, "summaryTable.csv", "processedResults/summaryTable.csv")
+        if (name := NAME.fullmatch(row.get("FileName", "")))
     }
 
 
-def _demographics(source: Path) -> dict[str, dict[str, Any]]:
+def _agreement(votes: dict[str, Facts], stem: str, wanted: VotesConfig) -> float:
+    """Return a clip's agreement; one without votes agrees with nothing."""
+    cast: Facts = votes.get(stem, {}).get(wanted.of, {})
+    return float(cast.get("agreement", 0.0))
+
+
+def _demographics(source: Source) -> dict[str, Facts]:
     return {
         row["ActorID"]: {
             "age": _number(row.get("Age", "")),
@@ -145,16 +177,16 @@ def _demographics(source: Path) -> dict[str, dict[str, Any]]:
             "race": row.get("Race"),
             "ethnicity": row.get("Ethnicity"),
         }
-        for row in _rows(source / "VideoDemographics.csv")
+        for row in _rows(source, "VideoDemographics.csv")
         if "ActorID" in row
     }
 
 
-def _rows(*places: Path) -> Iterator[dict[str, str]]:
+def _rows(source: Source, *places: str) -> Iterator[dict[str, str]]:
     for place in places:
-        if place.is_file():
-            with place.open(encoding="utf-8-sig", newline="") as file:
-                yield from csv.DictReader(file)
+        text = source.text(place)
+        if text is not None:
+            yield from csv.DictReader(io.StringIO(text, newline=""))
             return
 
 

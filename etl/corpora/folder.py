@@ -4,6 +4,7 @@
 """
 
 import csv
+import io
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,7 +12,8 @@ from typing import Any
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel
-from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip, source_folder
+from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
+from etl.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
 MOST_FAULTS = 20
@@ -23,10 +25,10 @@ def list_folder(config: EtlConfig) -> Listing:
     Raises:
         WrongUse: no CSV, a column missing, or rows with values that cannot be used (all listed).
     """
-    source = source_folder(config)
-    table = Path(config.clips).expanduser() if config.clips else source / "clips.csv"
+    source = open_source(config)
+    table = config.clips or f"{config.source.rstrip('/')}/clips.csv"
     clips, faults, left_out = [], [], 0
-    for line, row in enumerate(_rows(table), start=2):
+    for line, row in enumerate(_rows(table, _text(source, config)), start=2):
         problem = _fault(row, config)
         if problem:
             faults.append(f"line {line}: {problem}")
@@ -45,19 +47,27 @@ def key_of(clip: str) -> str:
     return clip.replace("/", "_").replace(".", "_")
 
 
-def _rows(table: Path) -> list[dict[str, str]]:
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [column.strip() for column in reader.fieldnames or []]
-            reader.fieldnames = columns
-            rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+def _text(source: Source, config: EtlConfig) -> str | None:
+    """Return the table's text, None where there is none."""
+    if config.clips is None:
+        return source.text("clips.csv")
+    table = Path(config.clips).expanduser()
+    return FolderSource(table.parent).text(table.name)
+
+
+def _rows(table: str, text: str | None) -> list[dict[str, str]]:
+    if text is None:
         raise WrongUse(
-            f"clips: cannot read {table}: {getattr(error, 'strerror', None) or error}; the folder "
-            "corpus needs a CSV with the columns clip, actor, emotion, level: SOURCE/clips.csv or "
-            "clips=FILE"
-        ) from None
+            f"clips: no file {table}; the folder corpus needs a CSV with the columns clip, actor, "
+            "emotion, level: SOURCE/clips.csv or clips=FILE"
+        )
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        columns = [column.strip() for column in reader.fieldnames or []]
+        reader.fieldnames = columns
+        rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
+    except csv.Error as error:
+        raise WrongUse(f"clips: {table} is no CSV: {error}") from None
     missing = [column for column in REQUIRED if column not in columns]
     if missing:
         raise WrongUse(
@@ -89,7 +99,7 @@ def _level(text: str) -> float | bool | None:
     return False
 
 
-def _clip(source: Path, row: dict[str, str]) -> SourceClip:
+def _clip(source: Source, row: dict[str, str]) -> SourceClip:
     known = (*REQUIRED, "level")
     extra: dict[str, Any] = {k: v for k, v in row.items() if k not in known and v}
     level = _level(row.get("level", ""))
@@ -101,10 +111,10 @@ def _clip(source: Path, row: dict[str, str]) -> SourceClip:
         intensity=None if level is None else float(level),
         extra=extra,
     )
-    return SourceClip(label, source / row["clip"])
+    return SourceClip(label, source.media(row["clip"]))
 
 
-def _refuse(table: Path, faults: list[str]) -> None:
+def _refuse(table: str, faults: list[str]) -> None:
     if faults:
         more = len(faults) - MOST_FAULTS
         shown = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]

@@ -1,11 +1,9 @@
 """What listing a corpus returns, and the words that corpora have for emotions and levels."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-from emotalk.config.etl import EtlConfig
-from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel, Rejection
+from etl.source import MediaFile
 
 EMOTION_WORDS: dict[str, str] = {
     "anger": "anger",
@@ -52,8 +50,8 @@ class SourceClip:
     """
 
     label: ClipLabel
-    video: Path
-    audio: Path | None = None
+    video: MediaFile
+    audio: MediaFile | None = None
 
 
 @dataclass(frozen=True)
@@ -63,25 +61,9 @@ class Listing:
     Attributes:
         clips: to be opened.
         rejected: left out by name alone.
-        left_out: number of clips the configuration does not ask for (other emotions).
+        left_out: number of clips the configuration does not ask for (other emotions, few votes).
     """
 
     clips: tuple[SourceClip, ...]
     rejected: tuple[Rejection, ...] = ()
     left_out: int = 0
-    notes: tuple[str, ...] = field(default=())
-
-
-def source_folder(config: EtlConfig) -> Path:
-    """Return the source as a folder that is there.
-
-    Raises:
-        WrongUse: it is not there or is not a folder.
-    """
-    source = Path(config.source).expanduser()
-    if not source.is_dir():
-        what = "is not a folder" if source.exists() else "no such folder"
-        raise WrongUse(
-            f"source: {source}: {what}; give the folder of the {config.corpus} corpus: source=DIR"
-        )
-    return source

@@ -46,6 +46,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "decord": ("emotalk/media/",),
     "av": ("emotalk/media/",),
     "soundfile": ("emotalk/media/",),
+    "fsspec": ("emotalk/media/remote.py",),
     "torchaudio": ("emotalk/media/torchaudio_cpu.py",),
     "webdataset": ("etl/writer.py", "emotalk/data/"),
     "transformers": (),

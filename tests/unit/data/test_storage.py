@@ -139,7 +139,7 @@ def test_waits_double_between_tries(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("emotalk.data.storage.time.sleep", waits.append)
+    monkeypatch.setattr("emotalk.media.remote.time.sleep", waits.append)
     settings = {"access": "range", "tries": 5, "backoff_s": 0.5}
     shard_set = ShardSet.open(server.url, RemoteConfig.model_validate(settings))
     sample = shard_set.split("train").samples[0]

@@ -1,5 +1,6 @@
 """Labels come from names and tables, and what they do not say is refused or counted."""
 
+import csv
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from etl.corpora import list_clips
+from etl.corpora.crema_d import agreement
 from etl.corpora.folder import key_of
 from tests.helpers.shared import shared_data
 
@@ -67,13 +69,52 @@ def test_levels_votes_and_demographics_are_kept(all_names: Path) -> None:
     assert by_key["1001_IEO_NEU_XX"].intensity is None
     assert label.extra["sentence"] == "IEO"
     assert label.extra["demographics"]["age"] == 51
-    assert label.extra["votes"]["both"] == {"vote": "H", "level": 57.38}
+    assert label.extra["votes"]["both"] == {"vote": "H", "level": 57.38, "agreement": 1.0}
     agreed = Counter(
         clip.label.extra["votes"]["both"]["vote"] == clip.label.emotion[0].upper()
         for clip in listing.clips
         if "votes" in clip.label.extra
     )
     assert agreed[True] / agreed.total() == pytest.approx(0.72, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("votes", "emotion", "expected"),
+    [
+        ("A", "ANG", 1),
+        ("A:D", "DIS", 0.5),
+        ("D:N:S", "SAD", 1 / 3),
+        ("N", "SAD", 0),
+        ("", "ANG", 0),
+    ],
+)
+def test_agreement_is_the_acted_emotion_s_share_of_the_majority(
+    votes: str, emotion: str, expected: float
+) -> None:
+    assert agreement(votes, emotion) == pytest.approx(expected)
+
+
+def test_clips_in_which_the_crowd_saw_something_else_can_be_left_out(all_names: Path) -> None:
+    def taken(**votes: object) -> int:
+        listing = list_clips(config("crema_d", all_names, votes=votes))
+        assert len(listing.clips) + len(listing.rejected) + listing.left_out == 7442
+        return len(listing.clips)
+
+    rows = list(csv.DictReader((all_names / "summaryTable.csv").open()))
+    bad = {"1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX"}
+    acted = {r["FileName"]: r["FileName"].split("_")[2][0] for r in rows}
+    alone = sum(
+        r["MultiModalVote"] == acted[r["FileName"]] for r in rows if r["FileName"] not in bad
+    )
+    assert taken(min_agreement=1) == alone
+    assert taken(min_agreement=1, of="voice") < alone < taken(min_agreement=0.3) < 7438
+    assert taken() == 7438
+
+
+def test_a_filter_by_votes_without_votes_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "VideoFlash/1001_IEO_ANG_HI.flv")
+    with pytest.raises(WrongUse, match=r"min_agreement is 0\.5.*no summaryTable\.csv"):
+        list_clips(config("crema_d", tmp_path, votes={"min_agreement": 0.5}))
 
 
 def test_names_outside_the_grammar_are_rejected_by_name(tmp_path: Path) -> None:
@@ -120,6 +161,23 @@ def test_mead_is_read_by_its_paths(tmp_path: Path) -> None:
     eight = list_clips(config("mead", tmp_path, emotions="mead8", views=["front", "left_30"]))
     assert {clip.label.emotion for clip in eight.clips} == {"anger", "neutral", "contempt"}
     assert len(eight.clips) == 4
+
+
+def test_mead_copied_into_one_folder_is_read_by_its_names(tmp_path: Path) -> None:
+    touch(
+        tmp_path,
+        "M003_front_angry_level_3_001.mp4",
+        "M003_angry_level_3_001.m4a",
+        "test/W009_left_30_sad_level_1_030.mp4",
+        "test/W009_left_30_sad_level_1_030.m4a",
+        "other.mp4",
+    )
+    listing = list_clips(config("mead", tmp_path, views=["front", "left_30"]))
+    assert {clip.label.key: clip.audio for clip in listing.clips} == {
+        "M003_front_angry_level_3_001": tmp_path / "M003_angry_level_3_001.m4a",
+        "W009_left_30_sad_level_1_030": tmp_path / "test/W009_left_30_sad_level_1_030.m4a",
+    }
+    assert [r.clip for r in listing.rejected] == ["other.mp4"]
 
 
 def table(root: Path, text: str) -> EtlConfig:

@@ -11,7 +11,8 @@ from emotalk.config.etl import EtlConfig, SplitConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel
 from etl.corpora.listing import SourceClip
-from etl.plan import check_keys, choose_neutrals, decisive_config, plan_shards, split_groups
+from etl.plan import check_keys, choose_neutrals, decisive_config, plan_shards
+from etl.splits import split_groups
 
 
 def clip(actor: str, name: str, emotion: str = "neutral") -> SourceClip:

@@ -1,0 +1,231 @@
+"""Where a corpus lies: a folder, or any URL that fsspec opens. Workers get names, never pixels."""
+
+import hashlib
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeAlias, TypeVar
+
+from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
+from emotalk.media.remote import check_protocol, connect, is_url, network_faults, tried
+from emotalk.schema import Rejection
+
+Result = TypeVar("Result")
+
+TRIES = 4
+BACKOFF_S = 0.5
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file at a URL."""
+
+    url: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return PurePosixPath(self.url).name
+
+    @property
+    def stem(self) -> str:
+        """The name without its last ending."""
+        return PurePosixPath(self.url).stem
+
+
+MediaFile: TypeAlias = Path | RemoteFile
+
+
+class SourceLost(OSError):  # noqa: N818  a fault of the place, not of a clip or of the program
+    """The source cannot be reached any more: no verdict on any clip."""
+
+
+class Source(ABC):
+    """The files of a corpus, by their names inside it, parted by `/`."""
+
+    @abstractmethod
+    def files(self, folder: str) -> list[str] | None:
+        """Return the names of all files below a folder, sorted; None where there is no folder."""
+
+    @abstractmethod
+    def text(self, name: str) -> str | None:
+        """Return a text file's content, None where there is no such file.
+
+        Raises:
+            WrongUse: it is there but is not UTF-8 text.
+        """
+
+    @abstractmethod
+    def media(self, name: str) -> MediaFile:
+        """Return where a file lies; it need not be there."""
+
+
+class FolderSource(Source):
+    """A folder on a file system."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def files(self, folder: str) -> list[str] | None:
+        """Return the names of all files below a folder."""
+        top = self.folder / folder
+        if not top.is_dir():
+            return None
+        start = len(self.folder.as_posix()) + 1
+        return sorted(
+            f"{directory}/{name}"[start:]
+            for directory, _, names in os.walk(top, onerror=_unlistable)
+            for name in names
+        )
+
+    def text(self, name: str) -> str | None:
+        """Return a text file's content."""
+        path = self.folder / name
+        return _decoded(str(path), path.read_bytes()) if path.is_file() else None
+
+    def media(self, name: str) -> Path:
+        """Return a file's path."""
+        return self.folder / name
+
+
+class UrlSource(Source):
+    """A folder at a URL; over http the server must list its folders."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def files(self, folder: str) -> list[str] | None:
+        """Return the names of all files below a folder."""
+        system, top = connect(f"{self.url}/{folder}" if folder else self.url)
+        _, root = connect(self.url)
+        address = f"{self.url}/{folder}"
+        if not _asked(lambda: list(system.ls(top)), address):  # `find` passes over every fault
+            return None
+        found = _asked(lambda: sorted(system.find(top)), address) or []
+        start = len(root.rstrip("/")) + 1
+        return [path[start:] for path in found]
+
+    def text(self, name: str) -> str | None:
+        """Return a text file's content."""
+        system, path = connect(f"{self.url}/{name}")
+        content = _asked(lambda: bytes(system.cat_file(path)), f"{self.url}/{name}")
+        return None if content is None else _decoded(f"{self.url}/{name}", content)
+
+    def media(self, name: str) -> RemoteFile:
+        """Return a file's URL."""
+        return RemoteFile(f"{self.url}/{name}")
+
+
+def open_source(config: EtlConfig) -> Source:
+    """Return the configured source.
+
+    Raises:
+        WrongUse: the folder is not there, or fsspec cannot open such URLs here.
+    """
+    if is_url(config.source) and not config.source.startswith("file://"):
+        check_protocol(config.source)
+        return UrlSource(config.source)
+    source = Path(config.source.removeprefix("file://")).expanduser()
+    if not source.is_dir():
+        what = "is not a folder" if source.exists() else "no such folder"
+        raise WrongUse(
+            f"source: {source}: {what}; give the folder of the {config.corpus} corpus: source=DIR"
+        )
+    return FolderSource(source)
+
+
+@contextmanager
+def on_disk(media: MediaFile) -> Iterator[Path]:
+    """Lend a file on this machine's disk; a copy of a remote one lives as long as the block.
+
+    Raises:
+        Rejection: `missing` where a listed remote file is gone.
+        SourceLost: the network gives no answer.
+    """
+    if isinstance(media, Path):
+        yield media
+        return
+    with tempfile.TemporaryDirectory(prefix="emotalk-") as folder:
+        target = Path(folder) / media.name
+        _fetch(media, target)
+        yield target
+
+
+def check_reachable(source: str) -> None:
+    """Make sure that a clip that is missing is not one of a source that is gone as a whole.
+
+    Raises:
+        SourceLost: it is a folder that is not there any more.
+    """
+    if not is_url(source) and not Path(source).expanduser().is_dir():
+        raise SourceLost(f"source: {source} is not there any more; finished clips are kept")
+
+
+def stamp(media: MediaFile) -> tuple[int, int]:
+    """Return what tells a file from a later one of its name: size, and time in ns or a tag.
+
+    (0, 0) where it cannot be asked.
+    """
+    if isinstance(media, Path):
+        try:
+            status = media.stat()
+        except OSError:
+            return (0, 0)
+        return (status.st_size, status.st_mtime_ns)
+    system, path = connect(media.url)
+    try:
+        facts: dict[str, Any] = _tried(lambda: dict(system.info(path)), media.url)
+    except network_faults():
+        return (0, 0)
+    tag = next((facts[key] for key in ("ETag", "LastModified", "mtime") if facts.get(key)), "")
+    digest = hashlib.sha256(str(tag).encode()).digest()[:7]
+    return (int(facts.get("size") or 0), int.from_bytes(digest, "big"))
+
+
+def _unlistable(error: OSError) -> None:
+    raise WrongUse(f"source: cannot list {error.filename}: {error.strerror}")
+
+
+def _fetch(media: RemoteFile, target: Path) -> None:
+    system, path = connect(media.url)
+    try:
+        _tried(lambda: system.get_file(path, str(target)), media.url)
+    except FileNotFoundError:
+        raise Rejection(
+            "missing", f"{media.name}: was listed, but is not there; {media.url}"
+        ) from None
+    except network_faults() as error:
+        raise SourceLost(f"source: {media.url}: no answer after {TRIES} tries: {error}") from error
+
+
+def _asked(request: Callable[[], Result], url: str) -> Result | None:
+    """Return the answer, None where there is nothing.
+
+    Raises:
+        WrongUse: the network gives no answer.
+    """
+    try:
+        return _tried(request, url)
+    except FileNotFoundError:
+        return None
+    except network_faults() as error:
+        raise WrongUse(
+            f"source: {url}: {error or type(error).__name__} ({TRIES} tries); check the address, "
+            "the network and the rights, and start again"
+        ) from None
+
+
+def _tried(request: Callable[[], Result], url: str) -> Result:
+    return tried(request, url, tries=TRIES, backoff_s=BACKOFF_S)
+
+
+def _decoded(name: str, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{name}: not UTF-8 text ({error})") from None

@@ -1,0 +1,119 @@
+"""Which clips are for learning, which for choosing, which for measuring: pure, by names alone."""
+
+import csv
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from importlib.resources import files
+from typing import Literal, TypeAlias
+
+from emotalk.config.etl import EtlConfig, SplitConfig
+from emotalk.errors import WrongUse
+from emotalk.schema import SPLITS
+from etl.corpora.listing import SourceClip
+
+Method: TypeAlias = Literal["shares", "crema_d", "last_sentences"]
+
+
+def method_of(config: EtlConfig, clips: Iterable[SourceClip]) -> Method:
+    """Return how the splits are made; `auto` looks whether all of CREMA-D's actors are here."""
+    if config.split.method != "auto":
+        return config.split.method
+    actors = {clip.label.actor for clip in clips}
+    whole = (
+        config.corpus == "crema_d" and config.split.by == "actor" and actors >= {*crema_d_lists()}
+    )
+    return "crema_d" if whole else "shares"
+
+
+def split_clips(config: EtlConfig, clips: Mapping[str, SourceClip]) -> dict[str, str]:
+    """Return the split of each clip, by key.
+
+    Raises:
+        WrongUse: an actor who is in no list, or fewer actors than splits.
+    """
+    method = method_of(config, clips.values())
+    if method == "last_sentences":
+        return last_sentences(clips, config.split)
+    if method == "crema_d":
+        return {key: _listed(clip.label.actor) for key, clip in clips.items()}
+    by_actor = config.split.by == "actor"
+    groups = {key: clip.label.actor if by_actor else key for key, clip in clips.items()}
+    split_of_group = split_groups(set(groups.values()), config.split)
+    return {key: split_of_group[group] for key, group in groups.items()}
+
+
+@lru_cache(maxsize=1)
+def crema_d_lists() -> Mapping[str, str]:
+    """Return CREMA-D's 91 actors and the split each is in; made by `make_crema_d_splits`."""
+    text = files("etl.corpora").joinpath("crema_d_splits.csv").read_text(encoding="utf-8")
+    return {row["actor"]: row["split"] for row in csv.DictReader(text.splitlines())}
+
+
+def _listed(actor: str) -> str:
+    if actor not in crema_d_lists():
+        raise WrongUse(
+            f"split.method=crema_d: actor {actor} is none of CREMA-D's 91; use split.method=shares"
+        )
+    return crema_d_lists()[actor]
+
+
+def last_sentences(clips: Mapping[str, SourceClip], config: SplitConfig) -> dict[str, str]:
+    """Return MEAD's split by sentences: of each actor, emotion and level the last ones are test.
+
+    Recordings in the order of their numbers are cut by `shares`, all views of one together. The
+    splits then share people, as those of MEAD's own baseline do: its figures speak of unheard
+    sentences of known faces.
+    """
+    series: dict[tuple[str, str, str], set[str]] = {}
+    for clip in clips.values():
+        series.setdefault(_series(clip), set()).add(clip.label.extra["number"])
+    split_of: dict[tuple[str, str, str], dict[str, str]] = {}
+    for name, numbers in series.items():
+        sizes = _sizes(len(numbers), config.shares)
+        names = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
+        split_of[name] = dict(zip(sorted(numbers), names, strict=True))
+    return {key: split_of[_series(clip)][clip.label.extra["number"]] for key, clip in clips.items()}
+
+
+def _series(clip: SourceClip) -> tuple[str, str, str]:
+    return clip.label.actor, clip.label.emotion, clip.label.extra["level"]
+
+
+def split_groups(groups: Collection[str], config: SplitConfig) -> dict[str, str]:
+    """Return the split of each actor (or clip): shuffled by a keyed hash, cut by the shares.
+
+    Every split whose share is not 0 gets at least one.
+
+    Raises:
+        WrongUse: fewer actors than splits.
+    """
+    wanted = [name for name, share in zip(SPLITS, config.shares, strict=True) if share > 0]
+    if 0 < len(groups) < len(wanted):
+        raise WrongUse(
+            f"split: {len(groups)} {config.by}s cannot fill {', '.join(wanted)}, and none may be "
+            "in two of them; use split.by=clip (the splits then share people: figures on "
+            "val and test say nothing of unseen ones) or split.shares=[1,0,0]"
+        )
+    order = sorted(groups, key=lambda group: _hash(config.seed, group))
+    sizes = _sizes(len(order), config.shares)
+    names = [name for name, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
+    return dict(zip(order, names, strict=True))
+
+
+def _sizes(count: int, shares: Sequence[float]) -> list[int]:
+    """Return whole sizes by largest remainder, at least 1 where the share is not 0."""
+    exact = [count * share for share in shares]
+    sizes = [int(value) for value in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda i: (sizes[i] - exact[i], i))
+    for index in by_remainder[: count - sum(sizes)]:
+        sizes[index] += 1
+    for index, share in enumerate(shares):
+        if share > 0 and sizes[index] == 0 and count:
+            sizes[sizes.index(max(sizes))] -= 1
+            sizes[index] += 1
+    return sizes
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
