@@ -1,6 +1,7 @@
 """One clock of 25 Hz for picture and sound: which frame is shown when."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 from emotalk.config.etl import QualityConfig
 from emotalk.schema import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Doubles, Floats, Rejection
 from etl.quality import check_length
+
+Indices: TypeAlias = NDArray[np.int64]
+Resampling: TypeAlias = Literal["nearest", "blended"]
 
 SLACK_S = 0.002  # time stamps of some containers are rounded to milliseconds
 
@@ -18,19 +22,34 @@ class Timeline:
 
     Attributes:
         start_s: when tick 0 is, on the file's clock.
-        source_T: for each tick the index of the source frame nearest in time.
+        source_T: for each tick the index of the source frame nearest in time or, if frames are to
+            be blended, of the last one before.
+        next_T: the frame after that to blend with; the same one where there is nothing to blend.
+        weight_T: of the frame after, in [0, 1].
     """
 
     start_s: float
-    source_T: NDArray[np.int64]
+    source_T: Indices
+    next_T: Indices
+    weight_T: Floats
 
     @property
     def frames(self) -> int:
         """How many ticks there are."""
         return len(self.source_T)
 
+    def between(self, start: int, end: int) -> slice:
+        """Return the ticks that need no source frame before `start` or from `end` on."""
+        ticks = np.flatnonzero((self.source_T >= start) & (self.next_T < end))
+        return slice(int(ticks[0]), int(ticks[-1]) + 1) if ticks.size else slice(0, 0)
 
-def timeline(times_s: Doubles, audio_S: Floats, limits: QualityConfig) -> Timeline:
+
+def timeline(
+    times_s: Doubles,
+    audio_S: Floats,
+    limits: QualityConfig,
+    resampling: Resampling = "nearest",
+) -> Timeline:
     """Return the ticks for which there is both picture and sound.
 
     The first tick is the first frame at or after time 0 (frames before that are the ones an edit
@@ -41,6 +60,8 @@ def timeline(times_s: Doubles, audio_S: Floats, limits: QualityConfig) -> Timeli
         times_s: rising times of the source frames (T,).
         audio_S: sound from time 0 on, at 8 kHz.
         limits: section `quality`.
+        resampling: `nearest` shows for each tick the frame nearest in time, `blended` mixes the two
+            frames about it, linearly in time.
 
     Raises:
         Rejection: `too_short`, `too_long`, `truncated_audio`.
@@ -61,10 +82,14 @@ def timeline(times_s: Doubles, audio_S: Floats, limits: QualityConfig) -> Timeli
         )
     ticks = min(int((video_s + SLACK_S) * FPS), int(np.ceil((audio_s - SLACK_S) * FPS)))
     check_length(ticks / FPS, limits)
-    return Timeline(start_s, nearest(times_s, start_s + np.arange(ticks) / FPS))
+    wanted_s = start_s + np.arange(ticks) / FPS
+    if resampling == "blended":
+        return Timeline(start_s, *around(times_s, wanted_s))
+    shown_T = nearest(times_s, wanted_s)
+    return Timeline(start_s, shown_T, shown_T, np.zeros(ticks, np.float32))
 
 
-def nearest(times_s: Doubles, wanted_s: Doubles) -> NDArray[np.int64]:
+def nearest(times_s: Doubles, wanted_s: Doubles) -> Indices:
     """Return for each wanted time the index of the nearest of rising `times_s`; ties: earlier."""
     after = np.clip(np.searchsorted(times_s, wanted_s), 1, max(1, len(times_s) - 1))
     if len(times_s) == 1:
@@ -72,6 +97,24 @@ def nearest(times_s: Doubles, wanted_s: Doubles) -> NDArray[np.int64]:
     before = after - 1
     closer = wanted_s - times_s[before] <= times_s[after] - wanted_s + 1e-9
     return np.where(closer, before, after).astype(np.int64)
+
+
+def around(times_s: Doubles, wanted_s: Doubles) -> tuple[Indices, Indices, Floats]:
+    """Return for each wanted time the frame before, the frame after, and the weight of that.
+
+    A time within `SLACK_S` of a frame's, before the first or after the last takes that frame alone.
+    """
+    last = len(times_s) - 1
+    before = np.clip(np.searchsorted(times_s, wanted_s, side="right") - 1, 0, last)
+    after = np.minimum(before + 1, last)
+    gap_s = np.maximum(times_s[after] - times_s[before], 1e-9)
+    since_s = np.clip(wanted_s - times_s[before], 0.0, gap_s)
+    at_before = (since_s <= SLACK_S) | (after == before)
+    at_after = ~at_before & (gap_s - since_s <= SLACK_S)
+    single = np.where(at_after, after, before)
+    alone = at_before | at_after
+    weight = np.where(alone, 0.0, since_s / gap_s).astype(np.float32)
+    return np.where(alone, single, before), np.where(alone, single, after), weight
 
 
 def sound_of(line: Timeline, audio_S: Floats) -> Floats:

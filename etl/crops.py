@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from emotalk.config.etl import EtlConfig
 from emotalk.faces.align import alignment, warp
@@ -11,9 +11,8 @@ from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
 from emotalk.faces.shape import transform_points
 from emotalk.media.decode import VideoFrames
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
+from etl.clock import Timeline
 from etl.quality import check_faces, check_picture
-
-Indices = NDArray[np.int64]
 
 
 @dataclass
@@ -21,67 +20,83 @@ class Crops:
     """Neighbouring source frames that all show a face.
 
     Attributes:
-        start: number of the first one among the frames looked at.
+        sources: index of each frame in the video, rising.
         frames: crops, uint8 RGB.
+        faces: what was found in each, in source pixels.
         landmarks: 68 points of each in crop pixels.
         transforms: from source to crop pixels: one for all frames or one for each.
     """
 
-    start: int
+    sources: list[int] = field(default_factory=list)
     frames: list[Bytes] = field(default_factory=list)
+    faces: list[FaceLandmarks] = field(default_factory=list)
     landmarks: list[Floats] = field(default_factory=list)
     transforms: list[Doubles] = field(default_factory=list)
 
-    @property
-    def end(self) -> int:
-        """One past the number of the last frame."""
-        return self.start + len(self.frames)
-
-    def add(self, frame: Bytes, landmarks_LP: Floats, *, every_frame: bool) -> None:
+    def add(self, source: int, frame: Bytes, face: FaceLandmarks, *, every_frame: bool) -> None:
         """Cut one more frame, aligned by its own landmarks or as the first one is."""
+        landmarks_LP = face.landmarks_LP
+        if landmarks_LP is None:
+            raise ValueError("a frame without a face has no crop")
         if every_frame or not self.transforms:
             self.transforms.append(_alignment(landmarks_LP))
         transform = self.transforms[-1]
         moved = transform_points(transform, landmarks_LP.astype(np.float64))
+        self.sources.append(source)
+        self.faces.append(face)
         self.landmarks.append(moved.astype(np.float32))
         self.frames.append(warp(frame, transform))
 
 
 def cut_crops(
-    video: VideoFrames, source_T: Indices, finder: LandmarkFinder, config: EtlConfig
-) -> tuple[Crops, slice, Indices]:
-    """Return a clip's crops, which of the ticks they cover, and for each of these its crop.
+    video: VideoFrames, line: Timeline, finder: LandmarkFinder, config: EtlConfig
+) -> tuple[Crops, slice]:
+    """Return the crops of a clip's frames that the ticks need, and which of the ticks they serve.
 
     With `quality.min_face_share` 1 a frame without a face rejects the clip. With less, the longest
     stretch of frames that all have one is kept, if it is that share of the clip.
 
     Args:
         video: the clip; a few frames are in memory at a time.
-        source_T: for each tick of 25 Hz the index of its source frame, rising.
+        line: its ticks.
         finder: finds and follows the face.
         config: sections `align` and `quality`.
 
     Raises:
         Rejection: `no_face`, `bad_landmarks` and what `quality` refuses.
     """
-    wanted, which_T = np.unique(source_T, return_inverse=True)
-    indices = wanted.tolist()
-    stretches = [Crops(0)]
+    indices = np.union1d(line.source_T, line.next_T).tolist()
+    stretches = [Crops()]
     found: list[FaceLandmarks] = []
-    for number, (frame, face) in enumerate(
-        finder.follow(video.at(indices), clip=video.path, indices=indices)
+    for index, (frame, face) in zip(
+        indices, finder.follow(video.at(indices), clip=video.path, indices=indices), strict=True
     ):
         found.append(face)
         if face.landmarks_LP is None:
-            stretches = [_longest(stretches), Crops(number + 1)]
+            stretches = [_longest(stretches), Crops()]
         else:
             every = config.align == "every_frame"
-            stretches[-1].add(frame, face.landmarks_LP, every_frame=every)
+            stretches[-1].add(index, frame, face, every_frame=every)
     crops = _longest(stretches)
-    ticks = slice(*np.searchsorted(which_T, (crops.start, crops.end)).tolist())
-    check_faces(found, covered=(ticks.stop - ticks.start) / len(which_T), limits=config.quality)
-    check_picture(crops.frames, found[crops.start : crops.end], video.size, config.quality)
-    return crops, ticks, which_T[ticks] - crops.start
+    ticks = line.between(crops.sources[0], crops.sources[-1] + 1) if crops.sources else slice(0, 0)
+    check_faces(found, covered=(ticks.stop - ticks.start) / line.frames, limits=config.quality)
+    check_picture(crops.frames, crops.faces, video.size, config.quality)
+    return crops, ticks
+
+
+def on_ticks(crops: Crops, line: Timeline, ticks: slice) -> tuple[Bytes, Floats]:
+    """Return the crops (T, H, W, 3) and landmarks (T, 68, 2) of these ticks, mixed where asked."""
+    first = np.searchsorted(crops.sources, line.source_T[ticks])
+    second = np.searchsorted(crops.sources, line.next_T[ticks])
+    weight_T = line.weight_T[ticks]
+    frames_THWC = np.stack(crops.frames)[first]
+    landmarks_TLP = np.stack(crops.landmarks)[first]
+    for tick in np.flatnonzero(weight_T):
+        share = float(weight_T[tick])
+        other = crops.frames[second[tick]]
+        frames_THWC[tick] = cv2.addWeighted(frames_THWC[tick], 1 - share, other, share, 0.0)
+        landmarks_TLP[tick] += share * (crops.landmarks[second[tick]] - landmarks_TLP[tick])
+    return frames_THWC, landmarks_TLP
 
 
 def _longest(stretches: list[Crops]) -> Crops:

@@ -11,7 +11,7 @@ from emotalk.media.decode import probe, read_audio, read_video
 from emotalk.schema import SAMPLES_PER_FRAME, AlignedSample, Floats, Rejection
 from etl.clock import sound_of, timeline
 from etl.corpora.listing import SourceClip
-from etl.crops import cut_crops
+from etl.crops import cut_crops, on_ticks
 from etl.quality import check_length, check_loudness
 from etl.source import on_disk
 
@@ -38,16 +38,17 @@ def _aligned(
     video = read_video(path)
     check_length(probe(path).duration_s or len(video) / 25, _upper(config.quality))
     audio_S = _sound(clip, path)
-    line = timeline(video.times_s, audio_S, config.quality)
+    line = timeline(video.times_s, audio_S, config.quality, config.resampling)
     sound_S = sound_of(line, audio_S)
     check_loudness(sound_S, config.quality)
-    crops, ticks, which_T = cut_crops(video, line.source_T, finder, config)
+    crops, ticks = cut_crops(video, line, finder, config)
+    frames_THWC, landmarks_TLP = on_ticks(crops, line, ticks)
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
     return AlignedSample(
         label=clip.label,
-        frames_THWC=np.stack(crops.frames)[which_T],
+        frames_THWC=frames_THWC,
         audio_S=sound_S[samples],
-        landmarks_TLP=np.stack(crops.landmarks)[which_T],
+        landmarks_TLP=landmarks_TLP,
         transforms=np.stack(crops.transforms),
         source_sha256=_sha256(path),
     )

@@ -98,6 +98,7 @@ class EtlConfig(Section):
     clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
     views: tuple[MeadView, ...] = ("front",)  # mead: the cameras to take
     landmarks: LandmarksConfig = LandmarksConfig()
+    resampling: Literal["nearest", "blended"] = "nearest"  # to 25 fps: frames as they are, or mixed
     align: Literal["first_frame", "every_frame"] = "first_frame"  # one crop a clip, or it follows
     quality: QualityConfig = QualityConfig()
     votes: VotesConfig = VotesConfig()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from emotalk.config.etl import QualityConfig
-from emotalk.schema import SAMPLES_PER_FRAME, Rejection
-from etl.clock import nearest, sound_of, timeline
+from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Rejection
+from etl.clock import around, nearest, sound_of, timeline
 
 LIMITS = QualityConfig()
 
@@ -68,3 +68,27 @@ def test_lengths_have_limits(seconds: float, reason: str) -> None:
 
 def test_one_frame_is_nearest_to_everything() -> None:
     assert nearest(np.array([0.5]), np.array([0.0, 3.0])).tolist() == [0, 0]
+
+
+def test_blending_weighs_the_frames_about_a_tick_by_time() -> None:
+    times_s = np.array([0.0, 0.1, 0.2])
+    before, after, weight = around(times_s, np.array([0.0, 0.04, 0.0995, 0.15, 0.21]))
+    np.testing.assert_array_equal(
+        before, [0, 0, 1, 1, 2]
+    )  # 0.0995 s is frame 1's, but for rounding
+    np.testing.assert_array_equal(after, [0, 1, 1, 2, 2])
+    np.testing.assert_allclose(weight, [0, 0.4, 0, 0.5, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("fps", [12.5, 24000 / 1001, 30000 / 1001, 30.0, 50.0, 60.0])
+def test_a_linear_motion_stays_linear_when_blended(fps: float) -> None:
+    times_s = np.arange(round(2 * fps)) / fps
+    sound_S = np.full(2 * SAMPLE_RATE, 0.1, np.float32)
+    line = timeline(times_s, sound_S, QualityConfig(), "blended")
+    position = 3 * times_s + 1  # of something that moves evenly
+    mixed = position[line.source_T] * (1 - line.weight_T) + position[line.next_T] * line.weight_T
+    inside = np.arange(line.frames) / 25 <= times_s[-1]
+    expected = 3 * np.arange(line.frames) / 25 + 1
+    np.testing.assert_allclose(mixed[inside], expected[inside], atol=3 * 0.002)
+    at_25 = timeline(np.arange(50) / 25, sound_S, QualityConfig(), "blended")
+    assert not at_25.weight_T.any()

@@ -13,7 +13,8 @@ from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
 from emotalk.faces.shape import transform_points
 from emotalk.media.decode import VideoFrames, read_video
 from emotalk.schema import Bytes, Floats, Rejection
-from etl.crops import cut_crops
+from etl.clock import Indices, Timeline
+from etl.crops import cut_crops, on_ticks
 from tests.helpers.clips import face_in_frame, write_clip
 
 FRAMES = 20
@@ -51,6 +52,11 @@ class Moving:
                 yield frame, FaceLandmarks(1, box, 0.9, points)
 
 
+def line(source_T: Indices) -> Timeline:
+    """Ticks that show these frames as they are."""
+    return Timeline(0.0, source_T, source_T, np.zeros(len(source_T), np.float32))
+
+
 def landmarks(index: int) -> Floats:
     points: Floats = (face_in_frame() + np.array([2 * index, 0])).astype(np.float32)
     return points
@@ -77,9 +83,9 @@ def config(
 
 
 def test_one_transform_from_the_first_frame_moves_all_landmarks(video: VideoFrames) -> None:
-    crops, ticks, which_T = cut_crops(video, np.arange(FRAMES), Moving(), config())
+    crops, ticks = cut_crops(video, line(np.arange(FRAMES)), Moving(), config())
     assert (ticks.start, ticks.stop) == (0, FRAMES)
-    np.testing.assert_array_equal(which_T, np.arange(FRAMES))
+    assert crops.sources == list(range(FRAMES))
     assert len(crops.transforms) == 1
     expected = alignment(landmarks(0))
     np.testing.assert_allclose(crops.transforms[0], expected)
@@ -92,33 +98,49 @@ def test_one_transform_from_the_first_frame_moves_all_landmarks(video: VideoFram
 
 
 def test_a_transform_for_every_frame_keeps_the_face_in_place(video: VideoFrames) -> None:
-    crops, _, _ = cut_crops(video, np.arange(FRAMES), Moving(), config("every_frame"))
+    crops, _ = cut_crops(video, line(np.arange(FRAMES)), Moving(), config("every_frame"))
     assert len(crops.transforms) == FRAMES
     for points in crops.landmarks:
         np.testing.assert_allclose(points, crops.landmarks[0], atol=1e-3)
 
 
 def test_source_frames_shown_twice_are_cut_once(video: VideoFrames) -> None:
-    crops, ticks, which_T = cut_crops(video, np.array([0, 0, 3, 3, 4]), Moving(), config())
-    assert len(crops.frames) == 3
+    shown = line(np.array([0, 0, 3, 3, 4]))
+    crops, ticks = cut_crops(video, shown, Moving(), config())
+    assert crops.sources == [0, 3, 4]
     assert (ticks.start, ticks.stop) == (0, 5)
-    np.testing.assert_array_equal(which_T, [0, 0, 1, 1, 2])
+    frames_THWC, landmarks_TLP = on_ticks(crops, shown, ticks)
+    for tick, number in enumerate([0, 0, 1, 1, 2]):
+        np.testing.assert_array_equal(frames_THWC[tick], crops.frames[number])
+        np.testing.assert_array_equal(landmarks_TLP[tick], crops.landmarks[number])
+
+
+def test_blended_frames_and_landmarks_lie_between_their_neighbours(video: VideoFrames) -> None:
+    mixed = Timeline(0.0, np.array([2, 5]), np.array([3, 5]), np.array([0.25, 0], np.float32))
+    crops, ticks = cut_crops(video, mixed, Moving(), config())
+    frames_THWC, landmarks_TLP = on_ticks(crops, mixed, ticks)
+    first, second = (crops.frames[n].astype(float) for n in (0, 1))
+    np.testing.assert_allclose(frames_THWC[0], 0.75 * first + 0.25 * second, atol=0.51)
+    expected = 0.75 * crops.landmarks[0] + 0.25 * crops.landmarks[1]
+    np.testing.assert_allclose(landmarks_TLP[0], expected, atol=1e-4)
+    np.testing.assert_array_equal(frames_THWC[1], crops.frames[2])
 
 
 def test_a_face_that_leaves_half_way_rejects_the_clip(video: VideoFrames) -> None:
     with pytest.raises(Rejection, match=r"no face in 10 of 20 frames .first: 10, 11") as caught:
-        cut_crops(video, np.arange(FRAMES), Moving(range(10, 20)), config())
+        cut_crops(video, line(np.arange(FRAMES)), Moving(range(10, 20)), config())
     assert caught.value.reason == "no_face"
 
 
 def test_with_a_lower_share_the_longest_stretch_is_kept_and_nothing_filled_in(
     video: VideoFrames,
 ) -> None:
-    source_T = np.repeat(np.arange(FRAMES), 2)  # each frame shown twice
-    crops, ticks, which_T = cut_crops(video, source_T, Moving([0, 1, 18]), config(share=0.8))
+    shown = line(np.repeat(np.arange(FRAMES), 2))  # each frame for two ticks
+    crops, ticks = cut_crops(video, shown, Moving([0, 1, 18]), config(share=0.8))
     assert (ticks.start, ticks.stop) == (4, 36)
-    assert (crops.start, crops.end) == (2, 18)
-    np.testing.assert_array_equal(which_T, np.repeat(np.arange(16), 2))
+    assert crops.sources == list(range(2, 18))
+    frames_THWC, _ = on_ticks(crops, shown, ticks)
+    np.testing.assert_array_equal(frames_THWC, np.repeat(np.stack(crops.frames), 2, axis=0))
     np.testing.assert_allclose(crops.transforms[0], alignment(landmarks(2)))
     with pytest.raises(Rejection, match=r"0\.80 of the clip, at least 0\.81"):
-        cut_crops(video, source_T, Moving([0, 1, 18]), config(share=0.81))
+        cut_crops(video, shown, Moving([0, 1, 18]), config(share=0.81))
