@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,6 +35,13 @@ class Split(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"
+
+
+class Layout(StrEnum):
+    """Whose folders and names a drawn corpus has."""
+
+    CREMA_D = "crema_d"
+    MEAD = "mead"
 
 
 class FaceFinder(StrEnum):
@@ -94,10 +101,19 @@ def synth(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the corpus.")],
     actors: Annotated[int, typer.Option(help="How many different people.")] = 12,
     seed: Annotated[int, typer.Option(help="The same seed draws the same corpus.")] = 0,
-    clips_per_actor: Annotated[int, typer.Option(help="Clips of each person, 1 to 82.")] = 24,
+    clips_per_actor: Annotated[
+        int | None,
+        typer.Option(
+            help="Clips of each person; CREMA-D: 1 to 82, else 24; MEAD: 1 to 192, else 16."
+        ),
+    ] = None,
+    layout: Annotated[Layout, typer.Option(help="Whose folders and names.")] = Layout.CREMA_D,
+    height: Annotated[
+        int | None, typer.Option(help="Of MEAD's frames in pixels, 1080 unless told.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
 ) -> None:
-    """Draw a corpus of talking, feeling faces in CREMA-D's layout.
+    """Draw a corpus of talking, feeling faces in the layout of CREMA-D or MEAD.
 
     Nothing is downloaded. The exact 68 landmarks lie beside every clip. A run that was stopped
     goes on where it was.
@@ -106,18 +122,18 @@ def synth(
     emotalk synth corpus --actors 12 --seed 1
     python etl/shard.py configs/etl/crema_d.yaml source=corpus output=shards \\
         landmarks.backend=sidecar
+    emotalk synth mead --layout mead --actors 3 --height 360
     """
     from emotalk.synthetic.corpus import write_corpus
+    from emotalk.synthetic.mead import write_mead
 
+    if height is not None and layout is not Layout.MEAD:
+        raise WrongUse("--height is of --layout mead; CREMA-D's frames are 480x360")
+    given = {"clips_per_actor": clips_per_actor, "height": height}
+    sizes = {name: value for name, value in given.items() if value is not None}
+    write: Callable[..., list[Any]] = write_mead if layout is Layout.MEAD else write_corpus
     with _progress("drawing clips") as progress:
-        clips = write_corpus(
-            output,
-            actors=actors,
-            seed=seed,
-            clips_per_actor=clips_per_actor,
-            workers=workers,
-            progress=progress,
-        )
+        clips = write(output, actors=actors, seed=seed, workers=workers, progress=progress, **sizes)
     typer.echo(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
 
 

@@ -104,7 +104,8 @@ def build_finder(config: LandmarksConfig, *, source: Path | None = None) -> Land
         )
     from emotalk.faces.sidecar import SidecarFinder  # noqa: PLC0415  for symmetry
 
-    return SidecarFinder((source or Path()) / config.sidecar)
+    folder = source or Path()
+    return SidecarFinder(folder / config.sidecar, source=folder)
 
 
 def largest_first(boxes: Doubles) -> tuple[Doubles, ...]:

@@ -13,10 +13,14 @@ from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
 
 
 class SidecarFinder:
-    """Reads `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame."""
+    """Reads `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame.
 
-    def __init__(self, folder: Path) -> None:
-        """Remember the folder.
+    Where a corpus has many clips of one name in different folders, the file lies in as many folders:
+    `FOLDER/M003/video/front/angry/level_3/001.npy`.
+    """
+
+    def __init__(self, folder: Path, *, source: Path | None = None) -> None:
+        """Remember the folder, and that of the clips.
 
         Raises:
             WrongUse: it does not exist.
@@ -27,6 +31,7 @@ class SidecarFinder:
                 "frame pixels, for every clip. Without such files set landmarks.backend=insightface"
             )
         self.folder = folder
+        self.source = source
 
     def find(
         self,
@@ -43,7 +48,7 @@ class SidecarFinder:
         """
         if clip is None:
             raise ValueError("side-car landmarks need the clip's name")
-        stored_TLP = _stored(self.folder / f"{clip.stem}.npy")
+        stored_TLP = _stored(self._file(clip))
         rows = range(len(frames)) if indices is None else indices
         if rows and max(rows) >= len(stored_TLP):
             raise Rejection(
@@ -65,6 +70,13 @@ class SidecarFinder:
             frames, itertools.count() if indices is None else indices, strict=False
         ):
             yield frame, self.find([frame], clip=clip, indices=[index])[0]
+
+    def _file(self, clip: Path) -> Path:
+        if self.source is not None and clip.is_relative_to(self.source):
+            nested = self.folder / clip.relative_to(self.source).with_suffix(".npy")
+            if nested.is_file():
+                return nested
+        return self.folder / f"{clip.stem}.npy"
 
 
 def _as_found(points_LP: Floats) -> FaceLandmarks:

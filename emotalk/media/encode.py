@@ -101,6 +101,18 @@ def encode_video(
         _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
 
 
+def encode_audio(target: Path, audio: AudioTrack, *, container: str = "mp4") -> None:
+    """Write a file of sound alone (`mp4` with `aac` is what ends in .m4a); same input, same bytes.
+
+    Written under a temporary name and renamed when complete.
+    """
+    with (
+        _renamed_when_done(target) as partial,
+        av.open(str(partial), "w", format=container, options=_muxer({})) as output,
+    ):
+        _SoundWriter(output, audio).finish()
+
+
 def _muxer(extra: Mapping[str, str]) -> dict[str, str]:
     return {"fflags": "+bitexact", **extra}
 

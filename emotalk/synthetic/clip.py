@@ -32,6 +32,7 @@ class ClipPlan:
         pose: where the head is, over T frames.
         articulation: the track behind mouth and voice.
         audio_S: float32 at `VOICE_RATE`.
+        fps: frames a second.
     """
 
     actor: Actor
@@ -39,6 +40,7 @@ class ClipPlan:
     pose: HeadPose
     articulation: Articulation
     audio_S: Floats
+    fps: Fraction = CLIP_FPS
 
     @property
     def landmarks_TLP(self) -> Floats:
@@ -95,8 +97,15 @@ def render_clip(actor: Actor, sentence: str, emotion: str, level: str, seed: int
     )
 
 
-def plan_clip(actor: Actor, sentence: str, emotion: str, level: str, seed: int) -> ClipPlan:
-    """Return everything about the clip that `render_clip` would draw.
+def plan_clip(
+    actor: Actor,
+    sentence: str,
+    emotion: str,
+    level: str,
+    seed: int,
+    fps: Fraction = CLIP_FPS,
+) -> ClipPlan:
+    """Return everything about the clip that `render_clip` would draw, at `fps` frames a second.
 
     Raises:
         WrongUse: no such sentence, emotion or level.
@@ -121,14 +130,15 @@ def plan_clip(actor: Actor, sentence: str, emotion: str, level: str, seed: int) 
         tremble=manner.tremble,
         tract=actor.tract,
     )
-    times_s = np.arange(_frame_count(articulation)) / float(CLIP_FPS)
+    times_s = np.arange(round(articulation.duration_s * fps)) / float(fps)
     life = numpy_generator(seed, *key, "life")
     return ClipPlan(
         actor=actor,
         motion=_motion(articulation, emotion, level, times_s, life),
         pose=_head_motion(times_s, life),
         articulation=articulation,
-        audio_S=_as_long_as_frames(speak(articulation, delivery, speech), len(times_s)),
+        audio_S=_as_long_as_frames(speak(articulation, delivery, speech), len(times_s), fps),
+        fps=fps,
     )
 
 
@@ -137,13 +147,9 @@ def _check_choice(what: str, value: str, allowed: tuple[str, ...]) -> None:
         raise WrongUse(f"synthetic clip: no {what} {value!r}; choose one of {', '.join(allowed)}")
 
 
-def _frame_count(articulation: Articulation) -> int:
-    return round(articulation.duration_s * CLIP_FPS)
-
-
-def _as_long_as_frames(audio_S: Floats, frames: int) -> Floats:
+def _as_long_as_frames(audio_S: Floats, frames: int, fps: Fraction) -> Floats:
     """Return the sound cut or filled with its own last silence to the length of the frames."""
-    wanted = round(frames / CLIP_FPS * VOICE_RATE)
+    wanted = round(frames / fps * VOICE_RATE)
     missing = max(0, wanted - len(audio_S))
     return np.concatenate([audio_S, audio_S[len(audio_S) - missing :][::-1]])[:wanted]
 

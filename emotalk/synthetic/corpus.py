@@ -2,27 +2,29 @@
 
 import csv
 import io
-import json
-import os
 import wave
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 from scipy.signal import resample_poly
 
 from emotalk.draws import numpy_generator
-from emotalk.errors import WrongUse
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.schema import Floats
 from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
-from emotalk.synthetic.clip import CLIP_FPS, ClipPlan, plan_clip
+from emotalk.synthetic.clip import ClipPlan, plan_clip
 from emotalk.synthetic.expression import CODES, LEVELS
+from emotalk.synthetic.folder import (
+    MOST_WORKERS,
+    check_range,
+    claim_folder,
+    write_atomically,
+    write_missing,
+)
 from emotalk.synthetic.sentences import SENTENCES
 from emotalk.synthetic.voice import VOICE_RATE
 
@@ -135,78 +137,23 @@ def write_corpus(
     Raises:
         WrongUse: a number out of range, or a folder that holds something else or takes no files.
     """
-    _check_range("actors", actors, 1, LARGEST_ACTORS)
-    _check_range("clips_per_actor", clips_per_actor, 1, CLIPS_OF_AN_ACTOR)
-    _check_range("workers", workers, 0, 1024)
+    check_range("actors", actors, 1, LARGEST_ACTORS)
+    check_range("clips_per_actor", clips_per_actor, 1, CLIPS_OF_AN_ACTOR)
+    check_range("workers", workers, 0, MOST_WORKERS)
     parameters: dict[str, str | int] = {
         "format": FORMAT,
         "seed": seed,
         "actors": actors,
         "clips_per_actor": clips_per_actor,
     }
-    _claim_folder(output, parameters)
+    claim_folder(output, parameters, ("VideoFlash", "AudioWAV", "landmarks"))
     people = [make_actor(seed, FIRST_NUMBER + index) for index in range(actors)]
     names = [name for p in people for name in choose_clips(p.number, seed, clips_per_actor)]
     _write_tables(output, people, names)
-    missing = [name for name in names if not _is_written(output, name)]
-    done = len(names) - len(missing)
-    report = progress if progress is not None else _no_report
-    report(done, len(names))
-    for _ in _written(output, seed, missing, workers or os.cpu_count() or 1):
-        done += 1
-        report(done, len(names))
+    write_missing(
+        names, partial(_is_written, output), partial(_write_clip, output, seed), workers, progress
+    )
     return names
-
-
-def _no_report(done: int, total: int) -> None:
-    """Take note of nothing."""
-
-
-def _check_range(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise WrongUse(f"synthetic corpus: {name} is {value}; choose {low} to {high}")
-
-
-# --- the folder --------------------------------------------------------------------------------
-
-
-def _claim_folder(output: Path, parameters: dict[str, str | int]) -> None:
-    """Make the folder and say in it what it holds; refuse one that holds anything else."""
-    marker = output / "corpus.json"
-    if marker.is_file():
-        found = _read_marker(marker)
-        if found != parameters:
-            raise WrongUse(
-                f"{output} holds another synthetic corpus ({found}), not {parameters}; "
-                "choose a new folder or the same parameters"
-            )
-        return
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise WrongUse(f"{output} is not an empty folder; choose a new one (nothing was changed)")
-    try:
-        for folder in ("VideoFlash", "AudioWAV", "landmarks"):
-            (output / folder).mkdir(parents=True, exist_ok=True)
-        _write_atomically(marker, (json.dumps(parameters, indent=2) + "\n").encode())
-    except OSError as error:
-        raise WrongUse(
-            f"cannot write to {output}: {error.strerror}; choose another folder"
-        ) from error
-
-
-def _read_marker(marker: Path) -> object:
-    try:
-        return json.loads(marker.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise WrongUse(f"{marker} is not readable JSON ({error}); choose a new folder") from error
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_tables(output: Path, people: list[Actor], names: list[ClipName]) -> None:
@@ -215,12 +162,12 @@ def _write_tables(output: Path, people: list[Actor], names: list[ClipName]) -> N
     for row, name in enumerate(names, start=1):
         vote, level = name.emotion[0], f"{100 * LEVELS[name.level]:.0f}"
         vote_rows.append((str(row), str(name), vote, level, vote, level, vote, level))
-    _write_atomically(
+    write_atomically(
         output / "VideoDemographics.csv",
         _table(("ActorID", "Age", "Sex", "Race", "Ethnicity"), person_rows),
     )
-    _write_atomically(output / "summaryTable.csv", _table(VOTE_HEADER, vote_rows))
-    _write_atomically(output / "README.md", README.encode())
+    write_atomically(output / "summaryTable.csv", _table(VOTE_HEADER, vote_rows))
+    write_atomically(output / "README.md", README.encode())
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> bytes:
@@ -230,9 +177,6 @@ def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> bytes
     writer.writerow(header)
     writer.writerows(rows)
     return text.getvalue().encode()
-
-
-# --- the clips ---------------------------------------------------------------------------------
 
 
 def _files(output: Path, name: ClipName) -> tuple[Path, Path, Path]:
@@ -247,34 +191,15 @@ def _is_written(output: Path, name: ClipName) -> bool:
     return all(path.is_file() for path in _files(output, name))
 
 
-def _written(output: Path, seed: int, names: list[ClipName], workers: int) -> Iterator[ClipName]:
-    """Write the clips, yielding each as it is done."""
-    if workers == 1 or len(names) <= 1:
-        for name in names:
-            yield _write_clip(output, seed, name)
-        return
-    # Spawned processes share no threads or locks with this one, whatever it has started.
-    with ProcessPoolExecutor(
-        min(workers, len(names)), get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
-    ) as pool:
-        futures = [pool.submit(_write_clip, output, seed, name) for name in names]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _write_clip(output: Path, seed: int, name: ClipName) -> ClipName:
+def _write_clip(output: Path, seed: int, name: ClipName) -> None:
     actor = make_actor(seed, name.actor)
     plan = plan_clip(actor, name.sentence, CODES[name.emotion], name.level, seed)
     video, sound, landmarks = _files(output, name)
     points = io.BytesIO()
     np.save(points, plan.landmarks_TLP, allow_pickle=False)
-    _write_atomically(landmarks, points.getvalue())
-    _write_atomically(sound, _wav(plan.audio_S))
+    write_atomically(landmarks, points.getvalue())
+    write_atomically(sound, _wav(plan.audio_S))
     _encode(video, plan)
-    return name
 
 
 def _wav(audio_S: Floats) -> bytes:
@@ -295,7 +220,7 @@ def _encode(video: Path, plan: ClipPlan) -> None:
     encode_video(
         video,
         plan.frames(),
-        fps=CLIP_FPS,
+        fps=plan.fps,
         container="flv",
         options=VIDEO_OPTIONS,
         audio=AudioTrack(plan.audio_S, VOICE_RATE, codec="pcm_s16le"),

@@ -1,0 +1,114 @@
+"""The folder of a drawn corpus: claimed once, filled by several processes, taken up where it was."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+
+from emotalk.errors import WrongUse
+
+Name = TypeVar("Name")
+
+MOST_WORKERS = 1024
+
+
+def check_range(name: str, value: int, low: int, high: int) -> None:
+    """Refuse a number out of range.
+
+    Raises:
+        WrongUse: says which, and the range.
+    """
+    if not low <= value <= high:
+        raise WrongUse(f"synthetic corpus: {name} is {value}; choose {low} to {high}")
+
+
+def claim_folder(output: Path, parameters: dict[str, str | int], folders: Sequence[str]) -> None:
+    """Make the folder and say in it what it holds; refuse one that holds anything else.
+
+    Raises:
+        WrongUse: it holds something else or takes no files.
+    """
+    marker = output / "corpus.json"
+    if marker.is_file():
+        found = _read_marker(marker)
+        if found != parameters:
+            raise WrongUse(
+                f"{output} holds another synthetic corpus ({found}), not {parameters}; "
+                "choose a new folder or the same parameters"
+            )
+        return
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise WrongUse(f"{output} is not an empty folder; choose a new one (nothing was changed)")
+    try:
+        for folder in folders:
+            (output / folder).mkdir(parents=True, exist_ok=True)
+        write_atomically(marker, (json.dumps(parameters, indent=2) + "\n").encode())
+    except OSError as error:
+        raise WrongUse(
+            f"cannot write to {output}: {error.strerror}; choose another folder"
+        ) from error
+
+
+def _read_marker(marker: Path) -> object:
+    try:
+        return json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise WrongUse(f"{marker} is not readable JSON ({error}); choose a new folder") from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that appears under its name only when complete."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_missing(
+    names: Sequence[Name],
+    is_written: Callable[[Name], bool],
+    write: Callable[[Name], None],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Write the clips that are not there yet.
+
+    Args:
+        names: all clips.
+        is_written: whether a clip's files are all there.
+        write: writes one; a picklable function of a module.
+        workers: processes; 0 takes one for each core, 1 stays in this one.
+        progress: called with (clips done, clips in all), once at the start and after every clip.
+    """
+    missing = [name for name in names if not is_written(name)]
+    done = len(names) - len(missing)
+
+    def report(more: int) -> None:
+        if progress is not None:
+            progress(done + more, len(names))
+
+    report(0)
+    processes = min(workers or os.cpu_count() or 1, len(missing))
+    if processes <= 1:
+        for number, name in enumerate(missing, start=1):
+            write(name)
+            report(number)
+        return
+    # Spawned processes share no threads or locks with this one, whatever it has started.
+    with ProcessPoolExecutor(
+        processes, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)
+    ) as pool:
+        futures = [pool.submit(write, name) for name in missing]
+        try:
+            for number, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                report(number)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
