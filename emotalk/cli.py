@@ -103,9 +103,7 @@ def synth(
     seed: Annotated[int, typer.Option(help="The same seed draws the same corpus.")] = 0,
     clips_per_actor: Annotated[
         int | None,
-        typer.Option(
-            help="Clips of each person; CREMA-D: 1 to 82, else 24; MEAD: 1 to 192, else 16."
-        ),
+        typer.Option(help="Clips of each person: CREMA-D 1 to 82 (24), MEAD 1 to 192 (16)."),
     ] = None,
     layout: Annotated[Layout, typer.Option(help="Whose folders and names.")] = Layout.CREMA_D,
     height: Annotated[

@@ -15,7 +15,7 @@ from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
 class SidecarFinder:
     """Reads `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame.
 
-    Where a corpus has many clips of one name in different folders, the file lies in as many folders:
+    Where clips of one name lie in different folders, their files do so too:
     `FOLDER/M003/video/front/angry/level_3/001.npy`.
     """
 

@@ -1,4 +1,4 @@
-"""The folder of a drawn corpus: claimed once, filled by several processes, taken up where it was."""
+"""The folder of a drawn corpus: claimed once, filled by many processes, gone on with later."""
 
 import json
 import os
