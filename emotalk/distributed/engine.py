@@ -1,6 +1,6 @@
 """A network, its optimiser and its Accelerator, under one short interface for DDP and DeepSpeed."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -8,14 +8,15 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from emotalk.distributed.adam import AdamByParts, OptimizerState
 from emotalk.distributed.full_state import (
-    OptimizerState,
     full_shapes,
     read_optimizer,
     read_weights,
     write_optimizer,
     write_weights,
 )
+from emotalk.distributed.zero_state import begin_zero, zero_of
 
 
 class NonFiniteGradientError(ArithmeticError):
@@ -32,7 +33,7 @@ class Engine:
     def __init__(
         self,
         module: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        optimizer: AdamByParts,
         accelerator: Accelerator,
         *,
         name: str,
@@ -47,17 +48,27 @@ class Engine:
             accelerator.state.deepspeed_plugin.deepspeed_config["gradient_clipping"] = (
                 clip_grad_norm
             )
-        self._accelerator = accelerator
+        self._accelerator, self._adam = accelerator, optimizer
         self._clip = clip_grad_norm
         if compile_network:
             module.compile()  # in place: the names of its parameters stay
         self._wrapped: Any
         self._wrapped, self._optimizer = accelerator.prepare(module, optimizer)
         self.module: nn.Module = getattr(self._wrapped, "module", self._wrapped)
+        zero = zero_of(self._optimizer)
+        if zero is not None:
+            begin_zero(zero)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network so that its gradients will be averaged over the processes."""
         return self._wrapped(*args, **kwargs)
+
+    @property
+    def kind(self) -> str:
+        """How the network is spread: `DeepSpeed ZeRO-2`, `DDP` or `one process`."""
+        if self.is_deepspeed:
+            return f"DeepSpeed ZeRO-{self._wrapped.zero_optimization_stage()}"
+        return "one process" if self._wrapped is self.module else "DDP"
 
     @contextmanager
     def frozen(self) -> Iterator[nn.Module]:
@@ -85,13 +96,15 @@ class Engine:
         else:
             self._accelerator.backward(loss)
 
-    def step(self, *, lr: float, unused: Sequence[nn.Module] = ()) -> float:
+    def wake(self, parts: Collection[str]) -> None:
+        """Let only these parts of the network learn, from here on; the others stand still."""
+        self._adam.wake(parts)
+
+    def step(self, *, lr: float) -> float:
         """Update the weights; return the gradients' norm over all parameters, before clipping.
 
         Args:
             lr: learning rate of this step.
-            unused: parts of the network that no loss of this step has seen: their weights and
-                their optimiser state stay as they are.
 
         Raises:
             NonFiniteGradientError: before the weights are touched (not under DeepSpeed, which has
@@ -100,8 +113,6 @@ class Engine:
         if self.is_deepspeed:
             norm = self._accelerator.deepspeed_engine_wrapped.get_global_grad_norm()
             return float(norm if norm is not None else 0.0)
-        for module in unused:
-            module.zero_grad(set_to_none=True)
         norm = self._gradient_norm()
         self._set_lr(lr)
         self._optimizer.step()
@@ -122,11 +133,11 @@ class Engine:
 
     def read_optimizer(self) -> OptimizerState:
         """Return Adam's whole state, gathered over the processes, by parameter name."""
-        return read_optimizer(self.module, self._optimizer, is_deepspeed=self.is_deepspeed)
+        return read_optimizer(self.module, self._optimizer)
 
     def write_optimizer(self, state: OptimizerState) -> None:
         """Put a state that `read_optimizer` returned back, on any number of processes."""
-        write_optimizer(self.module, self._optimizer, state, is_deepspeed=self.is_deepspeed)
+        write_optimizer(self.module, self._optimizer, state)
 
     def _set_lr(self, lr: float) -> None:
         for group in self._optimizer.param_groups:

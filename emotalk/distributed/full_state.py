@@ -2,26 +2,13 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-MOMENTS = ("exp_avg", "exp_avg_sq")
-
-
-@dataclass(frozen=True)
-class OptimizerState:
-    """Adam's moments and step counts: parameter name -> value, on the CPU.
-
-    Attributes:
-        moments: `exp_avg.NAME` and `exp_avg_sq.NAME`, each of its parameter's shape.
-        steps: how many steps each parameter has made; one that made none is left out.
-    """
-
-    moments: dict[str, Tensor]
-    steps: dict[str, int]
+from emotalk.distributed.adam import MOMENTS, OptimizerState
+from emotalk.distributed.zero_state import read_zero, write_zero, zero_of
 
 
 def full_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -62,29 +49,31 @@ def _gathered(module: nn.Module, writer: int | None) -> AbstractContextManager[N
     parameters = [p for p in module.parameters() if hasattr(p, "ds_id")]
     if not parameters:
         return nullcontext()
-    from deepspeed.zero import GatheredParameters  # noqa: PLC0415  2 s to import
+    from deepspeed import zero  # noqa: PLC0415  2 s to import
 
-    context: AbstractContextManager[None] = GatheredParameters(parameters, modifier_rank=writer)
+    context: AbstractContextManager[None] = zero.GatheredParameters(
+        parameters, modifier_rank=writer
+    )
     return context
 
 
-def read_optimizer(module: nn.Module, optimizer: Any, *, is_deepspeed: bool) -> OptimizerState:
+def read_optimizer(module: nn.Module, optimizer: Any) -> OptimizerState:
     """Return the optimiser's state as if one process held it all. Every process must call it."""
-    return _read_zero(module, optimizer) if is_deepspeed else _read_plain(module, optimizer)
+    zero = zero_of(optimizer)
+    return _read_plain(module, optimizer) if zero is None else read_zero(module, zero)
 
 
-def write_optimizer(
-    module: nn.Module, optimizer: Any, state: OptimizerState, *, is_deepspeed: bool
-) -> None:
+def write_optimizer(module: nn.Module, optimizer: Any, state: OptimizerState) -> None:
     """Put `state` back into the optimiser. Every process must call it."""
     known = {f"{moment}.{name}" for name, _ in module.named_parameters() for moment in MOMENTS}
     unknown = sorted(set(state.moments) - known)
     if unknown:
         raise ValueError(f"optimiser state of unknown parameters: {', '.join(unknown[:5])}")
-    if is_deepspeed:
-        _write_zero(module, optimizer, state)
-    else:
+    zero = zero_of(optimizer)
+    if zero is None:
         _write_plain(module, optimizer, state)
+    else:
+        write_zero(module, zero, state)
 
 
 def _read_plain(module: nn.Module, optimizer: Any) -> OptimizerState:
@@ -109,35 +98,3 @@ def _write_plain(module: nn.Module, optimizer: Any, state: OptimizerState) -> No
             "step": torch.tensor(float(state.steps[name])),
             **{m: state.moments[f"{m}.{name}"].to(parameter, copy=True) for m in MOMENTS},
         }
-
-
-def _read_zero(module: nn.Module, optimizer: Any) -> OptimizerState:
-    from deepspeed.utils import safe_get_full_optimizer_state  # noqa: PLC0415  2 s to import
-
-    moments: dict[str, Tensor] = {}
-    steps: dict[str, int] = {}
-    count = _zero_steps(optimizer)
-    for name, parameter in module.named_parameters():
-        found = {m: safe_get_full_optimizer_state(parameter, m) for m in MOMENTS}
-        if count and all(value is not None for value in found.values()):
-            steps[name] = count
-            for moment, value in found.items():
-                moments[f"{moment}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
-    return OptimizerState(moments, steps)
-
-
-def _write_zero(module: nn.Module, optimizer: Any, state: OptimizerState) -> None:
-    from deepspeed.utils import safe_set_full_optimizer_state  # noqa: PLC0415  2 s to import
-
-    for name, parameter in module.named_parameters():
-        if name in state.steps:
-            for moment in MOMENTS:
-                safe_set_full_optimizer_state(parameter, state.moments[f"{moment}.{name}"], moment)
-    for held in optimizer.optimizer.state.values():
-        if "step" in held:
-            held["step"] = torch.tensor(float(max(state.steps.values(), default=0)))
-
-
-def _zero_steps(optimizer: Any) -> int:
-    counts = [int(held["step"]) for held in optimizer.optimizer.state.values() if "step" in held]
-    return max(counts, default=0)

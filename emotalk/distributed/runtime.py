@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator, DeepSpeedPlugin
 from accelerate.utils import (
     DistributedDataParallelKwargs,
+    DistributedType,
     InitProcessGroupKwargs,
     gather_object,
     reduce,
@@ -129,11 +130,33 @@ def _deepspeed_accelerators(
     """Return one Accelerator an engine, each with its own ZeRO plugin selected.
 
     The first carries the plugins of all; the later ones share its state.
+
+    Raises:
+        RuntimeError: Accelerate made something else of it; it says nothing when it does.
     """
     if cpu:
-        os.environ.setdefault("DS_ACCELERATOR", "cpu")
+        _choose_cpu_for_deepspeed()
+    if "LOCAL_RANK" not in os.environ:
+        _be_a_group_of_one()
     ready: dict[str, DeepSpeedPlugin] = plugins(config.deepspeed, engines)
     backend = InitProcessGroupKwargs(backend="gloo" if cpu else "nccl")
-    first = Accelerator(cpu=cpu, deepspeed_plugins=ready, kwargs_handlers=[backend])
+    first = Accelerator(deepspeed_plugins=ready, kwargs_handlers=[backend])
+    if first.distributed_type != DistributedType.DEEPSPEED:
+        raise RuntimeError(
+            f"runtime.engine is deepspeed, but Accelerate set up {first.distributed_type}"
+        )
     rest = {name: Accelerator() for name in engines[1:]}
     return {engines[0]: first, **rest}
+
+
+def _choose_cpu_for_deepspeed() -> None:
+    """Say "CPU" in DeepSpeed's way; said in Accelerate's, it silently sets up DDP instead."""
+    os.environ.pop("ACCELERATE_USE_CPU", None)
+    os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
+    os.environ["DS_ACCELERATOR"] = "cpu"
+
+
+def _be_a_group_of_one() -> None:
+    """Tell DeepSpeed, which always wants a process group, where to make one of this process."""
+    alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
+    os.environ.update({**alone, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"})

@@ -17,7 +17,7 @@ from emotalk.config.load import flatten
 from emotalk.config.run import TrainConfig
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.shards import ShardSet
-from emotalk.distributed import Engine, Runtime
+from emotalk.distributed import AdamByParts, Engine, Runtime
 from emotalk.draws import draw_seed
 from emotalk.errors import WrongUse
 from emotalk.models import Generator
@@ -55,6 +55,9 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
     ema = _build_ema(config, networks)
     state = load_newest(config.run_dir / CHECKPOINTS, networks, ema) or TrainState()
     if runtime.is_main:
+        for engine in (networks.generator, networks.discriminators):
+            if engine is not None:
+                LOG.info("%s: %s x %d", engine.name, engine.kind, runtime.world_size)
         cut = cut_back(config.run_dir / METRICS, state.step)
         LOG.info(
             "%s at step %d%s",
@@ -138,7 +141,8 @@ def _engine(name: str, module: nn.Module, config: TrainConfig, runtime: Runtime)
     if config.runtime.channels_last:
         _to_channels_last(module)
     optim = config.optim
-    adam = torch.optim.Adam(module.parameters(), lr=1e-4, betas=optim.betas, eps=optim.eps)
+    parts = dict(module.named_children()) if isinstance(module, Discriminators) else {name: module}
+    adam = AdamByParts(module, parts, betas=optim.betas, eps=optim.eps)
     return Engine(
         module,
         adam,

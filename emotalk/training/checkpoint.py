@@ -24,7 +24,7 @@ from torch import Tensor
 
 from emotalk.checkpoint_format import LATEST, ModelFacts, read_description, write_model
 from emotalk.config.model import ModelConfig
-from emotalk.distributed.full_state import OptimizerState
+from emotalk.distributed.adam import OptimizerState
 from emotalk.errors import WrongUse
 from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks

@@ -93,6 +93,7 @@ def discriminator_step(
     """One update of all discriminators the update names, against a generator that stands still."""
     engine, sums = networks.discriminators, Sums()
     assert engine is not None, "a stage that trains discriminators has built them"
+    engine.wake({name.removesuffix("_real") for name, weight in update.losses.items() if weight})
     for index, x in enumerate(micro_batches):
         last = index == len(micro_batches) - 1
         with engine.micro_batch(last=last):
@@ -101,9 +102,7 @@ def discriminator_step(
             trained = {name: terms[name] for name in update.losses}
             loss = divisor.mean(weighted_sum(trained, update.losses), x)
             engine.backward(loss, lr=lr, last=last)
-    asked = {name.removesuffix("_real") for name, weight in update.losses.items() if weight}
-    unused = [m for name, m in engine.module.named_children() if name not in asked]
-    return StepReport(sums.terms, update.losses, engine.step(lr=lr, unused=unused), lr)
+    return StepReport(sums.terms, update.losses, engine.step(lr=lr), lr)
 
 
 class Sums:

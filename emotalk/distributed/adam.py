@@ -1,0 +1,77 @@
+"""Adam for a network of parts that do not all learn in every step."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True)
+class OptimizerState:
+    """Adam's moments and step counts: parameter name -> value, on the CPU.
+
+    Attributes:
+        moments: `exp_avg.NAME` and `exp_avg_sq.NAME`, each of its parameter's shape.
+        steps: how many steps each parameter has made; one that made none is left out.
+    """
+
+    moments: dict[str, Tensor]
+    steps: dict[str, int]
+
+
+class AdamByParts(torch.optim.Adam):
+    """Adam with one parameter group a part; a part at rest keeps weights, moments and step count.
+
+    A zero gradient is not rest: it lets the moments fade and the count run on, so that a part which
+    joins later would begin with steps several times too long. DDP could hide such a part by having
+    no gradient at all, ZeRO cannot: it steps whole groups. Hence the groups.
+
+    Args:
+        module: the network; its parameters' names are kept in the groups.
+        parts: name -> part of the network; together they hold every parameter once.
+        lr: learning rate.
+        betas: decay of the two moments.
+        eps: added to the root of the second moment.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        parts: Mapping[str, nn.Module],
+        *,
+        lr: float = 1e-4,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        names = {parameter: name for name, parameter in module.named_parameters()}
+        groups = [
+            {
+                "params": list(part.parameters()),
+                "names": [names[parameter] for parameter in part.parameters()],
+                "part": name,
+                "at_rest": False,
+            }
+            for name, part in parts.items()
+        ]
+        held = [parameter for part in parts.values() for parameter in part.parameters()]
+        assert len(held) == len(names) == len(set(held)), "every parameter once"
+        super().__init__(groups, lr=lr, betas=betas, eps=eps)
+
+    def wake(self, parts: Collection[str]) -> None:
+        """Let the parts of these names learn, and no others, from now on."""
+        for group in self.param_groups:
+            group["at_rest"] = group["part"] not in parts
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Update the parts that are awake."""
+        every_group = self.param_groups
+        self.param_groups = [group for group in every_group if not group["at_rest"]]
+        try:
+            loss: float | None = super().step(closure)
+        finally:
+            self.param_groups = every_group
+        return loss
