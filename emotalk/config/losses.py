@@ -23,14 +23,20 @@ class PerceptualConfig(Section):
     weights: Path | None = None  # vgg19: torchvision's weights file (.pth or .safetensors)
     order: Literal["rgb", "bgr"] = "rgb"  # channel order the features see; the original: bgr
     statistics: Literal["imagenet", "none"] = "imagenet"  # the original feeds plain pixels
+    width: Positive = 1.0  # network=random: scales its filters; 1 = VGG-19's 64 to 512
     frames: Share = 1.0  # share of each clip's frames, drawn anew every step: an unbiased estimate
 
     @model_validator(mode="after")
-    def _vgg_needs_its_weights(self) -> "PerceptualConfig":
+    def _options_fit_the_network(self) -> "PerceptualConfig":
         if self.network != "vgg19" and self.weights is not None:
             raise ValueError(
                 f"perceptual.weights is given, but perceptual.network is {self.network}: "
                 "use network=vgg19 or leave weights out"
+            )
+        if self.network != "random" and self.width != 1.0:
+            raise ValueError(
+                f"perceptual.width is {self.width:g}, but perceptual.network is {self.network}: "
+                "only an untrained network can be narrower; use network=random or leave width out"
             )
         return self
 

@@ -18,7 +18,7 @@ from emotalk.models import (
     PairDiscriminator,
     TemporalDiscriminator,
 )
-from emotalk.models.vgg import VGG19Features, load_vgg19, random_vgg19
+from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
 from emotalk.training.inputs import ClipInputs
 
 Features = Callable[[Tensor], list[Tensor]]
@@ -109,7 +109,8 @@ def build_features(config: TrainConfig) -> VGG19Features | None:
         return None
     order, statistics = perceptual.order, perceptual.statistics
     if perceptual.network == "random":
-        return random_vgg19(config.seed, order=order, statistics=statistics)
+        channels = [max(1, round(size * perceptual.width)) for size in CHANNELS]
+        return random_vgg19(config.seed, order=order, statistics=statistics, channels=channels)
     assert perceptual.weights is not None, "checked by the configuration"
     return load_vgg19(perceptual.weights, order=order, statistics=statistics)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from emotalk.models.discriminators.double_backward import LeakyReLU
@@ -13,6 +14,10 @@ class FrameDiscriminator(FrameTrunk):
 
     Convolutions, FC `hidden`, FC 1. It holds no recurrence and no normalisation, so it can be
     differentiated twice everywhere and no clip sees another one.
+
+    A constant added to all scores cancels in WGAN-GP's loss and in its penalty, so the exact
+    gradient of the last bias is zero, and zero is what it gets: of the rounding errors that would
+    stand in for it Adam, which divides by their size, makes steps, and every score drifts.
 
     Args:
         channels: filters of the convolutions.
@@ -36,6 +41,9 @@ class FrameDiscriminator(FrameTrunk):
         self.out = nn.Sequential(
             nn.Linear(self.trunk_features, hidden), LeakyReLU(slope), nn.Linear(hidden, 1)
         )
+        constant = self.out[2].bias
+        assert isinstance(constant, Tensor)
+        constant.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]
 
     def forward(self, video_BTCHW: Tensor, image_BCHW: Tensor) -> Tensor:
         """Return scores (B, T), unbounded, higher for what looks real.
