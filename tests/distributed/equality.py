@@ -31,7 +31,7 @@ FEW, STEPS = 3, 20
 LOSS_ABSOLUTE, LOSS_RELATIVE = 1e-5, 1e-4
 UPDATE_SHARE = 0.01  # of a tensor's total update, by norm
 LR = 1e-4  # the report's; ten times more, and rounding grows tenfold every two steps
-# A score's constant has an exact gradient of zero (test_adversarial has the proof): it stays put.
+# A score's constant, whose exact gradient is zero, stays put (test_discriminators has the proof).
 WITHOUT_GRADIENT = ("discriminators.frame.out.2.bias",)
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.losses import gradient_penalty, wasserstein_critic
 from emotalk.models import (
     EmotionDiscriminator,
     FrameDiscriminator,
@@ -177,7 +178,28 @@ def test_every_parameter_of_every_discriminator_is_trained() -> None:
     for network in (frame, pair, emotion, temporal):
         for name, parameter in network.named_parameters():
             assert parameter.grad is not None, name
-            assert parameter.grad.abs().sum() > 0, name
+            stands_still = network is frame and name == "out.2.bias"
+            assert bool((parameter.grad == 0).all()) == stands_still, name
+
+
+def test_the_frame_critics_loss_does_not_see_the_constant_that_stands_still() -> None:
+    """So that its exact gradient is zero, of the Wasserstein loss and of the penalty alike."""
+    critic = small_frame().double()
+    real, fake = clips().double(), clips().double()
+    image, alpha = clips(T=1)[:, 0].double(), torch.tensor([0.3, 0.8], dtype=torch.float64)
+
+    def loss_and_gradients() -> tuple[Tensor, list[Tensor]]:
+        loss = wasserstein_critic(critic(real, image), critic(fake, image)).sum()
+        loss = loss + 10 * gradient_penalty(critic, real, fake, image, alpha).sum()
+        return loss, list(torch.autograd.grad(loss, list(critic.parameters())))
+
+    before = loss_and_gradients()
+    last = critic.out[2]
+    assert isinstance(last, nn.Linear)
+    last.bias.data += 7
+    after = loss_and_gradients()
+    assert float((after[0] - before[0]).detach().abs()) < 1e-12
+    torch.testing.assert_close(after[1], before[1], atol=1e-12, rtol=1e-10)
 
 
 def test_shapes_are_one_score_a_frame_or_one_a_clip() -> None:
