@@ -33,7 +33,8 @@ def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
             "landmarks.backend=insightface, or a source on disk"
         )
     source = Path(config.source).expanduser()
-    paths = [("output", config.output)] + ([] if is_url(config.source) else [("source", source)])
+    paths = [] if is_url(config.source) else [("source", source)]
+    paths.append(("output", config.output))
     relative = [f"{key}={path}" for key, path in paths if not path.expanduser().is_absolute()]
     if in_job and relative:
         raise WrongUse(

@@ -1,16 +1,20 @@
 """Frames and sound of any media file, with their real times, or the reason why not.
 
-decord decodes the picture, PyAV the sound; FFmpeg's demuxer says beforehand which streams there are
-and when they start. Names are not trusted: a WAV named `.mp3` is read as what it is. Readers are
-opened by whoever reads and never cross a process border: a decord reader hangs in a forked child.
+PyAV reads sound and picture, decord single frames by their index; FFmpeg's demuxer says beforehand
+which streams there are and when they start. Names are not trusted: a WAV named `.mp3` is read as
+what it is. Readers are opened by whoever reads and never cross a process border: a decord reader
+hangs in a forked child.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 import av
+import cv2  # noqa: F401  before decord, whose own zlib OpenCV's PNG decoder fails with
 import decord
 import numpy as np
 import torch
@@ -22,6 +26,8 @@ from emotalk.schema import SAMPLE_RATE, Bytes, Doubles, Floats, Rejection
 BATCH_BYTES = 64 * 2**20
 LFS_HEADER = b"version https://git-lfs.github.com/spec/"
 SHORT_AUDIO_S = 0.2
+INDEXED = ("mp4", "matroska")  # containers whose frames decord finds by their numbers
+SPARSEST = 4  # every 4th frame is still read quicker in order than by index
 
 DECODER_ERRORS = (RuntimeError, DECORDError)
 
@@ -52,38 +58,31 @@ class MediaInfo:
 
 
 class VideoFrames:
-    """The frames of one video, read in order or by index, a bounded number in memory at a time.
+    """The frames of one video stream, decoded while they are taken.
 
     Iterating yields every frame once, uint8 RGB (H, W, 3).
     """
 
     def __init__(self, path: Path, *, start_s: float = 0.0) -> None:
-        """Open the file; `read_video` checks it first and turns faults into rejections."""
+        """Look through the packets; `read_video` checks the file first and rejects faulty ones."""
         self.path = path
         self.start_s = start_s
-        self._reader = decord.VideoReader(str(path), num_threads=1)
+        self._stamps = _frame_stamps(path)
 
     def __len__(self) -> int:
         """Return the number of frames."""
-        return len(self._reader)
+        return len(self._stamps.pts)
 
     @cached_property
     def times_s(self) -> Doubles:
-        """Time of each frame in seconds (T,), rising, on the clock that the sound shares.
-
-        Taken from the packets: decord's own stamps leave out the start offset of an FLV stream.
-        """
-        packets_s = _packet_times(self.path)
-        if packets_s.size != len(self):  # a broken file: only the decoder knows which frames came
-            stamps = np.asarray(self._reader.get_frame_timestamp(range(len(self))), np.float64)
-            starts_s = stamps.reshape(len(self), 2)[:, 0]
-            packets_s = starts_s - starts_s[0] + (packets_s[0] if packets_s.size else 0.0)
-        return np.round(packets_s - self.start_s, 6)
+        """Time of each frame in seconds (T,), rising, on the clock that the sound shares."""
+        times_s = np.array([float(pts * self._stamps.time_base) for pts in self._stamps.pts])
+        return np.round(times_s - self.start_s, 6)
 
     @cached_property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        height, width = self._frames([0]).shape[1:3]
+        height, width = next(self._in_order([0])).shape[:2]
         return int(height), int(width)
 
     @property
@@ -97,24 +96,135 @@ class VideoFrames:
         return self.at(range(len(self)))
 
     def at(self, indices: Sequence[int]) -> Iterator[Bytes]:
-        """Yield the frames with these indices, in the order given (rising is quickest).
+        """Yield the frames with these indices, in the order given.
+
+        Rising indices without large gaps take the memory of one frame.
 
         Raises:
-            Rejection: `unreadable` where the stream breaks off.
+            Rejection: `unreadable` where the stream breaks off or a frame is damaged.
         """
-        for start in range(0, len(indices), self.batch):
-            yield from self._frames(indices[start : start + self.batch])
+        if _is_run(indices):
+            yield from self._in_order(indices)
+        elif self._seekable:
+            for start in range(0, len(indices), self.batch):
+                yield from self._by_index(indices[start : start + self.batch])
+        else:
+            in_order = sorted(set(indices))
+            found = dict(zip(in_order, self._in_order(in_order), strict=True))
+            yield from (found[index] for index in indices)
 
-    def _frames(self, indices: Sequence[int]) -> Bytes:
+    def _in_order(self, indices: Sequence[int]) -> Iterator[Bytes]:
+        """Yield frames with rising indices out of one pass over the stream, by PyAV.
+
+        decord would decode ahead without limit: a second of full HD is 190 MB.
+        """
+        wanted = iter(indices)
+        index = next(wanted, None)
+        try:
+            with av.open(str(self.path)) as container:
+                stream = _picture(container)
+                stream.thread_type = "NONE"
+                for seen, frame in enumerate(container.decode(stream)):
+                    if index is None:
+                        return
+                    if seen < index and not frame.is_corrupt:
+                        continue
+                    shown = frame.pts if self._stamps.carried else self._stamps.pts[seen]
+                    if frame.is_corrupt or shown != self._stamps.pts[index]:
+                        raise self._broken_off(seen, index, "a frame is damaged or lost")
+                    yield _rgb(frame)
+                    index = next(wanted, None)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._broken_off(index or 0, indices[-1], _first_line(error)) from None
+        if index is not None:
+            raise self._broken_off(index, indices[-1], "the stream ends")
+
+    @cached_property
+    def _seekable(self) -> bool:
+        """Whether decord's numbers are the frames' own.
+
+        They are not in an MPEG program stream, whose first frames it drops (it repeats the last one
+        as often), nor where an edit list leaves out frames: it counts those too.
+        """
+        return self._stamps.indexed and len(self._reader) == len(self)
+
+    @cached_property
+    def _reader(self) -> decord.VideoReader:
+        return decord.VideoReader(str(self.path), num_threads=1)
+
+    def _by_index(self, indices: Sequence[int]) -> Bytes:
         try:
             frames_THWC: Bytes = self._reader.get_batch(list(indices)).asnumpy()
         except DECODER_ERRORS as error:
-            raise Rejection(
-                "unreadable",
-                f"{self.path.name}: the video breaks off between frames {indices[0]} and "
-                f"{indices[-1]} of {len(self)} ({_first_line(error)}); copy the file again",
-            ) from None
+            raise self._broken_off(min(indices), max(indices), _first_line(error)) from None
         return frames_THWC
+
+    def _broken_off(self, first: int, last: int, why: str) -> Rejection:
+        where = f"at frame {first}" if first == last else f"between frames {first} and {last}"
+        return Rejection(
+            "unreadable",
+            f"{self.path.name}: the video breaks off {where} of {len(self)} ({why}); "
+            "copy the file again",
+        )
+
+
+@dataclass(frozen=True)
+class _Stamps:
+    """When the frames of a stream are shown.
+
+    Attributes:
+        pts: presentation times, rising, in units of `time_base`.
+        time_base: seconds.
+        carried: frames say their own; otherwise they are counted.
+        indexed: the container lists its frames, so that any of them is found at once.
+    """
+
+    pts: list[int]
+    time_base: Fraction
+    carried: bool
+    indexed: bool
+
+
+def _frame_stamps(path: Path) -> _Stamps:
+    """Return the times of the frames that a player shows, from the packets or, without, decoded.
+
+    An edit list can hide the first frames: their packets are marked to be discarded.
+    """
+    with av.open(str(path)) as container:
+        stream = _picture(container)
+        packets = [p for p in container.demux(stream) if p.size and not p.is_discard]
+        base = stream.time_base or Fraction(1, av.time_base)
+        pts = [packet.pts for packet in packets]
+        indexed = any(name in container.format.name for name in INDEXED)
+        carried = "avi" not in container.format.name  # it knows the order of decoding alone
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+    known = sorted({stamp for stamp in pts if stamp is not None})
+    if len(known) == len(pts):
+        return _Stamps(known, base, carried=carried, indexed=indexed)
+    with av.open(str(path)) as container:
+        stream = _picture(container)
+        stream.thread_type = "NONE"
+        count = sum(1 for _ in container.decode(stream))
+    return _Stamps(list(range(count)), 1 / Fraction(rate), carried=False, indexed=False)
+
+
+def _picture(container: av.container.InputContainer) -> av.VideoStream:
+    """Return the first video stream that is no cover picture."""
+    streams = container.streams.video
+    return next(s for s in streams if not s.disposition & s.disposition.attached_pic)
+
+
+def _rgb(frame: av.VideoFrame) -> Bytes:
+    """Return a frame upright, uint8 RGB (H, W, 3)."""
+    frame_HWC = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    quarters = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(frame_HWC, quarters)) if quarters else frame_HWC
+
+
+def _is_run(indices: Sequence[int]) -> bool:
+    """Return whether to read frames one after the other from the first on."""
+    rising = all(a < b for a, b in pairwise(indices))
+    return rising and bool(indices) and indices[-1] + 1 <= SPARSEST * len(indices)
 
 
 def read_video(path: Path) -> VideoFrames:
@@ -128,7 +238,7 @@ def read_video(path: Path) -> VideoFrames:
         raise Rejection("no_video", f"{path.name}: holds no video stream")
     try:
         video = VideoFrames(path, start_s=info.start_s)
-    except DECODER_ERRORS as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     if not len(video):
         raise Rejection("no_video", f"{path.name}: the video stream holds no frame")
@@ -229,14 +339,6 @@ def _check_file(path: Path) -> None:
             f"{path.name}: a git-lfs pointer stands in place of the media; "
             "run `git lfs pull` in the clone",
         )
-
-
-def _packet_times(path: Path) -> Doubles:
-    """Return the presentation times of all video packets in seconds, sorted; decodes nothing."""
-    with av.open(str(path)) as container:
-        packets = container.demux(container.streams.video[0])
-        times = [float(p.pts * p.time_base) for p in packets if p.pts is not None and p.time_base]
-    return np.sort(np.asarray(times, np.float64))
 
 
 def _unreadable(path: Path, error: Exception) -> Rejection:

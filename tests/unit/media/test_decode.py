@@ -1,10 +1,14 @@
 """Any file gives frames with their real times and sound from time 0, or a reason."""
 
+import struct
+import subprocess
+import sys
 import wave
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -12,7 +16,7 @@ from scipy import signal
 
 from emotalk.media.decode import _check_length, probe, read_audio, read_video, resample
 from emotalk.media.encode import AudioTrack, encode_video
-from emotalk.schema import Doubles, Floats, Rejection
+from emotalk.schema import Bytes, Doubles, Floats, Rejection
 from tests.helpers.clips import NTSC, RATE, frames, tone, write_clip
 from tests.helpers.shared import shared_data
 
@@ -61,7 +65,111 @@ def test_frames_come_in_order_and_by_index(tmp_path: Path) -> None:
     np.testing.assert_allclose(some, made[wanted].mean((1, 2, 3)), atol=0.6)
 
 
-def test_a_long_or_large_video_is_read_in_batches(
+def write_with_b_frames(path: Path, container: str, codec: str, made: Bytes) -> None:
+    with av.open(str(path), "w", format=container) as output:
+        stream = output.add_stream(codec, rate=25)
+        stream.height, stream.width = made.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.max_b_frames, stream.codec_context.gop_size = 2, 12
+        for index, frame in enumerate(made):
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = index, Fraction(1, 25)
+            output.mux(stream.encode(picture))
+        output.mux(stream.encode())
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"),
+    [
+        ("mpeg", "mpeg1video"),
+        ("vob", "mpeg2video"),
+        ("mpegts", "libx264"),
+        ("avi", "mpeg4"),
+        ("avi", "libx264"),
+        ("mp4", "libx264"),
+        ("matroska", "libvpx"),
+    ],
+)
+def test_every_container_gives_each_frame_once_and_at_its_own_number(
+    tmp_path: Path, container: str, codec: str
+) -> None:
+    made = np.empty((50, 96, 128, 3), np.uint8)
+    made[:] = 20 + 4 * np.arange(50)[:, None, None, None]
+    path = tmp_path / "clip"
+    write_with_b_frames(path, container, codec, made)
+    video = read_video(path)
+    assert len(video) == 50
+    brightness_T = made.mean((1, 2, 3))  # 4 more from frame to frame
+    np.testing.assert_allclose([f.mean() for f in video], brightness_T, atol=3)
+    wanted = [49, 3, 3, 20, 0]
+    some = [frame.mean() for frame in video.at(wanted)]
+    np.testing.assert_allclose(some, brightness_T[wanted], atol=3)
+    np.testing.assert_allclose(np.diff(video.times_s), 1 / 25, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["sbia1a.mpg", "bbaf2n.mpg"])
+def test_a_real_program_stream_is_read_from_its_first_frame_on(name: str) -> None:
+    video = read_video(next(shared_data("data", "clips").rglob(f"*{name}")))
+    shown = np.stack(list(video)).astype(int)
+    assert len(shown) == 75
+    changes = np.abs(np.diff(shown, axis=0)).mean((1, 2, 3))
+    assert changes.min() > 0  # no frame stands in for another
+
+
+def test_frames_that_an_edit_list_hides_are_not_shown() -> None:
+    video = read_video(shared_data("data", "edge", "pyfeat_no_face.mp4"))
+    assert len(list(video)) == len(video) == 95
+    assert video.times_s[0] == 0
+    np.testing.assert_array_equal(next(video.at([90])), list(video.at(range(91)))[-1])
+
+
+@pytest.mark.parametrize(("quarters", "matrix"), [(1, (0, -1, 1, 0)), (3, (0, 1, -1, 0))])
+def test_a_phone_held_upright_gives_upright_frames(
+    tmp_path: Path, quarters: int, matrix: tuple[int, int, int, int]
+) -> None:
+    path = write_clip(tmp_path / "clip.mp4", container="mp4")
+    lying = next(read_video(path).at([5]))
+    data = bytearray(path.read_bytes())
+    a, b, c, d = matrix
+    unity = struct.pack(">9i", 1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30)
+    turned = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    at = data.index(unity, data.index(b"tkhd"))
+    data[at : at + len(unity)] = turned
+    path.write_bytes(data)
+    upright = read_video(path)
+    assert upright.size == lying.shape[1::-1]
+    np.testing.assert_array_equal(next(upright.at([5])), np.rot90(lying, quarters))
+
+
+def test_reading_in_order_holds_a_few_frames_of_a_long_video(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    picture = np.zeros((1080, 1920, 3), np.uint8)
+    encode_video(path, (picture for _ in range(150)), fps=Fraction(30))  # 0.9 GB of frames
+    code = (
+        "import sys, time, psutil; from pathlib import Path\n"
+        "from emotalk.media.decode import read_video\n"
+        "me = psutil.Process(); frames = iter(read_video(Path(sys.argv[1]))); next(frames)\n"
+        "before = me.memory_info().rss\n"
+        "[time.sleep(0.005) for _ in frames]\n"
+        "print((me.memory_info().rss - before) / 2**20)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout) < 100
+
+
+def test_pngs_are_decoded_also_where_decord_came_first() -> None:
+    code = (
+        "import emotalk.media.decode, cv2, numpy as np\n"
+        "noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)\n"
+        "png = cv2.imencode('.png', noise)[1]\n"
+        "assert (cv2.imdecode(png, cv2.IMREAD_COLOR) == noise).all()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_video_of_many_frames_is_read_by_index_in_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "clip.mp4"
@@ -69,7 +177,7 @@ def test_a_long_or_large_video_is_read_in_batches(
     monkeypatch.setattr("emotalk.media.decode.BATCH_BYTES", 96 * 128 * 3 * 7)
     video = read_video(path)
     assert video.batch == 7
-    assert len(list(video)) == 20
+    assert len(list(video.at(range(19, -1, -1)))) == 20
 
 
 def test_a_wav_with_another_name_is_read_for_what_it_is(tmp_path: Path) -> None:
