@@ -16,6 +16,7 @@ from emotalk.models import (
 )
 from emotalk.models.discriminators.double_backward import LeakyReLU, conv2d
 from tests.helpers.original import formula_weights, reference
+from tests.helpers.plain_discriminators import plain_frame_scores
 
 SMALL = (4, 6, 8)
 SIDE = 16
@@ -94,21 +95,6 @@ def test_frame_parameter_count_follows_from_the_sizes() -> None:
     a, b, c = SMALL
     convs = (6 * 9 + 1) * a + (a * 9 + 1) * b + (b * 9 + 1) * c
     assert parameters(small_frame()) == convs + (c * 2 * 2 + 1) * 10 + 10 + 1
-
-
-def plain_frame_scores(critic: FrameDiscriminator, video: Tensor, image: Tensor) -> Tensor:
-    """The frame discriminator as one reads it: every frame beside a copy of the image."""
-    beside = torch.cat([video, image.unsqueeze(1).expand_as(video)], dim=2)
-    h = beside.flatten(0, 1)
-    for number in range(1, len(SMALL) + 1):
-        conv = critic.get_submodule(f"conv_{number}.0")
-        assert isinstance(conv, nn.Conv2d)
-        h = F.leaky_relu(F.conv2d(h, conv.weight, conv.bias, stride=2, padding=1), 0.2)
-    first, last = critic.out[0], critic.out[2]
-    assert isinstance(first, nn.Linear)
-    h = F.leaky_relu(F.linear(h.flatten(1), first.weight, first.bias), 0.2)
-    scores: Tensor = last(h)
-    return scores.view(video.shape[:2])
 
 
 def penalty_gradients(

@@ -1,0 +1,48 @@
+"""The discriminators as they are usually written: the readable reference for the fast ones.
+
+The condition image is copied beside every frame, and the operations are torch's own, which a
+gradient penalty differentiates twice.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from emotalk.models import EmotionDiscriminator, FrameDiscriminator
+from emotalk.models.discriminators.double_backward import LeakyReLU
+from emotalk.models.discriminators.trunk import FrameTrunk
+
+
+def plain_frame_scores(critic: FrameDiscriminator, video: Tensor, image: Tensor) -> Tensor:
+    """Return scores (B, T): every frame beside a copy of the image."""
+    beside = torch.cat([video, image.unsqueeze(1).expand_as(video)], dim=2)
+    return plain_layers(critic.out, plain_trunk(critic, beside)).view(video.shape[:2])
+
+
+def plain_emotion_logits(critic: EmotionDiscriminator, video: Tensor) -> Tensor:
+    """Return logits (B, E + 1) of the last frame's state."""
+    h = plain_layers(critic.projector, plain_trunk(critic, video))
+    h_BTD, _ = critic.rnn_1(h.view(*video.shape[:2], -1))
+    logits: Tensor = critic.cls(h_BTD[:, -1])
+    return logits
+
+
+def plain_trunk(critic: FrameTrunk, video: Tensor) -> Tensor:
+    """Return flat features (B * T, D) of single frames."""
+    h = video.flatten(0, 1)
+    for number in range(1, critic.depth + 1):
+        stage = critic.get_submodule(f"conv_{number}")
+        assert isinstance(stage, nn.Sequential)
+        conv, activation = stage
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(activation, LeakyReLU)
+        h = F.conv2d(h, conv.weight, conv.bias, stride=2, padding=1)
+        h = F.leaky_relu(h, activation.slope)
+    return h.flatten(1)
+
+
+def plain_layers(layers: nn.Sequential, h: Tensor) -> Tensor:
+    """Return what the fully connected layers make of `h`."""
+    for layer in layers:
+        h = F.leaky_relu(h, layer.slope) if isinstance(layer, LeakyReLU) else layer(h)
+    return h
