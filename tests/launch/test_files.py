@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import tomllib
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,19 @@ def test_accelerate_accepts_its_files(path: Path) -> None:
     assert config.use_cpu is path.name.startswith("cpu")
     text = path.read_text(encoding="utf-8")
     assert name(path) in text.splitlines()[1], "the file begins with how to launch it"
+
+
+@pytest.mark.parametrize("path", ACCELERATE, ids=name)
+def test_the_command_at_the_head_of_a_file_trains_with_as_many_processes(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    head = " ".join(line[1:] for line in text.splitlines() if line.startswith("# "))
+    words = head.split("train.py", 1)[1].split()
+    config, *rest = words
+    overrides = list(takewhile(lambda word: "=" in word, rest))
+    runtime = load_config(TrainConfig, ROOT / config, overrides).runtime
+    profile = yaml.safe_load(text)
+    assert runtime.processes == profile.get("num_processes", 1)
+    assert (runtime.engine == "deepspeed") is ("zero" in path.name)
 
 
 @pytest.mark.parametrize("path", DEEPSPEED, ids=name)
