@@ -44,10 +44,10 @@ class TrainConfig(Section):
     checkpoint: CheckpointConfig = CheckpointConfig()
     tracking: TrackingConfig = TrackingConfig()
 
-    @property
-    def total_steps(self) -> int:
-        """Iterations of all stages."""
-        return sum(stage.iterations for stage in self.stages)
+    def total_steps(self, clips_per_epoch: int) -> int:
+        """Return the steps of all stages; only those given in epochs depend on the data."""
+        batch = self.data.batch_size
+        return sum(stage.steps(clips_per_epoch, batch) for stage in self.stages)
 
     @property
     def clips_a_micro_batch(self) -> int:
@@ -76,8 +76,8 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _stages_have_their_parts(self) -> "TrainConfig":
-        if self.total_steps == 0:
-            raise ValueError("stages: every stage has 0 iterations: there is nothing to do")
+        if not any(stage.iterations or stage.epochs for stage in self.stages):
+            raise ValueError("stages: every stage has length 0: there is nothing to do")
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages: names must differ, got {', '.join(names)}")

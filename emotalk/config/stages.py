@@ -1,5 +1,6 @@
 """The schedule of a run as data: which network learns what, when, how fast."""
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -52,12 +53,30 @@ class UpdateConfig(Section):
 
 
 class StageConfig(Section):
-    """A part of the run with its own updates."""
+    """A part of the run with its own updates, as long as `iterations` or `epochs` says."""
 
     name: str
-    iterations: Annotated[int, Field(ge=0)]
+    iterations: Annotated[int, Field(ge=0)] | None = None  # steps of one global batch
+    epochs: Annotated[float, Field(ge=0)] | None = None  # times the training split is read
     updates: tuple[UpdateConfig, ...] = Field(min_length=1)
-    lr_decay: Literal["none", "cosine"] = "none"  # over the stage, from `lr` down to a tenth of it
+    lr_warmup: Annotated[int, Field(ge=0)] = 0  # iterations in which `lr` rises from 0, linearly
+    lr_decay: Literal["none", "linear", "cosine"] = "none"  # after it, from `lr` to a tenth of it
+
+    @model_validator(mode="after")
+    def _has_one_length(self) -> "StageConfig":
+        if (self.iterations is None) == (self.epochs is None):
+            raise ValueError(
+                f"stage {self.name!r}: give either iterations or epochs, got "
+                f"{'neither' if self.iterations is None else 'both'}"
+            )
+        return self
+
+    def steps(self, clips_per_epoch: int, batch_size: int) -> int:
+        """Return the stage's iterations; the last of an epoch may reach into the next."""
+        if self.iterations is not None:
+            return self.iterations
+        assert self.epochs is not None, "checked above"
+        return math.ceil(self.epochs * clips_per_epoch / batch_size)
 
     @property
     def terms(self) -> set[str]:

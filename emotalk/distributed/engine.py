@@ -1,6 +1,7 @@
 """A network, its optimiser and its Accelerator, under one short interface for DDP and DeepSpeed."""
 
-from collections.abc import Collection, Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -20,14 +21,24 @@ from emotalk.distributed.zero_state import begin_zero, zero_of
 
 
 class NonFiniteGradientError(ArithmeticError):
-    """A gradient is NaN or infinite; the weights are as they were before the step."""
+    """A gradient is NaN or infinite; weights and moments are as they were before the step.
+
+    Gradients are averaged over the processes, so that every process raises it or none does.
+
+    Attributes:
+        parameters: names of those with such a gradient; empty where ZeRO has spread them.
+    """
+
+    def __init__(self, message: str, parameters: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.parameters = tuple(parameters)
 
 
 class Engine:
     """One network that learns: call it, hand it losses, step.
 
-    Under DDP and in one process `step` clips, checks and steps. DeepSpeed does all of that inside
-    its own backward pass, so there `step` only reports the norm.
+    Without ZeRO `step` measures the gradients, refuses what is not finite, clips and updates;
+    ZeRO, which spreads the gradients, does the same in its own step.
     """
 
     def __init__(
@@ -45,9 +56,9 @@ class Engine:
         self.is_deepspeed = accelerator.state.deepspeed_plugins is not None
         if self.is_deepspeed:
             accelerator.state.select_deepspeed_plugin(name)
-            accelerator.state.deepspeed_plugin.deepspeed_config["gradient_clipping"] = (
-                clip_grad_norm
-            )
+            settings = accelerator.state.deepspeed_plugin.deepspeed_config
+            if settings.get("zero_optimization", {}).get("stage", 0):
+                settings["gradient_clipping"] = clip_grad_norm
         self._accelerator, self._adam = accelerator, optimizer
         self._clip = clip_grad_norm
         if compile_network:
@@ -55,9 +66,9 @@ class Engine:
         self._wrapped: Any
         self._wrapped, self._optimizer = accelerator.prepare(module, optimizer)
         self.module: nn.Module = getattr(self._wrapped, "module", self._wrapped)
-        zero = zero_of(self._optimizer)
-        if zero is not None:
-            begin_zero(zero)
+        self._zero = zero_of(self._optimizer)
+        if self._zero is not None:
+            begin_zero(self._zero)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the network so that its gradients will be averaged over the processes."""
@@ -88,11 +99,12 @@ class Engine:
         quiet: AbstractContextManager[None] = self._wrapped.no_sync()
         return quiet
 
-    def backward(self, loss: Tensor, *, lr: float, last: bool) -> None:
+    def backward(self, loss: Tensor, *, last: bool) -> None:
         """Add the gradients of `loss` to those of the micro-batches before it."""
         if self.is_deepspeed:
-            self._set_lr(lr)
-            self._accelerator.deepspeed_engine_wrapped.backward(loss, sync_gradients=last)
+            # Accelerate's own backward would step too, before the gradients can be looked at.
+            self._wrapped.set_gradient_accumulation_boundary(is_boundary=last)
+            self._wrapped.backward(loss)
         else:
             self._accelerator.backward(loss)
 
@@ -107,33 +119,40 @@ class Engine:
             lr: learning rate of this step.
 
         Raises:
-            NonFiniteGradientError: before the weights are touched (not under DeepSpeed, which has
-                stepped inside `backward`).
+            NonFiniteGradientError: before weights or moments are touched.
         """
-        if self.is_deepspeed:
-            norm = self._accelerator.deepspeed_engine_wrapped.get_global_grad_norm()
-            return float(norm if norm is not None else 0.0)
-        norm = self._gradient_norm()
         self._set_lr(lr)
-        self._optimizer.step()
-        self._optimizer.zero_grad()
+        if self._zero is not None:
+            return self._step_zero()
+        norm = self._gradient_norm()
+        if self.is_deepspeed:
+            self._wrapped.step()
+        else:
+            self._optimizer.step()
+            self._optimizer.zero_grad()
         return norm
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name -> full shape of every tensor of the network."""
         return full_shapes(self.module)
 
-    def read_weights(self) -> dict[str, Tensor]:
-        """Return the network's whole `state_dict`, gathered. Every process must call it."""
-        return read_weights(self.module)
+    def read_weights(self, *, keep: bool = True) -> dict[str, Tensor]:
+        """Return copies of the network's whole `state_dict`, gathered, on the device.
+
+        Every process must call it; one that has no use for the copies may let them go.
+        """
+        return read_weights(self.module, keep=keep)
 
     def write_weights(self, state: Mapping[str, Tensor]) -> None:
         """Put a whole `state_dict` into the network. Every process must call it."""
         write_weights(self.module, self._optimizer, state, is_deepspeed=self.is_deepspeed)
 
-    def read_optimizer(self) -> OptimizerState:
-        """Return Adam's whole state, gathered over the processes, by parameter name."""
-        return read_optimizer(self.module, self._optimizer)
+    def read_optimizer(self, *, keep: bool = True) -> OptimizerState:
+        """Return copies of Adam's whole state, gathered over the processes, by parameter name.
+
+        Every process must call it; one that has no use for the moments may let them go.
+        """
+        return read_optimizer(self.module, self._optimizer, keep=keep)
 
     def write_optimizer(self, state: OptimizerState) -> None:
         """Put a state that `read_optimizer` returned back, on any number of processes."""
@@ -143,13 +162,23 @@ class Engine:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
 
+    def _step_zero(self) -> float:
+        """Step; where the norm is not finite, every process of ZeRO leaves all as it is."""
+        self._wrapped.step()
+        norm = self._wrapped.get_global_grad_norm()
+        value = float(norm if norm is not None else 0.0)
+        if not math.isfinite(value) or value < 0:
+            raise NonFiniteGradientError(f"the gradient norm of the {self.name} is not finite")
+        return value
+
     def _gradient_norm(self) -> float:
-        gradients = [p.grad for p in self.module.parameters() if p.grad is not None]
-        total = torch.nn.utils.get_total_norm(gradients)
+        gradients = {n: p.grad for n, p in self.module.named_parameters() if p.grad is not None}
+        total = torch.nn.utils.get_total_norm(list(gradients.values()))
         norm = float(total)
-        if not torch.isfinite(total):
-            self._optimizer.zero_grad()
-            raise NonFiniteGradientError(f"the gradient norm of the {self.name} is {norm}")
+        if not math.isfinite(norm):
+            names = [name for name, grad in gradients.items() if not grad.isfinite().all()]
+            self.module.zero_grad()
+            raise NonFiniteGradientError(f"the gradient norm of the {self.name} is {norm}", names)
         if self._clip:
             torch.nn.utils.clip_grads_with_norm_(self.module.parameters(), self._clip, total)
         return norm

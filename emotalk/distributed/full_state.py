@@ -19,13 +19,20 @@ def full_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
     }
 
 
-def read_weights(module: nn.Module) -> dict[str, Tensor]:
-    """Return the whole `state_dict` as copies on the CPU. Every process must call it."""
+def read_weights(module: nn.Module, *, keep: bool = True) -> dict[str, Tensor]:
+    """Return the whole `state_dict` as copies on its device. Every process must call it.
+
+    Args:
+        module: the network, bare.
+        keep: False where another process needs the answer, and this one only helps to gather it.
+    """
     with _gathered(module, writer=None):
-        return {
-            name: value.detach().to("cpu", copy=True).contiguous()
-            for name, value in module.state_dict().items()
-        }
+        return {name: copied(value) for name, value in module.state_dict().items()} if keep else {}
+
+
+def copied(value: Tensor) -> Tensor:
+    """Return a copy that shares nothing, laid out plainly."""
+    return value.detach().clone(memory_format=torch.contiguous_format)
 
 
 def write_weights(
@@ -57,10 +64,18 @@ def _gathered(module: nn.Module, writer: int | None) -> AbstractContextManager[N
     return context
 
 
-def read_optimizer(module: nn.Module, optimizer: Any) -> OptimizerState:
-    """Return the optimiser's state as if one process held it all. Every process must call it."""
+def read_optimizer(module: nn.Module, optimizer: Any, *, keep: bool = True) -> OptimizerState:
+    """Return the optimiser's state as if one process held it all. Every process must call it.
+
+    Args:
+        module: the network, bare.
+        optimizer: as `accelerator.prepare` returned it.
+        keep: False: without the moments, which then only pass through this process.
+    """
     zero = zero_of(optimizer)
-    return _read_plain(module, optimizer) if zero is None else read_zero(module, zero)
+    if zero is not None:
+        return read_zero(module, zero, keep=keep)
+    return _read_plain(module, optimizer, keep=keep)
 
 
 def write_optimizer(module: nn.Module, optimizer: Any, state: OptimizerState) -> None:
@@ -76,7 +91,7 @@ def write_optimizer(module: nn.Module, optimizer: Any, state: OptimizerState) ->
         write_zero(module, zero, state)
 
 
-def _read_plain(module: nn.Module, optimizer: Any) -> OptimizerState:
+def _read_plain(module: nn.Module, optimizer: Any, *, keep: bool) -> OptimizerState:
     moments: dict[str, Tensor] = {}
     steps: dict[str, int] = {}
     for name, parameter in module.named_parameters():
@@ -84,8 +99,8 @@ def _read_plain(module: nn.Module, optimizer: Any) -> OptimizerState:
         if not held:
             continue
         steps[name] = int(held["step"])
-        for moment in MOMENTS:
-            moments[f"{moment}.{name}"] = held[moment].detach().to("cpu", copy=True).contiguous()
+        if keep:
+            moments |= {f"{moment}.{name}": copied(held[moment]) for moment in MOMENTS}
     return OptimizerState(moments, steps)
 
 

@@ -1,5 +1,6 @@
 """Who this process is among the others, and the few words they exchange."""
 
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from torch import Tensor
 from emotalk.config.runtime import RuntimeConfig
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
+
+LOG = logging.getLogger("emotalk.train")
 
 
 def launched_processes() -> int:
@@ -69,6 +72,8 @@ class Runtime:
                 "runtime.device is cuda, but torch finds no CUDA device here; "
                 "use runtime.device=cpu, or see what `emotalk doctor` says"
             )
+        if cpu and config.precision == "bf16":
+            _prepare_cpu_for_bf16()
         if config.engine == "deepspeed":
             return cls(_deepspeed_accelerators(config, engines, cpu=cpu))
         ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
@@ -117,6 +122,17 @@ class Runtime:
     def stop(self) -> None:
         """Leave the process group."""
         self._any.end_training()
+
+
+def _prepare_cpu_for_bf16() -> None:
+    """Do without oneDNN on a CPU without bf16 instructions, where its LSTM knows no bf16."""
+    if torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return
+    torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
+    LOG.warning(
+        "runtime.precision=bf16: this CPU has no bf16 instructions, so it computes slower than with "
+        "runtime.precision=fp32"
+    )
 
 
 def local_processes() -> int:

@@ -27,8 +27,14 @@ def begin_zero(zero: Any) -> None:
         zero._lazy_init_hp_params_optimizer_state()
 
 
-def read_zero(module: nn.Module, zero: Any) -> OptimizerState:
-    """Return Adam's whole state, gathered. Every process must call it."""
+def read_zero(module: nn.Module, zero: Any, *, keep: bool = True) -> OptimizerState:
+    """Return Adam's whole state, gathered. Every process must call it.
+
+    Args:
+        module: the network, bare.
+        zero: DeepSpeed's optimiser.
+        keep: False: without the moments.
+    """
     from deepspeed.utils import safe_get_full_optimizer_state  # noqa: PLC0415  2 s to import
 
     moments: dict[str, Tensor] = {}
@@ -42,7 +48,8 @@ def read_zero(module: nn.Module, zero: Any) -> OptimizerState:
         if name in steps:
             for moment in MOMENTS:
                 value = safe_get_full_optimizer_state(parameter, moment)
-                moments[f"{moment}.{name}"] = value.detach().to("cpu", copy=True).contiguous()
+                if keep:
+                    moments[f"{moment}.{name}"] = value.detach().clone()
     return OptimizerState(moments, steps)
 
 

@@ -13,7 +13,7 @@ from emotalk.losses.adversarial import (
     wasserstein_critic,
     wasserstein_generator,
 )
-from emotalk.losses.combine import NonFiniteLossError, check_finite, weighted_sum
+from emotalk.losses.combine import nan_unless_finite, not_finite, weighted_sum
 from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
 from emotalk.losses.gradient_penalty import gradient_norms, gradient_penalty
 from emotalk.losses.mouth_region import (
@@ -26,9 +26,7 @@ from emotalk.losses.perceptual import draw_frames, perceptual_loss
 from emotalk.losses.reconstruction import l1
 
 __all__ = [
-    "NonFiniteLossError",
     "binary_cross_entropy",
-    "check_finite",
     "draw_frames",
     "emotion_critic",
     "emotion_cross_entropy",
@@ -43,6 +41,8 @@ __all__ = [
     "mouth_masked",
     "mouth_region_loss",
     "mouth_region_weights",
+    "nan_unless_finite",
+    "not_finite",
     "pair_critic",
     "pair_generator",
     "perceptual_loss",

@@ -9,10 +9,6 @@ from torch import Tensor
 from emotalk.losses.checks import check_floats
 
 
-class NonFiniteLossError(ArithmeticError):
-    """A loss term is infinite or not a number; training cannot go on from here."""
-
-
 def weighted_sum(terms_B: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """Return the sum over terms of weight * value (B,).
 
@@ -36,19 +32,31 @@ def weighted_sum(terms_B: Mapping[str, Tensor], weights: Mapping[str, float]) ->
     return torch.stack([weights[name] * terms_B[name] for name in trained]).sum(dim=0)
 
 
-def check_finite(terms_B: Mapping[str, Tensor]) -> None:
-    """Raise NonFiniteLossError naming the terms that are not finite; waits for the device once.
+def nan_unless_finite(terms_B: Mapping[str, Tensor]) -> Tensor:
+    """Return 1 where every value of every term is finite, else NaN; without waiting for the device.
+
+    A loss times this has gradients that are NaN as soon as any term is not finite, even one that
+    is infinite with a finite gradient, or of weight 0. Averaged over processes the gradients tell
+    all of them at once, before anything is updated.
 
     Args:
-        terms_B: name -> values of any shape.
+        terms_B: name -> one value a clip (B,); at least one term.
     """
-    if not terms_B:
-        return
-    finite = torch.stack([value.detach().isfinite().all() for value in terms_B.values()]).tolist()
-    bad = [name for name, good in zip(terms_B, finite, strict=True) if not good]
-    if bad:
-        shown = "; ".join(f"{name} = {terms_B[name].detach().flatten().tolist()}" for name in bad)
-        raise NonFiniteLossError(f"not finite, one value a clip: {shown}")
+    finite = torch.stack([value.detach().isfinite().all() for value in terms_B.values()]).all()
+    return torch.where(finite, 1.0, math.nan)
+
+
+def not_finite(terms_B: Mapping[str, Tensor]) -> dict[str, list[int]]:
+    """Return the terms that are not finite for some clips, and those clips' places in the batch.
+
+    Args:
+        terms_B: name -> one value a clip (B,).
+    """
+    places = {
+        name: (~values.detach().isfinite()).nonzero().flatten().tolist()
+        for name, values in terms_B.items()
+    }
+    return {name: bad for name, bad in places.items() if bad}
 
 
 def _check_names(terms_B: Mapping[str, Tensor], weights: Mapping[str, float]) -> None:

@@ -27,7 +27,7 @@ from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines, cut_back
 from emotalk.tracking.tracker import Tracker, Trackers
-from emotalk.training.checkpoint import TrainState, latest_checkpoint, load_newest
+from emotalk.training.checkpoint import TrainState, latest_checkpoint
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import InputMaker
 from emotalk.training.networks import (
@@ -38,6 +38,7 @@ from emotalk.training.networks import (
     discriminator_names,
 )
 from emotalk.training.preemption import Preemption
+from emotalk.training.resume import load_newest
 from emotalk.training.trainer import Parts, Trainer
 from emotalk.training.validation import Validation, choose_clips, read_clips
 from emotalk.training.warm_start import start_from
@@ -53,7 +54,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
     if config.start_from is not None and latest_checkpoint(config.run_dir / CHECKPOINTS) is None:
         start_from(config.start_from, networks)
     ema = _build_ema(config, networks)
-    state = load_newest(config.run_dir / CHECKPOINTS, networks, ema) or TrainState()
+    state = load_newest(config.run_dir / CHECKPOINTS, networks, ema, runtime) or TrainState()
     if runtime.is_main:
         for engine in (networks.generator, networks.discriminators):
             if engine is not None:
@@ -85,7 +86,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
         inputs=inputs,
         loader=loader,
         validation=_build_validation(config, runtime, shard_set, facts),
-        tracker=_build_tracker(config, runtime, state),
+        tracker=_build_tracker(config, runtime, state, loader.clips_per_epoch),
         facts=facts,
         preemption=preemption,
     )
@@ -224,12 +225,14 @@ def _build_validation(
     )
 
 
-def _build_tracker(config: TrainConfig, runtime: Runtime, state: TrainState) -> Tracker:
+def _build_tracker(
+    config: TrainConfig, runtime: Runtime, state: TrainState, clips_per_epoch: int
+) -> Tracker:
     if not runtime.is_main:
         return Trackers([])
     trackers: list[Tracker] = [
         JsonLines(config.run_dir / METRICS),
-        Console(config.total_steps, state.step),
+        Console(config.total_steps(clips_per_epoch), state.step),
     ]
     if config.tracking.mlflow.enabled:
         trackers.append(_start_mlflow(config, state))

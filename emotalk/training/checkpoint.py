@@ -6,32 +6,34 @@ A checkpoint is a folder
     discriminators.safetensors
     generator_optimizer.safetensors discriminators_optimizer.safetensors   Adam's moments
     state.json                                                     counters, positions, sums
+    SHA256SUMS                                                     of all of these
 
-written under another name and renamed when complete; `latest` then holds its name.
+written under another name and renamed when complete; `latest` then holds its name. `resume.py`
+reads it back.
 """
 
+import hashlib
 import json
-import logging
+import os
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import safetensors
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from emotalk.checkpoint_format import LATEST, ModelFacts, read_description, write_model
+from emotalk.checkpoint_format import LATEST, ModelFacts, write_model
 from emotalk.config.model import ModelConfig
+from emotalk.distributed import Engine
 from emotalk.distributed.adam import OptimizerState
-from emotalk.errors import WrongUse
+from emotalk.distributed.full_state import copied
 from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks
 
-LOG = logging.getLogger("emotalk.checkpoint")
 STATE = "state.json"
 DISCRIMINATORS = "discriminators.safetensors"
+SUMS = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` in the folder reads it too
 FORMAT = "emotalk-checkpoint/1"
 
 
@@ -60,7 +62,15 @@ class TrainState:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything of one moment, on the CPU, gathered over the processes."""
+    """Everything of one moment, gathered over the processes; copies on the device of the networks.
+
+    Attributes:
+        generator: its `state_dict`.
+        ema: that of its running average, or None where there is none.
+        discriminators: theirs, or None where there are none.
+        optimizers: engine -> Adam's state.
+        state: counters and positions.
+    """
 
     generator: dict[str, Tensor]
     ema: dict[str, Tensor] | None
@@ -68,32 +78,66 @@ class Snapshot:
     optimizers: dict[str, OptimizerState]
     state: TrainState
 
+    @property
+    def on_cuda(self) -> bool:
+        """Whether the copies still lie on a GPU."""
+        return any(value.is_cuda for value in self.generator.values())
 
-def take_snapshot(networks: Networks, ema: Ema | None, state: TrainState) -> Snapshot:
-    """Return the present moment. Every process must call it: ZeRO's parts are gathered."""
+    def to_cpu(self) -> "Snapshot":
+        """Return the same with every tensor on the CPU."""
+        moved = {
+            name: OptimizerState(_on_cpu(optimizer.moments), optimizer.steps)
+            for name, optimizer in self.optimizers.items()
+        }
+        return replace(
+            self,
+            generator=_on_cpu(self.generator),
+            ema=None if self.ema is None else _on_cpu(self.ema),
+            discriminators=None if self.discriminators is None else _on_cpu(self.discriminators),
+            optimizers=moved,
+        )
+
+
+def take_snapshot(
+    networks: Networks, ema: Ema | None, state: TrainState, *, keep: bool
+) -> Snapshot | None:
+    """Return the present moment; None where this process is not the one that keeps it.
+
+    Every process must call it: ZeRO's parts are gathered.
+    """
     engines = [e for e in (networks.generator, networks.discriminators) if e is not None]
-    optimizers = {engine.name: engine.read_optimizer() for engine in engines}
-    steps = {name: optimizer.steps for name, optimizer in optimizers.items()}
-    critics = networks.discriminators
+    weights = {engine.name: _read(engine, keep=keep) for engine in engines}
+    if not keep:
+        return None
+    optimizers = {name: optimizer for name, (_, optimizer) in weights.items()}
     return Snapshot(
-        generator=networks.generator.read_weights(),
-        ema=None if ema is None else _copied(ema.module.state_dict()),
-        discriminators=None if critics is None else critics.read_weights(),
+        generator=weights["generator"][0],
+        ema=None if ema is None else {n: copied(v) for n, v in ema.module.state_dict().items()},
+        discriminators=weights["discriminators"][0] if "discriminators" in weights else None,
         optimizers=optimizers,
-        state=TrainState(
-            **{
-                **asdict(state),
-                "ema_updates": 0 if ema is None else ema.updates,
-                "optimizer_steps": steps,
-            }
+        state=replace(
+            state,
+            sums=dict(state.sums),
+            ema_updates=0 if ema is None else ema.updates,
+            optimizer_steps={name: optimizer.steps for name, optimizer in optimizers.items()},
         ),
     )
+
+
+def _read(engine: Engine, *, keep: bool) -> tuple[dict[str, Tensor], OptimizerState]:
+    return engine.read_weights(keep=keep), engine.read_optimizer(keep=keep)
 
 
 def write_checkpoint(
     folder: Path, snapshot: Snapshot, model: ModelConfig, facts: ModelFacts
 ) -> Path:
     """Write `folder`/step-XXXXXX in one piece, point `latest` to it, return it.
+
+    Args:
+        folder: of the run's checkpoints.
+        snapshot: on the CPU.
+        model: what rebuilds the networks.
+        facts: what inference has to know.
 
     Raises:
         OSError: e.g. the disk is full; the checkpoints before are untouched.
@@ -111,16 +155,35 @@ def write_checkpoint(
             save_file(optimizer.moments, part / f"{name}_optimizer.safetensors")
         state = {"format": FORMAT, **asdict(snapshot.state)}
         (part / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+        sums = "".join(f"{digest}  {name}\n" for name, digest in _hashes(part))
+        (part / SUMS).write_text(sums, encoding="utf-8")
+        _reach_the_disk(part)
         part.rename(final)
-        point_latest(folder, final.name)
-    except OSError as error:
+    except Exception as error:
         shutil.rmtree(part, ignore_errors=True)
+        number = error.errno if isinstance(error, OSError) else None
         raise OSError(
-            error.errno,
-            f"the checkpoint {final} could not be written ({error.strerror}); "
+            number,
+            f"the checkpoint {final} could not be written ({_reason(error)}); "
             f"the one before it stays valid: {latest_checkpoint(folder) or 'there is none'}",
         ) from error
+    point_latest(folder, final.name)
     return final
+
+
+def verify(path: Path) -> None:
+    """Compare every file of a checkpoint with its hash.
+
+    Raises:
+        ValueError: a file is missing or not the one that was written.
+        OSError: it cannot be read.
+    """
+    lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    found = dict(_hashes(path))
+    changed = sorted(name for name in wanted if found.get(name) != wanted[name])
+    if changed or STATE not in wanted:
+        raise ValueError(f"damaged: {', '.join(changed) or SUMS} not as written ({SUMS})")
 
 
 def point_latest(folder: Path, name: str) -> None:
@@ -132,7 +195,8 @@ def point_latest(folder: Path, name: str) -> None:
 
 def checkpoints(folder: Path) -> list[Path]:
     """Return the complete checkpoints in `folder`, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if (path / STATE).is_file())
+    found = [path for path in folder.glob("step-*") if (path / STATE).is_file()]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -145,78 +209,39 @@ def remove_old(folder: Path, *, keep_last: int, best_step: int | None) -> None:
     """Remove this run's checkpoints but the newest ones and the best."""
     for path in checkpoints(folder)[:-keep_last]:
         if best_step is None or path.name != f"step-{best_step:06d}":
-            shutil.rmtree(path)
+            leaving = path.with_name(f".{path.name}.part")  # never half a one under its own name
+            shutil.rmtree(leaving, ignore_errors=True)
+            path.rename(leaving)
+            shutil.rmtree(leaving)
 
 
-def load_newest(folder: Path, networks: Networks, ema: Ema | None) -> TrainState | None:
-    """Put the newest readable checkpoint into the networks; None where there is none.
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed left half written or half removed."""
+    for path in folder.glob(".step-*.part"):
+        shutil.rmtree(path)
 
-    One that is damaged is passed over for the one before it, and said so.
 
-    Raises:
-        WrongUse: there are checkpoints, but none can be read.
-    """
-    found = checkpoints(folder)
-    for path in reversed(found):
+def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.iterdir()):
+        if path.name != SUMS and path.is_file():
+            with path.open("rb") as file:
+                yield path.name, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reach_the_disk(folder: Path) -> None:
+    """Wait until the files would survive a loss of power."""
+    for path in (*folder.iterdir(), folder):
+        handle = os.open(path, os.O_RDONLY)
         try:
-            return load_checkpoint(path, networks, ema)
-        except (safetensors.SafetensorError, ValueError, KeyError, OSError) as error:
-            LOG.warning("%s cannot be used, trying the one before it: %s", path, error)
-    if found:
-        raise WrongUse(f"{folder}: none of its {len(found)} checkpoints can be read, see above")
-    return None
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
-def load_checkpoint(path: Path, networks: Networks, ema: Ema | None) -> TrainState:
-    """Put the checkpoint at `path` into networks, optimisers and average; return its state.
-
-    Everything is read and compared before anything is changed.
-
-    Raises:
-        ValueError: it is of another format, or tensors are missing, unexpected or mis-shaped.
-    """
-    tree = json.loads((path / STATE).read_text(encoding="utf-8"))
-    if tree.pop("format", None) != FORMAT:
-        raise ValueError(f"{path / STATE}: not of format {FORMAT}")
-    state = _state(tree)
-    read_description(path)
-    engines = {e.name: e for e in (networks.generator, networks.discriminators) if e is not None}
-    weights = {name: load_file(path / f"{name}.safetensors") for name in engines}
-    moments = {name: load_file(path / f"{name}_optimizer.safetensors") for name in engines}
-    average = None if ema is None else load_file(path / "generator_ema.safetensors")
-    for name, engine in engines.items():
-        compare_tensors(engine.weight_shapes(), weights[name], str(path / f"{name}.safetensors"))
-    for name, engine in engines.items():
-        engine.write_weights(weights[name])
-        engine.write_optimizer(OptimizerState(moments[name], state.optimizer_steps[name]))
-    if ema is not None and average is not None:
-        ema.module.load_state_dict(average)
-        ema.updates = state.ema_updates
-    return state
+def _reason(error: Exception) -> str:
+    """Return what the system says of a failed write; safetensors wraps it in words of its own."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
-def compare_tensors(
-    wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, Tensor], where: str
-) -> None:
-    """Raise `ValueError` that names missing, unexpected and mis-shaped tensors, if any."""
-    shapes = {name: tuple(value.shape) for name, value in given.items()}
-    faults = [f"missing {name}" for name in sorted(set(wanted) - set(shapes))]
-    faults += [f"unexpected {name}" for name in sorted(set(shapes) - set(wanted))]
-    faults += [
-        f"{name} is {shapes[name]}, expected {wanted[name]}"
-        for name in sorted(set(wanted) & set(shapes))
-        if shapes[name] != wanted[name]
-    ]
-    if faults:
-        more = f" and {len(faults) - 8} more" if len(faults) > 8 else ""
-        raise ValueError(f"{where}: {'; '.join(faults[:8])}{more}")
-
-
-def _state(tree: dict[str, Any]) -> TrainState:
-    tree["sums"] = {name: (pair[0], pair[1]) for name, pair in tree["sums"].items()}
-    tree["best"] = None if tree["best"] is None else (tree["best"][0], tree["best"][1])
-    return TrainState(**tree)
-
-
-def _copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in state.items()}
+def _on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.cpu() for name, value in tensors.items()}

@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, WrongUse
 from emotalk.logging_setup import set_up_logging
-from emotalk.training.status import CODES, NAME, State, write_status
+from emotalk.training.status import CODES, NAME, State, failed_since, write_status
 
 LOG = logging.getLogger("emotalk.train")
 HELP = """\
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parse(arguments)
     rank = int(os.environ.get("RANK", "0"))
+    began = time.time()
     set_up_logging(rank)
     run_dir = _named_run_dir(options.overrides)
     try:
@@ -46,7 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_WRONG_USE
     except Exception as error:
         # Kept for the batch scripts; the traceback and the exit code stay what they are.
-        _end(run_dir, "failed", "".join(traceback.format_exception_only(error)).strip())
+        said = "".join(traceback.format_exception_only(error)).strip()
+        if run_dir is not None and not failed_since(run_dir, began):
+            _end(run_dir, "failed", f"rank {rank}: {said}" if "RANK" in os.environ else said)
         raise
 
 
@@ -72,7 +76,7 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.training.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
     from emotalk.training.preemption import Preemption  # noqa: PLC0415
-    from emotalk.training.run_folder import open_run_folder  # noqa: PLC0415
+    from emotalk.training.run_folder import hold_run_folder, open_run_folder  # noqa: PLC0415
 
     if dry_run:
         from emotalk.training.dry_run import describe  # noqa: PLC0415
@@ -85,6 +89,7 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
     runtime = Runtime.start(config.runtime, engine_names(config))
     if runtime.is_main:
         open_run_folder(config)
+        hold_run_folder(config.run_dir)  # until this process ends
         write_status(config.run_dir, "running", "training; if no process is left, it was killed")
     runtime.barrier()
     trainer = build(config, runtime, preemption)

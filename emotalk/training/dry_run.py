@@ -21,13 +21,14 @@ def describe(config: TrainConfig) -> str:
     gib = total * 4 * ADAM_COPIES / 2**30
     lines.append(f"  {'together':24} {total:>14,} parameters, {gib:.2f} GiB of weights, gradients")
     lines[-1] += " and Adam's moments a process without ZeRO"
-    lines += ["", f"steps: {config.total_steps}, {config.data.batch_size} clips each"]
+    lines += ["", f"steps: {_steps(config)}, {config.data.batch_size} clips each"]
     lines.append(
         f"  {config.runtime.processes} process(es) x {config.runtime.accumulate} micro-batch(es) x "
         f"{config.clips_a_micro_batch} clip(s) x {config.data.frames} frames"
     )
     for stage in config.stages:
-        lines.append(f"  {stage.name}: {stage.iterations}")
+        long = stage.iterations if stage.epochs is None else f"{stage.epochs:g} epochs"
+        lines.append(f"  {stage.name}: {long}")
         for update in stage.updates:
             terms = ", ".join(f"{weight:g} {term}" for term, weight in update.losses.items())
             when = "every step" if update.every == 1 else f"step {update.offset} of {update.every}"
@@ -35,3 +36,10 @@ def describe(config: TrainConfig) -> str:
     lines += ["", f"shards: {config.shards}", f"would write: {config.run_dir}/config.yaml,"]
     lines.append("  status.json, metrics.jsonl, checkpoints/step-XXXXXX/, samples/step-XXXXXX/")
     return "\n".join(lines)
+
+
+def _steps(config: TrainConfig) -> str:
+    """Return the number of steps, which of stages in epochs only the shards could tell."""
+    if any(stage.epochs is not None for stage in config.stages):
+        return "as many as the epochs have"
+    return str(config.total_steps(0))

@@ -1,5 +1,8 @@
 """The run folder: made once, continued by the same configuration, never overwritten by another."""
 
+import fcntl
+import os
+import socket
 from pathlib import Path
 
 from emotalk.checkpoint_format import CHECKPOINTS
@@ -10,6 +13,7 @@ from emotalk.training.checkpoint import latest_checkpoint
 from emotalk.training.status import NAME as STATUS
 
 CONFIG = "config.yaml"
+LOCK = ".lock"
 # What may differ when a run goes on: how it computes and reports, not what it learns.
 MAY_DIFFER = (
     "run_dir",
@@ -60,6 +64,32 @@ def open_run_folder(config: TrainConfig) -> bool:
             "resume=auto to continue it"
         )
     return started
+
+
+def hold_run_folder(folder: Path) -> int:
+    """Hold the run folder for this process; return the handle that lets it go when it is closed.
+
+    A lock of the record kind: it ends with this very process, however that ends, and no worker
+    forked from it keeps it.
+
+    Raises:
+        WrongUse: another process trains here; two would mix their checkpoints and figures.
+    """
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(handle, 200).decode(errors="replace").strip()
+        os.close(handle)
+        raise WrongUse(
+            f"run_dir {folder}: {holder or 'another process'} is training here; wait for it, stop "
+            "it, or choose another run_dir"
+        ) from None
+    except OSError:  # a file system without locks: nothing to hold on to, and no reason to stop
+        return handle
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    return handle
 
 
 def is_free(folder: Path) -> bool:

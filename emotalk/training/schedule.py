@@ -25,31 +25,42 @@ class StepPlan:
 
 
 class Schedule:
-    """The stages of a run laid end to end."""
+    """The stages of a run laid end to end.
 
-    def __init__(self, stages: tuple[StageConfig, ...]) -> None:
-        """Keep the stages in their order."""
-        self._stages = stages
-        self.steps = sum(stage.iterations for stage in stages)
+    Args:
+        stages: of the configuration.
+        clips_per_epoch: of the training split; what stages in `epochs` are measured by.
+        batch_size: clips a step over all processes.
+    """
+
+    def __init__(
+        self, stages: tuple[StageConfig, ...], *, clips_per_epoch: int, batch_size: int
+    ) -> None:
+        self._lengths = [(stage, stage.steps(clips_per_epoch, batch_size)) for stage in stages]
+        self.steps = sum(length for _, length in self._lengths)
 
     def plan(self, step: int) -> StepPlan:
         """Return what step `step` does, counted from 0 over the whole run."""
         first = 0
-        for stage in self._stages:
+        for stage, length in self._lengths:
             iteration = step - first
-            if iteration < stage.iterations:
+            if iteration < length:
+                share = _lr_share(stage, iteration, length)
                 due = tuple(
-                    DueUpdate(update, update.lr * _decay(stage, iteration))
+                    DueUpdate(update, update.lr * share)
                     for update in stage.updates
                     if update.is_due(iteration)
                 )
                 return StepPlan(stage.name, due)
-            first += stage.iterations
+            first += length
         raise ValueError(f"step {step} is outside the run's {self.steps} steps")
 
 
-def _decay(stage: StageConfig, iteration: int) -> float:
-    if stage.lr_decay == "none":
-        return 1.0
-    done = iteration / stage.iterations
-    return FINAL_SHARE + (1 - FINAL_SHARE) * 0.5 * (1 + math.cos(math.pi * done))
+def _lr_share(stage: StageConfig, iteration: int, length: int) -> float:
+    """Return what part of its learning rate an update has in this iteration of its stage."""
+    if iteration < stage.lr_warmup:
+        return (iteration + 1) / stage.lr_warmup
+    done = (iteration - stage.lr_warmup) / max(length - stage.lr_warmup, 1)
+    if stage.lr_decay == "cosine":
+        return FINAL_SHARE + (1 - FINAL_SHARE) * 0.5 * (1 + math.cos(math.pi * done))
+    return 1.0 - (1 - FINAL_SHARE) * done if stage.lr_decay == "linear" else 1.0

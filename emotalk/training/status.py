@@ -1,6 +1,7 @@
 """`status.json`: how a run ended, for the batch scripts; launchers hide exit codes."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,10 +29,27 @@ class Status:
     step: int | None = None
 
 
+def failed_since(run_dir: Path, began: float) -> bool:
+    """Whether another process of this attempt has said already why the run failed.
+
+    Those that follow only say that they lost it.
+
+    Args:
+        run_dir: the run folder.
+        began: seconds since the epoch when this process began.
+    """
+    path = run_dir / NAME
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+        return bool(tree["state"] == "failed" and path.stat().st_mtime >= began)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
     """Write `status.json` in one piece and return what it holds."""
     status = Status(state, CODES[state], message, step)
-    fresh = run_dir / f".{NAME}.part"
+    fresh = run_dir / f".{NAME}.{os.getpid()}.part"
     fresh.write_text(json.dumps(asdict(status), indent=2) + "\n", encoding="utf-8")
     fresh.replace(run_dir / NAME)
     return status

@@ -1,13 +1,14 @@
 """One update of one engine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from emotalk.config.stages import UpdateConfig
-from emotalk.losses.combine import NonFiniteLossError, check_finite, weighted_sum
+from emotalk.distributed import Engine, NonFiniteGradientError
+from emotalk.losses.combine import nan_unless_finite, not_finite, weighted_sum
 from emotalk.training.inputs import ClipInputs
 from emotalk.training.networks import Networks
 from emotalk.training.objective import Terms, discriminator_terms, generator_terms
@@ -28,6 +29,24 @@ class StepReport:
     weights: dict[str, float]
     grad_norm: float
     lr: float
+
+
+class NonFiniteUpdateError(ArithmeticError):
+    """An update that was not made, because a loss or a gradient is NaN or infinite.
+
+    Every process raises it for the same update, each knowing its own clips.
+
+    Attributes:
+        engine: whose update it was.
+        clips: term -> this process's clips for which it is not finite.
+        parameters: those with such a gradient, where the engine can tell.
+    """
+
+    def __init__(
+        self, engine: str, clips: Mapping[str, Sequence[str]], parameters: Sequence[str]
+    ) -> None:
+        super().__init__(f"the update of the {engine} is not finite")
+        self.engine, self.clips, self.parameters = engine, dict(clips), tuple(parameters)
 
 
 @dataclass(frozen=True)
@@ -77,8 +96,8 @@ def _step(
             terms = generator_terms(x, networks, critics, update.losses)
             sums.add(terms, x)
             loss = divisor.mean(weighted_sum(terms, update.losses), x)
-            engine.backward(loss, lr=lr, last=last)
-    return StepReport(sums.terms, update.losses, engine.step(lr=lr), lr)
+            engine.backward(loss * nan_unless_finite(terms), last=last)
+    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr), lr)
 
 
 def discriminator_step(
@@ -101,28 +120,37 @@ def discriminator_step(
             sums.add(terms, x)
             trained = {name: terms[name] for name in update.losses}
             loss = divisor.mean(weighted_sum(trained, update.losses), x)
-            engine.backward(loss, lr=lr, last=last)
-    return StepReport(sums.terms, update.losses, engine.step(lr=lr), lr)
+            engine.backward(loss * nan_unless_finite(terms), last=last)
+    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr), lr)
 
 
 class Sums:
-    """Sums of terms over the valid clips of the micro-batches, refused where not finite."""
+    """Sums of terms over the valid clips of the micro-batches, and whose values they are."""
 
     def __init__(self) -> None:
         """Start empty."""
         self.terms: Terms = {}
+        self._seen: list[tuple[Terms, tuple[str, ...]]] = []
 
     def add(self, terms: Terms, x: ClipInputs) -> None:
-        """Add one micro-batch's terms.
+        """Add one micro-batch's terms."""
+        values = {name: (value * x.valid_B).detach() for name, value in terms.items()}
+        self._seen.append((values, x.keys))
+        for name, value in values.items():
+            total = value.sum()
+            self.terms[name] = self.terms[name] + total if name in self.terms else total
+
+    def finite_step(self, engine: Engine, lr: float) -> float:
+        """Let the engine step; return its gradients' norm.
 
         Raises:
-            NonFiniteLossError: a term is NaN or infinite; names term and clips.
+            NonFiniteUpdateError: a term or a gradient is not finite; nothing was updated.
         """
-        valid = {name: values * x.valid_B for name, values in terms.items()}
         try:
-            check_finite(valid)
-        except NonFiniteLossError as error:
-            raise NonFiniteLossError(f"{error}; clips: {', '.join(x.keys)}") from None
-        for name, values in valid.items():
-            total = values.detach().sum()
-            self.terms[name] = self.terms[name] + total if name in self.terms else total
+            return engine.step(lr=lr)
+        except NonFiniteGradientError as error:
+            clips: dict[str, list[str]] = {}
+            for values, keys in self._seen:
+                for name, places in not_finite(values).items():
+                    clips.setdefault(name, []).extend(keys[place] for place in places)
+            raise NonFiniteUpdateError(engine.name, clips, error.parameters) from error

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import torch
 
 from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
@@ -15,20 +14,23 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
-from emotalk.schema import FPS
 from emotalk.tracking.tracker import Tracker
-from emotalk.training.checkpoint import (
-    TrainState,
-    remove_old,
-    take_snapshot,
-    write_checkpoint,
-)
+from emotalk.training.checkpoint import TrainState, latest_checkpoint, take_snapshot
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import ClipInputs, InputMaker
 from emotalk.training.networks import Networks
+from emotalk.training.not_finite import NonFiniteTrainingError, describe
 from emotalk.training.preemption import Preemption
+from emotalk.training.saver import Saver
 from emotalk.training.schedule import DueUpdate, Schedule
-from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step
+from emotalk.training.speed import Speed
+from emotalk.training.steps import (
+    Divisor,
+    NonFiniteUpdateError,
+    StepReport,
+    discriminator_step,
+    generator_step,
+)
 from emotalk.training.validation import Point, Validation
 
 LOG = logging.getLogger("emotalk.train")
@@ -56,32 +58,59 @@ class Trainer:
     def __init__(self, parts: Parts, state: TrainState) -> None:
         """Take the parts and the state they were brought to."""
         self._parts, self.state = parts, state
-        self._schedule = Schedule(parts.config.stages)
+        self._schedule = Schedule(
+            parts.config.stages,
+            clips_per_epoch=parts.loader.clips_per_epoch,
+            batch_size=parts.config.data.batch_size,
+        )
         self._speed = Speed()
         self._batches = iter(parts.loader)
+        self._saver = Saver(
+            parts.config.run_dir / CHECKPOINTS,
+            parts.config.model,
+            parts.facts,
+            keep_last=parts.config.checkpoint.keep_last,
+            written=self._upload,
+        )
 
     def run(self) -> str:
-        """Train to the end; return `done`, or `preempted` when a signal asked for it."""
-        while self.state.step < self._schedule.steps:
+        """Train to the end; return `done`, or `preempted` when a signal asked for it.
+
+        Raises:
+            NonFiniteTrainingError: a loss or a gradient became NaN or infinite.
+            OSError: a checkpoint could not be written.
+        """
+        state = "done"
+        while self.state.step < self._schedule.steps and state == "done":
             if self._train_one():
                 self._save()
-                return "preempted"
-        return "done"
+                state = "preempted"
+        self._saver.finish()
+        self._parts.runtime.barrier()
+        return state
 
     def finish(self, state: str) -> None:
         """Tell the trackers how the run ended."""
         self._parts.tracker.finish(state)
 
     def _train_one(self) -> bool:
-        """Make one step and what is due after it; return whether a signal came to any process."""
+        """Make one step and what is due after it, or return True: a process was told to stop."""
         parts, state = self._parts, self.state
+        self._saver.check()
         with self._speed.waiting():
             batch = next(self._batches)
         valid, signals = self._count(batch)
+        if signals:
+            return True
         plan = self._schedule.plan(state.step)
         micro_batches = parts.inputs.micro_batches(batch, state.step)
         divisor = Divisor(valid, parts.runtime.world_size)
-        reports = [self._update(due, micro_batches, divisor) for due in plan.updates]
+        reports: list[StepReport] = []
+        for due in plan.updates:
+            try:
+                reports.append(self._update(due, micro_batches, divisor))
+            except NonFiniteUpdateError as error:
+                raise self._not_finite(error, batch, changed=bool(reports)) from error
         state.step += 1
         state.clips_seen += valid
         self._speed.add(valid, valid * batch.video_BTCHW.shape[1])
@@ -91,9 +120,9 @@ class Trainer:
             self._log(figures)
         if last or _is_due(state.step, parts.config.validation.every):
             self._validate()
-        if signals == 0 and (last or _is_due(state.step, parts.config.checkpoint.every)):
+        if last or _is_due(state.step, parts.config.checkpoint.every):
             self._save()
-        return signals > 0
+        return False
 
     def _count(self, batch: ClipBatch) -> tuple[int, int]:
         """Return the step's valid clips and the processes a signal came to, over all of them."""
@@ -178,78 +207,39 @@ class Trainer:
             self.state.best = (value, self.state.step)
 
     def _save(self) -> None:
-        parts, config = self._parts, self._parts.config
-        snapshot = take_snapshot(parts.networks, parts.ema, self.state)
-        if parts.runtime.is_main:
-            folder = config.run_dir / CHECKPOINTS
-            written = write_checkpoint(folder, snapshot, config.model, parts.facts)
-            best = None if self.state.best is None else self.state.best[1]
-            remove_old(folder, keep_last=config.checkpoint.keep_last, best_step=best)
-            self._upload(written)
-            LOG.info("saved %s", written)
-        parts.runtime.barrier()
+        """Copy the present state; the main process goes on to write it beside the training."""
+        parts, began = self._parts, time.monotonic()
+        snapshot = take_snapshot(parts.networks, parts.ema, self.state, keep=parts.runtime.is_main)
+        if snapshot is not None:
+            self._saver.begin(snapshot, None if self.state.best is None else self.state.best[1])
+        self._speed.held_s += time.monotonic() - began
+
+    def _not_finite(
+        self, error: NonFiniteUpdateError, batch: ClipBatch, *, changed: bool
+    ) -> NonFiniteTrainingError:
+        """Return what every process says, after the state before the step is on disk.
+
+        Args:
+            error: this process's part of it.
+            batch: this process's clips.
+            changed: whether another update of this very step was made before: the state is then
+                that of no moment between two steps, and the last checkpoint stands.
+        """
+        parts = self._parts
+        told = parts.runtime.gather([(error.clips, error.parameters, batch.keys)])
+        if not changed:
+            self._save()
+            self._saver.finish()
+            parts.runtime.barrier()
+        before = latest_checkpoint(parts.config.run_dir / CHECKPOINTS)
+        return NonFiniteTrainingError(
+            describe(error.engine, self.state.step, self._schedule, told, before)
+        )
 
     def _upload(self, checkpoint: Path) -> None:
         if self._parts.config.tracking.mlflow.log_checkpoints:
             for file in sorted(checkpoint.iterdir()):
                 self._parts.tracker.artifact(file, f"checkpoints/{checkpoint.name}")
-
-
-class Speed:
-    """Clips a second, share of time spent waiting for data, memory; since the last reading."""
-
-    def __init__(self) -> None:
-        """Start the clock."""
-        self._process = psutil.Process()
-        self._clear()
-
-    def waiting(self) -> "Timer":
-        """Time what is spent waiting for data."""
-        return Timer(self, "_waited_s")
-
-    def paused(self) -> "Timer":
-        """Time what is not training: validation."""
-        return Timer(self, "_paused_s")
-
-    def add(self, clips: int, frames: int) -> None:
-        """Count a step's clips and frames, over all processes."""
-        self._clips += clips
-        self._frames += frames
-
-    def read(self) -> Point:
-        """Return the figures since the last reading and start anew."""
-        seconds = max(time.monotonic() - self._start - self._paused_s, 1e-9)
-        figures = {
-            "speed/clips_per_s": self._clips / seconds,
-            "speed/frames_per_s": self._frames / seconds,
-            "speed/video_seconds_per_s": self._frames / FPS / seconds,
-            "speed/data_wait_share": min(self._waited_s / seconds, 1.0),
-            "memory/process_gib": self._process.memory_info().rss / 2**30,
-        }
-        if torch.cuda.is_available():
-            figures["memory/cuda_peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
-        self._clear()
-        return figures
-
-    def _clear(self) -> None:
-        self._start = time.monotonic()
-        self._waited_s = self._paused_s = 0.0
-        self._clips = self._frames = 0
-
-
-class Timer:
-    """Adds the time of a `with` block to one of `Speed`'s counters."""
-
-    def __init__(self, speed: Speed, counter: str) -> None:
-        """Time nothing yet."""
-        self._speed, self._counter = speed, counter
-
-    def __enter__(self) -> None:
-        self._start = time.monotonic()
-
-    def __exit__(self, *error: object) -> None:
-        spent = time.monotonic() - self._start
-        setattr(self._speed, self._counter, getattr(self._speed, self._counter) + spent)
 
 
 def _is_due(step: int, every: int) -> bool:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from emotalk.checkpoint_format import find_model, read_generator
 from emotalk.errors import WrongUse
-from emotalk.training.checkpoint import DISCRIMINATORS, compare_tensors
+from emotalk.training.checkpoint import DISCRIMINATORS
 from emotalk.training.networks import Networks
+from emotalk.training.resume import compare_tensors
 
 LOG = logging.getLogger("emotalk.train")
 

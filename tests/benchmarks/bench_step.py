@@ -90,11 +90,11 @@ def _options() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Return seconds a step of each form, the worst difference of a loss, FLOPs and data wait."""
-    config = _config(options)
+    config = config_of(options)
     runtime = Runtime.start(config.runtime, engine_names(config))
     networks = build_networks(config, runtime)
     plain = _plain(config, runtime)
-    x = _inputs(runtime.device, plain.generator.noise_features)
+    x = clips_of(runtime.device, plain.generator.noise_features)
     figures: dict[str, Any] = {
         "loss_difference": _difference(plain, networks, config, x, options.precision),
         "model_flops": _flops(networks, config, x),
@@ -111,7 +111,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return figures
 
 
-def _config(options: argparse.Namespace) -> TrainConfig:
+def config_of(options: argparse.Namespace) -> TrainConfig:
     overrides = [
         "shards=x", "run_dir=x", "losses.perceptual.network=random",
         f"losses.perceptual.width={options.vgg_width}", f"model.width={options.width}",
@@ -140,7 +140,7 @@ def _plain(config: TrainConfig, runtime: Runtime) -> PlainStep:
     )
 
 
-def _inputs(device: torch.device, noise_features: int) -> ClipInputs:
+def clips_of(device: torch.device, noise_features: int) -> ClipInputs:
     """Return clips of drawn numbers, whose perceptual loss sees every frame."""
     source = torch.Generator().manual_seed(0)
     bare = mouth_region_weights(torch.rand(CLIPS, FRAMES, 2, generator=source) * 40 + 44)

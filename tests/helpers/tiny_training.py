@@ -75,24 +75,33 @@ def tiny_config(folder: Path, *overrides: str) -> TrainConfig:
     return load_config(TrainConfig, path, [f"run_dir={folder / 'run'}", *overrides])
 
 
-def train(
-    config: Path, run_dir: Path, *overrides: str, processes: int = 1, timeout_s: float = 240
-) -> subprocess.CompletedProcess[str]:
-    """Run train.py as a user would: plainly, or under torchrun."""
+def train_command(
+    config: Path, run_dir: Path, *overrides: str, processes: int = 1, device: str = "cpu"
+) -> tuple[list[str], dict[str, str]]:
+    """Return train.py's command as a user would give it: plainly, or under torchrun."""
     launcher = [sys.executable]
     if processes > 1:
         launcher += ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        launcher += [
-            "--master-port",
-            "0",
-            "--rdzv-backend",
-            "c10d",
-            "--rdzv-endpoint",
-            "localhost:0",
-        ]
+        launcher += ["--master-port", "0", "--rdzv-backend", "c10d"]
+        launcher += ["--rdzv-endpoint", "localhost:0"]
     command = [*launcher, str(ROOT / "train.py"), str(config), f"run_dir={run_dir}"]
-    command += [f"runtime.processes={processes}", *overrides]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
+    command += [f"runtime.processes={processes}", f"runtime.device={device}", *overrides]
+    on_cpu = {"ACCELERATE_USE_CPU": "true"} if device == "cpu" else {}
+    return command, {**os.environ, "OMP_NUM_THREADS": "1", **on_cpu}
+
+
+def train(
+    config: Path,
+    run_dir: Path,
+    *overrides: str,
+    processes: int = 1,
+    device: str = "cpu",
+    timeout_s: float = 240,
+) -> subprocess.CompletedProcess[str]:
+    """Run train.py to its end."""
+    command, environment = train_command(
+        config, run_dir, *overrides, processes=processes, device=device
+    )
     return subprocess.run(
         command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False
     )

@@ -39,6 +39,7 @@ def test_a_run_leaves_what_users_rely_on(unbroken: Path) -> None:
     assert names == {
         "model.json",
         "state.json",
+        "SHA256SUMS",
         "generator.safetensors",
         "generator_ema.safetensors",
         "discriminators.safetensors",

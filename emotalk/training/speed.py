@@ -1,0 +1,70 @@
+"""How fast a run is, and what it waits for."""
+
+import time
+
+import psutil
+import torch
+
+from emotalk.schema import FPS
+
+
+class Speed:
+    """Clips a second, share of time spent waiting for data, memory; since the last reading.
+
+    Attributes:
+        held_s: seconds that saving has held up the training.
+    """
+
+    def __init__(self) -> None:
+        """Start the clock."""
+        self._process = psutil.Process()
+        self._clear()
+
+    def waiting(self) -> "Timer":
+        """Time what is spent waiting for data."""
+        return Timer(self, "_waited_s")
+
+    def paused(self) -> "Timer":
+        """Time what is not training: validation."""
+        return Timer(self, "_paused_s")
+
+    def add(self, clips: int, frames: int) -> None:
+        """Count a step's clips and frames, over all processes."""
+        self._clips += clips
+        self._frames += frames
+
+    def read(self) -> dict[str, float]:
+        """Return the figures since the last reading and start anew."""
+        seconds = max(time.monotonic() - self._start - self._paused_s, 1e-9)
+        figures = {
+            "speed/checkpoint_s": self.held_s,
+            "speed/clips_per_s": self._clips / seconds,
+            "speed/frames_per_s": self._frames / seconds,
+            "speed/video_seconds_per_s": self._frames / FPS / seconds,
+            "speed/data_wait_share": min(self._waited_s / seconds, 1.0),
+            "memory/process_gib": self._process.memory_info().rss / 2**30,
+        }
+        if torch.cuda.is_available():
+            figures["memory/cuda_peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        self._clear()
+        return figures
+
+    def _clear(self) -> None:
+        self._start = time.monotonic()
+        self._waited_s = self._paused_s = self.held_s = 0.0
+        self._clips = self._frames = 0
+
+
+class Timer:
+    """Adds the time of a `with` block to one of `Speed`'s counters."""
+
+    def __init__(self, speed: Speed, counter: str) -> None:
+        """Time nothing yet."""
+        self._speed, self._counter = speed, counter
+
+    def __enter__(self) -> None:
+        self._start = time.monotonic()
+
+    def __exit__(self, *error: object) -> None:
+        spent = time.monotonic() - self._start
+        setattr(self._speed, self._counter, getattr(self._speed, self._counter) + spent)

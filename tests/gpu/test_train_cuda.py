@@ -1,0 +1,100 @@
+"""Training on a GPU gives the numbers of the CPU, fast forms included, and saves what it had."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from emotalk.checkpoint_format import ModelFacts
+from emotalk.config.model import ModelConfig
+from emotalk.distributed.adam import OptimizerState
+from emotalk.distributed.full_state import read_weights
+from emotalk.training.checkpoint import Snapshot, TrainState
+from emotalk.training.saver import Saver
+from tests.helpers.tiny_training import read_metrics, tiny_shards, tiny_yaml, train
+
+FULL = ("losses.perceptual.network=random", "losses.perceptual.width=0.125")
+PERCEPTUAL = (*FULL, "stages.gan.updates.0.losses.perceptual=1")
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cuda")
+    return tiny_yaml(folder, tiny_shards(folder / "shards"))
+
+
+@pytest.fixture(scope="module")
+def on_cpu(config: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, float]]:
+    run_dir = tmp_path_factory.mktemp("runs") / "cpu"
+    done = train(config, run_dir, *PERCEPTUAL)
+    assert done.returncode == 0, done.stderr
+    return read_metrics(run_dir)
+
+
+@pytest.mark.parametrize(
+    ("words", "tolerance", "steps"),
+    [
+        ((), 1e-3, 3),
+        (("runtime.channels_last=true",), 1e-3, 3),
+        (("runtime.precision=bf16", "runtime.channels_last=true"), 5e-2, 2),
+        (
+            ("runtime.precision=bf16", "runtime.channels_last=true", "runtime.compile=true"),
+            5e-2,
+            2,
+        ),
+    ],
+    ids=["fp32", "channels_last", "bf16", "bf16 compiled"],
+)
+def test_every_loss_is_that_of_the_cpu(
+    config: Path,
+    on_cpu: list[dict[str, float]],
+    tmp_path: Path,
+    words: tuple[str, ...],
+    tolerance: float,
+    steps: int,
+) -> None:
+    """For the first steps: rounding then grows with every update of the critics."""
+    done = train(config, tmp_path / "run", *PERCEPTUAL, *words, device="cuda")
+    assert done.returncode == 0, done.stderr
+    for line, expected in zip(read_metrics(tmp_path / "run")[:steps], on_cpu, strict=False):
+        for name, value in expected.items():
+            if not name.endswith("grad_norm"):
+                assert line[name] == pytest.approx(value, rel=tolerance, abs=tolerance), name
+
+
+def test_a_run_on_a_gpu_goes_on_where_it_stopped(config: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    assert train(config, run_dir, *PERCEPTUAL, device="cuda").returncode == 0
+    whole = read_metrics(run_dir)
+    newest = run_dir / "checkpoints/step-000006"
+    for path in newest.iterdir():
+        path.unlink()
+    newest.rmdir()
+    done = train(config, run_dir, *PERCEPTUAL, device="cuda")
+    assert "continuing at step 4" in done.stderr, done.stderr
+    for line, expected in zip(read_metrics(run_dir), whole, strict=True):
+        assert line["train/generator/total"] == pytest.approx(
+            expected["train/generator/total"], rel=1e-3
+        )
+    status = json.loads((run_dir / "status.json").read_text(encoding="utf-8"))
+    assert status["state"] == "done"
+
+
+def test_a_snapshot_is_of_its_moment_though_training_goes_on(tmp_path: Path) -> None:
+    network = nn.Linear(2048, 2048, bias=False).cuda()
+    expected = network.weight.detach().cpu().clone()
+    facts = ModelFacts(emotions=("neutral",), speech_margin_frames=0)
+    saver = Saver(tmp_path, ModelConfig(), facts, keep_last=1, written=lambda _: None)
+    adam = {"generator": OptimizerState({}, {})}
+    weights = read_weights(network)
+    assert weights["weight"].is_cuda
+    saver.begin(Snapshot(weights, None, None, adam, TrainState(step=1)), best_step=None)
+    with torch.no_grad():
+        for _ in range(50):
+            network.weight.add_(1.0)
+    saver.finish()
+    saved = load_file(tmp_path / "step-000001/generator.safetensors")["weight"]
+    assert torch.equal(saved, expected)

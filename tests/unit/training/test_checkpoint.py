@@ -1,0 +1,183 @@
+"""A checkpoint is whole or not there, and says so when it is not what was written."""
+
+import errno
+import json
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from emotalk.checkpoint_format import ModelFacts
+from emotalk.config.model import ModelConfig
+from emotalk.distributed.adam import OptimizerState
+from emotalk.training import checkpoint as module
+from emotalk.training.checkpoint import (
+    Snapshot,
+    TrainState,
+    checkpoints,
+    latest_checkpoint,
+    remove_old,
+    remove_unfinished,
+    verify,
+    write_checkpoint,
+)
+from emotalk.training.resume import compare_tensors
+from emotalk.training.saver import Saver
+
+FACTS = ModelFacts(emotions=("neutral", "anger"), speech_margin_frames=0)
+
+
+def snapshot(step: int) -> Snapshot:
+    weights = {"a": torch.arange(6.0).reshape(2, 3) + step, "b": torch.ones(2)}
+    critics = {"frame.a": torch.ones(3)}
+    moments = {f"{m}.a": torch.zeros(2, 3) for m in ("exp_avg", "exp_avg_sq")}
+    optimizers = {"generator": OptimizerState(moments, {"a": step})}
+    return Snapshot(weights, None, critics, optimizers, TrainState(step=step))
+
+
+def write(folder: Path, step: int) -> Path:
+    return write_checkpoint(folder, snapshot(step), ModelConfig(), FACTS)
+
+
+def saver(folder: Path, written: list[Path], keep_last: int = 2) -> Saver:
+    return Saver(folder, ModelConfig(), FACTS, keep_last=keep_last, written=written.append)
+
+
+def test_the_hashes_are_those_of_sha256sum(tmp_path: Path) -> None:
+    path = write(tmp_path, 4)
+    verify(path)
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=path, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(": OK") == len(list(path.iterdir())) - 1
+
+
+@pytest.mark.parametrize("name", ["generator.safetensors", "state.json", "model.json"])
+def test_one_changed_bit_is_noticed_and_its_file_named(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path, 4)
+    data = bytearray((path / name).read_bytes())
+    data[-3] ^= 1
+    (path / name).write_bytes(data)
+    with pytest.raises(ValueError, match=f"damaged: {name} not as written"):
+        verify(path)
+
+
+def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
+    path = write(tmp_path, 4)
+    (path / "generator_optimizer.safetensors").unlink()
+    with pytest.raises(ValueError, match=r"damaged: generator_optimizer.safetensors"):
+        verify(path)
+
+
+def test_checkpoints_come_in_the_order_of_their_steps_however_long_the_numbers(
+    tmp_path: Path,
+) -> None:
+    for step in (999_999, 2, 1_000_000, 10):
+        write(tmp_path, step)
+    names = [path.name for path in checkpoints(tmp_path)]
+    assert names == ["step-000002", "step-000010", "step-999999", "step-1000000"]
+
+
+def test_the_newest_and_the_best_stay(tmp_path: Path) -> None:
+    for step in range(6):
+        write(tmp_path, step)
+    remove_old(tmp_path, keep_last=2, best_step=1)
+    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["1", "4", "5"]
+    assert not list(tmp_path.glob(".*.part"))
+
+
+def test_what_a_killed_run_left_half_done_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    half = tmp_path / ".step-000002.part"
+    half.mkdir()
+    (half / "generator.safetensors").write_bytes(b"half")
+    (tmp_path / "notes.txt").write_text("the user's")
+    remove_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "latest",
+        "notes.txt",
+        "step-000001",
+    ]
+
+
+@pytest.mark.parametrize("stage", ["write_model", "save_file", "_reach_the_disk"])
+def test_a_full_disk_leaves_the_checkpoint_before_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    before = write(tmp_path, 2)
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, stage, full)
+    with pytest.raises(OSError, match=r"No space left.*one before it stays valid: .*step-000002"):
+        write(tmp_path, 4)
+    verify(before)
+    assert not list(tmp_path.glob(".step*"))
+    assert latest_checkpoint(tmp_path) == before
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="no mount here")
+def test_a_disk_that_is_really_full_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)],
+        check=False, capture_output=True,
+    )  # fmt: skip
+    if mounted.returncode:
+        pytest.skip("this user may not mount a small disk")
+    try:
+        before = write(disk, 2)
+        big = replace(snapshot(4), generator={"a": torch.zeros(100_000)})
+        with pytest.raises(OSError, match=r"No space left.*stays valid: .*step-000002"):
+            write_checkpoint(disk, big, ModelConfig(), FACTS)
+        verify(before)
+        assert not list(disk.glob(".step*"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_saving_goes_on_beside_and_one_after_the_other(tmp_path: Path) -> None:
+    written: list[Path] = []
+    background = saver(tmp_path, written)
+    for step in range(5):
+        background.begin(snapshot(step), best_step=None)
+    background.finish()
+    assert [path.name[-1] for path in written] == ["0", "1", "2", "3", "4"]
+    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["3", "4"]
+
+
+def test_what_goes_wrong_in_the_background_is_raised_where_training_asks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    background = saver(tmp_path, [])
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "_reach_the_disk", full)
+    background.begin(snapshot(1), best_step=None)
+    with pytest.raises(OSError, match="there is none"):
+        background.finish()
+    background.check()  # told once
+
+
+def test_latest_names_the_newest(tmp_path: Path) -> None:
+    write(tmp_path, 1)
+    path = write(tmp_path, 3)
+    assert (tmp_path / "latest").read_text(encoding="utf-8").strip() == path.name
+    assert json.loads((path / "state.json").read_text(encoding="utf-8"))["step"] == 3
+
+
+def test_tensors_that_do_not_fit_are_all_named() -> None:
+    wanted = {"a": (2, 3), "b": (4,), "c": (1,)}
+    given = {"a": torch.zeros(3, 2), "c": torch.zeros(1), "d": torch.zeros(1)}
+    with pytest.raises(ValueError, match=r"x: missing b; unexpected d; a is \(3, 2\), expected"):
+        compare_tensors(wanted, given, "x")
