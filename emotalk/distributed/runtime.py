@@ -130,7 +130,7 @@ def _prepare_cpu_for_bf16() -> None:
         return
     torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
     LOG.warning(
-        "runtime.precision=bf16: this CPU has no bf16 instructions, so it computes slower than with "
+        "runtime.precision=bf16: this CPU has no bf16 instructions, it computes slower than with "
         "runtime.precision=fp32"
     )
 
