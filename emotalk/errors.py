@@ -9,6 +9,10 @@ class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
     """
 
 
+class InUse(WrongUse):
+    """Another process holds what was asked for; whatever it writes there is left alone."""
+
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_WRONG_USE = 2

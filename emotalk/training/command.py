@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
-from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, WrongUse
+from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, InUse, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.training.status import CODES, NAME, State, failed_since, write_status
 
@@ -76,7 +76,7 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.training.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
     from emotalk.training.preemption import Preemption  # noqa: PLC0415
-    from emotalk.training.run_folder import hold_run_folder, open_run_folder  # noqa: PLC0415
+    from emotalk.training.run_folder import open_run_folder  # noqa: PLC0415
 
     if dry_run:
         from emotalk.training.dry_run import describe  # noqa: PLC0415
@@ -89,7 +89,6 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
     runtime = Runtime.start(config.runtime, engine_names(config))
     if runtime.is_main:
         open_run_folder(config)
-        hold_run_folder(config.run_dir)  # until this process ends
         write_status(config.run_dir, "running", "training; if no process is left, it was killed")
     runtime.barrier()
     trainer = build(config, runtime, preemption)
@@ -105,14 +104,26 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
 
 
 def _end(run_dir: Path | None, state: State, message: str) -> None:
-    """Say in `status.json` how it ended, where the folder is a run's or still to be made."""
-    from emotalk.training.run_folder import CONFIG, is_free  # noqa: PLC0415  torch, seconds
+    """Say in `status.json` how it ended, where the folder is a run's or still to be made.
+
+    A command that was refused leaves the status of a run that is going on there alone.
+    """
+    from emotalk.training.run_folder import (  # noqa: PLC0415  torch, seconds
+        CONFIG,
+        LOCK,
+        hold_run_folder,
+        is_free,
+    )
 
     if run_dir is None or (not is_free(run_dir) and not (run_dir / CONFIG).exists()):
         return
     try:
+        if state == "wrong_use" and (run_dir / LOCK).exists():
+            hold_run_folder(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_status(run_dir, state, message)
+    except InUse:
+        return
     except OSError as error:
         LOG.warning("%s cannot be written: %s", run_dir / NAME, error.strerror)
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from emotalk.checkpoint_format import CHECKPOINTS
 from emotalk.config.load import dump_config, flatten, load_config
 from emotalk.config.run import TrainConfig
-from emotalk.errors import WrongUse
+from emotalk.errors import InUse, WrongUse
 from emotalk.training.checkpoint import latest_checkpoint
 from emotalk.training.status import NAME as STATUS
 
 CONFIG = "config.yaml"
 LOCK = ".lock"
+PART = f".{CONFIG}.part"
+SAMPLES = "samples"
 # What may differ when a run goes on: how it computes and reports, not what it learns.
 MAY_DIFFER = (
     "run_dir",
@@ -34,9 +36,12 @@ MAY_DIFFER = (
 def open_run_folder(config: TrainConfig) -> bool:
     """Make the run folder, or check that it holds this run; return whether it has a checkpoint.
 
+    From then on this process holds it, to its end.
+
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, holds a run
             that may not be resumed, or cannot be written.
+        InUse: another process trains here.
     """
     folder = config.run_dir
     saved = folder / CONFIG
@@ -49,8 +54,9 @@ def open_run_folder(config: TrainConfig) -> bool:
                 "nothing in it is overwritten; choose another run_dir"
             )
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        (folder / "samples").mkdir(exist_ok=True)
-        fresh = folder / f".{CONFIG}.part"
+        (folder / SAMPLES).mkdir(exist_ok=True)
+        hold_run_folder(folder)  # until this process ends
+        fresh = folder / PART
         fresh.write_text(dump_config(config), encoding="utf-8")
         fresh.replace(saved)
     except OSError as error:
@@ -73,7 +79,7 @@ def hold_run_folder(folder: Path) -> int:
     forked from it keeps it.
 
     Raises:
-        WrongUse: another process trains here; two would mix their checkpoints and figures.
+        InUse: another process trains here; two would mix their checkpoints and figures.
     """
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -81,7 +87,7 @@ def hold_run_folder(folder: Path) -> int:
     except BlockingIOError:
         holder = os.read(handle, 200).decode(errors="replace").strip()
         os.close(handle)
-        raise WrongUse(
+        raise InUse(
             f"run_dir {folder}: {holder or 'another process'} is training here; wait for it, stop "
             "it, or choose another run_dir"
         ) from None
@@ -93,9 +99,14 @@ def hold_run_folder(folder: Path) -> int:
 
 
 def is_free(folder: Path) -> bool:
-    """Whether a run may begin in `folder`: it is not there, or holds at most an earlier refusal."""
-    return not folder.exists() or (
-        folder.is_dir() and all(path.name == STATUS for path in folder.iterdir())
+    """Whether a run may begin in `folder`: it is not there, or nothing has come of one before."""
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(
+        path.name in (CHECKPOINTS, SAMPLES) and not any(path.iterdir())
+        if path.is_dir()
+        else path.name in (STATUS, LOCK, PART)
+        for path in folder.iterdir()
     )
 
 

@@ -138,7 +138,7 @@ def rank_process(launcher: int, rank: int) -> psutil.Process | None:
             line, names = process.cmdline(), process.environ()
         except psutil.Error:
             continue
-        trains = any(word.endswith("train.py") for word in line[1:2])
+        trains = any(word.endswith("train.py") for word in line[1:3])
         if trains and int(names.get("RANK", "0")) == rank:
             return process
     return None

@@ -1,12 +1,15 @@
 """Nothing a user made is overwritten; a run goes on only under its own configuration."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from emotalk.errors import WrongUse
 from emotalk.training.run_folder import open_run_folder
-from tests.helpers.tiny_training import tiny_config
+from tests.helpers.tiny_training import ROOT, tiny_config
 
 
 def test_a_new_folder_is_made_and_the_same_run_may_go_on(tmp_path: Path) -> None:
@@ -37,3 +40,35 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     config.run_dir.write_text("a file")
     with pytest.raises(WrongUse, match=r"cannot be written|not a run folder"):
         open_run_folder(config)
+
+
+def test_what_a_start_that_came_to_nothing_left_is_no_obstacle(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    (config.run_dir / "checkpoints").mkdir(parents=True)
+    for name in ("status.json", ".lock", ".config.yaml.part"):
+        (config.run_dir / name).write_text("")
+    assert not open_run_folder(config)
+
+
+def test_a_folder_with_checkpoints_but_no_configuration_is_left_alone(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    (config.run_dir / "checkpoints/step-000001").mkdir(parents=True)
+    with pytest.raises(WrongUse, match="not a run folder"):
+        open_run_folder(config)
+
+
+def test_a_process_that_trains_keeps_others_out_and_names_itself(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    open_run_folder(config)
+    other = (
+        "import sys; from pathlib import Path\n"
+        "from emotalk.errors import InUse\n"
+        "from emotalk.training.run_folder import hold_run_folder\n"
+        "try: hold_run_folder(Path(sys.argv[1]))\n"
+        "except InUse as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", other, str(config.run_dir)],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert f"process {os.getpid()} on " in done.stdout
