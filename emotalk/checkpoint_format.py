@@ -33,6 +33,24 @@ LATEST = "latest"
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 
 
+class DataFacts(Section):
+    """Which data a generator learned from.
+
+    Attributes:
+        manifest_sha256: of the shard set's `manifest.json`.
+        corpus: the ETL's name of it: crema_d, mead, folder; unknown where the manifest is silent.
+        landmarks: who found them: insightface, onnx, sidecar; unknown likewise.
+        clips: of the training split.
+        actors: of the training split.
+    """
+
+    manifest_sha256: str
+    corpus: str
+    landmarks: str
+    clips: int = Field(ge=0)
+    actors: int = Field(ge=0)
+
+
 class ModelFacts(Section):
     """What a generator was trained on, which whoever runs it has to repeat.
 
@@ -43,6 +61,7 @@ class ModelFacts(Section):
             is taken as it is.
         condition: which picture of the actor the generator saw.
         use_intensity: whether its emotion input was scaled by the clip's intensity.
+        data: what it learned from; None where that is not known.
     """
 
     emotions: tuple[str, ...] = Field(min_length=1)
@@ -50,6 +69,7 @@ class ModelFacts(Section):
     speech_level: Literal["peak", "none"] = "peak"
     condition: Literal["first_frame", "neutral"] = "first_frame"
     use_intensity: bool = False
+    data: DataFacts | None = None
 
 
 class ModelFile(ModelFacts):

@@ -1,29 +1,40 @@
-"""MLflow: one run a training, written in batches by a thread that may lose its server."""
+"""MLflow: one run a training, served by a process of its own that may lose its server.
 
+Figures and files are not handed over here. They stand in the run folder, `metrics.jsonl` and
+`artifacts.jsonl`, and the courier (`courier.py`) carries on from there. So the training process
+neither imports MLflow nor holds anything back for it, however long the server is away.
+"""
+
+import json
 import logging
 import os
-import queue
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.tracking import MlflowClient
-from requests.exceptions import RequestException
-
 from emotalk.config.tracking import MlflowConfig
+from emotalk.tracking.outbox import append
 
 LOG = logging.getLogger("emotalk.mlflow")
 DEFAULT_URI = "sqlite:///mlflow.db"
-PARAMS_A_CALL, METRICS_A_CALL = 100, 1000  # MLflow's own limits
-VALUE_LIMIT = 6000  # characters of a parameter
-FLUSH_S = 60.0  # how long the end of a run waits for the server
-LOST = (MlflowException, RequestException, OSError)
+IDENTITY = "mlflow.json"  # which run of which server this run folder belongs to
+ARTIFACTS = "artifacts.jsonl"  # files to be shown: path, folder
+ROOT = Path(__file__).parents[2]
+# How long the end of a run waits for the server. What is left then is sent when the same command
+# is given again; batch systems grant little time after a signal.
+FLUSH_S = {"done": 60.0, "preempted": 5.0, "failed": 5.0}
+RESTART_S = 60.0  # between two couriers, should one die
+# The courier tries again by itself; a request must not keep it from noticing that the run ended.
+COURIER_ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
 
 
 def tracking_uri(config: MlflowConfig) -> str:
@@ -33,113 +44,125 @@ def tracking_uri(config: MlflowConfig) -> str:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What MLflow shows of a run besides its figures."""
+    """What MLflow shows of a run besides its figures.
+
+    Attributes:
+        name: the run's, for people.
+        params: dotted name -> value; never change once a run has begun.
+        tags: of this start of the run; the last start's stand.
+    """
 
     name: str
-    params: Mapping[str, Any]
+    params: Mapping[str, str]
     tags: Mapping[str, str]
 
 
 class MlflowTracker:
-    """Queues figures and files; a thread hands them over and keeps them while no server answers."""
+    """Keeps a courier running that brings the run folder's figures and files to the server."""
 
-    def __init__(self, config: MlflowConfig, facts: RunFacts, run_id: str | None) -> None:
-        """Start the thread; `run_id` continues an earlier run."""
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        self._config, self._facts = config, facts
-        self._client = MlflowClient(tracking_uri=tracking_uri(config))
-        self.run_id = run_id or ""
-        self._jobs: queue.Queue[Callable[[], None] | list[Metric] | None] = queue.Queue()
-        self._closing = threading.Event()
-        self._jobs.put(self._open)
-        self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
-        self._thread.start()
+    def __init__(
+        self,
+        config: MlflowConfig,
+        facts: RunFacts,
+        folder: Path,
+        *,
+        run_id: str = "",
+        on_run: Callable[[str], None] = lambda run_id: None,
+    ) -> None:
+        """Start the courier and wait for nothing.
 
-    def wait_for_run(self, seconds: float) -> str:
-        """Return the run's id, or an empty text when the server has not answered in time."""
-        end = time.monotonic() + seconds
-        while not self.run_id and time.monotonic() < end:
-            time.sleep(0.05)
-        return self.run_id
+        Args:
+            config: server and names.
+            facts: what the server is told of the run.
+            folder: the run folder, with `metrics.jsonl`.
+            run_id: continues this run, if the folder knows of none.
+            on_run: called once with the run's id, as soon as the server has given one.
+        """
+        self._folder, self._on_run = folder, on_run
+        self._begin = {
+            "uri": tracking_uri(config),
+            "experiment": config.experiment,
+            "folder": str(folder.resolve()),
+            "run_id": run_id,
+            "facts": {"name": facts.name, "params": {**facts.params}, "tags": {**facts.tags}},
+        }
+        self.run_id = ""
+        self._started = time.monotonic()
+        self._courier = self._start()
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Queue the figures of one step."""
-        now = int(time.time() * 1000)
-        self._jobs.put([Metric(name, value, now, step) for name, value in metrics.items()])
+        """See that the courier is there; the figures stand in `metrics.jsonl` already."""
+        del step, metrics
+        self._look_after()
 
     def artifact(self, path: Path, folder: str) -> None:
-        """Queue a file."""
-        self._jobs.put(lambda: self._client.log_artifact(self.run_id, str(path), folder))
+        """Note a file to be shown under `folder`."""
+        append(self._folder / ARTIFACTS, {"path": str(path.resolve()), "folder": folder})
+        self._look_after()
 
     def finish(self, state: str) -> None:
-        """Close the run as `state` says and wait for what is queued, a minute at most."""
-        status = {"done": "FINISHED", "preempted": "SCHEDULED"}.get(state, "FAILED")
-        self._jobs.put(lambda: self._client.set_terminated(self.run_id, status))
-        self._jobs.put(None)
-        self._closing.set()
-        self._thread.join(FLUSH_S)
-        if self._thread.is_alive():
+        """Let the run be closed as `state` says; wait for the rest for `FLUSH_S` at most."""
+        seconds = FLUSH_S.get(state, FLUSH_S["failed"])
+        if self._courier.poll() is not None:
+            self._start()
+        self._say({"finish": state, "seconds": seconds})
+        with suppress(BrokenPipeError):
+            assert self._courier.stdin is not None, "opened as a pipe"
+            self._courier.stdin.close()
+        try:
+            code = self._courier.wait(seconds + 2)
+        except subprocess.TimeoutExpired:
+            self._courier.kill()
+            code = self._courier.wait()
+        self._learn_run()
+        if code:
             LOG.warning(
-                "MLflow did not take everything within %.0f s; metrics.jsonl is complete", FLUSH_S
+                "MLflow did not take everything within %.0f s; metrics.jsonl is complete, and the "
+                "same command given again sends the rest",
+                seconds,
             )
 
-    def _open(self) -> None:
-        if self.run_id:
-            self._client.update_run(self.run_id, status="RUNNING")
-            return
-        found = self._client.get_experiment_by_name(self._config.experiment)
-        experiment = (
-            found.experiment_id
-            if found
-            else self._client.create_experiment(self._config.experiment)
+    def _start(self) -> subprocess.Popen[str]:
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        courier = subprocess.Popen(
+            [sys.executable, "-m", "emotalk.tracking.courier"],
+            stdin=subprocess.PIPE,
+            text=True,
+            env={**COURIER_ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # a terminal's Ctrl-C is for the training
         )
-        run = self._client.create_run(experiment, run_name=self._facts.name)
-        params = [Param(k, str(v)[:VALUE_LIMIT]) for k, v in self._facts.params.items()]
-        tags = [RunTag(k, v) for k, v in self._facts.tags.items()]
-        for at in range(0, max(len(params), 1), PARAMS_A_CALL):
-            self._client.log_batch(
-                run.info.run_id,
-                params=params[at : at + PARAMS_A_CALL],
-                tags=tags if at == 0 else (),
-            )
-        self.run_id = run.info.run_id
+        self._courier = courier
+        self._say(self._begin)
+        return courier
 
-    def _work(self) -> None:
-        """Do the queued jobs in their order; figures that queue up go out together."""
-        metrics: list[Metric] = []
-        while True:
-            job = self._jobs.get()
-            if isinstance(job, list):
-                metrics += job
-                if not self._jobs.empty() and len(metrics) < METRICS_A_CALL:
-                    continue
-            self._send(metrics)
-            metrics = []
-            if job is None:
-                return
-            if not isinstance(job, list):
-                self._try(job)
+    def _say(self, message: dict[str, Any]) -> None:
+        stream = self._courier.stdin
+        assert stream is not None, "opened as a pipe"
+        with suppress(BrokenPipeError):  # where it has died: `_look_after` sees to it
+            stream.write(json.dumps(message) + "\n")
+            stream.flush()
 
-    def _send(self, metrics: list[Metric]) -> None:
-        for at in range(0, len(metrics), METRICS_A_CALL):
-            part = metrics[at : at + METRICS_A_CALL]
-            self._try(partial(self._log_metrics, part))
+    def _look_after(self) -> None:
+        """Start another courier where one has died, and learn the run's id."""
+        self._learn_run()
+        code = self._courier.poll()
+        if code is None or time.monotonic() - self._started < RESTART_S:
+            return
+        LOG.warning("MLflow's courier ended with code %d; starting another one", code)
+        self._started = time.monotonic()
+        self._start()
 
-    def _log_metrics(self, metrics: list[Metric]) -> None:
-        self._client.log_batch(self.run_id, metrics=metrics)
+    def _learn_run(self) -> None:
+        if not self.run_id:
+            self.run_id = read_identity(self._folder).get("run_id", "")
+            if self.run_id:
+                self._on_run(self.run_id)
 
-    def _try(self, job: Callable[[], None]) -> None:
-        """Do `job`, again and again while no server answers; give up when the run is closing."""
-        wait_s, started = 1.0, time.monotonic()
-        while True:
-            try:
-                return job()
-            except LOST as error:
-                if self._closing.is_set() and time.monotonic() - started > FLUSH_S / 4:
-                    LOG.warning("MLflow lost a batch at the end of the run: %s", error)
-                    return None
-                LOG.warning("MLflow does not answer, trying again in %.0f s: %s", wait_s, error)
-            time.sleep(0.5 if self._closing.is_set() else 0)
-            self._closing.wait(wait_s)
-            wait_s = min(2 * wait_s, 60.0)
+
+def read_identity(folder: Path) -> dict[str, str]:
+    """Return `uri`, `key` and `run_id` of the run folder's run in MLflow; empty where none is."""
+    try:
+        known = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in known.items()}

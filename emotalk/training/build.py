@@ -1,9 +1,6 @@
 """From a configuration to the parts of a run, from outside in."""
 
 import logging
-import os
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +10,6 @@ from torch import nn
 from emotalk.augment.batch import BatchAugment
 from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
 from emotalk.config.data import DataConfig
-from emotalk.config.load import flatten
 from emotalk.config.run import TrainConfig
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.shards import ShardSet
@@ -26,8 +22,11 @@ from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines, cut_back
+from emotalk.tracking.mlflow import MlflowTracker, RunFacts, tracking_uri
+from emotalk.tracking.params import as_params
 from emotalk.tracking.tracker import Tracker, Trackers
 from emotalk.training.checkpoint import TrainState, latest_checkpoint
+from emotalk.training.data_facts import data_facts
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import InputMaker
 from emotalk.training.networks import (
@@ -39,12 +38,12 @@ from emotalk.training.networks import (
 )
 from emotalk.training.preemption import Preemption
 from emotalk.training.resume import load_newest
+from emotalk.training.run_tags import resume_tag, run_tags
 from emotalk.training.trainer import Parts, Trainer
 from emotalk.training.validation import Validation, choose_clips, read_clips
 from emotalk.training.warm_start import start_from
 
 LOG = logging.getLogger("emotalk.train")
-MLFLOW_ANSWER_S = 15.0  # a fresh SQLite file takes a few seconds
 
 
 def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
@@ -68,7 +67,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
         )
     shard_set = ShardSet.open(config.shards, config.data.remote)
     loader = _build_loader(config, runtime, state.step)
-    facts = model_facts(config)
+    facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})
     generator = networks.generator.module
     assert isinstance(generator, Generator)
     inputs = InputMaker(
@@ -86,7 +85,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
         inputs=inputs,
         loader=loader,
         validation=_build_validation(config, runtime, shard_set, facts),
-        tracker=_build_tracker(config, runtime, state, loader.clips_per_epoch),
+        tracker=_build_tracker(config, runtime, state, facts, loader.clips_per_epoch),
         facts=facts,
         preemption=preemption,
     )
@@ -226,7 +225,11 @@ def _build_validation(
 
 
 def _build_tracker(
-    config: TrainConfig, runtime: Runtime, state: TrainState, clips_per_epoch: int
+    config: TrainConfig,
+    runtime: Runtime,
+    state: TrainState,
+    facts: ModelFacts,
+    clips_per_epoch: int,
 ) -> Tracker:
     if not runtime.is_main:
         return Trackers([])
@@ -235,47 +238,25 @@ def _build_tracker(
         Console(config.total_steps(clips_per_epoch), state.step),
     ]
     if config.tracking.mlflow.enabled:
-        trackers.append(_start_mlflow(config, state))
+        trackers.append(_start_mlflow(config, state, facts))
     return Trackers(trackers)
 
 
-def _start_mlflow(config: TrainConfig, state: TrainState) -> Tracker:
-    from emotalk.tracking.mlflow import MlflowTracker, RunFacts, tracking_uri  # noqa: PLC0415  3 s
-
-    name = config.tracking.mlflow.run_name or config.run_dir.resolve().name
-    facts = RunFacts(name=name, params=flatten(config), tags=dict(_tags(config)))
-    mlflow = MlflowTracker(config.tracking.mlflow, facts, state.mlflow_run or None)
+def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> Tracker:
+    mlflow = MlflowTracker(
+        config.tracking.mlflow,
+        RunFacts(
+            name=config.tracking.mlflow.run_name or config.run_dir.resolve().name,
+            params=as_params(config.model_dump(mode="json")),
+            tags=run_tags(config, facts.data) | resume_tag(state.step),
+        ),
+        config.run_dir,
+        run_id=state.mlflow_run,
+        on_run=lambda run_id: setattr(state, "mlflow_run", run_id),
+    )
     mlflow.artifact(config.run_dir / "config.yaml", "")
-    state.mlflow_run = mlflow.wait_for_run(MLFLOW_ANSWER_S)
-    LOG.info("MLflow: %s, run %s", tracking_uri(config.tracking.mlflow), state.mlflow_run or "?")
+    LOG.info("MLflow: %s", tracking_uri(config.tracking.mlflow))
     return mlflow
-
-
-def _tags(config: TrainConfig) -> Iterator[tuple[str, str]]:
-    yield from config.tracking.tags.items()
-    yield "shards", config.shards
-    commit = _git_commit()
-    if commit:
-        yield "git_commit", commit
-    for name in ("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_NODELIST"):
-        if name in os.environ:
-            yield name.lower(), os.environ[name]
-    yield "launcher", "accelerate" if "ACCELERATE_MIXED_PRECISION" in os.environ else "python"
-
-
-def _git_commit() -> str:
-    root = Path(__file__).parents[2]
-    try:
-        out = subprocess.run(
-            ["git", "-C", str(root), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=5,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return out.stdout.strip()
 
 
 def refuse_missing_shards(config: TrainConfig) -> None:

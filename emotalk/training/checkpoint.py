@@ -48,6 +48,7 @@ class TrainState:
         sums: logged terms since the last log line: name -> (sum, how many).
         best: the best value of the watched metric and the step it belongs to.
         mlflow_run: id of the run in MLflow.
+        validation: the figures of the last validation, and its `step`.
         optimizer_steps: engine -> parameter name -> Adam steps it has made.
     """
 
@@ -57,6 +58,7 @@ class TrainState:
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     best: tuple[float, int] | None = None
     mlflow_run: str = ""
+    validation: dict[str, float] = field(default_factory=dict)
     optimizer_steps: dict[str, dict[str, int]] = field(default_factory=dict)
 
 

@@ -193,6 +193,7 @@ class Trainer:
                 generator, parts.runtime, samples if parts.runtime.is_main else None
             )
         self._remember_best(figures)
+        state.validation = {"step": float(state.step), **figures}
         if parts.runtime.is_main:
             parts.tracker.log(state.step, figures)
             for video in sorted(samples.glob("*.mp4")):

@@ -1,0 +1,22 @@
+"""What a shard set says of itself that a model trained on it must pass on."""
+
+import hashlib
+
+from emotalk.checkpoint_format import DataFacts
+from emotalk.data.manifest import MANIFEST_NAME
+from emotalk.data.shards import ShardSet
+
+
+def data_facts(shard_set: ShardSet) -> DataFacts:
+    """Return the manifest's hash, the corpus and the size of the training split."""
+    config = shard_set.manifest.config
+    landmarks = config.get("landmarks")
+    backend = landmarks.get("backend") if isinstance(landmarks, dict) else None
+    samples = shard_set.split("train").samples
+    return DataFacts(
+        manifest_sha256=hashlib.sha256(shard_set.storage.read_file(MANIFEST_NAME)).hexdigest(),
+        corpus=str(config.get("corpus", "unknown")),
+        landmarks=str(backend or "unknown"),
+        clips=len(samples),
+        actors=len({sample.actor for sample in samples}),
+    )
