@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,17 @@ class Ending:
         """Whether there is no time left."""
         return time.monotonic() > self._deadline
 
+    def end(self, state: str, seconds: float) -> None:
+        """Let the run have ended as `state`, with so much time to deliver the rest."""
+        self.state, self._deadline = state, time.monotonic() + seconds
+        self.heard.set()
+
     def _listen(self) -> None:
-        seconds = FLUSH_S["failed"]
+        state, seconds = "failed", FLUSH_S["failed"]
         for text in sys.stdin:
             word = json.loads(text)
-            self.state, seconds = str(word["finish"]), float(word["seconds"])
-        self._deadline = time.monotonic() + seconds
-        self.heard.set()
+            state, seconds = str(word["finish"]), float(word["seconds"])
+        self.end(state, seconds)
         time.sleep(seconds + 1.0)
         os._exit(EXIT_LEFT_OVER)  # a server that accepts and never answers holds the main thread
 
@@ -68,7 +73,7 @@ class Courier:
         """Follow the files of `folder`."""
         self._run, self._ending = run, ending
         self._figures, self._files = Outbox(folder / METRICS), Outbox(folder / ARTIFACTS)
-        self._taken: list[Line] = []
+        self._batches: deque[list[Line]] = deque()  # taken from the file, not yet delivered
         self._failures = 0  # of the same delivery, each after the server had answered
         self._tries, self._lost_since, self._said = 0, 0.0, 0.0  # since contact was lost
 
@@ -93,14 +98,11 @@ class Courier:
 
     def _deliver(self) -> bool:
         """Deliver what comes next, figures before files; return whether there was anything."""
-        while len(self._taken) < METRICS_A_CALL and (line := self._figures.first()):
-            if self._taken and len(line) * (len(self._taken) + 1) > METRICS_A_CALL:
-                break
-            self._taken.append(line)
-            self._figures.done()
-        if self._taken:
-            self._run.send_figures(self._taken)
-            self._taken = []
+        if not self._batches and self._figures.first() is not None:
+            self._batches.append(self._take())
+        if self._batches:
+            self._run.send_figures(self._batches[0])
+            self._batches.popleft()
             return True
         file = self._files.first()
         if file is None:
@@ -108,6 +110,18 @@ class Courier:
         self._run.send_file(Path(file["path"]), file["folder"])
         self._files.done()
         return True
+
+    def _take(self) -> list[Line]:
+        """Return the next lines, as many as one call holds."""
+        batch: list[Line] = []
+        figures = 0
+        while (line := self._figures.first()) is not None:
+            figures += len(line)
+            if batch and figures > METRICS_A_CALL:
+                break
+            batch.append(line)
+            self._figures.done()
+        return batch
 
     def _wait_after(self, error: Exception) -> None:
         """Say what happened, once; leave out what a server that answers will not take; wait."""
@@ -129,13 +143,15 @@ class Courier:
 
     def _leave_out(self, error: Exception) -> None:
         """Give up the delivery that failed: it failed again and again although contact was made."""
-        what = "figures" if self._taken else "a file"
-        LOG.error("MLflow will not take %s, left out there", what, exc_info=error)
-        if self._taken:
-            self._taken = []
+        self._failures = 0
+        if self._batches and len(self._batches[0]) > 1:  # one line's fault: each by itself
+            self._batches.extendleft([line] for line in reversed(self._batches.popleft()))
+            return
+        LOG.error("MLflow will not take this, left out there", exc_info=error)
+        if self._batches:
+            self._batches.popleft()
         elif self._files.first() is not None:
             self._files.done()
-        self._failures = 0
 
     def _recover(self) -> None:
         if self._lost_since:
