@@ -253,6 +253,46 @@ def generate(
     typer.echo(str(report))
 
 
+@cli.command(short_help="Write a trained generator as a folder to hand out.")
+def export(
+    checkpoint: CheckpointOption,
+    output: Annotated[Path, typer.Option(help="New folder for weights and model card.")],
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Also a version of this model in MLflow.")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow's server; the run's own unless told.")
+    ] = None,
+) -> None:
+    """Write a trained generator as a folder to hand out: weights, description, model card.
+
+    The weights are the running average where training kept one. The folder serves as --checkpoint.
+
+    \b
+    emotalk export --checkpoint run --output model
+    emotalk export --checkpoint run --output model --register talking-face
+    """
+    from emotalk.config.tracking import MlflowConfig
+    from emotalk.inference.export import export_model
+
+    exported = export_model(checkpoint, output)
+    typer.echo(f"{output}: generator of {exported.origin.name}; its card is {output / 'README.md'}")
+    if register is None:
+        return
+    from emotalk.tracking.mlflow import tracking_uri as default_uri
+    from emotalk.tracking.registry import register_model
+
+    own = tracking_uri is None or tracking_uri == exported.mlflow_uri
+    model = register_model(
+        output,
+        register,
+        uri=tracking_uri or exported.mlflow_uri or default_uri(MlflowConfig()),
+        run_id=exported.mlflow_run if own else "",
+        experiment=MlflowConfig().experiment,
+    )
+    typer.echo(f"registered: {model}")
+
+
 @cli.command("import-original", short_help="Take over the original's public weights.")
 def import_original(
     source: Annotated[Path, typer.Argument(metavar="GENERATOR.PT", help="The original's file.")],
