@@ -35,6 +35,7 @@ ROWS = {
     "ssim": ("SSIM, whole face", ".4f"),
     "ssim_mouth": ("SSIM, mouth crop", ".4f"),
     "nlmd": ("NLMD (sides of the crop)", ".5f"),
+    "mouth_correlation": ("mouth opening, correlation over voiced frames", ".3f"),
 }
 BASELINES = {
     "baseline": "condition frame repeated",

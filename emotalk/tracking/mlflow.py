@@ -10,6 +10,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -88,6 +89,7 @@ class MlflowTracker:
         }
         self.run_id = ""
         self._started = time.monotonic()
+        self._lock = threading.Lock()  # files are also noted by the thread that writes checkpoints
         self._courier = self._start()
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -97,7 +99,8 @@ class MlflowTracker:
 
     def artifact(self, path: Path, folder: str) -> None:
         """Note a file to be shown under `folder`."""
-        append(self._folder / ARTIFACTS, {"path": str(path.resolve()), "folder": folder})
+        with self._lock:
+            append(self._folder / ARTIFACTS, {"path": str(path.resolve()), "folder": folder})
         self._look_after()
 
     def finish(self, state: str) -> None:
@@ -144,13 +147,13 @@ class MlflowTracker:
 
     def _look_after(self) -> None:
         """Start another courier where one has died, and learn the run's id."""
-        self._learn_run()
-        code = self._courier.poll()
-        if code is None or time.monotonic() - self._started < RESTART_S:
-            return
-        LOG.warning("MLflow's courier ended with code %d; starting another one", code)
-        self._started = time.monotonic()
-        self._start()
+        with self._lock:
+            self._learn_run()
+            code = self._courier.poll()
+            if code is not None and time.monotonic() - self._started > RESTART_S:
+                LOG.warning("MLflow's courier ended with code %d; starting another one", code)
+                self._started = time.monotonic()
+                self._start()
 
     def _learn_run(self) -> None:
         if not self.run_id:

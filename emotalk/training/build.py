@@ -40,7 +40,13 @@ from emotalk.training.preemption import Preemption
 from emotalk.training.resume import load_newest
 from emotalk.training.run_tags import resume_tag, run_tags
 from emotalk.training.trainer import Parts, Trainer
-from emotalk.training.validation import Validation, choose_clips, read_clips
+from emotalk.training.validation import (
+    Validation,
+    choose_clips,
+    read_clips,
+    read_other_speech,
+    shown_keys,
+)
 from emotalk.training.warm_start import start_from
 
 LOG = logging.getLogger("emotalk.train")
@@ -213,8 +219,11 @@ def _build_validation(
         from emotalk.judges import load_landmark_judge  # noqa: PLC0415  on request
 
         find_landmarks = load_landmark_judge().landmarks
+    clips = read_clips(shard_set, mine, wanted, config.data.condition)
     return Validation(
-        clips=read_clips(shard_set, mine, wanted, config.data.condition),
+        clips=clips,
+        other_speech=read_other_speech(shard_set, chosen, clips, config.seed),
+        shown=shown_keys(chosen, wanted.samples, config.data.condition),
         config=wanted,
         model=config.model,
         facts=facts,

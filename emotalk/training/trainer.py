@@ -196,8 +196,8 @@ class Trainer:
         state.validation = {"step": float(state.step), **figures}
         if parts.runtime.is_main:
             parts.tracker.log(state.step, figures)
-            for video in sorted(samples.glob("*.mp4")):
-                parts.tracker.artifact(video, f"samples/{samples.name}")
+            for file in sorted(samples.glob("*.*")):
+                parts.tracker.artifact(file, f"samples/{samples.name}")
 
     def _remember_best(self, figures: Point) -> None:
         name = self._parts.config.checkpoint.keep_best

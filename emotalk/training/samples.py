@@ -1,0 +1,67 @@
+"""What people look at: a video of each emotion and one picture of all, true beside generated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from emotalk.faces.draw import contact_sheet
+from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.media.png import png_bytes
+from emotalk.schema import FPS, SAMPLE_RATE, Bytes, Floats
+
+GRID = "grid.png"
+GRID_FRAMES = 4  # of each clip, spread over its length
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip and what the generator made of it.
+
+    Attributes:
+        key: the clip's.
+        emotion: the wanted one, the clip's own.
+        condition_HWC: the picture that the generator was given.
+        truth_THWC: the true frames.
+        made_THWC: the generated ones.
+        audio_S: the speech, 8 kHz.
+    """
+
+    key: str
+    emotion: str
+    condition_HWC: Bytes
+    truth_THWC: Bytes
+    made_THWC: Bytes
+    audio_S: Floats
+
+
+def write_samples(samples: Sequence[Sample], folder: Path) -> None:
+    """Write a video of each sample, true to the left, generated to the right, and the picture."""
+    if not samples:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample in samples:
+        encode_video(
+            folder / f"{sample.emotion}-{sample.key}.mp4",
+            np.concatenate([sample.truth_THWC, sample.made_THWC], axis=2),
+            fps=Fraction(FPS),
+            container="mp4",
+            audio=AudioTrack(sample.audio_S, SAMPLE_RATE),
+        )
+    (folder / GRID).write_bytes(png_bytes(sample_grid(samples)))
+
+
+def sample_grid(samples: Sequence[Sample]) -> Bytes:
+    """Return one RGB picture: a row a sample; condition, then pairs of true and generated."""
+    tiles: list[Bytes] = []
+    captions: list[str] = []
+    for sample in samples:
+        tiles.append(sample.condition_HWC)
+        captions.append(f"{sample.emotion} {sample.key}"[:22])
+        last = len(sample.truth_THWC) - 1
+        for frame in np.linspace(0, last, GRID_FRAMES + 1).round().astype(int)[1:]:
+            tiles += [sample.truth_THWC[frame], sample.made_THWC[frame]]
+            captions += [f"true {frame / FPS:.2f} s", f"generated {frame / FPS:.2f} s"]
+    return contact_sheet(tiles, captions, columns=1 + 2 * GRID_FRAMES)
