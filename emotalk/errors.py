@@ -1,4 +1,4 @@
-"""The one error that is meant for people."""
+"""The errors that are meant for people."""
 
 
 class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
@@ -11,6 +11,14 @@ class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
 
 class InUse(WrongUse):
     """Another process holds what was asked for; whatever it writes there is left alone."""
+
+
+class Stopped(RuntimeError):  # noqa: N818  a state of the run, not a fault of the program
+    """A run cannot go on, through no fault of its command or of the program.
+
+    The message says what stopped it, what is kept and how to go on. Entry points turn it into one
+    line on standard error and exit code 1; nothing else catches it.
+    """
 
 
 EXIT_DONE = 0

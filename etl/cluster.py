@@ -6,6 +6,7 @@ so that a task may be run again after its worker died.
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,14 +15,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import ray
-from ray.exceptions import OutOfMemoryError, RayTaskError, WorkerCrashedError
+from ray.exceptions import (
+    AuthenticationError,
+    NodeDiedError,
+    OutOfMemoryError,
+    RayTaskError,
+    WorkerCrashedError,
+)
 
 from emotalk.errors import WrongUse
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-TRIES_AFTER_DEATH = 5
+TRIES_AFTER_DEATH = 20  # of one task: what ends so many workers one after the other is to blame
+WORKER_BYTES = 1536 * 2**20  # a worker's share of a node's memory; see etl/README.md
+LOOK_AGAIN_S = 10.0
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -34,34 +43,61 @@ class Cluster:
     """A connection to Ray.
 
     Attributes:
-        workers: how many tasks run at once, at most.
-        queued: how many more are handed over ahead, so that no worker waits for the driver.
+        limit: most tasks at once; 0: as many as the cluster has room for.
     """
 
-    workers: int
-    queued: int
+    limit: int
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once on the nodes that are there now."""
+        room = _room(_worker_bytes())
+        return min(self.limit, room) if self.limit else room
 
     def stream(
         self, function: Callable[..., Result], items: Iterable[Item], *shared: Any
     ) -> Iterator[tuple[Item, Result | WorkerDied]]:
         """Yield each item with the result of `function(item, *shared)`, in order of completion.
 
-        A bounded number of tasks is under way, so memory does not grow with the number of items.
+        A bounded number of tasks is under way, so memory does not grow with the number of items;
+        twice as many as run at once, so that no worker waits for the driver. Nodes that join are
+        put to work, tasks of nodes that are lost are done by others.
 
         Raises:
             Exception: whatever `function` raises, as it raised it.
         """
-        task = ray.remote(num_cpus=1, max_retries=TRIES_AFTER_DEATH)(function)
+        need = _worker_bytes()
+        task = ray.remote(num_cpus=1, memory=need, max_retries=TRIES_AFTER_DEATH)(function)
         references = [ray.put(value) for value in shared]
         waiting = iter(items)
         running: dict[Any, Item] = {}
+        under_way, looked = 0, -LOOK_AGAIN_S
         while True:
-            for item in islice(waiting, self.workers + self.queued - len(running)):
+            if time.monotonic() - looked >= LOOK_AGAIN_S:
+                under_way, looked = self._under_way(need), time.monotonic()
+            for item in islice(waiting, max(0, under_way - len(running))):
                 running[task.remote(item, *references)] = item
             if not running:
                 return
             done, _ = ray.wait(list(running), num_returns=1)
             yield running.pop(done[0]), _result(done[0])
+
+    def _under_way(self, need: int) -> int:
+        room = _room(need)
+        return self.limit if 0 < self.limit < room else 2 * room
+
+
+def _worker_bytes() -> int:
+    """Return what a task asks of a node's memory: less where no node has as much."""
+    nodes = [node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"]]
+    return int(min(WORKER_BYTES, max(nodes, default=0)))
+
+
+def _room(need: int) -> int:
+    """Return how many tasks the nodes have CPUs and memory for."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fit = [int(min(n.get("CPU", 0), n.get("memory", 0) // max(1, need))) for n in nodes]
+    return max(1, sum(fit))
 
 
 def _result(reference: Any) -> Any:
@@ -69,7 +105,7 @@ def _result(reference: Any) -> Any:
         return ray.get(reference)
     except RayTaskError as error:
         raise error.cause from error
-    except (WorkerCrashedError, OutOfMemoryError) as error:
+    except (WorkerCrashedError, NodeDiedError, OutOfMemoryError) as error:
         return WorkerDied(str(error).strip().splitlines()[0])
 
 
@@ -80,18 +116,16 @@ def cluster(address: str | None, workers: int) -> Iterator[Cluster]:
     Args:
         address: of a cluster; `local` for an own one whatever else runs. None: RAY_ADDRESS, else
             the cluster that `ray start` made on this machine, else an own one.
-        workers: most tasks at once; 0: one for each CPU of the cluster.
+        workers: most tasks at once; 0: as many as the cluster has CPUs and memory for.
 
     Raises:
-        WrongUse: there is no cluster at the address.
+        WrongUse: there is no cluster at the address, or it wants another token.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ["PYTHONPATH"] = _with_project(os.environ.get("PYTHONPATH", ""))
     _connect(address)
     try:
-        cpus = int(ray.cluster_resources().get("CPU", 1))
-        used = min(workers, cpus) if workers else cpus
-        yield Cluster(used, queued=used if used == cpus else 0)
+        yield Cluster(workers)
     finally:
         ray.shutdown()
 
@@ -113,6 +147,12 @@ def _connect(address: str | None) -> None:
             logging_level=logging.ERROR,
             **options,
         )
+    except AuthenticationError as error:
+        raise WrongUse(
+            f"ray: the cluster at {address or os.environ.get('RAY_ADDRESS')} refuses this token: "
+            f"{str(error).strip().splitlines()[0]}; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or "
+            "RAY_AUTH_TOKEN_PATH to the cluster's own"
+        ) from None
     except (ConnectionError, ValueError) as error:
         raise WrongUse(
             f"ray: cannot reach the cluster at {address or os.environ.get('RAY_ADDRESS')}: "

@@ -1,12 +1,15 @@
 """What is in an output folder already."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from emotalk.errors import WrongUse
+from emotalk.schema import SPLITS
 
 OURS = ("manifest.json", "rejected.jsonl", ".work")
+SHARD_FILE = re.compile(rf"({'|'.join(SPLITS)})-\d{{6}}\.(tar|index\.json)")
 
 
 def finished_manifest(output: Path) -> dict[str, Any] | None:
@@ -22,7 +25,9 @@ def finished_manifest(output: Path) -> dict[str, Any] | None:
         except ValueError as error:
             raise WrongUse(f"output: {manifest} is broken ({error}); choose another") from None
         return tree
-    strangers = sorted(path.name for path in _entries(output) if not _is_ours(path))
+    names = [path.name for path in _entries(output)]
+    begun = OURS[-1] in names
+    strangers = sorted(n for n in names if n not in OURS and not (begun and is_shard_file(n)))
     if strangers:
         some = ", ".join(strangers[:3]) + (" ..." if strangers[3:] else "")
         raise WrongUse(
@@ -32,13 +37,13 @@ def finished_manifest(output: Path) -> dict[str, Any] | None:
     return None
 
 
+def is_shard_file(name: str) -> bool:
+    """Return whether a tar or an index of ours has such a name."""
+    return SHARD_FILE.fullmatch(name) is not None
+
+
 def _entries(output: Path) -> list[Path]:
     try:
         return list(output.iterdir()) if output.is_dir() else []
     except OSError as error:
         raise WrongUse(f"output: cannot read {output}: {error.strerror}") from None
-
-
-def _is_ours(path: Path) -> bool:
-    name = path.name
-    return name in OURS or name.endswith((".tar", ".index.json", ".part"))

@@ -1,12 +1,10 @@
 """The job: every planned clip judged, the accepted ones written as shards, the manifest last."""
 
-import fcntl
-import os
 import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -18,12 +16,15 @@ from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
 from etl.cluster import WorkerDied
-from etl.finished import finished_manifest
+from etl.files import PART
+from etl.finished import finished_manifest, is_shard_file
+from etl.lock import held
+from etl.paths import is_full
 from etl.plan import Plan, PlannedShard, choose_neutrals
 from etl.source import stamp
-from etl.store import Verdict, is_kept, kept_verdict
+from etl.store import CLIP, SHARD, Verdict, kept_verdict
 from etl.work import process_clip, rejected
-from etl.writer import ShardSample, write_manifest, write_rejected, write_shard
+from etl.writer import ShardSample, index_name, write_manifest, write_rejected, write_shard
 
 WORK = ".work"
 Item = TypeVar("Item")
@@ -68,10 +69,12 @@ def run_job(
     refusals = [*plan.rejected, *(v.rejection for v in verdicts.values() if not v.accepted)]
     write_rejected(
         config.output,
+        store,
         [{"clip": r.clip, "reason": r.reason, "detail": r.detail} for r in refusals],
     )
+    _remove_leavings(config.output, shards)
     manifest = _manifest(plan, verdicts, refusals, shards)
-    write_manifest(config.output, {**manifest, "run": _run_facts(config, machines, began)})
+    write_manifest(config.output, store, {**manifest, "run": _run_facts(config, machines, began)})
     _clear(config.output / WORK)
     return manifest
 
@@ -83,22 +86,19 @@ def own_output(output: Path) -> Iterator[None]:
     Raises:
         WrongUse: not writable, in use, or full of something else.
     """
-    try:
-        (output / WORK).mkdir(parents=True, exist_ok=True)
-        lock = os.open(output / WORK / "lock", os.O_RDWR | os.O_CREAT)
-    except OSError as error:
-        raise WrongUse(f"output: cannot write to {output}: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        raise WrongUse(
-            f"output: another job is writing to {output}; wait or choose another"
-        ) from None
-    try:
-        yield
-    finally:
-        os.close(lock)
+    work = output / WORK
+    with ExitStack() as stack:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(work / "lock"))
+        except OSError as error:
+            if is_full(error):
+                raise
+            raise WrongUse(f"output: cannot write to {output}: {error.strerror}") from None
+        try:
+            yield
+        finally:
+            _let_go(work)
 
 
 def _judge(
@@ -106,8 +106,9 @@ def _judge(
 ) -> dict[str, Verdict]:
     """Return the verdict on every clip that was to be opened."""
     verdicts: dict[str, Verdict] = {}
+    finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
     for key, clip in plan.clips.items():
-        kept = kept_verdict(store, key, stamp(clip.video)) if is_kept(store, key) else None
+        kept = kept_verdict(store, key, stamp(clip.video)) if key in finished else None
         if kept is not None:
             verdicts[key] = kept
             progress.clip_done(kept, kept=True)
@@ -141,7 +142,8 @@ def _write_shards(
     def sample(key: str) -> ShardSample:
         neutral = neutral_of.get(key)
         clip = None if neutral is None else plan.clips[neutral].label.clip
-        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip)
+        hashes = (verdicts[key].sha256, verdicts[neutral].sha256 if neutral else "")
+        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip, hashes)
 
     work = [
         (shard, tuple(sample(key) for key in shard.keys if key in accepted))
@@ -219,16 +221,29 @@ def _run_facts(config: EtlConfig, machines: Machines, began: float) -> dict[str,
     }
 
 
+def _remove_leavings(output: Path, shards: list[dict[str, Any]]) -> None:
+    """Remove the shards that a broken-off run with other settings left in this output."""
+    names = {shard["file"] for shard in shards}
+    wanted = names | {index_name(name) for name in names}
+    for path in output.iterdir():
+        if is_shard_file(path.name) and path.name not in wanted:
+            path.unlink()
+
+
 def _clear(work: Path) -> None:
-    """Remove the finished clips kept for a rerun; only files this job's stores can hold."""
+    """Remove what was kept for a rerun; only files this job's stores can hold."""
     for store in sorted(path for path in work.iterdir() if path.is_dir()):
-        for kept in store.glob("*.zip"):
-            kept.unlink()
-        for partial in store.glob(".*.part"):
-            partial.unlink()
+        for pattern in (f"*{CLIP}", f"*{SHARD}", f".*{PART}"):
+            for kept in store.glob(pattern):
+                kept.unlink(missing_ok=True)
         store.rmdir()
-    (work / "lock").unlink()
-    work.rmdir()
+
+
+def _let_go(work: Path) -> None:
+    """Remove the work folder where nothing is kept in it."""
+    if [path.name for path in work.iterdir()] == ["lock"]:
+        (work / "lock").unlink()
+        work.rmdir()
 
 
 def already_done(config: EtlConfig, plan: Plan) -> bool:

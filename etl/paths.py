@@ -7,12 +7,19 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.media.remote import is_url
 
+AGAIN = "and start again: finished clips are kept"
 FAULTS = {
-    errno.ENOSPC: "the disk is full; make room and start again: finished clips are kept",
-    errno.EDQUOT: "the quota is used up; make room and start again: finished clips are kept",
+    errno.ENOSPC: f"the disk is full; make room {AGAIN}",
+    errno.EDQUOT: f"the quota is used up; make room {AGAIN}",
+    errno.EFBIG: f"larger than a file may be here (ulimit -f); raise the limit {AGAIN}",
     errno.EROFS: "the file system is read-only; choose another output",
     errno.EACCES: "permission denied; choose another output or ask for the right to write",
+    errno.EPERM: "not permitted; choose another output or ask for the right to write",
+    errno.EIO: f"the disk reports a fault of its own; look after it {AGAIN}",
+    errno.ESTALE: f"the file system was taken away by its server; mount it anew {AGAIN}",
+    errno.ENOTCONN: f"the file system's server is gone; mount it anew {AGAIN}",
 }
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
@@ -42,6 +49,11 @@ def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
             "relative paths point nowhere; give full paths that every node sees"
         )
     return source
+
+
+def is_full(error: BaseException) -> bool:
+    """Return whether a disk has no room left."""
+    return isinstance(error, OSError) and error.errno in FULL
 
 
 def disk_fault(error: OSError) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any folder
 
-from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, WrongUse
+from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.faces.landmarks import build_finder
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse, print_config
@@ -31,12 +31,14 @@ def main(arguments: list[str]) -> int:
         console.print(f"{config.output} already holds this very shard set: nothing to do")
         return EXIT_DONE
     build_finder(config.landmarks, source=source)  # says now what is missing, not in every worker
-    with (
-        own_output(config.output),
-        cluster(config.ray_address, config.workers) as machines,
-        clip_progress(console, len(plan.clips)) as progress,
-    ):
-        manifest = run_job(config, plan, machines, progress)
+    with own_output(config.output):
+        if already_done(config, plan):
+            raise WrongUse(f"output: another job has just finished {config.output}; start again")
+        with (
+            cluster(config.ray_address, config.workers) as machines,
+            clip_progress(console, len(plan.clips)) as progress,
+        ):
+            manifest = run_job(config, plan, machines, progress)
     accepted_enough = show_outcome(console, config, manifest)
     return EXIT_DONE if accepted_enough else EXIT_FAILED
 
@@ -47,6 +49,9 @@ if __name__ == "__main__":
     except WrongUse as error:
         sys.stderr.write(f"etl/shard.py: {error}\n")
         sys.exit(EXIT_WRONG_USE)
+    except Stopped as error:
+        sys.stderr.write(f"etl/shard.py: {error}\n")
+        sys.exit(EXIT_FAILED)
     except OSError as error:
         sys.stderr.write(f"etl/shard.py: {disk_fault(error)}\n")  # others keep their traceback
         sys.exit(EXIT_FAILED)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -11,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
 from emotalk.config.etl import EtlConfig
-from emotalk.errors import WrongUse
+from emotalk.errors import Stopped, WrongUse
 from emotalk.media.remote import check_protocol, connect, is_url, network_faults, tried
 from emotalk.schema import Rejection
+from etl.paths import is_full
 
 Result = TypeVar("Result")
 
@@ -41,7 +43,7 @@ class RemoteFile:
 MediaFile: TypeAlias = Path | RemoteFile
 
 
-class SourceLost(OSError):  # noqa: N818  a fault of the place, not of a clip or of the program
+class SourceLost(Stopped):
     """The source cannot be reached any more: no verdict on any clip."""
 
 
@@ -160,10 +162,22 @@ def check_reachable(source: str) -> None:
     """Make sure that a clip that is missing is not one of a source that is gone as a whole.
 
     Raises:
-        SourceLost: it is a folder that is not there any more.
+        SourceLost: it is a folder that is not there any more, or an empty one: what is left where
+            a file system was mounted.
     """
-    if not is_url(source) and not Path(source).expanduser().is_dir():
-        raise SourceLost(f"source: {source} is not there any more; finished clips are kept")
+    if is_url(source) and not source.startswith("file://"):
+        return
+    folder = Path(source.removeprefix("file://")).expanduser()
+    try:
+        with os.scandir(folder) as entries:
+            why = "" if any(entries) else "is empty now"
+    except OSError as error:
+        why = f"cannot be read any more ({error.strerror})"
+    if why:
+        raise SourceLost(
+            f"source: {folder} {why} on {socket.gethostname()}; no clip was judged by that. Bring "
+            "it back and start again: finished clips are kept"
+        )
 
 
 def stamp(media: MediaFile) -> tuple[int, int]:
@@ -200,7 +214,12 @@ def _fetch(media: RemoteFile, target: Path) -> None:
             "missing", f"{media.name}: was listed, but is not there; {media.url}"
         ) from None
     except network_faults() as error:
-        raise SourceLost(f"source: {media.url}: no answer after {TRIES} tries: {error}") from error
+        if is_full(error):
+            raise  # this machine's own disk
+        raise SourceLost(
+            f"source: {media.url}: no answer after {TRIES} tries: {error}; start again when the "
+            "source can be reached: finished clips are kept"
+        ) from error
 
 
 def _asked(request: Callable[[], Result], url: str) -> Result | None:

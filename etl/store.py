@@ -1,22 +1,24 @@
-"""Finished clips between the two halves of the job, one small file each, safe against any death.
+"""What a run has finished: clips and shards, each checked by its hash before it is used again.
 
 The folder's name holds a digest of what decides the bytes, so that a rerun with other settings
-never meets the leavings of the first. A file appears under its name only when complete.
+never meets the leavings of the first.
 """
 
 import io
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from emotalk.errors import Stopped
 from emotalk.schema import Rejection
+from etl.files import appearing, sealed, unsealed
 
 VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
+CLIP, SHARD = ".clip", ".shard"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Verdict:
         detail: value, limit, advice.
         clip: the clip's name.
         seconds: how long each stage took on the worker; not part of any shard.
+        sha256: of the members, to tell whether a shard was made of these very ones.
     """
 
     key: str
@@ -42,6 +45,7 @@ class Verdict:
     reason: str = ""
     detail: str = ""
     seconds: Mapping[str, float] | None = None
+    sha256: str = ""
 
     @property
     def accepted(self) -> bool:
@@ -56,41 +60,64 @@ class Verdict:
 
 def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
     """Write a clip's verdict and members, complete or not at all."""
-    target = folder / f"{verdict.key}.zip"
-    partial = folder / f".{verdict.key}.{os.getpid()}.part"
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
         for name, member in members.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), member)
         archive.writestr(zipfile.ZipInfo(VERDICT, EPOCH), json.dumps(asdict(verdict)))
-    try:
-        with partial.open("wb") as file:
-            file.write(data.getvalue())
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def is_kept(folder: Path, key: str) -> bool:
-    """Return whether a clip was finished before, whatever file it was made of."""
-    return (folder / f"{key}.zip").is_file()
+    with appearing(folder / f"{verdict.key}{CLIP}", aside=folder) as file:
+        file.write(sealed(data.getvalue()))
 
 
 def kept_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | None:
-    """Return the verdict of a clip finished before, or None if there is none for this very file."""
-    try:
-        with zipfile.ZipFile(folder / f"{key}.zip") as archive:
-            facts: dict[str, Any] = json.loads(archive.read(VERDICT))
-    except (FileNotFoundError, zipfile.BadZipFile, KeyError):
+    """Return the verdict on a clip finished before; None if there is none for this very file.
+
+    A clip whose bytes are not those that were written counts as not finished.
+    """
+    archive = _archive(folder, key)
+    if archive is None:
         return None
+    facts: dict[str, Any] = json.loads(archive.read(VERDICT))
     face = tuple((float(x), float(y)) for x, y in facts.pop("mean_face"))
     verdict = Verdict(**{**facts, "mean_face": face, "source": tuple(facts["source"])})
     return verdict if verdict.source == source else None
 
 
-def kept_member(folder: Path, key: str, name: str) -> bytes:
-    """Return one member of an accepted clip."""
-    with zipfile.ZipFile(folder / f"{key}.zip") as archive:
-        return archive.read(name)
+def kept_members(folder: Path, key: str) -> dict[str, bytes]:
+    """Return the members of an accepted clip, name -> bytes.
+
+    Raises:
+        Stopped: they are not those that were written.
+    """
+    archive = _archive(folder, key)
+    if archive is None:
+        raise Stopped(
+            f"{folder / (key + CLIP)}: damaged or removed since it was written; check the disk and "
+            "start again: the clip is made anew, the others are kept"
+        )
+    return {name: archive.read(name) for name in archive.namelist() if name != VERDICT}
+
+
+def keep_shard(folder: Path, recipe: str, entry: Mapping[str, Any]) -> None:
+    """Remember a shard that is in its place, with what it was made of."""
+    text = json.dumps({"recipe": recipe, "entry": dict(entry)})
+    with appearing(folder / f"{entry['file']}{SHARD}", aside=folder) as file:
+        file.write(sealed(text.encode()))
+
+
+def kept_shard(folder: Path, name: str, recipe: str) -> dict[str, Any] | None:
+    """Return the manifest's entry of a shard made before of the same samples, or None.
+
+    What lies under the shard's name must still be compared with it.
+    """
+    data = unsealed(folder / f"{name}{SHARD}")
+    facts: dict[str, Any] = {} if data is None else json.loads(data)
+    if facts.get("recipe") != recipe:
+        return None
+    entry: dict[str, Any] = facts["entry"]
+    return entry
+
+
+def _archive(folder: Path, key: str) -> zipfile.ZipFile | None:
+    data = unsealed(folder / f"{key}{CLIP}")
+    return None if data is None else zipfile.ZipFile(io.BytesIO(data))

@@ -1,6 +1,8 @@
 """What a worker does with one clip: open it, judge it, leave its members where the writer looks."""
 
+import hashlib
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -47,6 +49,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict:
         frames=len(sample.frames_THWC),
         mean_face=_mean_face(sample.landmarks_TLP),
         seconds={"sample": made - began, "encode": time.perf_counter() - made},
+        sha256=_digest(members),
     )
     keep(store, verdict, members)
     return verdict
@@ -61,6 +64,11 @@ def rejected(clip: SourceClip, rejection: Rejection) -> Verdict:
         reason=rejection.reason,
         detail=rejection.detail,
     )
+
+
+def _digest(members: Mapping[str, bytes]) -> str:
+    digests = [f"{name} {hashlib.sha256(data).hexdigest()}\n" for name, data in members.items()]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,10 @@ from typing import Any
 import webdataset
 
 from emotalk.schema import FORMAT_VERSION, ClipLabel
+from etl.files import appearing, sha256_of
 from etl.members import JSON, NEUTRAL_STILL, STILL, json_member
 from etl.plan import PlannedShard
-from etl.store import kept_member
+from etl.store import keep_shard, kept_members, kept_shard
 
 OWNER = "emotalk"
 
@@ -28,35 +28,61 @@ class ShardSample:
         frames: length at 25 Hz.
         neutral: key of the clip that lends the neutral still, or None.
         neutral_clip: that clip's name.
+        sha256: of the clip's members and of those of the clip that lends the still.
     """
 
     label: ClipLabel
     frames: int
     neutral: str | None
     neutral_clip: str | None
+    sha256: tuple[str, str]
 
 
 def write_shard(
     output: Path, store: Path, shard: PlannedShard, samples: Sequence[ShardSample]
 ) -> dict[str, Any]:
-    """Write a tar and its index from finished clips; return its entry of the manifest."""
+    """Write a tar and its index from finished clips; return its entry of the manifest.
+
+    A shard that an earlier run made of the same members stays, if its hashes say that it is whole.
+
+    Raises:
+        Stopped: a finished clip was damaged since it was written.
+    """
+    recipe = _recipe(samples)
+    entry = kept_shard(store, shard.file, recipe)
+    if entry is not None and is_whole(output, entry):
+        return entry
+    entry = _write_tar(output, store, shard, samples)
+    keep_shard(store, recipe, entry)
+    return entry
+
+
+def is_whole(output: Path, entry: Mapping[str, Any]) -> bool:
+    """Return whether a tar and its index are those of which the manifest's entry speaks."""
+    tar, index = output / entry["file"], output / index_name(entry["file"])
+    return (
+        tar.is_file()
+        and index.is_file()
+        and tar.stat().st_size == entry["bytes"]
+        and sha256_of(index) == entry["index_sha256"]
+        and sha256_of(tar) == entry["sha256"]
+    )
+
+
+def _write_tar(
+    output: Path, store: Path, shard: PlannedShard, samples: Sequence[ShardSample]
+) -> dict[str, Any]:
     tar = output / shard.file
-    partial = _partial(tar)
-    try:
-        with partial.open("wb") as file:
-            with webdataset.TarWriter(
-                file, encoder=False, mtime=0, user=OWNER, group=OWNER
-            ) as writer:
-                for sample in samples:
-                    for suffix, data in _members(store, sample).items():  # one by one: keeps order
-                        writer.write({"__key__": sample.label.key, suffix: data})
-            file.flush()
-            os.fsync(file.fileno())
-        index = json_member({"format": FORMAT_VERSION, "samples": _entries(partial, samples)})
-        partial.replace(tar)
-    finally:
-        partial.unlink(missing_ok=True)
-    write_bytes(output / index_name(shard.file), index)
+    with appearing(tar, aside=store) as file:
+        with webdataset.TarWriter(file, encoder=False, mtime=0, user=OWNER, group=OWNER) as writer:
+            for sample in samples:
+                for suffix, data in _members(store, sample).items():  # one by one: keeps order
+                    writer.write({"__key__": sample.label.key, suffix: data})
+        file.flush()
+        entries = _entries(Path(file.name), samples)
+    index = json_member({"format": FORMAT_VERSION, "samples": entries})
+    with appearing(output / index_name(shard.file), aside=store) as file:
+        file.write(index)
     return {
         "file": shard.file,
         "split": shard.split,
@@ -68,54 +94,39 @@ def write_shard(
     }
 
 
+def _recipe(samples: Sequence[ShardSample]) -> str:
+    """Return a digest of all that decides a shard's bytes."""
+    parts = [[s.label.key, s.frames, s.neutral, s.neutral_clip, *s.sha256] for s in samples]
+    return hashlib.sha256(json_member({"parts": parts})).hexdigest()
+
+
 def index_name(tar: str) -> str:
     """Return the name of a tar's index."""
     return tar.removesuffix(".tar") + ".index.json"
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name and rename it when it is complete."""
-    partial = _partial(path)
-    try:
-        with partial.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_rejected(output: Path, rejected: Sequence[Mapping[str, str]]) -> None:
+def write_rejected(output: Path, aside: Path, rejected: Sequence[Mapping[str, str]]) -> None:
     """Write `rejected.jsonl`, one object a clip, sorted by clip."""
     lines = sorted(rejected, key=lambda r: (r["clip"], r["reason"]))
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-    write_bytes(output / "rejected.jsonl", text.encode())
+    with appearing(output / "rejected.jsonl", aside=aside) as file:
+        file.write(text.encode())
 
 
-def write_manifest(output: Path, manifest: Mapping[str, Any]) -> None:
+def write_manifest(output: Path, aside: Path, manifest: Mapping[str, Any]) -> None:
     """Write `manifest.json`; the shard set exists from then on."""
     text = json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    write_bytes(output / "manifest.json", text.encode())
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _partial(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
+    with appearing(output / "manifest.json", aside=aside) as file:
+        file.write(text.encode())
 
 
 def _members(store: Path, sample: ShardSample) -> dict[str, bytes]:
     """Return suffix -> bytes in the order of the format."""
-    key = sample.label.key
-    facts = json.loads(kept_member(store, key, JSON))
-    members = {name: kept_member(store, key, name) for name in ("mp4", "flac", "landmarks.npy")}
+    kept = kept_members(store, sample.label.key)
+    facts = json.loads(kept[JSON])
+    members = {name: kept[name] for name in ("mp4", "flac", "landmarks.npy")}
     if sample.neutral is not None:
-        members[NEUTRAL_STILL] = kept_member(store, sample.neutral, STILL)
+        members[NEUTRAL_STILL] = kept_members(store, sample.neutral)[STILL]
         facts["neutral"] = sample.neutral_clip
     return {**members, JSON: json_member(facts)}
 

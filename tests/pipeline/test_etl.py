@@ -1,7 +1,6 @@
 """From clips made on the fly to a shard set, in this process: what is written, what is refused."""
 
 import dataclasses
-import hashlib
 import io
 import json
 import shutil
@@ -27,6 +26,7 @@ from etl.sample import make_sample
 from etl.store import Verdict
 from etl.work import _finder
 from tests.helpers.clips import tone, write_clip, write_crema_d, write_sidecar
+from tests.helpers.etl_run import digests
 
 BAD = {
     "1001_IWW_ANG_XX": "empty_file",
@@ -85,19 +85,6 @@ def config_for(source: Path, output: Path, **more: object) -> EtlConfig:
 def make(config: EtlConfig, machines: ThisProcess | None = None) -> dict[str, Any]:
     with own_output(config.output):
         return run_job(config, make_plan(config), machines or ThisProcess(), Silent())
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """Return the hash of every file; of the manifest without what differs between runs."""
-    found = {}
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        data = path.read_bytes()
-        if path.name == "manifest.json":
-            tree = json.loads(data)
-            tree.pop("run")
-            data = json.dumps(tree).encode()
-        found[path.relative_to(folder).as_posix()] = hashlib.sha256(data).hexdigest()
-    return found
 
 
 @pytest.fixture(scope="module")

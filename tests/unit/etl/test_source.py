@@ -1,5 +1,6 @@
 """Corpora at URLs: read like those on disk; a gone file and a gone network are told apart."""
 
+import errno
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -115,9 +116,30 @@ def test_a_server_that_does_not_answer_stops_the_job_and_judges_no_clip() -> Non
 
 
 def test_a_folder_that_vanishes_while_the_job_runs_judges_no_clip(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
     check_reachable(str(tmp_path))
-    with pytest.raises(SourceLost, match="is not there any more; finished clips are kept"):
-        check_reachable(str(tmp_path / "unmounted"))
+    check_reachable(f"file://{tmp_path}")
+    with pytest.raises(SourceLost, match=r"No such file.*finished clips are kept"):
+        check_reachable(str(tmp_path / "gone"))
+
+
+def test_a_folder_that_is_empty_now_is_one_that_was_unmounted(tmp_path: Path) -> None:
+    with pytest.raises(SourceLost, match=r"is empty now on .*no clip was judged"):
+        check_reachable(str(tmp_path))
+
+
+def test_a_full_disk_while_fetching_is_no_fault_of_the_source(
+    memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = fsspec.filesystem("memory")
+    system.pipe_file("/corpora/crema/x.flv", b"x")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr(type(system), "get_file", full)
+    with pytest.raises(OSError, match="No space left"), on_disk(RemoteFile(f"{memory}/x.flv")):
+        pass
 
 
 def test_an_unknown_protocol_is_refused_with_the_known_ones() -> None:

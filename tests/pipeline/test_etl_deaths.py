@@ -1,0 +1,119 @@
+"""Workers and the driver are killed; the same command, started again, ends with the same bytes."""
+
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import psutil
+import pytest
+
+from emotalk.config.etl import EtlConfig
+from emotalk.config.load import load_config
+from etl.job import own_output, run_job
+from etl.plan import make_plan
+from tests.helpers.clips import write_crema_d
+from tests.helpers.etl_run import PROJECT, EtlRun, digests, finished_clips
+from tests.helpers.real_shards import InThisProcess, Quiet
+from tests.helpers.shared import shared_data
+
+CONFIGS = PROJECT / "configs" / "etl"
+OWN_RAY = ("ray_address=local", "workers=2", "samples_per_shard=4")
+SEED = 7
+DEATHS = {"worker": 12, "driver": 5}
+FIRST_S, LAST_S = 0.5, 14.0  # of a run; starting Ray takes about half of it here
+
+
+def drawn(folder: Path, actors: int = 6) -> tuple[str, ...]:
+    """Return the arguments for a corpus of drawn clips with their landmarks beside them."""
+    corpus = write_crema_d(folder / "corpus", actors=actors, seconds=2.0)
+    sidecar = "landmarks.backend=sidecar"
+    return (str(CONFIGS / "crema_d.yaml"), f"source={corpus}", sidecar, *OWN_RAY)
+
+
+def filmed(folder: Path) -> tuple[str, ...]:
+    """Return the arguments for the real clips, whose faces a detector and a network find."""
+    data = shared_data("data", "clips")
+    names = [path.relative_to(data).as_posix() for path in sorted(data.rglob("*.m*"))]
+    rows = [f"{name},{number % 5},neutral\n" for number, name in enumerate(names)]
+    table = folder / "clips.csv"
+    table.write_text("".join(["clip,actor,emotion\n", *rows]))
+    models = (f"landmarks.root={data.parent / 'insightface'}", "landmarks.pack=faces68")
+    return (
+        str(CONFIGS / "folder.yaml"), f"source={data}", f"clips={table}", *models, *OWN_RAY,
+        "max_rejected_share=1",
+    )  # fmt: skip
+
+
+def undisturbed(command: tuple[str, ...], output: Path) -> dict[str, str]:
+    """Return the hashes of what the job makes in one process, without Ray."""
+    config = load_config(EtlConfig, Path(command[0]), [*command[1:], f"output={output}"])
+    with own_output(output):
+        run_job(config, make_plan(config), InThisProcess(), Quiet())
+    return digests(output)
+
+
+@pytest.mark.timeout(600)
+def test_a_killed_worker_and_a_killed_driver_change_no_byte(tmp_path: Path) -> None:
+    command, output = drawn(tmp_path), tmp_path / "out"
+    wanted = undisturbed(command, tmp_path / "wanted")
+    run = EtlRun(*command, f"output={output}")
+    run.wait_for(lambda: finished_clips(output) >= 2)
+    assert run.kill_worker(random.Random(SEED))
+    run.wait_for(lambda: finished_clips(output) >= 5)
+    assert run.kill_driver() == [], "processes of the killed run stay behind"
+    assert not (output / "manifest.json").exists()
+    assert finished_clips(output) >= 5
+    code, said = EtlRun(*command, f"output={output}").finish()
+    assert code == 0, said
+    assert digests(output) == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("corpus", [drawn, filmed])
+def test_deaths_at_random_moments_change_no_byte(tmp_path: Path, corpus: object) -> None:
+    assert callable(corpus)
+    rng, left, rows = random.Random(SEED), dict(DEATHS), []
+    command, output = corpus(tmp_path), tmp_path / "out"
+    wanted = undisturbed(command, tmp_path / "wanted")
+    code, said = -1, ""
+    while code:
+        run, began, killed = EtlRun(*command, f"output={output}"), time.monotonic(), Counter[str]()
+        last_s = began + rng.uniform(FIRST_S, LAST_S) if left["driver"] else float("inf")
+        while run.running and time.monotonic() < last_s:
+            time.sleep(rng.uniform(0.2, 2.5))
+            if left["worker"] and run.kill_worker(rng):
+                left["worker"] -= 1
+                killed["worker"] += 1
+        if run.running and left["driver"]:
+            assert run.kill_driver() == [], "processes of the killed run stay behind"
+            left["driver"] -= 1
+            killed["driver"] += 1
+            whole = {name: wanted[name] for name in digests(output) if name in wanted}
+            assert {name: digests(output)[name] for name in whole} == whole, "half a shard"
+        else:
+            code, said = run.finish()
+            assert code == 0, said
+        rows.append((time.monotonic() - began, killed, finished_clips(output)))
+    tell(corpus.__name__, rows)
+    assert sum(sum(killed.values()) for _, killed, _ in rows) >= DEATHS["driver"] + 3
+    assert digests(output) == wanted
+    assert not [p for p in psutil.process_iter() if str(output) in " ".join(_words(p))]
+
+
+def tell(name: str, rows: list[tuple[float, Counter[str], int]]) -> None:
+    """Print a line for each run (seen with `-s`)."""
+    out = sys.stdout
+    out.write(f"\n{name:<8}{'seconds':>8}{'workers killed':>16}{'driver killed':>15}  kept\n")
+    for number, (seconds, killed, kept) in enumerate(rows, start=1):
+        end = f"{killed['worker']:>16}{killed['driver']:>15}{kept:>6}"
+        out.write(f"run {number:<4}{seconds:>8.1f}{end}\n")
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
