@@ -8,11 +8,11 @@ INSTALLED := .venv/.installed
 TESTS ?= tests
 PYTEST_ARGS ?=
 # What the targets of their own run: minutes long, or in need of a machine that not everybody has.
-ELSEWHERE := not slow and not slurm and not browser and not gpu
+ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo test test-dist drill test-gpu test-slurm test-browser lint type fmt bench lock clean
+.PHONY: help setup demo test test-dist test-gpu test-slurm test-cluster test-browser drill drill-etl lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,12 @@ test-gpu: setup ## the tests that need a CUDA device
 
 test-slurm: setup ## the tests that need Slurm: on two nodes started on this machine (Debian, root)
 	bash tests/slurm/lab.sh run $(BIN)/python -m pytest -m "slurm" $(PYTEST_ARGS) tests/slurm
+
+test-cluster: setup ## the ETL on Ray clusters started on this machine: by address, job, ssh, with a node lost
+	$(BIN)/python -m pytest -m "cluster" $(PYTEST_ARGS) $(TESTS)
+
+drill-etl: setup ## the ETL with its workers and its driver killed at random moments; prints a table
+	$(BIN)/python -m pytest -m "slow" -s $(PYTEST_ARGS) tests/pipeline/test_etl_deaths.py
 
 test-browser: setup ## the tests that need a headless Chromium
 	$(BIN)/python -m pytest -m "browser" $(PYTEST_ARGS) $(TESTS)

@@ -122,6 +122,7 @@ def cluster(address: str | None, workers: int) -> Iterator[Cluster]:
         WrongUse: there is no cluster at the address, or it wants another token.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine is slow to start
     os.environ["PYTHONPATH"] = _with_project(os.environ.get("PYTHONPATH", ""))
     _connect(address)
     try:

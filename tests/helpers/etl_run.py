@@ -8,15 +8,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
 
+from emotalk.config.etl import EtlConfig
+from emotalk.config.load import load_config
+from etl.job import own_output, run_job
+from etl.plan import make_plan
+from tests.helpers.real_shards import InThisProcess, Quiet
+
 PROJECT = Path(__file__).parents[2]
 SHARD_PY = str(PROJECT / "etl" / "shard.py")
 GONE_S = 20.0
-AGENTS = ("ray::DashboardAgent", "ray::RuntimeEnvAgent")  # Ray's own, a minute slower to go
+AGENTS = ("DashboardAgent", "RuntimeEnvAgent", "dashboard/agent.py", "runtime_env/agent/main.py")
+AGENTS_GONE_S = 120.0  # Ray's own: they wait a minute for its head to come back
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -32,10 +39,19 @@ def digests(folder: Path) -> dict[str, str]:
     return found
 
 
+def made_in_one_process(command: Sequence[str], output: Path) -> dict[str, str]:
+    """Return the hashes of what a command makes in this process, without Ray or disturbance."""
+    config = load_config(EtlConfig, Path(command[0]), [*command[1:], f"output={output}"])
+    with own_output(output):
+        run_job(config, make_plan(config), InThisProcess(), Quiet())
+    return digests(output)
+
+
 class EtlRun:
     """One run of the command, on a Ray of its own."""
 
     def __init__(self, *arguments: str, **environment: str) -> None:
+        self.agents: list[psutil.Process] = []
         self.process = subprocess.Popen(
             [sys.executable, SHARD_PY, *arguments],
             stdout=subprocess.PIPE,
@@ -57,23 +73,31 @@ class EtlRun:
 
     def kill_worker(self, rng: random.Random) -> bool:
         """SIGKILL one of Ray's worker processes; return whether there was one."""
-        titles = [(_title(p), p) for p in self.family()]
-        workers = [p for title, p in titles if title.startswith("ray::") and title not in AGENTS]
+        workers = [
+            process
+            for process in self.family()
+            if _words(process).startswith("ray::") and not _is_agent(process)
+        ]
         if workers:
             _kill(rng.choice(workers))
         return bool(workers)
 
-    def kill_driver(self) -> list[psutil.Process]:
+    def kill_driver(self) -> list[str]:
         """SIGKILL the driver; return what it had started and is still there after a while.
 
-        But for two agents of Ray that hold and write nothing of ours, and wait a minute for its
-        head to come back.
+        But for Ray's agents, that hold and write nothing of ours: `agents_stay` tells of them.
         """
-        family = [process for process in self.family() if _title(process) not in AGENTS]
+        family = [process for process in self.family() if not _is_agent(process)]
+        self.agents = [process for process in self.family() if _is_agent(process)]
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
         _, alive = psutil.wait_procs(family, timeout=GONE_S)
-        return alive
+        self.agents += [process for process in alive if _is_agent(process)]
+        return [_words(process) for process in alive if not _is_agent(process)]
+
+    def agents_stay(self) -> bool:
+        """Return whether Ray's agents outlive a killed driver for long."""
+        return bool(psutil.wait_procs(self.agents, timeout=AGENTS_GONE_S)[1])
 
     def finish(self, timeout: float = 240.0) -> tuple[int, str]:
         """Return exit code and all that was said."""
@@ -96,9 +120,13 @@ def finished_clips(output: Path) -> int:
     return len(list(output.glob(".work/*/*.clip")))
 
 
-def _title(process: psutil.Process) -> str:
+def _is_agent(process: psutil.Process) -> bool:
+    return any(name in _words(process) for name in AGENTS)
+
+
+def _words(process: psutil.Process) -> str:
     try:
-        return " ".join(process.cmdline()[:1]).strip()
+        return " ".join(process.cmdline())
     except psutil.Error:
         return ""
 

@@ -2,7 +2,7 @@
 # `ray up`, `ray submit` and `ray down` with launch/ray/cluster.yaml against an ssh server of its own:
 #   unshare --pid --net --mount --fork --mount-proc --kill-child tests/launch/ray_submit.sh PROJECT FOLDER KEY=VALUE ...
 # Runs in name spaces of its own: their network has port 22 free, `ray stop` sees no other Ray, and
-# the user's home is FOLDER/home. Nothing of it is left when it ends.
+# the user's home is FOLDER/home. FOLDER's path must be short: Ray's sockets lie in it.
 set -euo pipefail
 project=$1 folder=$2
 shift 2
@@ -14,12 +14,12 @@ ip link set lo up
 user=$(id -un)
 sed "s|^\($user:[^:]*:[^:]*:[^:]*:[^:]*\):[^:]*:.*|\1:$home:/bin/bash|" /etc/passwd > "$folder/passwd"
 mount --bind "$folder/passwd" /etc/passwd
-mount -t tmpfs tmpfs /run/sshd
+mount -t tmpfs -o mode=755 tmpfs /run/sshd
 
 ssh-keygen -q -t ed25519 -N '' -f "$client/.ssh/key"
 ssh-keygen -q -t ed25519 -N '' -f "$folder/host_key"
 cp "$client/.ssh/key.pub" "$home/.ssh/authorized_keys"
-: > "$home/.bashrc"
+echo "export RAY_TMPDIR=$folder/ray" > "$home/.bashrc"
 "$(command -v sshd)" -f /dev/null -h "$folder/host_key" -o ListenAddress=127.0.0.1 -o UsePAM=no \
   -o StrictModes=no -o PasswordAuthentication=no -o PidFile="$folder/sshd.pid" -E "$folder/sshd.log"
 
@@ -32,7 +32,7 @@ sed -e "s|head_ip: .*|head_ip: 127.0.0.1|" -e '/^  worker_ips:/,/^$/c\  worker_i
   -e "s|^  - cd ~/emotalk-project.*|  - ln -sfn $project/.venv ~/emotalk-project/.venv|" \
   "$project/launch/ray/cluster.yaml" > "$folder/cluster.yaml"
 
-export HOME=$client RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=token PATH=$project/.venv/bin:$PATH
+export HOME=$client RAY_TMPDIR=$folder/ray RAY_USAGE_STATS_ENABLED=0 RAY_AUTH_MODE=token PATH=$project/.venv/bin:$PATH
 unset RAY_ADDRESS
 cd "$project"
 ray up -y "$folder/cluster.yaml"

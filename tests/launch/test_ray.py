@@ -1,0 +1,180 @@
+"""The ETL on Ray clusters that others started: by address, as a job, by ssh, with a node lost."""
+
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.clips import write_crema_d
+from tests.helpers.etl_run import PROJECT, EtlRun, digests, finished_clips, made_in_one_process
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+BIN = Path(sys.executable).parent
+CONFIG = str(PROJECT / "configs" / "etl" / "crema_d.yaml")
+SMALL = ("landmarks.backend=sidecar", "samples_per_shard=4")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_crema_d(tmp_path_factory.mktemp("corpus"), actors=5, seconds=2.0)
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory, corpus: Path) -> dict[str, str]:
+    command = (CONFIG, f"source={corpus}", *SMALL)
+    return made_in_one_process(command, tmp_path_factory.mktemp("wanted") / "out")
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a short path: sockets have no room for a long one."""
+    folder = Path(tempfile.mkdtemp(prefix="emt-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@dataclass(frozen=True)
+class Head:
+    """A cluster of one node, that wants a token."""
+
+    address: str
+    dashboard: str
+    environment: dict[str, str]
+
+
+@pytest.fixture
+def head(short: Path) -> Iterator[Head]:
+    port, dashboard = free_port(), free_port()
+    token = "".join(random.choices("0123456789abcdef", k=64))
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token,
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TMPDIR": str(short),
+    }
+    command = [
+        str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
+        f"--port={port}", "--num-cpus=2", "--include-dashboard=true", f"--temp-dir={short}",
+        f"--dashboard-port={dashboard}",
+    ]  # fmt: skip
+    with (short / "head.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        try:
+            found = Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", environment)
+            wait_for_jobs(found, token, process)
+            yield found
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def wait_for_jobs(head: Head, token: str, process: "subprocess.Popen[bytes]") -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    request = urllib.request.Request(f"{head.dashboard}/api/jobs/", headers=headers)  # noqa: S310
+    for _ in range(240):
+        assert process.poll() is None, "ray start ended"
+        try:
+            with urllib.request.urlopen(request, timeout=5):  # noqa: S310
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.5)
+    raise AssertionError("the cluster's job server does not answer")
+
+
+def test_a_submitted_job_makes_the_same_bytes(
+    head: Head, tmp_path: Path, corpus: Path, wanted: dict[str, str]
+) -> None:
+    output = tmp_path / "out"
+    words = ("python", "etl/shard.py", "configs/etl/crema_d.yaml", f"source={corpus}",
+             f"output={output}", *SMALL)  # fmt: skip
+    submit = [str(BIN / "ray"), "job", "submit", "--working-dir", ".", "--", *words]
+    environment = {**head.environment, "RAY_ADDRESS": head.dashboard}
+    job = subprocess.run(
+        submit, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert job.returncode == 0, job.stdout + job.stderr
+    assert digests(output) == wanted
+
+
+def test_a_cluster_is_found_by_its_address_and_refuses_strangers(
+    head: Head, tmp_path: Path, corpus: Path, wanted: dict[str, str]
+) -> None:
+    output = tmp_path / "out"
+    command = (CONFIG, f"source={corpus}", f"output={output}", *SMALL)
+    environment = {**head.environment, "RAY_ADDRESS": head.address}
+    stranger = {**environment, "RAY_AUTH_TOKEN": "0" * 64}
+    code, said = EtlRun(*command, **stranger).finish()
+    assert code == 2, said
+    assert "refuses this token" in said
+    assert "Traceback" not in said
+    assert not list(output.glob("*.tar"))
+    code, said = EtlRun(*command, **environment).finish()
+    assert code == 0, said
+    assert digests(output) == wanted
+
+
+def test_a_node_that_dies_changes_no_byte(
+    short: Path, tmp_path: Path, corpus: Path, wanted: dict[str, str]
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    output = tmp_path / "out"
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "temp_dir": str(short)})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        run = EtlRun(
+            CONFIG, f"source={corpus}", f"output={output}", *SMALL, RAY_ADDRESS=cluster.address
+        )
+        run.wait_for(lambda: finished_clips(output) >= 4)
+        cluster.remove_node(second, allow_graceful=False)
+        code, said = run.finish()
+    finally:
+        cluster.shutdown()
+    assert code == 0, said
+    assert digests(output) == wanted
+
+
+def test_ray_submit_brings_the_project_over_ssh(
+    short: Path, tmp_path: Path, corpus: Path, wanted: dict[str, str]
+) -> None:
+    missing = [name for name in ("sshd", "rsync", "unshare", "ip") if not found(name)]
+    if missing:
+        pytest.skip(f"{', '.join(missing)}: not on this machine")
+    spaces = ["unshare", "--pid", "--net", "--mount", "--fork", "--mount-proc", "--kill-child"]
+    if os.getuid() or subprocess.run([*spaces, "true"], check=False).returncode:
+        pytest.skip("name spaces of its own for the ssh server need root")
+    output = tmp_path / "out"
+    script = str(PROJECT / "tests" / "launch" / "ray_submit.sh")
+    words = (f"source={corpus}", f"output={output}", *SMALL)
+    done = subprocess.run(
+        [*spaces, script, str(PROJECT), str(short), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert digests(output) == wanted
+
+
+def found(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
