@@ -17,6 +17,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk.reasons import REASONS
+
 FPS = 25
 SAMPLE_RATE = 8000
 SAMPLES_PER_FRAME = SAMPLE_RATE // FPS
@@ -102,21 +104,32 @@ class Rejection(Exception):  # noqa: N818  a verdict that travels as an exceptio
     """Why a clip was left out: counted and named, never replaced.
 
     Attributes:
-        reason: fixed short name, e.g. `no_face`.
-        detail: the value met, the limit, what to do about it.
+        reason: fixed short name, one of `REASONS`, e.g. `no_face`.
+        detail: the value met and the limit.
         clip: the clip's name; empty until whoever knows it fills it in.
     """
 
     def __init__(self, reason: str, detail: str, clip: str = "") -> None:
-        """Keep the three parts; they survive pickling between workers."""
+        """Keep the three parts; they survive pickling between workers.
+
+        Raises:
+            ValueError: a reason that is not listed.
+        """
+        if reason not in REASONS:
+            raise ValueError(f"rejection: {reason!r} is none of {', '.join(REASONS)}")
         super().__init__(reason, detail, clip)
         self.reason = reason
         self.detail = detail
         self.clip = clip
 
+    @property
+    def told(self) -> str:
+        """What people read: the value, the limit, and what to do."""
+        return f"{self.detail}; {REASONS[self.reason].advice}"
+
     def __str__(self) -> str:
         """Return the rejection as one readable line."""
-        return f"{self.clip or 'clip'}: {self.reason}: {self.detail}"
+        return f"{self.clip or 'clip'}: {self.reason}: {self.told}"
 
 
 class HasShape(Protocol):

@@ -26,12 +26,14 @@ class Timeline:
             be blended, of the last one before.
         next_T: the frame after that to blend with; the same one where there is nothing to blend.
         weight_T: of the frame after, in [0, 1].
+        end_s: when the last source frame has been shown, on the file's clock.
     """
 
     start_s: float
     source_T: Indices
     next_T: Indices
     weight_T: Floats
+    end_s: float
 
     @property
     def frames(self) -> int:
@@ -83,10 +85,11 @@ def timeline(
     ticks = min(int((video_s + SLACK_S) * FPS), int(np.ceil((audio_s - SLACK_S) * FPS)))
     check_length(ticks / FPS, limits)
     wanted_s = start_s + np.arange(ticks) / FPS
+    end_s = start_s + video_s
     if resampling == "blended":
-        return Timeline(start_s, *around(times_s, wanted_s))
+        return Timeline(start_s, *around(times_s, wanted_s), end_s)
     shown_T = nearest(times_s, wanted_s)
-    return Timeline(start_s, shown_T, shown_T, np.zeros(ticks, np.float32))
+    return Timeline(start_s, shown_T, shown_T, np.zeros(ticks, np.float32), end_s)
 
 
 def nearest(times_s: Doubles, wanted_s: Doubles) -> Indices:

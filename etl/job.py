@@ -70,7 +70,7 @@ def run_job(
     write_rejected(
         config.output,
         store,
-        [{"clip": r.clip, "reason": r.reason, "detail": r.detail} for r in refusals],
+        [{"clip": r.clip, "reason": r.reason, "detail": r.told} for r in refusals],
     )
     _remove_leavings(config.output, shards)
     manifest = _manifest(plan, verdicts, refusals, shards)

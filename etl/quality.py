@@ -26,8 +26,29 @@ def check_length(seconds: float, limits: QualityConfig) -> None:
     if seconds > limits.max_seconds:
         raise Rejection(
             "too_long",
-            f"{seconds:.2f} s, at most {limits.max_seconds:g} s; cut it into utterances or raise "
-            "quality.max_seconds",
+            f"{seconds:.2f} s, at most {limits.max_seconds:g} s (quality.max_seconds)",
+        )
+
+
+def check_whole(promised_s: float | None, held_s: float, limits: QualityConfig) -> None:
+    """Reject clips of which only the first part is there.
+
+    A file cut anywhere still plays up to the cut; where the container's header says how long it
+    was (MP4, FLV, Matroska, AVI), the cut shows. An MPEG stream says nothing of the kind.
+
+    Args:
+        promised_s: length of the clip by its header, None where it has none.
+        held_s: when the later of picture and sound ends.
+        limits: section `quality`.
+
+    Raises:
+        Rejection: `truncated_video`.
+    """
+    if promised_s is not None and held_s < promised_s - limits.max_missing_s:
+        raise Rejection(
+            "truncated_video",
+            f"picture and sound end at {held_s:.2f} s of the {promised_s:.2f} s that the header "
+            f"says, at most {limits.max_missing_s:g} s early (quality.max_missing_s)",
         )
 
 
@@ -51,7 +72,7 @@ def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: Quali
             f"no face in {len(missing)} of {len(found)} frames (first: "
             f"{', '.join(map(str, missing[:SHOWN]))}); the longest stretch with one is "
             f"{covered:.2f} of the clip, at least {limits.min_face_share:g} "
-            "(quality.min_face_share): cut the clip",
+            "(quality.min_face_share)",
         )
     crowded = sum(face.count > limits.max_faces for face in found)
     if crowded > limits.max_extra_faces_share * len(found):

@@ -8,11 +8,18 @@ import numpy as np
 from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.landmarks import LandmarkFinder
 from emotalk.media.decode import probe, read_audio, read_video
-from emotalk.schema import SAMPLES_PER_FRAME, AlignedSample, Floats, Rejection
+from emotalk.schema import (
+    FPS,
+    SAMPLE_RATE,
+    SAMPLES_PER_FRAME,
+    AlignedSample,
+    Floats,
+    Rejection,
+)
 from etl.clock import sound_of, timeline
 from etl.corpora.listing import SourceClip
 from etl.crops import cut_crops, on_ticks
-from etl.quality import check_length, check_loudness
+from etl.quality import check_length, check_loudness, check_whole
 from etl.source import on_disk
 
 
@@ -35,12 +42,16 @@ def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> 
 def _aligned(
     clip: SourceClip, path: Path, finder: LandmarkFinder, config: EtlConfig
 ) -> AlignedSample:
+    limits = config.quality
     video = read_video(path)
-    check_length(probe(path).duration_s or len(video) / 25, _upper(config.quality))
-    audio_S = _sound(clip, path)
-    line = timeline(video.times_s, audio_S, config.quality, config.resampling)
+    promised_s = probe(path).duration_s
+    check_length(promised_s or len(video) / FPS, _upper(limits))
+    audio_S, is_own = _sound(clip, path)
+    line = timeline(video.times_s, audio_S, limits, config.resampling)
+    sound_end_s = audio_S.size / SAMPLE_RATE if is_own else 0.0
+    check_whole(promised_s, max(line.end_s, sound_end_s), limits)
     sound_S = sound_of(line, audio_S)
-    check_loudness(sound_S, config.quality)
+    check_loudness(sound_S, limits)
     crops, ticks = cut_crops(video, line, finder, config)
     frames_THWC, landmarks_TLP = on_ticks(crops, line, ticks)
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
@@ -59,15 +70,15 @@ def _upper(limits: QualityConfig) -> QualityConfig:
     return limits.model_copy(update={"min_seconds": 0.0})
 
 
-def _sound(clip: SourceClip, video: Path) -> Floats:
-    """Return the sound of the video, or where that has none, of the file beside it."""
+def _sound(clip: SourceClip, video: Path) -> tuple[Floats, bool]:
+    """Return the sound of the video and True, or where that has none, of the file beside it."""
     try:
-        return read_audio(video)
+        return read_audio(video), True
     except Rejection as rejection:
         if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
             raise
     with on_disk(clip.audio) as audio:
-        return read_audio(audio)
+        return read_audio(audio), False
 
 
 def _sha256(path: Path) -> str:

@@ -42,7 +42,7 @@ def read_speech(path: Path) -> Speech:
     try:
         sound_S = read_audio(path, rate=SOUND_RATE)
     except Rejection as rejection:
-        raise WrongUse(f"{path}: {rejection.reason}: {rejection.detail}") from None
+        raise WrongUse(f"{path}: {rejection.reason}: {rejection.told}") from None
     speech_S = np.clip(resample(sound_S, SOUND_RATE, SAMPLE_RATE), -1.0, 1.0)
     if speech_S.size < SAMPLES_PER_FRAME:
         raise WrongUse(

@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from decord._ffi.base import DECORDError
 
+from emotalk.media.file_check import check_file
 from emotalk.media.torchaudio_cpu import functional
 from emotalk.schema import SAMPLE_RATE, Bytes, Doubles, Floats, Rejection
 
 BATCH_BYTES = 64 * 2**20
-LFS_HEADER = b"version https://git-lfs.github.com/spec/"
 SHORT_AUDIO_S = 0.2
 INDEXED = ("mp4", "matroska")  # containers whose frames decord finds by their numbers
 SPARSEST = 4  # every 4th frame is still read quicker in order than by index
@@ -163,8 +163,7 @@ class VideoFrames:
         where = f"at frame {first}" if first == last else f"between frames {first} and {last}"
         return Rejection(
             "unreadable",
-            f"{self.path.name}: the video breaks off {where} of {len(self)} ({why}); "
-            "copy the file again",
+            f"{self.path.name}: the video breaks off {where} of {len(self)} ({why})",
         )
 
 
@@ -258,9 +257,7 @@ def read_audio(path: Path, *, rate: int = SAMPLE_RATE) -> Floats:
     """
     info = probe(path)
     if not info.has_audio:
-        raise Rejection(
-            "no_audio", f"{path.name}: holds no audio stream; give a file with sound in it"
-        )
+        raise Rejection("no_audio", f"{path.name}: holds no audio stream")
     samples, source_rate = _decoded_audio(path)
     _check_length(path, info, samples.size / source_rate)
     audio_S = resample(_from_time_zero(samples, info.audio_start_s, source_rate), source_rate, rate)
@@ -292,7 +289,7 @@ def probe(path: Path) -> MediaInfo:
     Raises:
         Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`.
     """
-    _check_file(path)
+    check_file(path)
     try:
         with av.open(str(path)) as container:
             return _info(container)
@@ -314,38 +311,26 @@ def _info(container: av.container.InputContainer) -> MediaInfo:
         has_video=bool(pictures),
         has_audio=audio is not None,
         start_s=origin,
-        duration_s=None if container.duration is None else container.duration / av.time_base,
+        duration_s=_promised_s(container, pictures),
         audio_start_s=start - origin if start is not None and pictures else 0.0,
         audio_duration_s=duration,
     )
 
 
-def _check_file(path: Path) -> None:
-    if not path.is_file():
-        what = "a folder, not a file" if path.is_dir() else "no such file"
-        raise Rejection(
-            "missing", f"{path.name}: {'a dangling link' if path.is_symlink() else what}"
-        )
-    try:
-        with path.open("rb") as file:
-            head = file.read(len(LFS_HEADER))
-    except OSError as error:
-        raise _unreadable(path, error) from None
-    if not head:
-        raise Rejection("empty_file", f"{path.name}: 0 bytes; copy the file again")
-    if head == LFS_HEADER:
-        raise Rejection(
-            "git_lfs_pointer",
-            f"{path.name}: a git-lfs pointer stands in place of the media; "
-            "run `git lfs pull` in the clone",
-        )
+def _promised_s(
+    container: av.container.InputContainer, pictures: list[av.VideoStream]
+) -> float | None:
+    """Return how long the header says the file is; of a cut AVI FFmpeg alone tells what is left."""
+    known = [] if container.duration is None else [container.duration / av.time_base]
+    if "avi" in container.format.name and pictures and pictures[0].average_rate:
+        known.append(float(pictures[0].frames / pictures[0].average_rate))
+    return max(known, default=None)
 
 
 def _unreadable(path: Path, error: Exception) -> Rejection:
     return Rejection(
         "unreadable",
-        f"{path.name}: not a media file that FFmpeg reads ({_first_line(error)}); "
-        "copy or convert it again",
+        f"{path.name}: not a media file that FFmpeg reads ({_first_line(error)})",
     )
 
 
@@ -386,7 +371,7 @@ def _check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
         raise Rejection(
             "truncated_audio",
             f"{path.name}: {decoded_s:.2f} s of sound could be decoded of the {promised:.2f} s its "
-            f"header promises (limit {SHORT_AUDIO_S} s less); copy the file again",
+            f"header promises (limit {SHORT_AUDIO_S} s less)",
         )
 
 

@@ -54,7 +54,7 @@ class Moving:
 
 def line(source_T: Indices) -> Timeline:
     """Ticks that show these frames as they are."""
-    return Timeline(0.0, source_T, source_T, np.zeros(len(source_T), np.float32))
+    return Timeline(0.0, source_T, source_T, np.zeros(len(source_T), np.float32), 1.0)
 
 
 def landmarks(index: int) -> Floats:
@@ -116,7 +116,8 @@ def test_source_frames_shown_twice_are_cut_once(video: VideoFrames) -> None:
 
 
 def test_blended_frames_and_landmarks_lie_between_their_neighbours(video: VideoFrames) -> None:
-    mixed = Timeline(0.0, np.array([2, 5]), np.array([3, 5]), np.array([0.25, 0], np.float32))
+    weight_T = np.array([0.25, 0], np.float32)
+    mixed = Timeline(0.0, np.array([2, 5]), np.array([3, 5]), weight_T, 1.0)
     crops, ticks = cut_crops(video, mixed, Moving(), config())
     frames_THWC, landmarks_TLP = on_ticks(crops, mixed, ticks)
     first, second = (crops.frames[n].astype(float) for n in (0, 1))

@@ -1,0 +1,96 @@
+"""Every reason for which a clip can be left out: what it means, and what to do about it.
+
+The names stand in `rejected.jsonl` and in the manifest's counts, so people and scripts rely on
+them: one may be added, none renamed.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason.
+
+    Attributes:
+        meaning: what is wrong with the clip, as a table's cell.
+        advice: what whoever owns the clip can do.
+    """
+
+    meaning: str
+    advice: str
+
+
+REASONS: dict[str, Reason] = {
+    # by name alone, before anything is opened
+    "unknown_name": Reason(
+        "its name is not of the corpus' grammar", "rename it, or take it out of the source"
+    ),
+    "known_bad": Reason(
+        "one of the four clips that CREMA-D published with a fault", "none: it stays out"
+    ),
+    # the file
+    "missing": Reason(
+        "no such file, a dangling link, or no regular file", "copy it there, or mend the link"
+    ),
+    "empty_file": Reason("0 bytes", "copy the file again"),
+    "git_lfs_pointer": Reason(
+        "a git-lfs pointer stands in place of the media", "run `git lfs pull` in the clone"
+    ),
+    "unreadable": Reason(
+        "no media file, damaged, or not ours to read",
+        "copy or convert the file again, and look at its rights",
+    ),
+    "no_video": Reason("no video stream, or one without a frame", "give a file with a picture"),
+    "no_audio": Reason(
+        "no audio stream, or one without a sample",
+        "give a file with sound (CREMA-D, MEAD: or its sound beside it)",
+    ),
+    # time
+    "truncated_video": Reason(
+        "picture and sound end long before the file's header says", "copy the file again"
+    ),
+    "truncated_audio": Reason(
+        "the sound ends long before its header says, or before the picture",
+        "copy the file again, or cut the picture to its sound",
+    ),
+    "too_short": Reason("shorter than quality.min_seconds", "lower quality.min_seconds"),
+    "too_long": Reason(
+        "longer than quality.max_seconds", "cut it into utterances, or raise quality.max_seconds"
+    ),
+    "silent": Reason(
+        "quieter than quality.min_loudness_db",
+        "make the recording louder, or lower quality.min_loudness_db",
+    ),
+    # the face
+    "no_face": Reason(
+        "no face in some frames (share: quality.min_face_share)",
+        "cut the clip to where the face is seen, or lower quality.min_face_share",
+    ),
+    "several_faces": Reason(
+        "more faces than quality.max_faces in many frames", "crop the clip to one person"
+    ),
+    "small_face": Reason(
+        "its face is smaller than quality.min_face_pixels",
+        "give a larger recording, or lower quality.min_face_pixels",
+    ),
+    "mouth_outside": Reason(
+        "the mouth leaves the picture (share: quality.min_mouth_share)",
+        "cut the clip to where the mouth is seen, or lower quality.min_mouth_share",
+    ),
+    "blurred": Reason(
+        "less sharp than quality.min_sharpness",
+        "give a recording in focus, or lower quality.min_sharpness",
+    ),
+    "no_landmarks": Reason(
+        "its side-car file of landmarks is missing",
+        "write it, or set landmarks.backend=insightface",
+    ),
+    "bad_landmarks": Reason(
+        "landmarks of another form, or none that a face could have",
+        "write the side-car file anew; from a detector: look at the clip",
+    ),
+    # the machine
+    "worker_died": Reason(
+        "every worker that tried the clip died", "look at memory and at the file, then run again"
+    ),
+}
