@@ -79,11 +79,7 @@ class FolderSource(Source):
         if not top.is_dir():
             return None
         start = len(self.folder.as_posix()) + 1
-        return sorted(
-            f"{directory}/{name}"[start:]
-            for directory, _, names in os.walk(top, onerror=_unlistable)
-            for name in names
-        )
+        return sorted(path[start:] for path in _walk(str(top)))
 
     def text(self, name: str) -> str | None:
         """Return a text file's content."""
@@ -201,8 +197,27 @@ def stamp(media: MediaFile) -> tuple[int, int]:
     return (int(facts.get("size") or 0), int.from_bytes(digest, "big"))
 
 
-def _unlistable(error: OSError) -> None:
-    raise WrongUse(f"source: cannot list {error.filename}: {error.strerror}")
+def _walk(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the path of every file below, also behind links to folders, but in no circle."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        raise WrongUse(f"source: cannot list {error.filename}: {error.strerror}") from None
+    for entry in entries:
+        if _is_folder(entry):
+            yield from _walk(entry.path, above | {real})
+        else:
+            yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where we may not look: whoever opens it gets to know
+        return False
 
 
 def _fetch(media: RemoteFile, target: Path) -> None:

@@ -21,6 +21,7 @@ from etl.corpora.listing import (
     VIDEO_SUFFIXES,
     Listing,
     SourceClip,
+    printable,
 )
 from etl.source import Source, open_source
 
@@ -44,7 +45,8 @@ EMOTIONS = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
 LEVELS = ("LO", "MD", "HI", "XX")
 NAME = re.compile(
     rf"(?P<actor>\d{{4}})_(?P<sentence>{'|'.join(SENTENCES)})_"
-    rf"(?P<emotion>{'|'.join(EMOTIONS)})_(?P<level>{'|'.join(LEVELS)})"
+    rf"(?P<emotion>{'|'.join(EMOTIONS)})_(?P<level>{'|'.join(LEVELS)})",
+    re.ASCII,
 )
 KNOWN_BAD: dict[str, str] = {
     "1076_MTI_NEU_XX": "published without sound",
@@ -79,7 +81,7 @@ def list_crema_d(config: EtlConfig) -> Listing:
         if name is None:
             rejected.append(_unknown_name(video))
         elif stem in KNOWN_BAD:
-            rejected.append(Rejection("known_bad", KNOWN_BAD[stem], clip=video))
+            rejected.append(Rejection("known_bad", KNOWN_BAD[stem], clip=printable(video)))
         elif _agreement(votes, stem, config.votes) < config.votes.min_agreement:
             left_out += 1
         else:
@@ -121,10 +123,11 @@ def _videos(source: Source, place: str) -> list[str]:
 def _unknown_name(video: str) -> Rejection:
     return Rejection(
         "unknown_name",
-        f"{PurePosixPath(video).stem!r} is not ACTOR_SENTENCE_EMOTION_LEVEL as 1001_IEO_ANG_HI is; "
+        f"{printable(PurePosixPath(video).stem)!r} is not ACTOR_SENTENCE_EMOTION_LEVEL as "
+        "1001_IEO_ANG_HI is; "
         f"sentences {' '.join(SENTENCES)}, emotions {' '.join(EMOTIONS)}, "
         f"levels {' '.join(LEVELS)}",
-        clip=video,
+        clip=printable(video),
     )
 
 
@@ -138,7 +141,7 @@ def _label(
         extra["demographics"] = demographics
     return ClipLabel(
         key=name.string,
-        clip=video,
+        clip=printable(video),
         actor=name["actor"],
         emotion=EMOTION_WORDS[name["emotion"].lower()],
         intensity=LEVEL_WORDS[name["level"].lower()],

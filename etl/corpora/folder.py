@@ -6,6 +6,7 @@
 import csv
 import io
 import re
+import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from etl.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
 MOST_FAULTS = 20
+LONGEST_KEY = 200  # bytes: a key is a file's name on the way, of at most 255 with its endings
 
 
 def list_folder(config: EtlConfig) -> Listing:
@@ -62,7 +64,8 @@ def _rows(table: str, text: str | None) -> list[dict[str, str]]:
             "emotion, level: SOURCE/clips.csv or clips=FILE"
         )
     try:
-        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        # strict: a quote that is never closed would swallow all rows after it
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
         columns = [column.strip() for column in reader.fieldnames or []]
         reader.fieldnames = columns
         rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
@@ -80,13 +83,22 @@ def _rows(table: str, text: str | None) -> list[dict[str, str]]:
 def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
     if not row["clip"] or not row["actor"]:
         return "clip and actor must not be empty"
-    path = PurePosixPath(row["clip"])
-    if path.is_absolute() or ".." in path.parts:
-        return f"clip {row['clip']!r} is not a path inside the source"
     if row["emotion"].lower() not in EMOTION_WORDS:
         return f"emotion {row['emotion']!r} is none of {', '.join(config.emotion_names)}"
     if _level(row.get("level", "")) is False:
         return f"level {row['level']!r} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
+    return _fault_of_names(row["clip"], row["actor"])
+
+
+def _fault_of_names(clip: str, actor: str) -> str | None:
+    for word in (clip, actor):
+        if any(unicodedata.category(letter) == "Cc" for letter in word):
+            return f"{word!r} holds control characters"
+    if len(key_of(clip).encode()) > LONGEST_KEY:
+        return f"clip {clip[:40]!r}... is longer than {LONGEST_KEY} bytes"
+    path = PurePosixPath(clip)
+    if path.is_absolute() or ".." in path.parts:
+        return f"clip {clip!r} is not a path inside the source"
     return None
 
 

@@ -67,3 +67,8 @@ class Listing:
     clips: tuple[SourceClip, ...]
     rejected: tuple[Rejection, ...] = ()
     left_out: int = 0
+
+
+def printable(name: str) -> str:
+    """Return a file's name as text that any file can hold; what is no UTF-8 escaped."""
+    return name.encode("utf-8", "backslashreplace").decode()

@@ -5,24 +5,35 @@ generation. Academic use, no redistribution.
 """
 
 import re
+from pathlib import PurePosixPath
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel, Rejection
-from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
+from etl.corpora.listing import (
+    EMOTION_WORDS,
+    LEVEL_WORDS,
+    VIDEO_SUFFIXES,
+    Listing,
+    SourceClip,
+    printable,
+)
 from etl.source import Source, open_source
 
 EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 VIEWS = ("front", "down", "top", "left_30", "left_60", "right_30", "right_60")
+ACTOR, NUMBER = r"(?P<actor>[MW]\d{3})", r"(?P<number>\d{3})"
+VIEW, EMOTION = rf"(?P<view>{'|'.join(VIEWS)})", rf"(?P<emotion>{'|'.join(EMOTIONS)})"
 PATH = re.compile(
-    rf"(?P<actor>[MW]\d{{3}})/video/(?P<view>{'|'.join(VIEWS)})/(?P<emotion>{'|'.join(EMOTIONS)})/"
-    r"(?P<level>level_[123])/(?P<number>\d{3})\.mp4"
+    rf"(?P<above>.*/)?{ACTOR}/(?:video/)?{VIEW}/{EMOTION}/level_(?P<level>[123])/{NUMBER}\.mp4",
+    re.ASCII,
 )
 FLAT = re.compile(
-    rf"(?:.*/)?(?P<actor>[MW]\d{{3}})_(?P<view>{'|'.join(VIEWS)})_(?P<emotion>{'|'.join(EMOTIONS)})_"
-    r"(?P<level>level_[123])_(?P<number>\d{3})\.mp4"
+    rf"(?P<above>.*/)?{ACTOR}_(?:{VIEW}_)?{EMOTION}_(?:level_?|L)?(?P<level>[123])_{NUMBER}\.mp4",
+    re.ASCII,
 )
-"""Names that people give the clips when they copy them into one folder."""
+"""Names that people give the clips when they copy them into one folder; without a view: front."""
+LEVEL_PARTS = ("level_", "level", "L", "")
 
 
 def list_mead(config: EtlConfig) -> Listing:
@@ -36,12 +47,12 @@ def list_mead(config: EtlConfig) -> Listing:
     sounds = {name for name in files if name.endswith(".m4a")}
     clips, rejected, left_out = [], [], 0
     for video in files:
-        if not video.endswith(".mp4"):
+        if PurePosixPath(video).suffix.lower() not in VIDEO_SUFFIXES:
             continue
         path = PATH.fullmatch(video) or FLAT.fullmatch(video)
         if path is None:
             rejected.append(_unknown_name(video))
-        elif path["view"] not in config.views or not _wanted(path["emotion"], config):
+        elif _view(path) not in config.views or not _wanted(path["emotion"], config):
             left_out += 1
         else:
             clips.append(_labelled(source, path, sounds))
@@ -58,27 +69,32 @@ def _wanted(emotion: str, config: EtlConfig) -> bool:
     return EMOTION_WORDS[emotion] in config.emotion_names
 
 
+def _view(path: re.Match[str]) -> str:
+    return path["view"] or "front"
+
+
 def _unknown_name(inside: str) -> Rejection:
     return Rejection(
         "unknown_name",
         "the path is not ACTOR/video/VIEW/EMOTION/level_N/NNN.mp4, nor its name "
         "ACTOR_VIEW_EMOTION_level_N_NNN.mp4; views "
         f"{' '.join(VIEWS)}, emotions {' '.join(EMOTIONS)}, levels 1 to 3",
-        clip=inside,
+        clip=printable(inside),
     )
 
 
 def _labelled(source: Source, path: re.Match[str], sounds: set[str]) -> SourceClip:
-    parts = (path["actor"], path["view"], path["emotion"], path["level"], path["number"])
+    level = f"level_{path['level']}"
+    parts = (path["actor"], _view(path), path["emotion"], level, path["number"])
     # MEAD files its only neutral recordings under level_1; neutral has no strength.
     neutral = path["emotion"] == "neutral"
     label = ClipLabel(
         key="_".join(parts),
-        clip=path.string,
+        clip=printable(path.string),
         actor=path["actor"],
         emotion=EMOTION_WORDS[path["emotion"]],
-        intensity=None if neutral else LEVEL_WORDS[path["level"]],
-        extra={"view": path["view"], "level": path["level"], "number": path["number"]},
+        intensity=None if neutral else LEVEL_WORDS[level],
+        extra={"view": _view(path), "level": level, "number": path["number"]},
     )
     sound = next((name for name in _sounds(path) if name in sounds), None)
     return SourceClip(
@@ -86,10 +102,15 @@ def _labelled(source: Source, path: re.Match[str], sounds: set[str]) -> SourceCl
     )
 
 
-def _sounds(path: re.Match[str]) -> tuple[str, str, str]:
+def _sounds(path: re.Match[str]) -> tuple[str, ...]:
     """Return where a clip's sound may lie: MEAD has one recording for all views."""
-    actor, emotion, level, number = (path[k] for k in ("actor", "emotion", "level", "number"))
-    beside = path.string.removesuffix(".mp4") + ".m4a"
-    folder = path.string.rpartition("/")[0]
-    flat = f"{folder}/{actor}_{emotion}_{level}_{number}.m4a".removeprefix("/")
-    return f"{actor}/audio/{emotion}/{level}/{number}.m4a", beside, flat
+    above, actor, emotion, level, number = (
+        path[part] or "" for part in ("above", "actor", "emotion", "level", "number")
+    )
+    root = above.split(f"{actor}/")[0]
+    folder = PurePosixPath(path.string).parent
+    return (
+        f"{root}{actor}/audio/{emotion}/level_{level}/{number}.m4a",
+        str(PurePosixPath(path.string).with_suffix(".m4a")),
+        *(str(folder / f"{actor}_{emotion}_{part}{level}_{number}.m4a") for part in LEVEL_PARTS),
+    )

@@ -1,6 +1,7 @@
 """Labels come from names and tables, and what they do not say is refused or counted."""
 
 import csv
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from emotalk.errors import WrongUse
 from etl.corpora import list_clips
 from etl.corpora.crema_d import agreement
 from etl.corpora.folder import key_of
+from etl.plan import make_plan
 from tests.helpers.shared import shared_data
 
 
@@ -48,6 +50,18 @@ def test_the_facts_of_crema_d_come_out_of_its_names(all_names: Path) -> None:
         f"VideoFlash/{stem}.flv"
         for stem in ("1064_IEO_DIS_MD", "1064_TIE_SAD_XX", "1076_MTI_NEU_XX", "1076_MTI_SAD_XX")
     }
+    names = [
+        *(clip.label.key for clip in listing.clips),
+        *(Path(r.clip).stem for r in listing.rejected),
+    ]
+    assert Counter(name.split("_")[2] for name in names) == {
+        "ANG": 1271, "DIS": 1271, "FEA": 1271, "HAP": 1271, "SAD": 1271, "NEU": 1087,
+    }  # fmt: skip
+    of_actor = Counter(name.split("_")[0] for name in names)
+    odd = {"1008": 76, "1009": 76, "1019": 76, "1002": 81, "1076": 81}
+    assert of_actor == {str(actor): odd.get(str(actor), 82) for actor in range(1001, 1092)}
+    sexes = {clip.label.actor: clip.label.extra["demographics"]["sex"] for clip in listing.clips}
+    assert Counter(sexes.values()) == {"Male": 48, "Female": 43}
     emotions = Counter(clip.label.emotion for clip in listing.clips)
     assert emotions == {
         "anger": 1271, "disgust": 1270, "fear": 1271, "happiness": 1271,
@@ -76,6 +90,9 @@ def test_levels_votes_and_demographics_are_kept(all_names: Path) -> None:
         if "votes" in clip.label.extra
     )
     assert agreed[True] / agreed.total() == pytest.approx(0.72, abs=0.01)
+    sad = [c.label.extra["votes"]["both"]["vote"] for c in listing.clips
+           if c.label.emotion == "sadness" and "votes" in c.label.extra]  # fmt: skip
+    assert sad.count("S") / len(sad) == pytest.approx(0.32, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +197,64 @@ def test_mead_copied_into_one_folder_is_read_by_its_names(tmp_path: Path) -> Non
     assert [r.clip for r in listing.rejected] == ["other.mp4"]
 
 
+@pytest.mark.parametrize(
+    ("video", "sound", "key"),
+    [
+        ("M003/front/angry/level_3/001.mp4", None, "M003_front_angry_level_3_001"),
+        (
+            "MEAD/M003/video/down/sad/level_1/002.mp4",
+            "MEAD/M003/audio/sad/level_1/002.m4a",
+            "M003_down_sad_level_1_002",
+        ),
+        (
+            "M005/front/angry/level_1/M005_front_angry_level_1_001.mp4",
+            "M005/audio/angry/level_1/001.m4a",
+            "M005_front_angry_level_1_001",
+        ),
+        ("W028_front_angry_level3_001.mp4", "W028_angry_level3_001.m4a",
+         "W028_front_angry_level_3_001"),
+        ("M003_angry_3_024.mp4", "M003_angry_3_024.m4a", "M003_front_angry_level_3_024"),
+        ("x/M003_happy_L2_002.mp4", "x/M003_happy_L2_002.m4a", "M003_front_happy_level_2_002"),
+        ("M003_left_30_fear_level_2_002.mp4", None, "M003_left_30_fear_level_2_002"),
+    ],
+)  # fmt: skip
+def test_the_names_and_folders_that_people_give_mead_are_all_read(
+    tmp_path: Path, video: str, sound: str | None, key: str
+) -> None:
+    touch(tmp_path, video, *([] if sound is None else [sound]))
+    views = ["front", "down", "top", "left_30", "left_60", "right_30", "right_60"]
+    (clip,) = list_clips(config("mead", tmp_path, views=views)).clips
+    assert (clip.label.key, clip.label.clip) == (key, video)
+    assert clip.label.extra["level"] in key
+    assert clip.audio == (None if sound is None else tmp_path / sound)
+
+
+def test_a_video_of_another_kind_among_mead_s_is_counted_as_unknown(tmp_path: Path) -> None:
+    touch(tmp_path, "M003/video/front/angry/level_3/001.mp4")
+    touch(tmp_path, "M003/video/front/angry/level_3/002.MOV", "notes.txt")
+    listing = list_clips(config("mead", tmp_path))
+    assert [r.clip for r in listing.rejected] == ["M003/video/front/angry/level_3/002.MOV"]
+
+
+def test_folders_that_are_links_are_walked_into_and_circles_are_not(tmp_path: Path) -> None:
+    disk = touch(tmp_path / "disk", "video/front/angry/level_3/001.mp4")
+    root = tmp_path / "mead"
+    root.mkdir()
+    (root / "M003").symlink_to(disk)
+    (disk / "video" / "back").symlink_to(root)
+    listing = list_clips(config("mead", root))
+    assert [clip.label.key for clip in listing.clips] == ["M003_front_angry_level_3_001"]
+
+
+def test_names_that_are_no_text_are_rejected_by_a_name_that_can_be_written(tmp_path: Path) -> None:
+    touch(tmp_path, "VideoFlash/1001_IEO_ANG_HI.flv")
+    raw = os.fsencode(tmp_path / "VideoFlash") + b"/caf\xe9.flv"
+    os.close(os.open(raw, os.O_CREAT))
+    (rejected,) = list_clips(config("crema_d", tmp_path)).rejected
+    assert rejected.clip == r"VideoFlash/caf\udce9.flv"
+    assert (rejected.clip + rejected.told).encode()
+
+
 def table(root: Path, text: str) -> EtlConfig:
     (root / "clips.csv").write_text(text, encoding="utf-8")
     return config("folder", root)
@@ -211,8 +286,38 @@ def test_a_folder_is_read_by_its_table(tmp_path: Path) -> None:
         ("clip,actor,emotion\n../a.mp4,x,anger\n", "not a path inside the source"),
         ("clip,actor,emotion\na.mp4,,anger\n", "must not be empty"),
         ("clip,actor,emotion\n", "names no clip"),
+        ("clip,actor,emotion\na\x07.mp4,x,anger\n", r"'a\\x07\.mp4' holds control characters"),
+        ('clip,actor,emotion\n"a\nb.mp4",x,anger\n', "holds control characters"),
+        (f"clip,actor,emotion\n{'ü' * 99}.mp4,x,anger\n", "longer than 200 bytes"),
+        ('clip,actor,emotion\n"a.mp4,x,anger\nb.mp4,x,anger\n', "is no CSV"),
+        ("clip;actor;emotion\na.mp4;x;anger\n", "no column clip.*found: clip;actor;emotion"),
+        ("", "no column clip, actor, emotion .found: none"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(WrongUse, match=message):
         list_clips(table(tmp_path, text))
+
+
+def test_a_table_from_a_spreadsheet_is_read_like_any_other(tmp_path: Path) -> None:
+    rows = '\ufeffClip ,actor,emotion\r\na.mp4, anna ,Happiness\r\n\r\n"b, c.mp4",bo,sad\r\n'
+    (tmp_path / "clips.csv").write_bytes(rows.replace("Clip ", "clip ").encode())
+    labels = [clip.label for clip in list_clips(config("folder", tmp_path)).clips]
+    assert [(label.clip, label.actor, label.emotion) for label in labels] == [
+        ("a.mp4", "anna", "happiness"),
+        ("b, c.mp4", "bo", "sadness"),
+    ]
+
+
+def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").write_bytes("clip,actor,emotion\nö.mp4,x,anger\n".encode("utf-16"))
+    with pytest.raises(WrongUse, match=r"clips\.csv: not UTF-8 text"):
+        list_clips(config("folder", tmp_path))
+
+
+@pytest.mark.parametrize(
+    "rows", ["a.mp4,x,anger\na.mp4,x,anger\n", "a/b.mp4,x,sad\na_b.mp4,x,sad\n"]
+)
+def test_rows_that_share_a_key_are_refused(tmp_path: Path, rows: str) -> None:
+    with pytest.raises(WrongUse, match="1 keys belong to several clips"):
+        make_plan(table(tmp_path, f"clip,actor,emotion\n{rows}"))
