@@ -141,8 +141,13 @@ def inspect(
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Write a picture of its faces to this PNG file.")
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the picture if it is there already.")
+    ] = False,
 ) -> None:
     """Sum up a shard set and check every hash and count of it; exit 1 on any fault.
+
+    The picture shows first frames with their landmarks, a row for each emotion.
 
     \b
     emotalk inspect shards
@@ -150,7 +155,7 @@ def inspect(
     """
     from emotalk.data.inspect import inspect as inspect_shards
 
-    report = inspect_shards(shards, contact_sheet=contact_sheet)
+    report = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
     typer.echo(str(report))
     if report.faults:
         raise typer.Exit(EXIT_FAILED)

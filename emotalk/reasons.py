@@ -26,7 +26,7 @@ REASONS: dict[str, Reason] = {
         "its name is not of the corpus' grammar", "rename it, or take it out of the source"
     ),
     "known_bad": Reason(
-        "one of the four clips that CREMA-D published with a fault", "none: it stays out"
+        "one of the four that CREMA-D published with a fault", "none: it stays out"
     ),
     # the file
     "missing": Reason(
@@ -47,10 +47,10 @@ REASONS: dict[str, Reason] = {
     ),
     # time
     "truncated_video": Reason(
-        "picture and sound end long before the file's header says", "copy the file again"
+        "picture and sound end before the header says", "copy the file again"
     ),
     "truncated_audio": Reason(
-        "the sound ends long before its header says, or before the picture",
+        "the sound ends before its header or the picture does",
         "copy the file again, or cut the picture to its sound",
     ),
     "too_short": Reason("shorter than quality.min_seconds", "lower quality.min_seconds"),
@@ -63,7 +63,7 @@ REASONS: dict[str, Reason] = {
     ),
     # the face
     "no_face": Reason(
-        "no face in some frames (share: quality.min_face_share)",
+        "frames without a face (quality.min_face_share)",
         "cut the clip to where the face is seen, or lower quality.min_face_share",
     ),
     "several_faces": Reason(
@@ -74,7 +74,7 @@ REASONS: dict[str, Reason] = {
         "give a larger recording, or lower quality.min_face_pixels",
     ),
     "mouth_outside": Reason(
-        "the mouth leaves the picture (share: quality.min_mouth_share)",
+        "mouth outside the picture (quality.min_mouth_share)",
         "cut the clip to where the mouth is seen, or lower quality.min_mouth_share",
     ),
     "blurred": Reason(
@@ -86,7 +86,7 @@ REASONS: dict[str, Reason] = {
         "write it, or set landmarks.backend=insightface",
     ),
     "bad_landmarks": Reason(
-        "landmarks of another form, or none that a face could have",
+        "landmarks of another form, or of no face's",
         "write the side-car file anew; from a detector: look at the clip",
     ),
     # the machine

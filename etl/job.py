@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from emotalk.census import count_levels
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
@@ -190,10 +191,15 @@ def _manifest(
 
 def _split_facts(plan: Plan, accepted: list[str], split: str) -> dict[str, Any]:
     labels = [plan.clips[key].label for key in accepted if plan.split_of[key] == split]
+    levels: dict[str, dict[str, int]] = {}
+    counted = count_levels((label.emotion, label.intensity) for label in labels)
+    for (emotion, level), number in sorted(counted.items()):
+        levels.setdefault(emotion, {})[level] = number
     return {
         "actors": sorted({label.actor for label in labels}),
         "samples": len(labels),
         "emotions": dict(sorted(Counter(label.emotion for label in labels).items())),
+        "levels": levels,
     }
 
 

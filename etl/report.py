@@ -1,6 +1,7 @@
 """What people see: the progress bar while a job runs, the tables when it is done."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -9,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from emotalk.census import SplitCensus, census_lines, reason_lines
 from emotalk.config.etl import EtlConfig
-from emotalk.schema import SPLITS
+from emotalk.schema import FPS, SPLITS
 from etl.plan import Plan, count_emotions
 from etl.store import Verdict
 
@@ -58,15 +60,15 @@ class ClipProgress:
 def clip_progress(console: Console, total: int) -> Iterator[ClipProgress]:
     """Show the progress of a job of `total` clips."""
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=None),  # what the words leave of the line
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("accepted {task.fields[accepted]}"),
         TextColumn("rejected {task.fields[rejected]}"),
         TimeRemainingColumn(),
+        TextColumn("left"),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
         yield ClipProgress(console, bar, total)
 
 
@@ -76,6 +78,7 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
         f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
         f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
         highlight=False,
+        markup=False,
     )
     counts = count_emotions(plan)
     emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
@@ -92,27 +95,19 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
 
 def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> bool:
     """Print what was made; return whether few enough clips were rejected."""
-    splits = manifest["splits"]
-    emotions = [
-        e for e in config.emotion_names if any(e in s.get("emotions", {}) for s in splits.values())
-    ]
-    table = Table("split", "actors", "samples", *emotions)
-    for split, facts in splits.items():
-        counts = [facts["emotions"].get(e, 0) for e in emotions]
-        table.add_row(split, *map(str, [len(facts["actors"]), facts["samples"], *counts]))
-    console.print(table)
     clips = manifest["clips"]
-    console.print(
+    lines = [
+        "",
+        *census_lines(_censuses(manifest)),
+        "",
         f"{clips['found']} clips found, {clips['accepted']} accepted, "
         f"{clips['rejected']} rejected, {len(manifest['shards'])} shards in {config.output}",
-        highlight=False,
-    )
-    if manifest["rejected_by_reason"]:
-        reasons = Table("rejected because", "clips")
-        for reason, count in manifest["rejected_by_reason"].items():
-            reasons.add_row(reason, str(count))
-        console.print(reasons)
-        console.print(f"each one with its reason: {config.output / 'rejected.jsonl'}")
+    ]
+    if reasons := reason_lines(manifest["rejected_by_reason"]):
+        each = f"each one with its reason: {config.output / 'rejected.jsonl'}"
+        lines += ["", *reasons, "", each]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     _warn_of_clip_split(console, config)
     share = clips["rejected"] / max(1, clips["found"])
     if share > config.max_rejected_share:
@@ -123,6 +118,25 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any
             highlight=False,
         )
     return bool(share <= config.max_rejected_share)
+
+
+def _censuses(manifest: Mapping[str, Any]) -> list[SplitCensus]:
+    frames: Counter[str] = Counter()
+    for shard in manifest["shards"]:
+        frames[shard["split"]] += shard["frames"]
+    return [
+        SplitCensus(
+            name=split,
+            actors=len(facts["actors"]),
+            minutes=frames[split] / FPS / 60,
+            samples={
+                (emotion, level): number
+                for emotion, levels in facts["levels"].items()
+                for level, number in levels.items()
+            },
+        )
+        for split, facts in manifest["splits"].items()
+    ]
 
 
 def _warn_of_clip_split(console: Console, config: EtlConfig) -> None:

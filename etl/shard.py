@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> int:
     if request.dry_run:
         return EXIT_DONE
     if already_done(config, plan):
-        console.print(f"{config.output} already holds this very shard set: nothing to do")
+        done = f"{config.output} already holds this very shard set: nothing to do"
+        console.print(done, highlight=False, markup=False)
         return EXIT_DONE
     build_finder(config.landmarks, source=source)  # says now what is missing, not in every worker
     with own_output(config.output):

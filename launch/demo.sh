@@ -60,7 +60,7 @@ fi
 step "Turn clips into aligned shards, on Ray" \
   "$bin/python" etl/shard.py "${etl[@]}" "output=$demo/shards" ray_address=local
 step "Check the shards" \
-  "$bin/emotalk" inspect "$demo/shards" --contact-sheet "$demo/faces.png"
+  "$bin/emotalk" inspect "$demo/shards" --contact-sheet "$demo/faces.png" --overwrite
 step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml train.py "$train" \
   "shards=$demo/shards" "run_dir=$demo/run" \
   "tracking.mlflow.uri=sqlite:///$root/$demo/mlflow.db" "${more[@]}"

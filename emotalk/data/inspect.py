@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from emotalk.census import SplitCensus, census_lines, count_levels, reason_lines
+from emotalk.data.contact_sheet import check_sheet, write_sheet
 from emotalk.data.manifest import (
     JSON_MEMBER,
     LANDMARKS_MEMBER,
     MANIFEST_NAME,
-    VIDEO_MEMBERS,
     Manifest,
     SampleEntry,
     ShardEntry,
@@ -23,15 +24,11 @@ from emotalk.data.manifest import (
     index_name,
     parse_index,
     parse_manifest,
+    read_member,
 )
 from emotalk.errors import WrongUse
-from emotalk.faces.draw import contact_sheet as draw_sheet
-from emotalk.faces.draw import draw_landmarks
-from emotalk.media.png import png_bytes
-from emotalk.media.window import decode_video_window
-from emotalk.schema import FPS, LANDMARKS, Bytes
+from emotalk.schema import FPS, LANDMARKS, SPLITS
 
-SHEET_CLIPS_PER_EMOTION = 8
 REJECTED_NAME = "rejected.jsonl"
 
 
@@ -42,15 +39,13 @@ class InspectReport:
     Attributes:
         shards: the folder.
         manifest: what it says of itself.
-        samples: (split, emotion, intensity) -> number of samples, counted in the indices.
-        frames: split -> number of frames.
+        splits: what each split holds, counted in the indices.
         faults: one line for each thing that is not as promised; empty if all is well.
     """
 
     shards: Path
     manifest: Manifest
-    samples: dict[tuple[str, str, float | None], int]
-    frames: dict[str, int]
+    splits: tuple[SplitCensus, ...]
     faults: tuple[str, ...] = field(default=())
 
     @property
@@ -60,7 +55,9 @@ class InspectReport:
 
     def __str__(self) -> str:
         """Return the summary for people: splits by emotion and level, rejections, faults."""
-        return "\n".join([*self._head(), "", *self._table(), *self._rejected(), *self._verdict()])
+        reasons = reason_lines(self.manifest.rejected_by_reason)
+        parts = [self._head(), census_lines(self.splits), reasons, self._verdict()]
+        return "\n\n".join("\n".join(part) for part in parts if part)
 
     def _head(self) -> list[str]:
         clips = self.manifest.clips
@@ -71,83 +68,81 @@ class InspectReport:
             f"{clips.get('rejected', 0)} rejected"
         ]
 
-    def _table(self) -> list[str]:
-        emotions = sorted({emotion for _, emotion, _ in self.samples})
-        levels = sorted({level for _, _, level in self.samples}, key=lambda v: (v is None, v or 0))
-        rows = [["split", "actors", "samples", "minutes", *emotions]]
-        for split in self.manifest.split_names:
-            actors = len(self.manifest.splits.get(split, {}).get("actors", []))
-            minutes = f"{self.frames.get(split, 0) / FPS / 60:.1f}"
-            counts = [self._count(split=split, emotion=emotion) for emotion in emotions]
-            rows.append([split, *map(str, [actors, self._count(split=split), minutes, *counts])])
-        for level in levels:
-            name = "level unknown" if level is None else f"level {level:.2f}"
-            counts = [self._count(emotion=emotion, level=level) for emotion in emotions]
-            rows.append([name, "", *map(str, [self._count(level=level), "", *counts])])
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        return [
-            "  ".join(
-                cell.rjust(width) if column else cell.ljust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
-
-    def _count(
-        self,
-        *,
-        split: str | None = None,
-        emotion: str | None = None,
-        level: float | str | None = "",
-    ) -> int:
-        """Return the number of samples; an empty `level` stands for all levels."""
-        return sum(
-            number
-            for (of_split, of_emotion, of_level), number in self.samples.items()
-            if split in (None, of_split)
-            and emotion in (None, of_emotion)
-            and level in ("", of_level)
-        )
-
-    def _rejected(self) -> list[str]:
-        reasons = self.manifest.rejected_by_reason.items()
-        return ["", "rejected because"] * bool(reasons) + [f"  {why}: {n}" for why, n in reasons]
-
     def _verdict(self) -> list[str]:
         if self.ok:
-            return ["", "every hash and count is as promised"]
-        return ["", f"{len(self.faults)} faults:", *(f"  {fault}" for fault in self.faults)]
+            return ["every hash and count is as promised"]
+        count = f"{len(self.faults)} fault{'' if len(self.faults) == 1 else 's'}:"
+        return [count, *(f"  {fault}" for fault in self.faults)]
 
 
-def inspect(shards: Path | str, *, contact_sheet: Path | None = None) -> InspectReport:
+def inspect(
+    shards: Path | str, *, contact_sheet: Path | None = None, overwrite: bool = False
+) -> InspectReport:
     """Return what a shard set holds after checking every hash, count and member.
 
     Args:
         shards: the folder.
-        contact_sheet: a PNG to write: middle crops with landmarks, a row for each emotion.
+        contact_sheet: a PNG to write: first crops with landmarks, in rows by emotion.
             Not written where there are faults.
+        overwrite: replace a file that is there already.
 
     Raises:
-        WrongUse: there is no shard set, its manifest cannot be read, or it lies at a URL.
+        WrongUse: there is no shard set, its manifest cannot be read, or it lies at a URL; the
+            picture cannot be written.
     """
     if "://" in str(shards):
         raise WrongUse(f"{shards}: only a folder can be inspected; copy the shard set here first")
+    if contact_sheet is not None:
+        check_sheet(contact_sheet, overwrite=overwrite)
     shards = Path(shards)
     manifest = _manifest(shards)
     faults = _count_faults(shards, manifest)
-    samples: Counter[tuple[str, str, float | None]] = Counter()
-    frames: Counter[str] = Counter()
-    first: dict[str, list[tuple[Path, SampleEntry]]] = {}
+    promised = [split for split in SPLITS if split in manifest.splits]
+    samples: dict[str, list[SampleEntry]] = {s: [] for s in (*promised, *manifest.split_names)}
+    places: list[tuple[Path, SampleEntry]] = []
     for shard in manifest.shards:
         found, index = _check_shard(shards, shard)
         faults += found
-        for sample in index.samples if index else ():
-            samples[shard.split, sample.emotion, sample.intensity] += 1
-            frames[shard.split] += sample.frames
-            first.setdefault(sample.emotion, []).append((shards / shard.file, sample))
+        inside = index.samples if index else ()
+        samples.setdefault(shard.split, []).extend(inside)
+        places += [(shards / shard.file, sample) for sample in inside]
+    splits = tuple(_census(split, inside) for split, inside in samples.items())
+    faults += [] if faults else _split_faults(manifest, samples)
     if contact_sheet is not None and not faults:
-        _write_sheet(contact_sheet, first)
-    return InspectReport(shards, manifest, dict(samples), dict(frames), tuple(faults))
+        write_sheet(contact_sheet, places)
+    return InspectReport(shards, manifest, splits, tuple(faults))
+
+
+def _census(split: str, samples: list[SampleEntry]) -> SplitCensus:
+    return SplitCensus(
+        name=split,
+        actors=len({sample.actor for sample in samples}),
+        minutes=sum(sample.frames for sample in samples) / FPS / 60,
+        samples=count_levels((sample.emotion, sample.intensity) for sample in samples),
+    )
+
+
+def _split_faults(manifest: Manifest, samples: dict[str, list[SampleEntry]]) -> list[str]:
+    """Return where the manifest's actors, emotions and levels are not those of the indices."""
+    faults = []
+    for split, facts in manifest.splits.items():
+        inside = samples.get(split, [])
+        levels: dict[str, dict[str, int]] = {}
+        for (emotion, level), number in count_levels(
+            (sample.emotion, sample.intensity) for sample in inside
+        ).items():
+            levels.setdefault(emotion, {})[level] = number
+        counted = {
+            "actors": sorted({sample.actor for sample in inside}),
+            "emotions": dict(Counter(sample.emotion for sample in inside)),
+            "levels": levels,
+        }
+        faults += [
+            f"{MANIFEST_NAME}: split {split}: its {name} are not those of its samples"
+            for name, value in counted.items()
+            if name in facts and facts[name] != value
+        ]
+    return faults
 
 
 def _manifest(shards: Path) -> Manifest:
@@ -243,41 +238,6 @@ def _check_members(tar: Path, index: ShardIndex) -> list[str]:
     return faults
 
 
-def read_member(tar: Path, sample: SampleEntry, suffix: str) -> bytes:
-    """Return one member's bytes by the place that the index gives."""
-    offset, size = sample.members[suffix]
-    with tar.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
-
-
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_sheet(path: Path, first: dict[str, list[tuple[Path, SampleEntry]]]) -> None:
-    tiles: list[Bytes] = []
-    captions: list[str] = []
-    for emotion in sorted(first):
-        shown = first[emotion][:SHEET_CLIPS_PER_EMOTION]
-        for tar, sample in shown:
-            tiles.append(_tile(tar, sample))
-            captions.append(f"{emotion} {sample.key}")
-        gap = -len(shown) % SHEET_CLIPS_PER_EMOTION
-        tiles += [np.full_like(tiles[-1], 255)] * gap
-        captions += [""] * gap
-    if tiles:
-        png = png_bytes(draw_sheet(tiles, captions, columns=SHEET_CLIPS_PER_EMOTION))
-        try:
-            path.write_bytes(png)
-        except OSError as error:
-            raise WrongUse(f"contact sheet: cannot write {path}: {error.strerror}") from None
-
-
-def _tile(tar: Path, sample: SampleEntry) -> Bytes:
-    video = next(suffix for suffix in VIDEO_MEMBERS if suffix in sample.members)
-    middle = sample.frames // 2
-    frame = decode_video_window(read_member(tar, sample, video), middle, 1)[0]
-    landmarks = np.load(io.BytesIO(read_member(tar, sample, LANDMARKS_MEMBER)))
-    return draw_landmarks(frame, landmarks[middle], enlarge=2)

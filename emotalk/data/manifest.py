@@ -8,6 +8,7 @@ import json
 import re
 import tarfile
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -215,3 +216,11 @@ def _parse(model: type[Parsed], data: bytes, where: str) -> Parsed:
         )
         count = error.error_count()
         raise WrongUse(f"{where}: {count} fault{'s' * (count > 1)}: {faults}") from None
+
+
+def read_member(tar: Path, sample: SampleEntry, suffix: str) -> bytes:
+    """Return one member's bytes by the place that the index gives."""
+    offset, size = sample.members[suffix]
+    with tar.open("rb") as file:
+        file.seek(offset)
+        return file.read(size)

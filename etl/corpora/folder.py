@@ -96,6 +96,8 @@ def _fault_of_names(clip: str, actor: str) -> str | None:
             return f"{word!r} holds control characters"
     if len(key_of(clip).encode()) > LONGEST_KEY:
         return f"clip {clip[:40]!r}... is longer than {LONGEST_KEY} bytes"
+    if "\\" in clip:
+        return f"clip {clip!r} has a backslash; part folders by /"
     path = PurePosixPath(clip)
     if path.is_absolute() or ".." in path.parts:
         return f"clip {clip!r} is not a path inside the source"

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import webdataset
 from emotalk.config.etl import EtlConfig
 from emotalk.data.inspect import inspect
 from emotalk.errors import WrongUse
+from emotalk.faces.draw import CAPTION_HEIGHT
 from emotalk.faces.template import template_LP
 from emotalk.media.window import decode_audio, decode_video_window
 from etl.cluster import WorkerDied
@@ -314,10 +316,72 @@ def flip(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
-def test_inspect_draws_a_contact_sheet(tmp_path: Path, shards: Path) -> None:
-    inspect(shards, contact_sheet=tmp_path / "sheet.png")
-    sheet = cv2.imread(str(tmp_path / "sheet.png"))
+def test_inspect_counts_splits_emotions_and_levels_and_names_the_rejected(
+    tmp_path: Path, bad_corpus: Path
+) -> None:
+    make(config_for(bad_corpus, tmp_path / "out"))
+    report = inspect(tmp_path / "out")
+    counted: Counter[tuple[str, str]] = sum((Counter(s.samples) for s in report.splits), Counter())
+    assert counted == {("anger", "high"): 3, ("neutral", "unknown"): 6}
+    assert sorted(split.actors for split in report.splits) == [1, 1, 1]
+    lines = str(report).splitlines()
+    assert sum(line.split()[:2] == ["anger", "1"] for line in lines) == 3
+    for reason in BAD.values():
+        assert any(line.split()[:2] == [reason, "1"] for line in lines)
+    assert lines[-1] == "every hash and count is as promised"
+
+
+def test_inspect_notices_a_manifest_that_counts_otherwise(tmp_path: Path, shards: Path) -> None:
+    for name, value in (("actors", ["1001"]), ("levels", {}), ("emotions", {"anger": 9})):
+        copy = tmp_path / name
+        shutil.copytree(shards, copy)
+        tree = json.loads((copy / "manifest.json").read_text())
+        tree["splits"]["val"][name] = value
+        (copy / "manifest.json").write_text(json.dumps(tree))
+        report = inspect(copy)
+        if value != tree["splits"]["train"].get(name):
+            assert f"split val: its {name} are not those of its samples" in str(report)
+
+
+def test_inspect_draws_first_frames_with_landmarks_in_rows_by_emotion(
+    tmp_path: Path, shards: Path
+) -> None:
+    target = tmp_path / "sheet.png"
+    inspect(shards, contact_sheet=target)
+    sheet = cv2.imread(str(target), cv2.IMREAD_COLOR_RGB)
     assert sheet is not None
-    assert sheet.shape[1] == 8 * 256
+    height = 256 + CAPTION_HEIGHT
+    assert sheet.shape == (2 * height, 8 * 256, 3)  # anger above neutral
+    samples = samples_of(shards)
+    shown = sheet[:256, :256]
+    keys = [key for key in samples if "_ANG_" in key]
+    landmarks = np.load(io.BytesIO(samples[keys[0]]["landmarks.npy"]))[0]
+    firsts = [decode_video_window(samples[key]["mp4"], 0, 1)[0] for key in keys]
+    firsts = [cv2.resize(np.ascontiguousarray(first), (256, 256)) for first in firsts]
+    away = np.full((256, 256), True)
+    for x, y in landmarks * 2 + 0.5:
+        row, column = round(float(y)), round(float(x))
+        assert shown[row, column].tolist() == [0, 255, 0]
+        away[row - 4 : row + 5, column - 4 : column + 5] = False
+    differences = [np.abs(shown.astype(int) - first)[away].mean() for first in firsts]
+    assert min(differences) < 1
+    assert (sheet[:256, 3 * 256 :] == 255).all()  # three angry clips, then nothing
+
+
+def test_a_picture_that_is_there_is_not_overwritten_without_a_word(
+    tmp_path: Path, shards: Path
+) -> None:
+    (tmp_path / "mine.png").write_bytes(b"holiday")
+    with pytest.raises(WrongUse, match=r"mine\.png exists already.*--overwrite"):
+        inspect(shards, contact_sheet=tmp_path / "mine.png")
+    assert (tmp_path / "mine.png").read_bytes() == b"holiday"
+    inspect(shards, contact_sheet=tmp_path / "mine.png", overwrite=True)
+    assert cv2.imread(str(tmp_path / "mine.png")) is not None
+    for bad, words in (("a.jpg", "ends in .png"), ("no/a.png", "does not exist")):
+        with pytest.raises(WrongUse, match=words):
+            inspect(shards, contact_sheet=tmp_path / bad)
+
+
+def test_a_folder_without_a_manifest_is_no_shard_set(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"no manifest\.json"):
         inspect(tmp_path)
