@@ -352,15 +352,22 @@ def _decoded_audio(path: Path) -> tuple[Floats, int]:
         with av.open(str(path)) as container:
             stream = container.streams.audio[0]
             rate = int(stream.codec_context.sample_rate or 0)
-            planar = av.AudioResampler(format="fltp", rate=rate or None)
+            # packed: PyAV's view of the planes ends the process where there are 8 channels or more
+            packed = av.AudioResampler(format="flt", rate=rate or None)
             for frame in container.decode(stream):
-                chunks += [np.mean(part.to_ndarray(), 0) for part in planar.resample(frame)]
+                chunks += [_mean_of_channels(part) for part in packed.resample(frame)]
     except (av.FFmpegError, OSError, ValueError) as error:
         if not chunks:
             raise _unreadable(path, error) from None  # else the length tells how much is missing
     if not rate or not any(chunk.size for chunk in chunks):
         raise Rejection("no_audio", f"{path.name}: the audio stream holds no sample")
     return np.concatenate(chunks).astype(np.float32), rate
+
+
+def _mean_of_channels(packed: av.AudioFrame) -> Floats:
+    samples_SC: Floats = packed.to_ndarray().reshape(-1, len(packed.layout.channels))
+    mean_S: Floats = samples_SC.mean(1, dtype=np.float32)
+    return mean_S
 
 
 def _check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
