@@ -27,12 +27,13 @@ class BalanceConfig(Section):
 
 
 class RemoteConfig(Section):
-    """How shards at a URL (http, https, s3, ...) are read; shards on disk are read in place."""
+    """How shards elsewhere (http, https, s3, pipe: ...) are read; those on disk: in place."""
 
     access: Literal["cache", "range"] = "cache"  # whole tar on first touch, or the bytes needed
     cache_dir: Path = Path("~/.cache/emotalk/shards")
     tries: Count = 5  # of one request before it counts as a fault
     backoff_s: Positive = 0.5  # wait before the second try; doubles with each
+    stall_s: Positive = 60.0  # http: seconds without a byte after which a request has failed
 
 
 class DataConfig(Section):

@@ -65,6 +65,16 @@ def member_of(sample: Sample, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in sample.members), None)
 
 
+def lacking_members(sample: Sample) -> list[str]:
+    """Return what every sample must have and this one has not, in words."""
+    needed = {"video": VIDEO_MEMBERS, "sound": AUDIO_MEMBERS, "landmarks": (LANDMARKS_MEMBER,)}
+    return [
+        f"{what} ({' or '.join(names)})"
+        for what, names in needed.items()
+        if member_of(sample, names) is None
+    ]
+
+
 def read_window(
     reader: SampleReader, sample: Sample, *, start: int, frames: int, extras: tuple[str, ...]
 ) -> Clip:
@@ -82,7 +92,7 @@ def read_window(
     """
     video, audio = member_of(sample, VIDEO_MEMBERS), member_of(sample, AUDIO_MEMBERS)
     if video is None or audio is None or LANDMARKS_MEMBER not in sample.members:
-        raise _fault(reader, sample, f"has only the members {', '.join(sample.members)}")
+        raise _fault(reader, sample, f"lacks {', '.join(lacking_members(sample))}")
     wanted = (video, audio, LANDMARKS_MEMBER, *(name for name in extras if name in sample.members))
     raw = reader.read(sample, wanted)
     try:
@@ -116,7 +126,7 @@ def read_speech(reader: SampleReader, sample: Sample) -> Floats:
     """
     name = member_of(sample, AUDIO_MEMBERS)
     if name is None:
-        raise _fault(reader, sample, f"has only the members {', '.join(sample.members)}")
+        raise _fault(reader, sample, f"lacks {', '.join(lacking_members(sample))}")
     raw = reader.read(sample, (name,))
     try:
         audio_S = decode_audio(raw[name], sample.frames * SAMPLES_PER_FRAME)

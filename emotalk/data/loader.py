@@ -22,7 +22,13 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.clip import Clip, read_window
 from emotalk.data.manifest import JSON_MEMBER, NEUTRAL_MEMBER
 from emotalk.data.order import Order
-from emotalk.data.selection import check_emotions, check_sizes, left_out_lines, usable_samples
+from emotalk.data.selection import (
+    check_emotions,
+    check_members,
+    check_sizes,
+    left_out_lines,
+    usable_samples,
+)
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.data.steps import LoadedStep, StepBatches
 from emotalk.errors import WrongUse
@@ -70,6 +76,7 @@ def build_loader(
     found = shard_set.split(split)
     check_sizes(shard_set, found, config)
     used, left_out = usable_samples(found, config, f"{shards}, split {split}")
+    check_members(used, config, f"{shards}, split {split}")
     check_emotions(used, emotions, shards)
     if (config.other_speech or config.babble_voices) and len(used) < 2:
         raise WrongUse(

@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     NonNegativeInt,
-    PositiveInt,
     ValidationError,
     model_validator,
 )
@@ -32,8 +31,10 @@ NEUTRAL_MEMBER = "neutral.png"
 JSON_MEMBER = "json"
 VIDEO_MEMBERS = ("mp4",)
 AUDIO_MEMBERS = ("flac", "wav")
-TAR_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*\.tar")
-KEY = re.compile(r"[^./\\\x00-\x1f]+")
+# Halves of a surrogate pair pass JSON, but no bytes can be made of them.
+TAR_NAME = re.compile(r"[^./\\\x00-\x1f\ud800-\udfff][^/\\\x00-\x1f\ud800-\udfff]*\.tar")
+KEY = re.compile(r"[^./\\\x00-\x1f\ud800-\udfff]+")
+MOST_FRAMES = 2**31 - 1  # of one clip: more than two years
 
 
 def _tar_name(name: str) -> str:
@@ -47,7 +48,9 @@ def _tar_name(name: str) -> str:
 def _key(key: str) -> str:
     if not KEY.fullmatch(key):
         raise PydanticCustomError(
-            "key", "{key} is not a key: no dot, slash or control character", {"key": repr(key)}
+            "key",
+            "{key} is not a key: no dot, slash, control character or half of a surrogate pair",
+            {"key": repr(key)},
         )
     return key
 
@@ -72,7 +75,7 @@ class SampleEntry(Record):
     """
 
     key: Annotated[str, AfterValidator(_key)]
-    frames: PositiveInt
+    frames: Annotated[int, Field(gt=0, le=MOST_FRAMES)]
     actor: str
     emotion: str
     intensity: float | None = Field(default=None, ge=0, le=1)

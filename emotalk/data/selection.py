@@ -4,8 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from emotalk.config.data import DataConfig
-from emotalk.data.clip import member_of
-from emotalk.data.manifest import AUDIO_MEMBERS, LANDMARKS_MEMBER, NEUTRAL_MEMBER, VIDEO_MEMBERS
+from emotalk.data.clip import lacking_members
+from emotalk.data.manifest import NEUTRAL_MEMBER
 from emotalk.data.shards import Sample, ShardSet, Split
 from emotalk.errors import WrongUse
 
@@ -48,6 +48,23 @@ def usable_samples(
     return tuple(used), {reason: tuple(keys) for reason, keys in left_out.items()}
 
 
+def check_members(samples: Sequence[Sample], config: DataConfig, where: str) -> None:
+    """Refuse, or only name, samples whose index lacks a member that every sample must have."""
+    faults = [
+        f"{sample.key} lacks {', '.join(lacking)}"
+        for sample in samples
+        if (lacking := lacking_members(sample))
+    ]
+    if faults and config.on_fault == "raise":
+        more = f" (and {len(faults) - 1} more samples)" if faults[1:] else ""
+        raise WrongUse(
+            f"{where}: sample {faults[0]}{more}; make the shards again with etl/shard.py, or go on "
+            "without: data.on_fault=skip"
+        )
+    for fault in faults:
+        logger.warning("%s: sample %s; it will be left out of its batches", where, fault)
+
+
 def left_out_lines(left_out: Mapping[str, Sequence[str]]) -> list[str]:
     """Return a line for each reason: how many clips, which ones."""
     lines = []
@@ -62,9 +79,6 @@ def _unusable(sample: Sample, config: DataConfig) -> str | None:
         return f"shorter than data.frames={config.frames}"
     if config.condition == "neutral" and NEUTRAL_MEMBER not in sample.members:
         return "no neutral still of the actor (data.condition=neutral)"
-    complete = member_of(sample, VIDEO_MEMBERS) and member_of(sample, AUDIO_MEMBERS)
-    if not complete or LANDMARKS_MEMBER not in sample.members:
-        return "video, sound or landmarks missing in the index"
     return None
 
 

@@ -22,13 +22,14 @@ from emotalk.data.manifest import (
     parse_index,
     parse_manifest,
 )
-from emotalk.data.storage import Storage, StorageFault, open_storage
+from emotalk.data.remote_storage import open_storage
+from emotalk.data.storage import Storage, StorageFault
 from emotalk.errors import WrongUse
 
 BLOCK = tarfile.BLOCKSIZE
 INDEX_READERS = 16
 SIZE_FIELD, CHECKSUM_FIELD = (124, 136), (148, 156)  # begin and end in a tar header
-NAME_FIELD = 100  # bytes of a tar header's name; longer names stand in an extra header before it
+NAME_FIELD = 100  # bytes of a tar header's name; a longer one stands whole in a header before it
 
 
 class DataFault(RuntimeError):  # noqa: N818  what the data lack, not the program
@@ -89,11 +90,11 @@ class ShardSet:
 
     @classmethod
     def open(cls, location: str, remote: RemoteConfig | None = None) -> "ShardSet":
-        """Return the shard set at a folder or URL; reads the manifest only.
+        """Return the shard set at a folder, a URL or a `pipe:` command; reads the manifest only.
 
         Raises:
             WrongUse: nothing there, no manifest (not finished, or not a shard set), another format
-                version, or a broken manifest.
+                version, a broken manifest, or a way of access that the server does not know.
         """
         storage = open_storage(location, remote or RemoteConfig())
         try:
@@ -103,7 +104,11 @@ class ShardSet:
                 f"{location}: no shard set here ({fault}); expected {MANIFEST_NAME}, which "
                 "etl/shard.py writes last: give the folder it was told as output"
             ) from None
-        return cls(location, parse_manifest(data, f"{location}/{MANIFEST_NAME}"), storage)
+        manifest = parse_manifest(data, f"{location}/{MANIFEST_NAME}")
+        refused = storage.access_fault(MANIFEST_NAME)
+        if refused:
+            raise WrongUse(f"{location}: {refused}")
+        return cls(location, manifest, storage)
 
     def split(self, name: str) -> Split:
         """Return the samples of a split from its index files, which are read once.
@@ -232,8 +237,9 @@ def _check_header(header: bytes, name: str, size: int) -> None:
         found = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
     except tarfile.HeaderError:
         raise StorageFault(f"no member begins where the index says {name} does") from None
-    stored = found.name.encode("utf-8", "surrogateescape")
-    if found.size != size or stored[:NAME_FIELD] != wanted:
+    stored = found.name.encode("utf-8", "surrogateescape")[:NAME_FIELD]
+    in_ascii = name.encode("ascii", "replace")[:NAME_FIELD]  # as tarfile writes other letters here
+    if found.size != size or stored not in (wanted, in_ascii):
         raise StorageFault(
             f"the tar holds {found.name} of {found.size} bytes where the index says {name} of "
             f"{size} bytes"

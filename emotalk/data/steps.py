@@ -134,7 +134,11 @@ class StepBatches(Dataset[LoadedStep]):
             clip=other.frames,
             window=self.config.frames,
         )
-        return self._speech(read_speech(self.reader, other), start)
+        try:
+            audio_S = read_speech(self.reader, other)
+        except DataFault as fault:
+            raise DataFault(f"{key} misses another clip's speech: {fault}") from fault
+        return self._speech(audio_S, start)
 
     def _babble(self, place: Place) -> Floats:
         """Return the sum of several other clips' speech."""

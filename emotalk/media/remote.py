@@ -4,6 +4,7 @@ import importlib.util
 import logging
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeVar
 
 import fsspec
@@ -14,12 +15,8 @@ from emotalk.errors import WrongUse
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-# Bytes as they lie on the server: ranges of packed ones would be others, and few could unpack to
-# more than there is memory.
-HTTP_OPTIONS: dict[str, Any] = {
-    "headers": {"Accept-Encoding": "identity"},
-    "client_kwargs": {"auto_decompress": False},
-}
+STALL_S = 60.0  # without a byte, after which a request has failed
+CONNECT_S = 30.0
 # Libraries whose own exceptions fsspec lets through.
 FOREIGN_FAULTS = {
     "aiohttp": ("aiohttp", "ClientError"),
@@ -32,11 +29,32 @@ def is_url(location: str) -> bool:
     return "://" in location
 
 
-def connect(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL and the URL's path in it; asks nothing of the network."""
-    options = HTTP_OPTIONS if url.startswith("http") else {}
+def connect(url: str, *, stall_s: float = STALL_S) -> tuple[Any, str]:
+    """Return the file system of a URL and the URL's path in it; asks nothing of the network.
+
+    Args:
+        url: of a folder or file.
+        stall_s: http: seconds without a byte after which a request has failed; a large file may
+            take as long as it needs.
+    """
+    options = _http_options(stall_s) if url.startswith("http") else {}
     system, root = url_to_fs(url, **options)  # cached by fsspec for each process
     return system, str(root)
+
+
+@cache
+def _http_options(stall_s: float) -> dict[str, Any]:
+    """Return what an http file system is made with.
+
+    Bytes come as they lie on the server: ranges of packed ones would be others, and few could
+    unpack to more than there is memory.
+    """
+    aiohttp = importlib.import_module("aiohttp")  # which fsspec takes for http
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=stall_s)
+    return {
+        "headers": {"Accept-Encoding": "identity"},
+        "client_kwargs": {"auto_decompress": False, "timeout": timeout},
+    }
 
 
 def check_protocol(url: str) -> None:

@@ -12,6 +12,7 @@ from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
 from emotalk.config.data import DataConfig
 from emotalk.config.run import TrainConfig
 from emotalk.data.loader import ClipLoader, build_loader
+from emotalk.data.remote_storage import folder_of
 from emotalk.data.shards import ShardSet
 from emotalk.distributed import AdamByParts, Engine, Runtime
 from emotalk.draws import draw_seed
@@ -270,7 +271,8 @@ def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> 
 
 def refuse_missing_shards(config: TrainConfig) -> None:
     """Raise `WrongUse` early where the shards are a local folder that is not there."""
-    if "://" not in config.shards and not Path(config.shards).is_dir():
+    folder = folder_of(config.shards)
+    if folder is not None and not folder.is_dir():
         raise WrongUse(
             f"shards={config.shards}: no such folder; make a shard set with `python etl/shard.py "
             "configs/etl/crema_d.yaml source=DIR output=DIR` and give its output here"

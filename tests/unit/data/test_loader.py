@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -105,6 +106,31 @@ def test_a_run_goes_on_as_if_unbroken_with_other_ranks_and_workers(folder: Path)
         ]
         resumed = [row for step in zip(*halves, strict=True) for part in step for row in seen(part)]
         assert resumed == unbroken[4 * start :]
+
+
+def test_a_batch_may_hold_several_epochs_of_one_clip_on_seven_ranks(tmp_path: Path) -> None:
+    write_shard_set(tmp_path, [("train", made_clips(1))])
+    for start in (0, 10**9):
+        whole = [row for b in taken(loader_of(tmp_path, batch_size=14, start_step=start), 2)
+                 for row in seen(b)]  # fmt: skip
+        shares = [
+            taken(
+                loader_of(
+                    tmp_path, batch_size=14, rank=rank, world_size=7, workers=rank % 2,
+                    start_step=start,
+                ),
+                2,
+            )
+            for rank in range(7)
+        ]  # fmt: skip
+        assert [r for step in zip(*shares, strict=True) for b in step for r in seen(b)] == whole
+        assert [place for _, place, _ in whole] == list(range(14 * start, 14 * start + 28))
+        assert len({digest for _, _, digest in whole}) > 10  # a window of its own each epoch
+
+
+def test_more_workers_than_steps_read_every_clip_once(folder: Path) -> None:
+    batches = list(iter(loader_of(folder, "val", workers=4)))
+    assert [key for batch in batches for key in batch.keys] == list(CLIPS)[13:]
 
 
 def test_decoded_clips_kept_in_memory_are_the_same(folder: Path) -> None:
@@ -219,6 +245,43 @@ def test_a_bad_samples_place_stays_masked_out(
             assert bool(batch.video_BTCHW[row].any()) is not bad
     assert sum(loader.faults.values()) == 4
     assert "clip0002: member flac: the sound has 3840 samples, expected 11520" in caplog.text
+
+
+def set_without_landmarks(folder: Path) -> Path:
+    """Write a set of four clips, one of which has no landmarks in tar and index."""
+
+    def members(clip: MadeClip) -> dict[str, bytes]:
+        lacking = "landmarks.npy" if clip.key == "clip0001" else ""
+        return {name: data for name, data in made_members(clip).items() if name != lacking}
+
+    return write_shard_set(folder, [("train", made_clips(4))], members_of=members)
+
+
+def test_a_sample_without_a_member_it_must_have_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"clip0001 lacks landmarks \(landmarks\.npy\); .*skip"):
+        loader_of(set_without_landmarks(tmp_path))
+
+
+def test_a_sample_without_a_member_it_must_have_keeps_its_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loader = loader_of(set_without_landmarks(tmp_path), on_fault="skip")
+    assert "sample clip0001 lacks landmarks (landmarks.npy)" in caplog.text
+    batch = taken(loader, 1)[0]
+    invalid = [key for key, flag in zip(batch.keys, batch.valid_B, strict=True) if not flag]
+    assert (sorted(batch.keys), invalid) == ([f"clip000{n}" for n in range(4)], ["clip0001"])
+    assert sum(loader.faults.values()) == 1
+
+
+def test_a_clip_whose_other_voice_cannot_be_read_is_named_with_it(tmp_path: Path) -> None:
+    folder = broken_set(tmp_path)
+    loader = loader_of(folder, batch_size=5, on_fault="skip", other_speech=True)
+    batches = taken(loader, 4)
+    masked = sum(int((~batch.valid_B).sum()) for batch in batches)
+    assert sum(loader.faults.values()) == masked
+    named = [fault for fault in loader.faults if "misses another clip's speech" in fault]
+    assert named
+    assert all(re.match(r"clip000\d misses .* sample clip0002: ", fault) for fault in named)
 
 
 @pytest.mark.parametrize("on_fault", ["raise", "skip"])

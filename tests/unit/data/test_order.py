@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotalk.data.order import Order, rank_places
+from emotalk.data.order import Order, Place, rank_places
 
 CREMA_D_CLIPS = 7442
 
@@ -95,3 +95,38 @@ def test_a_block_of_shards_is_read_before_the_next_begins() -> None:
 def test_unshuffled_order_is_the_samples_own() -> None:
     order = Order([0, 0, 1], seed=3, block_shards=1, shuffled=False)
     assert [sample for _, sample, _ in sequence(order, 0, 6)] == [0, 1, 2, 0, 1, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=8),
+    share=st.integers(1, 5),
+    world_size=st.integers(1, 9),
+    start=st.integers(0, 3) | st.sampled_from([10**6, 10**9, 10**18]),
+    seed=st.integers(0, 2**70),
+)
+def test_any_ranks_and_any_start_see_the_same_places(
+    sizes: list[int], share: int, world_size: int, start: int, seed: int
+) -> None:
+    """Batches from one clip to several epochs long; each rank with an order of its own."""
+    shards = np.repeat(np.arange(len(sizes)), sizes).tolist()
+    batch_size, steps = share * world_size, range(start, start + 3)
+
+    def seen(ranks: int, steps: range) -> list[Place]:
+        orders = [Order(shards, seed=seed, block_shards=2) for _ in range(ranks)]
+        return [
+            orders[rank].place(number)
+            for step in steps
+            for rank in range(ranks)
+            for number in rank_places(step, batch_size=batch_size, rank=rank, world_size=ranks)
+        ]
+
+    together = seen(world_size, steps)
+    assert together == seen(1, steps)
+    assert together[batch_size:] == seen(world_size, steps[1:])
+    numbers = [place.number for place in together]
+    assert numbers == list(range(start * batch_size, (start + 3) * batch_size))
+    for epoch in {place.epoch for place in together}:
+        samples = [place.sample for place in together if place.epoch == epoch]
+        assert len(set(samples)) == len(samples)
+    assert all(place.epoch == place.number // len(shards) for place in together)

@@ -1,7 +1,10 @@
 """What is refused before a run, and what a read finds out."""
 
 import json
+import os
+import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +51,28 @@ def test_reads_give_what_webdataset_reads(tmp_path: Path) -> None:
         assert sample.key == other["__key__"]
 
 
-def test_long_keys_are_read_too(tmp_path: Path) -> None:
-    clips = made_clips(2, prefix="x" * 120)
+@pytest.mark.parametrize(
+    "prefix", ["x" * 120, "лицо_é_", "顔" * 80, "e\u0301", "🙂 "],
+    ids=["long", "Cyrillic", "long Chinese", "accent", "emoji"],
+)  # fmt: skip
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT], ids=["pax", "gnu"])
+def test_long_keys_and_keys_in_other_letters_are_read_too(
+    tmp_path: Path, prefix: str, form: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both kinds of tar write such names whole before the header, and as they can inside it."""
+    monkeypatch.setattr(tarfile.TarFile, "format", form)
+    clips = made_clips(2, prefix=prefix)
     folder = write_shard_set(tmp_path, [("train", clips)], members_of=empty_members)
     shard_set = ShardSet.open(str(folder))
-    for sample in shard_set.split("train").samples:
+    samples = shard_set.split("train").samples
+    assert [sample.key for sample in samples] == [clip.key for clip in clips]
+    for sample in samples:
         assert SampleReader(shard_set).read(sample, ["flac"]) == {"flac": b"a"}
+    if len(clips[0].key.encode()) > 90:
+        return  # where even the suffix is cut off, sizes tell members apart
+    swapped = replace(samples[0], members=samples[0].members | {"mp4": samples[1].members["json"]})
+    with pytest.raises(DataFault, match=r"the tar holds|no member begins"):
+        SampleReader(shard_set).read(swapped, ["mp4"])
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -208,11 +227,13 @@ def test_places_that_cannot_be_are_refused(
         ("frames", 0, r"samples\.0\.frames: Input should be greater than 0"),
         ("frames", float("nan"), r"samples\.0\.frames: Input should be a finite number"),
         ("frames", 30.5, r"samples\.0\.frames: Input should be a valid integer"),
-        ("frames", 10**12, "the manifest says 2 with 71"),
+        ("frames", 10**6, "the manifest says 2 with 71"),
+        ("frames", 10**12, r"samples\.0\.frames: Input should be less than or equal to 2147483647"),
         ("intensity", 1.5, r"samples\.0\.intensity: Input should be less than or equal to 1"),
-        ("key", "../../secret", "is not a key: no dot, slash or control character"),
+        ("key", "../../secret", "is not a key: no dot, slash, control character"),
         ("key", "", "is not a key"),
         ("key", "a\nb", "is not a key"),
+        ("key", "a\udc80", r"'a\\udc80' is not a key: .*half of a surrogate pair"),
     ],
 )
 def test_samples_that_cannot_be_are_refused(
@@ -256,8 +277,51 @@ def test_a_tar_cut_off_while_it_is_open_is_a_fault(folder: Path) -> None:
     reader.read(samples[0], ["mp4"])
     with (folder / "train-000000.tar").open("r+b") as tar:
         tar.truncate(4000)
-    with pytest.raises(DataFault, match="clip0001: ends before byte"):
+    with pytest.raises(DataFault, match="clip0001: has 4000 bytes, the manifest says"):
         reader.read(samples[1], ["mp4"])
+
+
+def written_over(tar: Path, at: int, data: bytes) -> None:
+    """Change bytes of a file in place, at another time than its last change."""
+    with tar.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+    os.utime(tar, ns=(0, 1))
+
+
+def test_a_tar_written_over_in_the_middle_of_a_run_is_a_fault(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    samples, reader = shard_set.split("train").samples, SampleReader(shard_set)
+    reader.read(samples[0], ["mp4"])
+    tar, (at, _) = folder / "train-000000.tar", samples[1].members["mp4"]
+    written_over(tar, at, b"X")
+    for _ in range(2):
+        with pytest.raises(DataFault, match="clip0001: was changed since the run began: sha256"):
+            reader.read(samples[1], ["mp4"])
+    written_over(tar, at, b"v")
+    os.utime(tar, ns=(0, 2))
+    assert reader.read(samples[1], ["mp4"]) == {"mp4": b"v"}
+
+
+def test_a_tar_replaced_before_a_worker_opens_it_is_a_fault(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    split = shard_set.split("train")
+    assert shard_set.check_sizes(split) == []
+    other = shutil.copy(folder / "train-000000.tar", folder / "other.tar")
+    written_over(folder / "other.tar", split.samples[0].members["mp4"][0], b"X")
+    os.replace(other, folder / "train-000000.tar")
+    with pytest.raises(DataFault, match="was changed since the run began"):
+        SampleReader(shard_set).read(split.samples[0], ["mp4"])
+
+
+def test_a_tar_copied_again_is_read_on(folder: Path) -> None:
+    shard_set = ShardSet.open(str(folder))
+    split = shard_set.split("train")
+    assert shard_set.check_sizes(split) == []
+    for tar in folder.glob("*.tar"):
+        os.replace(shutil.copy(tar, folder / "again"), tar)
+    reader = SampleReader(shard_set)
+    assert [reader.read(sample, ["mp4"]) for sample in split.samples] == [{"mp4": b"v"}] * 4
 
 
 def test_another_tar_of_the_same_size_is_a_fault(folder: Path) -> None:

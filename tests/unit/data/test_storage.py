@@ -1,12 +1,15 @@
 """Shards at a URL, from a real HTTP server on this machine that fails now and then."""
 
+import contextlib
 import gzip
 import http.server
 import importlib
 import importlib.util
 import itertools
+import shlex
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +26,7 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.errors import WrongUse
+from emotalk.media.remote import connect
 from emotalk.schema import EMOTIONS
 from tests.helpers.shard_set import empty_members, made_clips, write_shard_set
 
@@ -39,6 +43,7 @@ class Server:
         fail: file -> how many of the next requests for it end with 503.
         knows_ranges: False sends the whole file whatever is asked for.
         packs: True sends everything packed, whether it was asked to or not.
+        stall: file -> how many of the next answers to it stop in the middle for a while.
     """
 
     folder: Path
@@ -47,6 +52,7 @@ class Server:
     fail: Counter[str] = field(default_factory=Counter)
     knows_ranges: bool = True
     packs: bool = False
+    stall: Counter[str] = field(default_factory=Counter)
 
 
 @pytest.fixture
@@ -81,7 +87,13 @@ def server(tmp_path: Path) -> Iterator[Server]:
                 self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(data)
+            if served.stall[name] > 0:
+                served.stall[name] -= 1
+                self.wfile.write(data[: len(data) // 2])
+                self.wfile.flush()
+                time.sleep(2)
+            with contextlib.suppress(OSError):  # whoever asked may have gone
+                self.wfile.write(data)
 
         def do_HEAD(self) -> None:
             path = served.folder.parent / self.path.lstrip("/")
@@ -100,9 +112,9 @@ def server(tmp_path: Path) -> Iterator[Server]:
         running.shutdown()
 
 
-def remote(tmp_path: Path, access: str) -> RemoteConfig:
+def remote(tmp_path: Path, access: str, **more: object) -> RemoteConfig:
     settings = {"access": access, "cache_dir": tmp_path / "cache", "tries": 3, "backoff_s": 0.01}
-    return RemoteConfig.model_validate(settings)
+    return RemoteConfig.model_validate(settings | more)
 
 
 @pytest.mark.parametrize("access", ["cache", "range"])
@@ -135,6 +147,27 @@ def test_a_request_that_fails_is_tried_again(server: Server, tmp_path: Path, acc
         SampleReader(shard_set).read(last, ["mp4"])
 
 
+@pytest.mark.parametrize("access", ["cache", "range"])
+def test_a_server_that_stops_in_the_middle_is_asked_again(
+    server: Server, tmp_path: Path, access: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shard_set = ShardSet.open(server.url, remote(tmp_path, access, stall_s=0.3))
+    sample = shard_set.split("train").samples[0]
+    server.stall["train-000000.tar"] = 1
+    begin = time.monotonic()
+    assert SampleReader(shard_set).read(sample, ["mp4"]) == {"mp4": b"v"}
+    assert time.monotonic() - begin < 2  # what one stall lasts
+    assert "train-000000.tar: " in caplog.text
+    assert server.asked["train-000000.tar"] == 2
+
+
+def test_a_file_may_take_as_long_as_it_needs() -> None:
+    """aiohttp's own limit would end every copy that takes more than five minutes."""
+    system, _ = connect("http://127.0.0.1/set", stall_s=7)
+    timeout = system.client_kwargs["timeout"]
+    assert (timeout.total, timeout.sock_read) == (None, 7)
+
+
 def test_waits_double_between_tries(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +193,15 @@ def test_a_server_without_ranges_is_told_from_a_fault_that_passes(
     assert server.asked["train-000000.tar"] == 1
     cached = ShardSet.open(server.url, remote(tmp_path, "cache"))
     assert SampleReader(cached).read(sample, ["mp4"]) == {"mp4": b"v"}
+
+
+def test_a_server_without_ranges_is_refused_before_a_tar_is_asked_for(
+    server: Server, tmp_path: Path
+) -> None:
+    server.knows_ranges = False
+    with pytest.raises(WrongUse, match=r"manifest\.json: asked for 1 byte, .*access=cache"):
+        ShardSet.open(server.url, remote(tmp_path, "range"))
+    assert set(server.asked) == {"manifest.json"}
 
 
 def test_what_a_server_packs_is_never_unpacked(server: Server, tmp_path: Path) -> None:
@@ -285,6 +327,57 @@ def test_a_damaged_download_is_not_kept(server: Server, tmp_path: Path) -> None:
         SampleReader(shard_set).read(sample, ["mp4"])
     tar.write_bytes(right)
     assert SampleReader(shard_set).read(sample, ["mp4"]) == {"mp4": b"v"}
+
+
+def test_a_copy_that_was_cut_off_is_fetched_again(server: Server, tmp_path: Path) -> None:
+    shard_set = ShardSet.open(server.url, remote(tmp_path, "cache"))
+    first, last = shard_set.split("train").samples[:2]
+    reader = SampleReader(shard_set)
+    assert reader.read(first, ["mp4"]) == {"mp4": b"v"}
+    copy = next((tmp_path / "cache").glob("*/train-000000.*.tar"))
+    copy.write_bytes(copy.read_bytes()[:700])
+    assert reader.read(last, ["mp4"]) == {"mp4": b"v"}
+    assert server.asked["train-000000.tar"] == 2
+
+
+def test_samples_are_read_from_a_commands_output(server: Server, tmp_path: Path) -> None:
+    """As webdataset's `pipe:`; the first answer to each file is a fault that passes."""
+    folder = shutil.move(server.folder, tmp_path / "it's a set")
+    seen = tmp_path / "seen"
+    seen.mkdir()
+    command = f"cd {shlex.quote(str(seen))}; test -e {{}} || {{ touch {{}}; exit 7; }}; "
+    location = f"pipe:{command.replace('{{', '{')}cat {shlex.quote(str(folder))}/{{}}"
+    shard_set = ShardSet.open(location, remote(tmp_path, "cache"))
+    reader = SampleReader(shard_set, verify=True)
+    for sample in shard_set.split("train").samples:
+        assert reader.read(sample, ["mp4", "json"]) == {"mp4": b"v", "json": b"{}"}
+
+
+@pytest.mark.parametrize(
+    ("location", "access", "message"),
+    [
+        ("pipe:cat /set/x", "cache", r"needs \{\} where the file's name belongs"),
+        ("pipe:cat /set/{}", "range", r"no ranges; .*data\.remote\.access=cache"),
+        ("pipe:echo no such bucket >&2; false {}", "cache", "ended with 1: no such bucket"),
+        ("pipe:true {}", "cache", r"manifest\.json: not valid JSON"),
+    ],
+)
+def test_commands_that_cannot_be_read_are_refused(
+    tmp_path: Path, location: str, access: str, message: str
+) -> None:
+    with pytest.raises(WrongUse, match=message):
+        ShardSet.open(location, remote(tmp_path, access))
+
+
+def test_a_folder_may_be_given_as_url_link_or_from_home(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "link to it").symlink_to(server.folder)
+    for location in (f"file://{server.folder}", str(tmp_path / "link to it"), "~/set", "~/set/"):
+        shard_set = ShardSet.open(location)
+        sample = shard_set.split("train").samples[0]
+        assert SampleReader(shard_set).read(sample, ["mp4"]) == {"mp4": b"v"}
 
 
 def test_a_url_without_a_shard_set_is_refused(server: Server, tmp_path: Path) -> None:

@@ -58,5 +58,5 @@ def test_a_missing_member_is_named(shards: Path) -> None:
     first = shard_set.split("test").samples[0]
     members = {name: place for name, place in first.members.items() if name != "wav"}
     lacking = Sample(first.key, first.frames, first.actor, first.emotion, 1.0, 0, members)
-    with pytest.raises(DataFault, match=r"has only the members"):
+    with pytest.raises(DataFault, match=r"lacks sound \(flac or wav\)"):
         read_clip(SampleReader(shard_set), lacking)
