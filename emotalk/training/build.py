@@ -55,6 +55,7 @@ LOG = logging.getLogger("emotalk.train")
 
 def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off."""
+    loader = _build_loader(config, runtime)  # first: what is wrong with shards shows at once
     networks = build_networks(config, runtime)
     _refuse_beside_zero3(config, networks)
     if config.start_from is not None and latest_checkpoint(config.run_dir / CHECKPOINTS) is None:
@@ -73,7 +74,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
             f"; {cut} log lines after it are written again" if cut else "",
         )
     shard_set = ShardSet.open(config.shards, config.data.remote)
-    loader = _build_loader(config, runtime, state.step)
+    loader.start_step = state.step
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})
     generator = networks.generator.module
     assert isinstance(generator, Generator)
@@ -185,7 +186,7 @@ def _build_ema(config: TrainConfig, networks: Networks) -> Ema | None:
     return Ema(module, decay=config.optim.ema, warmup=config.optim.ema_warmup)
 
 
-def _build_loader(config: TrainConfig, runtime: Runtime, step: int) -> ClipLoader:
+def _build_loader(config: TrainConfig, runtime: Runtime) -> ClipLoader:
     wants_pairs = any("discriminators.pair" in stage.terms for stage in config.stages)
     data: DataConfig = config.data.model_copy(update={"other_speech": wants_pairs})
     loader = build_loader(
@@ -196,7 +197,6 @@ def _build_loader(config: TrainConfig, runtime: Runtime, step: int) -> ClipLoade
         emotions=model_facts(config).emotions,
         rank=runtime.rank,
         world_size=runtime.world_size,
-        start_step=step,
     )
     if runtime.is_main:
         for line in loader.describe():

@@ -5,8 +5,9 @@
 Without --shards the set is made of the real clips of the shared test material, where it is here
 (seven clips, each under 24 keys), and else of moving pictures; the first line says which. One
 thread a process. Windows a second are per CPU second of all processes that read, in turn with the
-decoding alone of the same members, and the medians count; only the two workers are timed by the
-clock, in turn with one.
+decoding alone of the same members and with the original's loader (tests/helpers/plain_loader.py,
+which reads the same clips decoded and does its augmentation on the CPU), and the medians count;
+only the two workers are timed by the clock, in turn with one. What is required stands beside it.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
+from torch.utils.data import DataLoader
 
 from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch
@@ -34,6 +36,7 @@ from emotalk.data.shards import SampleReader, ShardSet
 from emotalk.media.window import decode_audio, decode_video_window
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION
 from tests.helpers.corpus_index import crema_d_keys, write_corpus_index
+from tests.helpers.plain_loader import PlainClips, write_plain_clips
 from tests.helpers.real_shards import write_real_shards
 from tests.helpers.shard_set import (
     MadeClip,
@@ -52,6 +55,20 @@ EPOCHS = 3
 FAR = 10**6  # the step a run is taken up at
 MEMBERS = ("mp4", "flac", "landmarks.npy")
 COPIES, CLIPS_A_SHARD = 24, 28
+ORIGINAL, SHARE = "  times the original's loader", "  loader as % of that"
+VIDEO_SHARE, TWICE = "  loader as % of that, video alone", "  times as many with 2 workers"
+GROWTH = "  growth from the first epoch to the last, MiB"
+# The beginning of a figure's name -> least and most that are required.
+REQUIRED = {
+    ORIGINAL: (5.0, None),
+    SHARE: (70.0, None),
+    VIDEO_SHARE: (70.0, None),
+    TWICE: (1.6, None),
+    "first batch": (None, 3000.0),
+    "7442 clips: reading the indexes": (None, 2000.0),
+    "worker memory": (None, 400.0),
+    GROWTH: (None, 20.0),
+}
 
 
 def main() -> None:
@@ -63,17 +80,28 @@ def main() -> None:
         shards, what = (options.shards, options.shards) if options.shards else _made_set(folder)
         sys.stdout.write(f"shards: {what}\n")
         figures = {
-            **_speed(shards, options.batches),
+            **_speed(shards, options.batches, folder / "plain"),
             **_two_workers(shards, options.batches),
             **_first_batch(shards),
             **_resume(folder / "corpus"),
             **_memory(shards, options.batches),
         }
     for name, value in figures.items():
-        sys.stdout.write(f"{name:<54} {value:10.2f}\n")
+        sys.stdout.write(f"{name:<54} {value:10.2f}{_verdict(name, value)}\n")
     if options.json:
         about = {"torch": torch.__version__, "machine": platform.machine(), "cpus": os.cpu_count()}
         sys.stdout.write(json.dumps({**figures, **about, "format": FORMAT_VERSION}) + "\n")
+
+
+def _verdict(name: str, value: float) -> str:
+    """Return what is required of a figure and whether it is met, or nothing."""
+    found = [limits for start, limits in REQUIRED.items() if name.startswith(start)]
+    if not found:
+        return ""
+    least, most = found[-1]
+    met = (least is None or value >= least) and (most is None or value <= most)
+    wanted = f">= {least:g}" if most is None else f"<= {most:g}"
+    return f"   required {wanted}: {'met' if met else 'MISSED'}"
 
 
 def _options() -> argparse.Namespace:
@@ -133,13 +161,15 @@ def _timed(work: Callable[[], object], clock: Callable[[], float] = _cpu_s) -> f
     return clock() - begin
 
 
-def _speed(shards: str, batches: int) -> dict[str, float]:
-    """Return rates of loading and of decoding alone, by turns: both meet the same noise."""
+def _speed(shards: str, batches: int, folder: Path) -> dict[str, float]:
+    """Return rates of loading, decoding alone and the original, by turns: all meet one noise."""
     loaded = iter(_loader(shards, workers=0))
+    original = _plain_batches(write_plain_clips(shards, folder, longer_than=WINDOW))
     members = itertools.cycle(_members(shards))
     work: dict[str, Callable[[], object]] = {
         "loaded": lambda: list(itertools.islice(loaded, ROUND)),
         "decoded": lambda: _decode(itertools.islice(members, BATCH * ROUND)),
+        "original": lambda: list(itertools.islice(original, ROUND)),
         "video": lambda: _decode_video(itertools.islice(members, BATCH * ROUND)),
     }
     for part in work.values():
@@ -153,11 +183,20 @@ def _speed(shards: str, batches: int) -> dict[str, float]:
 
     return {
         "windows per core second": 1 / middle("loaded"),
+        "  the original's loader, with its augmentation": 1 / middle("original"),
+        ORIGINAL: middle("original", "loaded"),
         "  decoding the same members alone": 1 / middle("decoded"),
-        "  loader as % of that": 100 * middle("decoded", "loaded"),
+        SHARE: 100 * middle("decoded", "loaded"),
         "  decoding their video alone": 1 / middle("video"),
-        "  loader as % of that, video alone": 100 * middle("video", "loaded"),
+        VIDEO_SHARE: 100 * middle("video", "loaded"),
     }
+
+
+def _plain_batches(folder: Path) -> Iterator[object]:
+    """Yield the original's batches of clips long enough for a window, epoch after epoch."""
+    clips = PlainClips(folder, WINDOW)
+    while True:
+        yield from DataLoader(clips, batch_size=BATCH, shuffle=True)
 
 
 def _members(shards: str) -> list[tuple[dict[str, bytes], int]]:
@@ -199,7 +238,7 @@ def _two_workers(shards: str, batches: int) -> dict[str, float]:
     return {
         "windows a second by the clock, 1 worker": one,
         "windows a second by the clock, 2 workers": two,
-        f"  times as many ({os.cpu_count()} cores)": two / one,
+        f"{TWICE}, {os.cpu_count()} cores": two / one,
     }
 
 
@@ -248,7 +287,8 @@ def _memory(shards: str, batches: int) -> dict[str, float]:
         worker = psutil.Process().children()[0]
         name = f"worker memory (PSS) after {epoch} x {length} batches, MiB"
         figures[name] = worker.memory_full_info().pss / MIB
-    return figures
+    first, *_, last = figures.values()
+    return {**figures, GROWTH: last - first}
 
 
 if __name__ == "__main__":

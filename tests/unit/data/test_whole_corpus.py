@@ -112,7 +112,7 @@ def test_every_clip_comes_once_an_epoch_in_a_window_of_its_own(
 def test_any_ranks_and_workers_together_see_what_one_process_sees(
     corpus: Corpus, alone: list[Row], world_size: int, workers: int
 ) -> None:
-    # Two whole epochs where it is quick, else the steps round their seam: most could go wrong there.
+    # Two whole epochs where that is quick, else the steps round their seam.
     seam = CLIPS // BATCH
     whole = workers in ((0, 3) if world_size <= 8 else (2,))
     steps = STEPS if whole else range(seam - 1, seam + 2)
