@@ -1,7 +1,6 @@
 """From a configuration to the parts of a run, from outside in."""
 
 import logging
-from pathlib import Path
 
 import numpy as np
 import torch
