@@ -1,8 +1,10 @@
 """The run folder: made once, continued by the same configuration, never overwritten by another."""
 
 import fcntl
+import logging
 import os
 import socket
+import time
 from pathlib import Path
 
 from emotalk.checkpoint_format import CHECKPOINTS
@@ -16,6 +18,8 @@ CONFIG = "config.yaml"
 LOCK = ".lock"
 PART = f".{CONFIG}.part"
 SAMPLES = "samples"
+LEASE_S = 120.0  # longer than file servers believe in a machine that no longer answers
+LOG = logging.getLogger("emotalk.train")
 # What may differ when a run goes on: how it computes and reports, not what it learns.
 MAY_DIFFER = (
     "run_dir",
@@ -76,26 +80,40 @@ def hold_run_folder(folder: Path) -> int:
     """Hold the run folder for this process; return the handle that lets it go when it is closed.
 
     A lock of the record kind: it ends with this very process, however that ends, and no worker
-    forked from it keeps it.
+    forked from it keeps it. A file server holds the lock of a machine that was lost for a while
+    yet: a process of another machine is waited for, `LEASE_S` at most.
 
     Raises:
         InUse: another process trains here; two would mix their checkpoints and figures.
     """
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    began = time.monotonic()
     try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.read(handle, 200).decode(errors="replace").strip()
-        os.close(handle)
-        raise InUse(
-            f"run_dir {folder}: {holder or 'another process'} is training here; wait for it, stop "
-            "it, or choose another run_dir"
-        ) from None
+        while not _locked(handle):
+            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
+            elsewhere = bool(holder) and not holder.endswith(f" on {socket.gethostname()}")
+            if not elsewhere or time.monotonic() - began > LEASE_S:
+                os.close(handle)
+                raise InUse(
+                    f"run_dir {folder}: {holder or 'another process'} is training here; wait for "
+                    "it, stop it, or choose another run_dir"
+                )
+            LOG.warning("waiting for %s to let go of %s, or to be lost", holder, folder)
+            time.sleep(LEASE_S / 20)
     except OSError:  # a file system without locks: nothing to hold on to, and no reason to stop
         return handle
     os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
     return handle
+
+
+def _locked(handle: int) -> bool:
+    """Take the lock if nobody has it; return whether it is ours."""
+    try:
+        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def is_free(folder: Path) -> bool:

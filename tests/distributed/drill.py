@@ -4,9 +4,9 @@
     python -m tests.distributed.drill --processes 2 --kills 3 --seed 7
 
 A run of small networks with every loss, validation and a checkpoint every few steps is made once
-without disturbance. The same is then started again and again, and SIGKILL is sent at a moment drawn
-from the whole life of the run: to one of its processes, or to all of them and their launcher at
-once, as when a machine is lost. In the end the log lines, the weights, Adam's state and the run in
+without disturbance. The same is then started again and again, and SIGKILL is sent at a random moment
+between the start of the command and some way into what is left of the run: to one of its processes,
+or to all of them and their launcher at once, as when a machine is lost. In the end the log lines, the weights, Adam's state and the run in
 MLflow are compared with the undisturbed ones.
 """
 
@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 
 from tests.helpers.tiny_training import ROOT, read_metrics, tiny_shards, tiny_yaml, train_command
 
-STEPS = 40
+STEPS = 80
 LIMIT_S = 60.0  # within which a job has to end after one of its processes died
 WORDS = (
     f"stages.gan.iterations={STEPS - 1}",
@@ -78,21 +78,31 @@ class Outcome:
 def drill(folder: Path, processes: int, kills: int, seed: int) -> Outcome:
     """Make both runs and compare them."""
     config = tiny_yaml(folder, tiny_shards(folder / "shards"))
-    began = time.monotonic()
-    undisturbed = start(config, folder / "undisturbed", processes)
-    assert undisturbed.wait(timeout=600) == 0, (folder / "undisturbed.log").read_text()
-    length_s = time.monotonic() - began
+    begun_s, length_s = time_undisturbed(config, folder / "undisturbed", processes)
+    latest_s = begun_s + 2 * (length_s - begun_s) / kills  # so that the run lasts for all of them
     run_dir = folder / "disturbed"
     source = random.Random(seed)
     done: list[Kill] = []
     while len(done) < kills:
-        kill = disturb(config, run_dir, processes, source, length_s)
+        kill = disturb(config, run_dir, processes, source, latest_s)
         if kill is None:
             break  # the run came to its end
         done.append(kill)
     last = start(config, run_dir, processes)
     assert last.wait(timeout=600) == 0, run_dir.with_suffix(".log").read_text()
     return compare(done, run_dir, folder / "undisturbed")
+
+
+def time_undisturbed(config: Path, run_dir: Path, processes: int) -> tuple[float, float]:
+    """Make the undisturbed run; return when its first line was logged and when it ended, seconds."""
+    began = time.monotonic()
+    job, begun_s = start(config, run_dir, processes), 0.0
+    while job.poll() is None:
+        if not begun_s and logged_step(run_dir):
+            begun_s = time.monotonic() - began
+        time.sleep(0.05)
+    assert job.returncode == 0, run_dir.with_suffix(".log").read_text()
+    return begun_s, time.monotonic() - began
 
 
 def start(config: Path, run_dir: Path, processes: int) -> "subprocess.Popen[bytes]":
@@ -106,11 +116,11 @@ def start(config: Path, run_dir: Path, processes: int) -> "subprocess.Popen[byte
 
 
 def disturb(
-    config: Path, run_dir: Path, processes: int, source: random.Random, length_s: float
+    config: Path, run_dir: Path, processes: int, source: random.Random, latest_s: float
 ) -> Kill | None:
     """Start the run and kill it at a random moment; None where it ended before that."""
     job = start(config, run_dir, processes)
-    after_s = source.uniform(0, length_s)
+    after_s = source.uniform(0, latest_s)
     whom = source.choice([*(f"rank {rank}" for rank in range(processes)), "all"])
     try:
         code = job.wait(timeout=after_s)

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from emotalk.errors import WrongUse
-from emotalk.training.run_folder import open_run_folder
+from emotalk.training.run_folder import hold_run_folder, open_run_folder
 from tests.helpers.tiny_training import ROOT, tiny_config
 
 
@@ -57,18 +58,36 @@ def test_a_folder_with_checkpoints_but_no_configuration_is_left_alone(tmp_path: 
         open_run_folder(config)
 
 
+OTHER = (
+    "import sys; from pathlib import Path\n"
+    "from emotalk.errors import InUse\n"
+    "from emotalk.training import run_folder\n"
+    "run_folder.LEASE_S = 2.0\n"
+    "try: run_folder.hold_run_folder(Path(sys.argv[1])); print('mine')\n"
+    "except InUse as error: print(error)\n"
+)
+
+
+def another(folder: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", OTHER, str(folder)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
 def test_a_process_that_trains_keeps_others_out_and_names_itself(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
     open_run_folder(config)
-    other = (
-        "import sys; from pathlib import Path\n"
-        "from emotalk.errors import InUse\n"
-        "from emotalk.training.run_folder import hold_run_folder\n"
-        "try: hold_run_folder(Path(sys.argv[1]))\n"
-        "except InUse as error: print(error)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", other, str(config.run_dir)],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert f"process {os.getpid()} on " in done.stdout
+    assert f"process {os.getpid()} on " in another(config.run_dir).communicate()[0]
+
+
+def test_a_process_of_a_machine_that_may_be_lost_is_waited_for(tmp_path: Path) -> None:
+    handle = hold_run_folder(tmp_path)
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, b"process 7 on a-lost-machine", 0)
+    patient = another(tmp_path)
+    assert "process 7 on a-lost-machine is training here" in patient.communicate()[0]
+    patient = another(tmp_path)
+    time.sleep(1.0)
+    os.close(handle)
+    assert patient.communicate()[0].strip() == "mine"
