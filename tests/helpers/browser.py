@@ -1,0 +1,126 @@
+"""A headless Chromium, driven by the plain W3C WebDriver protocol: no library is needed for it."""
+
+import base64
+import json
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from tests.helpers.mlflow_server import free_port
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage", "--window-size=1500,1100",
+)  # fmt: skip
+ANSWER_S = 120.0
+
+
+def missing_browser() -> str:
+    """Return what is missing for a headless browser, or nothing."""
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    packages = "Debian's packages chromium and chromium-driver bring them"
+    return f"no {' and no '.join(missing)} on the path: {packages}" if missing else ""
+
+
+class Browser:
+    """One window; closed at the end of the `with` block."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep the profile and logs in `folder`."""
+        self._folder = folder
+        self._base = f"http://127.0.0.1:{free_port()}"
+
+    def __enter__(self) -> "Browser":
+        command = ["chromedriver", f"--port={self._base.rpartition(':')[2]}"]
+        with (self._folder / "chromedriver.log").open("ab") as log:
+            self._driver = subprocess.Popen(command, stdout=log, stderr=log)
+        end = time.monotonic() + ANSWER_S
+        while not self._is_ready():
+            assert time.monotonic() < end, "chromedriver does not come up"
+            time.sleep(0.1)
+        arguments = [*FLAGS, f"--user-data-dir={self._folder / 'profile'}"]
+        options = {"binary": shutil.which("chromium"), "args": arguments}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        session = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
+        self._session = f"/session/{session['sessionId']}"
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._call("DELETE", self._session, None)
+        finally:
+            self._driver.kill()
+            self._driver.wait()
+
+    def open(self, url: str) -> None:
+        """Go to a page; where only the part behind `#` differs, load it anew all the same."""
+        self._post(f"{self._session}/url", {"url": "about:blank"})
+        self._post(f"{self._session}/url", {"url": url})
+
+    def script(self, code: str, *arguments: object) -> Any:
+        """Return what the body of a JavaScript function returns on the page."""
+        body = {"script": code, "args": list(arguments)}
+        return self._post(f"{self._session}/execute/sync", body)
+
+    def text(self) -> str:
+        """Return all text that the page shows."""
+        return str(self.script("return document.body ? document.body.innerText : ''"))
+
+    def wait_for(self, *texts: str, seconds: float = 90.0) -> str:
+        """Wait until the page shows all of `texts`; return all that it shows."""
+        end = time.monotonic() + seconds
+        while missing := [text for text in texts if text not in (shown := self.text())]:
+            assert time.monotonic() < end, f"the page does not show {missing}, only:\n{shown}"
+            time.sleep(0.3)
+        return shown
+
+    def wait_for_script(self, code: str, *, seconds: float = 90.0) -> Any:
+        """Wait until the body of a JavaScript function returns something; return it."""
+        end = time.monotonic() + seconds
+        while not (value := self.script(code)):
+            assert time.monotonic() < end, f"still nothing from: {code}"
+            time.sleep(0.3)
+        return value
+
+    def click(self, text: str) -> None:
+        """Click the innermost element whose whole text is `text`."""
+        found = self.script(
+            "const all = [...document.querySelectorAll('body *')].filter(e => e.offsetParent && "
+            "e.innerText && e.innerText.trim() === arguments[0]); "
+            "const last = all[all.length - 1]; if (last) last.click(); return Boolean(last)",
+            text,
+        )
+        assert found, f"nothing to click says {text!r}; the page shows:\n{self.text()}"
+
+    def screenshot(self, path: Path) -> None:
+        """Write what the window shows to a PNG file."""
+        shot = self._call("GET", f"{self._session}/screenshot", None)
+        path.write_bytes(base64.b64decode(shot))
+
+    def _is_ready(self) -> bool:
+        try:
+            return bool(self._call("GET", "/status", None)["ready"])
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _post(self, path: str, body: dict[str, Any]) -> Any:
+        return self._call("POST", path, body)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(  # noqa: S310  our own address
+            self._base + path, data, {"Content-Type": "application/json"}, method=method
+        )
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310
+            return json.load(answer)["value"]
