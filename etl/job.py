@@ -3,10 +3,10 @@
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -16,43 +16,16 @@ from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
-from etl.cluster import WorkerDied
 from etl.files import PART
 from etl.finished import finished_manifest, is_shard_file
 from etl.lock import held
 from etl.paths import is_full
-from etl.plan import Plan, PlannedShard, choose_neutrals
-from etl.source import stamp
-from etl.store import CLIP, SHARD, Verdict, kept_verdict
-from etl.work import process_clip, rejected
-from etl.writer import ShardSample, index_name, write_manifest, write_rejected, write_shard
+from etl.plan import Plan, choose_neutrals
+from etl.stages import Machines, Progress, judge, write_shards
+from etl.store import CLIP, SHARD, Verdict
+from etl.writer import index_name, write_manifest, write_rejected
 
 WORK = ".work"
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-
-class Progress(Protocol):
-    """Who is told of each clip."""
-
-    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
-        """Count one verdict; `kept` if it comes from an earlier run."""
-        ...
-
-
-class Machines(Protocol):
-    """Who does the work: `etl.cluster.Cluster`, or in tests this very process."""
-
-    @property
-    def workers(self) -> int:
-        """How many tasks run at once."""
-        ...
-
-    def stream(
-        self, function: Callable[..., Result], items: Iterable[Item], *shared: Any
-    ) -> Iterator[tuple[Item, Result | WorkerDied]]:
-        """Yield each item with its result, in any order."""
-        ...
 
 
 def run_job(
@@ -63,10 +36,10 @@ def run_job(
     The output must be held by `own_output`.
     """
     began = time.time()
-    store = config.output / WORK / plan.digest
-    store.mkdir(parents=True, exist_ok=True)
-    verdicts = _judge(config, plan, machines, progress, store)
-    shards = _write_shards(config, plan, machines, store, verdicts)
+    store = store_of(config, plan)
+    verdicts = judge(config, plan, plan.clips, machines, progress, store)
+    neutral_of = choose_neutrals(c for key, c in plan.clips.items() if verdicts[key].accepted)
+    shards = write_shards(plan, plan.shards, config.output, machines, store, verdicts, neutral_of)
     refusals = [*plan.rejected, *(v.rejection for v in verdicts.values() if not v.accepted)]
     write_rejected(
         config.output,
@@ -76,8 +49,15 @@ def run_job(
     _remove_leavings(config.output, shards)
     manifest = _manifest(plan, verdicts, refusals, shards)
     write_manifest(config.output, store, {**manifest, "run": _run_facts(config, machines, began)})
-    _clear(config.output / WORK)
+    clear_stores(config.output)
     return manifest
+
+
+def store_of(config: EtlConfig, plan: Plan) -> Path:
+    """Return the folder of what is kept for a rerun of this very job."""
+    store = config.output / WORK / plan.digest
+    store.mkdir(parents=True, exist_ok=True)
+    return store
 
 
 @contextmanager
@@ -100,69 +80,6 @@ def own_output(output: Path) -> Iterator[None]:
             yield
         finally:
             _let_go(work)
-
-
-def _judge(
-    config: EtlConfig, plan: Plan, machines: Machines, progress: Progress, store: Path
-) -> dict[str, Verdict]:
-    """Return the verdict on every clip that was to be opened."""
-    verdicts: dict[str, Verdict] = {}
-    finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
-    for key, clip in plan.clips.items():
-        kept = kept_verdict(store, key, stamp(clip.video)) if key in finished else None
-        if kept is not None:
-            verdicts[key] = kept
-            progress.clip_done(kept, kept=True)
-    pending = [clip for key, clip in plan.clips.items() if key not in verdicts]
-    for clip, outcome in machines.stream(process_clip, pending, config, store):
-        verdict = (
-            rejected(clip, _died(outcome, clip.label.clip))
-            if isinstance(outcome, WorkerDied)
-            else outcome
-        )
-        verdicts[clip.label.key] = verdict
-        progress.clip_done(verdict, kept=False)
-    return {key: verdicts[key] for key in plan.clips}
-
-
-def _died(outcome: WorkerDied, clip: str) -> Rejection:
-    return Rejection("worker_died", f"its worker died at every try: {outcome}", clip)
-
-
-def _write_shards(
-    config: EtlConfig,
-    plan: Plan,
-    machines: Machines,
-    store: Path,
-    verdicts: Mapping[str, Verdict],
-) -> list[dict[str, Any]]:
-    """Write every shard that has an accepted sample; return their entries in the plan's order."""
-    accepted = {key: clip for key, clip in plan.clips.items() if verdicts[key].accepted}
-    neutral_of = choose_neutrals(accepted.values())
-
-    def sample(key: str) -> ShardSample:
-        neutral = neutral_of.get(key)
-        clip = None if neutral is None else plan.clips[neutral].label.clip
-        hashes = (verdicts[key].sha256, verdicts[neutral].sha256 if neutral else "")
-        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip, hashes)
-
-    work = [
-        (shard, tuple(sample(key) for key in shard.keys if key in accepted))
-        for shard in plan.shards
-    ]
-    filled = [item for item in work if item[1]]
-    entries: dict[str, dict[str, Any]] = {}
-    for (shard, _), entry in machines.stream(_write, filled, config.output, store):
-        if isinstance(entry, WorkerDied):
-            raise RuntimeError(f"{shard.file}: its writer died at every try: {entry}")
-        entries[shard.file] = entry
-    return [entries[shard.file] for shard, _ in filled]
-
-
-def _write(
-    item: tuple[PlannedShard, tuple[ShardSample, ...]], output: Path, store: Path
-) -> dict[str, Any]:
-    return write_shard(output, store, *item)
 
 
 def _manifest(
@@ -236,9 +153,9 @@ def _remove_leavings(output: Path, shards: list[dict[str, Any]]) -> None:
             path.unlink()
 
 
-def _clear(work: Path) -> None:
-    """Remove what was kept for a rerun; only files this job's stores can hold."""
-    for store in sorted(path for path in work.iterdir() if path.is_dir()):
+def clear_stores(output: Path) -> None:
+    """Remove what was kept for a rerun; only files that stores can hold."""
+    for store in sorted(path for path in (output / WORK).iterdir() if path.is_dir()):
         for pattern in (f"*{CLIP}", f"*{SHARD}", f".*{PART}"):
             for kept in store.glob(pattern):
                 kept.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from etl.command_line import make_console, parse, print_config
 from etl.job import already_done, own_output, run_job
 from etl.paths import check_paths, disk_fault
 from etl.plan import make_plan
+from etl.repair import damaged_shards, repair
 from etl.report import clip_progress, show_outcome, show_plan
 
 
@@ -27,21 +28,23 @@ def main(arguments: list[str]) -> int:
     show_plan(console, config, plan)
     if request.dry_run:
         return EXIT_DONE
-    if already_done(config, plan):
-        done = f"{config.output} already holds this very shard set: nothing to do"
-        console.print(done, highlight=False, markup=False)
+    done = already_done(config, plan)
+    if done and not damaged_shards(config.output):
+        words = f"{config.output} already holds this very shard set: nothing to do"
+        console.print(words, highlight=False, markup=False)
         return EXIT_DONE
     build_finder(config.landmarks, source=source)  # says now what is missing, not in every worker
-    with own_output(config.output):
-        if already_done(config, plan):
-            raise WrongUse(f"output: another job has just finished {config.output}; start again")
-        with (
-            cluster(config.ray_address, config.workers) as machines,
-            clip_progress(console, len(plan.clips)) as progress,
-        ):
-            manifest = run_job(config, plan, machines, progress)
-    accepted_enough = show_outcome(console, config, manifest)
-    return EXIT_DONE if accepted_enough else EXIT_FAILED
+    with (
+        own_output(config.output),
+        cluster(config.ray_address, config.workers) as machines,
+        clip_progress(console, 0 if done else len(plan.clips)) as progress,
+    ):
+        if already_done(config, plan):  # looked at again, now that nobody else can finish it
+            repaired = repair(config, plan, machines, progress)
+            console.print(f"{config.output}: damaged, made again: {', '.join(repaired) or 'none'}")
+            return EXIT_DONE
+        manifest = run_job(config, plan, machines, progress)
+    return EXIT_DONE if show_outcome(console, config, manifest) else EXIT_FAILED
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@
     python -m tests.distributed.drill --processes 2 --kills 3 --seed 7
 
 A run of small networks with every loss, validation and a checkpoint every few steps is made once
-without disturbance. The same is then started again and again, and SIGKILL is sent at a random moment
-between the start of the command and some way into what is left of the run: to one of its processes,
-or to all of them and their launcher at once, as when a machine is lost. In the end the log lines, the weights, Adam's state and the run in
+without disturbance. The same is then started again and again, and SIGKILL is sent at a random
+moment between the start of the command and some way into what is left of the run: to one of its
+processes, or to all of them and their launcher at once, as when a machine is lost. In the end the
+log lines, the weights, Adam's state and the run in
 MLflow are compared with the undisturbed ones.
 """
 
@@ -94,7 +95,7 @@ def drill(folder: Path, processes: int, kills: int, seed: int) -> Outcome:
 
 
 def time_undisturbed(config: Path, run_dir: Path, processes: int) -> tuple[float, float]:
-    """Make the undisturbed run; return when its first line was logged and when it ended, seconds."""
+    """Make the undisturbed run; return the seconds to its first log line and to its end."""
     began = time.monotonic()
     job, begun_s = start(config, run_dir, processes), 0.0
     while job.poll() is None:

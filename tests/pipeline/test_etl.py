@@ -177,6 +177,26 @@ def test_neutral_stills_come_from_another_neutral_clip_of_the_actor(shards: Path
         assert lender != key
 
 
+def test_stills_are_the_same_wherever_the_actor_s_clips_lie(
+    tmp_path: Path, corpus: Path, shards: Path
+) -> None:
+    """One clip a shard, so that a still always comes from another shard; any order of work."""
+    config = config_for(corpus, tmp_path / "apart", samples_per_shard=1)
+    make(config, ThisProcess(backwards=True))
+    assert len(list(config.output.glob("*.tar"))) == 9
+    together, apart = samples_of(shards), samples_of(config.output)
+    plan = make_plan(config)
+    for key, sample in apart.items():
+        assert sample["neutral.png"] == together[key]["neutral.png"]
+        lender = json.loads(sample["json"])["neutral"]
+        assert lender == json.loads(together[key]["json"])["neutral"]
+        clip = plan.clips[Path(lender).stem]
+        first = make_sample(clip, _finder(config.landmarks, corpus), config).frames_THWC[0]
+        still = cv2.imdecode(np.frombuffer(sample["neutral.png"], np.uint8), cv2.IMREAD_COLOR)
+        assert still is not None
+        np.testing.assert_array_equal(still[:, :, ::-1], first)
+
+
 def test_manifest_and_indices_add_up(shards: Path) -> None:
     report = inspect(shards)
     assert report.ok, report.faults

@@ -1,6 +1,7 @@
 """Disks that fill up, rot or close, sources that go away: said clearly, nothing half, gone on."""
 
 import errno
+import json
 import os
 import pickle
 import resource
@@ -17,11 +18,12 @@ import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import Stopped
-from etl.job import own_output, run_job
+from etl.job import already_done, own_output, run_job
 from etl.paths import disk_fault
 from etl.plan import make_plan
+from etl.repair import damaged_shards, repair
 from etl.store import Verdict
-from tests.helpers.clips import write_crema_d
+from tests.helpers.clips import write_clip, write_crema_d
 from tests.helpers.etl_run import PROJECT, SHARD_PY, EtlRun, digests, finished_clips
 from tests.helpers.real_shards import Quiet
 
@@ -168,6 +170,44 @@ def test_a_rotten_index_is_made_again(tmp_path: Path, corpus: Path, wanted: dict
     flip(next(config.output.glob("*.index.json")))
     make(config)
     assert digests(config.output) == wanted
+
+
+@pytest.mark.parametrize("number", range(SHARDS))
+def test_a_shard_of_a_finished_set_that_rots_is_made_again_from_its_clips_alone(
+    tmp_path: Path, corpus: Path, wanted: dict[str, str], number: int
+) -> None:
+    config = config_for(corpus, tmp_path / "out", samples_per_shard=2)
+    make(config)
+    whole = digests(config.output)
+    tars = sorted(config.output.glob("*.tar"))
+    flip(tars[number])
+    tars[number + 2].with_name(tars[number + 2].stem + ".index.json").unlink()
+    machines, plan = Disturbed(), make_plan(config)
+    assert already_done(config, plan)
+    broken = [tars[number].name, tars[number + 2].name]
+    assert sorted(damaged_shards(config.output)) == broken
+    with own_output(config.output):
+        assert sorted(repair(config, plan, machines, Quiet())) == broken
+    assert digests(config.output) == whole
+    assert len(machines.done) < CLIPS, "not every clip was opened again"
+
+
+def test_a_rotten_shard_whose_clips_are_others_now_is_left_as_it_is(tmp_path: Path) -> None:
+    source = write_crema_d(tmp_path / "corpus")
+    config = config_for(source, tmp_path / "out")
+    make(config)
+    tar = next(config.output.glob("train-*.tar"))
+    flip(tar)
+    rotten = digests(config.output)
+    key = json.loads(tar.with_suffix(".index.json").read_text())["samples"][0]["key"]
+    write_clip(source / "VideoFlash" / f"{key}.flv", seconds=0.6, seed=99)
+    plan = make_plan(config)
+    with (
+        pytest.raises(Stopped, match=rf"{tar.name}: damaged, and cannot be made again"),
+        own_output(config.output),
+    ):
+        repair(config, plan, Disturbed(), Quiet())
+    assert {name: digests(config.output)[name] for name in rotten} == rotten
 
 
 def test_shards_of_other_settings_that_a_broken_off_run_left_go(

@@ -1,0 +1,122 @@
+"""The two halves of the job: every clip judged, then the accepted ones laid into shards."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from emotalk.config.etl import EtlConfig
+from emotalk.schema import Rejection
+from etl.cluster import WorkerDied
+from etl.plan import Plan, PlannedShard
+from etl.source import stamp
+from etl.store import CLIP, Verdict, kept_verdict
+from etl.work import process_clip, rejected
+from etl.writer import ShardSample, write_shard
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Progress(Protocol):
+    """Who is told of each clip."""
+
+    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+        """Count one verdict; `kept` if it comes from an earlier run."""
+        ...
+
+
+class Machines(Protocol):
+    """Who does the work: `etl.cluster.Cluster`, or in tests this very process."""
+
+    @property
+    def workers(self) -> int:
+        """How many tasks run at once."""
+        ...
+
+    def stream(
+        self, function: Callable[..., Result], items: Iterable[Item], *shared: Any
+    ) -> Iterator[tuple[Item, Result | WorkerDied]]:
+        """Yield each item with its result, in any order."""
+        ...
+
+
+def judge(
+    config: EtlConfig,
+    plan: Plan,
+    keys: Iterable[str],
+    machines: Machines,
+    progress: Progress,
+    store: Path,
+) -> dict[str, Verdict]:
+    """Return the verdict on each of these clips, in their order; those kept before are not opened.
+
+    A clip whose worker died at every try is rejected, and not kept: the next run tries it again.
+    """
+    verdicts: dict[str, Verdict] = {}
+    wanted = list(keys)
+    finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
+    for key in finished.intersection(wanted):
+        kept = kept_verdict(store, key, stamp(plan.clips[key].video))
+        if kept is not None:
+            verdicts[key] = kept
+            progress.clip_done(kept, kept=True)
+    pending = [plan.clips[key] for key in wanted if key not in verdicts]
+    for clip, outcome in machines.stream(process_clip, pending, config, store):
+        verdict = (
+            rejected(clip, _died(outcome, clip.label.clip))
+            if isinstance(outcome, WorkerDied)
+            else outcome
+        )
+        verdicts[clip.label.key] = verdict
+        progress.clip_done(verdict, kept=False)
+    return {key: verdicts[key] for key in wanted}
+
+
+def write_shards(
+    plan: Plan,
+    shards: Sequence[PlannedShard],
+    output: Path,
+    machines: Machines,
+    store: Path,
+    verdicts: Mapping[str, Verdict],
+    neutral_of: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """Write those of the shards that have an accepted sample; return their entries, in order.
+
+    Args:
+        plan: whose clips they hold.
+        shards: which to write.
+        output: where to.
+        machines: who writes.
+        store: where the finished clips lie.
+        verdicts: on the shards' clips and on those that lend them a neutral still.
+        neutral_of: which clip lends it, by key.
+    """
+
+    def sample(key: str) -> ShardSample:
+        neutral = neutral_of.get(key)
+        clip = None if neutral is None else plan.clips[neutral].label.clip
+        hashes = (verdicts[key].sha256, verdicts[neutral].sha256 if neutral else "")
+        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip, hashes)
+
+    work = [
+        (shard, tuple(sample(key) for key in shard.keys if verdicts[key].accepted))
+        for shard in shards
+    ]
+    filled = [item for item in work if item[1]]
+    entries: dict[str, dict[str, Any]] = {}
+    for (shard, _), entry in machines.stream(_write, filled, output, store):
+        if isinstance(entry, WorkerDied):
+            raise RuntimeError(f"{shard.file}: its writer died at every try: {entry}")
+        entries[shard.file] = entry
+    return [entries[shard.file] for shard, _ in filled]
+
+
+def _died(outcome: WorkerDied, clip: str) -> Rejection:
+    return Rejection("worker_died", f"its worker died at every try: {outcome}", clip)
+
+
+def _write(
+    item: tuple[PlannedShard, tuple[ShardSample, ...]], output: Path, store: Path
+) -> dict[str, Any]:
+    return write_shard(output, store, *item)
