@@ -6,6 +6,7 @@ so that a task may be run again after its worker died.
 
 import logging
 import os
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ Result = TypeVar("Result")
 TRIES_AFTER_DEATH = 20  # of one task: what ends so many workers one after the other is to blame
 WORKER_BYTES = 1536 * 2**20  # a worker's share of a node's memory; see etl/README.md
 LOOK_AGAIN_S = 10.0
+ANSWER_S = 20.0
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -137,6 +139,7 @@ def in_a_ray_job() -> bool:
 
 
 def _connect(address: str | None) -> None:
+    _check_listens(address or os.environ.get("RAY_ADDRESS"))
     options: dict[str, Any] = {}
     if not in_a_ray_job():  # a job brings the project with it as its working directory
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"]}}
@@ -158,6 +161,26 @@ def _connect(address: str | None) -> None:
         raise WrongUse(
             f"ray: cannot reach the cluster at {address or os.environ.get('RAY_ADDRESS')}: "
             f"{str(error).strip().splitlines()[0]}; check ray_address and RAY_ADDRESS, or set "
+            "ray_address=local for one on this machine"
+        ) from None
+
+
+def _check_listens(address: str | None) -> None:
+    """Find out at once whether anybody is there: Ray itself goes on asking for many minutes.
+
+    Raises:
+        WrongUse: nobody listens at an address of the form HOST:PORT.
+    """
+    host, _, port = (address or "").rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        return
+    if host in ("localhost", "127.0.0.1"):  # which Ray takes for the node's own address
+        host = ray.util.get_node_ip_address()
+    try:
+        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise WrongUse(
+            f"ray: no cluster at {address}: {error}; check ray_address and RAY_ADDRESS, or set "
             "ray_address=local for one on this machine"
         ) from None
 

@@ -23,19 +23,24 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    found, shards, seconds = measure(parser.parse_args().repeats)
+    sys.stdout.write(f"clips found                          {found:>10}\n")
+    sys.stdout.write(f"shards planned                       {shards:>10}\n")
+    sys.stdout.write(f"plan, seconds (asked: under 2)       {seconds:>10.2f}\n")
+
+
+def measure(repeats: int) -> tuple[int, int, float]:
+    """Return how many clips were found and shards planned, and the seconds that it took."""
     with tempfile.TemporaryDirectory() as folder:
         source = write_names(Path(folder))
         config = EtlConfig(corpus="crema_d", source=str(source), output=Path(folder) / "shards")
-        make_plan(config)
+        plan = make_plan(config)
         times = []
         for _ in range(repeats):
             started = time.perf_counter()
             plan = make_plan(config)
             times.append(time.perf_counter() - started)
-    sys.stdout.write(f"clips found                          {plan.found:>10}\n")
-    sys.stdout.write(f"shards planned                       {len(plan.shards):>10}\n")
-    sys.stdout.write(f"plan, seconds (asked: under 2)       {statistics.median(times):>10.2f}\n")
+    return plan.found, len(plan.shards), statistics.median(times)
 
 
 def write_names(folder: Path) -> Path:

@@ -99,9 +99,13 @@ class EtlRun:
         """Return whether Ray's agents outlive a killed driver for long."""
         return bool(psutil.wait_procs(self.agents, timeout=AGENTS_GONE_S)[1])
 
-    def finish(self, timeout: float = 240.0) -> tuple[int, str]:
+    def finish(self, timeout: float = 500.0) -> tuple[int, str]:
         """Return exit code and all that was said."""
-        out, err = self.process.communicate(timeout=timeout)
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
         return self.process.returncode, out + err
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 120.0) -> None:

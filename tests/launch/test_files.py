@@ -21,7 +21,7 @@ ACCELERATE = sorted(ROOT.glob("launch/accelerate/*.yaml"))
 DEEPSPEED = sorted(ROOT.glob("launch/deepspeed/*.json"))
 SCRIPTS = sorted(
     path
-    for pattern in ("slurm/*.sh", "slurm/*.sbatch", "launch/*.sh", "tests/slurm/*.sh", ".ci/run")
+    for pattern in ("slurm/*.sh", "slurm/*.sbatch", "launch/*.sh", "tests/*/*.sh", ".ci/run")
     for path in ROOT.glob(pattern)
 )
 TRAIN_CONFIGS = sorted(ROOT.glob("configs/train/*.yaml"))

@@ -73,13 +73,13 @@ def head(short: Path) -> Iterator[Head]:
         "RAY_TMPDIR": str(short),
     }
     command = [
-        str(BIN / "ray"), "start", "--head", "--block", "--node-ip-address=127.0.0.1",
-        f"--port={port}", "--num-cpus=2", "--include-dashboard=true", f"--temp-dir={short}",
-        f"--dashboard-port={dashboard}",
+        str(BIN / "ray"), "start", "--head", "--block", f"--port={port}", "--num-cpus=2",
+        "--include-dashboard=true", f"--dashboard-port={dashboard}", f"--temp-dir={short}",
     ]  # fmt: skip
     with (short / "head.log").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
+            # Ray takes 127.0.0.1 for the node's own address, at which the head listens.
             found = Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", environment)
             wait_for_jobs(found, token, process)
             yield found

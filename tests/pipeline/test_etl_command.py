@@ -77,6 +77,7 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
         (("source={corpus}", "output=out", "landmarks.root=."), "buffalo_l does not exist"),
         (("source={corpus}", "output=out", "landmarks.sidecar=gone"), "no folder"),
         (("source={corpus}", "output=/proc/out"), "cannot write"),
+        (("source={corpus}", "output=out", "ray_address=127.0.0.1:9"), "no cluster at 127.0.0.1:9"),
     ],
 )
 def test_wrong_use_is_one_message_and_exit_code_2(
