@@ -208,9 +208,16 @@ def _frame_stamps(path: Path) -> _Stamps:
 
 
 def _picture(container: av.container.InputContainer) -> av.VideoStream:
-    """Return the first video stream that is no cover picture."""
+    """Return the first video stream that is no cover picture.
+
+    Raises:
+        ValueError: FFmpeg has no decoder for it.
+    """
     streams = container.streams.video
-    return next(s for s in streams if not s.disposition & s.disposition.attached_pic)
+    stream = next(s for s in streams if not s.disposition & s.disposition.attached_pic)
+    if stream.codec_context is None:
+        raise ValueError("the picture's codec is not known")
+    return stream
 
 
 def _rgb(frame: av.VideoFrame) -> Bytes:
@@ -351,6 +358,8 @@ def _decoded_audio(path: Path) -> tuple[Floats, int]:
     try:
         with av.open(str(path)) as container:
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise ValueError("the sound's codec is not known")
             rate = int(stream.codec_context.sample_rate or 0)
             # packed: PyAV's view of the planes ends the process where there are 8 channels or more
             packed = av.AudioResampler(format="flt", rate=rate or None)

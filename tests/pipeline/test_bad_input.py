@@ -281,6 +281,54 @@ def test_too_many_rejected_still_write_everything(tmp_path: Path, root: Path) ->
     assert len(list((tmp_path / "out").glob("*.tar"))) == 1
 
 
+def damaged(data: bytes, random: np.random.Generator) -> bytes:
+    """Return the bytes with some changed, lost, doubled or zeroed, often those of the header."""
+    broken = bytearray(data)
+    kind = random.choice(["bytes", "header", "cut", "lost", "doubled", "zeros"])
+    place, length = int(random.integers(len(data))), int(random.integers(1, 3000))
+    if kind in ("bytes", "header"):
+        end = len(data) if kind == "bytes" else min(len(data), 1500)
+        for at in random.integers(0, end, random.integers(1, 40)):
+            broken[at] = random.integers(256)
+    elif kind == "cut":
+        del broken[place:]
+    elif kind == "lost":
+        del broken[place : place + length]
+    elif kind == "doubled":
+        broken[place:place] = data[max(0, place - length) : place]
+    else:
+        broken[place : place + length] = bytes(len(broken[place : place + length]))
+    return bytes(broken)
+
+
+@pytest.mark.parametrize("container", ["flv", "mp4", "matroska", "avi"])
+def test_damage_anywhere_gives_a_clip_or_a_reason_and_never_a_fault_of_ours(
+    tmp_path: Path, container: str
+) -> None:
+    codec = "pcm_s16le" if container == "avi" else "aac"
+    whole = write_clip(tmp_path / "whole", seconds=0.6, container=container, codec=codec)
+    random = np.random.default_rng(1)
+    names = [f"{number}.flv" for number in range(15)]
+    for name in names:
+        (tmp_path / name).write_bytes(damaged(whole.read_bytes(), random))
+        write_sidecar(tmp_path / "landmarks", Path(name).stem, 60)
+    write_table(tmp_path, *names)
+    rejected = job(tmp_path, tmp_path / "out", quality={"min_sharpness": 0})
+    assert 0 < len(rejected) < 15
+
+
+@pytest.mark.parametrize(("tag", "words"), [(b"V_MPEG4", "picture"), (b"A_AAC", "sound")])
+def test_a_codec_that_nobody_knows_is_named(tmp_path: Path, tag: bytes, words: str) -> None:
+    path = write_clip(tmp_path / "clip.mkv", seconds=SECONDS, container="matroska")
+    data = path.read_bytes()
+    assert data.count(tag) == 1
+    path.write_bytes(data.replace(tag, tag[:-2] + b"ZZ"))
+    write_sidecar(tmp_path / "landmarks", "clip", FRAMES)
+    write_table(tmp_path, "clip.mkv")
+    rejected = job(tmp_path, tmp_path / "out")
+    assert re.match(f"unreadable: .*the {words}'s codec is not known", rejected["clip.mkv"])
+
+
 # Real faces, found by real models.
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from emotalk.data.inspect import inspect
 from tests.helpers.clips import write_crema_d
+from tests.pipeline.test_etl import config_for, digests, make
 
 PROJECT = Path(__file__).parents[2]
 CONFIG = str(PROJECT / "configs" / "etl" / "crema_d.yaml")
@@ -35,7 +36,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.timeout(600)
 def test_clips_become_shards_on_a_local_ray_cluster(tmp_path: Path, corpus: Path) -> None:
     (corpus / "VideoFlash" / "1001_IEO_SAD_XX.flv").touch()
-    wanted = ("landmarks.backend=sidecar", "ray_address=local", "workers=2")
+    wanted = ("landmarks.backend=sidecar", "ray_address=local", "workers=2", "samples_per_shard=4")
     command = (CONFIG, f"source={corpus}", "output=out", *wanted)
     run = shard(*command, folder=tmp_path)
     assert run.returncode == 1, run.stderr  # 1 of 10 clips is empty, the limit is 5 %
@@ -43,6 +44,8 @@ def test_clips_become_shards_on_a_local_ray_cluster(tmp_path: Path, corpus: Path
     assert "10% of the clips were rejected, more than max_rejected_share=0.05" in run.stdout
     assert inspect(tmp_path / "out").ok
     assert json.loads((tmp_path / "out" / "rejected.jsonl").read_text())["reason"] == "empty_file"
+    make(config_for(corpus, tmp_path / "alone"))  # one clip after the other, without Ray
+    assert digests(tmp_path / "alone") == digests(tmp_path / "out")
     again = shard(*command, folder=tmp_path)
     assert again.returncode == 0
     assert "nothing to do" in again.stdout
