@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -16,6 +17,7 @@ from emotalk.logging_setup import set_up_logging
 from emotalk.training.status import CODES, NAME, State, failed_since, write_status
 
 LOG = logging.getLogger("emotalk.train")
+FIRST_RANK_S = 30.0
 HELP = """\
 Train the generator and its discriminators on a shard set.
 
@@ -42,8 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_dir = config.run_dir
         return _train(config, dry_run=options.dry_run)
     except WrongUse as error:
+        if rank != 0:
+            _let_the_first_rank_speak()
+        sys.stderr.write(f"train.py: {error}\n")
         if rank == 0:
-            sys.stderr.write(f"train.py: {error}\n")
             _end(run_dir, "wrong_use", str(error))
         return EXIT_WRONG_USE
     except Exception as error:
@@ -101,6 +105,16 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
     runtime.barrier()  # nobody leaves before it is written: a batch system ends the others then
     runtime.stop()
     return CODES[state]
+
+
+def _let_the_first_rank_speak() -> None:
+    """Wait to be ended by the launcher, which ends every process as soon as one has ended.
+
+    What all processes refuse, rank 0 says and writes down. Who is still here after the wait has met
+    something of its own.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(FIRST_RANK_S)
 
 
 def _end(run_dir: Path | None, state: State, message: str) -> None:

@@ -119,8 +119,8 @@ def _equalised(frame: Bytes, clahe: cv2.CLAHE) -> Bytes:
 
 def _hsv_shift(hue: float, saturation: float, value: float) -> Change:
     levels = np.arange(256.0)
-    table = np.stack([(levels + hue) % 180, levels + saturation, levels + value], axis=1)
-    table = np.clip(table, 0, 255).astype(np.uint8).reshape(256, 1, 3)
+    shifts = np.stack([(levels + hue) % 180, levels + saturation, levels + value], axis=1)
+    table = np.clip(shifts, 0, 255).astype(np.uint8).reshape(256, 1, 3)
 
     def shifted(frame: Bytes) -> Bytes:
         hsv = cv2.LUT(cv2.cvtColor(frame, cv2.COLOR_RGB2HSV), table)
