@@ -26,11 +26,11 @@ def equalise_lightness(frames_NCHW: Tensor, *, clip_limit: float, tiles: int) ->
         clip_limit: greatest height of a tile's histogram, in mean heights; at least 1.
         tiles: a side.
     """
-    weights = frames_NCHW.new_tensor(LUMA).view(1, 3, 1, 1)
-    luma_NHW = (frames_NCHW * weights).sum(1)
-    levels_NHW = (luma_NHW * (LEVELS - 1)).round_().clamp_(0, LEVELS - 1).to(torch.int64)
-    equal_NHW = clahe(levels_NHW, clip_limit=clip_limit, tiles=tiles)
-    change_NHW = (equal_NHW - levels_NHW) / (LEVELS - 1)
+    red, green, blue = frames_NCHW.unbind(1)
+    luma_NHW = (red * LUMA[0]).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+    luma_NHW = luma_NHW.mul_(LEVELS - 1).round_().clamp_(0, LEVELS - 1)
+    equal_NHW = clahe(luma_NHW.to(torch.int32), clip_limit=clip_limit, tiles=tiles)
+    change_NHW = equal_NHW.sub_(luma_NHW).div_(LEVELS - 1)
     return (frames_NCHW + change_NHW.unsqueeze(1)).clamp_(0, 1)
 
 
@@ -38,22 +38,25 @@ def clahe(levels_NHW: Tensor, *, clip_limit: float, tiles: int) -> Tensor:
     """Return the equalised grey levels as float in [0, 255], not rounded.
 
     Args:
-        levels_NHW: int64 in [0, 255]; height and width divide by `tiles`.
+        levels_NHW: int32 in [0, 255]; height and width divide by `tiles`.
         clip_limit: greatest height of a tile's histogram, in mean heights.
         tiles: a side.
     """
     tables = _tables(levels_NHW, clip_limit, tiles).view(-1)
     count, height, width = levels_NHW.shape
-    of_frame = torch.arange(count, device=levels_NHW.device).view(-1, 1, 1) * (tiles**2 * LEVELS)
-    place_NHW = levels_NHW + of_frame
+    frame = torch.arange(count, device=levels_NHW.device, dtype=torch.int32)
+    place_NHW = levels_NHW + frame.view(-1, 1, 1) * (tiles**2 * LEVELS)
     (top, bottom, down_H), (left, right, across_W) = (
         _neighbours(size, tiles, levels_NHW.device) for size in (height, width)
     )
 
+    def looked_up(place_NHW: Tensor) -> Tensor:
+        return tables.index_select(0, place_NHW.view(-1)).view(place_NHW.shape)
+
     def row(tile_H: Tensor) -> Tensor:
         first = place_NHW + (tile_H * (tiles * LEVELS)).view(-1, 1)
-        at_left = torch.take(tables, first + left * LEVELS)
-        at_right = torch.take(tables, first + right * LEVELS)
+        at_left = looked_up(first + left * LEVELS)
+        at_right = looked_up(first + right * LEVELS)
         return torch.lerp(at_left, at_right, across_W)
 
     return torch.lerp(row(top), row(bottom), down_H.view(-1, 1))
@@ -64,26 +67,33 @@ def _tables(levels_NHW: Tensor, clip_limit: float, tiles: int) -> Tensor:
     count, height, width = levels_NHW.shape
     area = (height // tiles) * (width // tiles)
     device = levels_NHW.device
-    rows = torch.arange(height, device=device) // (height // tiles)
-    columns = torch.arange(width, device=device) // (width // tiles)
+    rows = torch.arange(height, device=device, dtype=torch.int32) // (height // tiles)
+    columns = torch.arange(width, device=device, dtype=torch.int32) // (width // tiles)
     tile_HW = rows.view(-1, 1) * tiles + columns
-    frame_N = torch.arange(count, device=device).view(-1, 1, 1) * tiles**2
-    bins = (frame_N + tile_HW) * LEVELS + levels_NHW
+    frame_N = torch.arange(count, device=device, dtype=torch.int32).view(-1, 1, 1) * tiles**2
+    bins = levels_NHW + (frame_N + tile_HW) * LEVELS
     histogram = torch.bincount(bins.view(-1), minlength=count * tiles**2 * LEVELS)
-    histogram = _clipped(histogram.view(-1, LEVELS), max(int(clip_limit * area / LEVELS), 1))
-    tables = (histogram.cumsum(1) * ((LEVELS - 1) / area)).round_().clamp_(0, LEVELS - 1)
+    histogram = histogram.view(-1, LEVELS).to(torch.float32)  # exact: no count nears 2^24
+    histogram = _clipped(histogram, area, max(int(clip_limit * area / LEVELS), 1))
+    tables = histogram.cumsum(1).mul_((LEVELS - 1) / area).round_().clamp_(0, LEVELS - 1)
     return tables.view(count, tiles**2, LEVELS)
 
 
-def _clipped(histogram: Tensor, limit: int) -> Tensor:
-    """Return float histograms cut at `limit`, the excess spread over all levels as OpenCV does."""
-    excess = (histogram - limit).clamp_min(0).sum(1, keepdim=True)
-    rest = excess % LEVELS
+def _clipped(histogram: Tensor, area: int, limit: int) -> Tensor:
+    """Return histograms of `area` pixels cut at `limit`, the excess spread as OpenCV does."""
+    cut = histogram.clamp_max(limit)
+    excess = area - cut.sum(1).to(torch.int64)
+    cut += (excess // LEVELS).unsqueeze(1)
+    return cut.add_(_one_more(histogram.device).index_select(0, excess % LEVELS))
+
+
+@lru_cache(maxsize=8)
+def _one_more(device: torch.device) -> Tensor:
+    """Return for each rest of an excess, 0 to 255, 1 at the levels that get one more, else 0."""
+    rest = torch.arange(LEVELS, device=device).unsqueeze(1)
     step = (LEVELS // rest.clamp_min(1)).clamp_min(1)
-    level = torch.arange(LEVELS, device=histogram.device)
-    gets_one_more = (level % step == 0) & (level // step < rest)
-    spread = histogram.clamp_max(limit) + excess // LEVELS + gets_one_more
-    return spread.to(torch.float32)
+    level = torch.arange(LEVELS, device=device)
+    return ((level % step == 0) & (level // step < rest)).to(torch.float32)
 
 
 @lru_cache(maxsize=8)
@@ -92,6 +102,6 @@ def _neighbours(size: int, tiles: int, device: torch.device) -> tuple[Tensor, Te
     position = torch.arange(size, device=device) / (size // tiles) - 0.5
     first = position.floor()
     weight = position - first
-    lower = first.clamp(0, tiles - 1).to(torch.int64)
-    upper = (first + 1).clamp(0, tiles - 1).to(torch.int64)
+    lower = first.clamp(0, tiles - 1).to(torch.int32)
+    upper = (first + 1).clamp(0, tiles - 1).to(torch.int32)
     return lower, upper, weight

@@ -24,6 +24,7 @@ from emotalk.config.augment import AugmentConfig, SpeechAugmentConfig, VideoAugm
 from emotalk.config.load import read_tree
 
 CLIPS, FRAMES = 4, 25
+WHOSE = ("ours", "kornia's")
 BATCHES = 10  # of one repeat: other draws each
 PAPER = Path(__file__).parents[2] / "configs" / "train" / "paper.yaml"
 
@@ -68,6 +69,10 @@ def _figures(device: torch.device, repeats: int) -> dict[str, float]:
         "CLAHE of one clip, kornia's": lambda _: equalize_clahe(frames_NCHW, clip_limit=4.0),
     }.items():
         figures[f"{device}: {title}, ms"] = _per_batch(work, device, repeats, batches=1)
+    ours, theirs = (figures[f"{device}: CLAHE of one clip, {whose}, ms"] for whose in WHOSE)
+    every = figures[f"{device}: all with p=1, ms"]
+    figures[f"{device}: CLAHE as % of all with p=1 (at most 50)"] = 100 * CLIPS * ours / every
+    figures[f"{device}: CLAHE, times as fast as kornia's"] = theirs / ours
     speech = _speech_work(device)
     figures[f"{device}: speech, noise and gain, ms"] = _per_batch(speech, device, repeats)
     return figures

@@ -242,7 +242,7 @@ def test_clahe_equals_opencvs_up_to_its_rounding(clip_limit: float, tiles: int) 
     levels = np.stack([ramp, noise, flat, np.full((128, 128), 77, np.uint8)])
     reference = cv2.createCLAHE(clip_limit, (tiles, tiles))
     wanted = np.stack([reference.apply(image) for image in levels])
-    found = clahe(torch.from_numpy(levels).long(), clip_limit=clip_limit, tiles=tiles)
+    found = clahe(torch.from_numpy(levels).int(), clip_limit=clip_limit, tiles=tiles)
     assert np.abs(found.numpy() - wanted).max() <= 0.501
 
 
