@@ -1,38 +1,60 @@
-"""One status line with fixed columns, for people."""
+"""One status line with fixed columns, for people.
+
+step         left  clips/s  wait    GiB        G    mouth   percep    frame        D
+120/1000  0:41:07     0.35    2%   4.31    12.41  0.02231     3.07   -1.874   -11.32
+"""
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 LOG = logging.getLogger("emotalk.train")
+HEAD_EVERY = 25  # lines
+LOSSES = 5  # columns; every figure is in metrics.jsonl
+WIDTH = 9  # of a loss's column, its gap included
+GENERATOR, CRITICS = "train/generator/", "train/discriminators/"
+# What people watch, in this order; the first `LOSSES` of those that a run trains get a column.
+WATCHED = {
+    f"{GENERATOR}total": "G",
+    f"{CRITICS}total": "D",
+    f"{GENERATOR}mouth_region": "mouth",
+    f"{GENERATOR}perceptual": "percep",
+    f"{GENERATOR}l1": "l1",
+    f"{GENERATOR}frame": "G frame",
+    f"{GENERATOR}emotion": "G emot",
+    f"{CRITICS}emotion": "D emot",
+    f"{CRITICS}emotion_real": "D real",
+    f"{GENERATOR}pair": "G pair",
+    f"{GENERATOR}temporal": "G temp",
+    f"{CRITICS}gradient_penalty": "penalty",
+}
+VALIDATED = {"psnr": "PSNR", "psnr_mouth": "mouth", "ssim": "SSIM", "nlmd": "NLMD"}
 
 
 class Console:
-    """Logs one line: step, stage, time left, speed, data wait, memory, losses."""
+    """Logs a line of figures: steps, time left, speed, data wait, memory, losses."""
 
     def __init__(self, total_steps: int, first_step: int) -> None:
         """Count from `first_step`, so that a resumed run's time left is right."""
-        self._total, self._first = total_steps, first_step
-        self._start = time.monotonic()
+        self._total, self._start = total_steps, time.monotonic()
+        self._step, self._at = first_step, self._start
+        self._seconds_a_step: float | None = None
+        self._columns: list[str] = []
+        self._lines = 0
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Show one line of the figures that people watch."""
         if any(name.startswith("validation/") for name in metrics):
-            LOG.info("validation  %s", _columns(metrics, "validation/"))
+            LOG.info("validation at step %d: %s", step, "   ".join(_validated(metrics)))
             return
-        done = max(step - self._first, 1)
-        left = (time.monotonic() - self._start) / done * (self._total - step)
-        LOG.info(
-            "step %6d/%d  left %8s  %5.2f clips/s  wait %4.1f %%  %5.2f GiB  %s",
-            step,
-            self._total,
-            _clock(left),
-            metrics.get("speed/clips_per_s", 0.0),
-            100 * metrics.get("speed/data_wait_share", 0.0),
-            metrics.get("memory/process_gib", 0.0),
-            _columns(metrics, "train/"),
-        )
+        columns = _columns({*self._columns, *_trained(metrics)})
+        if columns != self._columns or self._lines % HEAD_EVERY == 0:
+            self._columns = columns
+            LOG.info("%s", self._head())
+        self._lines += 1
+        losses = "".join(f"{_short(metrics.get(name)):>{WIDTH}}" for name in self._columns)
+        LOG.info("%s%s", self._fixed(step, metrics), losses)
 
     def artifact(self, path: Path, folder: str) -> None:
         """Nothing to show."""
@@ -41,18 +63,64 @@ class Console:
         """Say how the run ended."""
         LOG.info("%s after %s", state, _clock(time.monotonic() - self._start))
 
+    @property
+    def _step_width(self) -> int:
+        return 2 * len(str(self._total)) + 1
+
+    def _head(self) -> str:
+        titles = "".join(f"{WATCHED[name]:>{WIDTH}}" for name in self._columns)
+        return (
+            f"{'step':>{self._step_width}}{'left':>10}{'clips/s':>9}{'wait':>6}{'GiB':>7}{titles}"
+        )
+
+    def _fixed(self, step: int, metrics: Mapping[str, float]) -> str:
+        gib = metrics.get("memory/cuda_peak_gib", metrics.get("memory/process_gib", 0.0))
+        wait = f"{metrics.get('speed/data_wait_share', 0.0):.0%}"
+        return (
+            f"{f'{step}/{self._total}':>{self._step_width}}{_clock(self._left(step)):>10}"
+            f"{metrics.get('speed/clips_per_s', 0.0):>8.2f}{wait:>5}{gib:>6.2f}"
+        )
+
+    def _left(self, step: int) -> float:
+        """Return the seconds left at the pace of late: stages differ, the first steps are slow."""
+        now = time.monotonic()
+        pace = (now - self._at) / max(step - self._step, 1)
+        before = self._seconds_a_step
+        self._seconds_a_step = pace if before is None else 0.7 * before + 0.3 * pace
+        self._step, self._at = step, now
+        return self._seconds_a_step * (self._total - step)
+
+
+def _trained(metrics: Mapping[str, float]) -> set[str]:
+    """Return the watched names that weigh something, the totals among them."""
+    return {name for name in WATCHED if name in metrics and metrics.get(f"{name}_weighted", 1.0)}
+
+
+def _columns(names: set[str]) -> list[str]:
+    return [name for name in WATCHED if name in names][:LOSSES]
+
+
+def _validated(metrics: Mapping[str, float]) -> Iterator[str]:
+    """Yield each figure beside the one of the condition frame, repeated."""
+    for name, title in VALIDATED.items():
+        value = metrics.get(f"validation/{name}")
+        if value is not None:
+            still = metrics.get(f"validation/baseline_{name}")
+            yield f"{title} {_short(value)}" + (
+                "" if still is None else f" (still {_short(still)})"
+            )
+
+
+def _short(value: float | None) -> str:
+    """Return a number in at most 8 characters; a dash for none."""
+    if value is None:
+        return "-"
+    text = f"{value:.4g}"
+    return text if len(text) < WIDTH else f"{value:.1e}"
+
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
-
-
-def _columns(metrics: Mapping[str, float], prefix: str) -> str:
-    shown = []
-    for name, value in metrics.items():
-        short = name.removeprefix(prefix)
-        if name.startswith(prefix) and short.count("/") <= 1 and "weighted" not in short:
-            short = short.replace("generator/", "G/").replace("discriminators/", "D/")
-            shown.append(f"{short} {value:.4g}")
-    return "  ".join(shown)
+    days, hours = divmod(hours, 24)
+    return f"{days}d {hours:02d}:{minutes:02d}" if days else f"{hours}:{minutes:02d}:{rest:02d}"

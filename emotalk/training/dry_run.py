@@ -1,45 +1,213 @@
-"""What a configuration would do, said before anything is done."""
+"""What a configuration would do, said before anything is done; what is wrong is refused as then."""
 
-from torch import nn
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import psutil
+
+from emotalk.checkpoint_format import CHECKPOINTS
 from emotalk.config.run import TrainConfig
-from emotalk.training.build import build_modules
+from emotalk.config.stages import StageConfig
+from emotalk.data.loader import build_loader
+from emotalk.data.shards import ShardSet
+from emotalk.errors import WrongUse
+from emotalk.training.build import engine_names, model_facts, refuse_missing_shards
+from emotalk.training.checkpoint import latest_checkpoint
+from emotalk.training.memory import FLOAT, Shadow, shadow_run
+from emotalk.training.run_folder import check_run_folder
 
-ADAM_COPIES = 4  # weight, gradient, two moments; fp32
+GIB = 2**30
+Row = tuple[str, float]
 
 
 def describe(config: TrainConfig) -> str:
-    """Return networks, parameter counts, memory of their state, stages and what is written."""
-    generator, critics = build_modules(config)
-    networks: dict[str, nn.Module] = {"generator": generator}
-    if critics is not None:
-        networks |= {f"{name} discriminator": module for name, module in critics.named_children()}
-    counts = {name: sum(p.numel() for p in net.parameters()) for name, net in networks.items()}
-    lines = ["networks"]
-    lines += [f"  {name:24} {count:>14,} parameters" for name, count in counts.items()]
-    total = sum(counts.values())
-    gib = total * 4 * ADAM_COPIES / 2**30
-    lines.append(f"  {'together':24} {total:>14,} parameters, {gib:.2f} GiB of weights, gradients")
-    lines[-1] += " and Adam's moments a process without ZeRO"
-    lines += ["", f"steps: {_steps(config)}, {config.data.batch_size} clips each"]
-    lines.append(
-        f"  {config.runtime.processes} process(es) x {config.runtime.accumulate} micro-batch(es) x "
-        f"{config.clips_a_micro_batch} clip(s) x {config.data.frames} frames"
-    )
-    for stage in config.stages:
-        long = stage.iterations if stage.epochs is None else f"{stage.epochs:g} epochs"
-        lines.append(f"  {stage.name}: {long}")
-        for update in stage.updates:
-            terms = ", ".join(f"{weight:g} {term}" for term, weight in update.losses.items())
-            when = "every step" if update.every == 1 else f"step {update.offset} of {update.every}"
-            lines.append(f"    {update.network}, {when}, lr {update.lr:g}: {terms}")
-    lines += ["", f"shards: {config.shards}", f"would write: {config.run_dir}/config.yaml,"]
-    lines.append("  status.json, metrics.jsonl, checkpoints/step-XXXXXX/, samples/step-XXXXXX/")
+    """Return data, networks, memory, steps and files of a run, a page of text.
+
+    Nothing is written, no tensor of the networks' size is made.
+
+    Raises:
+        WrongUse: what the run itself would refuse before its first step.
+    """
+    refuse_missing_shards(config)
+    check_run_folder(config)
+    _check_files(config)
+    zero = zero_stages(config)
+    shard_set = ShardSet.open(config.shards, config.data.remote)
+    _check_tars(shard_set)
+    loader = build_loader(
+        config.data, config.shards, "train",
+        seed=config.seed, emotions=model_facts(config).emotions,
+        world_size=config.runtime.processes,
+    )  # fmt: skip
+    shadow = shadow_run(config, model_facts(config))
+    lines = [
+        *_data(config, shard_set, loader.describe()),
+        *_networks(shadow),
+        *_memory(config, shadow, zero),
+        *_steps(config, loader.clips_per_epoch),
+        *_files(config),
+    ]
     return "\n".join(lines)
 
 
-def _steps(config: TrainConfig) -> str:
-    """Return the number of steps, which of stages in epochs only the shards could tell."""
-    if any(stage.epochs is not None for stage in config.stages):
-        return "as many as the epochs have"
-    return str(config.total_steps(0))
+def zero_stages(config: TrainConfig) -> dict[str, int | None]:
+    """Return each engine's ZeRO stage; None where DDP or a single process drives it.
+
+    Raises:
+        WrongUse: a ZeRO file that training would refuse.
+    """
+    names = engine_names(config)
+    if config.runtime.engine != "deepspeed":
+        return dict.fromkeys(names)
+    from emotalk.distributed.zero import zero_settings  # noqa: PLC0415  seconds, where it is asked
+
+    files = vars(config.runtime.deepspeed)
+    settings = {name: zero_settings(files[name]) for name in names}
+    return {n: int(s.get("zero_optimization", {}).get("stage", 0)) for n, s in settings.items()}
+
+
+def _check_files(config: TrainConfig) -> None:
+    """Refuse files named by the configuration that are not there."""
+    named: dict[str, Path | None] = {
+        "losses.perceptual.weights": config.losses.perceptual.weights,
+        "start_from": config.start_from,
+    }
+    for key, path in named.items():
+        if path is not None and not path.exists():
+            raise WrongUse(f"{key}={path}: no such file; give the one that is there")
+
+
+def _check_tars(shard_set: ShardSet) -> None:
+    """Refuse tars on disk that are missing or of another length than the manifest says."""
+    folder = Path(shard_set.location)
+    if not folder.is_dir():
+        return
+    for shard in shard_set.manifest.shards:
+        path = folder / shard.file
+        size = path.stat().st_size if path.is_file() else None
+        if size != shard.bytes:
+            found = "missing" if size is None else f"{size} bytes"
+            raise WrongUse(
+                f"{path}: {found}, the manifest says {shard.bytes} bytes; `emotalk inspect "
+                f"{folder}` tells more, etl/shard.py makes the set anew"
+            )
+
+
+def _data(config: TrainConfig, shard_set: ShardSet, described: list[str]) -> Iterator[str]:
+    yield f"shards   {config.shards}"
+    splits: dict[str, int] = {}
+    for shard in shard_set.manifest.shards:
+        splits[shard.split] = splits.get(shard.split, 0) + shard.samples
+    yield "         " + ", ".join(f"{name} {count:,} clips" for name, count in splits.items())
+    for line in described:
+        yield f"         training: {line}"
+    if config.validation.clips and "val" not in splits:
+        yield "         no validation split: nothing is validated"
+    yield ""
+
+
+def _networks(shadow: Shadow) -> Iterator[str]:
+    yield f"{'networks':36}{'parameters':>14}"
+    for name, count in shadow.parameters.items():
+        title = name if name == "generator" else f"{name} discriminator"
+        yield f"  {title:34}{count:>14,}"
+    yield f"  {'together':34}{sum(shadow.parameters.values()):>14,}"
+    if shadow.features:
+        yield f"  {'perceptual features (frozen)':34}{shadow.features:>14,}"
+    yield ""
+
+
+def _memory(config: TrainConfig, shadow: Shadow, zero: Mapping[str, int | None]) -> Iterator[str]:
+    rows = memory_rows(config, shadow, zero)
+    how = ", ".join(
+        f"{name} {'DDP' if stage is None else f'ZeRO-{stage}'}" for name, stage in zero.items()
+    )
+    processes = config.runtime.processes
+    many = f"{processes} processes, {how}" if processes > 1 or how.count("ZeRO") else "one process"
+    yield f"{f'memory of a process ({many})':46}{'GiB':>8}"
+    for name, size in rows:
+        yield f"  {name:44}{size / GIB:>8.2f}"
+    yield f"  {'together, estimated':44}{sum(size for _, size in rows) / GIB:>8.2f}"
+    yield ""
+
+
+def memory_rows(config: TrainConfig, shadow: Shadow, zero: Mapping[str, int | None]) -> list[Row]:
+    """Return what fills a process's memory: (name, bytes).
+
+    ZeRO spreads Adam's moments from stage 1 on, gradients from 2, weights at 3; it keeps a float32
+    copy of its part of the weights.
+    """
+    processes = config.runtime.processes
+    sizes = {"generator": shadow.parameters["generator"]}
+    if len(shadow.parameters) > 1:
+        sizes["discriminators"] = sum(shadow.parameters.values()) - sizes["generator"]
+
+    def total(copies: int, spread_from: int) -> float:
+        parts = (
+            count / (processes if (zero.get(name) or 0) >= spread_from else 1)
+            for name, count in sizes.items()
+        )
+        return sum(parts) * FLOAT * copies
+
+    own = sum(n / processes for name, n in sizes.items() if (zero.get(name) or 0) >= 1) * FLOAT
+    average = sizes["generator"] * FLOAT if config.optim.ema else 0
+    saved = sum(sizes.values()) * FLOAT * 3 + average
+    rows = [
+        ("weights", total(1, 3)),
+        ("gradients", total(1, 2)),
+        ("Adam's moments", total(2, 1)),
+        ("ZeRO's own copy of its part", own),
+        ("running average", average),
+        ("perceptual features", shadow.features * FLOAT),
+        ("kept for the backward pass, at most", max(shadow.activations.values())),
+        ("copy while a checkpoint is written (rank 0)", saved),
+        ("the program itself", psutil.Process().memory_info().rss),
+    ]
+    return [(name, float(size)) for name, size in rows if size]
+
+
+def _steps(config: TrainConfig, clips_per_epoch: int) -> Iterator[str]:
+    runtime, batch = config.runtime, config.data.batch_size
+    total = config.total_steps(clips_per_epoch)
+    epochs = total * batch / max(clips_per_epoch, 1)
+    yield f"steps    {total:,} of {batch} clips: {epochs:.1f} passes over the training clips"
+    yield (
+        f"         a step: {runtime.processes} process(es) x {runtime.accumulate} micro-batch(es) "
+        f"x {config.clips_a_micro_batch} clip(s) x {config.data.frames} frames"
+    )
+    for stage in config.stages:
+        yield from _stage(stage, stage.steps(clips_per_epoch, batch))
+    yield ""
+
+
+def _stage(stage: StageConfig, steps: int) -> Iterator[str]:
+    yield f"  {stage.name}: {steps:,} steps"
+    for update in stage.updates:
+        when = "every step" if update.every == 1 else f"step {update.offset} of {update.every}"
+        yield f"    {update.network}, {when}, lr {update.lr:g}"
+        for term, weight in update.losses.items():
+            yield f"      {weight:>8g}  {term}" + ("" if weight else "  (reported, not trained)")
+
+
+def _files(config: TrainConfig) -> Iterator[str]:
+    folder, every = config.run_dir, config.checkpoint.every
+    newest = latest_checkpoint(folder / CHECKPOINTS)
+    yield f"run_dir  {folder}: " + (f"goes on from {newest.name}" if newest else "a new run")
+    yield "  config.yaml, status.json"
+    yield f"  metrics.jsonl               a line every {config.tracking.log_every} steps"
+    when = f"every {every} steps and at the end" if every else "at the end, and on a signal"
+    kept = f"last {config.checkpoint.keep_last}"
+    kept += (
+        "" if config.checkpoint.keep_best == "none" else f" and best {config.checkpoint.keep_best}"
+    )
+    yield f"  checkpoints/step-XXXXXX/    {when}; kept: {kept}"
+    if config.validation.clips:
+        shown = config.validation.samples
+        when = f"every {config.validation.every} steps" if config.validation.every else "at the end"
+        yield f"  samples/step-XXXXXX/        {shown} videos and grid.png {when}"
+    if config.tracking.mlflow.enabled:
+        from emotalk.tracking.mlflow import tracking_uri  # noqa: PLC0415
+
+        names = json.dumps(config.tracking.mlflow.experiment)
+        yield f"MLflow   {tracking_uri(config.tracking.mlflow)}, experiment {names}"

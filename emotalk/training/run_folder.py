@@ -37,42 +37,52 @@ MAY_DIFFER = (
 )
 
 
-def open_run_folder(config: TrainConfig) -> bool:
-    """Make the run folder, or check that it holds this run; return whether it has a checkpoint.
-
-    From then on this process holds it, to its end.
+def check_run_folder(config: TrainConfig) -> bool:
+    """Return whether the run folder holds a checkpoint to go on from; change nothing.
 
     Raises:
-        WrongUse: the folder belongs to another configuration, holds something else, holds a run
-            that may not be resumed, or cannot be written.
-        InUse: another process trains here.
+        WrongUse: the folder belongs to another configuration, holds something else, or holds a run
+            that may not be resumed.
     """
     folder = config.run_dir
-    saved = folder / CONFIG
-    try:
-        if saved.exists():
-            _refuse_other(config, saved)
-        elif not is_free(folder):
-            raise WrongUse(
-                f"run_dir {folder} holds files but no {CONFIG}: it is not a run folder, and "
-                "nothing in it is overwritten; choose another run_dir"
-            )
-        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
-        (folder / SAMPLES).mkdir(exist_ok=True)
-        hold_run_folder(folder)  # until this process ends
-        fresh = folder / PART
-        fresh.write_text(dump_config(config), encoding="utf-8")
-        fresh.replace(saved)
-    except OSError as error:
+    if (folder / CONFIG).exists():
+        _refuse_other(config, folder / CONFIG)
+    elif not is_free(folder):
         raise WrongUse(
-            f"run_dir {folder} cannot be written: {error.strerror}; choose another run_dir"
-        ) from None
+            f"run_dir {folder} holds files but no {CONFIG}: it is not a run folder, and "
+            "nothing in it is overwritten; choose another run_dir"
+        )
     started = latest_checkpoint(folder / CHECKPOINTS) is not None
     if started and config.resume == "never":
         raise WrongUse(
             f"run_dir {folder} holds a run already and resume=never; choose another run_dir, or "
             "resume=auto to continue it"
         )
+    return started
+
+
+def open_run_folder(config: TrainConfig) -> bool:
+    """Make the run folder, or check that it holds this run; return whether it has a checkpoint.
+
+    From then on this process holds it, to its end.
+
+    Raises:
+        WrongUse: the folder is not this run's (`check_run_folder`), or cannot be written.
+        InUse: another process trains here.
+    """
+    folder = config.run_dir
+    try:
+        started = check_run_folder(config)
+        (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
+        (folder / SAMPLES).mkdir(exist_ok=True)
+        hold_run_folder(folder)
+        fresh = folder / PART
+        fresh.write_text(dump_config(config), encoding="utf-8")
+        fresh.replace(folder / CONFIG)
+    except OSError as error:
+        raise WrongUse(
+            f"run_dir {folder} cannot be written: {error.strerror}; choose another run_dir"
+        ) from None
     return started
 
 
