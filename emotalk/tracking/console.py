@@ -70,7 +70,7 @@ class Console:
     def _head(self) -> str:
         titles = "".join(f"{WATCHED[name]:>{WIDTH}}" for name in self._columns)
         return (
-            f"{'step':>{self._step_width}}{'left':>10}{'clips/s':>9}{'wait':>6}{'GiB':>7}{titles}"
+            f"{'step':>{self._step_width}}{'left':>10}{'clips/s':>8}{'wait':>5}{'GiB':>6}{titles}"
         )
 
     def _fixed(self, step: int, metrics: Mapping[str, float]) -> str:
