@@ -14,6 +14,7 @@ from emotalk.schema import FPS, SAMPLE_RATE, Bytes, Floats
 
 GRID = "grid.png"
 GRID_FRAMES = 4  # of each clip, spread over its length
+CAPTION = 17  # characters that fit under a picture
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def sample_grid(samples: Sequence[Sample]) -> Bytes:
     captions: list[str] = []
     for sample in samples:
         tiles.append(sample.condition_HWC)
-        captions.append(f"{sample.emotion} {sample.key}"[:22])
+        captions.append(f"{sample.emotion} {sample.key}"[:CAPTION])
         last = len(sample.truth_THWC) - 1
         for frame in np.linspace(0, last, GRID_FRAMES + 1).round().astype(int)[1:]:
             tiles += [sample.truth_THWC[frame], sample.made_THWC[frame]]

@@ -35,6 +35,7 @@ def test_a_run_leaves_what_users_rely_on(unbroken: Path) -> None:
     assert (unbroken / "config.yaml").exists()
     assert (unbroken / "checkpoints/latest").read_text().strip() == "step-000006"
     assert list((unbroken / "samples/step-000006").glob("*.mp4"))
+    assert (unbroken / "samples/step-000006/grid.png").exists()
     names = {path.name for path in (unbroken / "checkpoints/step-000006").iterdir()}
     assert names == {
         "model.json",
@@ -57,7 +58,9 @@ def test_every_loss_is_logged_raw_and_weighted(unbroken: Path) -> None:
     for term in ("frame", "emotion", "pair", "temporal", "gradient_penalty", "total"):
         assert f"train/discriminators/{term}" in last
     validation = [line for line in read_metrics(unbroken) if "validation/psnr" in line][-1]
-    assert "validation/baseline_psnr_mouth" in validation
+    for row in ("", "baseline_", "reencoded_", "other_speech_"):
+        for figure in ("psnr", "ssim", "psnr_mouth", "ssim_mouth"):
+            assert f"validation/{row}{figure}" in validation
 
 
 def test_a_checkpoint_is_what_inference_loads(unbroken: Path) -> None:
