@@ -44,6 +44,7 @@ class TrainState:
     Attributes:
         step: steps that are done; the next one's number.
         clips_seen: valid clips the run has seen.
+        faults: clips that could not be read and were masked.
         ema_updates: generator steps the running average has taken.
         sums: logged terms since the last log line: name -> (sum, how many).
         best: the best value of the watched metric and the step it belongs to.
@@ -54,6 +55,7 @@ class TrainState:
 
     step: int = 0
     clips_seen: int = 0
+    faults: int = 0
     ema_updates: int = 0
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     best: tuple[float, int] | None = None

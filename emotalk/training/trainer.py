@@ -113,6 +113,7 @@ class Trainer:
                 raise self._not_finite(error, batch, changed=bool(reports)) from error
         state.step += 1
         state.clips_seen += valid
+        state.faults += parts.config.data.batch_size - valid
         self._speed.add(valid, valid * batch.video_BTCHW.shape[1])
         figures = self._collect(plan.updates, reports, valid)
         last = state.step == self._schedule.steps
@@ -172,11 +173,11 @@ class Trainer:
     def _log(self, as_is: Point) -> None:
         means = {name: total / count for name, (total, count) in self.state.sums.items()}
         self.state.sums.clear()
-        runtime = self._parts.runtime
-        mine = float(sum(self._parts.loader.faults.values()))
-        faults = float(runtime.sum(torch.tensor(mine, device=runtime.device)))
-        if runtime.is_main:
-            counts = {"clips": float(self.state.clips_seen), "data/faults": faults}
+        if self._parts.runtime.is_main:
+            counts = {
+                "clips": float(self.state.clips_seen),
+                "data/faults": float(self.state.faults),
+            }
             figures = {**counts, **means, **as_is}
             self._parts.tracker.log(self.state.step, figures | self._speed.read())
 

@@ -10,7 +10,8 @@ import pytest
 
 from emotalk.data.inspect import inspect
 from tests.helpers.clips import write_crema_d
-from tests.pipeline.test_etl import config_for, digests, make
+from tests.helpers.etl_run import digests
+from tests.pipeline.test_etl import config_for, make
 
 PROJECT = Path(__file__).parents[2]
 CONFIG = str(PROJECT / "configs" / "etl" / "crema_d.yaml")

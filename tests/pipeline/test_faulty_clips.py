@@ -1,6 +1,7 @@
 """Training over clips that cannot be read: counted where people look, and felt by no gradient."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_clips_left_out_are_counted_in_mlflow_and_in_the_runs_own_figures(tmp_pa
     with sqlite3.connect(database) as connection:
         rows = connection.execute("select max(value) from metrics where key = 'data/faults'")
         assert rows.fetchone()[0] == counted[-1]
+
+
+def test_a_run_that_goes_on_goes_on_counting(tmp_path: Path) -> None:
+    shards = tiny_shards(tmp_path / "shards")
+    empty_middle(shards / "train-000000.tar")
+    config, run_dir = tiny_yaml(tmp_path, shards), tmp_path / "run"
+    assert train(config, run_dir, "data.on_fault=skip").returncode == 0
+    whole = read_metrics(run_dir)
+    shutil.rmtree(run_dir / "checkpoints/step-000006")
+    assert train(config, run_dir, "data.on_fault=skip").returncode == 0
+    assert read_metrics(run_dir) == whole
 
 
 def test_a_bad_clip_stops_the_run_by_name_unless_told_otherwise(tmp_path: Path) -> None:
