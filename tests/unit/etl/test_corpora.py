@@ -248,10 +248,10 @@ def test_folders_that_are_links_are_walked_into_and_circles_are_not(tmp_path: Pa
 
 def test_names_that_are_no_text_are_rejected_by_a_name_that_can_be_written(tmp_path: Path) -> None:
     touch(tmp_path, "VideoFlash/1001_IEO_ANG_HI.flv")
-    raw = os.fsencode(tmp_path / "VideoFlash") + b"/caf\xe9.flv"
+    raw = os.fsencode(tmp_path / "VideoFlash") + b"/clip_\xe9.flv"
     os.close(os.open(raw, os.O_CREAT))
     (rejected,) = list_clips(config("crema_d", tmp_path)).rejected
-    assert rejected.clip == r"VideoFlash/caf\udce9.flv"
+    assert rejected.clip == r"VideoFlash/clip_\udce9.flv"
     assert (rejected.clip + rejected.told).encode()
 
 
