@@ -46,7 +46,7 @@ class Console:
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Show one line of the figures that people watch."""
         if any(name.startswith("validation/") for name in metrics):
-            LOG.info("validation at step %d: %s", step, "   ".join(_validated(metrics)))
+            LOG.info("validation (still): %s", ", ".join(_validated(metrics)))
             return
         columns = _columns({*self._columns, *_trained(metrics)})
         if columns != self._columns or self._lines % HEAD_EVERY == 0:

@@ -80,4 +80,4 @@ def test_the_time_left_follows_the_pace_of_late_and_a_resumed_run_counts_from_wh
 def test_validation_stands_beside_the_still_picture(caplog: pytest.LogCaptureFixture) -> None:
     figures = {"psnr": 31.254, "baseline_psnr": 27.5, "ssim": 0.9012, "reencoded_psnr": 40.0}
     Console(100, 0).log(50, {f"validation/{name}": value for name, value in figures.items()})
-    assert caplog.messages == ["validation at step 50: PSNR 31.25 (still 27.5)   SSIM 0.9012"]
+    assert caplog.messages == ["validation (still): PSNR 31.3 (27.5), SSIM 0.901"]
