@@ -195,6 +195,8 @@ def _files(config: TrainConfig) -> Iterator[str]:
     newest = latest_checkpoint(folder / CHECKPOINTS)
     yield f"run_dir  {folder}: " + (f"goes on from {newest.name}" if newest else "a new run")
     yield "  config.yaml, status.json"
+    if config.tracking.mlflow.enabled:
+        yield "  mlflow.json, artifacts.jsonl"
     yield f"  metrics.jsonl               a line every {config.tracking.log_every} steps"
     when = f"every {every} steps and at the end" if every else "at the end, and on a signal"
     kept = f"last {config.checkpoint.keep_last}"
