@@ -81,24 +81,24 @@ def head(short: Path) -> Iterator[Head]:
         try:
             # Ray takes 127.0.0.1 for the node's own address, at which the head listens.
             found = Head(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", environment)
-            wait_for_jobs(found, token, process)
+            wait_for_jobs(found, token, process, short / "head.log")
             yield found
         finally:
             process.terminate()
             process.wait(60)
 
 
-def wait_for_jobs(head: Head, token: str, process: "subprocess.Popen[bytes]") -> None:
+def wait_for_jobs(head: Head, token: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     request = urllib.request.Request(f"{head.dashboard}/api/jobs/", headers=headers)  # noqa: S310
     for _ in range(240):
-        assert process.poll() is None, "ray start ended"
+        assert process.poll() is None, f"ray start ended: {log.read_text()}"
         try:
             with urllib.request.urlopen(request, timeout=5):  # noqa: S310
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.5)
-    raise AssertionError("the cluster's job server does not answer")
+    raise AssertionError(f"the cluster's job server does not answer: {log.read_text()}")
 
 
 def test_a_submitted_job_makes_the_same_bytes(
