@@ -174,15 +174,19 @@ def _check_listens(address: str | None) -> None:
     host, _, port = (address or "").rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return
-    if host in ("localhost", "127.0.0.1"):  # which Ray takes for the node's own address
-        host = ray.util.get_node_ip_address()
-    try:
-        socket.create_connection((host, int(port)), timeout=ANSWER_S).close()
-    except OSError as error:
-        raise WrongUse(
-            f"ray: no cluster at {address}: {error}; check ray_address and RAY_ADDRESS, or set "
-            "ray_address=local for one on this machine"
-        ) from None
+    here = host in ("localhost", "127.0.0.1")  # which Ray also takes for the node's own address
+    fault: OSError | None = None
+    for place in (host, ray.util.get_node_ip_address()) if here else (host,):
+        try:
+            socket.create_connection((place, int(port)), timeout=ANSWER_S).close()
+        except OSError as error:
+            fault = error
+        else:
+            return
+    raise WrongUse(
+        f"ray: no cluster at {address}: {fault}; check ray_address and RAY_ADDRESS, or set "
+        "ray_address=local for one on this machine"
+    )
 
 
 def _with_project(path: str) -> str:
