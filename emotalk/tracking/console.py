@@ -106,9 +106,7 @@ def _validated(metrics: Mapping[str, float]) -> Iterator[str]:
         value = metrics.get(f"validation/{name}")
         if value is not None:
             still = metrics.get(f"validation/baseline_{name}")
-            yield f"{title} {_short(value)}" + (
-                "" if still is None else f" (still {_short(still)})"
-            )
+            yield f"{title} {value:.3g}" + ("" if still is None else f" ({still:.3g})")
 
 
 def _short(value: float | None) -> str:
