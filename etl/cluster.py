@@ -151,17 +151,13 @@ def _connect(address: str | None) -> None:
             logging_level=logging.ERROR,
             **options,
         )
-    except AuthenticationError as error:
+    except (AuthenticationError, ConnectionError, ValueError) as error:
+        # Ray says of a wrong token, too, that it could not find the cluster.
         raise WrongUse(
-            f"ray: the cluster at {address or os.environ.get('RAY_ADDRESS')} refuses this token: "
-            f"{str(error).strip().splitlines()[0]}; set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or "
-            "RAY_AUTH_TOKEN_PATH to the cluster's own"
-        ) from None
-    except (ConnectionError, ValueError) as error:
-        raise WrongUse(
-            f"ray: cannot reach the cluster at {address or os.environ.get('RAY_ADDRESS')}: "
-            f"{str(error).strip().splitlines()[0]}; check ray_address and RAY_ADDRESS, or set "
-            "ray_address=local for one on this machine"
+            f"ray: cannot join the cluster at {address or os.environ.get('RAY_ADDRESS')}: "
+            f"{str(error).strip().splitlines()[0]}; check ray_address and RAY_ADDRESS, and if it "
+            "asks for a token set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to "
+            "the cluster's own; or set ray_address=local for one on this machine"
         ) from None
 
 
