@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from emotalk.config.etl import LandmarksConfig
 from emotalk.config.section import Count, Section
 
 
@@ -13,8 +14,20 @@ class ValidationConfig(Section):
     every: Annotated[int, Field(ge=0)] = 250  # steps; 0 = only at the end
     clips: Annotated[int, Field(ge=0)] = 8  # 0 = no validation
     max_frames: Count = 75  # frames of a clip that are generated and compared
-    landmarks: Literal["judge", "none"] = "none"  # who measures NLMD; judge: drawn faces only
+    landmarks: Literal["judge", "insightface", "onnx", "none"] = "none"
+    # who finds the landmarks for NLMD and the mouth's correlation; judge: on drawn faces only
+    finder: LandmarksConfig = LandmarksConfig()  # where insightface's or onnx' models are
     samples: Annotated[int, Field(ge=0)] = 6  # sample videos a validation, one an emotion
+
+    @model_validator(mode="after")
+    def _onnx_needs_its_files(self) -> "ValidationConfig":
+        named = (self.finder.detector, self.finder.landmarker)
+        if self.landmarks == "onnx" and None in named:
+            raise ValueError(
+                "validation.landmarks is onnx, so validation.finder.detector and "
+                "validation.finder.landmarker must name model files"
+            )
+        return self
 
 
 class CheckpointConfig(Section):

@@ -4,19 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import cv2
 import numpy as np
 
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.data.clip import Clip
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder, build_finder
+from emotalk.faces.crop_landmarks import CropLandmarks
+from emotalk.faces.landmarks import build_finder
 from emotalk.judges import LandmarkJudge, load_landmark_judge
-from emotalk.schema import LANDMARKS, Bytes, Floats
+from emotalk.schema import Bytes, Floats
 
 JUDGE_LIMIT_PX = 3.0
-BORDER = 48
-ENLARGED = 2
 
 
 class Examiner(Protocol):
@@ -54,18 +52,14 @@ class JudgeExaminer:
 
 @dataclass(frozen=True)
 class FinderExaminer:
-    """A face detector with a landmark model, as in the ETL.
+    """A face detector with a landmark model, as in the ETL."""
 
-    A detector expects surroundings, which an aligned crop lacks: it gets the crop twice as large
-    with its border pixels continued.
-    """
-
-    finder: LandmarkFinder
+    find: CropLandmarks
     name: str
 
     def landmarks(self, frames_THWC: Bytes) -> Floats:
         """Return the largest face's landmarks of every frame."""
-        return np.stack([_in_crop(self.finder.find([_framed(f)])[0]) for f in frames_THWC])
+        return self.find(frames_THWC)
 
 
 def build_examiner(config: EvaluateConfig) -> Examiner:
@@ -82,7 +76,7 @@ def build_examiner(config: EvaluateConfig) -> Examiner:
         raise WrongUse(
             "landmarks is onnx, so finder.detector and finder.landmarker must name model files"
         )
-    return FinderExaminer(build_finder(finder), f"{config.landmarks} ({detail})")
+    return FinderExaminer(CropLandmarks(build_finder(finder)), f"{config.landmarks} ({detail})")
 
 
 def refuse_judges_on_photographs(clips: Sequence[Clip], config: EvaluateConfig) -> float:
@@ -109,16 +103,3 @@ def refuse_judges_on_photographs(clips: Sequence[Clip], config: EvaluateConfig) 
             "emotion=none"
         )
     return error_px
-
-
-def _framed(frame_HWC: Bytes) -> Bytes:
-    wide = cv2.copyMakeBorder(frame_HWC, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
-    size = (wide.shape[1] * ENLARGED, wide.shape[0] * ENLARGED)
-    return np.asarray(cv2.resize(wide, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def _in_crop(face: FaceLandmarks) -> Floats:
-    if face.landmarks_LP is None:
-        return np.full((LANDMARKS, 2), np.nan, np.float32)
-    # Pixel centres at whole numbers: pixel x of the crop is centred on 2 x + 0.5 when enlarged.
-    return np.asarray((face.landmarks_LP - 0.5) / ENLARGED - BORDER, np.float32)

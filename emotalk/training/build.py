@@ -10,6 +10,7 @@ from emotalk.augment.batch import BatchAugment
 from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
 from emotalk.config.data import DataConfig
 from emotalk.config.run import TrainConfig
+from emotalk.config.validation import ValidationConfig
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.remote_storage import folder_of
 from emotalk.data.shards import ShardSet
@@ -41,6 +42,7 @@ from emotalk.training.resume import load_newest
 from emotalk.training.run_tags import resume_tag, run_tags
 from emotalk.training.trainer import Parts, Trainer
 from emotalk.training.validation import (
+    FindLandmarks,
     Validation,
     choose_clips,
     read_clips,
@@ -214,11 +216,6 @@ def _build_validation(
         return None
     chosen = choose_clips(shard_set.split("val").samples, wanted.clips, config.seed)
     mine = chosen[runtime.rank :: runtime.world_size]
-    find_landmarks = None
-    if wanted.landmarks == "judge":
-        from emotalk.judges import load_landmark_judge  # noqa: PLC0415  on request
-
-        find_landmarks = load_landmark_judge().landmarks
     clips = read_clips(shard_set, mine, wanted, config.data.condition)
     return Validation(
         clips=clips,
@@ -227,10 +224,29 @@ def _build_validation(
         config=wanted,
         model=config.model,
         facts=facts,
-        find_landmarks=find_landmarks,
+        find_landmarks=_landmark_finder(wanted),
         template_LP=np.asarray(shard_set.manifest.mean_face, np.float32),
         seed=config.seed,
     )
+
+
+def _landmark_finder(config: ValidationConfig) -> FindLandmarks | None:
+    """Return who finds landmarks in generated frames, or None where nobody is asked.
+
+    Raises:
+        WrongUse: the models are not there.
+    """
+    if config.landmarks == "none":
+        return None
+    if config.landmarks == "judge":
+        from emotalk.judges import load_landmark_judge  # noqa: PLC0415  on request
+
+        return load_landmark_judge().landmarks
+    from emotalk.faces.crop_landmarks import CropLandmarks  # noqa: PLC0415  on request
+    from emotalk.faces.landmarks import build_finder  # noqa: PLC0415
+
+    finder = config.finder.model_copy(update={"backend": config.landmarks})
+    return CropLandmarks(build_finder(finder))
 
 
 def _build_tracker(

@@ -148,6 +148,7 @@ class Validation:
         if found_TLP is not None and truth.landmarks_TLP is not None:
             distance = landmark_distance(found_TLP, truth.landmarks_TLP, self.template_LP)
             point["nlmd"] = distance.nlmd
+            point["faces_missed_share"] = distance.missed_share
             point["mouth_correlation"] = mouth_correlation(
                 mouth_opening(found_TLP),
                 mouth_opening(truth.landmarks_TLP),
@@ -230,9 +231,14 @@ def _cut(clip: Clip, frames: int) -> Clip:
 
 
 def _means(points: Sequence[object]) -> Point:
+    """Return the means of each figure over the clips that have one; none of what no clip has."""
     columns: dict[str, list[float]] = defaultdict(list)
     for point in points:
         if isinstance(point, Mapping):
             for name, value in point.items():
                 columns[name].append(value)
-    return {f"validation/{name}": float(np.nanmean(column)) for name, column in columns.items()}
+    return {
+        f"validation/{name}": float(np.nanmean(column))
+        for name, column in columns.items()
+        if not np.isnan(column).all()
+    }

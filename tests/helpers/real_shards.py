@@ -41,12 +41,15 @@ class Quiet:
         """Do nothing."""
 
 
-def write_real_shards(folder: Path, shared: Path) -> Path:
-    """Make shards of seven clips, three a shard, all of them in `train`; return their folder.
+def write_real_shards(
+    folder: Path, shared: Path, shares: tuple[float, float, float] = (1, 0, 0)
+) -> Path:
+    """Make shards of seven clips, three a shard; return their folder.
 
     Args:
         folder: made if missing; also holds the table of clips.
         shared: the shared test material.
+        shares: of the clips in train, val and test.
     """
     folder.mkdir(parents=True, exist_ok=True)
     table = folder / "clips.csv"
@@ -61,7 +64,7 @@ def write_real_shards(folder: Path, shared: Path) -> Path:
             "clips": str(table),
             "output": str(folder / "shards"),
             "landmarks": {"pack": "faces68", "root": str(shared / "insightface")},
-            "split": {"by": "clip", "shares": (1, 0, 0)},
+            "split": {"by": "clip", "shares": shares},
             "samples_per_shard": 3,
         }
     )
