@@ -43,7 +43,7 @@ def running(config: Path, run_dir: Path) -> "subprocess.Popen[str]":
     return job
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_rank_that_dies_takes_the_job_with_it(config: Path, tmp_path: Path, rank: int) -> None:
     run_dir = tmp_path / "run"
     job = running(config, run_dir)
@@ -58,7 +58,7 @@ def test_a_rank_that_dies_takes_the_job_with_it(config: Path, tmp_path: Path, ra
     assert status["code"] == 1
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_signal_to_one_rank_stops_all_with_a_checkpoint_within_a_step(
     config: Path, tmp_path: Path, rank: int
 ) -> None:

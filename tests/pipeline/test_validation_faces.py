@@ -2,14 +2,26 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.real_shards import write_real_shards
 from tests.helpers.shared import shared_data
 from tests.helpers.tiny_training import read_metrics, tiny_yaml, train
 
 
-def test_landmark_figures_of_real_faces_stand_beside_their_baselines(tmp_path: Path) -> None:
-    shared = shared_data("data", "insightface").parent.resolve()
-    shards = write_real_shards(tmp_path / "real", shared, shares=(0.7, 0.3, 0))
+@pytest.fixture(scope="module")
+def shared() -> Path:
+    return shared_data("data", "insightface").parent.resolve()
+
+
+@pytest.fixture(scope="module")
+def shards(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_real_shards(tmp_path_factory.mktemp("real"), shared, shares=(0.7, 0.3, 0))
+
+
+def test_landmark_figures_of_real_faces_stand_beside_their_baselines(
+    tmp_path: Path, shared: Path, shards: Path
+) -> None:
     done = train(
         tiny_yaml(tmp_path, shards), tmp_path / "run", "stages.gan.iterations=1",
         "validation.clips=1", "validation.max_frames=12", "validation.landmarks=insightface",
@@ -24,9 +36,9 @@ def test_landmark_figures_of_real_faces_stand_beside_their_baselines(tmp_path: P
     assert figures["validation/faces_missed_share"] >= 0.0
 
 
-def test_models_that_are_not_there_are_named_before_anything_is_trained(tmp_path: Path) -> None:
-    shared = shared_data("data", "insightface").parent.resolve()
-    shards = write_real_shards(tmp_path / "real", shared, shares=(0.7, 0.3, 0))
+def test_models_that_are_not_there_are_named_before_anything_is_trained(
+    tmp_path: Path, shards: Path
+) -> None:
     done = train(
         tiny_yaml(tmp_path, shards), tmp_path / "run", "validation.clips=1",
         "validation.landmarks=insightface", f"validation.finder.root={tmp_path}",
