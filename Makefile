@@ -12,7 +12,7 @@ ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo test test-dist test-gpu test-slurm test-cluster test-browser drill drill-etl lint type fmt bench lock clean
+.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: setup ## all CPU tests (TESTS=tests/unit/losses, PYTEST_ARGS=-x to narrow 
 
 test-dist: setup ## the tests of several processes on this machine, the long ones too
 	$(BIN)/python -m pytest -m "distributed" $(PYTEST_ARGS) $(TESTS)
+
+test-slow: setup ## the tests that take minutes: compiling, whole corpora, servers killed half way
+	$(BIN)/python -m pytest -m "slow and not distributed and not slurm and not browser and not gpu and not cluster" $(PYTEST_ARGS) $(TESTS)
 
 drill: setup ## kill trainings at random moments, start them again, compare with undisturbed ones
 	$(BIN)/python -m tests.distributed.drill

@@ -114,10 +114,18 @@ def test_any_ranks_and_workers_together_see_what_one_process_sees(
 ) -> None:
     # Two whole epochs where that is quick, else the steps round their seam.
     seam = CLIPS // BATCH
-    whole = workers in ((0, 3) if world_size <= 8 else (2,))
+    whole = world_size <= 8 and workers in (0, 3)
     steps = STEPS if whole else range(seam - 1, seam + 2)
     found = simulate(corpus, world_size, workers, steps)
     assert found == alone[steps.start * BATCH : steps.stop * BATCH]
+
+
+@pytest.mark.slow  # a minute or two
+@pytest.mark.parametrize("world_size", [64, 512])
+def test_two_whole_epochs_of_many_ranks_are_those_of_one_process(
+    corpus: Corpus, alone: list[Row], world_size: int
+) -> None:
+    assert simulate(corpus, world_size, 2, STEPS) == alone
 
 
 @pytest.mark.parametrize("world_size", [2, 64, 512])
