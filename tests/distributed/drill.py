@@ -12,10 +12,9 @@ MLflow are compared with the undisturbed ones.
 """
 
 import argparse
+import contextlib
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -134,17 +133,24 @@ def disturb(
     began = time.monotonic()
     rank = None if whom == "all" else rank_process(job.pid, int(whom.split()[1]))
     if rank is None:  # or it has not been started yet
-        os.killpg(job.pid, signal.SIGKILL)
+        for process in reversed(family_of(job.pid)):  # each process has a group of its own
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
     else:
         rank.kill()
     code = job.wait(timeout=LIMIT_S)
     return Kill(after_s, whom, step, saved_step(run_dir), time.monotonic() - began, code)
 
 
+def family_of(launcher: int) -> list[psutil.Process]:
+    """Return the launcher and all that it and its children have started, the eldest first."""
+    eldest = psutil.Process(launcher)
+    return [eldest, *eldest.children(recursive=True)]
+
+
 def rank_process(launcher: int, rank: int) -> psutil.Process | None:
     """Return the training process of a rank, or None where there is none yet."""
-    family = psutil.Process(launcher)
-    for process in [family, *family.children(recursive=True)]:
+    for process in family_of(launcher):
         try:
             line, names = process.cmdline(), process.environ()
         except psutil.Error:

@@ -194,5 +194,5 @@ def test_print_config_and_dry_run_write_nothing(config: Path, tmp_path: Path) ->
     assert "batch_size: 4" in printed.stdout
     dry = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, check=True)
     assert "pair discriminator" in dry.stdout
-    assert "steps: 6, 4 clips each" in dry.stdout
+    assert "steps    6 of 4 clips" in dry.stdout
     assert not (tmp_path / "run").exists()
