@@ -68,6 +68,7 @@ def test_after_half_a_step_the_last_whole_one_stands(config: Path, tmp_path: Pat
     assert not list((tmp_path / "run/checkpoints").glob("step-*"))
 
 
+@pytest.mark.slow
 def test_a_state_saved_so_is_one_a_run_can_go_on_from(config: Path, tmp_path: Path) -> None:
     assert train(config, tmp_path / "run", *BLOWN_UP).returncode == 1
     again = train(config, tmp_path / "run", *BLOWN_UP)

@@ -41,6 +41,7 @@ def filmed(folder: Path) -> tuple[str, ...]:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.slow
 def test_a_killed_worker_and_a_killed_driver_change_no_byte(tmp_path: Path) -> None:
     command, output = drawn(tmp_path), tmp_path / "out"
     wanted = made_in_one_process(command, tmp_path / "wanted")
