@@ -98,6 +98,7 @@ def test_two_jobs_in_one_run_folder_refuse_each_other(config: Path, tmp_path: Pa
     os.close(free)
 
 
+@pytest.mark.slow
 def test_an_exception_of_one_rank_is_what_the_status_says(config: Path, tmp_path: Path) -> None:
     """Not what its peers say, who only lose the connection."""
     run_dir = tmp_path / "run"

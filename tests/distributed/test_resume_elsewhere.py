@@ -38,7 +38,7 @@ def unbroken(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("first", "then"),
     [
         pytest.param(ALONE, ZERO_2, id="one process to ZeRO-2", marks=pytest.mark.slow),
-        pytest.param(ZERO_2, ALONE, id="ZeRO-2 to one process"),
+        pytest.param(ZERO_2, ALONE, id="ZeRO-2 to one process", marks=pytest.mark.slow),
         pytest.param(ZERO_2, DDP, id="ZeRO-2 to DDP", marks=pytest.mark.slow),
         pytest.param(DDP, ZERO_3, id="DDP to ZeRO-3+2", marks=pytest.mark.slow),
         pytest.param(ZERO_3, DDP, id="ZeRO-3+2 to DDP", marks=pytest.mark.slow),

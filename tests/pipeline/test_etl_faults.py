@@ -220,6 +220,7 @@ def test_shards_of_other_settings_that_a_broken_off_run_left_go(
     assert digests(config.output) == wanted
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_job_with_one_message_and_the_rest_is_done_later(
     tmp_path: Path, corpus: Path, wanted: dict[str, str]
 ) -> None:
@@ -332,6 +333,7 @@ def test_a_folder_without_permission_is_wrong_use(tmp_path: Path, corpus: Path, 
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.slow
 def test_a_source_that_goes_away_stops_the_job_and_judges_no_clip(
     tmp_path: Path, wanted: dict[str, str]
 ) -> None:

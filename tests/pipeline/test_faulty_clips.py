@@ -49,6 +49,7 @@ def test_clips_left_out_are_counted_in_mlflow_and_in_the_runs_own_figures(tmp_pa
         assert rows.fetchone()[0] == counted[-1]
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_goes_on_counting(tmp_path: Path) -> None:
     shards = tiny_shards(tmp_path / "shards")
     empty_middle(shards / "train-000000.tar")

@@ -49,6 +49,7 @@ def write_table(path: Path, clips: list[str]) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_single_face_with_speech_is_taken_and_nothing_else(tmp_path: Path) -> None:
     data = shared_data("data")
     found = sorted(p.relative_to(data).as_posix() for p in (data / "clips").rglob("*.mp*"))
