@@ -1,8 +1,9 @@
 """What a shard set holds, counted: the tables that the ETL ends with and `inspect` prints again."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from emotalk.reasons import REASONS
 
@@ -38,6 +39,38 @@ def level_of(intensity: float | None) -> str:
 def count_levels(samples: Iterable[tuple[str, float | None]]) -> Counter[tuple[str, str]]:
     """Return how many samples of each (emotion, level) there are among (emotion, intensity)."""
     return Counter((emotion, level_of(intensity)) for emotion, intensity in samples)
+
+
+class Labelled(Protocol):
+    """A sample as the ETL plans it or an index lists it."""
+
+    @property
+    def actor(self) -> str:
+        """Who speaks."""
+        ...
+
+    @property
+    def emotion(self) -> str:
+        """What is felt."""
+        ...
+
+    @property
+    def intensity(self) -> float | None:
+        """How strongly, in [0, 1]; None where it is unknown."""
+        ...
+
+
+def split_facts(samples: Collection[Labelled]) -> dict[str, Any]:
+    """Return actors, emotions and levels of a split as the manifest states them."""
+    levels: dict[str, dict[str, int]] = {}
+    counted = count_levels((sample.emotion, sample.intensity) for sample in samples)
+    for (emotion, level), number in sorted(counted.items()):
+        levels.setdefault(emotion, {})[level] = number
+    return {
+        "actors": sorted({sample.actor for sample in samples}),
+        "emotions": dict(sorted(Counter(sample.emotion for sample in samples).items())),
+        "levels": levels,
+    }
 
 
 def census_lines(splits: Iterable[SplitCensus]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from emotalk.census import count_levels
+from emotalk.census import split_facts
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
@@ -108,16 +108,7 @@ def _manifest(
 
 def _split_facts(plan: Plan, accepted: list[str], split: str) -> dict[str, Any]:
     labels = [plan.clips[key].label for key in accepted if plan.split_of[key] == split]
-    levels: dict[str, dict[str, int]] = {}
-    counted = count_levels((label.emotion, label.intensity) for label in labels)
-    for (emotion, level), number in sorted(counted.items()):
-        levels.setdefault(emotion, {})[level] = number
-    return {
-        "actors": sorted({label.actor for label in labels}),
-        "samples": len(labels),
-        "emotions": dict(sorted(Counter(label.emotion for label in labels).items())),
-        "levels": levels,
-    }
+    return {"samples": len(labels), **split_facts(labels)}
 
 
 def _mean_face(plan: Plan, verdicts: Mapping[str, Verdict]) -> list[list[float]] | None:

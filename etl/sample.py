@@ -1,6 +1,5 @@
 """From one raw clip to one aligned sample, or the reason why not."""
 
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from emotalk.schema import (
 from etl.clock import sound_of, timeline
 from etl.corpora.listing import SourceClip
 from etl.crops import cut_crops, on_ticks
+from etl.files import sha256_of
 from etl.quality import check_length, check_loudness, check_whole
 from etl.source import on_disk
 
@@ -61,7 +61,7 @@ def _aligned(
         audio_S=sound_S[samples],
         landmarks_TLP=landmarks_TLP,
         transforms=np.stack(crops.transforms),
-        source_sha256=_sha256(path),
+        source_sha256=sha256_of(path),
     )
 
 
@@ -79,8 +79,3 @@ def _sound(clip: SourceClip, video: Path) -> tuple[Floats, bool]:
             raise
     with on_disk(clip.audio) as audio:
         return read_audio(audio), False
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,14 +4,13 @@ import hashlib
 import io
 import json
 import tarfile
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from emotalk.census import SplitCensus, census_lines, count_levels, reason_lines
+from emotalk.census import SplitCensus, census_lines, count_levels, reason_lines, split_facts
 from emotalk.data.contact_sheet import check_sheet, write_sheet
 from emotalk.data.manifest import (
     JSON_MEMBER,
@@ -26,6 +25,7 @@ from emotalk.data.manifest import (
     parse_manifest,
     read_member,
 )
+from emotalk.data.storage import file_sha256
 from emotalk.errors import WrongUse
 from emotalk.schema import FPS, LANDMARKS, SPLITS
 
@@ -126,17 +126,7 @@ def _split_faults(manifest: Manifest, samples: dict[str, list[SampleEntry]]) -> 
     """Return where the manifest's actors, emotions and levels are not those of the indices."""
     faults = []
     for split, facts in manifest.splits.items():
-        inside = samples.get(split, [])
-        levels: dict[str, dict[str, int]] = {}
-        for (emotion, level), number in count_levels(
-            (sample.emotion, sample.intensity) for sample in inside
-        ).items():
-            levels.setdefault(emotion, {})[level] = number
-        counted = {
-            "actors": sorted({sample.actor for sample in inside}),
-            "emotions": dict(Counter(sample.emotion for sample in inside)),
-            "levels": levels,
-        }
+        counted = split_facts(samples.get(split, []))
         faults += [
             f"{MANIFEST_NAME}: split {split}: its {name} are not those of its samples"
             for name, value in counted.items()
@@ -198,7 +188,7 @@ def _check_shard(shards: Path, shard: ShardEntry) -> tuple[list[str], ShardIndex
     faults = []
     if (size := tar.stat().st_size) != shard.bytes:
         faults.append(f"{shard.file}: {size} bytes, the manifest says {shard.bytes}")
-    if _sha256(tar) != shard.sha256:
+    if file_sha256(tar) != shard.sha256:
         faults.append(f"{shard.file}: its sha256 is not the manifest's: changed or damaged")
     data = index_path.read_bytes()
     if hashlib.sha256(data).hexdigest() != shard.index_sha256:
@@ -236,8 +226,3 @@ def _check_members(tar: Path, index: ShardIndex) -> list[str]:
                 f"{shape}, its JSON says {facts.get('frames')}"
             )
     return faults
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,6 @@
 `emotalk generate --checkpoint FOLDER` takes it as it is.
 """
 
-import hashlib
 import json
 import shutil
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from emotalk.checkpoint_format import (
     GENERATOR_EMA,
     write_model,
 )
+from emotalk.data.storage import file_sha256
 from emotalk.errors import WrongUse
 from emotalk.inference.load import LoadedGenerator, load_generator
 from emotalk.inference.model_card import CARD, Origin, model_card
@@ -91,7 +91,7 @@ def _origin(
         step=step,
         clips_seen=state.get("clips_seen"),
         is_average=(loaded.folder / GENERATOR_EMA).is_file(),
-        weights_sha256=hashlib.sha256(weights.read_bytes()).hexdigest(),
+        weights_sha256=file_sha256(weights),
         figures_step=None if "step" not in figures else int(figures.pop("step")),
         figures={name: float(value) for name, value in figures.items()},
     )

@@ -12,7 +12,6 @@ written under another name and renamed when complete; `latest` then holds its na
 reads it back.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from torch import Tensor
 
 from emotalk.checkpoint_format import LATEST, ModelFacts, write_model
 from emotalk.config.model import ModelConfig
+from emotalk.data.storage import file_sha256
 from emotalk.distributed import Engine
 from emotalk.distributed.adam import OptimizerState
 from emotalk.distributed.full_state import copied
@@ -228,8 +228,7 @@ def remove_unfinished(folder: Path) -> None:
 def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
     for path in sorted(folder.iterdir()):
         if path.name != SUMS and path.is_file():
-            with path.open("rb") as file:
-                yield path.name, hashlib.file_digest(file, "sha256").hexdigest()
+            yield path.name, file_sha256(path)
 
 
 def _reach_the_disk(folder: Path) -> None:
