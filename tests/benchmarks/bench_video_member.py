@@ -43,7 +43,7 @@ from tests.helpers.shared import shared_root
 WINDOW = 25
 CREMA_D_CLIPS, CREMA_D_FRAMES = 7438, 63.5
 TAR_HEADERS = 5 * 512  # one a member; padding to 512 bytes is counted half
-CHOSEN = "H.264 4:4:4, GOP 8, fastdecode (chosen)"
+CHOSEN = "H.264 4:4:4, GOP 6, psnr, fastdecode (chosen)"
 YARDSTICK = "decord: H.264 4:4:4, x264's GOP, same crf"
 COARSE = "decord: H.264 4:2:0, x264's defaults"
 Member = bytes | list[bytes]
@@ -94,10 +94,11 @@ def forms() -> dict[str, Form]:
     """Return every form by its name."""
     return {
         CHOSEN: _h264(VideoMemberConfig()),
-        "H.264 4:4:4, GOP 8, tune film": _h264(VideoMemberConfig(tune="film")),
+        "H.264 4:4:4, GOP 6, fastdecode, crf 7": _h264(VideoMemberConfig(tune="fastdecode", crf=7)),
+        "H.264 4:4:4, GOP 6, psnr": _h264(VideoMemberConfig(tune="psnr")),
         "H.264 4:4:4, all-intra": _h264(VideoMemberConfig(gop=1)),
         "H.264 4:4:4, GOP 250": _h264(VideoMemberConfig(gop=250)),
-        "H.264 4:2:0, GOP 8": _h264(VideoMemberConfig(pixel_format="yuv420p")),
+        "H.264 4:2:0, GOP 6": _h264(VideoMemberConfig(pixel_format="yuv420p")),
         "JPEG 95 4:4:4 frames": Form(_store_jpeg, _read_images),
         "PNG frames (lossless)": Form(_store_png, _read_images),
         YARDSTICK: Form(_store_with_default_gop, _read_by_decord),
