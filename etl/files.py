@@ -12,20 +12,24 @@ PART = ".part"
 
 
 @contextmanager
-def appearing(path: Path, *, aside: Path) -> Iterator[BinaryIO]:
-    """Yield an open file that gets its name when the block is done and its bytes are on the disk.
+def appearing(path: Path, *, aside: Path, on_disk: bool = True) -> Iterator[BinaryIO]:
+    """Yield an open file that gets its name when the block is done.
 
     Args:
         path: the final name. A file that has it is replaced at once, as a whole.
         aside: a folder on the same file system. What a killed process leaves lies there, under a
             name that no other process writes to.
+        on_disk: wait until the bytes are on the disk, so that not even a loss of power leaves less
+            of them under the name. Not needed where `unsealed` would tell: processes that wait for
+            one disk wait for each other.
     """
     partial = aside / f".{path.name}.{secrets.token_hex(8)}{PART}"
     try:
         with partial.open("wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
+            if on_disk:
+                file.flush()
+                os.fsync(file.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

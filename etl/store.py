@@ -65,7 +65,7 @@ def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
         for name, member in members.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), member)
         archive.writestr(zipfile.ZipInfo(VERDICT, EPOCH), json.dumps(asdict(verdict)))
-    with appearing(folder / f"{verdict.key}{CLIP}", aside=folder) as file:
+    with appearing(folder / f"{verdict.key}{CLIP}", aside=folder, on_disk=False) as file:
         file.write(sealed(data.getvalue()))
 
 
@@ -101,7 +101,7 @@ def kept_members(folder: Path, key: str) -> dict[str, bytes]:
 def keep_shard(folder: Path, recipe: str, entry: Mapping[str, Any]) -> None:
     """Remember a shard that is in its place, with what it was made of."""
     text = json.dumps({"recipe": recipe, "entry": dict(entry)})
-    with appearing(folder / f"{entry['file']}{SHARD}", aside=folder) as file:
+    with appearing(folder / f"{entry['file']}{SHARD}", aside=folder, on_disk=False) as file:
         file.write(sealed(text.encode()))
 
 
