@@ -20,7 +20,7 @@ class LandmarksConfig(Section):
     detector: Path | None = None  # onnx: a YuNet model file
     landmarker: Path | None = None  # onnx: a 68-point model file
     det_size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 320  # pixels, square
-    detect_every: Count = 25  # frames; 1: on each. Between, the face is tracked by its landmarks
+    detect_every: Count = 100  # frames; 1: on each. Between, the face is tracked by its landmarks
     sidecar: str = "landmarks"  # sidecar: folder in the source with CLIP.npy, (T, 68, 2) in pixels
 
     @model_validator(mode="after")
@@ -81,9 +81,7 @@ class VideoMemberConfig(Section):
 
     codec: Literal["libx264"] = "libx264"
     pixel_format: Literal["yuv444p", "yuv420p"] = "yuv444p"
-    crf: Annotated[int, Field(ge=0, le=40)] = (
-        12  # above 43 dB to the exact crops of real faces
-    )
+    crf: Annotated[int, Field(ge=0, le=40)] = 12  # above 43 dB to the exact crops of real faces
     gop: Count = 6  # frames between key frames: short, so that a random window decodes quickly
     preset: str = "veryfast"
     tune: Literal["psnr,fastdecode", "fastdecode", "film", "psnr"] = "psnr,fastdecode"

@@ -64,8 +64,8 @@ class InsightfaceFinder(TrackingFinder):
         """Return the 68 landmarks (68, 2) of the face in this box.
 
         What insightface's own `Landmark.get` gives (a test holds it to that), but the crop is cut
-        from RGB and its transform written down, which a frame's conversion and a general transform
-        would take a fifth of the time for.
+        from RGB, its transform written down and its planes split, which a frame's conversion, a
+        general transform and OpenCV's blobs would take a fourth of the time for.
         """
         model = self._model
         side = int(model.input_size[0])
@@ -74,10 +74,10 @@ class InsightfaceFinder(TrackingFinder):
         crop_HWC = cv2.warpAffine(
             frame_HWC, np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]]), (side, side)
         )
-        blob = cv2.dnn.blobFromImage(
-            crop_HWC, 1.0 / model.input_std, (side, side), (model.input_mean,) * 3
-        )
-        values = model.session.run(model.output_names, {model.input_name: blob})[0][0]
+        crop_1CHW = np.stack(cv2.split(crop_HWC), dtype=np.float32, casting="safe")[None]
+        crop_1CHW -= model.input_mean
+        crop_1CHW *= 1.0 / model.input_std
+        values = model.session.run(model.output_names, {model.input_name: crop_1CHW})[0][0]
         points = values.reshape(-1, 3 if values.size >= 3 * LANDMARKS else 2)[-LANDMARKS:, :2]
         in_crop = (points.astype(np.float64) + 1) * (side // 2)
         in_frame: Floats = ((in_crop - shift) / scale).astype(np.float32)

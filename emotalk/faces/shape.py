@@ -1,5 +1,6 @@
 """Face shapes without place, turn and size: Procrustes alignment and the mean of many shapes."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -24,16 +25,16 @@ def similarity(points_LP: Doubles, onto_LP: Doubles) -> Doubles:
     onto = np.asarray(onto_LP, np.float64)
     check_shape(onto, f"{len(points)} 2", "points to align with")
     check_shape(points, "L 2", "points to align")
-    if not (np.isfinite(points).all() and np.isfinite(onto).all()):
+    centre, goal = points.sum(0) / len(points), onto.sum(0) / len(onto)
+    around, wanted = points - centre, onto - goal
+    spread = float(np.vdot(around, around))
+    products = around.T @ wanted
+    if not (math.isfinite(spread) and np.isfinite(products).all()):
         raise ValueError("similarity: a point is not finite")
-    centre, goal = points.mean(0), onto.mean(0)
-    x, y = (points - centre).T
-    u, v = (onto - goal).T
-    spread = float((x * x + y * y).sum())
     if spread <= 1e-12:
         raise ValueError("similarity: all points are one, so no size or turn can be read off them")
-    cosine = float((x * u + y * v).sum()) / spread  # scale * cos(turn)
-    sine = float((x * v - y * u).sum()) / spread  # scale * sin(turn)
+    (xu, xv), (yu, yv) = products.tolist()
+    cosine, sine = (xu + yv) / spread, (xv - yu) / spread  # scale * cos(turn), scale * sin(turn)
     turn = np.array([[cosine, -sine], [sine, cosine]])
     return np.column_stack([turn, goal - turn @ centre])
 

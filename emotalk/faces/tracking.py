@@ -7,19 +7,22 @@ landmarks are the model's answer to that frame. Whether the face is still there 
 either: what makes tracking doubtful (`_Track.doubtful`) only calls the detector, which decides.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest_first
-from emotalk.faces.shape import inverse, similarity
+from emotalk.faces.shape import similarity
 from emotalk.faces.template import template_LP
 from emotalk.schema import SIZE, Bytes, Doubles, Floats
 
+MIN_DEVIATION = 0.25  # of the landmarks in x and in y, pixels: smaller is no face
 PATCH = 24  # side of the picture of the face that is compared from frame to frame, pixels
 MIN_LIKENESS = 0.6  # correlation with the face when last detected; below it the detector looks
 MAX_GROWTH = 1.15  # of the box between two frames, either way
@@ -84,9 +87,10 @@ class TrackingFinder(ABC):
         """Return the face followed into this frame, or None where the detector must look."""
         box = track.box
         landmarks_LP = self.landmarks(frame, box)
-        if track.doubtful(frame, landmarks_LP):
+        place = _Place.of(landmarks_LP)
+        if place is None or track.doubtful(frame, landmarks_LP, place):
             return None
-        track.last_LP = landmarks_LP
+        track.last = place
         return FaceLandmarks(1, box, track.score, landmarks_LP, (box,))
 
     def _detected(
@@ -111,6 +115,26 @@ class TrackingFinder(ABC):
         return face, _Track.start(frame, face) if len(found) == 1 else None
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where landmarks lie: their middle (2,), the root of the summed squared distances to it."""
+
+    middle: Doubles
+    spread: float
+
+    @classmethod
+    def of(cls, landmarks_LP: Floats) -> "_Place | None":
+        """Return the place of landmarks, or None where they are not finite or have no extent."""
+        points_LP = landmarks_LP.astype(np.float64)
+        middle = points_LP.sum(0) / len(points_LP)
+        around = points_LP - middle
+        squares = np.einsum("ld,ld->d", around, around)
+        if not squares.min() > len(points_LP) * MIN_DEVIATION**2:  # so that NaN is refused too
+            return None
+        spread = math.sqrt(float(squares.sum()))
+        return cls(middle, spread) if math.isfinite(spread) else None
+
+
 @dataclass
 class _Track:
     """A face from the frame on in which it was detected.
@@ -120,49 +144,51 @@ class _Track:
         relation: centre and half size (2, 2) of the detected box in the landmarks' frame: from
             their middle, in units of their spread.
         patch_HW: the face's grey picture when last detected.
-        last_LP: its landmarks in the last frame.
+        last: where its landmarks were in the last frame.
     """
 
     score: float
     relation: Doubles
     patch_HW: Floats
-    last_LP: Floats
+    last: _Place
 
     @classmethod
     def start(cls, frame: Bytes, face: FaceLandmarks) -> "_Track | None":
         """Return a track from a detection, or None where its landmarks cannot carry one."""
-        if face.box is None or face.landmarks_LP is None or not _has_size(face.landmarks_LP):
+        if face.box is None or face.landmarks_LP is None:
             return None
-        relation = _relation(face.box, face.landmarks_LP)
-        return cls(face.score, relation, _patch(frame, face.landmarks_LP), face.landmarks_LP)
+        place = _Place.of(face.landmarks_LP)
+        if place is None:
+            return None
+        relation = _relation(face.box, place)
+        return cls(face.score, relation, _patch(frame, face.landmarks_LP), place)
 
     @property
     def box(self) -> Doubles:
         """The box that the detector would give for the landmarks of the last frame."""
-        centre, half = self.relation * _spread(self.last_LP)
-        middle = self.last_LP.mean(0) + centre
+        centre, half = self.relation * self.last.spread
+        middle = self.last.middle + centre
         return np.concatenate([middle - half, middle + half])
 
-    def doubtful(self, frame: Bytes, landmarks_LP: Floats) -> bool:
+    def doubtful(self, frame: Bytes, landmarks_LP: Floats, place: _Place) -> bool:
         """Return whether these landmarks may lie on something other than the face followed.
 
-        They do not form a face, it grew or shrank at once, its middle is not in the frame, or what
-        they lie on does not look like what was detected.
+        It grew or shrank at once, its middle is not in the frame, or what they lie on does not look
+        like what was detected.
         """
-        if not _has_size(landmarks_LP):
+        x, y = place.middle.tolist()
+        height, width = frame.shape[:2]
+        if not (0 <= x < width and 0 <= y < height):
             return True
-        middle, (height, width) = landmarks_LP.mean(0), frame.shape[:2]
-        if not ((middle >= 0) & (middle < (width, height))).all():
-            return True
-        if not 1 / MAX_GROWTH < _spread(landmarks_LP) / _spread(self.last_LP) < MAX_GROWTH:
+        if not 1 / MAX_GROWTH < place.spread / self.last.spread < MAX_GROWTH:
             return True
         return _correlation(_patch(frame, landmarks_LP), self.patch_HW) < MIN_LIKENESS
 
 
-def _relation(box: Doubles, landmarks_LP: Floats) -> Doubles:
-    centre = (box[:2] + box[2:4]) / 2 - landmarks_LP.mean(0)
+def _relation(box: Doubles, place: _Place) -> Doubles:
+    centre = (box[:2] + box[2:4]) / 2 - place.middle
     half = (box[2:4] - box[:2]) / 2
-    relation: Doubles = np.stack([centre, half]) / _spread(landmarks_LP)
+    relation: Doubles = np.stack([centre, half]) / place.spread
     return relation
 
 
@@ -183,22 +209,13 @@ def _overlap(box: Doubles, other: Doubles) -> float:
     return shared / (areas - shared) if areas > shared else 0.0
 
 
-def _has_size(landmarks_LP: Floats) -> bool:
-    return bool(np.isfinite(landmarks_LP).all() and np.ptp(landmarks_LP, axis=0).min() > 1.0)
-
-
-def _spread(landmarks_LP: Floats) -> float:
-    """Return the root of the summed squared distances from the middle."""
-    return float(np.linalg.norm(landmarks_LP - landmarks_LP.mean(0)))
-
-
 def _patch(frame_HWC: Bytes, landmarks_LP: Floats) -> Floats:
     """Return the face's grey picture, upright, filling `PATCH` pixels, with mean 0 and norm 1.
 
     Landmarks fix its place, so neither the head's motion nor its size change it; speech changes a
     small part of it.
     """
-    onto_face = inverse(similarity(landmarks_LP.astype(np.float64), _patch_template()))
+    onto_face = similarity(_patch_template(), landmarks_LP.astype(np.float64))
     crop_HWC = cv2.warpAffine(
         frame_HWC,
         onto_face,
@@ -206,16 +223,18 @@ def _patch(frame_HWC: Bytes, landmarks_LP: Floats) -> Floats:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    grey_HW = crop_HWC.mean(2, dtype=np.float64)
+    grey_HW = crop_HWC.sum(2, dtype=np.float32)
     grey_HW -= grey_HW.mean()
-    patch_HW: Floats = (grey_HW / max(float(np.linalg.norm(grey_HW)), 1e-6)).astype(np.float32)
+    norm = math.sqrt(float(np.vdot(grey_HW, grey_HW)))
+    patch_HW: Floats = grey_HW / np.float32(max(norm, 1e-6))
     return patch_HW
 
 
+@lru_cache(maxsize=1)
 def _patch_template() -> Doubles:
     return template_LP() * (PATCH / SIZE)
 
 
 def _correlation(patch_HW: Floats, other_HW: Floats) -> float:
     """Return the correlation of two patches, in [-1, 1]."""
-    return float((patch_HW * other_HW).sum())
+    return float(np.vdot(patch_HW, other_HW))
