@@ -17,6 +17,7 @@ from accelerate.utils import (
 from torch import Tensor
 
 from emotalk.config.runtime import RuntimeConfig
+from emotalk.distributed.host_memory import keep_freed_memory
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
 
@@ -72,6 +73,8 @@ class Runtime:
                 "runtime.device is cuda, but torch finds no CUDA device here; "
                 "use runtime.device=cpu, or see what `emotalk doctor` says"
             )
+        if cpu:
+            keep_freed_memory()
         if cpu and config.precision == "bf16":
             _prepare_cpu_for_bf16()
         if config.engine == "deepspeed":

@@ -18,6 +18,9 @@ from emotalk.training.memory import FLOAT, Shadow, shadow_run
 from emotalk.training.run_folder import check_run_folder
 
 GIB = 2**30
+# Of what the backward pass keeps: that much more is taken at the peak. On CPUs 0.55 to 0.91 of it at
+# widths of 0.25 to 1 and 25 or 50 frames (tests/benchmarks/bench_memory.py).
+PASSING = 0.8
 Row = tuple[str, float]
 
 
@@ -153,6 +156,7 @@ def memory_rows(config: TrainConfig, shadow: Shadow, zero: Mapping[str, int | No
     own = sum(n / processes for name, n in sizes.items() if (zero.get(name) or 0) >= 1) * FLOAT
     average = sizes["generator"] * FLOAT if config.optim.ema else 0
     saved = sum(sizes.values()) * FLOAT * 3 + average
+    kept = max(shadow.activations.values())
     rows = [
         ("weights", total(1, 3)),
         ("gradients", total(1, 2)),
@@ -160,7 +164,8 @@ def memory_rows(config: TrainConfig, shadow: Shadow, zero: Mapping[str, int | No
         ("ZeRO's own copy of its part", own),
         ("running average", average),
         ("perceptual features", shadow.features * FLOAT),
-        ("kept for the backward pass, at most", max(shadow.activations.values())),
+        ("kept for the backward pass, at most", kept),
+        ("passing results, and gaps between pieces", PASSING * kept),
         ("copy while a checkpoint is written (rank 0)", saved),
         ("the program itself", psutil.Process().memory_info().rss),
     ]

@@ -1,6 +1,8 @@
 """Checkpoints written beside the training: a step waits for a copy in memory, not for the disk."""
 
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from emotalk.checkpoint_format import ModelFacts
 from emotalk.config.model import ModelConfig
 from emotalk.training.checkpoint import Snapshot, remove_old, write_checkpoint
 
+NICENESS = 15  # of 19: a fiftieth of a core that others want too, all of one that nobody wants
 LOG = logging.getLogger("emotalk.checkpoint")
 
 
@@ -73,6 +76,7 @@ class Saver:
         self, snapshot: Snapshot, best_step: int | None, ready: torch.cuda.Event | None
     ) -> None:
         began = time.monotonic()
+        _step_back()
         try:
             with _own_stream(ready):
                 on_cpu = snapshot.to_cpu()
@@ -83,6 +87,16 @@ class Saver:
             self._error = error
         else:
             LOG.info("saved %s in %.1f s", path, time.monotonic() - began)
+
+
+def _step_back() -> None:
+    """Give this thread the time that the training's threads leave over.
+
+    Where the training runs on the CPU, each of its parallel loops waits for the slowest thread: one
+    that shared its core evenly with the writer would slow down all of them.
+    """
+    if sys.platform == "linux":  # elsewhere a priority is a whole process's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _own_stream(ready: torch.cuda.Event | None) -> AbstractContextManager[object]:
