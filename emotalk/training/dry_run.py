@@ -18,7 +18,7 @@ from emotalk.training.memory import FLOAT, Shadow, shadow_run
 from emotalk.training.run_folder import check_run_folder
 
 GIB = 2**30
-# Of what the backward pass keeps: that much more is taken at the peak. On CPUs 0.55 to 0.91 of it at
+# Of what the backward pass keeps: so much more is taken at the peak. On CPUs 0.55 to 0.91 of it at
 # widths of 0.25 to 1 and 25 or 50 frames (tests/benchmarks/bench_memory.py).
 PASSING = 0.8
 Row = tuple[str, float]
