@@ -55,6 +55,7 @@ def test_a_killed_worker_and_a_killed_driver_change_no_byte(tmp_path: Path) -> N
     code, said = EtlRun(*command, f"output={output}").finish()
     assert code == 0, said
     assert digests(output) == wanted
+    assert not run.agents_stay()
 
 
 @pytest.mark.slow
