@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from emotalk.distributed.adam import MOMENTS, OptimizerState
-from emotalk.distributed.zero_state import read_zero, write_zero, zero_of
+from emotalk.distributed.zero_state import read_zero, set_master_weight, write_zero, zero_of
 
 
 def full_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
@@ -42,13 +42,11 @@ def write_weights(
     if not is_deepspeed:
         module.load_state_dict(state)
         return
-    from deepspeed.utils import safe_set_full_fp32_param  # noqa: PLC0415  2 s to import
-
     with _gathered(module, writer=0), torch.no_grad():
         for name, value in module.state_dict(keep_vars=True).items():
             value.copy_(state[name])
     for name, parameter in module.named_parameters():  # ZeRO keeps a master copy of its own
-        safe_set_full_fp32_param(parameter, state[name].to(parameter.device))
+        set_master_weight(parameter, state[name])
 
 
 def _gathered(module: nn.Module, writer: int | None) -> AbstractContextManager[None]:

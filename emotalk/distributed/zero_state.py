@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from emotalk.distributed.adam import MOMENTS, AdamByParts, OptimizerState
 
@@ -55,16 +56,49 @@ def read_zero(module: nn.Module, zero: Any, *, keep: bool = True) -> OptimizerSt
 
 def write_zero(module: nn.Module, zero: Any, state: OptimizerState) -> None:
     """Put `state` back, on any number of processes. Every process must call it."""
-    from deepspeed.utils import safe_set_full_optimizer_state  # noqa: PLC0415  2 s to import
-
     for name, parameter in module.named_parameters():
         if name in state.steps:
             for moment in MOMENTS:
-                value = state.moments[f"{moment}.{name}"].to(parameter.device)
-                safe_set_full_optimizer_state(parameter, value, moment)
+                _set_moment(parameter, moment, state.moments[f"{moment}.{name}"])
     for group, flat in _pieces(zero):
         made = max((state.steps.get(name, 0) for name in group["names"]), default=0)
         zero.optimizer.state[flat]["step"] = torch.tensor(float(made))
+
+
+def set_master_weight(parameter: nn.Parameter, value: Tensor) -> None:
+    """Put a whole tensor into the float32 copy that ZeRO keeps of a parameter."""
+    from deepspeed.utils import (  # noqa: PLC0415  2 s to import
+        safe_set_full_fp32_param,
+        safe_set_local_fp32_param,
+    )
+
+    if hasattr(parameter, "ds_id"):
+        safe_set_local_fp32_param(parameter, _own_piece(parameter, value))
+    else:
+        safe_set_full_fp32_param(parameter, value.to(parameter.device))
+
+
+def _set_moment(parameter: nn.Parameter, moment: str, value: Tensor) -> None:
+    from deepspeed.utils import (  # noqa: PLC0415  2 s to import
+        safe_set_full_optimizer_state,
+        safe_set_local_optimizer_state,
+    )
+
+    if hasattr(parameter, "ds_id"):
+        safe_set_local_optimizer_state(parameter, _own_piece(parameter, value), moment)
+    else:
+        safe_set_full_optimizer_state(parameter, value.to(parameter.device), moment)
+
+
+def _own_piece(parameter: Any, value: Tensor) -> Tensor:
+    """Return what this process holds of a whole tensor under ZeRO-3, zeros beyond its end.
+
+    DeepSpeed's functions for whole tensors fail where the processes do not divide their size.
+    """
+    rank, pieces = parameter.ds_process_group.rank(), parameter.ds_process_group.size()
+    length = parameter.ds_tensor.numel()
+    flat = value.to(parameter.device).flatten()
+    return functional.pad(flat, (0, pieces * length - flat.numel()))[rank * length :][:length]
 
 
 def _pieces(zero: Any) -> list[tuple[dict[str, Any], Tensor]]:
