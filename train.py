@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from emotalk.training.command import main
+from emotalk.training.command import leave, main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

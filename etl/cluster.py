@@ -125,6 +125,8 @@ def cluster(address: str | None, workers: int) -> Iterator[Cluster]:
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine is slow to start
+    # With it, Ray answers its first driver when workers have started, and never if they die before.
+    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
     os.environ["PYTHONPATH"] = _with_project(os.environ.get("PYTHONPATH", ""))
     _connect(address)
     try:

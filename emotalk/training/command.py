@@ -1,6 +1,7 @@
 """What `accelerate launch train.py CONFIG.yaml [key=value ...]` does."""
 
 import argparse
+import atexit
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
@@ -56,6 +58,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if run_dir is not None and not failed_since(run_dir, began):
             _end(run_dir, "failed", f"rank {rank}: {said}" if "RANK" in os.environ else said)
         raise
+
+
+def leave(code: int) -> NoReturn:
+    """End this process; one of several does without the destructors of C++ libraries.
+
+    Processes come apart in any order at the end. Now and then a thread of torch's still runs when
+    what holds it is destroyed, which aborts a process whose work is done and written, and the
+    launcher calls the whole job failed.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        atexit._run_exitfuncs()
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -73,12 +73,14 @@ def test_deaths_at_random_moments_change_no_byte(
     while code:
         run, began, killed = EtlRun(*command, f"output={output}"), time.monotonic(), Counter[str]()
         last = rng.uniform(0, total) if left["driver"] else float("inf")
-        while run.running and finished_clips(output) < last:
-            time.sleep(rng.uniform(0.2, 2.5))
-            if left["worker"] and run.kill_worker(rng):
+        still = rng.uniform(0.0, 6.0) if finished_clips(output) >= last else 0.0
+        death = began
+        while run.running and (finished_clips(output) < last or time.monotonic() < began + still):
+            time.sleep(0.02)
+            if left["worker"] and time.monotonic() >= death and run.kill_worker(rng):
                 left["worker"] -= 1
                 killed["worker"] += 1
-        time.sleep(rng.uniform(0.0, 2.0))
+                death = time.monotonic() + rng.uniform(0.2, 2.5)
         if run.running and left["driver"]:
             assert run.kill_driver() == [], "processes of the killed run stay behind"
             killed_runs.append(run)
