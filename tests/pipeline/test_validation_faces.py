@@ -24,7 +24,7 @@ def test_landmark_figures_of_real_faces_stand_beside_their_baselines(
 ) -> None:
     done = train(
         tiny_yaml(tmp_path, shards), tmp_path / "run", "stages.gan.iterations=1",
-        "validation.clips=1", "validation.max_frames=12", "validation.landmarks=insightface",
+        "validation.clips=1", "validation.max_frames=50", "validation.landmarks=insightface",
         f"validation.finder.root={shared / 'insightface'}", "validation.finder.pack=faces68",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
