@@ -45,12 +45,6 @@ def transform_points(transform: Doubles, points_LP: Doubles) -> Doubles:
     return points @ transform[:, :2].T + transform[:, 2]
 
 
-def inverse(transform: Doubles) -> Doubles:
-    """Return the 2x3 transform that undoes `transform`."""
-    turn = np.linalg.inv(transform[:, :2])
-    return np.column_stack([turn, -turn @ transform[:, 2]])
-
-
 def mean_shape(shapes: Iterable[Doubles], start_LP: Doubles, *, rounds: int = 5) -> Doubles:
     """Return the Procrustes mean of landmark sets, placed, turned and sized as `start_LP`.
 

@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
 
 # What the container's head says is all that is asked for: without this FFmpeg decodes seven frames
-# of the beginning to guess whether any are reordered, half as long as opening takes.
+# of the beginning to guess whether any are reordered: half of what opening takes.
 _HEAD_ONLY: dict[str, Any] = {
     "options": {"probesize": "32"},
     "stream_options": [{"skip_frame": "all"}],

@@ -15,7 +15,7 @@ from emotalk.checkpoint_format import ModelFacts
 from emotalk.config.model import ModelConfig
 from emotalk.training.checkpoint import Snapshot, remove_old, write_checkpoint
 
-NICENESS = 15  # of 19: a fiftieth of a core that others want too, all of one that nobody wants
+NICENESS = 15  # of 19: a thirtieth of a core that others want too, all of one that nobody wants
 LOG = logging.getLogger("emotalk.checkpoint")
 
 
