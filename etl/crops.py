@@ -89,8 +89,8 @@ def on_ticks(crops: Crops, line: Timeline, ticks: slice) -> tuple[Bytes, Floats]
     first = np.searchsorted(crops.sources, line.source_T[ticks])
     second = np.searchsorted(crops.sources, line.next_T[ticks])
     weight_T = line.weight_T[ticks]
-    frames_THWC = np.stack(crops.frames)[first]
-    landmarks_TLP = np.stack(crops.landmarks)[first]
+    frames_THWC = np.stack([crops.frames[index] for index in first])
+    landmarks_TLP = np.stack([crops.landmarks[index] for index in first])
     for tick in np.flatnonzero(weight_T):
         share = float(weight_T[tick])
         other = crops.frames[second[tick]]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import FaceLandmarks
@@ -131,9 +132,14 @@ def sharpness(crop_HWC: Bytes) -> float:
     Source: J. L. Pech-Pacheco et al., Diatom autofocusing in brightfield microscopy, 2000, divided
         by the contrast.
     """
-    luma_HW = cv2.cvtColor(crop_HWC, cv2.COLOR_RGB2GRAY).astype(np.float64)
-    contrast = float(luma_HW.var())
-    return float(cv2.Laplacian(luma_HW, cv2.CV_64F).var()) / contrast if contrast > 0 else 0.0
+    luma_HW = cv2.cvtColor(crop_HWC, cv2.COLOR_RGB2GRAY)
+    contrast = _variance(luma_HW)
+    return _variance(cv2.Laplacian(luma_HW, cv2.CV_16S)) / contrast if contrast > 0 else 0.0
+
+
+def _variance(values_HW: MatLike) -> float:
+    _, deviation = cv2.meanStdDev(values_HW)
+    return float(deviation[0, 0]) ** 2
 
 
 def _mouth_inside(landmarks_LP: Floats | None, size: tuple[int, int]) -> bool:

@@ -6,7 +6,7 @@ import numpy as np
 
 from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.landmarks import LandmarkFinder
-from emotalk.media.decode import probe, read_audio, read_video
+from emotalk.media.decode import MediaInfo, read_audio, read_video
 from emotalk.schema import (
     FPS,
     SAMPLE_RATE,
@@ -44,9 +44,9 @@ def _aligned(
 ) -> AlignedSample:
     limits = config.quality
     video = read_video(path)
-    promised_s = probe(path).duration_s
+    promised_s = video.info.duration_s
     check_length(promised_s or len(video) / FPS, _upper(limits))
-    audio_S, is_own = _sound(clip, path)
+    audio_S, is_own = _sound(clip, path, video.info)
     line = timeline(video.times_s, audio_S, limits, config.resampling)
     sound_end_s = audio_S.size / SAMPLE_RATE if is_own else 0.0
     check_whole(promised_s, max(line.end_s, sound_end_s), limits)
@@ -70,10 +70,10 @@ def _upper(limits: QualityConfig) -> QualityConfig:
     return limits.model_copy(update={"min_seconds": 0.0})
 
 
-def _sound(clip: SourceClip, video: Path) -> tuple[Floats, bool]:
+def _sound(clip: SourceClip, video: Path, info: MediaInfo) -> tuple[Floats, bool]:
     """Return the sound of the video and True, or where that has none, of the file beside it."""
     try:
-        return read_audio(video), True
+        return read_audio(video, info=info), True
     except Rejection as rejection:
         if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
             raise

@@ -14,6 +14,7 @@ from emotalk.config.etl import EtlConfig, LandmarksConfig
 from emotalk.faces.landmarks import LandmarkFinder, build_finder
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
+from emotalk.host_memory import keep_freed_memory
 from emotalk.schema import Floats, Rejection
 from etl.corpora.listing import SourceClip
 from etl.members import members_of
@@ -28,7 +29,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict:
     Raises:
         SourceLost: the source cannot be reached, so that nothing can be said of the clip.
     """
-    _one_thread()
+    _set_up_process()
     began = time.perf_counter()
     source = stamp(clip.video)
     label = clip.label
@@ -78,10 +79,11 @@ def _finder(config: LandmarksConfig, source: Path) -> LandmarkFinder:
 
 
 @lru_cache(maxsize=1)
-def _one_thread() -> None:
+def _set_up_process() -> None:
     """Keep workers from fighting for cores, and their numbers the same on a busy machine."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
+    keep_freed_memory()
 
 
 def _mean_face(landmarks_TLP: Floats) -> tuple[tuple[float, float], ...]:

@@ -17,9 +17,9 @@ from accelerate.utils import (
 from torch import Tensor
 
 from emotalk.config.runtime import RuntimeConfig
-from emotalk.distributed.host_memory import keep_freed_memory
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
+from emotalk.host_memory import keep_freed_memory
 
 LOG = logging.getLogger("emotalk.train")
 

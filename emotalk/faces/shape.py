@@ -1,6 +1,5 @@
 """Face shapes without place, turn and size: Procrustes alignment and the mean of many shapes."""
 
-import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -22,27 +21,39 @@ def similarity(points_LP: Doubles, onto_LP: Doubles) -> Doubles:
         singular value decomposition is needed.
     """
     points = np.asarray(points_LP, np.float64)
-    onto = np.asarray(onto_LP, np.float64)
-    check_shape(onto, f"{len(points)} 2", "points to align with")
     check_shape(points, "L 2", "points to align")
-    centre, goal = points.sum(0) / len(points), onto.sum(0) / len(onto)
-    around, wanted = points - centre, onto - goal
-    spread = float(np.vdot(around, around))
-    products = around.T @ wanted
-    if not (math.isfinite(spread) and np.isfinite(products).all()):
+    transform: Doubles = similarities(points[None], onto_LP)[0]
+    return transform
+
+
+def similarities(points_NLP: Doubles, onto_LP: Doubles) -> Doubles:
+    """Return the similarity (N, 2, 3) of each of N point sets; see `similarity`."""
+    points = np.asarray(points_NLP, np.float64)
+    onto = np.asarray(onto_LP, np.float64)
+    check_shape(points, "N L 2", "points to align")
+    check_shape(onto, f"{points.shape[1]} 2", "points to align with")
+    centre, goal = points.mean(1), onto.mean(0)
+    around, wanted = points - centre[:, None], onto - goal
+    spread = np.einsum("nlp,nlp->n", around, around)
+    products = np.einsum("nlp,lq->npq", around, wanted)
+    if not (np.isfinite(spread).all() and np.isfinite(products).all()):
         raise ValueError("similarity: a point is not finite")
-    if spread <= 1e-12:
+    if spread.min(initial=np.inf) <= 1e-12:
         raise ValueError("similarity: all points are one, so no size or turn can be read off them")
-    (xu, xv), (yu, yv) = products.tolist()
-    cosine, sine = (xu + yv) / spread, (xv - yu) / spread  # scale * cos(turn), scale * sin(turn)
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    return np.column_stack([turn, goal - turn @ centre])
+    cosine = (products[:, 0, 0] + products[:, 1, 1]) / spread  # scale * cos(turn)
+    sine = (products[:, 0, 1] - products[:, 1, 0]) / spread  # scale * sin(turn)
+    turn = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1)
+    shift = goal - np.einsum("npq,nq->np", turn, centre)
+    return np.concatenate([turn, shift[:, :, None]], 2)
 
 
 def transform_points(transform: Doubles, points_LP: Doubles) -> Doubles:
-    """Return points (..., 2) moved by a 2x3 transform, as float64."""
+    """Return points (..., 2) moved by a 2x3 transform, as float64.
+
+    Transforms (N, 2, 3) move points (N, L, 2), each its own.
+    """
     points = np.asarray(points_LP, np.float64)
-    return points @ transform[:, :2].T + transform[:, 2]
+    return points @ transform[..., :2].swapaxes(-1, -2) + transform[..., None, :, 2]
 
 
 def mean_shape(shapes: Iterable[Doubles], start_LP: Doubles, *, rounds: int = 5) -> Doubles:
@@ -62,9 +73,9 @@ def mean_shape(shapes: Iterable[Doubles], start_LP: Doubles, *, rounds: int = 5)
         raise ValueError("mean_shape: no shapes")
     for shape in all_shapes:
         check_shape(shape, f"{LANDMARKS} 2", "shape")
+    shapes_NLP = np.stack(all_shapes)
     start = mean = np.asarray(start_LP, np.float64)
     for _ in range(rounds):
-        aligned = [transform_points(similarity(shape, mean), shape) for shape in all_shapes]
-        mean = np.mean(aligned, axis=0)
+        mean = transform_points(similarities(shapes_NLP, mean), shapes_NLP).mean(0)
         mean = transform_points(similarity(mean, start), mean)
     return mean

@@ -215,7 +215,7 @@ def _patch(frame_HWC: Bytes, landmarks_LP: Floats) -> Floats:
     Landmarks fix its place, so neither the head's motion nor its size change it; speech changes a
     small part of it.
     """
-    onto_face = similarity(_patch_template(), landmarks_LP.astype(np.float64))
+    onto_face = (_onto_face() @ landmarks_LP.reshape(-1).astype(np.float64)).reshape(2, 3)
     crop_HWC = cv2.warpAffine(
         frame_HWC,
         onto_face,
@@ -231,8 +231,15 @@ def _patch(frame_HWC: Bytes, landmarks_LP: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _patch_template() -> Doubles:
-    return template_LP() * (PATCH / SIZE)
+def _onto_face() -> Doubles:
+    """Return the matrix (6, 2L) from landmarks to the similarity that brings the patch onto them.
+
+    The points of the least-squares similarity's goal enter it linearly (Umeyama's equations in the
+    plane), so that its columns are what `similarity` makes of each landmark's unit in x and in y.
+    """
+    patch_LP = template_LP() * (PATCH / SIZE)
+    units = np.eye(patch_LP.size).reshape(-1, *patch_LP.shape)
+    return np.column_stack([similarity(patch_LP, unit_LP).reshape(-1) for unit_LP in units])
 
 
 def _correlation(patch_HW: Floats, other_HW: Floats) -> float:

@@ -6,10 +6,10 @@ what it is. Readers are opened by whoever reads and never cross a process border
 hangs in a forked child.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,10 +18,11 @@ import cv2  # noqa: F401  before decord, whose own zlib OpenCV's PNG decoder fai
 import decord
 import numpy as np
 import torch
+from av.video.reformatter import VideoReformatter
 from decord._ffi.base import DECORDError
 
 from emotalk.media.file_check import check_file
-from emotalk.media.torchaudio_cpu import functional
+from emotalk.media.torchaudio_cpu import torchaudio
 from emotalk.schema import SAMPLE_RATE, Bytes, Doubles, Floats, Rejection
 
 BATCH_BYTES = 64 * 2**20
@@ -63,10 +64,16 @@ class VideoFrames:
     Iterating yields every frame once, uint8 RGB (H, W, 3).
     """
 
-    def __init__(self, path: Path, *, start_s: float = 0.0) -> None:
-        """Look through the packets; `read_video` checks the file first and rejects faulty ones."""
+    def __init__(self, path: Path, info: MediaInfo) -> None:
+        """Look through the packets; `read_video` checks the file first and rejects faulty ones.
+
+        Args:
+            path: the file.
+            info: what `probe` says of it.
+        """
         self.path = path
-        self.start_s = start_s
+        self.info = info
+        self._size: tuple[int, int] | None = None
         self._stamps = _frame_stamps(path)
 
     def __len__(self) -> int:
@@ -77,13 +84,15 @@ class VideoFrames:
     def times_s(self) -> Doubles:
         """Time of each frame in seconds (T,), rising, on the clock that the sound shares."""
         times_s = np.array([float(pts * self._stamps.time_base) for pts in self._stamps.pts])
-        return np.round(times_s - self.start_s, 6)
+        return np.round(times_s - self.info.start_s, 6)
 
-    @cached_property
+    @property
     def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        height, width = next(self._in_order([0])).shape[:2]
-        return int(height), int(width)
+        """Height and width of the first frame in pixels."""
+        if self._size is None:
+            next(self._in_order([0]))
+        assert self._size is not None  # the frame would be missing otherwise
+        return self._size
 
     @property
     def batch(self) -> int:
@@ -120,6 +129,7 @@ class VideoFrames:
         """
         wanted = iter(indices)
         index = next(wanted, None)
+        to_rgb = VideoReformatter()
         try:
             with av.open(str(self.path)) as container:
                 stream = _picture(container)
@@ -132,7 +142,10 @@ class VideoFrames:
                     shown = frame.pts if self._stamps.carried else self._stamps.pts[seen]
                     if frame.is_corrupt or shown != self._stamps.pts[index]:
                         raise self._broken_off(seen, index, "a frame is damaged or lost")
-                    yield _rgb(frame)
+                    frame_HWC = _rgb(frame, to_rgb)
+                    if index == 0:
+                        self._size = frame_HWC.shape[0], frame_HWC.shape[1]
+                    yield frame_HWC
                     index = next(wanted, None)
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._broken_off(index or 0, indices[-1], _first_line(error)) from None
@@ -220,9 +233,13 @@ def _picture(container: av.container.InputContainer) -> av.VideoStream:
     return stream
 
 
-def _rgb(frame: av.VideoFrame) -> Bytes:
-    """Return a frame upright, uint8 RGB (H, W, 3)."""
-    frame_HWC = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+def _rgb(frame: av.VideoFrame, to_rgb: VideoReformatter) -> Bytes:
+    """Return a frame upright, uint8 RGB (H, W, 3).
+
+    Without a number, the conversion would start as many threads as there are cores for each frame.
+    """
+    rgb = to_rgb.reformat(frame, format="rgb24", threads=1)
+    frame_HWC = np.asarray(rgb.to_ndarray(), np.uint8)
     quarters = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(frame_HWC, quarters)) if quarters else frame_HWC
 
@@ -243,7 +260,7 @@ def read_video(path: Path) -> VideoFrames:
     if not info.has_video:
         raise Rejection("no_video", f"{path.name}: holds no video stream")
     try:
-        video = VideoFrames(path, start_s=info.start_s)
+        video = VideoFrames(path, info)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     if not len(video):
@@ -251,18 +268,23 @@ def read_video(path: Path) -> VideoFrames:
     return video
 
 
-def read_audio(path: Path, *, rate: int = SAMPLE_RATE) -> Floats:
+def read_audio(path: Path, *, rate: int = SAMPLE_RATE, info: MediaInfo | None = None) -> Floats:
     """Return a file's sound from time 0 of its clock: float32 mono (S,) in [-1, 1] at `rate` Hz.
 
     Channels are averaged. A stream that starts late is preceded by zeros, one that starts before
     time 0 is cut. Resampling is band-limited (windowed sinc over 64 zero crossings, Kaiser).
+
+    Args:
+        path: the file.
+        rate: samples a second of what is returned.
+        info: what `probe` says of the file, where that is known already.
 
     Raises:
         Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_audio`, and
             `truncated_audio` where fewer samples come out than the stream's header promises
             (decord does not say).
     """
-    info = probe(path)
+    info = info or probe(path)
     if not info.has_audio:
         raise Rejection("no_audio", f"{path.name}: holds no audio stream")
     samples, source_rate = _decoded_audio(path)
@@ -278,8 +300,16 @@ def resample(audio_S: Floats, rate: int, new_rate: int) -> Floats:
     """
     if rate == new_rate or not audio_S.size:
         return audio_S.astype(np.float32)
-    resampled: torch.Tensor = functional().resample(
-        torch.from_numpy(np.ascontiguousarray(audio_S, np.float32)),
+    resampled: torch.Tensor = _resampler(rate, new_rate)(
+        torch.from_numpy(np.ascontiguousarray(audio_S, np.float32))
+    )
+    return resampled.numpy()
+
+
+@lru_cache(maxsize=8)
+def _resampler(rate: int, new_rate: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return the resampler between two rates, whose filter takes as long as a clip to compute."""
+    resampler: Callable[[torch.Tensor], torch.Tensor] = torchaudio().transforms.Resample(
         rate,
         new_rate,
         lowpass_filter_width=32,
@@ -287,7 +317,7 @@ def resample(audio_S: Floats, rate: int, new_rate: int) -> Floats:
         resampling_method="sinc_interp_kaiser",
         beta=12.0,
     )
-    return resampled.numpy()
+    return resampler
 
 
 def probe(path: Path) -> MediaInfo:
@@ -375,7 +405,7 @@ def _decoded_audio(path: Path) -> tuple[Floats, int]:
 
 def _mean_of_channels(packed: av.AudioFrame) -> Floats:
     samples_SC: Floats = packed.to_ndarray().reshape(-1, len(packed.layout.channels))
-    mean_S: Floats = samples_SC.mean(1, dtype=np.float32)
+    mean_S: Floats = np.einsum("sc->s", samples_SC) / np.float32(samples_SC.shape[1])
     return mean_S
 
 

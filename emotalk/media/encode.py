@@ -17,7 +17,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.codec.context import Flags
 from av.container import OutputContainer
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from emotalk.schema import Bytes, Floats
@@ -147,9 +147,18 @@ def _write(
     assert isinstance(video, VideoStream)
     _set_up_video(video, first, pixel_format, threads)
     sound = None if audio is None else _SoundWriter(output, audio)
+    from_rgb = VideoReformatter()
     for index, frame in enumerate(_with_first(first, frames)):
         _check_frame(frame, first.shape, pixel_format)
-        output.mux(video.encode(_video_frame(frame, index, fps, pixel_format)))
+        stored = from_rgb.reformat(
+            av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"),
+            format=pixel_format,
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.MPEG,
+            threads=1,  # otherwise as many as there are cores, started for each frame
+        )
+        stored.pts, stored.time_base = index, 1 / fps
+        output.mux(video.encode(stored))
         if sound is not None:
             sound.write_until((index + 1) / fps)
     output.mux(video.encode(None))
@@ -180,15 +189,6 @@ def _set_up_video(video: VideoStream, frame: Bytes, pixel_format: str, threads: 
     context.flags |= Flags.bitexact
     context.colorspace = Colorspace.SMPTE170M
     context.color_range = ColorRange.MPEG
-
-
-def _video_frame(frame: Bytes, index: int, fps: Fraction, pixel_format: str) -> av.VideoFrame:
-    stored = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
-        format=pixel_format, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
-    )
-    stored.pts = index
-    stored.time_base = 1 / fps
-    return stored
 
 
 class _SoundWriter:

@@ -189,4 +189,4 @@ def _rgb(frame: VideoFrame) -> Bytes:
             for plane in frame.planes
         ]
         return np.asarray(cv2.transform(cv2.merge(planes), _MATRIX), np.uint8)
-    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+    return np.asarray(frame.to_ndarray(format="rgb24", threads=1), np.uint8)

@@ -24,6 +24,7 @@ import numpy as np
 from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.landmarks import FaceLandmarks, build_finder
 from emotalk.faces.tracking import TrackingFinder
+from emotalk.host_memory import keep_freed_memory
 from emotalk.media.decode import read_video
 from emotalk.schema import OUTER_EYE_CORNERS, Bytes, Floats
 from tests.helpers.shared import shared_root
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    keep_freed_memory()  # as every worker of the ETL does
     root = shared_root()
     if root is None:
         sys.stdout.write("no real clips here: nothing measured\n")

@@ -10,13 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # part -> the parts it may import (itself always; `FOUNDATION` always). The order is the data's.
-FOUNDATION = {"schema", "errors", "draws", "reasons", "census"}
+FOUNDATION = {"schema", "errors", "draws", "reasons", "census", "host_memory"}
 MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
     "errors": set(),
     "draws": set(),
     "reasons": set(),
     "census": set(),
+    "host_memory": set(),
     "config": set(),
     "checkpoint_format": {"config", "models"},
     "media": {"config"},

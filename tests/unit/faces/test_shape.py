@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 
-from emotalk.faces.shape import mean_shape, similarity, transform_points
+from emotalk.faces.shape import mean_shape, similarities, similarity, transform_points
 from emotalk.faces.template import MIRRORED, fitted_to_crop, symmetric, template_LP
 from emotalk.schema import Doubles
 
@@ -36,6 +36,16 @@ def test_noisy_points_are_fitted_as_scikit_image_fits_them() -> None:
     onto = transform_points(turned(0.4, 1.7, 5, -3), points) + rng.normal(0, 1, (3, 2))
     reference = SimilarityTransform.from_estimate(points, onto)
     np.testing.assert_allclose(similarity(points, onto), reference.params[:2], atol=1e-10)
+
+
+def test_many_shapes_at_once_are_fitted_and_moved_as_each_by_itself() -> None:
+    rng = np.random.Generator(np.random.PCG64(4))
+    shapes, onto = rng.normal(0, 20, (5, 7, 2)), rng.normal(0, 20, (7, 2))
+    together = similarities(shapes, onto)
+    alone = [SimilarityTransform.from_estimate(shape, onto).params[:2] for shape in shapes]
+    np.testing.assert_allclose(together, alone, atol=1e-10)
+    moved = [transform_points(t, shape) for t, shape in zip(alone, shapes, strict=True)]
+    np.testing.assert_allclose(transform_points(together, shapes), moved, atol=1e-9)
 
 
 def test_points_without_a_size_are_refused() -> None:

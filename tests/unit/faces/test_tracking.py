@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 from insightface.app.common import Face
@@ -9,8 +10,9 @@ from insightface.app.common import Face
 from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.insightface_pack import InsightfaceFinder
 from emotalk.faces.landmarks import FaceLandmarks, build_finder
+from emotalk.faces.shape import transform_points
 from emotalk.faces.template import template_LP
-from emotalk.faces.tracking import TrackingFinder
+from emotalk.faces.tracking import TrackingFinder, _patch
 from emotalk.media.decode import read_video
 from emotalk.schema import OUTER_EYE_CORNERS, Bytes, Doubles, Floats
 from tests.helpers.shared import shared_data
@@ -124,6 +126,21 @@ def test_of_several_faces_the_one_followed_counts_not_the_one_that_came() -> Non
     assert found[2].count == 2
     assert found[2].box is not None
     np.testing.assert_array_equal(found[2].box, [200, 100, 264, 164])
+
+
+@pytest.mark.parametrize(("turn", "scale"), [(0.0, 1.0), (25.0, 0.7), (-40.0, 1.6)])
+def test_the_compared_picture_is_the_same_wherever_and_however_the_face_is_held(
+    turn: float, scale: float
+) -> None:
+    frame = cv2.GaussianBlur(drawn((1, 120, 90)), (0, 0), 2)
+    shape_LP = (template_LP() / 128 * SIDE + (120, 90)).astype(np.float32)
+    moved = cv2.getRotationMatrix2D((152, 122), turn, scale)
+    moved[:, 2] += 13.7, -8.2
+    elsewhere = cv2.warpAffine(frame, moved, (320, 240))
+    there_LP = transform_points(moved, shape_LP.astype(np.float64)).astype(np.float32)
+    pictures = (_patch(frame, shape_LP), _patch(elsewhere, there_LP))
+    assert float(np.vdot(*pictures)) > 0.98
+    assert float(np.vdot(pictures[0], _patch(elsewhere, shape_LP + 25))) < 0.5
 
 
 def test_each_clip_starts_with_the_detector() -> None:

@@ -1,5 +1,6 @@
 """Any file gives frames with their real times and sound from time 0, or a reason."""
 
+import resource
 import struct
 import subprocess
 import sys
@@ -34,6 +35,15 @@ def click_times(audio: Floats) -> Doubles:
     loud = np.flatnonzero(np.abs(audio) > 0.3)
     onsets: Doubles = loud[np.insert(np.diff(loud) > 400, 0, True)] / 8000
     return onsets
+
+
+def test_frames_are_written_and_read_without_starting_threads(tmp_path: Path) -> None:
+    """FFmpeg's conversion of colours would start one for each core and frame, and wait for them."""
+    path, count = tmp_path / "clip.mp4", 60
+    waits = resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+    encode_video(path, frames(count), fps=Fraction(25), options={"preset": "ultrafast"})
+    assert sum(1 for _ in read_video(path)) == count
+    assert resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw - waits < count
 
 
 @pytest.mark.parametrize(

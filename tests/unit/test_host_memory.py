@@ -9,7 +9,7 @@ import pytest
 FAULTS = """
 import resource, sys
 import torch
-from emotalk.distributed.host_memory import keep_freed_memory
+from emotalk.host_memory import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 def work():

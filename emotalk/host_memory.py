@@ -1,4 +1,4 @@
-"""Memory of a training on the CPU: what one step frees stays for the next."""
+"""Memory of a long process: what one step or clip frees stays for the next."""
 
 import ctypes
 import platform
@@ -12,10 +12,11 @@ GROW_BY = 64 * 2**20  # bytes that are asked of the system at once
 def keep_freed_memory() -> bool:
     """Let this process keep the memory it frees; return whether its C library can do that.
 
-    A training step makes and frees the same gigabytes each time. glibc gives pieces of 32 MiB and
-    more back at once, so that the system clears every page anew: at the paper's width that is a
-    third of a step. In exchange the process stays at about its largest size, which fragmentation
-    makes up to a third larger. On GPUs torch's own allocator does the same.
+    A training step on the CPU makes and frees the same gigabytes each time, a worker that cuts
+    faces out of clips the same frames. glibc gives large pieces back at once, so that the system
+    clears every page anew: at the paper's width that is a third of a step, of a clip a fifteenth.
+    In exchange the process stays at about its largest size, which fragmentation makes up to a third
+    larger. On GPUs torch's own allocator does the same.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
