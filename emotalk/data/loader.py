@@ -11,6 +11,7 @@ import signal
 import weakref
 from collections import Counter
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 
 import cv2
 import torch
@@ -155,17 +156,17 @@ class ClipLoader:
             DataFault: a clip cannot be read and `data.on_fault` is `raise`.
         """
         config = self.batches.config
-        loaded = iter(
-            DataLoader(
-                self.batches,
-                batch_size=None,
-                sampler=self._steps(),
-                num_workers=config.workers,
-                prefetch_factor=config.prefetch if config.workers else None,
-                pin_memory=torch.cuda.is_available(),
-                worker_init_fn=_start_worker,
-            )
+        loader = DataLoader(
+            self.batches,
+            batch_size=None,
+            sampler=self._steps(),
+            num_workers=config.workers,
+            prefetch_factor=config.prefetch if config.workers else None,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_start_worker,
         )
+        with _no_threads_to_inherit():
+            loaded = iter(loader)  # starts the workers
         batches = self._checked(loaded)
         atexit.register(_close, weakref.ref(batches))
         return batches
@@ -216,6 +217,21 @@ def _close(batches: "weakref.ref[Generator[ClipBatch, None, None]]") -> None:
     found = batches()
     if found is not None:
         found.close()
+
+
+@contextmanager
+def _no_threads_to_inherit() -> Iterator[None]:
+    """End OpenCV's threads in this process while the block forks others.
+
+    A forked process inherits the books of the threads but not the threads: OpenCV would wait for
+    them for ever as soon as it is told to use another number.
+    """
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 def _start_worker(_worker: int) -> None:

@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +118,10 @@ def _made_set(folder: Path) -> tuple[str, str]:
     """Return a shard set, and in words what is in it."""
     shared = shared_root()
     if (shared / "data" / "clips").exists():
-        real = write_real_shards(folder / "real", (shared / "data").resolve())
+        # In a process of its own, for the ETL sets up the memory of the process it works in.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as etl:
+            data = (shared / "data").resolve()
+            real = etl.submit(write_real_shards, folder / "real", data).result()
         return str(_multiplied(real, folder / "set")), "real clips, 7 faces in 168 keys"
     clips = made_clips(168, frames=(60, 75, 90))
 

@@ -396,3 +396,19 @@ next(batches)
 """
     done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
     assert done.returncode == 0
+
+
+def test_workers_start_after_opencv_has_used_its_threads(folder: Path) -> None:
+    script = f"""
+import cv2, numpy
+from emotalk.config.data import DataConfig
+from emotalk.data.loader import build_loader
+from emotalk.schema import EMOTIONS
+cv2.setNumThreads(3)
+cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (0, 0), 3)
+config = DataConfig(workers=1, batch_size=2, frames=8)
+next(iter(build_loader(config, {str(folder)!r}, "train", 0, EMOTIONS)))
+assert cv2.getNumThreads() == 3
+"""
+    done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
+    assert done.returncode == 0
