@@ -6,10 +6,10 @@ what it is. Readers are opened by whoever reads and never cross a process border
 hangs in a forked child.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,12 +17,11 @@ import av
 import cv2  # noqa: F401  before decord, whose own zlib OpenCV's PNG decoder fails with
 import decord
 import numpy as np
-import torch
 from av.video.reformatter import VideoReformatter
 from decord._ffi.base import DECORDError
 
 from emotalk.media.file_check import check_file
-from emotalk.media.torchaudio_cpu import torchaudio
+from emotalk.media.resample import resample
 from emotalk.schema import SAMPLE_RATE, Bytes, Doubles, Floats, Rejection
 
 BATCH_BYTES = 64 * 2**20
@@ -291,33 +290,6 @@ def read_audio(path: Path, *, rate: int = SAMPLE_RATE, info: MediaInfo | None = 
     _check_length(path, info, samples.size / source_rate)
     audio_S = resample(_from_time_zero(samples, info.audio_start_s, source_rate), source_rate, rate)
     return np.clip(audio_S, -1.0, 1.0)
-
-
-def resample(audio_S: Floats, rate: int, new_rate: int) -> Floats:
-    """Return the signal at `new_rate` Hz, free of what lies above half of either rate.
-
-    `ceil(S * new_rate / rate)` samples; sample 0 keeps its time.
-    """
-    if rate == new_rate or not audio_S.size:
-        return audio_S.astype(np.float32)
-    resampled: torch.Tensor = _resampler(rate, new_rate)(
-        torch.from_numpy(np.ascontiguousarray(audio_S, np.float32))
-    )
-    return resampled.numpy()
-
-
-@lru_cache(maxsize=8)
-def _resampler(rate: int, new_rate: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return the resampler between two rates, whose filter takes as long as a clip to compute."""
-    resampler: Callable[[torch.Tensor], torch.Tensor] = torchaudio().transforms.Resample(
-        rate,
-        new_rate,
-        lowpass_filter_width=32,
-        rolloff=0.95,
-        resampling_method="sinc_interp_kaiser",
-        beta=12.0,
-    )
-    return resampler
 
 
 def probe(path: Path) -> MediaInfo:

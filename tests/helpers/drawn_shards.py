@@ -16,8 +16,8 @@ import numpy as np
 from emotalk.data.manifest import index_name
 from emotalk.faces.align import alignment, warp
 from emotalk.faces.shape import transform_points
-from emotalk.media.decode import resample
 from emotalk.media.encode import encode_video
+from emotalk.media.resample import resample
 from emotalk.schema import (
     FORMAT_VERSION,
     FPS,

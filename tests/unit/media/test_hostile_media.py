@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotalk.media.decode import probe, read_audio, read_video, resample
+from emotalk.media.decode import probe, read_audio, read_video
+from emotalk.media.resample import resample
 from emotalk.schema import Bytes, Floats
 from tests.helpers.clips import frames, tone
 
