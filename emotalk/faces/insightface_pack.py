@@ -69,8 +69,9 @@ class InsightfaceFinder(TrackingFinder):
         """
         model = self._model
         side = int(model.input_size[0])
-        scale = side / (SEEN * float((box[2:4] - box[:2]).max()))
-        shift = side / 2 - scale * (box[:2] + box[2:4]) / 2
+        left, top, right, bottom = box[:4].tolist()
+        scale = side / (SEEN * max(right - left, bottom - top))
+        shift = side / 2 - scale * (left + right) / 2, side / 2 - scale * (top + bottom) / 2
         crop_HWC = cv2.warpAffine(
             frame_HWC, np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]]), (side, side)
         )
