@@ -24,6 +24,9 @@ from emotalk.schema import Bytes, Floats
 
 SAMPLES_PER_PACKET = 1024
 LAYOUTS = {1: "mono", 2: "stereo"}
+# x264's macroblock tree weighs blocks by memory it never wrote where there are B-frames, so that
+# the bytes depend on what the process did before.
+REPEATABLE = {"libx264": {"mbtree": "0"}}
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,8 @@ def encode_video(
         container: FFmpeg's name of the file format: `mp4`, `flv`, `matroska`, ...
         codec: FFmpeg's name of the video encoder.
         pixel_format: FFmpeg's name of the stored colour format.
-        options: the encoder's own options, e.g. `{"crf": "16", "preset": "ultrafast"}`.
+        options: the encoder's own options, e.g. `{"crf": "16", "preset": "ultrafast"}`, above
+            those of `REPEATABLE`.
         audio: the sound, or None for a silent file.
         metadata: container tags, e.g. `{"comment": "..."}`.
         threads: of the video encoder; x264's bytes depend on it.
@@ -143,7 +147,8 @@ def _write(
     if first is None:
         raise ValueError("encode_video: no frames")
     _check_frame(first, first.shape, pixel_format)
-    video = output.add_stream(codec, rate=fps, options=dict(options or {}))
+    settings = {**REPEATABLE.get(codec, {}), **(options or {})}
+    video = output.add_stream(codec, rate=fps, options=settings)
     assert isinstance(video, VideoStream)
     _set_up_video(video, first, pixel_format, threads)
     sound = None if audio is None else _SoundWriter(output, audio)

@@ -1,4 +1,8 @@
 import io
+import os
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -124,6 +128,30 @@ def test_the_same_input_gives_the_same_bytes(count: int, container: str, samples
         encode_video(target, frames, fps=Fraction(25), container=container, audio=audio)
         written.append(target.getvalue())
     assert written[0] == written[1]
+
+
+DIRTY = """
+import hashlib, io
+from fractions import Fraction
+from emotalk.media.encode import encode_video
+from tests.unit.media.test_encode import moving_frames
+for side in (32, 48, 130):
+    target = io.BytesIO()
+    encode_video(target, moving_frames(14, side, side), fps=Fraction(25))
+    print(side, hashlib.sha256(target.getvalue()).hexdigest())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+def test_the_bytes_do_not_depend_on_what_lay_in_memory_before() -> None:
+    command = [sys.executable, "-c", DIRTY]
+    written = {
+        subprocess.run(
+            command, env={**os.environ, "MALLOC_PERTURB_": dirt}, capture_output=True, check=True
+        ).stdout
+        for dirt in ("0", "85", "170")  # what glibc fills new memory with
+    }
+    assert len(written) == 1
 
 
 def test_an_mp4_at_a_path_has_its_index_in_front(tmp_path: Path) -> None:
