@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
+from emotalk.tracking.database import make_database
 from emotalk.tracking.mlflow import IDENTITY, RunFacts, read_identity
 
 LOG = logging.getLogger("emotalk.mlflow")
@@ -62,6 +63,7 @@ class MlflowRun:
 
     def open(self) -> None:
         """Find the run or make it, tell it its params and tags, and learn what it has."""
+        make_database(self._uri)
         client = MlflowClient(tracking_uri=self._uri)
         run = self._find(client) or self._make(client)
         self.run_id = run.info.run_id

@@ -32,7 +32,10 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
         os.environ.setdefault(variable, value)
     import mlflow  # noqa: PLC0415  seconds, and only where something is registered
 
+    from emotalk.tracking.database import make_database  # noqa: PLC0415  likewise
+
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    make_database(uri)
     mlflow.set_tracking_uri(uri)
     if run_id:
         mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)

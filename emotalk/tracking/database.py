@@ -1,0 +1,33 @@
+"""A new database for MLflow, whole under its name or not there at all."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from mlflow.tracking import MlflowClient
+
+PREFIX = "sqlite:///"
+
+
+def make_database(uri: str) -> None:
+    """Make the file of a `sqlite:///` URI with MLflow's tables in it, unless it is there.
+
+    MLflow makes its tables one after the other: a process killed meanwhile leaves a file that no
+    MLflow can open any more, and of two that begin at once one trips over the other's tables. So
+    they are made under another name. Other URIs are servers' own business.
+    """
+    path = _file(uri)
+    if path is None or path.exists():
+        return
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        MlflowClient(tracking_uri=f"{PREFIX}{partial}")  # which makes the tables
+        with suppress(OSError):  # another's is there now, or a disk without links: MLflow's own way
+            os.link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _file(uri: str) -> Path | None:
+    name = uri.removeprefix(PREFIX).partition("?")[0]
+    return Path(name) if uri.startswith(PREFIX) and name not in ("", ":memory:") else None
