@@ -42,6 +42,7 @@ def video_member(frames_THWC: Bytes, config: VideoMemberConfig) -> bytes:
         "keyint_min": str(config.gop),
         "sc_threshold": "0",
         "bf": "0",
+        "mbtree": "1",  # its bytes are the same every time where there are no B-frames
     }
     target = io.BytesIO()
     encode_video(

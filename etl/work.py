@@ -80,7 +80,10 @@ def _finder(config: LandmarksConfig, source: Path) -> LandmarkFinder:
 
 @lru_cache(maxsize=1)
 def _set_up_process() -> None:
-    """Keep workers from fighting for cores, and their numbers the same on a busy machine."""
+    """Keep workers from fighting for cores and their numbers the same on a busy machine.
+
+    They also keep the memory of a frame for the next.
+    """
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -189,14 +189,14 @@ def _read_by_us(member: Member, start: int, frames: int) -> Bytes:
 
 def _store_with_default_gop(frames_THWC: Bytes) -> bytes:
     target = io.BytesIO()
-    options = {"crf": str(VideoMemberConfig().crf)}
+    options = {"crf": str(VideoMemberConfig().crf), "mbtree": "1"}
     encode_video(target, frames_THWC, fps=Fraction(FPS), pixel_format="yuv444p", options=options)
     return target.getvalue()
 
 
 def _store_by_defaults(frames_THWC: Bytes) -> bytes:
     target = io.BytesIO()
-    encode_video(target, frames_THWC, fps=Fraction(FPS))
+    encode_video(target, frames_THWC, fps=Fraction(FPS), options={"mbtree": "1"})
     return target.getvalue()
 
 

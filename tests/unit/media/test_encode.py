@@ -136,9 +136,10 @@ from fractions import Fraction
 from emotalk.media.encode import encode_video
 from tests.unit.media.test_encode import moving_frames
 for side in (32, 48, 130):
-    target = io.BytesIO()
-    encode_video(target, moving_frames(14, side, side), fps=Fraction(25))
-    print(side, hashlib.sha256(target.getvalue()).hexdigest())
+    for options in ({}, {"bf": "0", "mbtree": "1"}):  # as videos to look at and as shards are made
+        target = io.BytesIO()
+        encode_video(target, moving_frames(14, side, side), fps=Fraction(25), options=options)
+        print(side, options, hashlib.sha256(target.getvalue()).hexdigest())
 """
 
 
