@@ -9,7 +9,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.faces.align import alignment, warp
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
 from emotalk.faces.shape import transform_points
-from emotalk.media.decode import VideoFrames
+from emotalk.media.frames import VideoFrames
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
 from etl.clock import Timeline
 from etl.quality import check_faces, check_picture

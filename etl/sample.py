@@ -6,7 +6,9 @@ import numpy as np
 
 from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.landmarks import LandmarkFinder
-from emotalk.media.decode import MediaInfo, read_audio, read_video
+from emotalk.media.container import MediaInfo
+from emotalk.media.frames import read_video
+from emotalk.media.sound import read_audio
 from emotalk.schema import (
     FPS,
     SAMPLE_RATE,

@@ -17,7 +17,7 @@ from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.landmarks import LandmarkFinder, build_finder
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import fitted_to_crop, symmetric
-from emotalk.media.decode import read_video
+from emotalk.media.frames import read_video
 from emotalk.schema import Doubles
 
 EVERY = 5

@@ -8,8 +8,8 @@ import numpy as np
 from emotalk.checkpoint_format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
-from emotalk.media.decode import read_audio
 from emotalk.media.resample import resample
+from emotalk.media.sound import read_audio
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
 SILENCE_DB = -60.0

@@ -27,8 +27,8 @@ import psutil
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig
 from emotalk.faces.landmarks import LandmarkFinder, build_finder
-from emotalk.media.decode import read_video
 from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.media.frames import read_video
 from emotalk.schema import Bytes
 from etl.cluster import cluster
 from etl.corpora import list_clips

@@ -25,7 +25,7 @@ from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.landmarks import FaceLandmarks, build_finder
 from emotalk.faces.tracking import TrackingFinder
 from emotalk.host_memory import keep_freed_memory
-from emotalk.media.decode import read_video
+from emotalk.media.frames import read_video
 from emotalk.schema import OUTER_EYE_CORNERS, Bytes, Floats
 from tests.helpers.shared import shared_root
 

@@ -21,8 +21,8 @@ import soundfile
 from emotalk.config.etl import EtlConfig
 from emotalk.data.inspect import inspect
 from emotalk.errors import WrongUse
-from emotalk.media.decode import read_video
 from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.media.frames import read_video
 from emotalk.schema import Bytes, Rejection
 from etl.job import own_output, run_job
 from etl.plan import make_plan

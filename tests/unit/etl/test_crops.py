@@ -11,7 +11,7 @@ from emotalk.config.etl import EtlConfig, LandmarksConfig, QualityConfig
 from emotalk.faces.align import alignment
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
 from emotalk.faces.shape import transform_points
-from emotalk.media.decode import VideoFrames, read_video
+from emotalk.media.frames import VideoFrames, read_video
 from emotalk.schema import Bytes, Floats, Rejection
 from etl.clock import Indices, Timeline
 from etl.crops import cut_crops, on_ticks

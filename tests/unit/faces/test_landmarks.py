@@ -8,7 +8,7 @@ import pytest
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.landmarks import LandmarkFinder, build_finder
-from emotalk.media.decode import read_video
+from emotalk.media.frames import read_video
 from emotalk.media.image import read_image
 from emotalk.schema import Rejection
 from tests.helpers.clips import face_in_frame, frames, write_sidecar

@@ -13,7 +13,7 @@ from emotalk.faces.landmarks import FaceLandmarks, build_finder
 from emotalk.faces.shape import transform_points
 from emotalk.faces.template import template_LP
 from emotalk.faces.tracking import TrackingFinder, _patch
-from emotalk.media.decode import read_video
+from emotalk.media.frames import read_video
 from emotalk.schema import OUTER_EYE_CORNERS, Bytes, Doubles, Floats
 from tests.helpers.shared import shared_data
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotalk.media.decode import probe, read_audio, read_video
+from emotalk.media.container import probe
+from emotalk.media.frames import read_video
 from emotalk.media.resample import resample
+from emotalk.media.sound import read_audio
 from emotalk.schema import Bytes, Floats
 from tests.helpers.clips import frames, tone
 

@@ -10,7 +10,8 @@ import pytest
 from emotalk.config.etl import EtlConfig, LandmarksConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.landmarks import build_finder
-from emotalk.media.decode import read_audio, read_video
+from emotalk.media.frames import read_video
+from emotalk.media.sound import read_audio
 from emotalk.schema import SAMPLES_PER_FRAME
 from emotalk.synthetic.mead import every_recording_of, write_mead
 from etl.corpora import list_clips

@@ -1,0 +1,181 @@
+"""The frames of any media file, with their real times, or the reason why not.
+
+PyAV reads frames in order, decord single ones by their index. A decord reader hangs in a forked
+child: readers are opened by whoever reads and never cross a process border.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2  # noqa: F401  before decord, whose own zlib OpenCV's PNG decoder fails with
+import decord
+import numpy as np
+from decord._ffi.base import DECORDError
+
+from emotalk.media.container import (
+    MediaInfo,
+    first_line,
+    open_media,
+    picture_stream,
+    probe,
+    unreadable,
+)
+from emotalk.media.frame_rgb import RgbConverter
+from emotalk.media.frame_times import read_frame_times
+from emotalk.schema import Bytes, Doubles, Rejection
+
+BATCH_BYTES = 64 * 2**20
+SPARSEST = 4  # every 4th frame is still read quicker in order than by index
+
+DECODER_ERRORS = (RuntimeError, DECORDError)
+
+decord.logging.set_level(decord.logging.FATAL)
+
+
+class VideoFrames:
+    """The frames of one video stream, decoded while they are taken.
+
+    Iterating yields every frame once, uint8 RGB (H, W, 3).
+    """
+
+    def __init__(self, path: Path, info: MediaInfo) -> None:
+        """Look through the packets; `read_video` checks the file first and rejects faulty ones.
+
+        Args:
+            path: the file.
+            info: what `probe` says of it.
+        """
+        self.path = path
+        self.info = info
+        self._size: tuple[int, int] | None = None
+        self._stamps = read_frame_times(path)
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self._stamps.pts)
+
+    @cached_property
+    def times_s(self) -> Doubles:
+        """Time of each frame in seconds (T,), rising, on the clock that the sound shares."""
+        times_s = np.array([float(pts * self._stamps.time_base) for pts in self._stamps.pts])
+        return np.round(times_s - self.info.start_s, 6)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first frame in pixels."""
+        if self._size is None:
+            next(self._in_order([0]))
+        assert self._size is not None  # the frame would be missing otherwise
+        return self._size
+
+    @property
+    def batch(self) -> int:
+        """How many frames fit into one batch of at most `BATCH_BYTES`."""
+        height, width = self.size
+        return max(1, BATCH_BYTES // (height * width * 3))
+
+    def __iter__(self) -> Iterator[Bytes]:
+        """Yield every frame in order."""
+        return self.at(range(len(self)))
+
+    def at(self, indices: Sequence[int]) -> Iterator[Bytes]:
+        """Yield the frames with these indices, in the order given.
+
+        Rising indices without large gaps take the memory of one frame.
+
+        Raises:
+            Rejection: `unreadable` where the stream breaks off or a frame is damaged.
+        """
+        if _is_run(indices):
+            yield from self._in_order(indices)
+        elif self._seekable:
+            for start in range(0, len(indices), self.batch):
+                yield from self._by_index(indices[start : start + self.batch])
+        else:
+            in_order = sorted(set(indices))
+            found = dict(zip(in_order, self._in_order(in_order), strict=True))
+            yield from (found[index] for index in indices)
+
+    def _in_order(self, indices: Sequence[int]) -> Iterator[Bytes]:
+        """Yield frames with rising indices out of one pass over the stream, by PyAV.
+
+        decord would decode ahead without limit: a second of full HD is 190 MB.
+        """
+        wanted = iter(indices)
+        index = next(wanted, None)
+        to_rgb = RgbConverter()
+        try:
+            with open_media(self.path) as container:
+                stream = picture_stream(container)
+                stream.thread_type = "NONE"
+                for seen, frame in enumerate(container.decode(stream)):
+                    if index is None:
+                        return
+                    if seen < index and not frame.is_corrupt:
+                        continue
+                    shown = frame.pts if self._stamps.carried else self._stamps.pts[seen]
+                    if frame.is_corrupt or shown != self._stamps.pts[index]:
+                        raise self._broken_off(seen, index, "a frame is damaged or lost")
+                    frame_HWC = to_rgb.convert(frame)
+                    if index == 0:
+                        self._size = frame_HWC.shape[0], frame_HWC.shape[1]
+                    yield frame_HWC
+                    index = next(wanted, None)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._broken_off(index or 0, indices[-1], first_line(error)) from None
+        if index is not None:
+            raise self._broken_off(index, indices[-1], "the stream ends")
+
+    @cached_property
+    def _seekable(self) -> bool:
+        """Whether decord's numbers are the frames' own.
+
+        They are not in an MPEG program stream, whose first frames it drops (it repeats the last one
+        as often), nor where an edit list leaves out frames: it counts those too.
+        """
+        return self._stamps.indexed and len(self._reader) == len(self)
+
+    @cached_property
+    def _reader(self) -> decord.VideoReader:
+        return decord.VideoReader(str(self.path), num_threads=1)
+
+    def _by_index(self, indices: Sequence[int]) -> Bytes:
+        try:
+            frames_THWC: Bytes = self._reader.get_batch(list(indices)).asnumpy()
+        except DECODER_ERRORS as error:
+            raise self._broken_off(min(indices), max(indices), first_line(error)) from None
+        return frames_THWC
+
+    def _broken_off(self, first: int, last: int, why: str) -> Rejection:
+        where = f"at frame {first}" if first == last else f"between frames {first} and {last}"
+        return Rejection(
+            "unreadable",
+            f"{self.path.name}: the video breaks off {where} of {len(self)} ({why})",
+        )
+
+
+def _is_run(indices: Sequence[int]) -> bool:
+    """Return whether to read frames one after the other from the first on."""
+    rising = all(a < b for a, b in pairwise(indices))
+    return rising and bool(indices) and indices[-1] + 1 <= SPARSEST * len(indices)
+
+
+def read_video(path: Path) -> VideoFrames:
+    """Return the frames of a video file and their times.
+
+    Raises:
+        Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_video`.
+    """
+    info = probe(path)
+    if not info.has_video:
+        raise Rejection("no_video", f"{path.name}: holds no video stream")
+    try:
+        video = VideoFrames(path, info)
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    if not len(video):
+        raise Rejection("no_video", f"{path.name}: the video stream holds no frame")
+    return video

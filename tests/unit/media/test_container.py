@@ -1,0 +1,109 @@
+"""What is no whole media file is named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from emotalk.media.frames import read_video
+from emotalk.media.sound import read_audio
+from emotalk.schema import Rejection
+from tests.helpers.clips import RATE, tone, write_clip
+
+
+def lfs_pointer(path: Path) -> Path:
+    path.write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:10dc3fd1\nsize 265922\n"
+    )
+    return path
+
+
+def empty(path: Path) -> Path:
+    path.write_bytes(b"")
+    return path
+
+
+def noise(path: Path) -> Path:
+    path.write_bytes(np.random.Generator(np.random.PCG64(1)).bytes(5000))
+    return path
+
+
+def text(path: Path) -> Path:
+    path.write_text("I am no video\n" * 50)
+    return path
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def dangling(path: Path) -> Path:
+    path.symlink_to(path.with_name("gone.flv"))
+    return path
+
+
+def absent(path: Path) -> Path:
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "reason", "advice"),
+    [
+        (lfs_pointer, "git_lfs_pointer", "git lfs pull"),
+        (empty, "empty_file", "0 bytes"),
+        (noise, "unreadable", "not a media file"),
+        (text, "unreadable", "not a media file"),
+        (folder, "missing", "a folder"),
+        (dangling, "missing", "dangling link"),
+        (absent, "missing", "no such file"),
+    ],
+)
+def test_what_is_no_media_file_is_named(
+    tmp_path: Path, make: Callable[[Path], Path], reason: str, advice: str
+) -> None:
+    path = make(tmp_path / "clip.flv")
+    for read in (read_video, read_audio):
+        with pytest.raises(Rejection, match=advice) as caught:
+            read(path)
+        assert caught.value.reason == reason
+
+
+def test_a_missing_stream_is_named(tmp_path: Path) -> None:
+    mute = write_clip(tmp_path / "mute.flv", silent_file=True)
+    with pytest.raises(Rejection) as caught:
+        read_audio(mute)
+    assert caught.value.reason == "no_audio"
+    wav = tmp_path / "sound.wav"
+    soundfile.write(wav, tone(0.5), RATE)
+    with pytest.raises(Rejection) as caught:
+        read_video(wav)
+    assert caught.value.reason == "no_video"
+
+
+def verdict_on(path: Path) -> str:
+    """Return the reason for which a file is refused when read to its end, or "read"."""
+    try:
+        read_audio(path)
+        list(read_video(path))
+    except Rejection as rejection:
+        return rejection.reason
+    return "read"
+
+
+def test_an_mp4_cut_in_half_is_refused(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", seconds=3.0, container="mp4")
+    assert verdict_on(path) == "read"
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert verdict_on(path) in ("unreadable", "truncated_audio")
+
+
+def test_an_flv_cut_in_half_gives_no_more_than_it_holds(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.flv", seconds=3.0)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert read_audio(path).size / 8000 < 2.5
+    assert len(read_video(path)) < 75
