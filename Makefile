@@ -12,7 +12,7 @@ ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl lint type fmt bench lock clean
+.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl fuzz lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-slurm: setup ## the tests that need Slurm: on two nodes started on this mac
 
 test-cluster: setup ## the ETL on Ray clusters started on this machine: by address, job, ssh, with a node lost
 	$(BIN)/python -m pytest -m "cluster" $(PYTEST_ARGS) $(TESTS)
+
+fuzz: setup ## damaged and hostile input at every door of the program; prints a table (FUZZ_ARGS="--only yaml --share 0.1")
+	$(BIN)/python -m tests.fuzz.run $(FUZZ_ARGS)
 
 drill-etl: setup ## the ETL with its workers and its driver killed at random moments; prints a table
 	$(BIN)/python -m pytest -m "slow" -s $(PYTEST_ARGS) tests/pipeline/test_etl_deaths.py

@@ -1,0 +1,22 @@
+"""Every surface that is tried; a new file adds its own to the list."""
+
+from tests.fuzz.surface import Surface
+from tests.fuzz.surfaces import (
+    configuration,
+    corpora,
+    media,
+    members,
+    models,
+    page,
+    shard_files,
+)
+
+SURFACES: tuple[Surface, ...] = (
+    *shard_files.SURFACES,
+    *members.SURFACES,
+    *models.SURFACES,
+    *configuration.SURFACES,
+    *corpora.SURFACES,
+    *media.SURFACES,
+    *page.SURFACES,
+)

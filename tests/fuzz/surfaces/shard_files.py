@@ -1,0 +1,111 @@
+"""A shard set from somebody else: its manifest, an index, the bytes of a tar."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.mutate import Random, change_bytes, change_json
+from tests.fuzz.surface import Case, Door, Surface
+
+
+def _open_set(folder: Path) -> Path:
+    from tests.helpers.shard_set import made_clips, write_shard_set
+
+    clips = made_clips(3, frames=(6, 8))
+    return write_shard_set(folder / "set", [("train", clips[:2]), ("val", clips[2:])])
+
+
+def _look(shards: Path) -> None:
+    """Use a set as training does, and as `emotalk inspect` does."""
+    from emotalk.data.clip import read_window
+    from emotalk.data.inspect import inspect
+    from emotalk.data.shards import DataFault, SampleReader, ShardSet
+    from emotalk.errors import WrongUse
+
+    report = inspect(shards)
+    assert str(report).encode("utf-8")
+    assert "\x1b" not in str(report)
+    shard_set = ShardSet.open(str(shards))
+    reader = SampleReader(shard_set)
+    for name in shard_set.manifest.split_names:
+        try:
+            sample = shard_set.split(name).samples[0]
+            read_window(reader, sample, start=0, frames=4, extras=("neutral.png", "json"))
+        except (WrongUse, DataFault):
+            continue
+    if not report.ok:
+        raise WrongUse(report.faults[0])
+
+
+def _door(make: Callable[[Random], Case], enter: Callable[[Case], object]) -> Door:
+    from emotalk.errors import WrongUse
+
+    return Door(make, enter, (WrongUse,))
+
+
+def _manifest(folder: Path) -> Door:
+    shards = _open_set(folder)
+    path = shards / "manifest.json"
+    tree = json.loads(path.read_text())
+    for split in ("train", "val"):
+        held = [shard for shard in tree["shards"] if shard["split"] == split]
+        tree["splits"][split] = {"actors": ["a0"], "samples": sum(s["samples"] for s in held)}
+    tree["mean_face"] = [[64.0, 64.0 + point / 10] for point in range(68)]
+    tree["config"] = {"corpus": "folder", "landmarks": {"backend": "sidecar"}}
+
+    def enter(data: bytes) -> None:
+        path.write_bytes(data)
+        _look(shards)
+
+    return _door(lambda rng: change_json(tree, rng), enter)
+
+
+def _index(folder: Path) -> Door:
+    shards = _open_set(folder)
+    path, manifest = shards / "train-000000.index.json", shards / "manifest.json"
+    tree: Any = json.loads(path.read_text())
+    promised: Any = json.loads(manifest.read_text())
+
+    def enter(data: bytes) -> None:
+        path.write_bytes(data)
+        promised["shards"][0]["index_sha256"] = hashlib.sha256(data).hexdigest()
+        manifest.write_text(json.dumps(promised))
+        _look(shards)
+
+    return _door(lambda rng: change_json(tree, rng), enter)
+
+
+def _tar(folder: Path) -> Door:
+    shards = _open_set(folder)
+    path, manifest = shards / "train-000000.tar", shards / "manifest.json"
+    whole = path.read_bytes()
+    promised: Any = json.loads(manifest.read_text())
+
+    def enter(data: bytes) -> None:
+        path.write_bytes(data)
+        promised["shards"][0] |= {"sha256": hashlib.sha256(data).hexdigest()}
+        manifest.write_text(json.dumps(promised))
+        _look(shards)
+
+    return _door(lambda rng: change_bytes(whole, rng), enter)
+
+
+def _rejected(folder: Path) -> Door:
+    shards = _open_set(folder)
+    tree = {"clip": "a/b.mp4", "reason": "no_face", "detail": "in 3 of 9 frames"}
+
+    def enter(data: bytes) -> None:
+        (shards / "rejected.jsonl").write_bytes(data)
+        _look(shards)
+
+    return _door(lambda rng: change_json(tree, rng), enter)
+
+
+SURFACES = (
+    Surface("manifest", 8000, _manifest),
+    Surface("index", 8000, _index),
+    Surface("tar", 6000, _tar),
+    Surface("rejected.jsonl", 5000, _rejected),
+)

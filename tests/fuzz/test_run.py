@@ -1,0 +1,88 @@
+"""The fuzzer itself: whatever a case does is noticed, counted and can be tried again."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz import run as fuzz
+from tests.fuzz.mutate import Random, change_bytes, change_json
+from tests.fuzz.surface import Door, Surface, case_of
+from tests.fuzz.surfaces import SURFACES
+
+BAD_CASES = {3: "traceback", 7: "hang", 11: "crash", 13: "memory"}
+
+
+def misbehaves(folder: Path) -> Door:
+    """Return a door whose cases are their own numbers, in order."""
+    count = iter(range(10**6))
+    del folder
+
+    def make(rng: Random) -> float:
+        next(count)
+        return rng.random()
+
+    numbers = {case_of(Door(Random.random, print, ()), "bad", 0, n): n for n in range(20)}
+
+    def enter(case: float) -> None:
+        number = numbers[case]
+        kind = BAD_CASES.get(number)
+        if kind == "traceback":
+            raise KeyError(number)
+        if kind == "hang":
+            time.sleep(60)
+        if kind == "crash":
+            os.abort()
+        if kind == "memory":
+            bytearray(200 * 2**20)
+        if number % 2:
+            raise ValueError("documented")
+
+    return Door(make, enter, (ValueError,))
+
+
+def test_every_end_of_a_case_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fuzz, "HANG_S", 0.5)
+    monkeypatch.setattr(fuzz, "MOST_BYTES", 150 * 2**20)
+    tally = fuzz.run([Surface("bad", 20, misbehaves)], 0, processes=1)["bad"]
+    assert dict(tally.counts) == {
+        "fault": 6,
+        "accepted": 10,
+        "traceback": 1,
+        "hang": 1,
+        "crash": 1,
+        "memory": 1,
+    }
+    told = fuzz.table({"bad": tally})
+    for number, kind in BAD_CASES.items():
+        assert f"bad: 1 x {kind}" in told
+        assert f"--replay 'bad:{number}'" in told
+
+
+def test_a_surface_that_cannot_be_made_ready_ends_the_run() -> None:
+    def broken(folder: Path) -> Door:
+        raise OSError(f"no room in {folder}")
+
+    with pytest.raises(RuntimeError, match="broken cannot be tried"):
+        fuzz.run([Surface("broken", 5, broken)], 0, processes=1)
+
+
+def test_a_case_is_the_same_whenever_it_is_made() -> None:
+    door = Door(lambda rng: change_bytes(bytes(range(200)), rng), print, ())
+    cases = [case_of(door, "x", 5, number) for number in range(50)]
+    assert cases == [case_of(door, "x", 5, number) for number in range(50)]
+    assert len(set(cases)) > 40
+    assert cases != [case_of(door, "x", 6, number) for number in range(50)]
+
+
+def test_changed_trees_differ_from_the_tree() -> None:
+    tree = {"a": [1, 2], "b": {"c": "d"}}
+    made = {change_json(tree, Random(number)) for number in range(200)}
+    assert len(made) > 120
+
+
+def test_there_are_as_many_cases_as_promised() -> None:
+    assert sum(surface.cases for surface in SURFACES) >= 200_000
+    for surface in SURFACES:
+        assert surface.cases >= (1000 if surface.media else 5000), surface.name
