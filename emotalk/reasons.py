@@ -89,8 +89,13 @@ REASONS: dict[str, Reason] = {
         "landmarks of another form, or of no face's",
         "write the side-car file anew; from a detector: look at the clip",
     ),
-    # the machine
+    # the program and the machine
+    "crashed": Reason(
+        "an exception that nobody foresaw ended the work on it",
+        "convert the file again, or report the traceback in the log; a new output tries it again",
+    ),
     "worker_died": Reason(
-        "every worker that tried the clip died", "look at memory and at the file, then run again"
+        "every worker that tried the clip died",
+        "look at memory and at the file; a new output tries it again",
     ),
 }

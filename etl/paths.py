@@ -16,6 +16,9 @@ FAULTS = {
     errno.EACCES: "permission denied; choose another output or ask for the right to write",
     errno.EPERM: "not permitted; choose another output or ask for the right to write",
     errno.EIO: f"the disk reports a fault of its own; look after it {AGAIN}",
+    errno.EMFILE: f"too many files are open; raise the limit (ulimit -n) {AGAIN}",
+    errno.ENFILE: f"the machine has too many files open; end what else runs there {AGAIN}",
+    errno.ENOMEM: f"the kernel has no memory left; end what else runs there {AGAIN}",
     errno.ESTALE: f"the file system was taken away by its server; mount it anew {AGAIN}",
     errno.ENOTCONN: f"the file system's server is gone; mount it anew {AGAIN}",
 }
@@ -65,4 +68,5 @@ def disk_fault(error: OSError) -> str:
     if error.errno not in FAULTS:
         raise error
     where = f"{error.filename}: " if error.filename else ""
-    return where + FAULTS[error.errno]
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    return where + FAULTS[error.errno] + (f" ({notes})" if notes else "")

@@ -18,7 +18,15 @@ from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
 from etl.splits import Method, method_of, split_clips
 
-NOT_DECISIVE = ("source", "output", "workers", "ray_address", "max_rejected_share", "clips")
+NOT_DECISIVE = (
+    "source",
+    "output",
+    "workers",
+    "ray_address",
+    "max_rejected_share",
+    "max_crashes_in_a_row",
+    "clips",
+)
 PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
 
 

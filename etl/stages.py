@@ -1,5 +1,6 @@
 """The two halves of the job: every clip judged, then the accepted ones laid into shards."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -7,12 +8,15 @@ from typing import Any, Protocol, TypeVar
 from emotalk.config.etl import EtlConfig
 from emotalk.schema import Rejection
 from etl.cluster import WorkerDied
+from etl.corpora.listing import SourceClip
+from etl.crash import Crash, CrashCount, naming_node
 from etl.plan import Plan, PlannedShard
 from etl.source import stamp
 from etl.store import CLIP, Verdict, kept_verdict
 from etl.work import process_clip, rejected
 from etl.writer import ShardSample, write_shard
 
+LOG = logging.getLogger("emotalk.etl")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -50,7 +54,11 @@ def judge(
 ) -> dict[str, Verdict]:
     """Return the verdict on each of these clips, in their order; those kept before are not opened.
 
-    A clip whose worker died at every try is rejected, and not kept: the next run tries it again.
+    A clip that crashed, or whose worker died at every try, is rejected, and not kept: the next run
+    tries it again.
+
+    Raises:
+        Stopped: `max_crashes_in_a_row` clips in a row crashed on one node.
     """
     verdicts: dict[str, Verdict] = {}
     wanted = list(keys)
@@ -61,12 +69,9 @@ def judge(
             verdicts[key] = kept
             progress.clip_done(kept, kept=True)
     pending = [plan.clips[key] for key in wanted if key not in verdicts]
+    crashes = CrashCount(config.max_crashes_in_a_row)
     for clip, outcome in machines.stream(process_clip, pending, config, store):
-        verdict = (
-            rejected(clip, _died(outcome, clip.label.clip))
-            if isinstance(outcome, WorkerDied)
-            else outcome
-        )
+        verdict = _verdict(clip, outcome, crashes)
         verdicts[clip.label.key] = verdict
         progress.clip_done(verdict, kept=False)
     return {key: verdicts[key] for key in wanted}
@@ -112,11 +117,24 @@ def write_shards(
     return [entries[shard.file] for shard, _ in filled]
 
 
-def _died(outcome: WorkerDied, clip: str) -> Rejection:
-    return Rejection("worker_died", f"its worker died at every try: {outcome}", clip)
+def _verdict(
+    clip: SourceClip, outcome: Verdict | Crash | WorkerDied, crashes: CrashCount
+) -> Verdict:
+    name = clip.label.clip
+    if isinstance(outcome, WorkerDied):
+        return rejected(
+            clip, Rejection("worker_died", f"its worker died at every try: {outcome}", name)
+        )
+    if isinstance(outcome, Verdict):
+        crashes.judged(outcome.node)
+        return outcome
+    LOG.warning("%s: crashed on %s and is left out\n%s", name, outcome.node, outcome.trace)
+    crashes.crashed(name, outcome)
+    return rejected(clip, Rejection("crashed", outcome.text, name))
 
 
 def _write(
     item: tuple[PlannedShard, tuple[ShardSample, ...]], output: Path, store: Path
 ) -> dict[str, Any]:
-    return write_shard(output, store, *item)
+    with naming_node(item[0].file):
+        return write_shard(output, store, *item)

@@ -35,6 +35,7 @@ class Verdict:
         clip: the clip's name.
         seconds: how long each stage took on the worker; not part of any shard.
         sha256: of the members, to tell whether a shard was made of these very ones.
+        node: the machine that judged it; not part of any shard.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Verdict:
     detail: str = ""
     seconds: Mapping[str, float] | None = None
     sha256: str = ""
+    node: str = ""
 
     @property
     def accepted(self) -> bool:

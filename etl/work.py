@@ -1,6 +1,7 @@
 """What a worker does with one clip: open it, judge it, leave its members where the writer looks."""
 
 import hashlib
+import socket
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -11,49 +12,93 @@ import numpy as np
 import torch
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig
+from emotalk.errors import Stopped, WrongUse
 from emotalk.faces.landmarks import LandmarkFinder, build_finder
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.host_memory import keep_freed_memory
 from emotalk.schema import Floats, Rejection
 from etl.corpora.listing import SourceClip
+from etl.crash import (
+    Crash,
+    check_memory,
+    check_readable,
+    crash_of,
+    naming_node,
+    short_of_memory,
+)
 from etl.members import members_of
 from etl.sample import make_sample
 from etl.source import check_reachable, stamp
 from etl.store import Verdict, keep
 
 
-def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict:
+def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Crash:
     """Return what became of a clip, after its members and the verdict are safe in `store`.
+
+    A crash is not kept: the next run tries the clip again.
 
     Raises:
         SourceLost: the source cannot be reached, so that nothing can be said of the clip.
+        OSError: a disk failed, the source's or the store's; a note names this machine.
+        Stopped: this machine has too little memory for any clip.
     """
     _set_up_process()
-    began = time.perf_counter()
-    source = stamp(clip.video)
-    label = clip.label
     try:
         finder = _finder(config.landmarks, Path(config.source).expanduser())
-        sample = make_sample(clip, finder, config)
+    except WrongUse:
+        check_reachable(config.source)  # which holds the side-car files
+        raise
+    with naming_node(clip.label.clip):
+        source = stamp(clip.video)
+        outcome = _judged(clip, finder, config, source)
+        if isinstance(outcome, Crash):
+            return outcome
+        verdict, members = outcome
+        keep(store, verdict, members)
+    return verdict
+
+
+def _judged(
+    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, source: tuple[int, int]
+) -> tuple[Verdict, dict[str, bytes]] | Crash:
+    """Return the verdict on a clip and its members, or the exception that it ended in."""
+    try:
+        return _accepted(clip, finder, config, source)
     except Rejection as rejection:
         check_reachable(config.source)
-        verdict = rejected(clip, rejection)
-        keep(store, verdict, {})
-        return verdict
+        check_readable(clip.video)
+        return rejected(clip, rejection), {}
+    except (Stopped, WrongUse):
+        raise  # of the job, not of the clip
+    except Exception as error:  # noqa: BLE001  whatever it is, it is told and the others go on
+        crash, memory = crash_of(error, clip.video), short_of_memory(error)
+    # Out here, where nothing holds the clip's frames any more.
+    check_reachable(config.source)
+    check_readable(clip.video)
+    if memory:
+        check_memory(clip.label.clip, crash)
+    return crash
+
+
+def _accepted(
+    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, source: tuple[int, int]
+) -> tuple[Verdict, dict[str, bytes]]:
+    began = time.perf_counter()
+    sample = make_sample(clip, finder, config)
     made = time.perf_counter()
     members = members_of(sample, config)
     verdict = Verdict(
-        key=label.key,
-        clip=label.clip,
+        key=clip.label.key,
+        clip=clip.label.clip,
         source=source,
         frames=len(sample.frames_THWC),
         mean_face=_mean_face(sample.landmarks_TLP),
         seconds={"sample": made - began, "encode": time.perf_counter() - made},
         sha256=_digest(members),
+        node=socket.gethostname(),
     )
-    keep(store, verdict, members)
-    return verdict
+    return verdict, members
 
 
 def rejected(clip: SourceClip, rejection: Rejection) -> Verdict:
@@ -64,6 +109,7 @@ def rejected(clip: SourceClip, rejection: Rejection) -> Verdict:
         source=stamp(clip.video),
         reason=rejection.reason,
         detail=rejection.detail,
+        node=socket.gethostname(),
     )
 
 

@@ -105,6 +105,7 @@ class EtlConfig(Section):
     video: VideoMemberConfig = VideoMemberConfig()
     samples_per_shard: Count = 64
     max_rejected_share: Share = 0.2
+    max_crashes_in_a_row: Count = 10  # clips on one node; as many are not the clips' own fault
     workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
     ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
 

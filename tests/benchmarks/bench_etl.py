@@ -33,6 +33,7 @@ from emotalk.schema import Bytes
 from etl.cluster import cluster
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
+from etl.crash import Crash
 from etl.members import video_member
 from etl.sample import make_sample
 from etl.work import process_clip
@@ -191,6 +192,8 @@ def _work_on(clip: Path, data: Path, folder: Path) -> None:
     config = _config(data, folder).model_copy(update={"source": str(clip.parent)})
     (folder / "store").mkdir()
     verdict = process_clip(list_clips(config).clips[0], config, folder / "store")
+    if isinstance(verdict, Crash):
+        raise RuntimeError(verdict.trace)
     if not verdict.accepted:
         raise RuntimeError(f"{verdict.reason}: {verdict.detail}")
 
