@@ -5,7 +5,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from emotalk.training.command import leave, main
-
 if __name__ == "__main__":
-    leave(main())
+    from emotalk.training.preemption import Preemption, named_run_dir
+
+    preemption = Preemption(named_run_dir(sys.argv[1:]))
+    preemption.listen()  # before the imports: they take seconds, and a signal may come in them
+
+    from emotalk.openmp import choose_waiting
+
+    choose_waiting()  # before torch loads
+
+    from emotalk.training.command import leave, main
+
+    leave(main(preemption=preemption))

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, WrongUse
+from emotalk.openmp import choose_waiting
 
 if TYPE_CHECKING:
     from emotalk.config.etl import LandmarksConfig
+
+WITH_NETWORKS = {"app", "evaluate", "generate"}
 
 cli = typer.Typer(
     name="emotalk",
@@ -85,6 +88,8 @@ def main() -> None:
     """Run the command line; wrong use is one message and exit 2, anything else a traceback."""
     from emotalk.logging_setup import set_up_logging
 
+    if sys.argv[1:] and sys.argv[1] in WITH_NETWORKS:
+        choose_waiting()  # before torch loads
     set_up_logging()
     try:
         cli(prog_name="emotalk")

@@ -13,7 +13,6 @@ source_dir=${SOURCE:-}
 name=${source_dir:+$(basename "$source_dir")}
 demo=${DEMO_DIR:-demo/${name:-drawn}}
 mkdir -p "$demo"
-export OMP_WAIT_POLICY=PASSIVE # two processes on two cores should not spin for each other
 read -r -a more <<<"${OVERRIDES:-}"
 
 "$bin/python" launch/peak_memory.py $$ "$demo/peak_memory.json" &

@@ -16,6 +16,7 @@ from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, InUse, WrongUse
 from emotalk.logging_setup import set_up_logging
+from emotalk.training.preemption import Preemption, named_run_dir
 from emotalk.training.status import CODES, NAME, State, failed_since, write_status
 
 LOG = logging.getLogger("emotalk.train")
@@ -31,20 +32,26 @@ The same command again continues the run where its last checkpoint left off. SIG
 saves a checkpoint and ends with exit code 85; run_dir/status.json says how a run ended."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
+def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | None = None) -> int:
+    """Run the command and return its exit code.
+
+    Args:
+        arguments: words of the command line; `sys.argv`'s unless given.
+        preemption: one that listens already, since before this module was imported.
+    """
+    preemption = preemption or Preemption()
     options = _parse(arguments)
     rank = int(os.environ.get("RANK", "0"))
     began = time.time()
     set_up_logging(rank)
-    run_dir = _named_run_dir(options.overrides)
+    run_dir = named_run_dir(options.overrides)
     try:
         config = load_config(TrainConfig, options.config, options.overrides)
         if options.print_config:
             sys.stdout.write(dump_config(config))
             return EXIT_DONE
         run_dir = config.run_dir
-        return _train(config, dry_run=options.dry_run)
+        return _train(config, preemption, dry_run=options.dry_run)
     except WrongUse as error:
         if rank != 0:
             _let_the_first_rank_speak()
@@ -93,11 +100,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _train(config: TrainConfig, *, dry_run: bool) -> int:
+def _train(config: TrainConfig, preemption: Preemption, *, dry_run: bool) -> int:
     # Imported here: seconds of torch, accelerate and the rest that --help need not wait for.
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.training.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
-    from emotalk.training.preemption import Preemption  # noqa: PLC0415
     from emotalk.training.run_folder import open_run_folder  # noqa: PLC0415
 
     if dry_run:
@@ -105,7 +111,7 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
 
         sys.stdout.write(describe(config) + "\n")
         return EXIT_DONE
-    preemption = Preemption()
+    preemption.run_dir = config.run_dir
     preemption.listen()
     refuse_missing_shards(config)
     runtime = Runtime.start(config.runtime, engine_names(config))
@@ -114,6 +120,8 @@ def _train(config: TrainConfig, *, dry_run: bool) -> int:
         write_status(config.run_dir, "running", "training; if no process is left, it was killed")
     runtime.barrier()
     trainer = build(config, runtime, preemption)
+    runtime.barrier()  # nobody makes a step while another process may still leave without one
+    preemption.remember()
     state: State = "done" if trainer.run() == "done" else "preempted"
     trainer.finish(state)
     if runtime.is_main:
@@ -158,9 +166,3 @@ def _end(run_dir: Path | None, state: State, message: str) -> None:
         return
     except OSError as error:
         LOG.warning("%s cannot be written: %s", run_dir / NAME, error.strerror)
-
-
-def _named_run_dir(overrides: Sequence[str]) -> Path | None:
-    """Return the run folder that the command line names, when the configuration cannot be read."""
-    named = [text.removeprefix("run_dir=") for text in overrides if text.startswith("run_dir=")]
-    return Path(named[-1]) if named else None

@@ -1,22 +1,56 @@
-"""Signals that ask a run to save itself and leave."""
+"""Signals that ask a run to save itself and leave, heard from the first line of train.py on.
 
+Two phases. Until the first step there is nothing to save: a signal ends the process at once, even
+while its main thread imports libraries or waits for other processes. From then on it is remembered,
+and the training loop asks between steps. Only the standard library is imported here.
+"""
+
+import fcntl
+import os
 import signal
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
+from emotalk.errors import EXIT_PREEMPTED
+from emotalk.training.status import NAME, write_status
+
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+LOCK, CONFIG = ".lock", "config.yaml"  # of the run folder
+WITHOUT_A_RUN = ("--dry-run", "--print-config", "--help", "-h")
 
 
 class Preemption:
-    """Remembers the first signal; the training loop asks between steps."""
+    """Ends the process on a signal while it starts, remembers the first signal afterwards."""
 
-    def __init__(self) -> None:
-        """Nothing has been asked for yet."""
+    def __init__(self, run_dir: Path | None = None) -> None:
+        """Take the folder whose `status.json` says that a starting run was ended, if known."""
         self.name = ""
+        self.run_dir = run_dir
+        self._wake: socket.socket | None = None
 
     def listen(self) -> None:
-        """Catch SIGTERM and SIGUSR1 from now on."""
+        """Catch SIGTERM and SIGUSR1 from now on, as a process that starts."""
+        if self._wake is not None:
+            return
+        hear, self._wake = socket.socketpair()
+        self._wake.setblocking(False)
+        # The interpreter writes a signal's number there at once. Its handlers in Python wait until
+        # the main thread comes back from the C code of an import or of a process group.
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._end_on_signal, args=(hear,), daemon=True).start()
         for number in SIGNALS:
             signal.signal(number, self._remember)
+
+    def remember(self) -> None:
+        """Only remember signals from now on: training begins, and asks for itself."""
+        if self._wake is None:
+            return
+        signal.set_wakeup_fd(-1)
+        wake, self._wake = self._wake, None
+        wake.close()  # ends the thread
 
     @property
     def asked(self) -> bool:
@@ -26,3 +60,50 @@ class Preemption:
     def _remember(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.name = self.name or signal.Signals(number).name
+
+    def _end_on_signal(self, hear: socket.socket) -> None:
+        with hear:
+            while numbers := hear.recv(64):
+                for number in set(numbers) & set(SIGNALS):
+                    if self._wake is not None:
+                        self._leave(signal.Signals(number).name)
+
+    def _leave(self, name: str) -> None:
+        """End this process; its run was at the beginning or at a checkpoint, nothing is lost."""
+        if self.run_dir is not None and os.environ.get("RANK", "0") == "0":
+            say_preempted(self.run_dir, f"{name} came before the first step: start it again")
+        os._exit(EXIT_PREEMPTED)
+
+
+def named_run_dir(words: Sequence[str]) -> Path | None:
+    """Return the run folder that a command line names, if that command would write to it."""
+    named = [word.removeprefix("run_dir=") for word in words if word.startswith("run_dir=")]
+    return Path(named[-1]) if named and not set(words) & set(WITHOUT_A_RUN) else None
+
+
+def say_preempted(run_dir: Path, message: str) -> None:
+    """Write `status.json`, unless the folder is another process's or holds no run.
+
+    What cannot be written is left unsaid: the exit code says the same.
+    """
+    try:
+        known = not run_dir.exists() or not any(run_dir.iterdir())
+        known = known or any((run_dir / name).exists() for name in (CONFIG, NAME, LOCK))
+        if known and not _held_by_another(run_dir / LOCK):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            write_status(run_dir, "preempted", message)
+    except OSError:
+        return
+
+
+def _held_by_another(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    with lock.open("r+b") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks
+            return False
+    return False

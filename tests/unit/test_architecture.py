@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # part -> the parts it may import (itself always; `FOUNDATION` always). The order is the data's.
-FOUNDATION = {"schema", "errors", "draws", "reasons", "census", "host_memory"}
+FOUNDATION = {"schema", "errors", "draws", "reasons", "census", "host_memory", "openmp"}
 MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
     "errors": set(),
@@ -18,6 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "reasons": set(),
     "census": set(),
     "host_memory": set(),
+    "openmp": set(),
     "config": set(),
     "checkpoint_format": {"config", "models"},
     "media": {"config"},

@@ -1,0 +1,86 @@
+"""Choose how OpenMP's threads wait for each other, before torch loads libgomp.
+
+libgomp's threads spin 300,000 rounds before they sleep. On idle cores spinning is quickest. Where
+other processes want the cores, the rounds are taken from the very thread that is waited for. No
+fixed number of rounds serves both (`python -m tests.benchmarks.bench_openmp`) and libgomp reads the
+number once, so it is chosen by the work that the cores have at the start. Only the standard library
+is imported here: the entry points call `choose_waiting` before anything else.
+"""
+
+import os
+import time
+from collections.abc import Callable, Collection, MutableMapping
+from pathlib import Path
+
+OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+ROUNDS_WHEN_FREE = "3000"  # as quick as libgomp's own number, and dearer by less to later work
+BUSY_SHARE = 0.2  # of the cores: from here on the threads sleep at once
+SAMPLE_S = 0.2  # 20 ticks of the kernel's clock on each core
+STAT = Path("/proc/stat")
+CGROUP = Path("/sys/fs/cgroup")
+IDLE_FIELDS = (3, 4)  # of /proc/stat: idle, waiting for a disk
+COUNTED_FIELDS = 8  # up to "steal"; time of guests is counted in "user" already
+Ticks = dict[int, tuple[int, int]]  # core -> (idle, all)
+
+
+def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Set OMP_WAIT_POLICY or GOMP_SPINCOUNT for this process and its children.
+
+    Whatever the user has set stays. What cannot be read counts as free cores.
+
+    Args:
+        environment: read, and written to.
+    """
+    if any(name in environment for name in OWN_SETTINGS):
+        return
+    if environment.get("OMP_NUM_THREADS", "") == "1":  # nobody to wait for
+        return
+    cores = os.sched_getaffinity(0)
+    if cpu_limit(CGROUP) < len(cores) or busy_share(cores) >= BUSY_SHARE:
+        environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    else:
+        environment["GOMP_SPINCOUNT"] = ROUNDS_WHEN_FREE
+
+
+def busy_share(
+    cores: Collection[int], *, stat: Path = STAT, sleep: Callable[[float], None] = time.sleep
+) -> float:
+    """Return the share of these cores' time that others use, in [0, 1]; 0 if it cannot be read.
+
+    This process sleeps meanwhile, so its own work is not counted.
+    """
+    before = _ticks(stat)
+    sleep(SAMPLE_S)
+    after = _ticks(stat)
+    seen = [core for core in cores if core in before and core in after]
+    idle = sum(after[core][0] - before[core][0] for core in seen)
+    passed = sum(after[core][1] - before[core][1] for core in seen)
+    return min(1.0, max(0.0, 1 - idle / passed)) if passed > 0 else 0.0
+
+
+def cpu_limit(cgroup: Path) -> float:
+    """Return how many cores' time a container's limit (cgroup v2 or v1) allows; inf without one."""
+    try:
+        if (cgroup / "cpu.max").exists():
+            quota, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text(encoding="ascii")
+            period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text(encoding="ascii")
+        allowed = int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):  # "max": no limit
+        return float("inf")
+    return allowed if allowed > 0 else float("inf")
+
+
+def _ticks(stat: Path) -> Ticks:
+    """Return the clock ticks of every core since the machine started."""
+    try:
+        lines = stat.read_text(encoding="ascii").splitlines()
+        return dict(_core(line.split()) for line in lines if line[:3] == "cpu" and line[3] != " ")
+    except (OSError, ValueError, IndexError):
+        return {}
+
+
+def _core(words: list[str]) -> tuple[int, tuple[int, int]]:
+    fields = [int(word) for word in words[1 : 1 + COUNTED_FIELDS]]
+    return int(words[0].removeprefix("cpu")), (sum(fields[i] for i in IDLE_FIELDS), sum(fields))
