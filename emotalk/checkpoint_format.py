@@ -10,6 +10,7 @@ beside whatever else a checkpoint holds. Only safetensors: nothing here is ever 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -29,7 +30,9 @@ DESCRIPTION = "model.json"
 GENERATOR = "generator.safetensors"
 GENERATOR_EMA = "generator_ema.safetensors"
 CHECKPOINTS = "checkpoints"
-LATEST = "latest"
+LATEST, BEST = "latest", "best"  # text files beside the checkpoints that hold a name
+LONGEST_NAME = 255  # bytes: what file systems allow
+NAME_BESIDE = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*")
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 
 
@@ -107,8 +110,9 @@ def find_model(checkpoint: Path) -> Path:
     """Return the folder that holds `model.json`.
 
     Args:
-        checkpoint: a run folder (its `checkpoints/latest` is followed, a link or a text file that
-            holds the name), one of its checkpoints, or an exported folder.
+        checkpoint: a run folder (its `checkpoints/latest` is followed), `RUN/checkpoints/latest` or
+            `RUN/checkpoints/best` (a text file that holds a name, or a link), a checkpoint, or an
+            exported folder.
 
     Raises:
         WrongUse: there is no model, or a pickle was offered.
@@ -119,18 +123,28 @@ def find_model(checkpoint: Path) -> Path:
             "with model.json and generator.safetensors (emotalk import-original makes one from the "
             "original's generator.pt)"
         )
+    if checkpoint.name in (LATEST, BEST) and checkpoint.is_file():
+        return _follow(checkpoint)
     if not checkpoint.exists():
-        raise WrongUse(f"{checkpoint}: no such checkpoint; give a run folder or a checkpoint of it")
+        raise WrongUse(f"{checkpoint}: {_why_missing(checkpoint)}")
     for folder in (checkpoint, checkpoint / CHECKPOINTS):
         if (folder / DESCRIPTION).is_file():
             return folder
-        latest = _follow_latest(folder)
-        if latest is not None:
-            return latest
+        if (folder / LATEST).is_file() or (folder / LATEST).is_dir():
+            return _follow(folder / LATEST)
     raise WrongUse(
         f"{checkpoint}: no {DESCRIPTION} here and no {CHECKPOINTS}/{LATEST}; give a run folder "
         "that has reached its first checkpoint, a checkpoint folder, or an exported model"
     )
+
+
+def _why_missing(checkpoint: Path) -> str:
+    if checkpoint.name == BEST and checkpoint.parent.is_dir():
+        return (
+            "this run has kept no best checkpoint: validation finds it (validation.clips, "
+            f"checkpoint.keep_best); give {checkpoint.with_name(LATEST)} or a checkpoint"
+        )
+    return "no such checkpoint; give a run folder or a checkpoint of it"
 
 
 def read_description(folder: Path) -> ModelFile:
@@ -172,14 +186,28 @@ def _save(state: Mapping[str, Tensor], path: Path) -> None:
     save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
 
 
-def _follow_latest(folder: Path) -> Path | None:
-    latest = folder / LATEST
-    if latest.is_dir():
-        target = latest
-    elif latest.is_file():
-        target = folder / latest.read_text("utf-8").strip()
-    else:
-        return None
+def _follow(pointer: Path) -> Path:
+    """Return the checkpoint that `latest` or `best` names: one that lies beside it.
+
+    Raises:
+        WrongUse: it cannot be read, holds no name, leads out of its folder or to no model.
+    """
+    target = pointer if pointer.is_dir() else pointer.with_name(_read_name(pointer))
+    if target.resolve().parent != pointer.parent.resolve():
+        raise WrongUse(f"{pointer}: leads to {target.resolve()}, out of its folder; name that one")
     if not (target / DESCRIPTION).is_file():
-        raise WrongUse(f"{latest}: points to {target}, which holds no {DESCRIPTION}")
+        raise WrongUse(f"{pointer}: points to {target}, which holds no {DESCRIPTION}")
     return target
+
+
+def _read_name(pointer: Path) -> str:
+    """Return the name that a text file holds."""
+    try:
+        with pointer.open("rb") as file:
+            data = file.read(LONGEST_NAME + 2)
+    except OSError as error:
+        raise WrongUse(f"{pointer}: cannot be read: {error.strerror}") from None
+    name = data.decode("utf-8", errors="replace").strip()
+    if len(data) > LONGEST_NAME + 1 or not NAME_BESIDE.fullmatch(name):
+        raise WrongUse(f"{pointer}: holds {name[:40]!r}, not the name of a checkpoint beside it")
+    return name

@@ -71,7 +71,10 @@ class ChannelOrder(StrEnum):
 
 
 CheckpointOption = Annotated[
-    Path, typer.Option(help="Run folder, one of its checkpoints, or an exported model.")
+    Path,
+    typer.Option(
+        help="Run folder (its newest), RUN/checkpoints/best, a checkpoint, or an exported model."
+    ),
 ]
 FinderOption = Annotated[
     FaceFinder,

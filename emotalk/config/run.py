@@ -65,6 +65,15 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _best_is_measured(self) -> "TrainConfig":
+        if self.checkpoint.keep_best == "validation/nlmd" and self.validation.landmarks == "none":
+            raise ValueError(
+                "checkpoint.keep_best validation/nlmd needs validation.landmarks: it is none, so "
+                "NLMD is never measured; choose judge, insightface or onnx, or another keep_best"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _babble_has_voices(self) -> "TrainConfig":
         noise = self.augment.speech.noise
         if noise.p > 0 and "babble" in noise.kinds and self.data.babble_voices == 0:

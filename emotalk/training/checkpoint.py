@@ -8,11 +8,12 @@ A checkpoint is a folder
     state.json                                                     counters, positions, sums
     SHA256SUMS                                                     of all of these
 
-written under another name and renamed when complete; `latest` then holds its name. `resume.py`
-reads it back.
+written under another name and renamed when complete; `latest` then holds its name, `best` that of
+the best one (`checkpoint_folder.py`). `resume.py` reads it back.
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -22,19 +23,36 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from emotalk.checkpoint_format import LATEST, ModelFacts, write_model
+from emotalk.checkpoint_format import ModelFacts, write_model
 from emotalk.config.model import ModelConfig
 from emotalk.data.storage import file_sha256
 from emotalk.distributed import Engine
 from emotalk.distributed.adam import OptimizerState
 from emotalk.distributed.full_state import copied
+from emotalk.training.checkpoint_folder import (
+    STATE,
+    checkpoint_name,
+    checkpoints,
+    latest_checkpoint,
+    part_of,
+    point_latest,
+    remove_old,
+    remove_unfinished,
+    set_aside,
+    sync_folder,
+)
 from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks
 
-STATE = "state.json"
 DISCRIMINATORS = "discriminators.safetensors"
 SUMS = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` in the folder reads it too
+TENSORS = ".safetensors"
 FORMAT = "emotalk-checkpoint/1"
+LOG = logging.getLogger("emotalk.checkpoint")
+__all__ = [
+    "FORMAT", "STATE", "Snapshot", "TrainState", "checkpoints", "latest_checkpoint", "point_latest",
+    "remove_old", "remove_unfinished", "take_snapshot", "verify", "write_checkpoint",
+]  # fmt: skip
 
 
 @dataclass
@@ -48,6 +66,8 @@ class TrainState:
         ema_updates: generator steps the running average has taken.
         sums: logged terms since the last log line: name -> (sum, how many).
         best: the best value of the watched metric and the step it belongs to.
+        best_of: what `best` was measured by: metric, clips, frames; empty in older checkpoints.
+        shards: digest of the shard set it learned from; empty in older checkpoints.
         mlflow_run: id of the run in MLflow.
         validation: the figures of the last validation, and its `step`.
         optimizer_steps: engine -> parameter name -> Adam steps it has made.
@@ -59,6 +79,8 @@ class TrainState:
     ema_updates: int = 0
     sums: dict[str, tuple[float, int]] = field(default_factory=dict)
     best: tuple[float, int] | None = None
+    best_of: str = ""
+    shards: str = ""
     mlflow_run: str = ""
     validation: dict[str, float] = field(default_factory=dict)
     optimizer_steps: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -137,6 +159,9 @@ def write_checkpoint(
 ) -> Path:
     """Write `folder`/step-XXXXXX in one piece, point `latest` to it, return it.
 
+    What stands there already stays if it is whole and holds the same tensors; anything else under
+    that name is set aside, and said so.
+
     Args:
         folder: of the run's checkpoints.
         snapshot: on the CPU.
@@ -146,33 +171,70 @@ def write_checkpoint(
     Raises:
         OSError: e.g. the disk is full; the checkpoints before are untouched.
     """
-    final = folder / f"step-{snapshot.state.step:06d}"
-    if final.exists():
-        return final
-    part = folder / f".{final.name}.part"
+    final = folder / checkpoint_name(snapshot.state.step)
+    part = part_of(final)
+    before = [path for path in checkpoints(folder) if path != final]
     shutil.rmtree(part, ignore_errors=True)
     try:
-        write_model(part, snapshot.generator, model, facts, snapshot.ema)
-        if snapshot.discriminators is not None:
-            save_file(snapshot.discriminators, part / DISCRIMINATORS)
-        for name, optimizer in snapshot.optimizers.items():
-            save_file(optimizer.moments, part / f"{name}_optimizer.safetensors")
-        state = {"format": FORMAT, **asdict(snapshot.state)}
-        (part / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
-        sums = "".join(f"{digest}  {name}\n" for name, digest in _hashes(part))
-        (part / SUMS).write_text(sums, encoding="utf-8")
+        _write_files(part, snapshot, model, facts)
         _reach_the_disk(part)
-        part.rename(final)
+        _take_place(part, final)
+        sync_folder(folder)
     except Exception as error:
         shutil.rmtree(part, ignore_errors=True)
         number = error.errno if isinstance(error, OSError) else None
         raise OSError(
             number,
             f"the checkpoint {final} could not be written ({_reason(error)}); "
-            f"the one before it stays valid: {latest_checkpoint(folder) or 'there is none'}",
+            f"the one before it stays valid: {before[-1] if before else 'there is none'}",
         ) from error
     point_latest(folder, final.name)
     return final
+
+
+def _write_files(part: Path, snapshot: Snapshot, model: ModelConfig, facts: ModelFacts) -> None:
+    write_model(part, snapshot.generator, model, facts, snapshot.ema)
+    if snapshot.discriminators is not None:
+        save_file(snapshot.discriminators, part / DISCRIMINATORS)
+    for name, optimizer in snapshot.optimizers.items():
+        save_file(optimizer.moments, part / f"{name}_optimizer.safetensors")
+    state = {"format": FORMAT, **asdict(snapshot.state)}
+    (part / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
+    sums = "".join(f"{digest}  {name}\n" for name, digest in _hashes(part))
+    (part / SUMS).write_text(sums, encoding="utf-8")
+
+
+def _take_place(part: Path, final: Path) -> None:
+    """Give a complete checkpoint its name, which nothing but the same checkpoint may hold."""
+    if os.path.lexists(final):
+        if _holds_the_same(final, part):
+            shutil.rmtree(part)
+            return
+        LOG.warning(
+            "%s was there, but not whole or of other weights: kept as %s, written anew",
+            final,
+            set_aside(final),
+        )
+    part.rename(final)
+
+
+def _holds_the_same(final: Path, part: Path) -> bool:
+    """Whether `final` is whole and its tensors are those of `part`."""
+    try:
+        verify(final)
+        return _tensor_sums(final) == _tensor_sums(part)
+    except (ValueError, OSError):
+        return False
+
+
+def _tensor_sums(path: Path) -> dict[str, str]:
+    return {name: digest for name, digest in _written_sums(path).items() if name.endswith(TENSORS)}
+
+
+def _written_sums(path: Path) -> dict[str, str]:
+    """Return name -> hash as written in the checkpoint's `SHA256SUMS`."""
+    lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
 
 
 def verify(path: Path) -> None:
@@ -182,47 +244,11 @@ def verify(path: Path) -> None:
         ValueError: a file is missing or not the one that was written.
         OSError: it cannot be read.
     """
-    lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
-    wanted = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    wanted = _written_sums(path)
     found = dict(_hashes(path))
     changed = sorted(name for name in wanted if found.get(name) != wanted[name])
     if changed or STATE not in wanted:
         raise ValueError(f"damaged: {', '.join(changed) or SUMS} not as written ({SUMS})")
-
-
-def point_latest(folder: Path, name: str) -> None:
-    """Make `latest` hold `name`, in one piece."""
-    fresh = folder / f".{LATEST}.part"
-    fresh.write_text(name + "\n", encoding="utf-8")
-    fresh.replace(folder / LATEST)
-
-
-def checkpoints(folder: Path) -> list[Path]:
-    """Return the complete checkpoints in `folder`, oldest first."""
-    found = [path for path in folder.glob("step-*") if (path / STATE).is_file()]
-    return sorted(found, key=lambda path: (len(path.name), path.name))
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest complete checkpoint, or None."""
-    found = checkpoints(folder)
-    return found[-1] if found else None
-
-
-def remove_old(folder: Path, *, keep_last: int, best_step: int | None) -> None:
-    """Remove this run's checkpoints but the newest ones and the best."""
-    for path in checkpoints(folder)[:-keep_last]:
-        if best_step is None or path.name != f"step-{best_step:06d}":
-            leaving = path.with_name(f".{path.name}.part")  # never half a one under its own name
-            shutil.rmtree(leaving, ignore_errors=True)
-            path.rename(leaving)
-            shutil.rmtree(leaving)
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Remove what a run that was killed left half written or half removed."""
-    for path in folder.glob(".step-*.part"):
-        shutil.rmtree(path)
 
 
 def _hashes(folder: Path) -> Iterator[tuple[str, str]]:

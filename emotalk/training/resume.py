@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from emotalk.checkpoint_format import read_description
 from emotalk.distributed import Engine, Runtime
 from emotalk.distributed.adam import MOMENTS, OptimizerState
 from emotalk.errors import WrongUse
-from emotalk.training.checkpoint import (
-    FORMAT,
+from emotalk.training.checkpoint import FORMAT, TrainState, verify
+from emotalk.training.checkpoint_folder import (
     STATE,
-    TrainState,
+    checkpoint_name,
     checkpoints,
+    point_best,
     point_latest,
     remove_unfinished,
-    verify,
+    set_aside,
+    step_of,
 )
 from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks
@@ -46,7 +48,8 @@ def load_newest(
 ) -> TrainState | None:
     """Put the newest readable checkpoint into the networks; None where there is none.
 
-    One that is damaged for any process is passed over by all for the one before it, and said so.
+    One that is damaged for any process is passed over by all for the one before it, set aside under
+    another name, and said so.
 
     Raises:
         WrongUse: there are checkpoints, but none can be read.
@@ -60,15 +63,31 @@ def load_newest(
         problems = [str(text) for text in runtime.gather([problem]) if text]
         if contents is not None and not problems:
             _put(contents, networks, ema)
+            state = _without_lost_best(contents.state, names)
             if runtime.is_main:
+                _set_aside_after(folder, name, names)
                 point_latest(folder, name)
-            return contents.state
+                point_best(folder, None if state.best is None else state.best[1])
+            return state
         if runtime.is_main:
             text = f"{folder / name} cannot be used, trying the one before it: {problems[0]}"
             LOG.warning("%s", text)
     if names:
         raise WrongUse(f"{folder}: none of its {len(names)} checkpoints can be read, see above")
     return None
+
+
+def _set_aside_after(folder: Path, name: str, names: Sequence[str]) -> None:
+    """Set aside the checkpoints behind `name`, none of which could be used."""
+    for later in names[names.index(name) + 1 :]:
+        LOG.warning("%s is kept as %s", folder / later, set_aside(folder / later).name)
+
+
+def _without_lost_best(state: TrainState, names: Sequence[str]) -> TrainState:
+    """Return the state; a best whose checkpoint is not there is forgotten: the next one is kept."""
+    if state.best is None or checkpoint_name(state.best[1]) in names:
+        return state
+    return replace(state, best=None)
 
 
 def _try(path: Path, networks: Networks, ema: Ema | None) -> tuple[Contents | None, str]:
@@ -92,6 +111,8 @@ def read_checkpoint(path: Path, networks: Networks, ema: Ema | None) -> Contents
     if tree.pop("format", None) != FORMAT:
         raise ValueError(f"{path / STATE}: not of format {FORMAT}")
     state = _state(tree)
+    if state.step != step_of(path.name):
+        raise ValueError(f"{path / STATE} is of step {state.step}: a renamed folder or a copy")
     read_description(path)
     engines = _engines(networks)
     weights = {name: load_file(path / f"{name}.safetensors") for name in engines}

@@ -13,7 +13,8 @@ import torch
 
 from emotalk.checkpoint_format import ModelFacts
 from emotalk.config.model import ModelConfig
-from emotalk.training.checkpoint import Snapshot, remove_old, write_checkpoint
+from emotalk.training.checkpoint import Snapshot, write_checkpoint
+from emotalk.training.checkpoint_folder import point_best, remove_old
 
 NICENESS = 15  # of 19: a thirtieth of a core that others want too, all of one that nobody wants
 LOG = logging.getLogger("emotalk.checkpoint")
@@ -28,6 +29,7 @@ class Saver:
         facts: what inference has to know.
         keep_last: how many of the newest stay.
         written: told of each complete checkpoint, in the writing thread.
+        whole: step of the checkpoint that the run was just read from, which needs no writing.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class Saver:
         *,
         keep_last: int,
         written: Callable[[Path], None],
+        whole: int | None = None,
     ) -> None:
         self._folder, self._model, self._facts = folder, model, facts
         self._keep_last, self._written = keep_last, written
+        self._whole = whole  # step of the last checkpoint known to be whole
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
@@ -51,6 +55,8 @@ class Saver:
             OSError: the one before could not be written.
         """
         self.finish()
+        if snapshot.state.step == self._whole:
+            return
         ready = torch.cuda.Event() if snapshot.on_cuda else None  # type: ignore[no-untyped-call]
         if ready is not None:
             ready.record()
@@ -81,7 +87,10 @@ class Saver:
             with _own_stream(ready):
                 on_cpu = snapshot.to_cpu()
             path = write_checkpoint(self._folder, on_cpu, self._model, self._facts)
-            remove_old(self._folder, keep_last=self._keep_last, best_step=best_step)
+            step = snapshot.state.step
+            point_best(self._folder, best_step)
+            remove_old(self._folder, keep_last=self._keep_last, best_step=best_step, newest=step)
+            self._whole = step
             self._written(path)
         except Exception as error:  # noqa: BLE001  handed to the training thread, which raises it
             self._error = error

@@ -15,6 +15,7 @@ from emotalk.data.loader import ClipLoader
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.tracking.tracker import Tracker
+from emotalk.training.best import remember_best
 from emotalk.training.checkpoint import TrainState, latest_checkpoint, take_snapshot
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import ClipInputs, InputMaker
@@ -71,6 +72,7 @@ class Trainer:
             parts.facts,
             keep_last=parts.config.checkpoint.keep_last,
             written=self._upload,
+            whole=state.step or None,
         )
 
     def run(self) -> str:
@@ -119,9 +121,10 @@ class Trainer:
         last = state.step == self._schedule.steps
         if last or state.step % parts.config.tracking.log_every == 0:
             self._log(figures)
+        best = False
         if last or _is_due(state.step, parts.config.validation.every):
-            self._validate()
-        if last or _is_due(state.step, parts.config.checkpoint.every):
+            best = self._validate()
+        if last or best or _is_due(state.step, parts.config.checkpoint.every):
             self._save()
         return False
 
@@ -181,10 +184,11 @@ class Trainer:
             figures = {**counts, **means, **as_is}
             self._parts.tracker.log(self.state.step, figures | self._speed.read())
 
-    def _validate(self) -> None:
+    def _validate(self) -> bool:
+        """Measure and show what the generator makes; return whether it was never better."""
         parts, state = self._parts, self.state
         if parts.validation is None:
-            return
+            return False
         samples = parts.config.run_dir / "samples" / f"step-{state.step:06d}"
         generator = parts.networks.generator.module if parts.ema is None else parts.ema.module
         assert isinstance(generator, Generator)
@@ -193,20 +197,13 @@ class Trainer:
             figures = parts.validation.measure(
                 generator, parts.runtime, samples if parts.runtime.is_main else None
             )
-        self._remember_best(figures)
+        best = remember_best(state, figures, parts.config)
         state.validation = {"step": float(state.step), **figures}
         if parts.runtime.is_main:
             parts.tracker.log(state.step, figures)
             for file in sorted(samples.glob("*.*")):
                 parts.tracker.artifact(file, f"samples/{samples.name}")
-
-    def _remember_best(self, figures: Point) -> None:
-        name = self._parts.config.checkpoint.keep_best
-        if name not in figures:
-            return
-        value = figures[name] if "psnr" in name else -figures[name]
-        if self.state.best is None or value > self.state.best[0]:
-            self.state.best = (value, self.state.step)
+        return best
 
     def _save(self) -> None:
         """Copy the present state; the main process goes on to write it beside the training."""

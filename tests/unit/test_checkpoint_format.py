@@ -67,6 +67,47 @@ def test_a_latest_that_leads_nowhere_is_named(tmp_path: Path) -> None:
         find_model(run)
 
 
+@pytest.mark.parametrize("pointer", ["latest", "best"])
+def test_the_text_files_latest_and_best_are_followed(tmp_path: Path, pointer: str) -> None:
+    checkpoints = run_folder(tmp_path) / "checkpoints"
+    (checkpoints / pointer).write_text("step-000010\n", "utf-8")
+    assert find_model(checkpoints / pointer) == checkpoints / "step-000010"
+    expected = read_generator(checkpoints / "step-000010")
+    torch.testing.assert_close(
+        load_generator(checkpoints / pointer).generator.state_dict(), expected
+    )
+
+
+def test_a_best_that_no_validation_found_is_said_so(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+    with pytest.raises(WrongUse, match=r"best: this run has kept no best .*keep_best.*latest"):
+        find_model(run / "checkpoints" / "best")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["../../elsewhere", "/etc", "..", ".", "", "a\0b", "step-000010/../..", "x" * 5000, "\xff"],
+)
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_latest_that_leads_out_of_its_folder_is_refused(
+    tmp_path: Path, text: str, direct: bool
+) -> None:
+    run = run_folder(tmp_path)
+    write_tiny_model(tmp_path / "elsewhere", seed=3)
+    latest = run / "checkpoints" / "latest"
+    latest.write_text(text, "latin-1")
+    with pytest.raises(WrongUse, match=r"latest: (holds .* not the name|points to)"):
+        find_model(latest if direct else run)
+
+
+def test_a_link_that_leads_out_of_its_folder_is_refused(tmp_path: Path) -> None:
+    run = run_folder(tmp_path)
+    write_tiny_model(tmp_path / "elsewhere", seed=3)
+    (run / "checkpoints" / "latest").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(WrongUse, match="out of its folder"):
+        find_model(run)
+
+
 def test_a_run_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     with pytest.raises(WrongUse, match="has reached its first checkpoint"):

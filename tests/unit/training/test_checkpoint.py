@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from emotalk.checkpoint_format import ModelFacts
 from emotalk.config.model import ModelConfig
@@ -26,7 +27,6 @@ from emotalk.training.checkpoint import (
     write_checkpoint,
 )
 from emotalk.training.resume import compare_tensors
-from emotalk.training.saver import Saver
 
 FACTS = ModelFacts(emotions=("neutral", "anger"), speech_margin_frames=0)
 
@@ -41,10 +41,6 @@ def snapshot(step: int) -> Snapshot:
 
 def write(folder: Path, step: int) -> Path:
     return write_checkpoint(folder, snapshot(step), ModelConfig(), FACTS)
-
-
-def saver(folder: Path, written: list[Path], keep_last: int = 2) -> Saver:
-    return Saver(folder, ModelConfig(), FACTS, keep_last=keep_last, written=written.append)
 
 
 def test_the_hashes_are_those_of_sha256sum(tmp_path: Path) -> None:
@@ -144,29 +140,34 @@ def test_a_disk_that_is_really_full_leaves_the_checkpoint_before(tmp_path: Path)
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_saving_goes_on_beside_and_one_after_the_other(tmp_path: Path) -> None:
-    written: list[Path] = []
-    background = saver(tmp_path, written)
-    for step in range(5):
-        background.begin(snapshot(step), best_step=None)
-    background.finish()
-    assert [path.name[-1] for path in written] == ["0", "1", "2", "3", "4"]
-    assert [path.name[-1] for path in checkpoints(tmp_path)] == ["3", "4"]
+def test_what_is_there_whole_and_the_same_stays(tmp_path: Path) -> None:
+    path = write(tmp_path, 3)
+    before = (path / "state.json").stat().st_ino
+    assert write(tmp_path, 3) == path
+    assert (path / "state.json").stat().st_ino == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["latest", "step-000003"]
 
 
-def test_what_goes_wrong_in_the_background_is_raised_where_training_asks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    background = saver(tmp_path, [])
-
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(module, "_reach_the_disk", full)
-    background.begin(snapshot(1), best_step=None)
-    with pytest.raises(OSError, match="there is none"):
-        background.finish()
-    background.check()  # told once
+@pytest.mark.parametrize("other", ["damaged", "of other weights", "a file", "empty"])
+def test_what_is_there_but_not_the_same_is_set_aside(tmp_path: Path, other: str) -> None:
+    path = tmp_path / "step-000003"
+    if other == "a file":
+        path.write_text("notes")
+    elif other == "empty":
+        path.mkdir()
+    else:
+        changed = {"a": torch.zeros(2, 3), "b": torch.ones(2)}
+        write_checkpoint(tmp_path, replace(snapshot(3), generator=changed), ModelConfig(), FACTS)
+        if other == "damaged":
+            (path / "generator.safetensors").write_bytes(b"")
+    before = {p.name: p.read_bytes() for p in [*path.glob("*"), path] if p.is_file()}
+    write(tmp_path, 3)
+    verify(path)
+    assert torch.equal(load_file(path / "generator.safetensors")["a"], snapshot(3).generator["a"])
+    aside = tmp_path / "damaged-step-000003"
+    after = {p.name: p.read_bytes() for p in [*aside.glob("*"), aside] if p.is_file()}
+    assert list(after.values()) == list(before.values())
+    assert latest_checkpoint(tmp_path) == path
 
 
 def test_latest_names_the_newest(tmp_path: Path) -> None:
