@@ -1,62 +1,169 @@
-"""A picture file of any kind as upright 8-bit RGB."""
+"""A picture file of any kind as upright 8-bit sRGB."""
 
+import io
+import logging
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from emotalk.errors import WrongUse
+from emotalk.media.colour_profile import ToSrgb
+from emotalk.media.orientation import upright
+from emotalk.media.picture import LARGEST_PROFILE, Picture
+from emotalk.media.picture_file import KINDS, read_picture_file
 from emotalk.schema import Bytes
 
-BACKGROUND = (255, 255, 255)
+BACKGROUND = 255
 SIXTEEN_BIT = 257  # 65535 / 255
 LARGEST_PIXELS = 100_000_000
+LARGEST_BYTES = 300_000_000  # of the pixels as stored: 100 million of RGB, 75 of RGBA, 37 of 64 bit
+BAND_PIXELS = 2_000_000  # converted at once
+
+logger = logging.getLogger(__name__)
 
 
 def read_image(path: Path) -> Bytes:
-    """Return a picture as uint8 RGB (H, W, 3), turned as its camera says.
+    """Return a picture as uint8 sRGB (H, W, 3), turned as its camera says.
 
-    Greyscale is spread over the three channels, 16 bits become 8, transparency is laid over white,
-    and of an animation the first frame is taken.
+    Greyscale is spread over the three channels, 16 bits become 8 (rounded), transparency is laid
+    over white, and of an animation the first frame is taken. Colours with an ICC profile (RGB, grey
+    or CMYK) become sRGB's, by relative colorimetric intent with black point compensation; a profile
+    that cannot be read is left out with a warning. Without a profile RGB counts as sRGB, and CMYK
+    is converted as (1 - C) (1 - K).
 
     Raises:
-        WrongUse: no such file, not a picture, damaged, or more than 100 million pixels.
+        WrongUse: no such file, not a picture of an allowed kind, damaged, more than 100 million
+            pixels or 300 million bytes of them.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # own limit below
-            with Image.open(path) as image:
-                _check_size(path, image)
-                return _rgb(ImageOps.exif_transpose(image))
+        picture = read_picture_file(path)
+        if picture is None:
+            raise WrongUse(f"{path}: not an image file; give a {KINDS}")
+        _check_size(path, picture.width, picture.height, picture.bytes_per_pixel)
+        return upright(_decoded(path, picture), picture.orientation)
     except FileNotFoundError:
         raise WrongUse(f"{path}: no such image file") from None
-    except UnidentifiedImageError:
-        raise WrongUse(f"{path}: not an image file; give a PNG, JPEG, BMP, WebP or TIFF") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
         if isinstance(error, WrongUse):
             raise
         raise WrongUse(f"{path}: the image cannot be read ({error}); save it again") from None
 
 
-def _check_size(path: Path, image: Image.Image) -> None:
-    if image.width * image.height > LARGEST_PIXELS:
-        raise WrongUse(
-            f"{path}: {image.width} x {image.height} pixels are more than {LARGEST_PIXELS}; "
-            "give a smaller picture, the face is scaled to 128 x 128 anyway"
-        )
+def _check_size(path: Path, width: int, height: int, bytes_per_pixel: int) -> None:
+    pixels = width * height
+    if pixels <= LARGEST_PIXELS and pixels * bytes_per_pixel <= LARGEST_BYTES:
+        return
+    limit = (
+        f"pixels are more than {LARGEST_PIXELS}"
+        if pixels > LARGEST_PIXELS
+        else f"pixels of {bytes_per_pixel} bytes are more than {LARGEST_BYTES} bytes"
+    )
+    raise WrongUse(
+        f"{path}: {width} x {height} {limit}; give a smaller picture, the face is scaled to "
+        "128 x 128 anyway"
+    )
 
 
-def _rgb(image: Image.Image) -> Bytes:
-    if image.mode.startswith("I"):
-        grey = np.clip(np.asarray(image, np.int64) // SIXTEEN_BIT, 0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
+def _decoded(path: Path, picture: Picture) -> Bytes:
+    """Return the pixels as they lie in the file, as sRGB."""
+    if picture.deep:
+        size, bands = _deep_bands(picture)
+        return _filled(size, bands, _transform(path, picture.profile, "RGB"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # own limits
+        with Image.open(io.BytesIO(picture.data), formats=(picture.format,)) as image:
+            _check_size(path, image.width, image.height, picture.bytes_per_pixel)
+            image.load()
+            profile = picture.profile
+            if profile is None:
+                profile = image.info.get("icc_profile")
+            return _filled(image.size, _bands(image), _transform(path, profile, image.mode))
+
+
+def _bands(image: Image.Image) -> Iterator[Image.Image]:
+    """Yield a picture in bands of whole rows, each of mode L, RGB, RGBA or CMYK."""
     if image.mode == "F":
         raise ValueError("floating point pixels have no agreed range")
-    if image.has_transparency_data:
-        front = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", front.size, (*BACKGROUND, 255)), front)
-    return np.array(image.convert("RGB"))
+    rows = max(1, BAND_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        band = image.crop((0, top, image.width, min(top + rows, image.height)))
+        band.info = image.info
+        if band.mode.startswith("I"):
+            yield Image.fromarray(_eight_bits(np.asarray(band, np.int64)))
+        elif band.has_transparency_data:
+            yield band.convert("RGBA")
+        else:
+            yield band if band.mode in ("L", "CMYK") else band.convert("RGB")
+
+
+def _deep_bands(picture: Picture) -> tuple[tuple[int, int], Iterator[Image.Image]]:
+    """Return the size of a picture of 16 bits a colour, and its bands; Pillow keeps 8 of them."""
+    stored = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.dtype != np.uint16 or stored.ndim != 3:
+        raise ValueError("its pixels are damaged")
+    height, width, channels = stored.shape
+    order = [2, 1, 0, 3][:channels]
+    rows = max(1, BAND_PIXELS // width)
+    bands = (
+        Image.fromarray(_eight_bits(stored[top : top + rows, :, order]))
+        for top in range(0, height, rows)
+    )
+    return (width, height), bands
+
+
+def _eight_bits(deep: "np.ndarray[tuple[int, ...], np.dtype[np.integer]]") -> Bytes:
+    """Return 16-bit values as the nearest of 8 bits."""
+    rounded = (deep.astype(np.int64) + SIXTEEN_BIT // 2) // SIXTEEN_BIT
+    return np.clip(rounded, 0, 255).astype(np.uint8)
+
+
+def _filled(size: tuple[int, int], bands: Iterator[Image.Image], to_srgb: ToSrgb | None) -> Bytes:
+    """Return the bands one below the other, in sRGB over white."""
+    image_HWC = np.empty((size[1], size[0], 3), np.uint8)
+    top = 0
+    for band in bands:
+        image_HWC[top : top + band.height] = _srgb(band, to_srgb)
+        top += band.height
+    return image_HWC
+
+
+def _transform(path: Path, profile: bytes | None, mode: str) -> ToSrgb | None:
+    """Return the way from a picture's profile to sRGB, None where its pixels are sRGB's already.
+
+    Args:
+        path: named in a warning about a profile that is left out.
+        profile: the ICC profile, if the picture has one.
+        mode: Pillow's mode of the picture as stored.
+    """
+    if profile is None:
+        return None
+    try:
+        if len(profile) > LARGEST_PROFILE:
+            raise ValueError(f"it has {len(profile)} bytes, more than {LARGEST_PROFILE}")
+        transform = ToSrgb(profile)
+        if not transform.fits(mode):
+            raise ValueError(f"it is for {transform.mode} pixels, the picture has {mode}")
+        return transform if transform.changes_anything() else None
+    except ValueError as error:
+        logger.warning(
+            "%s: its colour profile is left out: %s; the colours may be a little off", path, error
+        )
+        return None
+
+
+def _srgb(band: Image.Image, to_srgb: ToSrgb | None) -> Bytes:
+    """Return one band as RGB over white."""
+    alpha = band.getchannel("A") if band.mode == "RGBA" else None
+    colours = band.convert("RGB") if alpha is not None else band
+    colours = (to_srgb(colours) if to_srgb is not None else colours).convert("RGB")
+    if alpha is not None:
+        white = Image.new("RGB", colours.size, (BACKGROUND,) * 3)
+        colours = Image.composite(colours, white, alpha)
+    return np.asarray(colours)
 
 
 def enlarge(image_HWC: Bytes, factor: int) -> Bytes:

@@ -1,0 +1,120 @@
+"""A picture file looked through before a decoder sees it: its kind, its size, what it announces.
+
+Decoders believe lengths, counts and sizes that a file states. Each kind's own structure is walked
+here first: what is announced must be there, and what would be unpacked must be small enough. What a
+decoder needs not see (comments, thumbnails, camera data) is taken out.
+"""
+
+import os
+import stat
+import struct
+from pathlib import Path
+
+from emotalk.media.jpeg_segments import read_jpeg
+from emotalk.media.orientation import exif_orientation, xmp_orientation
+from emotalk.media.picture import Picture
+from emotalk.media.png_chunks import read_png
+from emotalk.media.tiff_tags import read_tiff
+
+LARGEST_FILE = 320_000_000
+WEBP_CANVAS_BYTES = 4
+KINDS = "PNG, JPEG, BMP, WebP, TIFF or GIF"
+
+
+def read_picture_file(path: Path) -> Picture | None:
+    """Return what a picture file holds, or None where its content is of no allowed kind.
+
+    Raises:
+        ValueError: it is damaged, no regular file, or announces more than it holds.
+        OSError: it cannot be read.
+    """
+    status = os.stat(path)
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is a folder, a pipe or a device, not a file")
+    if status.st_size > LARGEST_FILE:
+        raise ValueError(f"{status.st_size} bytes are more than {LARGEST_FILE}")
+    with path.open("rb") as file:
+        data = file.read(status.st_size)  # a larger number would be allocated at once
+    for begins, reader in READERS.items():
+        if data.startswith(begins):
+            try:
+                return reader(data)
+            except (struct.error, IndexError):
+                raise ValueError("the file ends in the middle of its header") from None
+    return None
+
+
+def _read_webp(data: bytes) -> Picture | None:
+    if data[8:12] != b"WEBP":
+        return None
+    size, orientation, place = None, 1, 12
+    while place + 8 <= len(data):
+        kind, length = data[place : place + 4], struct.unpack_from("<I", data, place + 4)[0]
+        if length > len(data) - place - 8:
+            raise ValueError(
+                f"chunk {kind!r} announces {length} bytes, {len(data) - place - 8} are left"
+            )
+        body = place + 8
+        if size is None:
+            size = _webp_size(kind, data, body)
+        if kind == b"EXIF":
+            exif = data[body : body + length].removeprefix(b"Exif\0\0")
+            orientation = exif_orientation(exif)
+        elif kind == b"XMP " and orientation == 1:
+            orientation = xmp_orientation(data[body : body + length])
+        place = body + length + length % 2
+    if size is None:
+        raise ValueError("it holds no picture")
+    return Picture("WEBP", data, *size, bytes_per_pixel=WEBP_CANVAS_BYTES, orientation=orientation)
+
+
+def _webp_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
+    """Return width and height where this chunk states them."""
+    if kind == b"VP8X":
+        return (
+            1 + int.from_bytes(data[body + 4 : body + 7], "little"),
+            1 + int.from_bytes(data[body + 7 : body + 10], "little"),
+        )
+    if kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, body + 1)[0]
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack_from("<HH", data, body + 6)
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _read_gif(data: bytes) -> Picture:
+    """Return a GIF; a frame that reaches beyond the screen widens it."""
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    while data[place] == 0x21:  # extensions: a label, then blocks up to an empty one
+        place += 2
+        while data[place]:
+            place += 1 + data[place]
+        place += 1
+    if data[place] != 0x2C:
+        raise ValueError("it holds no picture")
+    left, top, wide, high = struct.unpack_from("<HHHH", data, place + 1)
+    size = max(width, left + wide), max(height, top + high)
+    return Picture("GIF", data, *size, bytes_per_pixel=1)
+
+
+def _read_bmp(data: bytes) -> Picture:
+    if struct.unpack_from("<I", data, 14)[0] == 12:
+        width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
+    else:
+        width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
+    return Picture("BMP", data, abs(width), abs(height), bytes_per_pixel=max(1, bits // 8))
+
+
+READERS = {
+    b"\x89PNG\r\n\x1a\n": read_png,
+    b"\xff\xd8\xff": read_jpeg,
+    b"BM": _read_bmp,
+    b"RIFF": _read_webp,
+    b"II*\0": read_tiff,
+    b"MM\0*": read_tiff,
+    b"GIF87a": _read_gif,
+    b"GIF89a": _read_gif,
+}

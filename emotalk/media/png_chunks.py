@@ -1,0 +1,81 @@
+"""The chunks of a PNG file, walked before it is decoded."""
+
+import struct
+import zlib
+
+from emotalk.media.orientation import exif_orientation, xmp_orientation
+from emotalk.media.picture import LARGEST_PROFILE, Picture
+
+SIGNATURE = 8
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
+KEPT = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+XMP_KEYWORD = b"XML:com.adobe.xmp\0"
+DEEP_COLOUR = (2, 6)
+
+
+def read_png(data: bytes) -> Picture:
+    """Return a PNG reduced to the chunks that make its first picture.
+
+    Raises:
+        ValueError: a chunk announces more than the file holds, or the header is not a PNG's.
+    """
+    view = memoryview(data)
+    kept = [view[:SIGNATURE]]
+    header: tuple[int, int, int, int] | None = None
+    orientation, profile, transparent = 1, None, False
+    place = SIGNATURE
+    while place + 8 <= len(data):
+        length = struct.unpack_from(">I", data, place)[0]
+        kind = data[place + 4 : place + 8]
+        if length > len(data) - place - 12:
+            raise ValueError(
+                f"chunk {kind!r} announces {length} bytes, {max(0, len(data) - place - 12)} are "
+                "left"
+            )
+        body = view[place + 8 : place + 8 + length]
+        if kind == b"IHDR" and header is None:
+            header = struct.unpack_from(">IIBB", body)
+        elif kind == b"eXIf":
+            orientation = exif_orientation(body)
+        elif kind == b"iTXt" and orientation == 1 and bytes(body[:18]) == XMP_KEYWORD:
+            orientation = xmp_orientation(body)
+        elif kind == b"iCCP" and profile is None:
+            profile = _unpacked_profile(body)
+        transparent |= kind == b"tRNS"
+        if kind in KEPT:
+            kept.append(view[place : place + 12 + length])
+        place += 12 + length
+        if kind == b"IEND":
+            break
+    if header is None or header[3] not in CHANNELS:
+        raise ValueError("it has no header of a PNG picture")
+    width, height, bits, colour = header
+    return Picture(
+        "PNG",
+        b"".join(kept),
+        width,
+        height,
+        bytes_per_pixel=CHANNELS[colour] * (2 if bits == 16 else 1),
+        orientation=orientation,
+        deep=bits == 16 and colour in DEEP_COLOUR and not transparent,
+        profile=profile,
+    )
+
+
+def _unpacked_profile(chunk: memoryview) -> bytes:
+    """Return the ICC profile of an `iCCP` chunk: a name, a zero, a method, then packed bytes.
+
+    What cannot be unpacked is returned as no profile at all, which is told where it is applied.
+
+    Raises:
+        ValueError: it is larger than `LARGEST_PROFILE`.
+    """
+    name_ends = bytes(chunk[:80]).find(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(chunk[name_ends + 2 :], LARGEST_PROFILE + 1)
+    except zlib.error:
+        return b""
+    if len(profile) > LARGEST_PROFILE:
+        raise ValueError(f"its colour profile unpacks to more than {LARGEST_PROFILE} bytes")
+    return profile
