@@ -15,6 +15,7 @@ import typer
 
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, WrongUse
 from emotalk.openmp import choose_waiting
+from emotalk.printable import printable_lines
 
 if TYPE_CHECKING:
     from emotalk.config.etl import LandmarksConfig
@@ -97,7 +98,7 @@ def main() -> None:
     try:
         cli(prog_name="emotalk")
     except WrongUse as error:
-        typer.echo(f"emotalk: {error}", err=True)
+        _say(f"emotalk: {error}", err=True)
         sys.exit(EXIT_WRONG_USE)
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -140,7 +141,7 @@ def synth(
     write: Callable[..., list[Any]] = write_mead if layout is Layout.MEAD else write_corpus
     with _progress("drawing clips") as progress:
         clips = write(output, actors=actors, seed=seed, workers=workers, progress=progress, **sizes)
-    typer.echo(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
+    _say(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
 
 
 @cli.command(short_help="Sum up and check a shard set.")
@@ -164,7 +165,7 @@ def inspect(
     from emotalk.data.inspect import inspect as inspect_shards
 
     report = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
-    typer.echo(str(report))
+    _say(str(report))
     if report.faults:
         raise typer.Exit(EXIT_FAILED)
 
@@ -203,8 +204,8 @@ def evaluate(
     report = run_evaluation(settings)
     Console().print(summary_table(report))
     for task, judge in report.judges.items():
-        typer.echo(f"{task}: {judge}")
-    typer.echo(f"report: {output / 'report.md'}")
+        _say(f"{task}: {judge}")
+    _say(f"report: {output / 'report.md'}")
 
 
 @cli.command(short_help="Make a video of a face, speech and emotion.")
@@ -263,7 +264,7 @@ def generate(
     loaded = load_generator(checkpoint, device=device.value)
     with _progress("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
-    typer.echo(str(report))
+    _say(str(report))
 
 
 @cli.command(short_help="Write a trained generator as a folder to hand out.")
@@ -289,7 +290,7 @@ def export(
     from emotalk.inference.export import export_model
 
     exported = export_model(checkpoint, output)
-    typer.echo(f"{output}: generator of {exported.origin.name}; its card is {output / 'README.md'}")
+    _say(f"{output}: generator of {exported.origin.name}; its card is {output / 'README.md'}")
     if register is None:
         return
     from emotalk.tracking.mlflow import tracking_uri as default_uri
@@ -303,7 +304,7 @@ def export(
         run_id=exported.mlflow_run if own else "",
         experiment=MlflowConfig().experiment,
     )
-    typer.echo(f"registered: {model}")
+    _say(f"registered: {model}")
 
 
 @cli.command("import-original", short_help="Take over the original's public weights.")
@@ -324,7 +325,7 @@ def import_original(
     from emotalk.inference.import_original import import_original as run_import
 
     config = run_import(source, output, channel_order=channel_order.value)
-    typer.echo(f"{output}: generator with filters {config.generator.filters}")
+    _say(f"{output}: generator with filters {config.generator.filters}")
 
 
 @cli.command(short_help="Serve a web page that makes videos.")
@@ -361,9 +362,9 @@ def doctor() -> None:
     """
     from emotalk.doctor import examine, table
 
-    typer.echo("loading every library once, this takes a moment", err=True)
+    _say("loading every library once, this takes a moment", err=True)
     findings = examine()
-    typer.echo(table(findings))
+    _say(table(findings))
     if any(finding.is_fatal for finding in findings):
         raise typer.Exit(EXIT_FAILED)
 
@@ -385,6 +386,11 @@ def _landmarks(
         "landmarker": landmarker,
     }
     return validate(LandmarksConfig, given, "--landmarks")
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Write lines to standard output or error; what a terminal would act upon is escaped."""
+    typer.echo(printable_lines(text), err=err)
 
 
 @contextmanager

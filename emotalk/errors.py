@@ -1,5 +1,7 @@
 """The errors that are meant for people."""
 
+from emotalk.printable import printable_lines
+
 
 class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
     """Something the user asked for cannot be done as asked.
@@ -7,6 +9,10 @@ class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
     The message says what was given, what is allowed and what to do next. Entry points turn it into
     one line on standard error and exit code 2; nothing else catches it.
     """
+
+    def __init__(self, message: str) -> None:
+        """Keep the message; what a terminal would act upon is escaped in it."""
+        super().__init__(printable_lines(message))
 
 
 class InUse(WrongUse):
@@ -19,6 +25,10 @@ class Stopped(RuntimeError):  # noqa: N818  a state of the run, not a fault of t
     The message says what stopped it, what is kept and how to go on. Entry points turn it into one
     line on standard error and exit code 1; nothing else catches it.
     """
+
+    def __init__(self, message: str) -> None:
+        """Keep the message; what a terminal would act upon is escaped in it."""
+        super().__init__(printable_lines(message))
 
 
 EXIT_DONE = 0

@@ -3,13 +3,22 @@
 import logging
 import sys
 
+from emotalk.printable import printable_lines
+
+
+class PrintableFormatter(logging.Formatter):
+    """Escapes what a terminal would act upon: messages hold names that files bring along."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, or the lines of a traceback."""
+        return printable_lines(super().format(record))
+
 
 def set_up_logging(rank: int = 0) -> None:
     """Log to standard error: INFO on rank 0, WARNING elsewhere, the rank in every line."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        logging.Formatter(f"%(asctime)s [{rank}] %(levelname).1s %(name)s: %(message)s", "%H:%M:%S")
-    )
+    line = f"%(asctime)s [{rank}] %(levelname).1s %(name)s: %(message)s"
+    handler.setFormatter(PrintableFormatter(line, "%H:%M:%S"))
     root = logging.getLogger("emotalk")
     root.handlers = [handler]
     root.propagate = False

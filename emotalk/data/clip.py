@@ -4,8 +4,7 @@ The members pass through webdataset's decoder with handlers of our own and none 
 which would unpickle what a shard calls `.pyd` or `.pth`.
 """
 
-import json
-import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,16 +20,19 @@ from emotalk.data.manifest import (
     VIDEO_MEMBERS,
 )
 from emotalk.data.shards import DataFault, Sample, SampleReader
-from emotalk.media.window import MemberFault, decode_audio, decode_image, decode_video_window
-from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, Bytes, Floats
-
-# A .npy file of real numbers as numpy writes it: magic, version 1.0, length of the header, header.
-# Read by this pattern rather than by numpy, which evaluates the header as Python text.
-NPY = re.compile(
-    rb"\x93NUMPY\x01\x00..\{'descr': '([<>]f[248])', 'fortran_order': (True|False), "
-    rb"'shape': \(((?:\d{1,9},? ?)*)\), \} *\n",
-    re.DOTALL,
+from emotalk.media.npy import UnfitArray, read_npy
+from emotalk.media.window import (
+    MemberFault,
+    check_video,
+    decode_audio,
+    decode_image,
+    decode_video_window,
 )
+from emotalk.printable import shown
+from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, Bytes, Floats
+from emotalk.small_files import parse_json
+
+FURTHEST_PX = 1e5  # of a landmark from the crop: a head that leaves the picture stays below
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ def read_window(
     try:
         found = _decoder(sample, start, frames).decode(raw)
         landmarks_TLP = found[LANDMARKS_MEMBER]
-        _check(sample, found[audio], landmarks_TLP)
+        _check_landmarks(sample, landmarks_TLP)
     except MemberFault as fault:
         raise _fault(reader, sample, str(fault)) from fault
     except DecodingError as error:
@@ -129,16 +131,69 @@ def read_speech(reader: SampleReader, sample: Sample) -> Floats:
         raise _fault(reader, sample, f"lacks {', '.join(lacking_members(sample))}")
     raw = reader.read(sample, (name,))
     try:
-        audio_S = decode_audio(raw[name], sample.frames * SAMPLES_PER_FRAME)
-        _check_finite("sound", audio_S)
+        return _sound(sample, raw[name])
     except MemberFault as fault:
         raise _fault(reader, sample, f"member {name}: {fault}") from fault
-    return audio_S
+
+
+def read_facts(reader: SampleReader, sample: Sample) -> dict[str, Any]:
+    """Return what the corpus says of a sample; empty where the sample has no JSON.
+
+    Raises:
+        DataFault: it is not a JSON object, or the tar is not the one the index describes.
+    """
+    if JSON_MEMBER not in sample.members:
+        return {}
+    raw = reader.read(sample, (JSON_MEMBER,))
+    try:
+        return _mapping(raw[JSON_MEMBER])
+    except MemberFault as fault:
+        raise _fault(reader, sample, f"member {JSON_MEMBER}: {fault}") from fault
+
+
+def member_faults(reader: SampleReader, sample: Sample) -> list[str]:
+    """Return what is wrong with a sample, a line for each member; empty if every one is right.
+
+    Every member is decoded by what the loader decodes it with, the whole video in the memory of one
+    frame.
+    """
+    faults = [f"lacks {what}" for what in lacking_members(sample)]
+    if not sample.members:
+        return faults
+    try:
+        raw = reader.read(sample, sample.members)
+    except DataFault as fault:
+        return [*faults, str(fault)]
+    for name, check in _checks(sample).items():
+        if name not in raw:
+            continue
+        try:
+            check(raw[name])
+        except MemberFault as fault:
+            faults.append(f"member {name}: {fault}")
+    return faults
+
+
+def _checks(sample: Sample) -> dict[str, Callable[[bytes], object]]:
+    """Return the check of each member that the format knows; further ones are a later version's."""
+    video = partial(check_video, frames=sample.frames)
+    checks: dict[str, Callable[[bytes], object]] = dict.fromkeys(VIDEO_MEMBERS, video)
+    checks |= dict.fromkeys(AUDIO_MEMBERS, lambda data: _sound(sample, data))
+    checks[LANDMARKS_MEMBER] = lambda data: _check_landmarks(sample, _array(data))
+    checks[NEUTRAL_MEMBER] = decode_image
+    checks[JSON_MEMBER] = lambda data: _check_facts(sample, _mapping(data))
+    return checks
+
+
+def _check_facts(sample: Sample, facts: Mapping[str, Any]) -> None:
+    frames = facts.get("frames")
+    if frames != sample.frames:
+        raise MemberFault(f"says {shown(frames)} frames, the index says {sample.frames} frames")
 
 
 def _decoder(sample: Sample, start: int, frames: int) -> Any:
     window = partial(decode_video_window, start=start, frames=frames)
-    sound = partial(decode_audio, samples=sample.frames * SAMPLES_PER_FRAME)
+    sound = partial(_sound, sample)
     handlers = [
         handle_extension(" ".join(VIDEO_MEMBERS), window),
         handle_extension(" ".join(AUDIO_MEMBERS), sound),
@@ -151,34 +206,35 @@ def _decoder(sample: Sample, start: int, frames: int) -> Any:
 
 def _array(data: bytes) -> Floats:
     """Return the numbers of a .npy file as float32."""
-    header = NPY.match(data)
-    if header is None:
-        raise MemberFault("not an array file of real numbers as numpy writes it")
-    dtype, turned, sizes = header.groups()
-    shape = tuple(int(size) for size in sizes.replace(b",", b" ").split())
     try:
-        flat = np.frombuffer(data, dtype.decode(), offset=header.end())
-        array = flat.reshape(shape, order="F" if turned == b"True" else "C")
-    except ValueError as error:
-        raise MemberFault(f"the array file is not as its header says: {error}") from error
-    return np.array(array, np.float32)  # a copy, because the bytes cannot be written to
+        return read_npy(data)
+    except UnfitArray as error:
+        raise MemberFault(str(error)) from error
 
 
 def _mapping(data: bytes) -> dict[str, Any]:
     try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError) as error:
+        tree = parse_json(data)
+    except ValueError as error:
         raise MemberFault(f"not valid JSON: {error}") from error
     if not isinstance(tree, dict):
         raise MemberFault(f"a JSON {type(tree).__name__}, expected an object")
     return tree
 
 
-def _check(sample: Sample, audio_S: Floats, landmarks_TLP: Floats) -> None:
+def _sound(sample: Sample, data: bytes) -> Floats:
+    audio_S = decode_audio(data, sample.frames * SAMPLES_PER_FRAME)
+    _check_finite("sound", audio_S)
+    return audio_S
+
+
+def _check_landmarks(sample: Sample, landmarks_TLP: Floats) -> None:
     if landmarks_TLP.shape != (sample.frames, LANDMARKS, 2):
         raise MemberFault(f"landmarks {landmarks_TLP.shape}, the index says {sample.frames} frames")
-    _check_finite("sound", audio_S)
     _check_finite("landmarks", landmarks_TLP)
+    furthest = float(np.abs(landmarks_TLP).max())
+    if furthest > FURTHEST_PX:
+        raise MemberFault(f"landmarks: {furthest:.3g} px from the crop, at most {FURTHEST_PX:g}")
 
 
 def _check_finite(name: str, numbers: Floats) -> None:

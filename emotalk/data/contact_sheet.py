@@ -1,17 +1,16 @@
 """One picture of a shard set's faces: first crops with their landmarks, in rows by emotion."""
 
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from emotalk.census import level_of
-from emotalk.data.manifest import LANDMARKS_MEMBER, VIDEO_MEMBERS, SampleEntry, read_member
+from emotalk.data.clip import read_window
+from emotalk.data.shards import Sample, SampleReader
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import contact_sheet, draw_landmarks
 from emotalk.media.png import png_bytes
-from emotalk.media.window import decode_video_window
 from emotalk.schema import Bytes
 
 COLUMNS = 8  # clips of an emotion: people and levels in turn, as far as there are
@@ -37,25 +36,27 @@ def check_sheet(path: Path, *, overwrite: bool) -> None:
         raise WrongUse(f"contact sheet: the folder {path.parent} does not exist; make it first")
 
 
-def write_sheet(path: Path, samples: Iterable[tuple[Path, SampleEntry]]) -> None:
+def write_sheet(path: Path, reader: SampleReader, samples: Iterable[Sample]) -> None:
     """Write the picture; nothing where there is no sample.
 
     Args:
         path: the PNG file.
-        samples: of the whole set, each with the tar that holds it.
+        reader: of the shard set.
+        samples: of the whole set.
 
     Raises:
         WrongUse: the file cannot be written.
+        DataFault: a sample cannot be read.
     """
-    by_emotion: dict[str, list[tuple[Path, SampleEntry]]] = {}
-    for tar, sample in samples:
-        by_emotion.setdefault(sample.emotion, []).append((tar, sample))
+    by_emotion: dict[str, list[Sample]] = {}
+    for sample in samples:
+        by_emotion.setdefault(sample.emotion, []).append(sample)
     tiles: list[Bytes] = []
     captions: list[str] = []
     for emotion in sorted(by_emotion):
         shown = _mixed(by_emotion[emotion])[:COLUMNS]
-        tiles += [_tile(tar, sample) for tar, sample in shown]
-        captions += [_caption(sample) for _, sample in shown]
+        tiles += [_tile(reader, sample) for sample in shown]
+        captions += [_caption(sample) for sample in shown]
         gap = COLUMNS - len(shown)
         tiles += [np.full_like(tiles[-1], 255)] * gap
         captions += [""] * gap
@@ -67,29 +68,27 @@ def write_sheet(path: Path, samples: Iterable[tuple[Path, SampleEntry]]) -> None
         raise WrongUse(f"contact sheet: cannot write {path}: {error.strerror}") from None
 
 
-def _mixed(samples: Sequence[tuple[Path, SampleEntry]]) -> list[tuple[Path, SampleEntry]]:
+def _mixed(samples: Sequence[Sample]) -> list[Sample]:
     """Return the samples so that the first ones show as many people and levels as there are."""
     seen: dict[tuple[str, str], int] = {}
     people: dict[str, int] = {}
     ranked = []
-    for place, (tar, sample) in enumerate(samples):
+    for place, sample in enumerate(samples):
         pair = (sample.actor, level_of(sample.intensity))
         seen[pair] = seen.get(pair, 0) + 1
         people[sample.actor] = people.get(sample.actor, 0) + 1
-        ranked.append((people[sample.actor], seen[pair], place, tar, sample))
-    return [(tar, sample) for *_, tar, sample in sorted(ranked, key=lambda entry: entry[:3])]
+        ranked.append((people[sample.actor], seen[pair], place, sample))
+    return [sample for *_, sample in sorted(ranked, key=lambda entry: entry[:3])]
 
 
-def _caption(sample: SampleEntry) -> str:
+def _caption(sample: Sample) -> str:
     level = level_of(sample.intensity)
     known = "" if sample.intensity is None else f" {level}"
     key = sample.key if len(sample.key) <= LONGEST_KEY else f"..{sample.key[2 - LONGEST_KEY :]}"
     return f"{sample.emotion}{known} {key}"
 
 
-def _tile(tar: Path, sample: SampleEntry) -> Bytes:
+def _tile(reader: SampleReader, sample: Sample) -> Bytes:
     """Return a sample's first crop, twice as large, a dot at each landmark."""
-    video = next(suffix for suffix in VIDEO_MEMBERS if suffix in sample.members)
-    frame = decode_video_window(read_member(tar, sample, video), 0, 1)[0]
-    landmarks = np.load(io.BytesIO(read_member(tar, sample, LANDMARKS_MEMBER)), allow_pickle=False)
-    return draw_landmarks(frame, landmarks[0], enlarge=2)
+    first = read_window(reader, sample, start=0, frames=1, extras=())
+    return draw_landmarks(first.video_THWC[0], first.landmarks_TLP[0], enlarge=2)

@@ -1,34 +1,26 @@
 """A look at a finished shard set: is every byte as promised, what is in it, how does it look."""
 
-import hashlib
-import io
-import json
-import tarfile
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from emotalk.census import SplitCensus, census_lines, count_levels, reason_lines, split_facts
 from emotalk.data.contact_sheet import check_sheet, write_sheet
-from emotalk.data.manifest import (
-    JSON_MEMBER,
-    LANDMARKS_MEMBER,
-    MANIFEST_NAME,
-    Manifest,
-    SampleEntry,
-    ShardEntry,
-    ShardIndex,
-    index_name,
-    parse_index,
-    parse_manifest,
-    read_member,
-)
-from emotalk.data.storage import file_sha256
+from emotalk.data.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from emotalk.data.shard_check import ShardCheck, check_shard, reader_of
+from emotalk.data.shards import Sample
+from emotalk.data.storage import LARGEST_FILE
 from emotalk.errors import WrongUse
-from emotalk.schema import FPS, LANDMARKS, SPLITS
+from emotalk.printable import printable, shown
+from emotalk.schema import FPS, SPLITS
+from emotalk.small_files import UnfitFile, parse_json, read_small
 
+MOST_THREADS = 8
+LONGEST_FAULT = 1000  # letters
 REJECTED_NAME = "rejected.jsonl"
 
 
@@ -96,24 +88,41 @@ def inspect(
         check_sheet(contact_sheet, overwrite=overwrite)
     shards = Path(shards)
     manifest = _manifest(shards)
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        numbers = range(len(manifest.shards))
+        checks = list(pool.map(partial(check_shard, shards, manifest), numbers))
     faults = _count_faults(shards, manifest)
-    promised = [split for split in SPLITS if split in manifest.splits]
-    samples: dict[str, list[SampleEntry]] = {s: [] for s in (*promised, *manifest.split_names)}
-    places: list[tuple[Path, SampleEntry]] = []
-    for shard in manifest.shards:
-        found, index = _check_shard(shards, shard)
-        faults += found
-        inside = index.samples if index else ()
-        samples.setdefault(shard.split, []).extend(inside)
-        places += [(shards / shard.file, sample) for sample in inside]
+    faults += [fault for check in checks for fault in check.faults]
+    faults += _doubles_fault(checks)
+    samples = _by_split(manifest, checks)
     splits = tuple(_census(split, inside) for split, inside in samples.items())
     faults += [] if faults else _split_faults(manifest, samples)
     if contact_sheet is not None and not faults:
-        write_sheet(contact_sheet, places)
-    return InspectReport(shards, manifest, splits, tuple(faults))
+        chosen = [sample for check in checks for sample in check.samples]
+        write_sheet(contact_sheet, reader_of(shards, manifest), chosen)
+    lines = (printable(fault, longest=LONGEST_FAULT) for fault in faults)
+    return InspectReport(shards, manifest, splits, tuple(lines))
 
 
-def _census(split: str, samples: list[SampleEntry]) -> SplitCensus:
+def _by_split(manifest: Manifest, checks: Sequence[ShardCheck]) -> dict[str, list[Sample]]:
+    """Return the samples of each split that the manifest names."""
+    promised = [split for split in SPLITS if split in manifest.splits]
+    samples: dict[str, list[Sample]] = {s: [] for s in (*promised, *manifest.split_names)}
+    for shard, check in zip(manifest.shards, checks, strict=True):
+        samples[shard.split].extend(check.samples)
+    return samples
+
+
+def _doubles_fault(checks: Sequence[ShardCheck]) -> list[str]:
+    """Return a line where keys occur more than once in the set, as the loader would refuse it."""
+    counts = Counter(sample.key for check in checks for sample in check.samples)
+    doubles = sorted(key for key, count in counts.items() if count > 1)
+    if not doubles:
+        return []
+    return [f"keys occur more than once ({len(doubles)}, e.g. {doubles[0]})"]
+
+
+def _census(split: str, samples: list[Sample]) -> SplitCensus:
     return SplitCensus(
         name=split,
         actors=len({sample.actor for sample in samples}),
@@ -122,7 +131,7 @@ def _census(split: str, samples: list[SampleEntry]) -> SplitCensus:
     )
 
 
-def _split_faults(manifest: Manifest, samples: dict[str, list[SampleEntry]]) -> list[str]:
+def _split_faults(manifest: Manifest, samples: dict[str, list[Sample]]) -> list[str]:
     """Return where the manifest's actors, emotions and levels are not those of the indices."""
     faults = []
     for split, facts in manifest.splits.items():
@@ -138,7 +147,7 @@ def _split_faults(manifest: Manifest, samples: dict[str, list[SampleEntry]]) -> 
 def _manifest(shards: Path) -> Manifest:
     path = shards / MANIFEST_NAME
     try:
-        return parse_manifest(path.read_bytes(), str(path))
+        return parse_manifest(read_small(path, most_bytes=LARGEST_FILE), str(path))
     except FileNotFoundError:
         what = "a shard set that is not finished" if shards.is_dir() else "no such folder"
         raise WrongUse(
@@ -146,83 +155,70 @@ def _manifest(shards: Path) -> Manifest:
         ) from None
     except OSError as error:
         raise WrongUse(f"{path}: cannot be read: {error.strerror}") from None
+    except UnfitFile as error:
+        raise WrongUse(f"{path}: {error}; copy the shard set again") from None
 
 
 def _count_faults(shards: Path, manifest: Manifest) -> list[str]:
     """Return what does not add up in the manifest, the list of rejected clips and the folder."""
-    clips, faults = manifest.clips, []
+    clips = manifest.clips
     written = sum(shard.samples for shard in manifest.shards)
     accepted, rejected = clips.get("accepted", 0), clips.get("rejected", 0)
     by_reason = sum(manifest.rejected_by_reason.values())
-    lines = _rejected_lines(shards)
+    faults: list[str] = []
     for name, one, other in (
         ("clips found is not accepted + rejected", clips.get("found", 0), accepted + rejected),
         ("clips accepted is not the samples of all shards", accepted, written),
         ("clips rejected is not the sum of its reasons", rejected, by_reason),
-        (f"clips rejected is not the lines of {REJECTED_NAME}", rejected, lines),
     ):
         if one != other:
             faults.append(f"{MANIFEST_NAME}: {name}: {one} and {other}")
+    faults += _rejected_faults(shards, rejected)
     for split, facts in manifest.splits.items():
         inside = sum(shard.samples for shard in manifest.shards if shard.split == split)
         if facts.get("samples") != inside:
             faults.append(
-                f"{MANIFEST_NAME}: split {split} has {facts.get('samples')} samples, its shards "
-                f"{inside}"
+                f"{MANIFEST_NAME}: split {split} has {shown(facts.get('samples'))} samples, "
+                f"its shards {inside}"
             )
     known = {shard.file for shard in manifest.shards}
     strangers = sorted(path.name for path in shards.glob("*.tar") if path.name not in known)
     return faults + [f"{name}: not in {MANIFEST_NAME}" for name in strangers]
 
 
-def _rejected_lines(shards: Path) -> int:
-    path = shards / REJECTED_NAME
-    return len(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else -1
-
-
-def _check_shard(shards: Path, shard: ShardEntry) -> tuple[list[str], ShardIndex | None]:
-    tar, index_path = shards / shard.file, shards / index_name(shard.file)
-    missing = [f"{path.name}: missing" for path in (tar, index_path) if not path.is_file()]
-    if missing:
-        return missing, None
-    faults = []
-    if (size := tar.stat().st_size) != shard.bytes:
-        faults.append(f"{shard.file}: {size} bytes, the manifest says {shard.bytes}")
-    if file_sha256(tar) != shard.sha256:
-        faults.append(f"{shard.file}: its sha256 is not the manifest's: changed or damaged")
-    data = index_path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != shard.index_sha256:
-        faults.append(f"{index_path.name}: its sha256 is not the manifest's: changed or damaged")
+def _rejected_faults(shards: Path, rejected: int) -> list[str]:
+    """Return what is wrong with the list of rejected clips."""
     try:
-        index = parse_index(data, index_path.name, shard)
-    except WrongUse as error:
-        return [*faults, str(error)], None
-    return faults + ([] if faults else _check_members(tar, index)), index
-
-
-def _check_members(tar: Path, index: ShardIndex) -> list[str]:
-    """Return which members of a tar are not where, or not of the length, that the index says."""
-    try:
-        with tarfile.open(tar) as archive:
-            inside = {info.name: (info.offset_data, info.size) for info in archive}
-    except tarfile.TarError as error:
-        return [f"{tar.name}: not a readable tar: {error}"]
+        data = read_small(shards / REJECTED_NAME, most_bytes=LARGEST_FILE)
+    except FileNotFoundError:
+        return [f"{REJECTED_NAME}: missing"]
+    except OSError as error:
+        return [f"{REJECTED_NAME}: cannot be read: {error.strerror}"]
+    except UnfitFile as error:
+        return [f"{REJECTED_NAME}: {error}"]
+    lines = data.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
     faults = []
-    promised = {
-        f"{sample.key}.{suffix}": place
-        for sample in index.samples
-        for suffix, place in sample.members.items()
-    }
-    if inside != promised:
-        wrong = sorted(k for k in {*inside, *promised} if inside.get(k) != promised.get(k))
-        faults.append(f"{tar.name}: {wrong[0]} and {len(wrong) - 1} more are not as indexed")
-        return faults
-    for sample in index.samples:
-        shape = np.load(io.BytesIO(read_member(tar, sample, LANDMARKS_MEMBER))).shape
-        facts: dict[str, Any] = json.loads(read_member(tar, sample, JSON_MEMBER))
-        if shape != (sample.frames, LANDMARKS, 2) or facts.get("frames") != sample.frames:
-            faults.append(
-                f"{tar.name}: {sample.key}: index says {sample.frames} frames, landmarks are "
-                f"{shape}, its JSON says {facts.get('frames')}"
-            )
+    if len(lines) != rejected:
+        faults.append(
+            f"{MANIFEST_NAME}: clips rejected is not the lines of {REJECTED_NAME}: {rejected} and "
+            f"{len(lines)}"
+        )
+    unfit = [number for number, line in enumerate(lines, 1) if not _names_a_clip(line)]
+    if unfit:
+        faults.append(
+            f"{REJECTED_NAME}: {len(unfit)} lines are no objects with clip and reason, first line "
+            f"{unfit[0]}"
+        )
     return faults
+
+
+def _names_a_clip(line: bytes) -> bool:
+    try:
+        tree = parse_json(line)
+    except ValueError:
+        return False
+    return isinstance(tree, dict) and all(
+        isinstance(tree.get(name), str) for name in ("clip", "reason")
+    )

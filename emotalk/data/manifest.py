@@ -4,26 +4,25 @@ Order, windows, balancing and resume are computed from these small files; no tar
 them. `manifest.json` is written last, so a folder without one is not a shard set yet.
 """
 
-import json
 import re
 import tarfile
 from collections import Counter
-from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeInt,
     ValidationError,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from emotalk.errors import WrongUse
-from emotalk.schema import FORMAT_VERSION
+from emotalk.printable import is_printable, printable, shown
+from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION, LANDMARKS, SPLITS
+from emotalk.small_files import parse_json
 
 MANIFEST_NAME = "manifest.json"
 LANDMARKS_MEMBER = "landmarks.npy"
@@ -31,34 +30,84 @@ NEUTRAL_MEMBER = "neutral.png"
 JSON_MEMBER = "json"
 VIDEO_MEMBERS = ("mp4",)
 AUDIO_MEMBERS = ("flac", "wav")
-# Halves of a surrogate pair pass JSON, but no bytes can be made of them.
-TAR_NAME = re.compile(r"[^./\\\x00-\x1f\ud800-\udfff][^/\\\x00-\x1f\ud800-\udfff]*\.tar")
-KEY = re.compile(r"[^./\\\x00-\x1f\ud800-\udfff]+")
+TAR_NAME = re.compile(r"[^./\\][^/\\]*\.tar")
+KEY = re.compile(r"[^./\\]+")
+LONGEST_NAME = 255  # of a tar or a key in bytes, as file systems have it
+LONGEST_ACTOR = 1000
 MOST_FRAMES = 2**31 - 1  # of one clip: more than two years
+MOST_BYTES = 2**50  # of one tar
+MOST_COUNT = 2**40  # of clips, samples or frames
 
 
 def _tar_name(name: str) -> str:
-    if not TAR_NAME.fullmatch(name):
+    if not TAR_NAME.fullmatch(name) or not _fits(name, LONGEST_NAME):
         raise PydanticCustomError(
-            "tar_name", "{name} is not the name of a .tar beside the manifest", {"name": repr(name)}
+            "tar_name",
+            "{name} is not the name of a .tar beside the manifest",
+            {"name": shown(name)},
         )
     return name
 
 
+def _fits(name: str, longest: int) -> bool:
+    """Return whether a name can be printed, written as UTF-8 and is not too long."""
+    return is_printable(name) and 0 < len(name.encode()) <= longest
+
+
 def _key(key: str) -> str:
-    if not KEY.fullmatch(key):
+    if not KEY.fullmatch(key) or not _fits(key, LONGEST_NAME):
         raise PydanticCustomError(
             "key",
-            "{key} is not a key: no dot, slash, control character or half of a surrogate pair",
-            {"key": repr(key)},
+            "{key} is not a key: no dot, slash, control character or half of a surrogate pair, at "
+            "most 255 bytes",
+            {"key": shown(key)},
         )
     return key
+
+
+def _actor(name: str) -> str:
+    if not _fits(name, LONGEST_ACTOR):
+        raise PydanticCustomError(
+            "actor",
+            "{name} is no actor's name: letters that can be printed, 1 to 1000 bytes",
+            {"name": shown(name)},
+        )
+    return name
+
+
+def _split(name: str) -> str:
+    return _one_of(name, SPLITS, "split")
+
+
+def _emotion(name: str) -> str:
+    return _one_of(name, EMOTIONS_MEAD8, "emotion")
+
+
+def _one_of(name: str, known: tuple[str, ...], what: str) -> str:
+    if name not in known:
+        raise PydanticCustomError(
+            "not_known",
+            "{name} is no {what}: {known}",
+            {"name": shown(name), "what": what, "known": ", ".join(known)},
+        )
+    return name
+
+
+Size: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MOST_BYTES)]
+Place: TypeAlias = Annotated[int, Field(ge=0)]  # compared with the tar's bytes
+Number: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MOST_COUNT)]
+Hash: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+SplitName: TypeAlias = Annotated[str, AfterValidator(_split)]
+Emotion: TypeAlias = Annotated[str, AfterValidator(_emotion)]
+Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
+Suffix: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Coordinate: TypeAlias = Annotated[float, Field(strict=True, ge=-1e6, le=1e6)]
 
 
 class Record(BaseModel):
     """A part of the files; keys that later versions add are let through."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class SampleEntry(Record):
@@ -76,10 +125,10 @@ class SampleEntry(Record):
 
     key: Annotated[str, AfterValidator(_key)]
     frames: Annotated[int, Field(gt=0, le=MOST_FRAMES)]
-    actor: str
-    emotion: str
+    actor: Annotated[str, AfterValidator(_actor)]
+    emotion: Emotion
     intensity: float | None = Field(default=None, ge=0, le=1)
-    members: dict[str, tuple[NonNegativeInt, NonNegativeInt]]
+    members: dict[Suffix, tuple[Place, Place]]
 
 
 class ShardIndex(Record):
@@ -93,12 +142,12 @@ class ShardEntry(Record):
     """One tar as the manifest describes it; hashes are sha256 in hex."""
 
     file: Annotated[str, AfterValidator(_tar_name)]
-    split: str
-    samples: NonNegativeInt
-    frames: NonNegativeInt
-    bytes: NonNegativeInt
-    sha256: str
-    index_sha256: str
+    split: SplitName
+    samples: Number
+    frames: Number
+    bytes: Size
+    sha256: Hash
+    index_sha256: Hash
 
 
 class Manifest(Record):
@@ -116,11 +165,17 @@ class Manifest(Record):
 
     format: str
     config: dict[str, Any] = {}
-    mean_face: tuple[tuple[float, float], ...] | None = None
-    clips: dict[str, int] = {}
-    rejected_by_reason: dict[str, int] = {}
+    mean_face: (
+        Annotated[
+            tuple[tuple[Coordinate, Coordinate], ...],
+            Field(min_length=LANDMARKS, max_length=LANDMARKS),
+        ]
+        | None
+    ) = None
+    clips: dict[Word, Number] = {}
+    rejected_by_reason: dict[Word, Number] = {}
     shards: tuple[ShardEntry, ...]
-    splits: dict[str, Any] = {}
+    splits: dict[SplitName, dict[str, Any]] = {}
 
     @model_validator(mode="after")
     def _each_tar_once(self) -> "Manifest":
@@ -196,34 +251,35 @@ def _first_offset(sample: SampleEntry) -> int:
 
 
 REMAKE = "the index does not belong to this tar: copy the shard set again or run etl/shard.py again"
+OWN_FAULTS = ("tar_name", "key", "actor", "not_known", "listed_twice")
+FAULTS_SHOWN = 3
 Parsed = TypeVar("Parsed", Manifest, ShardIndex)
 
 
 def _parse(model: type[Parsed], data: bytes, where: str) -> Parsed:
     try:
-        tree = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise WrongUse(f"{where}: not valid JSON ({error}); copy the shard set again") from None
+        tree = parse_json(data)
+    except ValueError as error:
+        raise WrongUse(
+            f"{where}: not valid JSON ({printable(str(error))}); copy the shard set again"
+        ) from None
     found = tree.get("format") if isinstance(tree, dict) else None
     if found != FORMAT_VERSION:
         raise WrongUse(
-            f"{where}: format {found!r}, this version reads {FORMAT_VERSION!r}; "
+            f"{where}: format {shown(found)}, this version reads {FORMAT_VERSION!r}; "
             "make the shards again with etl/shard.py"
         )
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        faults = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, fault["loc"])), fault["msg"])))
-            for fault in error.errors()[:3]
-        )
+        faults = "; ".join(map(_told, error.errors(include_url=False)[:FAULTS_SHOWN]))
         count = error.error_count()
         raise WrongUse(f"{where}: {count} fault{'s' * (count > 1)}: {faults}") from None
 
 
-def read_member(tar: Path, sample: SampleEntry, suffix: str) -> bytes:
-    """Return one member's bytes by the place that the index gives."""
-    offset, size = sample.members[suffix]
-    with tar.open("rb") as file:
-        file.seek(offset)
-        return file.read(size)
+def _told(fault: ErrorDetails) -> str:
+    """Return where a fault is, what is wrong and, where that does not say it yet, the value met."""
+    place = printable(".".join(map(str, fault["loc"])))
+    own = fault["type"] in OWN_FAULTS or fault["type"] == "missing"
+    said = fault["msg"] if own else f"{fault['msg']}, got {shown(fault['input'])}"
+    return f"{place}: {said}" if place else said

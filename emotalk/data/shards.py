@@ -25,6 +25,7 @@ from emotalk.data.manifest import (
 from emotalk.data.remote_storage import open_storage
 from emotalk.data.storage import Storage, StorageFault
 from emotalk.errors import WrongUse
+from emotalk.printable import printable, printable_lines
 
 BLOCK = tarfile.BLOCKSIZE
 INDEX_READERS = 16
@@ -34,6 +35,10 @@ NAME_FIELD = 100  # bytes of a tar header's name; a longer one stands whole in a
 
 class DataFault(RuntimeError):  # noqa: N818  what the data lack, not the program
     """A sample that was promised cannot be read; the message names shard, sample and next step."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the message; what a terminal would act upon is escaped in it."""
+        super().__init__(printable_lines(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ class ShardSet:
                 f"{shard.index_sha256[:12]}...: the index was changed; copy the shard set again"
             )
         index = parse_index(data, f"{self.location}/{name}", shard)
-        return [_sample(entry, number) for entry in index.samples]
+        return [sample_of(entry, number) for entry in index.samples]
 
     def check_sizes(self, split: Split) -> list[str]:
         """Return one message for each tar of the split that is missing or of a wrong size.
@@ -241,8 +246,8 @@ def _check_header(header: bytes, name: str, size: int) -> None:
     in_ascii = name.encode("ascii", "replace")[:NAME_FIELD]  # as tarfile writes other letters here
     if found.size != size or stored not in (wanted, in_ascii):
         raise StorageFault(
-            f"the tar holds {found.name} of {found.size} bytes where the index says {name} of "
-            f"{size} bytes"
+            f"the tar holds {printable(found.name)} of {found.size} bytes where the index says "
+            f"{name} of {size} bytes"
         )
 
 
@@ -253,7 +258,8 @@ def _checksum_fits(header: bytes) -> bool:
     return field[:6] == b"%06o" % (sum(header) - sum(field) + (end - begin) * ord(" "))
 
 
-def _sample(entry: SampleEntry, shard: int) -> Sample:
+def sample_of(entry: SampleEntry, shard: int) -> Sample:
+    """Return an entry of the index of the manifest's shard number `shard` as a sample."""
     return Sample(
         entry.key, entry.frames, entry.actor, entry.emotion, entry.intensity, shard, entry.members
     )

@@ -2,13 +2,16 @@
 
 import hashlib
 import os
+import stat
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path
 
 from emotalk.data.manifest import ShardEntry
+from emotalk.small_files import UnfitFile, read_small
 
 OPEN_FILES = 64
+LARGEST_FILE = 256 * 2**20  # bytes of a manifest or an index
 Version = tuple[int, int, int, int]  # of a file: device, inode, bytes, time of its last change
 
 
@@ -68,9 +71,11 @@ class DiskStorage(Storage):
     def read_file(self, name: str) -> bytes:
         """Return a whole file."""
         try:
-            return (self.folder / name).read_bytes()
+            return read_small(self.folder / name, most_bytes=LARGEST_FILE)
         except OSError as error:
             raise StorageFault(f"{name}: {error.strerror}") from error
+        except UnfitFile as error:
+            raise StorageFault(f"{name}: {error}") from error
 
     def read_range(self, shard: ShardEntry, begin: int, size: int) -> bytes:
         """Return bytes of a tar."""
@@ -102,6 +107,11 @@ class DiskStorage(Storage):
         self._verdicts.setdefault(name, {_version(status): ""})
         return status.st_size
 
+    def close(self) -> None:
+        """Close the tars that were kept open; reading opens them again."""
+        for name in list(self._open):
+            self._close(name)
+
     def _descriptor(self, shard: ShardEntry) -> int:
         if self._owner != os.getpid():  # after a fork: the parent's are the parent's
             self._owner, self._open = os.getpid(), OrderedDict()
@@ -119,13 +129,16 @@ class DiskStorage(Storage):
         if name not in self._open:
             if len(self._open) >= OPEN_FILES:
                 self._close(next(iter(self._open)))
-            self._open[name] = os.open(self.folder / name, os.O_RDONLY | os.O_CLOEXEC)
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe is not waited for
+            self._open[name] = os.open(self.folder / name, flags)
         self._open.move_to_end(name)
         return self._open[name]
 
     def _fault(self, shard: ShardEntry, descriptor: int) -> str:
         """Return what is wrong with an opened tar, or an empty text."""
         status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return "is no file but a folder, pipe or device"
         if status.st_size != shard.bytes:
             return f"has {status.st_size} bytes, the manifest says {shard.bytes}"
         version = _version(status)

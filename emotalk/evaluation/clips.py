@@ -1,11 +1,10 @@
 """Which clips are evaluated, and what is read of them."""
 
-import json
 import math
 from collections import Counter
 from collections.abc import Sequence
 
-from emotalk.data.clip import Clip, read_window
+from emotalk.data.clip import Clip, read_facts, read_window
 from emotalk.data.manifest import JSON_MEMBER, NEUTRAL_MEMBER
 from emotalk.data.shards import Sample, SampleReader
 from emotalk.draws import draw_seed
@@ -51,9 +50,6 @@ def read_sentence(reader: SampleReader, sample: Sample) -> str:
     """Return what is said in a clip, or its key where the corpus does not say.
 
     Raises:
-        DataFault: the tar is not the one the index describes.
+        DataFault: the sample's JSON is broken, or the tar is not the one the index describes.
     """
-    if JSON_MEMBER not in sample.members:
-        return sample.key
-    facts = json.loads(reader.read(sample, [JSON_MEMBER])[JSON_MEMBER])
-    return str(facts.get("sentence") or sample.key)
+    return str(read_facts(reader, sample).get("sentence") or sample.key)

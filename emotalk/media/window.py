@@ -6,6 +6,7 @@ FFmpeg's converter. Both agree on every frame, and on its colours to within one 
 """
 
 import io
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from emotalk.media.png_chunks import read_png
+from emotalk.printable import printable
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
 
 # What the container's head says is all that is asked for: without this FFmpeg decodes seven frames
@@ -28,8 +31,31 @@ _HEAD_ONLY: dict[str, Any] = {
 PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # width and height follow, four bytes each
 
 
+# What PyAV, OpenCV and libsndfile raise for bytes that are no video, picture or sound. Besides
+# their own errors these are Python's, where a decoded value is one that their bindings did not
+# expect: no codec, a time without a base, a size beyond memory.
+DECODER_ERRORS = (
+    av.error.FFmpegError,
+    cv2.error,
+    soundfile.SoundFileError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
 class MemberFault(Exception):  # noqa: N818  what is wrong with the data, not with the program
     """A member of a sample does not hold what the shard format promises."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the message on one line; what a terminal would act upon is escaped in it."""
+        super().__init__(printable(message))
 
 
 def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
@@ -52,9 +78,33 @@ def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
     try:
         with av.open(io.BytesIO(data), metadata_errors="replace", **_HEAD_ONLY) as container:
             window_TCHW = _window(container, start, frames)
-    except (av.error.FFmpegError, IndexError) as error:
-        raise MemberFault(f"the video cannot be decoded: {error}") from error
+    except DECODER_ERRORS as error:
+        raise MemberFault(f"the video cannot be decoded: {_said(error)}") from error
     return window_TCHW.transpose(0, 2, 3, 1)
+
+
+def check_video(data: bytes, frames: int) -> None:
+    """Decode a whole video and keep nothing, in the memory of one frame.
+
+    Args:
+        data: see `decode_video_window`.
+        frames: how many it must hold.
+
+    Raises:
+        MemberFault: see `decode_video_window`, or it holds another number of frames.
+    """
+    found = 0
+    try:
+        with av.open(io.BytesIO(data), metadata_errors="replace", **_HEAD_ONLY) as container:
+            _check_stream(container.streams.video[0])
+            for frame in _from(container, 0, frames + 1):
+                _check_frame(frame, found)
+                found += 1
+    except DECODER_ERRORS as error:
+        raise MemberFault(f"the video cannot be decoded: {_said(error)}") from error
+    if found != frames:
+        more = "more than " if found > frames else ""
+        raise MemberFault(f"the video has {more}{min(found, frames)} frames, expected {frames}")
 
 
 def decode_audio(data: bytes, samples: int | None = None) -> Floats:
@@ -79,8 +129,8 @@ def decode_audio(data: bytes, samples: int | None = None) -> Floats:
             if samples not in (None, promised):
                 raise MemberFault(f"the sound has {promised} samples, expected {samples}")
             audio: Floats = file.read(dtype="float32")
-    except soundfile.LibsndfileError as error:
-        raise MemberFault(f"the sound cannot be decoded: {error}") from error
+    except DECODER_ERRORS as error:
+        raise MemberFault(f"the sound cannot be decoded: {_said(error)}") from error
     if len(audio) != promised:
         raise MemberFault(f"the sound ends after {len(audio)} of {promised} samples")
     return audio
@@ -92,16 +142,32 @@ def decode_image(data: bytes) -> Bytes:
     Raises:
         MemberFault: not a PNG, broken or of another size, which is seen before it is decoded.
     """
+    _check_still(data)
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+    except DECODER_ERRORS as error:
+        raise MemberFault(f"the image cannot be decoded: {_said(error)}") from error
+    if image is None:
+        raise MemberFault("the image cannot be decoded: damaged")
+    return np.asarray(image, np.uint8)
+
+
+def _check_still(data: bytes) -> None:
+    """Refuse what is no PNG of this size before it is decoded."""
     head, size = data[: len(PNG_HEAD)], data[len(PNG_HEAD) : len(PNG_HEAD) + 8]
     if head != PNG_HEAD or len(size) < 8:
         raise MemberFault("the image cannot be decoded: not a PNG")
     width, height = int.from_bytes(size[:4]), int.from_bytes(size[4:])
     if (width, height) != (SIZE, SIZE):
         raise MemberFault(f"the image is {width} x {height}, expected {SIZE} x {SIZE}")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise MemberFault("the image cannot be decoded: damaged")
-    return np.asarray(image, np.uint8)
+    try:
+        read_png(data)  # a chunk that announces 2 GB would cost as much
+    except (ValueError, struct.error) as error:
+        raise MemberFault(f"the image cannot be decoded: damaged: {error}") from error
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _window(container: InputContainer, start: int, frames: int) -> Bytes:
@@ -110,8 +176,7 @@ def _window(container: InputContainer, start: int, frames: int) -> Bytes:
     window_TCHW = np.empty((frames, 3, SIZE, SIZE), np.uint8)
     found = 0
     for found, frame in enumerate(_from(container, start, frames), 1):
-        if (frame.height, frame.width) != window_TCHW.shape[2:]:
-            raise MemberFault(f"the video's frame {start + found - 1} is of another size")
+        _check_frame(frame, start + found - 1)
         cv2.split(_rgb(frame), list(window_TCHW[found - 1]))
     if found != frames:
         raise MemberFault(
@@ -130,6 +195,11 @@ def _check_stream(stream: VideoStream) -> None:
         )
     if not stream.time_base or stream.average_rate != FPS:
         raise MemberFault(f"the video has {stream.average_rate} frames a second, expected {FPS}")
+
+
+def _check_frame(frame: VideoFrame, index: int) -> None:
+    if (frame.height, frame.width) != (SIZE, SIZE):
+        raise MemberFault(f"the video's frame {index} is of another size")
 
 
 def _from(container: InputContainer, start: int, frames: int) -> Iterator[VideoFrame]:

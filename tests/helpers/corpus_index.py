@@ -74,5 +74,5 @@ def _write_shard(
     return {
         "file": f"{stem}.tar", "split": "train", "samples": len(part),
         "frames": sum(frames for _, frames in part), "bytes": offset + 2 * HEADER,
-        "sha256": "", "index_sha256": hashlib.sha256(index).hexdigest(),
+        "sha256": "0" * 64, "index_sha256": hashlib.sha256(index).hexdigest(),
     }  # fmt: skip

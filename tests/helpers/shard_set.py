@@ -144,7 +144,7 @@ def write_shard_set(
     return folder
 
 
-def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Apply `change` to the manifest's tree."""
     path = folder / "manifest.json"
     tree = json.loads(path.read_text())
@@ -152,7 +152,7 @@ def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], None]) -> 
     path.write_text(json.dumps(tree))
 
 
-def rewrite_index(folder: Path, stem: str, change: Callable[[dict[str, Any]], None]) -> None:
+def rewrite_index(folder: Path, stem: str, change: Callable[[dict[str, Any]], object]) -> None:
     """Apply `change` to a shard's index and set its hash in the manifest."""
     path = folder / f"{stem}.index.json"
     tree = json.loads(path.read_text())

@@ -10,13 +10,25 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # part -> the parts it may import (itself always; `FOUNDATION` always). The order is the data's.
-FOUNDATION = {"schema", "errors", "draws", "reasons", "census", "host_memory", "openmp"}
+FOUNDATION = {
+    "schema",
+    "errors",
+    "draws",
+    "reasons",
+    "census",
+    "host_memory",
+    "openmp",
+    "printable",
+    "small_files",
+}
 MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
     "errors": set(),
     "draws": set(),
     "reasons": set(),
     "census": set(),
+    "printable": set(),
+    "small_files": set(),
     "host_memory": set(),
     "openmp": set(),
     "config": set(),

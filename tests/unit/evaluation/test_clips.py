@@ -11,6 +11,7 @@ from emotalk.config.data import RemoteConfig
 from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
 from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
 from emotalk.schema import EMOTIONS
+from tests.helpers.broken_sets import BROKEN
 from tests.helpers.drawn_shards import DrawnClip
 
 
@@ -60,3 +61,12 @@ def test_a_missing_member_is_named(shards: Path) -> None:
     lacking = Sample(first.key, first.frames, first.actor, first.emotion, 1.0, 0, members)
     with pytest.raises(DataFault, match=r"lacks sound \(flac or wav\)"):
         read_clip(SampleReader(shard_set), lacking)
+
+
+def test_a_broken_json_is_a_fault_of_the_sample(tmp_path: Path) -> None:
+    BROKEN["json garbage"][0](tmp_path)
+    shard_set = ShardSet.open(str(tmp_path))
+    broken, whole = shard_set.split("train").samples
+    with pytest.raises(DataFault, match="clip0000: member json: not valid JSON"):
+        read_sentence(SampleReader(shard_set), broken)
+    assert read_sentence(SampleReader(shard_set), whole) == "clip0001"

@@ -10,8 +10,15 @@ import pytest
 import soundfile
 
 from emotalk.media.encode import encode_video
-from emotalk.media.window import MemberFault, decode_audio, decode_image, decode_video_window
+from emotalk.media.window import (
+    MemberFault,
+    check_video,
+    decode_audio,
+    decode_image,
+    decode_video_window,
+)
 from emotalk.schema import Bytes
+from tests.helpers.shared import shared_data
 
 
 def moving_picture(frames: int) -> Bytes:
@@ -151,4 +158,27 @@ PNG = bytes(cv2.imencode(".png", moving_picture(1)[0])[1])
 )
 def test_what_is_not_a_whole_image_of_the_right_size_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(MemberFault, match=message):
+        decode_image(data)
+
+
+def test_a_member_that_pyav_answers_with_its_own_error_is_named() -> None:
+    data = shared_data("data/faults/hostile/mp4_member_valueerror.bin").read_bytes()
+    with pytest.raises(MemberFault, match="the video cannot be decoded: "):
+        decode_video_window(data, 0, 1)
+    with pytest.raises(MemberFault, match="the video cannot be decoded: "):
+        check_video(data, 1)
+
+
+def test_a_whole_video_is_counted_without_being_kept() -> None:
+    data = mp4(moving_picture(12))
+    check_video(data, 12)
+    with pytest.raises(MemberFault, match="has 12 frames, expected 13"):
+        check_video(data, 13)
+    with pytest.raises(MemberFault, match="has more than 11 frames, expected 11"):
+        check_video(data, 11)
+
+
+def test_a_chunk_that_announces_more_than_there_is_takes_no_memory() -> None:
+    data = shared_data("data/faults/hostile/png_chunk_2g.png").read_bytes()
+    with pytest.raises(MemberFault, match="chunk b'IDAT' announces 2147483647 bytes"):
         decode_image(data)

@@ -1,0 +1,84 @@
+"""Every member of a tar from its headers alone, in one pass that always ends."""
+
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from emotalk.printable import shown
+
+BLOCK = tarfile.BLOCKSIZE
+LONGEST_NAME = 64 * 2**10  # bytes of a header that holds nothing but a long name
+FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
+GNU_NAME, PAX_NAME = tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE
+PATH_RECORD = re.compile(rb"(?:^|\n)[0-9]{1,20} path=([^\n]*)\n")
+
+
+class UnfitTar(ValueError):  # noqa: N818  says what the file is, not what the program did
+    """A file is not the tar of a shard."""
+
+
+@dataclass(frozen=True)
+class TarMember:
+    """A file in a tar.
+
+    Attributes:
+        name: its whole name.
+        offset: byte of the tar at which its content begins.
+        size: bytes of its content.
+    """
+
+    name: str
+    offset: int
+    size: int
+
+
+def tar_members(path: Path) -> Iterator[TarMember]:
+    """Yield the files of an uncompressed tar in their order; no content is read.
+
+    Raises:
+        UnfitTar: a header that is none, a member beyond the end, or one that is no plain file
+            (links, folders and devices have no place in a shard).
+        OSError: the tar cannot be read.
+    """
+    with path.open("rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        place, long_name = 0, None
+        while place < end:
+            file.seek(place)
+            header = file.read(BLOCK)
+            if not header.strip(b"\0"):  # the first block of the end mark
+                return
+            info = _info(header, place)
+            content = place + BLOCK
+            if not 0 <= info.size <= end - content:
+                raise UnfitTar(f"{shown(info.name)} at byte {place} would end beyond the tar")
+            if info.type in (GNU_NAME, PAX_NAME):
+                long_name = _long_name(file, info) or long_name
+            elif info.type in FILES:
+                yield TarMember(long_name or info.name, content, info.size)
+                long_name = None
+            elif info.type != tarfile.XGLTYPE:
+                raise UnfitTar(f"{shown(long_name or info.name)} at byte {place} is no plain file")
+            place = content + -(-info.size // BLOCK) * BLOCK
+
+
+def _info(header: bytes, place: int) -> tarfile.TarInfo:
+    try:
+        return tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except (tarfile.HeaderError, ValueError) as error:
+        raise UnfitTar(f"no header of a member at byte {place} ({error})") from None
+
+
+def _long_name(file: BinaryIO, info: tarfile.TarInfo) -> str | None:
+    """Return the name that a header for long names holds, None where it holds other facts."""
+    if info.size > LONGEST_NAME:
+        raise UnfitTar(f"a header for a long name has {info.size} bytes")
+    data = file.read(info.size)
+    if info.type == GNU_NAME:
+        return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    found = PATH_RECORD.findall(data)
+    return found[-1].decode("utf-8", "surrogateescape") if found else None

@@ -1,0 +1,55 @@
+"""Small text files that others may have written: read and parsed within bounds."""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+MOST_BYTES = 16 * 2**20
+
+
+class UnfitFile(ValueError):  # noqa: N818  says what the file is, not what the program did
+    """A file is not of the kind or size that is read here."""
+
+
+def read_small(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+    """Return the content of a regular file.
+
+    Pipes and devices are refused without waiting for them: `/dev/zero` never ends.
+
+    Args:
+        path: the file; links are followed.
+        most_bytes: a larger file is refused before it is read.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+        UnfitFile: not a regular file, or a larger one.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except ValueError as error:  # a zero byte in the name
+        raise UnfitFile(f"no file can have this name ({error})") from None
+    with open(handle, "rb") as file:
+        status = os.fstat(handle)
+        if stat.S_ISDIR(status.st_mode):
+            raise UnfitFile("is a folder, not a file")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnfitFile("is a pipe or device, not a file")
+        data = file.read(most_bytes + 1) if status.st_size <= most_bytes else b""
+    if status.st_size > most_bytes or len(data) > most_bytes:
+        raise UnfitFile(f"has more than {most_bytes} bytes")
+    return data
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Return what JSON text holds.
+
+    Raises:
+        ValueError: not JSON, not UTF-8, nested too deeply, or a whole number of thousands of
+            digits.
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        raise ValueError("lists or objects are nested too deeply") from None
