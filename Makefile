@@ -7,12 +7,13 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TESTS ?= tests
 PYTEST_ARGS ?=
+MUTANTS_ARGS ?=
 # What the targets of their own run: minutes long, or in need of a machine that not everybody has.
 ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl fuzz lint type fmt bench lock clean
+.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl fuzz mutants lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ drill-etl: setup ## the ETL with its workers and its driver killed at random mom
 
 test-browser: setup ## the tests that need a headless Chromium
 	$(BIN)/python -m pytest -m "browser" $(PYTEST_ARGS) $(TESTS)
+
+mutants: setup ## faults set into the code, each against the tests of its module (MUTANTS_ARGS="--seed 1 --packages etl")
+	$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 lint: setup ## ruff, yamllint, shellcheck, codespell
 	$(BIN)/ruff check .
