@@ -50,6 +50,7 @@ class DataConfig(Section):
     shuffle_shards: Count = 16  # shards whose samples are mixed; more mixes better, reads wider
     workers: NonNegativeInt = 1  # reading processes of each rank; 0: in the training process
     prefetch: Count = 2  # batches each worker holds ready
+    silence_s: Positive = 600.0  # seconds without a batch after which the workers count as lost
     cache_mib: NonNegativeInt = 0  # decoded clips kept in memory, MiB a worker; 0: decode again
     verify: bool = False  # sha256 of each tar at its first read by a worker
     on_fault: Literal["raise", "skip"] = "raise"  # skip: a bad sample's place stays, masked out

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from emotalk.data.workers import NoRoomError
+
 
 class ClipBatch(NamedTuple):
     """Windows of B clips, this rank's share of a step.
@@ -39,7 +41,7 @@ class ClipBatch(NamedTuple):
 
 
 def zeros_in_one_piece(
-    parts: Mapping[str, tuple[tuple[int, ...], torch.dtype]],
+    parts: Mapping[str, tuple[tuple[int, ...], torch.dtype]], *, shared: bool = False
 ) -> dict[str, Tensor]:
     """Return a zero tensor of each shape and type, all of them views of one piece of memory.
 
@@ -49,11 +51,25 @@ def zeros_in_one_piece(
     Args:
         parts: name -> shape and type; the wider types come first, so that each begins at a multiple
             of its own size.
+        shared: lay it in memory that processes share. torch would do so later, in a thread of the
+            worker's whose failure nobody hears of.
+
+    Raises:
+        NoRoomError: that memory is full.
     """
     sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in parts.values()]
-    pieces = torch.split(torch.zeros(sum(sizes), dtype=torch.uint8), sizes)
+    whole = torch.zeros(sum(sizes), dtype=torch.uint8)
+    pieces = torch.split(_share(whole) if shared else whole, sizes)
     named = zip(parts.items(), pieces, strict=True)
     return {name: piece.view(dtype).view(shape) for (name, (shape, dtype)), piece in named}
+
+
+def _share(whole: Tensor) -> Tensor:
+    try:
+        whole.share_memory_()  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        raise NoRoomError(str(error)) from None
+    return whole
 
 
 def to_device(batch: ClipBatch, device: torch.device) -> ClipBatch:

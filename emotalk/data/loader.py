@@ -7,13 +7,10 @@ Nothing here keeps a position. A batch is computed from its step number: `order`
 import atexit
 import itertools
 import logging
-import signal
 import weakref
 from collections import Counter
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
 
-import cv2
 import torch
 from torch.utils.data import DataLoader
 
@@ -32,6 +29,7 @@ from emotalk.data.selection import (
 )
 from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.data.steps import LoadedStep, StepBatches
+from emotalk.data.workers import Watch, check_room, children, forking, waited_for
 from emotalk.errors import WrongUse
 
 logger = logging.getLogger(__name__)
@@ -127,6 +125,7 @@ class ClipLoader:
         samples: the clips used.
         left_out: reason -> keys of the clips of the split that are not used.
         faults: message -> how often this rank met it since it was built.
+        asked_to_stop: whether the training was, so that it waits no longer for a batch.
     """
 
     def __init__(
@@ -137,6 +136,7 @@ class ClipLoader:
         self.left_out = left_out
         self.start_step = start_step
         self.faults: Counter[str] = Counter()
+        self.asked_to_stop: Callable[[], bool] = lambda: False
 
     @property
     def clips_per_epoch(self) -> int:
@@ -154,20 +154,26 @@ class ClipLoader:
 
         Raises:
             DataFault: a clip cannot be read and `data.on_fault` is `raise`.
+            WorkerLost: a worker died, found no room for a batch, or fell silent.
+            Interrupted: `asked_to_stop` while a batch was waited for.
+            WrongUse: the workers' batches do not fit into shared memory.
         """
         config = self.batches.config
-        loader = DataLoader(
-            self.batches,
-            batch_size=None,
-            sampler=self._steps(),
-            num_workers=config.workers,
-            prefetch_factor=config.prefetch if config.workers else None,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_start_worker,
-        )
-        with _no_threads_to_inherit():
+        check_room(config.workers, config.prefetch, self.batches.bytes)
+        before = children()
+        with forking() as start_worker:
+            loader = DataLoader(
+                self.batches,
+                batch_size=None,
+                sampler=self._steps(),
+                num_workers=config.workers,
+                prefetch_factor=config.prefetch if config.workers else None,
+                pin_memory=torch.cuda.is_available(),
+                worker_init_fn=start_worker,
+            )
             loaded = iter(loader)  # starts the workers
-        batches = self._checked(loaded)
+        watch = Watch([*children() - before], config.silence_s, self.asked_to_stop)
+        batches = self._checked(waited_for(loaded, watch))
         atexit.register(_close, weakref.ref(batches))
         return batches
 
@@ -217,25 +223,3 @@ def _close(batches: "weakref.ref[Generator[ClipBatch, None, None]]") -> None:
     found = batches()
     if found is not None:
         found.close()
-
-
-@contextmanager
-def _no_threads_to_inherit() -> Iterator[None]:
-    """End OpenCV's threads in this process while the block forks others.
-
-    A forked process inherits the books of the threads but not the threads: OpenCV would wait for
-    them for ever as soon as it is told to use another number.
-    """
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(threads)
-
-
-def _start_worker(_worker: int) -> None:
-    """Leave signals to the training process: a scheduler sends them to every process of a job."""
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
-        signal.signal(name, signal.SIG_IGN)
-    cv2.setNumThreads(1)

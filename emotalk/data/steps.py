@@ -1,11 +1,12 @@
 """The batch of one step for one rank, computed from the step's number."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
 from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch, zeros_in_one_piece
@@ -60,7 +61,7 @@ class StepBatches(Dataset[LoadedStep]):
             rank=self.rank,
             world_size=self.world_size,
         )
-        batch = _empty(self.config, numbers)
+        batch = self._empty(numbers)
         keys = [""] * len(numbers)
         faults = []
         for row, number in enumerate(numbers):
@@ -73,6 +74,19 @@ class StepBatches(Dataset[LoadedStep]):
             except DataFault as fault:
                 faults.append(str(fault))
         return LoadedStep(batch._replace(keys=tuple(keys)), tuple(faults))
+
+    @property
+    def bytes(self) -> int:
+        """The size of this rank's share of a batch."""
+        parts = _parts(self.config, self.config.batch_size // self.world_size)
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in parts.values())
+
+    def _empty(self, numbers: range) -> ClipBatch:
+        """Return a batch whose places are all zero and not valid; in a worker in shared memory."""
+        in_worker = get_worker_info() is not None
+        tensors = zeros_in_one_piece(_parts(self.config, len(numbers)), shared=in_worker)
+        tensors["intensity_B"].fill_(1)
+        return ClipBatch(keys=(), places=tuple(numbers), **tensors)
 
     def _fill(self, batch: ClipBatch, row: int, place: Place) -> None:
         """Read a clip into a row; nothing of the row is written before everything is read."""
@@ -148,22 +162,18 @@ class StepBatches(Dataset[LoadedStep]):
         return total
 
 
-def _empty(config: DataConfig, numbers: range) -> ClipBatch:
-    """Return a batch whose places are all zero and not valid."""
-    clips, frames = len(numbers), config.frames
+def _parts(config: DataConfig, clips: int) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
+    """Return name -> shape and type of a batch's tensors, the wider types first."""
+    frames = config.frames
     samples = (frames + 2 * config.speech_margin_frames) * SAMPLES_PER_FRAME
     speech = ["speech_BS"]
     speech += ["other_speech_BS"] * config.other_speech + ["babble_BS"] * (config.babble_voices > 0)
-    tensors = zeros_in_one_piece(
-        {
-            "emotion_B": ((clips,), torch.int64),
-            "intensity_B": ((clips,), torch.float32),
-            "landmarks_BTLP": ((clips, frames, LANDMARKS, 2), torch.float32),
-            **dict.fromkeys(speech, ((clips, samples), torch.float32)),
-            "condition_BCHW": ((clips, 3, SIZE, SIZE), torch.uint8),
-            "video_BTCHW": ((clips, frames, 3, SIZE, SIZE), torch.uint8),
-            "valid_B": ((clips,), torch.bool),
-        }
-    )
-    tensors["intensity_B"].fill_(1)
-    return ClipBatch(keys=(), places=tuple(numbers), **tensors)
+    return {
+        "emotion_B": ((clips,), torch.int64),
+        "intensity_B": ((clips,), torch.float32),
+        "landmarks_BTLP": ((clips, frames, LANDMARKS, 2), torch.float32),
+        **dict.fromkeys(speech, ((clips, samples), torch.float32)),
+        "condition_BCHW": ((clips, 3, SIZE, SIZE), torch.uint8),
+        "video_BTCHW": ((clips, frames, 3, SIZE, SIZE), torch.uint8),
+        "valid_B": ((clips,), torch.bool),
+    }

@@ -58,7 +58,8 @@ class Ending:
 
     def _listen(self) -> None:
         state, seconds = "failed", FLUSH_S["failed"]
-        for text in sys.stdin:
+        text = sys.stdin.readline()  # the last word, or the end of a training that was killed
+        if text:
             word = json.loads(text)
             state, seconds = str(word["finish"]), float(word["seconds"])
         self.end(state, seconds)

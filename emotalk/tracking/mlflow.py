@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -58,6 +59,22 @@ class RunFacts:
     tags: Mapping[str, str]
 
 
+TRACKERS: "weakref.WeakSet[MlflowTracker]" = weakref.WeakSet()
+
+
+def _forget_couriers() -> None:
+    """Let go, in a process forked from this one, of the pipes to its couriers.
+
+    A courier takes the end of its pipe for the end of the training. A loader worker that held the
+    other end open would let it wait for ever.
+    """
+    for tracker in TRACKERS:
+        tracker.forget()
+
+
+os.register_at_fork(after_in_child=_forget_couriers)
+
+
 class MlflowTracker:
     """Keeps a courier running that brings the run folder's figures and files to the server."""
 
@@ -91,6 +108,7 @@ class MlflowTracker:
         self._started = time.monotonic()
         self._lock = threading.Lock()  # files are also noted by the thread that writes checkpoints
         self._courier = self._start()
+        TRACKERS.add(self)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """See that the courier is there; the figures stand in `metrics.jsonl` already."""
@@ -124,6 +142,14 @@ class MlflowTracker:
                 "same command given again sends the rest",
                 seconds,
             )
+
+    def forget(self) -> None:
+        """Close this process's end of the pipe; for forked processes, whose training goes on."""
+        stream = self._courier.stdin
+        if stream is not None and not stream.closed:
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, stream.fileno())  # the number stays taken: the stream closes it later
+            os.close(nothing)
 
     def _start(self) -> subprocess.Popen[str]:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))

@@ -76,6 +76,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
         )
     shard_set = ShardSet.open(config.shards, config.data.remote)
     loader.start_step = state.step
+    loader.asked_to_stop = lambda: preemption.asked
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})
     generator = networks.generator.module
     assert isinstance(generator, Generator)

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
-from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, InUse, WrongUse
+from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, InUse, Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.training.preemption import Preemption, named_run_dir
 from emotalk.training.status import CODES, NAME, State, failed_since, write_status
@@ -62,8 +62,12 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
     except Exception as error:
         # Kept for the batch scripts; the traceback and the exit code stay what they are.
         said = "".join(traceback.format_exception_only(error)).strip()
+        said = str(error) if isinstance(error, Stopped) else said
         if run_dir is not None and not failed_since(run_dir, began):
             _end(run_dir, "failed", f"rank {rank}: {said}" if "RANK" in os.environ else said)
+        if isinstance(error, Stopped):  # no fault of the program: its message says all
+            sys.stderr.write(f"train.py: {error}\n")
+            return EXIT_FAILED
         raise
 
 

@@ -31,6 +31,8 @@ MAY_DIFFER = (
     "checkpoint.",
     "data.workers",
     "data.prefetch",
+    "data.silence_s",
+    "data.on_fault",
     "data.cache_mib",
     "data.verify",
     "data.remote.",

@@ -12,6 +12,7 @@ from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader
+from emotalk.data.workers import Interrupted
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.tracking.tracker import Tracker
@@ -100,9 +101,9 @@ class Trainer:
         parts, state = self._parts, self.state
         self._saver.check()
         with self._speed.waiting():
-            batch = next(self._batches)
+            batch = self._next_batch()
         valid, signals = self._count(batch)
-        if signals:
+        if signals or batch is None:
             return True
         plan = self._schedule.plan(state.step)
         micro_batches = parts.inputs.micro_batches(batch, state.step)
@@ -128,12 +129,20 @@ class Trainer:
             self._save()
         return False
 
-    def _count(self, batch: ClipBatch) -> tuple[int, int]:
+    def _next_batch(self) -> ClipBatch | None:
+        """Return the next batch, or None where a signal came while it was waited for."""
+        try:
+            return next(self._batches)
+        except Interrupted:
+            return None
+
+    def _count(self, batch: ClipBatch | None) -> tuple[int, int]:
         """Return the step's valid clips and the processes a signal came to, over all of them."""
-        mine = [float(batch.valid_B.sum()), float(self._parts.preemption.asked)]
+        valid = 0.0 if batch is None else float(batch.valid_B.sum())
+        mine = [valid, float(batch is None or self._parts.preemption.asked)]
         numbers = torch.tensor(mine, device=self._parts.runtime.device)
-        valid, signals = self._parts.runtime.sum(numbers).tolist()
-        return int(valid), int(signals)
+        clips, signals = self._parts.runtime.sum(numbers).tolist()
+        return int(clips), int(signals)
 
     def _update(
         self, due: DueUpdate, micro_batches: Sequence[ClipInputs], divisor: Divisor
