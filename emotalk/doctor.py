@@ -18,6 +18,9 @@ State = Literal["ok", "lacks", "note"]
 
 GIB = 2**30
 IMPORT_TIMEOUT_S = 120
+MIB = 2**20
+LEAST_SHARED_MIB = 256
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where loader workers lay their batches
 PYTHONS = ((3, 11), (3, 12))
 LEAST_MEMORY_GIB = 6.0
 LEAST_DISK_GIB = 2.0
@@ -110,6 +113,7 @@ def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> l
         _processor(),
         _memory(),
         _disk(),
+        _shared_memory(),
         *imported,
         _accelerator(),
         _torchaudio_native(),
@@ -167,6 +171,20 @@ def _disk() -> Finding:
         "ok" if free >= LEAST_DISK_GIB else "note",
         f"{free:.1f} GiB free in {Path.cwd()}",
         f"the demo wants {LEAST_DISK_GIB:.0f} GiB free",
+    )
+
+
+def _shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
+    """Look at what loader workers hand their batches over in; containers have 64 MiB of it."""
+    if not folder.is_dir():
+        return Finding("shared memory", "ok", f"no {folder}: this system shares memory elsewhere")
+    usage = shutil.disk_usage(folder)
+    return Finding(
+        "shared memory",
+        "ok" if usage.free / MIB >= LEAST_SHARED_MIB else "note",
+        f"{usage.free / MIB:.0f} MiB free of {usage.total / MIB:.0f} in {folder}",
+        "larger batches find no room: start the container with --shm-size=1g, or train with "
+        "data.workers=0",
     )
 
 

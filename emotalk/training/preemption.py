@@ -2,7 +2,8 @@
 
 Two phases. Until the first step there is nothing to save: a signal ends the process at once, even
 while its main thread imports libraries or waits for other processes. From then on it is remembered,
-and the training loop asks between steps. Only the standard library is imported here.
+and the training loop asks between steps; a second SIGTERM ends the process at once, whatever its
+main thread waits for. Only the standard library is imported here.
 """
 
 import fcntl
@@ -10,7 +11,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +22,10 @@ from emotalk.training.status import NAME, write_status
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 LOCK, CONFIG = ".lock", "config.yaml"  # of the run folder
+# Slurm and launchers each tell every process of a job: theirs is the same wish, come twice.
+REPEATED_S = 10.0
+PASSED_ON_BY = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID")
+ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 WITHOUT_A_RUN = ("--dry-run", "--print-config", "--help", "-h")
 
 
@@ -30,6 +37,8 @@ class Preemption:
         self.name = ""
         self.run_dir = run_dir
         self._wake: socket.socket | None = None
+        self._trains = False
+        self._first_term = 0.0  # when the training was first told to end
 
     def listen(self) -> None:
         """Catch SIGTERM and SIGUSR1 from now on, as a process that starts."""
@@ -45,12 +54,8 @@ class Preemption:
             signal.signal(number, self._remember)
 
     def remember(self) -> None:
-        """Only remember signals from now on: training begins, and asks for itself."""
-        if self._wake is None:
-            return
-        signal.set_wakeup_fd(-1)
-        wake, self._wake = self._wake, None
-        wake.close()  # ends the thread
+        """Only remember the first signal from now on: training begins, and asks for itself."""
+        self._trains = True
 
     @property
     def asked(self) -> bool:
@@ -64,9 +69,33 @@ class Preemption:
     def _end_on_signal(self, hear: socket.socket) -> None:
         with hear:
             while numbers := hear.recv(64):
-                for number in set(numbers) & set(SIGNALS):
-                    if self._wake is not None:
-                        self._leave(signal.Signals(number).name)
+                for number in numbers:
+                    if number in SIGNALS:
+                        self._hear(signal.Signals(number))
+
+    def _hear(self, number: signal.Signals) -> None:
+        if not self._trains:
+            self._leave(number.name)
+        elif number == signal.SIGTERM and self._first_term == 0.0:
+            self._first_term = time.monotonic()
+        elif number == signal.SIGTERM and not self._is_repeated():
+            self._end_at_once()
+
+    def _is_repeated(self) -> bool:
+        """Whether this SIGTERM may be the first one, come by another way."""
+        passed_on = any(name in os.environ for name in PASSED_ON_BY)
+        return passed_on and time.monotonic() - self._first_term < REPEATED_S
+
+    def _end_at_once(self) -> None:
+        if self.run_dir is not None and os.environ.get("RANK", "0") == "0":
+            with suppress(OSError):
+                write_status(
+                    self.run_dir,
+                    "failed",
+                    "a second SIGTERM came before a checkpoint was saved: ended at once; the same "
+                    "command goes on from the last checkpoint",
+                )
+        os._exit(ENDED_BY_SIGTERM)
 
     def _leave(self, name: str) -> None:
         """End this process; its run was at the beginning or at a checkpoint, nothing is lost."""

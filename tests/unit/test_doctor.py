@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,20 @@ def test_a_machine_without_packs_is_told_where_to_get_them(tmp_path: Path) -> No
     noted = doctor._model_packs(tmp_path / "none")
     assert noted.state == "note"
     assert "--root" in noted.remedy
+
+
+@pytest.mark.parametrize(("free_mib", "state"), [(64, "note"), (255, "note"), (256, "ok")])
+def test_a_containers_small_shared_memory_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_mib: int, state: str
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=free_mib * 2**20)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    noted = doctor._shared_memory(tmp_path)
+    assert (noted.subject, noted.state) == ("shared memory", state)
+    assert f"{free_mib} MiB free" in noted.detail
+    assert "--shm-size=1g" in noted.remedy
+    assert "data.workers=0" in noted.remedy
+
+
+def test_doctor_looks_at_shared_memory(findings: list[Finding]) -> None:
+    assert finding(findings, "shared memory").state in ("ok", "note")

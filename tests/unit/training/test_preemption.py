@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from emotalk.training import preemption
-from emotalk.training.preemption import Preemption, named_run_dir, say_preempted
+from emotalk.training.preemption import (
+    PASSED_ON_BY,
+    Preemption,
+    named_run_dir,
+    say_preempted,
+)
 from emotalk.training.run_folder import CONFIG, LOCK, hold_run_folder
 from emotalk.training.status import write_status
 from tests.helpers.tiny_training import ROOT
@@ -23,8 +28,14 @@ from emotalk.training.preemption import Preemption
 preemption = Preemption(Path(sys.argv[1]))
 preemption.listen()
 """
-# Waits in C without coming back to the interpreter, as an import or a process group does.
-BLOCKED = "import ctypes\nprint('ready', flush=True)\nctypes.CDLL(None).sleep(30)\n"
+# Waits in C without coming back to the interpreter, as an import or a process group does: the
+# signal finds another thread, or the sleep would be over.
+BLOCKED = """
+import ctypes, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGUSR1))
+print('ready', flush=True)
+ctypes.CDLL(None).sleep(30)
+"""
 REMEMBERS = """
 preemption.remember()
 print('ready', flush=True)
@@ -78,6 +89,53 @@ def test_only_the_first_rank_writes_the_status(tmp_path: Path) -> None:
 def test_a_training_process_remembers_the_signal_and_goes_on(tmp_path: Path) -> None:
     assert signalled(REMEMBERS, tmp_path / "run", signal.SIGUSR1) == (0, "SIGUSR1\n")
     assert not (tmp_path / "run").exists()
+
+
+# Trains, but its main thread hangs in C and never comes to ask.
+TRAINS = "preemption.remember()\n" + BLOCKED
+
+
+def ended_by(run_dir: Path, *signals: signal.Signals, **environment: str) -> int | None:
+    """Return the code of a training that got the signals one after the other; None: it goes on."""
+    clean = {name: value for name, value in os.environ.items() if name not in PASSED_ON_BY}
+    process = subprocess.Popen(
+        [sys.executable, "-c", LISTEN + TRAINS, str(run_dir)],
+        cwd=ROOT, env=clean | environment, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        for number in signals:
+            time.sleep(0.3)  # two of one number that wait together are one
+            process.send_signal(number)
+        return process.wait(timeout=1.5)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_second_sigterm_ends_a_training_at_once_even_inside_c_code(tmp_path: Path) -> None:
+    assert ended_by(tmp_path, signal.SIGTERM, signal.SIGTERM) == 128 + 15
+    said = status(tmp_path)
+    assert (said["state"], said["code"]) == ("failed", 1)
+    assert "second SIGTERM" in str(said["message"])
+
+
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGTERM,), (signal.SIGUSR1, signal.SIGTERM), (signal.SIGUSR1,) * 2]
+)
+def test_a_warning_before_the_end_is_no_second_sigterm(
+    tmp_path: Path, signals: tuple[signal.Signals, ...]
+) -> None:
+    assert ended_by(tmp_path, *signals) is None
+    assert not (tmp_path / "status.json").exists()
+
+
+def test_what_a_launcher_passes_on_is_no_second_sigterm(tmp_path: Path) -> None:
+    twice = (signal.SIGTERM, signal.SIGTERM)
+    assert ended_by(tmp_path, *twice, TORCHELASTIC_RUN_ID="none") is None
 
 
 def test_train_py_listens_before_its_imports(tmp_path: Path) -> None:
@@ -161,5 +219,6 @@ def test_listening_twice_changes_nothing() -> None:
         signal.raise_signal(signal.SIGUSR1)
         assert (one.asked, one.name) == (True, "SIGUSR1")
     finally:
+        signal.set_wakeup_fd(-1)
         for number, handler in before.items():
             signal.signal(number, handler)
