@@ -53,6 +53,14 @@ REASONS: dict[str, Reason] = {
         "the sound ends before its header or the picture does",
         "copy the file again, or cut the picture to its sound",
     ),
+    "audio_gaps": Reason(
+        "its sound has more gaps than quality.max_gap_share",
+        "record or copy it again, or raise quality.max_gap_share",
+    ),
+    "no_times": Reason(
+        "its time stamps do not tell what happens when",
+        "write it anew from its source, e.g. `ffmpeg -i IN -vf fps=25 OUT.mp4`, and look at it",
+    ),
     "too_short": Reason("shorter than quality.min_seconds", "lower quality.min_seconds"),
     "too_long": Reason(
         "longer than quality.max_seconds", "cut it into utterances, or raise quality.max_seconds"

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk.config.etl import QualityConfig
-from emotalk.schema import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Doubles, Floats, Rejection
-from etl.quality import check_length
+from emotalk.media.sound import Sound
+from emotalk.schema import FPS, SAMPLES_PER_FRAME, Doubles, Floats, Rejection
+from etl.quality import check_gaps, check_length
 
 Indices: TypeAlias = NDArray[np.int64]
 Resampling: TypeAlias = Literal["nearest", "blended"]
@@ -48,34 +49,35 @@ class Timeline:
 
 def timeline(
     times_s: Doubles,
-    audio_S: Floats,
+    sound: Sound | Floats,
     limits: QualityConfig,
     resampling: Resampling = "nearest",
 ) -> Timeline:
     """Return the ticks for which there is both picture and sound.
 
-    The first tick is the first frame at or after time 0 (frames before that are the ones an edit
-    list hides). Sound that ends less than one frame early is filled up with zeros, more than that
-    shortens the clip.
+    The first tick is the first moment at or after time 0 when both exist (frames before time 0 are
+    the ones an edit list hides). Sound that ends less than one frame early is filled up with zeros,
+    more than that shortens the clip.
 
     Args:
         times_s: rising times of the source frames (T,).
-        audio_S: sound from time 0 on, at 8 kHz.
+        sound: at 8 kHz; bare samples begin at time 0.
         limits: section `quality`.
         resampling: `nearest` shows for each tick the frame nearest in time, `blended` mixes the two
             frames about it, linearly in time.
 
     Raises:
-        Rejection: `too_short`, `too_long`, `truncated_audio`.
+        Rejection: `too_short`, `too_long`, `truncated_audio`, `audio_gaps`.
     """
+    sound = _as_sound(sound)
     shown = times_s[times_s > -SLACK_S]
     if not shown.size:
         raise Rejection("too_short", "every frame has a time before 0, so none would be shown")
-    start_s = max(0.0, float(shown[0]))
+    start_s = max(0.0, float(shown[0]), sound.start_s)
     step_s = float(shown[-1] - shown[-2]) if shown.size > 1 else 1 / FPS
     video_s = float(shown[-1]) + step_s - start_s
     check_length(video_s, limits)
-    audio_s = audio_S.size / SAMPLE_RATE - start_s
+    audio_s = sound.end_s - start_s
     if audio_s < video_s - limits.max_audio_gap_s:
         raise Rejection(
             "truncated_audio",
@@ -84,6 +86,7 @@ def timeline(
         )
     ticks = min(int((video_s + SLACK_S) * FPS), int(np.ceil((audio_s - SLACK_S) * FPS)))
     check_length(ticks / FPS, limits)
+    check_gaps(sound.silence_s(start_s, start_s + ticks / FPS), ticks / FPS, limits)
     wanted_s = start_s + np.arange(ticks) / FPS
     end_s = start_s + video_s
     if resampling == "blended":
@@ -120,9 +123,10 @@ def around(times_s: Doubles, wanted_s: Doubles) -> tuple[Indices, Indices, Float
     return np.where(alone, single, before), np.where(alone, single, after), weight
 
 
-def sound_of(line: Timeline, audio_S: Floats) -> Floats:
+def sound_of(line: Timeline, sound: Sound | Floats) -> Floats:
     """Return exactly `SAMPLES_PER_FRAME` samples for each tick."""
-    first = round(line.start_s * SAMPLE_RATE)
-    wanted = line.frames * SAMPLES_PER_FRAME
-    sound = audio_S[first : first + wanted]
-    return np.pad(sound, (0, wanted - sound.size)).astype(np.float32)
+    return _as_sound(sound).between(line.start_s, line.frames * SAMPLES_PER_FRAME)
+
+
+def _as_sound(sound: Sound | Floats) -> Sound:
+    return sound if isinstance(sound, Sound) else Sound(sound)

@@ -53,6 +53,25 @@ def check_whole(promised_s: float | None, held_s: float, limits: QualityConfig) 
         )
 
 
+def check_gaps(silence_s: float, seconds: float, limits: QualityConfig) -> None:
+    """Reject clips in whose sound too much is missing: it was filled up with silence.
+
+    Args:
+        silence_s: how much was put in.
+        seconds: length of the clip.
+        limits: section `quality`.
+
+    Raises:
+        Rejection: `audio_gaps`.
+    """
+    if silence_s > limits.max_gap_share * seconds:
+        raise Rejection(
+            "audio_gaps",
+            f"{silence_s:.2f} s of the {seconds:.2f} s of sound are missing, at most "
+            f"{limits.max_gap_share:g} of them (quality.max_gap_share)",
+        )
+
+
 def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: QualityConfig) -> None:
     """Reject clips in which frames have no face, many have several, or the face is small.
 

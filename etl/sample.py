@@ -8,13 +8,10 @@ from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.landmarks import LandmarkFinder
 from emotalk.media.container import MediaInfo
 from emotalk.media.frames import read_video
-from emotalk.media.sound import read_audio
+from emotalk.media.sound import Sound, read_sound
 from emotalk.schema import (
-    FPS,
-    SAMPLE_RATE,
     SAMPLES_PER_FRAME,
     AlignedSample,
-    Floats,
     Rejection,
 )
 from etl.clock import sound_of, timeline
@@ -47,12 +44,11 @@ def _aligned(
     limits = config.quality
     video = read_video(path)
     promised_s = video.info.duration_s
-    check_length(promised_s or len(video) / FPS, _upper(limits))
-    audio_S, is_own = _sound(clip, path, video.info)
-    line = timeline(video.times_s, audio_S, limits, config.resampling)
-    sound_end_s = audio_S.size / SAMPLE_RATE if is_own else 0.0
-    check_whole(promised_s, max(line.end_s, sound_end_s), limits)
-    sound_S = sound_of(line, audio_S)
+    check_length(promised_s or float(np.ptp(video.times_s)), _upper(limits))
+    sound, is_own = _sound(clip, path, video.info)
+    line = timeline(video.times_s, sound, limits, config.resampling)
+    check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
+    sound_S = sound_of(line, sound)
     check_loudness(sound_S, limits)
     crops, ticks = cut_crops(video, line, finder, config)
     frames_THWC, landmarks_TLP = on_ticks(crops, line, ticks)
@@ -72,12 +68,12 @@ def _upper(limits: QualityConfig) -> QualityConfig:
     return limits.model_copy(update={"min_seconds": 0.0})
 
 
-def _sound(clip: SourceClip, video: Path, info: MediaInfo) -> tuple[Floats, bool]:
+def _sound(clip: SourceClip, video: Path, info: MediaInfo) -> tuple[Sound, bool]:
     """Return the sound of the video and True, or where that has none, of the file beside it."""
     try:
-        return read_audio(video, info=info), True
+        return read_sound(video, info=info), True
     except Rejection as rejection:
         if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
             raise
     with on_disk(clip.audio) as audio:
-        return read_audio(audio), False
+        return read_sound(audio), False

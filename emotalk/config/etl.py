@@ -48,6 +48,7 @@ class QualityConfig(Section):
     max_audio_gap_s: NonNegative = (
         0.3  # sound may end this much before the picture; the rest is cut
     )
+    max_gap_share: Share = 0.3  # of the clip: sound that the file lacks on the way, kept as silence
     max_missing_s: NonNegative = 0.3  # both may end this much before the header says: broken off
 
 

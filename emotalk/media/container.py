@@ -1,17 +1,39 @@
 """Media files as FFmpeg opens them: which streams there are, and what the headers say.
 
-Names are not trusted: a WAV named `.mp3` is read as what it is. Readers are opened by whoever reads
-and never cross a process border.
+Names are not trusted: a WAV named `.mp3` is read as what it is, and what is no container of sound
+or picture (a play list, a pattern of images, a script) is not opened at all, since reading it would
+read other files. Readers are opened by whoever reads and never cross a process border.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import av
 from av.container import InputContainer
+from av.stream import Disposition
 
+from emotalk.media.allowed_formats import MOST_PIXELS, READ_SAFELY
 from emotalk.media.file_check import check_file
+from emotalk.media.stated_length import stated_file_s, stated_sound_s
 from emotalk.schema import Rejection
+
+# Where a time below 0 means "not shown". Elsewhere it is a time like any other: the 33 bits of a
+# transport stream wrap round within a file.
+EDIT_LISTS = "mov"
+SECONDARY = (  # streams that no player chooses by itself
+    Disposition.attached_pic
+    | Disposition.timed_thumbnails
+    | Disposition.still_image
+    | Disposition.comment
+    | Disposition.visual_impaired
+)
+# What FFmpeg and PyAV raise for a damaged file; IndexError where a stream appears midway.
+READING_ERRORS = (av.FFmpegError, OSError, ValueError, IndexError, OverflowError)
+
+Stream = TypeVar("Stream", av.VideoStream, av.AudioStream)
 
 av.logging.set_level(av.logging.FATAL)
 
@@ -24,7 +46,8 @@ class MediaInfo:
         has_video: there is a video stream that is not a cover picture.
         has_audio: there is an audio stream.
         start_s: the time stamp that counts as 0, e.g. 1.4 in a transport stream.
-        duration_s: of the whole file, or None where the headers do not say.
+        duration_s: of the whole file from then on, or None where no index states it: an estimate is
+            not told.
         audio_start_s: when the sound starts after that; 0 in a file of sound alone, where what lies
             before the first sample is the encoder's delay.
         audio_duration_s: of the audio stream by its own header, or None.
@@ -38,14 +61,26 @@ class MediaInfo:
     audio_duration_s: float | None
 
 
-def open_media(path: Path) -> InputContainer:
+@contextmanager
+def open_media(path: Path) -> Iterator[InputContainer]:
     """Open a media file for reading.
 
+    FFmpeg is handed the open file, never its name: `12:30.wav` is no protocol, `%d.png` no pattern,
+    and what the file itself names (references to other files) cannot be opened.
+
     Raises:
-        av.FFmpegError, OSError, ValueError: it is none that FFmpeg reads.
+        av.FFmpegError, OSError, ValueError: it is none that FFmpeg reads, or not of an allowed
+            format.
     """
-    container: InputContainer = av.open(str(path))
-    return container
+    with path.open("rb") as file, av.open(_Nameless(file), **READ_SAFELY) as container:
+        yield container
+
+
+class _Nameless:
+    """An open file that does not tell its name, by which FFmpeg would choose how to read it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def probe(path: Path) -> MediaInfo:
@@ -57,30 +92,35 @@ def probe(path: Path) -> MediaInfo:
     check_file(path)
     try:
         with open_media(path) as container:
-            return _info(container)
-    except (av.FFmpegError, OSError, ValueError) as error:
+            return _info(container, path)
+    except READING_ERRORS as error:
         raise unreadable(path, error) from None
 
 
 def picture_stream(container: InputContainer) -> av.VideoStream:
-    """Return the first video stream that is no cover picture.
+    """Return the video stream that a player shows: the default one, no cover picture.
 
     Raises:
-        ValueError: FFmpeg has no decoder for it.
+        ValueError: FFmpeg has no decoder for it, or its pictures are too large.
     """
-    stream = _pictures(container)[0]
+    stream = _preferred(_pictures(container))
     if stream.codec_context is None:
         raise ValueError("the picture's codec is not known")
+    if stream.width * stream.height > MOST_PIXELS:
+        raise ValueError(
+            f"a picture of {stream.width} x {stream.height} pixels, at most {MOST_PIXELS} pixels"
+        )
+    stream.thread_type = "NONE"
     return stream
 
 
 def sound_stream(container: InputContainer) -> av.AudioStream:
-    """Return the first audio stream.
+    """Return the audio stream that a player plays: the default one, else the first.
 
     Raises:
         ValueError: FFmpeg has no decoder for it.
     """
-    stream = container.streams.audio[0]
+    stream = _preferred(list(container.streams.audio))
     if stream.codec_context is None:
         raise ValueError("the sound's codec is not known")
     return stream
@@ -96,6 +136,8 @@ def unreadable(path: Path, error: Exception) -> Rejection:
 
 def first_line(error: Exception) -> str:
     """Return what an error says, in one line."""
+    if isinstance(error, IndexError):
+        return "a stream appears midway"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -106,27 +148,28 @@ def _pictures(container: InputContainer) -> list[av.VideoStream]:
     return [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
 
 
-def _info(container: InputContainer) -> MediaInfo:
-    audio = container.streams.audio[0] if container.streams.audio else None
+def _preferred(streams: list[Stream]) -> Stream:
+    """Return the first of the streams marked as default, else the first that is not secondary."""
+    default = [s for s in streams if s.disposition & s.disposition.default]
+    primary = [s for s in streams if not s.disposition & SECONDARY]
+    known = [s for s in default or primary or streams if s.codec_context is not None]
+    return (known or default or primary or streams)[0]
+
+
+def _info(container: InputContainer, path: Path) -> MediaInfo:
     pictures = _pictures(container)
-    origin = max(0.0, (container.start_time or 0) / av.time_base)
-    start = duration = None
-    if audio is not None and audio.time_base is not None:
-        start = None if audio.start_time is None else float(audio.start_time * audio.time_base)
-        duration = None if audio.duration is None else float(audio.duration * audio.time_base)
+    audio = _preferred(list(container.streams.audio)) if container.streams.audio else None
+    origin = (container.start_time or 0) / av.time_base
+    if EDIT_LISTS in container.format.name:
+        origin = max(0.0, origin)
+    start = None
+    if audio is not None and audio.time_base is not None and audio.start_time is not None:
+        start = float(audio.start_time * audio.time_base)
     return MediaInfo(
         has_video=bool(pictures),
         has_audio=audio is not None,
         start_s=origin,
-        duration_s=_promised_s(container, pictures),
+        duration_s=stated_file_s(container, path),
         audio_start_s=start - origin if start is not None and pictures else 0.0,
-        audio_duration_s=duration,
+        audio_duration_s=None if audio is None else stated_sound_s(container, audio, path),
     )
-
-
-def _promised_s(container: InputContainer, pictures: list[av.VideoStream]) -> float | None:
-    """Return how long the header says the file is; of a cut AVI FFmpeg alone tells what is left."""
-    known = [] if container.duration is None else [container.duration / av.time_base]
-    if "avi" in container.format.name and pictures and pictures[0].average_rate:
-        known.append(float(pictures[0].frames / pictures[0].average_rate))
-    return max(known, default=None)

@@ -6,16 +6,18 @@ child: readers are opened by whoever reads and never cross a process border.
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import av
 import cv2  # noqa: F401  before decord, whose own zlib OpenCV's PNG decoder fails with
 import decord
 import numpy as np
+from av.container import InputContainer
 from decord._ffi.base import DECORDError
 
 from emotalk.media.container import (
+    READING_ERRORS,
     MediaInfo,
     first_line,
     open_media,
@@ -24,7 +26,7 @@ from emotalk.media.container import (
     unreadable,
 )
 from emotalk.media.frame_rgb import RgbConverter
-from emotalk.media.frame_times import read_frame_times
+from emotalk.media.frame_times import decoded_pictures, read_frame_times
 from emotalk.schema import Bytes, Doubles, Rejection
 
 BATCH_BYTES = 64 * 2**20
@@ -55,13 +57,12 @@ class VideoFrames:
 
     def __len__(self) -> int:
         """Return the number of frames."""
-        return len(self._stamps.pts)
+        return len(self._stamps.times_s)
 
     @cached_property
     def times_s(self) -> Doubles:
         """Time of each frame in seconds (T,), rising, on the clock that the sound shares."""
-        times_s = np.array([float(pts * self._stamps.time_base) for pts in self._stamps.pts])
-        return np.round(times_s - self.info.start_s, 6)
+        return np.round(self._stamps.times_s - self.info.start_s, 6)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -109,25 +110,27 @@ class VideoFrames:
         to_rgb = RgbConverter()
         try:
             with open_media(self.path) as container:
-                stream = picture_stream(container)
-                stream.thread_type = "NONE"
-                for seen, frame in enumerate(container.decode(stream)):
+                for seen, frame in enumerate(self._shown(container)):
                     if index is None:
                         return
                     if seen < index and not frame.is_corrupt:
                         continue
-                    shown = frame.pts if self._stamps.carried else self._stamps.pts[seen]
-                    if frame.is_corrupt or shown != self._stamps.pts[index]:
+                    stamp = self._stamps.pts[index]
+                    if frame.is_corrupt or (stamp is not None and frame.pts != stamp):
                         raise self._broken_off(seen, index, "a frame is damaged or lost")
                     frame_HWC = to_rgb.convert(frame)
                     if index == 0:
                         self._size = frame_HWC.shape[0], frame_HWC.shape[1]
                     yield frame_HWC
                     index = next(wanted, None)
-        except (av.FFmpegError, OSError, ValueError) as error:
+        except READING_ERRORS as error:
             raise self._broken_off(index or 0, indices[-1], first_line(error)) from None
         if index is not None:
             raise self._broken_off(index, indices[-1], "the stream ends")
+
+    def _shown(self, container: InputContainer) -> Iterator[av.VideoFrame]:
+        frames = decoded_pictures(container, picture_stream(container))
+        return islice(frames, self._stamps.hidden, None)
 
     @cached_property
     def _seekable(self) -> bool:
@@ -167,14 +170,15 @@ def read_video(path: Path) -> VideoFrames:
     """Return the frames of a video file and their times.
 
     Raises:
-        Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_video`.
+        Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_video`, and
+            `no_times` where it cannot be known when the frames are shown.
     """
     info = probe(path)
     if not info.has_video:
         raise Rejection("no_video", f"{path.name}: holds no video stream")
     try:
         video = VideoFrames(path, info)
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except READING_ERRORS as error:
         raise unreadable(path, error) from None
     if not len(video):
         raise Rejection("no_video", f"{path.name}: the video stream holds no frame")

@@ -1,69 +1,189 @@
-"""The sound of any media file from time 0 of its clock, or the reason why not."""
+"""The sound of any media file on its container's clock, or the reason why not."""
 
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import gcd
 from pathlib import Path
 
-import av
 import numpy as np
 
-from emotalk.media.container import MediaInfo, open_media, probe, sound_stream, unreadable
+from emotalk.media.container import MediaInfo, probe
 from emotalk.media.resample import resample
+from emotalk.media.sound_blocks import SoundBlock, SoundFaults, decode_sound_blocks
 from emotalk.schema import SAMPLE_RATE, Floats, Rejection
 
 SHORT_AUDIO_S = 0.2
+MOST_SOUND_S = 4 * 3600.0  # of one file, gaps included
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A file's sound from its own first moment on.
+
+    Attributes:
+        samples_S: mono float in [-1, 1]; gaps are zeros.
+        rate: samples a second.
+        first: on which sample of the clock `samples_S` begins: its time times `rate`.
+        start_s: when the sound begins, at or shortly after that.
+        gaps_s: beginning and end of each gap.
+        faults: what could not be decoded, or was cut.
+    """
+
+    samples_S: Floats
+    rate: int = SAMPLE_RATE
+    first: int = 0
+    start_s: float = 0.0
+    gaps_s: tuple[tuple[float, float], ...] = ()
+    faults: SoundFaults = field(default_factory=SoundFaults)
+
+    @property
+    def end_s(self) -> float:
+        """When the last sample has been heard."""
+        return (self.first + self.samples_S.size) / self.rate
+
+    def between(self, start_s: float, samples: int) -> Floats:
+        """Return so many samples from a time on; zeros where there is no sound."""
+        start = round(start_s * self.rate) - self.first
+        before = min(samples, max(0, -start))
+        inside = self.samples_S[max(0, start) : max(0, start + samples)]
+        return np.pad(inside, (before, samples - before - inside.size)).astype(np.float32)
+
+    def silence_s(self, start_s: float, end_s: float) -> float:
+        """Return how much of a stretch of time lies in gaps."""
+        return sum(max(0.0, min(end_s, b) - max(start_s, a)) for a, b in self.gaps_s)
 
 
 def read_audio(path: Path, *, rate: int = SAMPLE_RATE, info: MediaInfo | None = None) -> Floats:
     """Return a file's sound from time 0 of its clock: float32 mono (S,) in [-1, 1] at `rate` Hz.
 
-    Channels are averaged. A stream that starts late is preceded by zeros, one that starts before
-    time 0 is cut. Resampling is band-limited (windowed sinc over 64 zero crossings, Kaiser).
+    As `read_sound`, but a stream that starts late is preceded by zeros, one that starts before time
+    0 is cut.
+
+    Raises:
+        Rejection: as `read_sound`.
+    """
+    sound = read_sound(path, rate=rate, info=info)
+    _check_bound(path, sound.end_s)
+    return sound.between(0.0, max(0, sound.first + sound.samples_S.size))
+
+
+def read_sound(
+    path: Path,
+    *,
+    rate: int = SAMPLE_RATE,
+    info: MediaInfo | None = None,
+    most_s: float = MOST_SOUND_S,
+) -> Sound:
+    """Return a file's sound from its own first moment on, each block of it at its own time.
+
+    Channels are averaged. Resampling is band-limited (windowed sinc over 64 zero crossings, Kaiser)
+    and keeps the time of every sample; a stretch at another rate is resampled from that.
 
     Args:
         path: the file.
         rate: samples a second of what is returned.
         info: what `probe` says of the file, where that is known already.
+        most_s: the longest sound to read, gaps included.
 
     Raises:
-        Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_audio`, and
-            `truncated_audio` where fewer samples come out than the stream's header promises
-            (decord does not say).
+        Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_audio`, `no_times`,
+            `too_long`, and `truncated_audio` where the sound ends before the stream's index says.
     """
     info = info or probe(path)
-    if not info.has_audio:
-        raise Rejection("no_audio", f"{path.name}: holds no audio stream")
-    samples, source_rate = _decoded_audio(path)
-    _check_length(path, info, samples.size / source_rate)
-    audio_S = resample(_from_time_zero(samples, info.audio_start_s, source_rate), source_rate, rate)
-    return np.clip(audio_S, -1.0, 1.0)
+    faults = SoundFaults()
+    zero_s = info.start_s if info.has_video else None
+    runs: list[_Run] = []
+    for run in _runs(_bounded(path, decode_sound_blocks(path, info, faults), most_s)):
+        zero_s = run.start_s if zero_s is None else zero_s
+        runs.append(run.resampled(rate, zero_s))
+    if faults.packets:
+        log.warning("%s: %d packets of sound cannot be decoded", path.name, faults.packets)
+    _check_length(path, info, runs[-1].end_s - runs[0].start_s)
+    return _joined(runs, rate, faults)
 
 
-def _decoded_audio(path: Path) -> tuple[Floats, int]:
-    """Return mono samples at the stream's own rate, and that rate.
+@dataclass(frozen=True)
+class _Run:
+    """Sound without a gap and of one rate; `first` is its place on the clock in samples."""
 
-    By PyAV: decord sums stereo 1.4 times too loud, and its separate channels are not to be trusted.
-    """
-    chunks: list[Floats] = []
-    rate = 0
-    try:
-        with open_media(path) as container:
-            stream = sound_stream(container)
-            rate = int(stream.codec_context.sample_rate or 0)
-            # packed: PyAV's view of the planes ends the process where there are 8 channels or more
-            packed = av.AudioResampler(format="flt", rate=rate or None)
-            for frame in container.decode(stream):
-                chunks += [_mean_of_channels(part) for part in packed.resample(frame)]
-    except (av.FFmpegError, OSError, ValueError) as error:
-        if not chunks:
-            raise unreadable(path, error) from None  # else the length tells how much is missing
-    if not rate or not any(chunk.size for chunk in chunks):
-        raise Rejection("no_audio", f"{path.name}: the audio stream holds no sample")
-    return np.concatenate(chunks).astype(np.float32), rate
+    start_s: float
+    end_s: float
+    rate: int
+    samples_S: Floats
+    first: int = 0
+
+    def resampled(self, rate: int, zero_s: float) -> "_Run":
+        """Return the run at another rate, on the grid of samples that begins at `zero_s`.
+
+        It begins at a sample of that grid which is one of its own, too, at or before its start:
+        thus each sample keeps its time exactly.
+        """
+        divisor = gcd(self.rate, rate)
+        own, other = self.rate // divisor, rate // divisor
+        start = round((self.start_s - zero_s) * self.rate)
+        before = start % own
+        padded_S = np.concatenate([np.zeros(before, np.float32), self.samples_S])
+        samples_S = resample(padded_S, self.rate, rate)
+        first = (start - before) // own * other
+        return _Run(self.start_s - zero_s, self.end_s - zero_s, rate, samples_S, first)
 
 
-def _mean_of_channels(packed: av.AudioFrame) -> Floats:
-    samples_SC: Floats = packed.to_ndarray().reshape(-1, len(packed.layout.channels))
+def _runs(blocks: Iterable[SoundBlock]) -> Iterator[_Run]:
+    """Yield stretches without a gap and of one rate."""
+    parts: list[Floats] = []
+    first = last = None
+    for block in blocks:
+        if first is not None and last is not None:
+            if not block.follows or block.rate != last.rate:
+                yield _Run(first.start_s, last.end_s, last.rate, np.concatenate(parts))
+                first, parts = block, []
+        else:
+            first = block
+        parts.append(mono(block.samples_SC))
+        last = block
+    if first is not None and last is not None:
+        yield _Run(first.start_s, last.end_s, last.rate, np.concatenate(parts))
+
+
+def mono(samples_SC: Floats) -> Floats:
+    """Return the mean of the channels."""
     mean_S: Floats = np.einsum("sc->s", samples_SC) / np.float32(samples_SC.shape[1])
     return mean_S
+
+
+def _joined(runs: list[_Run], rate: int, faults: SoundFaults) -> Sound:
+    """Return the runs at their places; what lies between them is silence."""
+    first = min(run.first for run in runs)
+    samples_S = np.zeros(max(run.first + run.samples_S.size for run in runs) - first, np.float32)
+    for run in runs:
+        start = run.first - first
+        samples_S[start : start + run.samples_S.size] += run.samples_S
+    ends = [(before.end_s, after.start_s) for before, after in pairwise(runs)]
+    gaps_s = tuple((end, start) for end, start in ends if start - end > 1 / rate)
+    clipped_S = np.clip(samples_S, -1.0, 1.0)
+    return Sound(clipped_S, rate, first, runs[0].start_s, gaps_s, faults)
+
+
+def _bounded(path: Path, blocks: Iterable[SoundBlock], most_s: float) -> Iterator[SoundBlock]:
+    """Yield blocks until there are more seconds of them than room is made for."""
+    start_s: float | None = None
+    for block in blocks:
+        start_s = block.start_s if start_s is None else start_s
+        _check_bound(path, block.end_s - start_s, most_s)
+        yield block
+
+
+def _check_bound(path: Path, seconds: float, most_s: float = MOST_SOUND_S) -> None:
+    if seconds > most_s:
+        raise Rejection(
+            "too_long",
+            f"{path.name}: its sound lasts to {seconds:.0f} s by its times, at most {most_s:.0f} s "
+            "are read",
+        )
 
 
 def _check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
@@ -76,10 +196,3 @@ def _check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
             f"{path.name}: {decoded_s:.2f} s of sound could be decoded of the {promised:.2f} s its "
             f"header promises (limit {SHORT_AUDIO_S} s less)",
         )
-
-
-def _from_time_zero(samples: Floats, start_s: float, rate: int) -> Floats:
-    offset = round(start_s * rate)
-    if offset >= 0:
-        return np.concatenate([np.zeros(offset, np.float32), samples])
-    return samples[-offset:]
