@@ -90,6 +90,28 @@ class TrainConfig(Section):
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages: names must differ, got {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _speech_emotion_has_its_head(self) -> "TrainConfig":
+        if self.model.generator.auxiliary_emotion:
+            return self
+        asking = [
+            f"stages.{stage.name}.updates.{number}.losses"
+            for stage in self.stages
+            for number, update in enumerate(stage.updates)
+            if "speech_emotion" in update.losses
+        ]
+        if asking:
+            raise ValueError(
+                f"{', '.join(asking)}: speech_emotion needs the generator's guess of the emotion "
+                "from the speech, but model.generator.auxiliary_emotion is false; set "
+                "model.generator.auxiliary_emotion=true, or take speech_emotion out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _perceptual_loss_has_its_network(self) -> "TrainConfig":
         wanted = set().union(*(stage.terms for stage in self.stages))
         network = self.losses.perceptual.network
         if "generator.perceptual" in wanted and network == "none":

@@ -47,6 +47,11 @@ class UpdateConfig(Section):
             )
         return self
 
+    @property
+    def trained(self) -> frozenset[str]:
+        """The terms with a weight above 0; the others are reported alone."""
+        return frozenset(term for term, weight in self.losses.items() if weight > 0)
+
     def is_due(self, iteration: int) -> bool:
         """Whether the update is made in this iteration of its stage (counted from 0)."""
         return iteration % self.every == self.offset

@@ -1,6 +1,7 @@
 """Adam for a network of parts that do not all learn in every step."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +32,8 @@ class AdamByParts(torch.optim.Adam):
 
     Args:
         module: the network; its parameters' names are kept in the groups.
-        parts: name -> part of the network; together they hold every parameter once.
+        parts: name -> the modules of that part of the network; together they hold every
+            parameter once.
         lr: learning rate.
         betas: decay of the two moments.
         eps: added to the root of the second moment.
@@ -40,30 +42,41 @@ class AdamByParts(torch.optim.Adam):
     def __init__(
         self,
         module: nn.Module,
-        parts: Mapping[str, nn.Module],
+        parts: Mapping[str, Sequence[nn.Module]],
         *,
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
         names = {parameter: name for name, parameter in module.named_parameters()}
+        held_by = {
+            name: [parameter for module in modules for parameter in module.parameters()]
+            for name, modules in parts.items()
+        }
         groups = [
             {
-                "params": list(part.parameters()),
-                "names": [names[parameter] for parameter in part.parameters()],
+                "params": parameters,
+                "names": [names[parameter] for parameter in parameters],
                 "part": name,
                 "at_rest": False,
             }
-            for name, part in parts.items()
+            for name, parameters in held_by.items()
         ]
-        held = [parameter for part in parts.values() for parameter in part.parameters()]
+        held = [parameter for parameters in held_by.values() for parameter in parameters]
         assert len(held) == len(names) == len(set(held)), "every parameter once"
         super().__init__(groups, lr=lr, betas=betas, eps=eps)
 
-    def wake(self, parts: Collection[str]) -> None:
-        """Let the parts of these names learn, and no others, from now on."""
+    @contextmanager
+    def learning(self, parts: Collection[str]) -> Iterator[None]:
+        """Update the parts of these names alone in the block; restore what learnt before."""
+        before = [(group, group["at_rest"]) for group in self.param_groups]
         for group in self.param_groups:
             group["at_rest"] = group["part"] not in parts
+        try:
+            yield
+        finally:
+            for group, at_rest in before:
+                group["at_rest"] = at_rest
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]

@@ -78,8 +78,13 @@ class Engine:
     def kind(self) -> str:
         """How the network is spread: `DeepSpeed ZeRO-2`, `DDP` or `one process`."""
         if self.is_deepspeed:
-            return f"DeepSpeed ZeRO-{self._wrapped.zero_optimization_stage()}"
+            return f"DeepSpeed ZeRO-{self.zero_stage}"
         return "one process" if self._wrapped is self.module else "DDP"
+
+    @property
+    def zero_stage(self) -> int | None:
+        """The ZeRO stage; None where DeepSpeed does not drive the network."""
+        return int(self._wrapped.zero_optimization_stage()) if self.is_deepspeed else None
 
     @contextmanager
     def frozen(self) -> Iterator[nn.Module]:
@@ -108,9 +113,9 @@ class Engine:
         else:
             self._accelerator.backward(loss)
 
-    def wake(self, parts: Collection[str]) -> None:
-        """Let only these parts of the network learn, from here on; the others stand still."""
-        self._adam.wake(parts)
+    def learning(self, parts: Collection[str]) -> AbstractContextManager[None]:
+        """Return the context in which a step updates these parts of the network alone."""
+        return self._adam.learning(parts)
 
     def step(self, *, lr: float) -> float:
         """Update the weights; return the gradients' norm over all parameters, before clipping.

@@ -25,15 +25,29 @@ OURS = (
 
 def plugins(config: DeepSpeedConfig, engines: Sequence[str]) -> dict[str, DeepSpeedPlugin]:
     """Return one DeepSpeed plugin an engine, from the files the configuration names."""
+    settings = engine_settings(config, engines)
+    return {name: DeepSpeedPlugin(hf_ds_config=one) for name, one in settings.items()}
+
+
+def engine_settings(config: DeepSpeedConfig, engines: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return DeepSpeed's full settings of each engine.
+
+    Raises:
+        WrongUse: a file that cannot be used, or a stage under which an engine cannot train.
+    """
     files = {"generator": config.generator, "discriminators": config.discriminators}
     settings = {name: zero_settings(files[name]) for name in engines}
-    stage = settings.get("discriminators", {}).get("zero_optimization", {}).get("stage", 0)
-    if stage == 3:
+    if "discriminators" in settings and stage_of(settings["discriminators"]) == 3:
         raise WrongUse(
             f"runtime.deepspeed.discriminators={config.discriminators} is ZeRO stage 3, under "
             "which the gradient penalty cannot be computed; use stage 0, 1 or 2"
         )
-    return {name: DeepSpeedPlugin(hf_ds_config=one) for name, one in settings.items()}
+    return settings
+
+
+def stage_of(settings: dict[str, Any]) -> int:
+    """Return the ZeRO stage of an engine's settings."""
+    return int(settings.get("zero_optimization", {}).get("stage", 0))
 
 
 def zero_settings(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from emotalk.media.encode import encode_video
 from emotalk.media.window import decode_video_window
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
 from emotalk.metrics.image import crop_mouth, psnr, ssim
-from emotalk.metrics.landmarks import landmark_distance
+from emotalk.metrics.landmarks import LandmarkDistance, landmark_distance
 from emotalk.metrics.lip_sync import mouth_correlation, mouth_lag, mouth_opening, voiced_frames
 from emotalk.schema import FPS, Bytes, Doubles, Floats
 
@@ -76,7 +76,7 @@ def compare(video_THWC: Bytes, landmarks_TLP: Floats, truth: Truth) -> Compariso
         truth: what it should be.
     """
     opening_T = mouth_opening(landmarks_TLP)
-    distance = landmark_distance(landmarks_TLP, truth.landmarks_TLP, template_LP())
+    distance = shape_distance(landmarks_TLP, truth.landmarks_TLP)
     figures = {
         **_likeness(video_THWC, truth),
         "nlmd": distance.nlmd,
@@ -85,6 +85,15 @@ def compare(video_THWC: Bytes, landmarks_TLP: Floats, truth: Truth) -> Compariso
         **sync_figures(opening_T, truth),
     }
     return Comparison(figures, opening_T)
+
+
+def shape_distance(landmarks_TLP: Floats, truth_TLP: Floats) -> LandmarkDistance:
+    """Return the distances of two landmark sets, aligned to the committed template.
+
+    Validation and evaluation both measure so: their figures, and those of runs on different shard
+    sets, can be compared.
+    """
+    return landmark_distance(landmarks_TLP, truth_TLP, template_LP())
 
 
 def sync_figures(opening_T: Doubles, truth: Truth) -> dict[str, float]:

@@ -27,6 +27,7 @@ from emotalk.judges.judge import EMOTION_FILE, LANDMARK_FILE, save_judge, to_net
 from emotalk.judges.landmark_net import LandmarkNet
 from emotalk.judges.portraits import Portraits, draw_portraits
 from emotalk.judges.trial import emotion_figures, landmark_figures
+from emotalk.models.modes import training_mode
 from emotalk.schema import EMOTIONS, LANDMARKS, MOUTH
 
 logger = logging.getLogger(__name__)
@@ -94,18 +95,17 @@ def fit(
     bar: Progress,
 ) -> None:
     """Train `net` in place on distorted crops: AdamW, one cycle of the learning rate."""
-    net.train()
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
     task = bar.add_task(type(net).__name__, total=steps)
-    for images, landmarks, emotion in _batches(portraits, steps, seed):
-        value = loss(net, images, landmarks, emotion)
-        optimiser.zero_grad()
-        value.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        schedule.step()
-        bar.update(task, advance=1, description=f"{type(net).__name__} {value.item():.3f}")
-    net.eval()
+    with training_mode(net):
+        for images, landmarks, emotion in _batches(portraits, steps, seed):
+            value = loss(net, images, landmarks, emotion)
+            optimiser.zero_grad()
+            value.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+            bar.update(task, advance=1, description=f"{type(net).__name__} {value.item():.3f}")
 
 
 def landmark_loss(

@@ -13,6 +13,7 @@ from emotalk.judges.judge import to_network
 from emotalk.judges.portraits import LEVELS, Portraits
 from emotalk.metrics.emotion import emotion_scores
 from emotalk.metrics.lip_sync import mouth_opening
+from emotalk.models.modes import evaluation_mode
 from emotalk.schema import EMOTIONS, MOUTH, Bytes, Floats
 
 
@@ -58,8 +59,8 @@ def emotion_figures(net: nn.Module, portraits: Portraits, seed: int) -> dict[str
 
 
 def answers(net: nn.Module, frames_NHWC: Bytes) -> Floats:
-    """Return what the network says of each crop, 64 at a time."""
-    with torch.inference_mode():
+    """Return the output of the network, in evaluation mode, for each crop, 64 at a time."""
+    with torch.inference_mode(), evaluation_mode(net):
         groups = np.array_split(frames_NHWC, len(frames_NHWC) // 64 + 1)
         parts = [net(to_network(group)) for group in groups]
     return np.asarray(torch.cat(parts).numpy(), np.float32)

@@ -1,7 +1,7 @@
 """From named terms to the one number that is trained."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -30,6 +30,21 @@ def weighted_sum(terms_B: Mapping[str, Tensor], weights: Mapping[str, float]) ->
     for name in trained:
         check_floats(terms_B[name], f"{terms_B[trained[0]].numel()}", f"term {name}")
     return torch.stack([weights[name] * terms_B[name] for name in trained]).sum(dim=0)
+
+
+def reaching(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+    """Return the value of `loss`, with a gradient of zero to each of `outputs` besides its own.
+
+    Averaging gradients over processes needs one for every parameter in every backward pass. Those
+    behind an output that no trained term reads get zeros so, even where that output is not finite.
+
+    Args:
+        loss: a number.
+        outputs: of any shape; with none the loss is returned as it is.
+    """
+    for output in outputs:
+        loss = loss + (output.nan_to_num(0.0, 0.0, 0.0) * 0.0).sum()
+    return loss
 
 
 def nan_unless_finite(terms_B: Mapping[str, Tensor]) -> Tensor:

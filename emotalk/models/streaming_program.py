@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from emotalk.models.decoder import ConditionMaps
+from emotalk.models.modes import evaluation_mode
 from emotalk.models.speech_stream import DELAY, ENDLESS
 from emotalk.models.streaming import StreamState, first_state, hear, show
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
@@ -120,10 +121,9 @@ def export_stream(
         clips: clips that run together, B.
         frames: of speech and video a call: 1, 2 or 4.
     """
-    generator = generator.eval()
     weight = generator.decoder.fc.weight
     image_BCHW = weight.new_zeros(clips, 3, SIZE, SIZE)
-    with torch.no_grad():
+    with torch.no_grad(), evaluation_mode(generator):
         condition = ConditionProgram(generator)
         stream = StreamProgram(generator, frames=frames)
         first = torch.export.export(condition, (image_BCHW,))

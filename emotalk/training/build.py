@@ -1,8 +1,8 @@
 """From a configuration to the parts of a run, from outside in."""
 
 import logging
+from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -36,6 +36,7 @@ from emotalk.training.networks import (
     autocast_context,
     build_features,
     discriminator_names,
+    learning_parts,
 )
 from emotalk.training.preemption import Preemption
 from emotalk.training.resume import load_newest
@@ -56,14 +57,17 @@ LOG = logging.getLogger("emotalk.train")
 
 def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off."""
-    loader = _build_loader(config, runtime)  # first: what is wrong with shards shows at once
+    # First: what is wrong with shards shows at once.
+    loader = build_train_loader(config, runtime.rank, runtime.world_size)
     networks = build_networks(config, runtime)
-    _refuse_beside_zero3(config, networks)
+    refuse_beside_zero(config, {networks.generator.name: networks.generator.zero_stage})
     if config.start_from is not None and latest_checkpoint(config.run_dir / CHECKPOINTS) is None:
         start_from(config.start_from, networks)
     ema = _build_ema(config, networks)
     state = load_newest(config.run_dir / CHECKPOINTS, networks, ema, runtime) or TrainState()
     if runtime.is_main:
+        for line in loader.describe():
+            LOG.info("%s", line)
         for engine in (networks.generator, networks.discriminators):
             if engine is not None:
                 LOG.info("%s: %s x %d", engine.name, engine.kind, runtime.world_size)
@@ -151,8 +155,7 @@ def _engine(name: str, module: nn.Module, config: TrainConfig, runtime: Runtime)
     if config.runtime.channels_last:
         _to_channels_last(module)
     optim = config.optim
-    parts = dict(module.named_children()) if isinstance(module, Discriminators) else {name: module}
-    adam = AdamByParts(module, parts, betas=optim.betas, eps=optim.eps)
+    adam = AdamByParts(module, learning_parts(module), betas=optim.betas, eps=optim.eps)
     return Engine(
         module,
         adam,
@@ -170,10 +173,14 @@ def _to_channels_last(module: nn.Module) -> None:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
 
 
-def _refuse_beside_zero3(config: TrainConfig, networks: Networks) -> None:
-    """Raise `WrongUse` where a whole generator is asked for that ZeRO-3 spreads over processes."""
-    spread = any(hasattr(p, "ds_id") for p in networks.generator.module.parameters())
-    if spread and (config.optim.ema > 0 or config.validation.clips > 0):
+def refuse_beside_zero(config: TrainConfig, stages: Mapping[str, int | None]) -> None:
+    """Raise `WrongUse` where a whole generator is asked for that ZeRO-3 spreads over processes.
+
+    Args:
+        config: of the run.
+        stages: engine -> its ZeRO stage, None without DeepSpeed.
+    """
+    if stages["generator"] == 3 and (config.optim.ema > 0 or config.validation.clips > 0):
         raise WrongUse(
             f"runtime.deepspeed.generator={config.runtime.deepspeed.generator} is ZeRO stage 3: no "
             f"process holds the whole generator, so optim.ema ({config.optim.ema:g}) and "
@@ -188,22 +195,19 @@ def _build_ema(config: TrainConfig, networks: Networks) -> Ema | None:
     return Ema(module, decay=config.optim.ema, warmup=config.optim.ema_warmup)
 
 
-def _build_loader(config: TrainConfig, runtime: Runtime) -> ClipLoader:
+def build_train_loader(config: TrainConfig, rank: int = 0, world_size: int = 1) -> ClipLoader:
+    """Return the loader of a process's training clips, with all that the stages' terms need."""
     wants_pairs = any("discriminators.pair" in stage.terms for stage in config.stages)
     data: DataConfig = config.data.model_copy(update={"other_speech": wants_pairs})
-    loader = build_loader(
+    return build_loader(
         data,
         config.shards,
         "train",
         seed=config.seed,
         emotions=model_facts(config).emotions,
-        rank=runtime.rank,
-        world_size=runtime.world_size,
+        rank=rank,
+        world_size=world_size,
     )
-    if runtime.is_main:
-        for line in loader.describe():
-            LOG.info("%s", line)
-    return loader
 
 
 def _build_validation(
@@ -225,13 +229,12 @@ def _build_validation(
         config=wanted,
         model=config.model,
         facts=facts,
-        find_landmarks=_landmark_finder(wanted),
-        template_LP=np.asarray(shard_set.manifest.mean_face, np.float32),
+        find_landmarks=landmark_finder(wanted),
         seed=config.seed,
     )
 
 
-def _landmark_finder(config: ValidationConfig) -> FindLandmarks | None:
+def landmark_finder(config: ValidationConfig) -> FindLandmarks | None:
     """Return who finds landmarks in generated frames, or None where nobody is asked.
 
     Raises:

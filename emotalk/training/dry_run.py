@@ -5,17 +5,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from emotalk.checkpoint_format import CHECKPOINTS
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import StageConfig
-from emotalk.data.loader import build_loader
 from emotalk.data.shards import ShardSet
+from emotalk.distributed.full_state import full_shapes
 from emotalk.errors import WrongUse
-from emotalk.training.build import engine_names, model_facts, refuse_missing_shards
+from emotalk.training.build import (
+    build_modules,
+    build_train_loader,
+    engine_names,
+    landmark_finder,
+    model_facts,
+    refuse_beside_zero,
+    refuse_missing_shards,
+)
 from emotalk.training.checkpoint import latest_checkpoint
 from emotalk.training.memory import FLOAT, Shadow, shadow_run
+from emotalk.training.networks import build_features
 from emotalk.training.run_folder import check_run_folder
+from emotalk.training.warm_start import check_start
 
 GIB = 2**30
 # Of what the backward pass keeps: so much more is taken at the peak. On CPUs 0.55 to 0.91 of it at
@@ -27,7 +38,7 @@ Row = tuple[str, float]
 def describe(config: TrainConfig) -> str:
     """Return data, networks, memory, steps and files of a run, a page of text.
 
-    Nothing is written, no tensor of the networks' size is made.
+    Nothing is written, no network is made; weights that a file brings are read and compared.
 
     Raises:
         WrongUse: what the run itself would refuse before its first step.
@@ -36,13 +47,12 @@ def describe(config: TrainConfig) -> str:
     check_run_folder(config)
     _check_files(config)
     zero = zero_stages(config)
+    refuse_beside_zero(config, zero)
     shard_set = ShardSet.open(config.shards, config.data.remote)
     _check_tars(shard_set)
-    loader = build_loader(
-        config.data, config.shards, "train",
-        seed=config.seed, emotions=model_facts(config).emotions,
-        world_size=config.runtime.processes,
-    )  # fmt: skip
+    loader = build_train_loader(config, world_size=config.runtime.processes)
+    landmark_finder(config.validation)
+    _check_weights(config)
     shadow = shadow_run(config, model_facts(config))
     lines = [
         *_data(config, shard_set, loader.describe()),
@@ -63,11 +73,13 @@ def zero_stages(config: TrainConfig) -> dict[str, int | None]:
     names = engine_names(config)
     if config.runtime.engine != "deepspeed":
         return dict.fromkeys(names)
-    from emotalk.distributed.zero import zero_settings  # noqa: PLC0415  seconds, where it is asked
+    from emotalk.distributed.zero import (  # noqa: PLC0415  seconds, where it is asked
+        engine_settings,
+        stage_of,
+    )
 
-    files = vars(config.runtime.deepspeed)
-    settings = {name: zero_settings(files[name]) for name in names}
-    return {n: int(s.get("zero_optimization", {}).get("stage", 0)) for n, s in settings.items()}
+    settings = engine_settings(config.runtime.deepspeed, names)
+    return {name: stage_of(one) for name, one in settings.items()}
 
 
 def _check_files(config: TrainConfig) -> None:
@@ -79,6 +91,22 @@ def _check_files(config: TrainConfig) -> None:
     for key, path in named.items():
         if path is not None and not path.exists():
             raise WrongUse(f"{key}={path}: no such file; give the one that is there")
+
+
+def _check_weights(config: TrainConfig) -> None:
+    """Refuse weights that the run would begin with or compare by, and that are of other sizes."""
+    if config.losses.perceptual.network == "vgg19":
+        build_features(config)
+    newest = latest_checkpoint(config.run_dir / CHECKPOINTS)
+    if config.start_from is None or newest is not None:
+        return
+    with FakeTensorMode():
+        generator, critics = build_modules(config)
+    check_start(
+        config.start_from,
+        full_shapes(generator),
+        None if critics is None else full_shapes(critics),
+    )
 
 
 def _check_tars(shard_set: ShardSet) -> None:

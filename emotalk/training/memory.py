@@ -4,7 +4,8 @@ The networks are built and run on tensors that have shapes and no content (torch
 what autograd keeps for the backward pass is added up.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -18,6 +19,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine
 from emotalk.models import Generator
+from emotalk.models.modes import gradients
 from emotalk.models.vgg import VGG19Features
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
 from emotalk.training.inputs import ClipInputs
@@ -27,7 +29,7 @@ from emotalk.training.networks import (
     autocast_context,
     discriminator_names,
 )
-from emotalk.training.objective import discriminator_terms, generator_terms
+from emotalk.training.objective import Terms, discriminator_terms, generator_terms, judgements
 
 FLOAT = 4  # bytes; weights, gradients and moments are float32
 # Their losses look at the labels' values, which are not there; their network is run by itself.
@@ -112,17 +114,26 @@ def _activations(
     critics: Discriminators | None,
     count: Kept,
 ) -> int:
+    learns = update.network == "discriminators"
+    with nullcontext() if critics is None else gradients(critics, wanted=learns):
+        return _kept_by(update, x, networks, critics, count)
+
+
+def _kept_by(
+    update: UpdateConfig,
+    x: ClipInputs,
+    networks: Networks,
+    critics: Discriminators | None,
+    count: Kept,
+) -> int:
     terms = [name for name in update.losses if name not in LABELLED]
     judged = {LABELLED[name] for name in update.losses if LABELLED.get(name)}
     learns = update.network == "discriminators"
-    if critics is not None:
-        critics.requires_grad_(requires_grad=learns)
     total = 0
     if terms and learns:
-        work = partial(discriminator_terms, x, networks, terms, penalty_weight=1.0)
-        total += count.bytes_of(work)
+        total += count.bytes_of(partial(_criticise, x, networks, terms))
     elif not learns:
-        total += count.bytes_of(partial(generator_terms, x, networks, critics, terms or ["l1"]))
+        total += count.bytes_of(partial(_generate, x, networks, critics, terms or ["l1"]))
     for name in judged:
         assert critics is not None, "a stage that asks a discriminator has built it"
         video = x.video_BTCHW.clone().requires_grad_(not learns)
@@ -130,6 +141,20 @@ def _activations(
         module = critics.get_submodule(name)
         total += count.bytes_of(partial(_judge, networks, module, seen))
     return total
+
+
+def _generate(
+    x: ClipInputs, networks: Networks, critics: Discriminators | None, terms: Sequence[str]
+) -> Terms:
+    made = networks.generate(x, networks.generator)
+    return generator_terms(x, made, networks, critics, terms)
+
+
+def _criticise(x: ClipInputs, networks: Networks, terms: Sequence[str]) -> Terms:
+    assert networks.discriminators is not None, "a stage that trains discriminators has built them"
+    judged = judgements(x, networks, terms)
+    critics = networks.discriminators.module
+    return discriminator_terms(x, judged, critics, terms, penalty_weight=1.0)
 
 
 def _judge(networks: Networks, module: nn.Module, video_BTCHW: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ from emotalk.models import (
 from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
 from emotalk.training.inputs import ClipInputs
 
-Features = Callable[[Tensor], list[Tensor]]
+IDLE = "idle"  # beside the outputs: a zero that reaches the discriminators not called
+GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the generator that learn apart
 
 
 class Discriminators(nn.Module):
@@ -46,15 +47,16 @@ class Discriminators(nn.Module):
     def forward(self, calls: dict[str, tuple[object, ...]]) -> dict[str, Tensor]:
         """Return the output of each discriminator named in `calls` for its arguments.
 
-        One call for all, so that one backward pass has seen every parameter: a discriminator that
-        is not called adds a zero that depends on its parameters.
+        One call for all. Where some that learn are not called, `IDLE` holds a zero that depends on
+        their parameters, so that one backward pass can reach every parameter.
         """
-        outputs = {name: self.get_submodule(name)(*args) for name, args in calls.items()}
+        outputs: dict[str, Tensor] = {
+            name: self.get_submodule(name)(*args) for name, args in calls.items()
+        }
         idle = [module for name, module in self.named_children() if name not in calls]
-        if idle and outputs:
-            touched = sum(p.sum() for module in idle for p in module.parameters()) * 0.0
-            first = next(iter(outputs))
-            outputs[first] = outputs[first] + touched
+        learning = [p for module in idle for p in module.parameters() if p.requires_grad]
+        if learning:
+            outputs[IDLE] = torch.stack([p.sum() for p in learning]).sum() * 0.0
         return outputs
 
 
@@ -74,19 +76,39 @@ class Networks:
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
 
     def generate(self, x: ClipInputs, generator: Callable[..., GeneratorOutput]) -> GeneratorOutput:
-        """Return the generated video of `x` in fp32, by the engine or by a bare module."""
+        """Return the generated video of `x` in full precision, by the engine or a bare module."""
         with self.autocast():
             out = generator(x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
         logits = out.emotion_logits_BE
-        return GeneratorOutput(out.video_BTCHW.float(), None if logits is None else logits.float())
+        return GeneratorOutput(
+            full_precision(out.video_BTCHW), None if logits is None else full_precision(logits)
+        )
 
     def judge(
         self, discriminators: Callable[..., dict[str, Tensor]], calls: dict[str, tuple[object, ...]]
     ) -> dict[str, Tensor]:
-        """Return the discriminators' outputs in fp32."""
+        """Return the discriminators' outputs in full precision."""
         with self.autocast():
             outputs = discriminators(calls)
-        return {name: output.float() for name, output in outputs.items()}
+        return {name: full_precision(output) for name, output in outputs.items()}
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Return `values` in float32 at least: what autocast made in bfloat16 is widened."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
+    """Return the parts of a network that need not learn in the same steps, by name.
+
+    Each discriminator is one; of the generator the guess of the emotion from the speech is.
+    """
+    children = dict(module.named_children())
+    if isinstance(module, Discriminators):
+        return {name: [child] for name, child in children.items()}
+    head = children.pop(SPEECH_EMOTION, None)
+    parts = {GENERATOR: list(children.values())}
+    return parts if head is None else {**parts, SPEECH_EMOTION: [head]}
 
 
 def discriminator_names(config: TrainConfig) -> set[str]:

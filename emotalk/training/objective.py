@@ -1,6 +1,7 @@
 """Which loss terms a step has: from inputs and networks to named values, one a clip."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,27 +19,45 @@ from emotalk.losses.gradient_penalty import gradient_penalty
 from emotalk.losses.mouth_region import mouth_region_loss
 from emotalk.losses.perceptual import perceptual_loss
 from emotalk.losses.reconstruction import l1
+from emotalk.models import GeneratorOutput
 from emotalk.training.inputs import ClipInputs
-from emotalk.training.networks import Networks, masked
+from emotalk.training.networks import SPEECH_EMOTION, Networks, full_precision, masked
 
 Terms = dict[str, Tensor]
 Calls = dict[str, tuple[object, ...]]
 
 
+class Judgements(NamedTuple):
+    """What the discriminators' terms are computed from.
+
+    Attributes:
+        fake_BTCHW: the generated video, without a graph; None where no term needs one.
+        outputs: discriminator -> its output.
+    """
+
+    fake_BTCHW: Tensor | None
+    outputs: dict[str, Tensor]
+
+
 def generator_terms(
-    x: ClipInputs, networks: Networks, critics: nn.Module | None, wanted: Collection[str]
+    x: ClipInputs,
+    made: GeneratorOutput,
+    networks: Networks,
+    critics: nn.Module | None,
+    wanted: Collection[str],
 ) -> Terms:
     """Return the generator's terms, name -> value of each clip (B,), unweighted.
 
     Args:
         x: one micro-batch.
-        networks: the generator's engine is called, so its gradients will be averaged.
+        made: of it by the generator's engine, so that the gradients will be averaged.
+        networks: their features and their precision are used.
         critics: the bare, frozen discriminators.
         wanted: names of the terms to compute.
 
     Source: report eq. 4.1; Eskimez et al. 2021, total generator loss.
     """
-    fake_BTCHW, speech_logits_BE = networks.generate(x, networks.generator)
+    fake_BTCHW, speech_logits_BE = made
     terms: Terms = {}
     if "mouth_region" in wanted:
         terms["mouth_region"] = mouth_region_loss(fake_BTCHW, x.video_BTCHW, x.weights_BTHW)
@@ -49,11 +68,19 @@ def generator_terms(
             terms["perceptual"] = perceptual_loss(
                 networks.features, fake_BTCHW, x.video_BTCHW, frames_BK=x.frames_BK
             )
-    if "speech_emotion" in wanted and speech_logits_BE is not None:
-        terms["speech_emotion"] = emotion_cross_entropy(speech_logits_BE, x.emotion_B)
+    if SPEECH_EMOTION in wanted and speech_logits_BE is not None:
+        terms[SPEECH_EMOTION] = emotion_cross_entropy(speech_logits_BE, x.emotion_B)
     if critics is not None:
         terms |= _adversarial_terms(fake_BTCHW, x, networks, critics, wanted)
-    return {name: terms[name].float() for name in wanted}
+    return {name: full_precision(terms[name]) for name in wanted}
+
+
+def unread_by_generator_terms(made: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
+    """Return the generator's outputs that no trained term depends on."""
+    unread = [] if set(trained) - {SPEECH_EMOTION} else [made.video_BTCHW]
+    if made.emotion_logits_BE is not None and SPEECH_EMOTION not in trained:
+        unread.append(made.emotion_logits_BE)
+    return unread
 
 
 def _adversarial_terms(
@@ -85,8 +112,27 @@ def _adversarial_terms(
     return terms
 
 
+def judgements(x: ClipInputs, networks: Networks, wanted: Collection[str]) -> Judgements:
+    """Return the discriminators' outputs for true and generated videos, in one call of all.
+
+    Args:
+        x: one micro-batch.
+        networks: the discriminators' engine is called, so that the gradients will be averaged.
+        wanted: names of the terms to compute from them.
+    """
+    engine = networks.discriminators
+    assert engine is not None, "a stage that trains discriminators has built them"
+    fake_BTCHW = _imitation(x, networks) if _needs_fake(wanted) else None
+    return Judgements(fake_BTCHW, networks.judge(engine, _calls(x, fake_BTCHW, wanted)))
+
+
 def discriminator_terms(
-    x: ClipInputs, networks: Networks, wanted: Collection[str], *, penalty_weight: float
+    x: ClipInputs,
+    judged: Judgements,
+    critics: nn.Module,
+    wanted: Collection[str],
+    *,
+    penalty_weight: float,
 ) -> Terms:
     """Return the discriminators' terms, name -> value of each clip (B,), unweighted.
 
@@ -94,20 +140,23 @@ def discriminator_terms(
     be reported. True and generated videos pass a discriminator in one call, so that one backward
     pass meets every parameter once.
 
+    Args:
+        x: one micro-batch.
+        judged: the outputs for it.
+        critics: the bare discriminators. An engine would take the inner gradient of the penalty for
+            its own.
+        wanted: names of the terms to compute.
+        penalty_weight: of the gradient penalty within `frame`.
+
     Source: report 4.1.6 to 4.1.8; Gulrajani et al. 2017 for the penalty.
     """
-    engine = networks.discriminators
-    assert engine is not None, "a stage that trains discriminators has built them"
-    fake_BTCHW = _imitation(x, networks) if _needs_fake(wanted) else None
-    out = networks.judge(engine, _calls(x, fake_BTCHW, wanted))
+    fake_BTCHW, out = judged
     terms: Terms = {}
     if "frame" in wanted:
         assert fake_BTCHW is not None
         real_BT, fake_BT = out["frame"].chunk(2, dim=1)
-        # Through the bare module: an engine takes the penalty's inner gradient for its own.
-        critic = engine.module.get_submodule("frame")
         terms["gradient_penalty"] = gradient_penalty(
-            critic, x.video_BTCHW, fake_BTCHW, x.image_BCHW, x.alpha_B
+            critics.get_submodule("frame"), x.video_BTCHW, fake_BTCHW, x.image_BCHW, x.alpha_B
         )
         terms["frame"] = (
             wasserstein_critic(real_BT, fake_BT) + penalty_weight * terms["gradient_penalty"]
@@ -123,7 +172,18 @@ def discriminator_terms(
         terms["pair"] = pair_critic(*out["pair"].chunk(3))
     if "temporal" in wanted:
         terms["temporal"] = least_squares_critic(*out["temporal"].chunk(2))
-    return {name: value.float() for name, value in terms.items()}
+    return {name: full_precision(value) for name, value in terms.items()}
+
+
+def unread_by_discriminator_terms(judged: Judgements, trained: Collection[str]) -> list[Tensor]:
+    """Return the discriminators' outputs that no trained term depends on."""
+    read = {part_of(term) for term in trained}
+    return [output for name, output in judged.outputs.items() if name not in read]
+
+
+def part_of(term: str) -> str:
+    """Return the discriminator that a term of the discriminators trains."""
+    return term.removesuffix("_real")
 
 
 def _needs_fake(wanted: Collection[str]) -> bool:

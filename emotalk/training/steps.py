@@ -1,6 +1,6 @@
 """One update of one engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,10 +8,18 @@ from torch import Tensor
 
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine, NonFiniteGradientError
-from emotalk.losses.combine import nan_unless_finite, not_finite, weighted_sum
+from emotalk.losses.combine import nan_unless_finite, not_finite, reaching, weighted_sum
 from emotalk.training.inputs import ClipInputs
-from emotalk.training.networks import Networks
-from emotalk.training.objective import Terms, discriminator_terms, generator_terms
+from emotalk.training.networks import GENERATOR, Networks
+from emotalk.training.objective import (
+    Terms,
+    discriminator_terms,
+    generator_terms,
+    judgements,
+    part_of,
+    unread_by_discriminator_terms,
+    unread_by_generator_terms,
+)
 
 
 @dataclass(frozen=True)
@@ -93,11 +101,15 @@ def _step(
     for index, x in enumerate(micro_batches):
         last = index == len(micro_batches) - 1
         with engine.micro_batch(last=last):
-            terms = generator_terms(x, networks, critics, update.losses)
+            made = networks.generate(x, engine)
+            terms = generator_terms(x, made, networks, critics, update.losses)
             sums.add(terms, x)
             loss = divisor.mean(weighted_sum(terms, update.losses), x)
-            engine.backward(loss * nan_unless_finite(terms), last=last)
-    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr), lr)
+            loss = loss * nan_unless_finite(terms)
+            unread = unread_by_generator_terms(made, update.trained)
+            engine.backward(reaching(loss, unread), last=last)
+    learns = {GENERATOR, *update.trained}
+    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr, learns), lr)
 
 
 def discriminator_step(
@@ -112,16 +124,21 @@ def discriminator_step(
     """One update of all discriminators the update names, against a generator that stands still."""
     engine, sums = networks.discriminators, Sums()
     assert engine is not None, "a stage that trains discriminators has built them"
-    engine.wake({name.removesuffix("_real") for name, weight in update.losses.items() if weight})
     for index, x in enumerate(micro_batches):
         last = index == len(micro_batches) - 1
         with engine.micro_batch(last=last):
-            terms = discriminator_terms(x, networks, update.losses, penalty_weight=penalty_weight)
+            judged = judgements(x, networks, update.losses)
+            terms = discriminator_terms(
+                x, judged, engine.module, update.losses, penalty_weight=penalty_weight
+            )
             sums.add(terms, x)
             trained = {name: terms[name] for name in update.losses}
             loss = divisor.mean(weighted_sum(trained, update.losses), x)
-            engine.backward(loss * nan_unless_finite(terms), last=last)
-    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr), lr)
+            loss = loss * nan_unless_finite(terms)
+            unread = unread_by_discriminator_terms(judged, update.trained)
+            engine.backward(reaching(loss, unread), last=last)
+    learns = {part_of(term) for term in update.trained}
+    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr, learns), lr)
 
 
 class Sums:
@@ -140,14 +157,20 @@ class Sums:
             total = value.sum()
             self.terms[name] = self.terms[name] + total if name in self.terms else total
 
-    def finite_step(self, engine: Engine, lr: float) -> float:
+    def finite_step(self, engine: Engine, lr: float, learns: Collection[str]) -> float:
         """Let the engine step; return its gradients' norm.
+
+        Args:
+            engine: that has the gradients.
+            lr: learning rate.
+            learns: the parts of its network that are updated.
 
         Raises:
             NonFiniteUpdateError: a term or a gradient is not finite; nothing was updated.
         """
         try:
-            return engine.step(lr=lr)
+            with engine.learning(learns):
+                return engine.step(lr=lr)
         except NonFiniteGradientError as error:
             clips: dict[str, list[str]] = {}
             for values, keys in self._seen:

@@ -15,6 +15,7 @@ from emotalk.data.loader import ClipLoader
 from emotalk.data.workers import Interrupted
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
+from emotalk.models.modes import evaluation_mode
 from emotalk.tracking.tracker import Tracker
 from emotalk.training.best import remember_best
 from emotalk.training.checkpoint import TrainState, latest_checkpoint, take_snapshot
@@ -33,7 +34,7 @@ from emotalk.training.steps import (
     discriminator_step,
     generator_step,
 )
-from emotalk.training.validation import Point, Validation
+from emotalk.training.validation import Validation
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -118,10 +119,10 @@ class Trainer:
         state.clips_seen += valid
         state.faults += parts.config.data.batch_size - valid
         self._speed.add(valid, valid * batch.video_BTCHW.shape[1])
-        figures = self._collect(plan.updates, reports, valid)
+        self._collect(plan.updates, reports, valid)
         last = state.step == self._schedule.steps
         if last or state.step % parts.config.tracking.log_every == 0:
-            self._log(figures)
+            self._log()
         best = False
         if last or _is_due(state.step, parts.config.validation.every):
             best = self._validate()
@@ -160,13 +161,16 @@ class Trainer:
 
     def _collect(
         self, updates: Sequence[DueUpdate], reports: Sequence[StepReport], valid: int
-    ) -> Point:
-        """Add the step's terms to the running sums; return what is told as it is."""
-        as_is: Point = {}
+    ) -> None:
+        """Add the step's figures to the running sums; of the learning rate the latest is kept.
+
+        An alternating stage makes one network's update in a step, and log lines may all fall on the
+        other's: what is logged is of every update since the last line.
+        """
         for due, report in zip(updates, reports, strict=True):
             prefix = f"train/{due.update.network}"
-            as_is[f"{prefix}/grad_norm"] = report.grad_norm
-            as_is[f"{prefix}/lr"] = report.lr
+            self._add(f"{prefix}/grad_norm", report.grad_norm)
+            self.state.sums[f"{prefix}/lr"] = (report.lr, 1)
             totals = self._parts.runtime.sum(torch.stack(list(report.sums.values()))).tolist()
             total = 0.0
             for name, value in zip(report.sums, totals, strict=True):
@@ -176,13 +180,12 @@ class Trainer:
                 self._add(f"{prefix}/{name}", mean)
                 self._add(f"{prefix}/{name}_weighted", weight * mean)
             self._add(f"{prefix}/total", total)
-        return as_is
 
     def _add(self, name: str, value: float) -> None:
         total, count = self.state.sums.get(name, (0.0, 0))
         self.state.sums[name] = (total + value, count + 1)
 
-    def _log(self, as_is: Point) -> None:
+    def _log(self) -> None:
         means = {name: total / count for name, (total, count) in self.state.sums.items()}
         self.state.sums.clear()
         if self._parts.runtime.is_main:
@@ -190,8 +193,8 @@ class Trainer:
                 "clips": float(self.state.clips_seen),
                 "data/faults": float(self.state.faults),
             }
-            figures = {**counts, **means, **as_is}
-            self._parts.tracker.log(self.state.step, figures | self._speed.read())
+            figures = {**counts, **means, **self._speed.read()}
+            self._parts.tracker.log(self.state.step, figures)
 
     def _validate(self) -> bool:
         """Measure and show what the generator makes; return whether it was never better."""
@@ -201,8 +204,7 @@ class Trainer:
         samples = parts.config.run_dir / "samples" / f"step-{state.step:06d}"
         generator = parts.networks.generator.module if parts.ema is None else parts.ema.module
         assert isinstance(generator, Generator)
-        generator.eval()
-        with self._speed.paused():
+        with self._speed.paused(), evaluation_mode(generator):
             figures = parts.validation.measure(
                 generator, parts.runtime, samples if parts.runtime.is_main else None
             )

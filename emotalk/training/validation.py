@@ -21,11 +21,10 @@ from emotalk.distributed import Runtime
 from emotalk.draws import draw_seed
 from emotalk.evaluation.bench import fitted
 from emotalk.evaluation.clips import read_sentence
-from emotalk.evaluation.measure import reencoded, to_metrics
+from emotalk.evaluation.measure import reencoded, shape_distance, to_metrics
 from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.inference.load import LoadedGenerator
 from emotalk.metrics.image import crop_mouth, psnr, ssim
-from emotalk.metrics.landmarks import landmark_distance
 from emotalk.metrics.lip_sync import mouth_correlation, mouth_opening, voiced_frames
 from emotalk.metrics.protocol import partners_with_other_speech
 from emotalk.models import Generator
@@ -54,7 +53,6 @@ class Validation:
         other_speech: key -> the speech of a clip that says another sentence, as long as the clip.
         shown: keys of the clips, of all processes, that people look at.
         find_landmarks: frames -> 68 points of each, or None where NLMD is not measured.
-        template_LP: the shape NLMD aligns to.
         seed: of the noise.
     """
 
@@ -65,7 +63,6 @@ class Validation:
     model: ModelConfig
     facts: ModelFacts
     find_landmarks: FindLandmarks | None
-    template_LP: Floats
     seed: int
 
     def measure(self, generator: Generator, runtime: Runtime, samples: Path | None) -> Point:
@@ -146,7 +143,7 @@ class Validation:
         }
         found_TLP = self._find(video_THWC)
         if found_TLP is not None and truth.landmarks_TLP is not None:
-            distance = landmark_distance(found_TLP, truth.landmarks_TLP, self.template_LP)
+            distance = shape_distance(found_TLP, truth.landmarks_TLP)
             point["nlmd"] = distance.nlmd
             point["faces_missed_share"] = distance.missed_share
             point["mouth_correlation"] = mouth_correlation(

@@ -1,6 +1,7 @@
 """Starting a run from weights that another run, or the original, has learnt."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
@@ -13,6 +14,7 @@ from emotalk.training.checkpoint import DISCRIMINATORS
 from emotalk.training.networks import Networks
 from emotalk.training.resume import compare_tensors
 
+Shapes = dict[str, tuple[int, ...]]
 LOG = logging.getLogger("emotalk.train")
 
 
@@ -29,30 +31,62 @@ def start_from(source: Path, networks: Networks) -> None:
     Raises:
         WrongUse: no model there, or its tensors are not of this configuration's sizes.
     """
+    critics = networks.discriminators
+    shapes = None if critics is None else critics.weight_shapes()
+    start = check_start(source, networks.generator.weight_shapes(), shapes)
+    networks.generator.write_weights(start.generator)
+    if critics is None or not start.discriminators:
+        LOG.info("generator started from %s", start.folder)
+        return
+    critics.write_weights({**critics.read_weights(), **start.discriminators})
+    taken = sorted({name.partition(".")[0] for name in start.discriminators})
+    LOG.info("generator and discriminators %s started from %s", taken, start.folder)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights that a run begins with.
+
+    Attributes:
+        folder: where they lie.
+        generator: all of its tensors.
+        discriminators: all tensors of those that the source and the run share.
+    """
+
+    folder: Path
+    generator: dict[str, Tensor]
+    discriminators: dict[str, Tensor]
+
+
+def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) -> Start:
+    """Return the weights at `source`, compared with the shapes of a run's tensors.
+
+    Args:
+        source: as for `start_from`.
+        generator: of the run's generator.
+        discriminators: of the run's discriminators, or None where it has none.
+
+    Raises:
+        WrongUse: no model there, or its tensors are not of these sizes.
+    """
     folder = find_model(source)
     weights = read_generator(folder)
-    _refuse_other_sizes(networks.generator.weight_shapes(), weights, folder)
-    networks.generator.write_weights(weights)
-    critics = networks.discriminators
-    if critics is None or not (folder / DISCRIMINATORS).exists():
-        LOG.info("generator started from %s", folder)
-        return
+    _refuse_other_sizes(generator, weights, folder)
+    if discriminators is None or not (folder / DISCRIMINATORS).exists():
+        return Start(folder, weights, {})
     try:
         given = load_file(folder / DISCRIMINATORS)
     except (safetensors.SafetensorError, OSError) as error:
         raise WrongUse(f"{folder / DISCRIMINATORS}: not readable: {error}") from None
-    shapes = critics.weight_shapes()
-    shared = {name.partition(".")[0] for name in given} & {n.partition(".")[0] for n in shapes}
-    mine = {name: shape for name, shape in shapes.items() if name.partition(".")[0] in shared}
+    shared = {name.partition(".")[0] for name in given}
+    shared &= {name.partition(".")[0] for name in discriminators}
+    mine = {n: shape for n, shape in discriminators.items() if n.partition(".")[0] in shared}
     taken = {name: value for name, value in given.items() if name.partition(".")[0] in shared}
     _refuse_other_sizes(mine, taken, folder)
-    critics.write_weights({**critics.read_weights(), **taken})
-    LOG.info("generator and discriminators %s started from %s", sorted(shared), folder)
+    return Start(folder, weights, taken)
 
 
-def _refuse_other_sizes(
-    wanted: dict[str, tuple[int, ...]], given: dict[str, Tensor], folder: Path
-) -> None:
+def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) -> None:
     try:
         compare_tensors(wanted, given, f"start_from={folder}")
     except ValueError as error:

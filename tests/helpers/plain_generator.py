@@ -9,15 +9,22 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotalk.models import Generator, GeneratorOutput
+from emotalk.models.speech_encoder import SpeechEncoder
 
 SLOPE = 0.2
 
 
 def plain_generator(
-    generator: Generator, image_BCHW: Tensor, speech_BS: Tensor, emotion_BE: Tensor, noise: Tensor
+    generator: Generator,
+    image_BCHW: Tensor,
+    speech_BS: Tensor,
+    emotion_BE: Tensor,
+    noise: Tensor,
+    margin_frames: int = 0,
 ) -> GeneratorOutput:
     """Return what `generator` should, computed layer by layer for all frames at once."""
     speech_BTD, _ = generator.speech_lstm(plain_speech_encoder(generator, speech_BS))
+    speech_BTD = speech_BTD[:, margin_frames : speech_BTD.shape[1] - margin_frames]
     head = generator.speech_emotion
     logits_BE = None if head is None else head(speech_BTD)
     T = speech_BTD.shape[1]
@@ -31,7 +38,11 @@ def plain_generator(
 
 def plain_speech_encoder(generator: Generator, speech_BS: Tensor) -> Tensor:
     """Return frame features: padded convolutions, contexts gathered one shift after another."""
-    encoder = generator.speech_encoder
+    return plain_speech_features(generator.speech_encoder, speech_BS)
+
+
+def plain_speech_features(encoder: SpeechEncoder, speech_BS: Tensor) -> Tensor:
+    """Return frame features of one speech encoder, the generator's or the pair discriminator's."""
     h = speech_BS.unsqueeze(1)
     for conv, kernel in zip(encoder.convs, (63, 31, 17, 9), strict=True):
         reach = kernel // 2

@@ -1,26 +1,40 @@
-"""One generator step and one discriminator step as the original makes them, written plainly.
+"""One generator step and one discriminator step written plainly, with every term there is.
 
-float32; features copied for every frame; VGG-19 on all frames, true ones too, with its weights'
-gradients kept; true and generated videos one after the other through the discriminators; the
-penalty by torch's own second derivatives. The losses are written out, none is the project's.
+Features copied for every frame; VGG-19 on true frames too, with its weights' gradients kept; true
+and generated videos one after the other through the discriminators; the penalty by torch's own
+second derivatives. The losses are written out, none is the project's. In float32 with the
+original's terms it is what the project's speed is held against, in float64 what its numbers are.
 
-Source: Eskimez et al. 2021, `train.py`. Where it might do less work than it does, this does less:
-discriminators are frozen in the generator's step, the generator in the discriminators'.
+Source: Eskimez et al. 2021, `train.py`; the report, 4.1 and 4.2, for the pair discriminator. Where
+the original might do less work than it does, this does less: discriminators are frozen in the
+generator's step, the generator in the discriminators'.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotalk.models import EmotionDiscriminator, FrameDiscriminator, Generator
+from emotalk.models import (
+    EmotionDiscriminator,
+    FrameDiscriminator,
+    Generator,
+    PairDiscriminator,
+    TemporalDiscriminator,
+)
 from emotalk.models.vgg import VGG19Features
 from emotalk.training.inputs import ClipInputs
 from emotalk.training.networks import Discriminators
-from tests.helpers.plain_discriminators import plain_emotion_logits, plain_frame_scores
+from tests.helpers.plain_discriminators import (
+    plain_emotion_logits,
+    plain_frame_scores,
+    plain_pair_logits,
+    plain_temporal_scores,
+)
 from tests.helpers.plain_generator import plain_generator
 
+# The original's.
 WEIGHTS = {
     "mouth_region": 100.0,
     "perceptual": 1.0,
@@ -28,7 +42,7 @@ WEIGHTS = {
     "frame": 0.01,
     "emotion": 0.001,
 }
-PENALTY = 10.0
+CRITIC_WEIGHTS = {"frame": 1.0, "emotion": 1.0}
 Losses = dict[str, float]
 
 
@@ -38,6 +52,11 @@ class PlainStep:
 
     Attributes:
         features: made trainable here, as the original leaves it; nobody updates it.
+        weights: of the generator's terms; a term that is not named is not computed.
+        critic_weights: of the discriminators' terms.
+        penalty: weight of the gradient penalty within the frame term.
+        clip: largest norm of a network's gradients; 0: any.
+        grad_norm: of the last step, before clipping.
     """
 
     generator: Generator
@@ -45,17 +64,151 @@ class PlainStep:
     features: VGG19Features
     lr_generator: float
     lr_discriminators: float
+    weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
+    critic_weights: dict[str, float] = field(default_factory=lambda: dict(CRITIC_WEIGHTS))
+    penalty: float = 10.0
+    betas: tuple[float, float] = (0.5, 0.999)
+    eps: float = 1e-8
+    clip: float = 0.0
+    grad_norm: float = 0.0
 
     def __post_init__(self) -> None:
         """Make the optimisers."""
-        betas = (0.5, 0.999)
         self.features.requires_grad_(requires_grad=True)
         self.adam_generator = torch.optim.Adam(
-            self.generator.parameters(), lr=self.lr_generator, betas=betas
+            self.generator.parameters(), lr=self.lr_generator, betas=self.betas, eps=self.eps
         )
         self.adam_critics = torch.optim.Adam(
-            self.critics.parameters(), lr=self.lr_discriminators, betas=betas
+            self.critics.parameters(), lr=self.lr_discriminators, betas=self.betas, eps=self.eps
         )
+
+    def generator_step(self, x: ClipInputs) -> Losses:
+        """Update the generator once; return its terms, unweighted."""
+        self.critics.requires_grad_(requires_grad=False)
+        fake, speech_logits = self._generate(x)
+        terms: dict[str, Tensor] = {}
+        for name in self.weights:
+            if name == "mouth_region":
+                weighted = (fake - x.video_BTCHW).abs() * x.weights_BTHW.unsqueeze(2)
+                terms[name] = weighted.mean()
+            elif name == "l1":
+                terms[name] = F.l1_loss(fake, x.video_BTCHW)
+            elif name == "perceptual":
+                terms[name] = self._perceptual(fake, x)
+            elif name == "speech_emotion":
+                assert speech_logits is not None
+                terms[name] = F.cross_entropy(speech_logits, x.emotion_B)
+            else:
+                terms[name] = self._fooling(name, fake, x)
+        self.features.zero_grad()
+        self._learn(self.adam_generator, self.generator, terms, self.weights)
+        return {name: float(value.detach()) for name, value in terms.items()}
+
+    def discriminator_step(self, x: ClipInputs) -> Losses:
+        """Update the discriminators once; return their terms and the penalty, unweighted."""
+        self.critics.requires_grad_(requires_grad=True)
+        with torch.no_grad():
+            fake, _ = self._generate(x)
+        terms: dict[str, Tensor] = {}
+        penalty = None
+        for name in self.critic_weights:
+            if name == "frame":
+                penalty = self._penalty(x, fake)
+                true = plain_frame_scores(self._frame, x.video_BTCHW, x.image_BCHW).mean()
+                false = plain_frame_scores(self._frame, fake, x.image_BCHW).mean()
+                terms[name] = false - true + self.penalty * penalty
+            elif name == "emotion":
+                terms[name] = self._emotion_judged(x, fake)
+            elif name == "pair":
+                terms[name] = self._pair_judged(x, fake)
+            elif name == "temporal":
+                true = plain_temporal_scores(self._temporal, x.video_BTCHW)
+                false = plain_temporal_scores(self._temporal, fake)
+                terms[name] = ((true - 1) ** 2 / 2 + false**2 / 2).mean()
+            else:
+                logits = plain_emotion_logits(self._emotion, x.video_BTCHW)
+                terms[name] = F.cross_entropy(logits, x.emotion_B)
+        self._learn(self.adam_critics, self.critics, terms, self.critic_weights)
+        reported = {name: float(value.detach()) for name, value in terms.items()}
+        return reported | ({} if penalty is None else {"gradient_penalty": float(penalty.detach())})
+
+    def _learn(
+        self,
+        adam: torch.optim.Adam,
+        network: nn.Module,
+        terms: dict[str, Tensor],
+        weights: dict[str, float],
+    ) -> None:
+        adam.zero_grad()
+        trained = [weights[name] * value for name, value in terms.items() if weights[name]]
+        torch.autograd.backward(torch.stack(trained).sum())
+        limit = self.clip or float("inf")
+        self.grad_norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
+        adam.step()
+
+    def _generate(self, x: ClipInputs) -> tuple[Tensor, Tensor | None]:
+        out = plain_generator(
+            self.generator, x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames
+        )
+        return out.video_BTCHW, out.emotion_logits_BE
+
+    def _perceptual(self, fake: Tensor, x: ClipInputs) -> Tensor:
+        pairs = [(fake, x.video_BTCHW)]
+        if x.frames_BK is not None:
+            chosen = [row.tolist() for row in x.frames_BK]
+            pairs = [
+                (fake[clip : clip + 1, frames], x.video_BTCHW[clip : clip + 1, frames])
+                for clip, frames in enumerate(chosen)
+            ]
+        of_clips = []
+        for ours, theirs in pairs:
+            maps = zip(
+                self.features(ours.flatten(0, 1)), self.features(theirs.flatten(0, 1)), strict=True
+            )
+            of_clips.append(torch.stack([F.mse_loss(a, b) for a, b in maps]).sum())
+        return torch.stack(of_clips).mean()
+
+    def _fooling(self, name: str, fake: Tensor, x: ClipInputs) -> Tensor:
+        if name == "frame":
+            return -plain_frame_scores(self._frame, fake, x.image_BCHW).mean()
+        if name == "emotion":
+            return F.cross_entropy(plain_emotion_logits(self._emotion, fake), x.emotion_B)
+        if name == "pair":
+            logits = self._pair_logits(x, fake, x.speech_BS)
+            return F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+        assert name == "temporal"
+        return ((plain_temporal_scores(self._temporal, fake) - 1) ** 2 / 2).mean()
+
+    def _emotion_judged(self, x: ClipInputs, fake: Tensor) -> Tensor:
+        true_logits = plain_emotion_logits(self._emotion, x.video_BTCHW)
+        fake_logits = plain_emotion_logits(self._emotion, fake)
+        generated = torch.full_like(x.emotion_B, fake_logits.shape[1] - 1)
+        right = F.cross_entropy(true_logits, x.emotion_B)
+        return (right + F.cross_entropy(fake_logits, generated)) / 2
+
+    def _pair_judged(self, x: ClipInputs, fake: Tensor) -> Tensor:
+        assert x.other_speech_BS is not None
+        together = self._pair_logits(x, x.video_BTCHW, x.speech_BS)
+        made = self._pair_logits(x, fake, x.speech_BS)
+        swapped = self._pair_logits(x, x.video_BTCHW, x.other_speech_BS)
+        bce = F.binary_cross_entropy_with_logits
+        true = bce(together, torch.ones_like(together))
+        untrue = (bce(made, torch.zeros_like(made)) + bce(swapped, torch.zeros_like(swapped))) / 2
+        return (true + untrue) / 2
+
+    def _pair_logits(self, x: ClipInputs, video: Tensor, speech: Tensor) -> Tensor:
+        critic = self.critics.get_submodule("pair")
+        assert isinstance(critic, PairDiscriminator)
+        masked = video * x.mouth_BTHW.unsqueeze(2)
+        return plain_pair_logits(critic, masked, x.image_BCHW, speech, x.margin_frames)
+
+    def _penalty(self, x: ClipInputs, fake: Tensor) -> Tensor:
+        alpha = x.alpha_B.view(-1, 1, 1, 1, 1)
+        between = (alpha * x.video_BTCHW + (1 - alpha) * fake).requires_grad_()
+        scores = plain_frame_scores(self._frame, between, x.image_BCHW)
+        (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+        norms = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
+        return (norms - 1).square().mean()
 
     @property
     def _frame(self) -> FrameDiscriminator:
@@ -69,63 +222,8 @@ class PlainStep:
         assert isinstance(critic, EmotionDiscriminator)
         return critic
 
-    def generator_step(self, x: ClipInputs) -> Losses:
-        """Update the generator once; return its terms, unweighted."""
-        self.critics.requires_grad_(requires_grad=False)
-        fake, speech_logits = self._generate(x)
-        assert speech_logits is not None
-        weighted = (fake - x.video_BTCHW).abs() * x.weights_BTHW.unsqueeze(2)
-        terms = {
-            "mouth_region": weighted.mean(),
-            "perceptual": self._perceptual(fake, x.video_BTCHW),
-            "speech_emotion": F.cross_entropy(speech_logits, x.emotion_B),
-            "frame": -plain_frame_scores(self._frame, fake, x.image_BCHW).mean(),
-            "emotion": F.cross_entropy(plain_emotion_logits(self._emotion, fake), x.emotion_B),
-        }
-        self.adam_generator.zero_grad()
-        self.features.zero_grad()
-        torch.autograd.backward(
-            torch.stack([WEIGHTS[name] * value for name, value in terms.items()]).sum()
-        )
-        self.adam_generator.step()
-        return {name: float(value.detach()) for name, value in terms.items()}
-
-    def discriminator_step(self, x: ClipInputs) -> Losses:
-        """Update both discriminators once; return their terms and the penalty, unweighted."""
-        self.critics.requires_grad_(requires_grad=True)
-        with torch.no_grad():
-            fake, _ = self._generate(x)
-        real_scores = plain_frame_scores(self._frame, x.video_BTCHW, x.image_BCHW)
-        fake_scores = plain_frame_scores(self._frame, fake, x.image_BCHW)
-        penalty = self._penalty(x, fake)
-        real_logits = plain_emotion_logits(self._emotion, x.video_BTCHW)
-        fake_logits = plain_emotion_logits(self._emotion, fake)
-        generated = torch.full_like(x.emotion_B, fake_logits.shape[1] - 1)
-        right = F.cross_entropy(real_logits, x.emotion_B)
-        terms = {
-            "frame": fake_scores.mean() - real_scores.mean() + PENALTY * penalty,
-            "emotion": (right + F.cross_entropy(fake_logits, generated)) / 2,
-        }
-        self.adam_critics.zero_grad()
-        torch.autograd.backward(terms["frame"] + terms["emotion"])
-        self.adam_critics.step()
-        terms["gradient_penalty"] = penalty
-        return {name: float(value.detach()) for name, value in terms.items()}
-
-    def _generate(self, x: ClipInputs) -> tuple[Tensor, Tensor | None]:
-        out = plain_generator(self.generator, x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD)
-        return out.video_BTCHW, out.emotion_logits_BE
-
-    def _perceptual(self, fake: Tensor, real: Tensor) -> Tensor:
-        pairs = zip(
-            self.features(fake.flatten(0, 1)), self.features(real.flatten(0, 1)), strict=True
-        )
-        return torch.stack([F.mse_loss(ours, theirs) for ours, theirs in pairs]).sum()
-
-    def _penalty(self, x: ClipInputs, fake: Tensor) -> Tensor:
-        alpha = x.alpha_B.view(-1, 1, 1, 1, 1)
-        between = (alpha * x.video_BTCHW + (1 - alpha) * fake).requires_grad_()
-        scores = plain_frame_scores(self._frame, between, x.image_BCHW)
-        (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
-        norms = (gradient.flatten(1).square().sum(dim=1) + 1e-12).sqrt()
-        return (norms - 1).square().mean()
+    @property
+    def _temporal(self) -> TemporalDiscriminator:
+        critic = self.critics.get_submodule("temporal")
+        assert isinstance(critic, TemporalDiscriminator)
+        return critic

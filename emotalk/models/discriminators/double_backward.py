@@ -59,7 +59,7 @@ def conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     if torch.compiler.is_compiling():
         return F.conv2d(x_NCHW, weight, bias, stride=2, padding=1)
     device = x_NCHW.device.type
-    if torch.is_autocast_enabled(device):
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         x_NCHW, weight = x_NCHW.to(dtype), weight.to(dtype)
         bias = bias if bias is None else bias.to(dtype)

@@ -20,7 +20,9 @@ def learn(module: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor) -> Non
 
 
 def adam(network: TwoParts) -> AdamByParts:
-    return AdamByParts(network, dict(network.named_children()), lr=0.1, betas=(0.5, 0.99))
+    return AdamByParts(
+        network, {n: [m] for n, m in network.named_children()}, lr=0.1, betas=(0.5, 0.99)
+    )
 
 
 def test_a_part_that_joins_late_steps_as_if_it_began_then() -> None:
@@ -29,14 +31,14 @@ def test_a_part_that_joins_late_steps_as_if_it_began_then() -> None:
     optimizer, x = adam(ours), torch.randn(5, 3)
     for p in ours.late.parameters():
         p.grad = torch.zeros_like(p)
-    optimizer.wake({"early"})
-    for _ in range(4):
-        torch.autograd.backward(ours.early(x).square().mean())
-        optimizer.step()
-    optimizer.wake({"late"})
+    with optimizer.learning({"early"}):
+        for _ in range(4):
+            torch.autograd.backward(ours.early(x).square().mean())
+            optimizer.step()
     theirs = torch.optim.Adam(plain.late.parameters(), lr=0.1, betas=(0.5, 0.99))
     for _ in range(3):
-        learn(ours.late, optimizer, x)
+        with optimizer.learning({"late"}):
+            learn(ours.late, optimizer, x)
         learn(plain.late, theirs, x)
     for mine, other in zip(ours.late.parameters(), plain.late.parameters(), strict=True):
         assert torch.equal(mine, other)
@@ -48,8 +50,9 @@ def test_a_part_at_rest_is_not_carried_on_by_its_momentum() -> None:
     learn(ours.early, optimizer, x)
     before = [p.detach().clone() for p in ours.early.parameters()]
     count = {p: int(held["step"]) for p, held in optimizer.state.items()}
-    optimizer.wake({"late"})
-    learn(ours.late, optimizer, x)
+    with optimizer.learning({"late"}):
+        learn(ours.late, optimizer, x)
+    assert not any(group["at_rest"] for group in optimizer.param_groups), "only in the block"
     assert all(torch.equal(p, b) for p, b in zip(ours.early.parameters(), before, strict=True))
     assert all(int(optimizer.state[p]["step"]) == made == 1 for p, made in count.items())
 

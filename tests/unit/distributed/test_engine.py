@@ -15,7 +15,7 @@ from emotalk.distributed import AdamByParts, Engine, NonFiniteGradientError
 def engine() -> Iterator[Engine]:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 2))
-    adam = AdamByParts(module, {"all": module})
+    adam = AdamByParts(module, {"all": [module]})
     yield Engine(module, adam, Accelerator(cpu=True), name="generator", clip_grad_norm=0.5)
     AcceleratorState._reset_state()
     PartialState._reset_state()

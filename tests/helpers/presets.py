@@ -1,0 +1,50 @@
+"""Every preset of configs/train, made small enough to run in seconds, otherwise as it stands."""
+
+import math
+from pathlib import Path
+
+from emotalk.config.load import load_config
+from emotalk.config.run import TrainConfig
+from tests.helpers.tiny_training import ROOT
+
+PRESETS = sorted(path.stem for path in (ROOT / "configs/train").glob("*.yaml"))
+# What every preset keeps out of the machine it runs on: files, processes, servers.
+HERE = (
+    "runtime.processes=1",
+    "data.workers=0",
+    "tracking.mlflow.enabled=false",
+    "losses.perceptual.network=random",
+)
+SMALL = (
+    "runtime.threads=1",
+    "model.width=0.02",
+    "losses.perceptual.width=0.02",
+    "data.frames=3",
+    "data.batch_size=2",
+    "data.cache_mib=0",
+    "tracking.log_every=1",
+    "validation.clips=2",
+    "validation.max_frames=6",
+    "validation.samples=1",
+)
+
+
+def full_preset(name: str, *words: str) -> TrainConfig:
+    """Return a preset at its own sizes, fit for one process without files of others."""
+    path = ROOT / f"configs/train/{name}.yaml"
+    return load_config(TrainConfig, path, ["shards=x", "run_dir=x", *HERE, *words])
+
+
+def small_preset(name: str, shards: Path, run_dir: Path, *words: str) -> TrainConfig:
+    """Return a preset at tiny sizes: stages of two rounds of their updates.
+
+    After each round there is a validation and a checkpoint, so that every stage is validated and
+    its updates are made again after it.
+    """
+    stages = full_preset(name).stages
+    every = math.lcm(*(update.every for stage in stages for update in stage.updates))
+    lengths = [word for number in range(len(stages)) for word in (
+        f"stages.{number}.iterations={2 * every}", f"stages.{number}.epochs=null")]  # fmt: skip
+    due = (f"validation.every={every}", f"checkpoint.every={every}")
+    paths = (f"shards={shards}", f"run_dir={run_dir}")
+    return full_preset(name, *SMALL, *lengths, *due, *paths, *words)
