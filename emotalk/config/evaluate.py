@@ -22,9 +22,10 @@ class EvaluateConfig(Section):
     other_speech: Literal["generate", "curve"] = "generate"
     # generate: each clip again with another sentence's speech; curve: the mouth of the clip that
     # was generated for another sentence (a third less to generate; lip sync only)
-    landmarks: Literal["judge", "insightface", "onnx"] = "judge"  # judge: drawn faces only
+    landmarks: Literal["auto", "judge", "insightface", "onnx"] = "auto"
+    # auto: whoever found the set's own landmarks; judge: of drawn faces, where no detector did
     finder: LandmarksConfig = LandmarksConfig()  # where insightface's or onnx' models are
-    emotion: Literal["judge", "none"] = "judge"  # judge: drawn faces only
+    emotion: Literal["auto", "judge", "none"] = "auto"  # judge: drawn faces only
     as_reported: bool = False  # also the report's own faulty figures, named as such
     ema: bool = True  # the running average of the weights, where the checkpoint has one
     device: Literal["auto", "cpu", "cuda"] = "auto"

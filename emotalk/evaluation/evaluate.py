@@ -16,6 +16,7 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.bench import Bench
 from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
 from emotalk.evaluation.examiners import build_examiner, refuse_judges_on_photographs
+from emotalk.evaluation.faces import choose_judges
 from emotalk.evaluation.findings import Findings
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.plots import write_plots
@@ -42,6 +43,7 @@ def evaluate(config: EvaluateConfig) -> Report:
     """
     begun_s = time.monotonic()
     shard_set = ShardSet.open(config.shards, config.remote)
+    config, faces = choose_judges(config, shard_set.manifest)
     chosen = choose_clips(shard_set.split(config.split).samples, config.clips, seed=config.seed)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
     inputs = describe_inputs(config, shard_set, loaded, chosen)
@@ -71,6 +73,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         clips=len(findings.clips),
         actors=tuple(sorted({clip.actor for clip in findings.clips})),
         condition=config.condition,
+        faces=faces,
         figures=findings.figures(config.seed),
         emotion=findings.emotion(config.seed),
         as_reported=findings.as_reported(config.seed) if config.as_reported else None,
@@ -248,6 +251,12 @@ def _caveats(config: EvaluateConfig, findings: Findings) -> tuple[str, ...]:
         caveats.append("The shipped judges know drawn faces only; they say nothing of photographs.")
     if config.landmarks == "judge":
         caveats.append("The landmark judge sees a face in every frame: no share is ever missed.")
+    alone = sum("other_speech" not in clip.rows for clip in findings.clips)
+    if alone:
+        caveats.append(
+            f"{alone} of {len(findings.clips)} clips have no row for other speech: no clip of "
+            "another sentence was evaluated beside them."
+        )
     if actors < 2:
         caveats.append("One actor only: the intervals know nothing of how actors differ.")
     return tuple(caveats)

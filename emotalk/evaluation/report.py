@@ -116,6 +116,7 @@ class Report(Part):
         clips: number of clips evaluated.
         actors: who they show.
         condition: the picture the generator was given.
+        faces: a sentence on the faces of the set and who judged them.
         figures: quantity -> row -> value.
         emotion: None where nobody judged it.
         as_reported: the report's faulty figures, where asked for.
@@ -131,6 +132,7 @@ class Report(Part):
     clips: int
     actors: tuple[str, ...]
     condition: str
+    faces: str = ""  # reports of older versions do not say it
     figures: dict[str, dict[str, Value]]
     emotion: EmotionReport | None
     as_reported: dict[str, Value] | None
@@ -146,9 +148,8 @@ def finite(value: float) -> float | None:
 
 def summary_table(report: Report) -> Table:
     """Return the main figures with their baselines beside them, for the terminal."""
-    table = Table(
-        title=f"{report.clips} clips of {len(report.actors)} actors", title_justify="left"
-    )
+    title = f"{report.clips} clips of {len(report.actors)} actors"
+    table = Table(title="\n".join(filter(None, (report.faces, title))), title_justify="left")
     for heading in ("figure", "generated", "baseline", "baseline is"):
         table.add_column(
             heading, justify="left" if heading in {"figure", "baseline is"} else "right"
@@ -159,8 +160,8 @@ def summary_table(report: Report) -> Table:
         table.add_row(
             quantity.label,
             values["generated"].text(quantity.digits),
-            values[row].text(quantity.digits),
-            ROWS[row],
+            values[row].text(quantity.digits) if row in values else "none",
+            ROWS[row] if row in values else f"{ROWS[row]}: no clip has one",
         )
     if report.emotion is not None:
         accuracy = report.emotion.accuracy
@@ -195,7 +196,8 @@ def to_markdown(report: Report, plots: Sequence[str] = ()) -> str:
 
 
 def _facts(report: Report) -> str:
-    return (
+    faces = f"{report.faces}\n\n" if report.faces else ""
+    return faces + (
         f"{report.clips} clips of {len(report.actors)} actors, condition image: "
         f"{report.condition.replace('_', ' ')}. Means over clips with 95 % intervals (bootstrap "
         "over actors)."
