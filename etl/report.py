@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from emotalk.census import SplitCensus, census_lines, reason_lines
 from emotalk.config.etl import EtlConfig
 from emotalk.schema import FPS, SPLITS
 from etl.plan import Plan, count_emotions
+from etl.splits import shared_actors
 from etl.store import Verdict
 
 LINE_EVERY_S = 20.0
@@ -83,14 +84,15 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
     counts = count_emotions(plan)
     emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
     table = Table("split", "actors", "clips", "shards", *emotions)
+    actors: dict[str, set[str]] = {}
     for split in SPLITS:
         keys = [key for key, name in plan.split_of.items() if name == split]
-        actors = {plan.clips[key].label.actor for key in keys}
+        actors[split] = {plan.clips[key].label.actor for key in keys}
         shards = sum(shard.split == split for shard in plan.shards)
-        row = [len(actors), len(keys), shards, *(counts[split, e] for e in emotions)]
+        row = [len(actors[split]), len(keys), shards, *(counts[split, e] for e in emotions)]
         table.add_row(split, *map(str, row))
     console.print(table)
-    _warn_of_clip_split(console, config)
+    _warn_of_shared_people(console, actors)
 
 
 def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> bool:
@@ -108,7 +110,9 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any
         lines += ["", *reasons, "", each]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    _warn_of_clip_split(console, config)
+    _warn_of_shared_people(
+        console, {name: facts["actors"] for name, facts in manifest["splits"].items()}
+    )
     share = clips["rejected"] / max(1, clips["found"])
     if share > config.max_rejected_share:
         console.print(
@@ -139,10 +143,15 @@ def _censuses(manifest: Mapping[str, Any]) -> list[SplitCensus]:
     ]
 
 
-def _warn_of_clip_split(console: Console, config: EtlConfig) -> None:
-    if config.split.by == "clip":
+def _warn_of_shared_people(console: Console, actors: Mapping[str, Collection[str]]) -> None:
+    shared = shared_actors(actors.values())
+    if shared:
+        some = ", ".join(shared[:3]) + (" ..." if shared[3:] else "")
         console.print(
-            "split.by=clip: the same people are in train, val and test, so figures on val and test "
-            "say nothing of people never seen",
+            f"{len(shared)} people are in more than one split ({some}): the same people are in "
+            f"{', '.join(name for name in actors if actors[name])}, so figures on val and test say "
+            "nothing of people never seen",
             style="bold yellow",
+            highlight=False,
+            markup=False,
         )

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
@@ -37,10 +38,32 @@ def split_clips(config: EtlConfig, clips: Mapping[str, SourceClip]) -> dict[str,
         return last_sentences(clips, config.split)
     if method == "crema_d":
         return {key: _listed(clip.label.actor) for key, clip in clips.items()}
-    by_actor = config.split.by == "actor"
-    groups = {key: clip.label.actor if by_actor else key for key, clip in clips.items()}
+    groups = _actors(clips) if config.split.by == "actor" else _sentences(clips)
     split_of_group = split_groups(set(groups.values()), config.split)
     return {key: split_of_group[group] for key, group in groups.items()}
+
+
+def _actors(clips: Mapping[str, SourceClip]) -> dict[str, str]:
+    return {key: clip.label.actor for key, clip in clips.items()}
+
+
+def _sentences(clips: Mapping[str, SourceClip]) -> dict[str, str]:
+    """Return for each clip the first key of those that say the same, by one actor in one emotion.
+
+    Levels and views of one sentence would give the answer away to whoever learns from another one.
+    A clip of which nobody knows what is said stands alone.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    said = {key: (*_series(clip), sentence_of(clip)) for key, clip in clips.items()}
+    for key in sorted(clips):
+        first.setdefault(said[key], key)
+    return {key: first[words] for key, words in said.items()}
+
+
+def sentence_of(clip: SourceClip) -> str:
+    """Return the name of what is said in a clip, unique within its actor and emotion."""
+    facts = clip.label.extra
+    return str(facts.get("sentence") or facts.get("number") or clip.label.key)
 
 
 @lru_cache(maxsize=1)
@@ -59,25 +82,39 @@ def _listed(actor: str) -> str:
 
 
 def last_sentences(clips: Mapping[str, SourceClip], config: SplitConfig) -> dict[str, str]:
-    """Return MEAD's split by sentences: of each actor, emotion and level the last ones are test.
+    """Return MEAD's split by sentences: of each actor and emotion the last ones are test.
 
-    Recordings in the order of their numbers are cut by `shares`, all views of one together. The
-    splits then share people, as those of MEAD's own baseline do: its figures speak of unheard
-    sentences of known faces.
+    Sentences in the order of their numbers are cut by `shares`; all levels and views of one stay
+    together, whichever of them are there. The splits then share people, as those of MEAD's own
+    baseline do: its figures speak of unheard sentences of known faces.
     """
-    series: dict[tuple[str, str, str], set[str]] = {}
+    series: dict[tuple[str, str], set[str]] = {}
     for clip in clips.values():
-        series.setdefault(_series(clip), set()).add(clip.label.extra["number"])
-    split_of: dict[tuple[str, str, str], dict[str, str]] = {}
-    for name, numbers in series.items():
-        sizes = _sizes(len(numbers), config.shares)
+        series.setdefault(_series(clip), set()).add(sentence_of(clip))
+    split_of: dict[tuple[str, str], dict[str, str]] = {}
+    for name, sentences in series.items():
+        sizes = _sizes_of_few(len(sentences), config.shares)
         names = [split for split, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
-        split_of[name] = dict(zip(sorted(numbers), names, strict=True))
-    return {key: split_of[_series(clip)][clip.label.extra["number"]] for key, clip in clips.items()}
+        split_of[name] = dict(zip(sorted(sentences), names, strict=True))
+    return {key: split_of[_series(clip)][sentence_of(clip)] for key, clip in clips.items()}
 
 
-def _series(clip: SourceClip) -> tuple[str, str, str]:
-    return clip.label.actor, clip.label.emotion, clip.label.extra["level"]
+def _series(clip: SourceClip) -> tuple[str, str]:
+    return clip.label.actor, clip.label.emotion
+
+
+def _sizes_of_few(count: int, shares: Sequence[float]) -> list[int]:
+    """Return whole sizes; fewer than there are splits go to train, then to test, then to val."""
+    wanted = [index for index in (0, 2, 1) if shares[index] > 0]
+    if count >= len(wanted):
+        return _sizes(count, shares)
+    return [int(index in wanted[:count]) for index in range(len(shares))]
+
+
+def shared_actors(actors: Iterable[Collection[str]]) -> list[str]:
+    """Return the people who are in more than one of the splits, given by their actors; sorted."""
+    seen = Counter(actor for split in actors for actor in set(split))
+    return sorted(actor for actor, number in seen.items() if number > 1)
 
 
 def split_groups(groups: Collection[str], config: SplitConfig) -> dict[str, str]:

@@ -9,7 +9,11 @@ from rich.console import Console
 
 from emotalk.config.etl import EtlConfig
 from emotalk.reasons import REASONS
-from etl.report import clip_progress, show_outcome
+from emotalk.schema import ClipLabel
+from etl.corpora.listing import SourceClip
+from etl.plan import Plan, plan_shards
+from etl.report import clip_progress, show_outcome, show_plan
+from etl.splits import split_clips
 from etl.store import Verdict
 
 TOTAL = 7442
@@ -117,3 +121,28 @@ def test_a_log_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_folder_is_printed_as_it_is_called(tmp_path: Path) -> None:
     _, lines = shown(manifest(), config(output=str(tmp_path / "[red]")))
     assert any("[red]" in line for line in lines)
+
+
+def test_people_in_several_splits_are_said_whatever_the_rule_was() -> None:
+    assert not any("people" in line for line in shown(manifest(), config())[1])
+    tree = manifest()
+    tree["splits"]["val"] = {**tree["splits"]["val"], "actors": ["bo", "di"]}
+    words = " ".join(shown(tree, config())[1])
+    assert "1 people are in more than one split (bo)" in words
+    assert "nothing of people never seen" in words
+
+
+def test_the_plan_s_splits_say_so_too() -> None:
+    clips = {}
+    for number in range(1, 31):
+        extra = {"view": "front", "level": "level_1", "number": f"{number:03d}"}
+        label = ClipLabel(f"k{number}", f"{number}.mp4", "M003", "anger", extra=extra)
+        clips[label.key] = SourceClip(label, Path(label.clip))
+    settings = config(corpus="mead", split={"method": "last_sentences"})
+    split_of = split_clips(settings, clips)
+    shards = tuple(plan_shards(split_of, 64))
+    plan = Plan(clips, rejected=(), left_out=0, split_of=split_of, shards=shards, config={})
+    console = Console(file=io.StringIO(), width=200)
+    show_plan(console, settings, plan)
+    assert isinstance(console.file, io.StringIO)
+    assert "1 people are in more than one split (M003)" in console.file.getvalue()
