@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, WrongUse
+from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.openmp import choose_waiting
 from emotalk.printable import printable_lines
 
@@ -64,6 +64,12 @@ class Device(StrEnum):
     CUDA = "cuda"
 
 
+class Weights(StrEnum):
+    """What can be downloaded."""
+
+    VGG19 = "vgg19"
+
+
 class ChannelOrder(StrEnum):
     """Of the pictures that weights were trained on."""
 
@@ -100,6 +106,9 @@ def main() -> None:
     except WrongUse as error:
         _say(f"emotalk: {error}", err=True)
         sys.exit(EXIT_WRONG_USE)
+    except Stopped as error:
+        typer.echo(f"emotalk: {error}", err=True)
+        sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
@@ -182,6 +191,9 @@ def evaluate(
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings on top.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the settings, print them and stop.")
+    ] = False,
 ) -> None:
     """Measure a generator on clips it has never seen, beside the mandatory baselines.
 
@@ -194,13 +206,17 @@ def evaluate(
     from rich.console import Console
 
     from emotalk.config.evaluate import EvaluateConfig
-    from emotalk.config.load import load_config
-    from emotalk.evaluation.evaluate import evaluate as run_evaluation
-    from emotalk.evaluation.report import summary_table
+    from emotalk.config.load import dump_config, load_config
 
     given = {"checkpoint": checkpoint, "shards": shards, "output": output, "split": split}
     named = [f"{key}={json.dumps(str(value))}" for key, value in given.items()]
     settings = load_config(EvaluateConfig, config, [*named, *(overrides or [])])
+    if dry_run:
+        typer.echo(dump_config(settings), nl=False)
+        return
+    from emotalk.evaluation.evaluate import evaluate as run_evaluation
+    from emotalk.evaluation.report import summary_table
+
     report = run_evaluation(settings)
     Console().print(summary_table(report))
     for task, judge in report.judges.items():
@@ -326,6 +342,30 @@ def import_original(
 
     config = run_import(source, output, channel_order=channel_order.value)
     _say(f"{output}: generator with filters {config.generator.filters}")
+
+
+@cli.command(short_help="Download weights that training can use.")
+def fetch(
+    what: Annotated[Weights, typer.Argument(help="Whose weights.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The file; where trainings look for it unless told.")
+    ] = None,
+) -> None:
+    """Download torchvision's VGG-19 (575 MB) for the perceptual loss, and check its hash.
+
+    A download that was cut off goes on where it was when it is started again.
+
+    \b
+    emotalk fetch vgg19
+    emotalk fetch vgg19 --output /data/vgg19-dcbb9e9d.pth
+    """
+    from emotalk.fetch import fetch_vgg19
+
+    with _progress(f"fetching {what.value}") as progress:
+        path = fetch_vgg19(output, progress=progress)
+    typer.echo(f"{path}: VGG-19, its hash is right")
+    if output is not None:
+        typer.echo(f"train with losses.perceptual.weights={path}")
 
 
 @cli.command(short_help="Serve a web page that makes videos.")

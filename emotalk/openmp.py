@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, MutableMapping
 from pathlib import Path
 
 OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-ROUNDS_WHEN_FREE = "3000"  # as quick as libgomp's own number, and dearer by less to later work
-BUSY_SHARE = 0.2  # of the cores: from here on the threads sleep at once
+ROUNDS_WHEN_FREE = "30000"  # as quick as libgomp's own number, dearer by less beside later work
+ROUNDS_WHEN_BUSY = "1000"  # beside other work quicker than to sleep at once, and than more of them
+BUSY_SHARE = 0.2  # of the cores, from which on others count
 SAMPLE_S = 0.2  # 20 ticks of the kernel's clock on each core
 STAT = Path("/proc/stat")
 CGROUP = Path("/sys/fs/cgroup")
@@ -24,7 +25,7 @@ Ticks = dict[int, tuple[int, int]]  # core -> (idle, all)
 
 
 def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set OMP_WAIT_POLICY or GOMP_SPINCOUNT for this process and its children.
+    """Set GOMP_SPINCOUNT for this process and its children.
 
     Whatever the user has set stays. What cannot be read counts as free cores.
 
@@ -36,10 +37,8 @@ def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
     if environment.get("OMP_NUM_THREADS", "") == "1":  # nobody to wait for
         return
     cores = os.sched_getaffinity(0)
-    if cpu_limit(CGROUP) < len(cores) or busy_share(cores) >= BUSY_SHARE:
-        environment["OMP_WAIT_POLICY"] = "PASSIVE"
-    else:
-        environment["GOMP_SPINCOUNT"] = ROUNDS_WHEN_FREE
+    busy = cpu_limit(CGROUP) < len(cores) or busy_share(cores) >= BUSY_SHARE
+    environment["GOMP_SPINCOUNT"] = ROUNDS_WHEN_BUSY if busy else ROUNDS_WHEN_FREE
 
 
 def busy_share(

@@ -1,28 +1,104 @@
 #!/usr/bin/env bash
 # Submit the whole way as three jobs that wait for each other: raw clips -> shards -> run -> report.
 #   slurm/chain.sh ETL_CONFIG TRAIN_CONFIG SOURCE WORK [key=value of the training ...]
-# e.g. slurm/chain.sh configs/etl/crema_d.yaml configs/train/paper.yaml /data/CREMA-D /scratch/emotalk
-# Results: WORK/shards, WORK/run, WORK/report. If a job fails, the later ones are taken from the queue.
-# ETL_OPTIONS, TRAIN_OPTIONS, EVALUATE_OPTIONS hold more options for sbatch, e.g. TRAIN_OPTIONS="--nodes=1".
+# e.g. slurm/chain.sh configs/etl/crema_d.yaml configs/train/crema_d_large.yaml /data/CREMA-D /scratch/emotalk
+# Results: WORK/shards, WORK/run, WORK/report/run/report.md. If a job fails, the later ones are taken from the
+# queue. Everything is checked before anything is queued: what Slurm says of the three jobs, and the three
+# configurations, the training's with the very number of processes that its job will start.
+# In the environment:
+#   ETL_OPTIONS, TRAIN_OPTIONS, EVALUATE_OPTIONS   for sbatch: TRAIN_OPTIONS="--nodes=1" EVALUATE_OPTIONS="--gpus=1"
+#   ETL_SETTINGS, EVALUATE_SETTINGS                key=value words: ETL_SETTINGS="landmarks.backend=sidecar"
+#   EVALUATE_CONFIG                                a file of configs/evaluate
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH=$PWD/.venv/bin:$PATH
+
+stop() {
+  printf 'chain.sh: %s\n' "$@" >&2
+  echo "chain.sh: nothing is queued" >&2
+  exit 2
+}
 
 if (($# < 4)) || [[ ! -f $1 || ! -f $2 ]]; then
-  echo "usage: slurm/chain.sh ETL_CONFIG.yaml TRAIN_CONFIG.yaml SOURCE WORK [key=value ...]" >&2
-  exit 2
+  stop "usage: slurm/chain.sh ETL_CONFIG.yaml TRAIN_CONFIG.yaml SOURCE WORK [key=value ...]"
 fi
-etl_config=$1 train_config=$2 source=$(realpath "$3") work=$(realpath -m "$4")
+etl_config=$1 train_config=$2 source=$3 work=$(realpath -m "$4")
+[[ $source == *://* ]] || source=$(realpath "$source") || stop "SOURCE $3 is not there"
 shift 4
 read -ra etl_options <<<"${ETL_OPTIONS:-}"
 read -ra train_options <<<"${TRAIN_OPTIONS:-}"
 read -ra evaluate_options <<<"${EVALUATE_OPTIONS:-}"
+read -ra etl_settings <<<"${ETL_SETTINGS:-}"
+read -ra evaluate_settings <<<"${EVALUATE_SETTINGS:-}"
+[[ -z ${EVALUATE_CONFIG:-} ]] || evaluate_settings=(--config "$EVALUATE_CONFIG" "${evaluate_settings[@]}")
 
+etl_job=("${etl_options[@]}" slurm/etl.sbatch "$etl_config" "source=$source" "output=$work/shards" "${etl_settings[@]}")
+train_job=("${train_options[@]}" slurm/train.sbatch "$train_config" "shards=$work/shards" "run_dir=$work/run" "$@")
+evaluate_job=("${evaluate_options[@]}" slurm/evaluate.sbatch "$work/shards" "$work/report" "$work/run"
+  -- "${evaluate_settings[@]}")
+
+# would_run NAME WORDS...: what sbatch has understood of a job that it would take; stops otherwise.
+would_run() {
+  local said
+  said=$(sbatch --test-only --verbose "${@:2}" 2>&1) ||
+    stop "Slurm would not take the $1 job:" "$(grep -E 'error|failure|fatal' <<<"$said" || cat <<<"$said")"
+  echo "$said"
+}
+# option NAME SAID: an option of a job as sbatch has understood it, or nothing.
+option() { sed -n "s/^sbatch: $1 *: //p" <<<"$2" | head -n 1; }
+
+# gpus_a_node NODES SAID: how many slurm/train.sbatch finds on every node, 0 for none.
+gpus_a_node() {
+  local gpus all
+  gpus=$(option gpus-per-node "$2")
+  gpus=${gpus##*:}
+  all=$(option gpus "$2")
+  all=${all##*:}
+  if ((${gpus:-0} == 0 && ${all:-0} > 0)); then
+    ((all % $1 == 0)) || stop "--gpus=$all on --nodes=$1 of the training job: every node runs as many processes as" \
+      "the others; ask for --gpus-per-node=N"
+    gpus=$((all / $1))
+  fi
+  echo "${gpus:-0}"
+}
+
+would_run ETL "${etl_job[@]}" >/dev/null
+train_said=$(would_run training "${train_job[@]}")
+would_run evaluation "${evaluate_job[@]}" >/dev/null
+nodes=$(option nodes "$train_said")
+[[ ${nodes:=1} =~ ^[0-9]+$ ]] || stop "--nodes=$nodes of the training job: give one number"
+on_gpus=$(gpus_a_node "$nodes" "$train_said")
+per_node=${PROCESSES_PER_NODE:-$((on_gpus ? on_gpus : 1))}
+processes=$((nodes * per_node))
+
+# checked WHAT COMMAND...: run it, silent unless it fails.
+checked() {
+  local said fit
+  said=$("${@:2}" 2>&1) && return
+  fit=$(sed -n 's/^one process takes.*/1/p; s/^\([0-9]*\) processes share.*/\1/p' <<<"$said" | head -n 1)
+  stop "the $1 would fail:" "$said" ${fit:+"or here: TRAIN_OPTIONS='--nodes=1 $(size_for "$fit")'"}
+}
+# size_for PROCESSES: sbatch's words for so many on one node, on GPUs where the job asks for some.
+size_for() { if ((on_gpus)); then echo "--gpus-per-node=$1"; else echo "--gpus-per-node=0' PROCESSES_PER_NODE='$1"; fi; }
+checked "ETL" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run
+checked "training on $processes process(es) (TRAIN_OPTIONS decides)" python train.py \
+  "${train_job[@]:${#train_options[@]}+1}" "runtime.processes=$processes" --dry-run --before-shards
+checked "evaluation" emotalk evaluate --checkpoint "$work/run" --shards "$work/shards" --output "$work/report/run" \
+  --dry-run "${evaluate_settings[@]}"
+
+queued=()
+take_back() {
+  local code=$?
+  ((code)) && ((${#queued[@]})) && scancel "${queued[@]}" && echo "chain.sh: taken back: ${queued[*]}" >&2
+  exit "$code"
+}
+trap take_back EXIT
 after() { sbatch --parsable --dependency="afterok:$1" --kill-on-invalid-dep=yes "${@:2}"; }
-
-etl=$(sbatch --parsable "${etl_options[@]}" slurm/etl.sbatch "$etl_config" "source=$source" "output=$work/shards")
-train=$(after "$etl" "${train_options[@]}" slurm/train.sbatch "$train_config" \
-  "shards=$work/shards" "run_dir=$work/run" "$@")
-evaluate=$(after "$train" "${evaluate_options[@]}" slurm/evaluate.sbatch \
-  "$work/shards" "$work/report" "$work/run/checkpoints/latest")
+etl=$(sbatch --parsable "${etl_job[@]}")
+queued+=("$etl")
+train=$(after "$etl" "${train_job[@]}")
+queued+=("$train")
+evaluate=$(after "$train" "${evaluate_job[@]}")
+queued+=("$evaluate")
 printf '%-9s job %s\n' etl "$etl" train "$train" evaluate "$evaluate"
 echo "follow them with: squeue --jobs=$etl,$train,$evaluate"

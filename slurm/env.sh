@@ -44,12 +44,9 @@ address_of() {
   echo "$address"
 }
 
-# wait_for PID: its exit code. A trapped signal ends a `wait` early, so it is asked again.
-wait_for() {
-  local code=0
-  while kill -0 "$1" 2>/dev/null; do
-    wait "$1" && code=0 || code=$?
-  done
-  wait "$1" && code=0 || code=$?
-  return "$code"
+# gpus_by_node: "NODE COUNT" for every node of this job that has GPUs, the most first.
+gpus_by_node() {
+  # shellcheck disable=SC2016
+  [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || srun --ntasks-per-node=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
+    bash -c 'echo "$SLURMD_NODENAME ${SLURM_GPUS_ON_NODE:-0}"' | sort -k2,2nr -k1,1
 }

@@ -1,11 +1,21 @@
 """What the perceptual and adversarial terms are made of. Their weights stand in the stages."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import model_validator
 
 from emotalk.config.section import NonNegative, Positive, Section, Share
+
+VGG19_FILE = "vgg19-dcbb9e9d.pth"  # torchvision's name for VGG19_Weights.IMAGENET1K_V1
+
+
+def vgg19_file() -> Path:
+    """Return where `emotalk fetch vgg19` puts VGG-19's weights: torch's folder for downloads."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    home = Path(os.environ.get("TORCH_HOME") or cache / "torch").expanduser()
+    return home / "hub" / "checkpoints" / VGG19_FILE
 
 
 class MouthRegionConfig(Section):
@@ -20,7 +30,8 @@ class PerceptualConfig(Section):
     """Which network's features are compared, and on how many frames."""
 
     network: Literal["vgg19", "random", "none"] = "vgg19"
-    weights: Path | None = None  # vgg19: torchvision's weights file (.pth or .safetensors)
+    # vgg19: torchvision's weights file (.pth or .safetensors); null: what `emotalk fetch vgg19` got
+    weights: Path | None = None
     order: Literal["rgb", "bgr"] = "rgb"  # channel order the features see; the original: bgr
     statistics: Literal["imagenet", "none"] = "imagenet"  # the original feeds plain pixels
     width: Positive = 1.0  # network=random: scales its filters; 1 = VGG-19's 64 to 512

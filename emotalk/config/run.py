@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from emotalk.config.augment import AugmentConfig
 from emotalk.config.data import DataConfig
-from emotalk.config.losses import LossesConfig
+from emotalk.config.losses import VGG19_FILE, LossesConfig, vgg19_file
 from emotalk.config.model import ModelConfig
 from emotalk.config.optim import OptimConfig
 from emotalk.config.runtime import RuntimeConfig
@@ -123,11 +123,13 @@ class TrainConfig(Section):
             "generator.perceptual" in wanted
             and network == "vgg19"
             and self.losses.perceptual.weights is None
+            and not vgg19_file().is_file()
         ):
             raise ValueError(
                 "losses.perceptual.weights is not given: losses.perceptual.network=vgg19 needs "
-                "torchvision's file vgg19-dcbb9e9d.pth (weights VGG19_Weights.IMAGENET1K_V1), e.g. "
-                "losses.perceptual.weights=/data/vgg19-dcbb9e9d.pth; or choose "
+                f"torchvision's file {VGG19_FILE} (weights VGG19_Weights.IMAGENET1K_V1), which is "
+                f"not at {vgg19_file()} either; `emotalk fetch vgg19` puts it there, or name your "
+                f"own: losses.perceptual.weights=/data/{VGG19_FILE}; or choose "
                 "losses.perceptual.network=random or none"
             )
         return self

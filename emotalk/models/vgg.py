@@ -19,12 +19,17 @@ Order = Literal["rgb", "bgr"]
 CHANNELS = (64, 128, 256, 512, 512)
 CONVS_PER_BLOCK = (2, 2, 4, 4, 4)
 POOLINGS = (4, 9, 18, 27, 36)
+MOST_BYTES = 10**9  # of a file, before it is opened; torchvision's has 0.57 of it
+UNREADABLE = (  # what torch's reader makes of bytes that are not a file of tensors
+    SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError,
+    IndexError, AttributeError, MemoryError, OverflowError,
+)  # fmt: skip
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 _HELP = (
-    "expected torchvision's vgg19 weights IMAGENET1K_V1 (the file vgg19-dcbb9e9d.pth from "
-    "download.pytorch.org/models, or the same tensors as .safetensors) at the path of "
+    "expected torchvision's vgg19 weights IMAGENET1K_V1 (the file vgg19-dcbb9e9d.pth, which "
+    "`emotalk fetch vgg19` downloads, or the same tensors as .safetensors) at the path of "
     "losses.perceptual.weights. Without it choose losses.perceptual.network: random (an untrained "
     "network) or none (no perceptual loss)"
 )
@@ -161,11 +166,15 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _read(path: Path) -> dict[str, Tensor]:
     """Return the file's tensors; what is not one is refused, unread."""
+    if path.stat().st_size > MOST_BYTES:
+        raise WrongUse(
+            f"{path}: {path.stat().st_size} bytes, VGG-19's weights have 574,673,361: {_HELP}"
+        )
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
+    except UNREADABLE as error:
         raise WrongUse(f"{path} is not a file of tensors ({error}): {_HELP}") from error
     if not (isinstance(weights, dict) and all(isinstance(v, Tensor) for v in weights.values())):
         raise WrongUse(f"{path} does not hold named tensors alone: {_HELP}")

@@ -16,6 +16,7 @@ from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, InUse, Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
+from emotalk.training.fitting_launch import fitting_advice, refuse_misfit_launch
 from emotalk.training.preemption import Preemption, named_run_dir
 from emotalk.training.status import CODES, NAME, State, failed_since, write_status
 
@@ -46,12 +47,15 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
     set_up_logging(rank)
     run_dir = named_run_dir(options.overrides)
     try:
-        config = load_config(TrainConfig, options.config, options.overrides)
+        config = _load(options.config, options.overrides)
         if options.print_config:
             sys.stdout.write(dump_config(config))
             return EXIT_DONE
         run_dir = config.run_dir
-        return _train(config, preemption, dry_run=options.dry_run)
+        if options.dry_run:
+            return _describe(config, before_shards=options.before_shards)
+        refuse_misfit_launch(config, options.config, options.overrides)
+        return _train(config, preemption)
     except WrongUse as error:
         if rank != 0:
             _let_the_first_rank_speak()
@@ -101,20 +105,33 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be trained and written, and stop"
     )
+    parser.add_argument(
+        "--before-shards", action="store_true", help="with --dry-run: the shards are yet to be made"
+    )
     return parser.parse_args(arguments)
 
 
-def _train(config: TrainConfig, preemption: Preemption, *, dry_run: bool) -> int:
+def _load(path: Path, words: Sequence[str]) -> TrainConfig:
+    """Return the configuration; a refusal for the number of processes names a command that fits."""
+    try:
+        return load_config(TrainConfig, path, words)
+    except WrongUse as error:
+        raise WrongUse(f"{error}{fitting_advice(path, words)}") from None
+
+
+def _describe(config: TrainConfig, *, before_shards: bool) -> int:
+    from emotalk.training.dry_run import describe  # noqa: PLC0415  torch, seconds
+
+    sys.stdout.write(describe(config, before_shards=before_shards) + "\n")
+    return EXIT_DONE
+
+
+def _train(config: TrainConfig, preemption: Preemption) -> int:
     # Imported here: seconds of torch, accelerate and the rest that --help need not wait for.
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.training.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
     from emotalk.training.run_folder import open_run_folder  # noqa: PLC0415
 
-    if dry_run:
-        from emotalk.training.dry_run import describe  # noqa: PLC0415
-
-        sys.stdout.write(describe(config) + "\n")
-        return EXIT_DONE
     preemption.run_dir = config.run_dir
     preemption.listen()
     refuse_missing_shards(config)

@@ -35,33 +35,45 @@ PASSING = 0.8
 Row = tuple[str, float]
 
 
-def describe(config: TrainConfig) -> str:
+def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     """Return data, networks, memory, steps and files of a run, a page of text.
 
     Nothing is written, no network is made; weights that a file brings are read and compared.
 
+    Args:
+        config: of the run.
+        before_shards: the shard set is yet to be made: nothing is said of it, nor of what follows
+            from its number of clips.
+
     Raises:
         WrongUse: what the run itself would refuse before its first step.
     """
-    refuse_missing_shards(config)
+    if not before_shards:
+        refuse_missing_shards(config)
     check_run_folder(config)
     _check_files(config)
     zero = zero_stages(config)
     refuse_beside_zero(config, zero)
-    shard_set = ShardSet.open(config.shards, config.data.remote)
-    _check_tars(shard_set)
-    loader = build_train_loader(config, world_size=config.runtime.processes)
     landmark_finder(config.validation)
     _check_weights(config)
+    data, clips_per_epoch = ([], None) if before_shards else _shards(config)
     shadow = shadow_run(config, model_facts(config))
     lines = [
-        *_data(config, shard_set, loader.describe()),
+        *data,
         *_networks(shadow),
         *_memory(config, shadow, zero),
-        *_steps(config, loader.clips_per_epoch),
+        *_steps(config, clips_per_epoch),
         *_files(config),
     ]
     return "\n".join(lines)
+
+
+def _shards(config: TrainConfig) -> tuple[list[str], int]:
+    """Return what is said of the shard set, and the clips of a pass over its training part."""
+    shard_set = ShardSet.open(config.shards, config.data.remote)
+    _check_tars(shard_set)
+    loader = build_train_loader(config, world_size=config.runtime.processes)
+    return [*_data(config, shard_set, loader.describe())], loader.clips_per_epoch
 
 
 def zero_stages(config: TrainConfig) -> dict[str, int | None]:
@@ -200,22 +212,27 @@ def memory_rows(config: TrainConfig, shadow: Shadow, zero: Mapping[str, int | No
     return [(name, float(size)) for name, size in rows if size]
 
 
-def _steps(config: TrainConfig, clips_per_epoch: int) -> Iterator[str]:
+def _steps(config: TrainConfig, clips_per_epoch: int | None) -> Iterator[str]:
     runtime, batch = config.runtime, config.data.batch_size
-    total = config.total_steps(clips_per_epoch)
-    epochs = total * batch / max(clips_per_epoch, 1)
-    yield f"steps    {total:,} of {batch} clips: {epochs:.1f} passes over the training clips"
+    if clips_per_epoch is None:
+        yield f"steps    of {batch} clips"
+    else:
+        total = config.total_steps(clips_per_epoch)
+        epochs = total * batch / max(clips_per_epoch, 1)
+        yield f"steps    {total:,} of {batch} clips: {epochs:.1f} passes over the training clips"
     yield (
         f"         a step: {runtime.processes} process(es) x {runtime.accumulate} micro-batch(es) "
         f"x {config.clips_a_micro_batch} clip(s) x {config.data.frames} frames"
     )
     for stage in config.stages:
-        yield from _stage(stage, stage.steps(clips_per_epoch, batch))
+        known = stage.iterations is not None or clips_per_epoch is not None
+        length = f"{stage.steps(clips_per_epoch or 0, batch):,} steps"
+        yield from _stage(stage, length if known else f"{stage.epochs:g} passes over the clips")
     yield ""
 
 
-def _stage(stage: StageConfig, steps: int) -> Iterator[str]:
-    yield f"  {stage.name}: {steps:,} steps"
+def _stage(stage: StageConfig, length: str) -> Iterator[str]:
+    yield f"  {stage.name}: {length}"
     for update in stage.updates:
         when = "every step" if update.every == 1 else f"step {update.offset} of {update.every}"
         yield f"    {update.network}, {when}, lr {update.lr:g}"

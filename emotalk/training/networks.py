@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from emotalk.config.losses import vgg19_file
 from emotalk.config.model import ModelConfig
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
@@ -133,8 +134,8 @@ def build_features(config: TrainConfig) -> VGG19Features | None:
     if perceptual.network == "random":
         channels = [max(1, round(size * perceptual.width)) for size in CHANNELS]
         return random_vgg19(config.seed, order=order, statistics=statistics, channels=channels)
-    assert perceptual.weights is not None, "checked by the configuration"
-    return load_vgg19(perceptual.weights, order=order, statistics=statistics)
+    weights = perceptual.weights or vgg19_file()
+    return load_vgg19(weights, order=order, statistics=statistics)
 
 
 def autocast_context(

@@ -79,6 +79,7 @@ TreeWidth=2
 GresTypes=gpu
 NodeName=lab[1-2] NodeHostname=localhost NodeAddr=127.0.0.[21-22] Port=[$((port + 1))-$((port + 2))] CPUs=32 Gres=gpu:4
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=30
+PartitionName=patient Nodes=ALL PriorityTier=1 GraceTime=120
 PartitionName=urgent Nodes=ALL PriorityTier=10 PreemptMode=OFF
 CONF
 }

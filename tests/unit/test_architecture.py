@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "logging_setup": set(),
 }
 # The ends of the flow, which join the parts.
-JOINERS = {"training", "inference", "evaluation", "judges", "doctor", "cli"}
+JOINERS = {"training", "inference", "evaluation", "judges", "doctor", "fetch", "cli"}
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
 ETL_MAY_IMPORT = {"config", "faces", "media"} | FOUNDATION

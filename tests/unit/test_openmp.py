@@ -74,9 +74,9 @@ def test_a_containers_limit_is_read(tmp_path: Path, files: dict[str, str], cores
 @pytest.mark.parametrize(
     ("busy", "limit", "chosen"),
     [
-        (0.0, float("inf"), {"GOMP_SPINCOUNT": "3000"}),
-        (0.5, float("inf"), {"OMP_WAIT_POLICY": "PASSIVE"}),  # one of two cores is taken
-        (0.0, 1.0, {"OMP_WAIT_POLICY": "PASSIVE"}),  # two cores to see, the time of one
+        (0.0, float("inf"), {"GOMP_SPINCOUNT": "30000"}),
+        (0.5, float("inf"), {"GOMP_SPINCOUNT": "1000"}),  # one of two cores is taken
+        (0.0, 1.0, {"GOMP_SPINCOUNT": "1000"}),  # two cores to see, the time of one
     ],
 )
 def test_the_choice_follows_the_cores(

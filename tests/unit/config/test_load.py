@@ -135,7 +135,22 @@ def test_the_papers_configuration_holds_the_reports_values() -> None:
     ],
 )
 def test_sections_that_contradict_each_other_are_refused(
-    tmp_path: Path, overrides: list[str], message: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overrides: list[str], message: str
 ) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # without VGG-19's weights
     with pytest.raises(WrongUse, match=message):
         tiny_config(tmp_path, *overrides)
+
+
+def test_weights_that_were_fetched_need_not_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from emotalk.config.losses import vgg19_file
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    words = ["losses.perceptual.network=vgg19", "stages.gan.updates.0.losses.perceptual=1"]
+    with pytest.raises(WrongUse, match="emotalk fetch vgg19"):
+        tiny_config(tmp_path, *words)
+    vgg19_file().parent.mkdir(parents=True)
+    vgg19_file().touch()
+    assert tiny_config(tmp_path, *words).losses.perceptual.weights is None

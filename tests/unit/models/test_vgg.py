@@ -117,3 +117,21 @@ def test_wrong_arguments_are_named() -> None:
         random_vgg19(0, channels=(1, 2))
     with pytest.raises(ValueError, match="at least 32 x 32"):
         random_vgg19(0, channels=THIN)(torch.rand(1, 3, 16, 32))
+
+
+def test_a_file_larger_than_vgg19_can_be_is_refused_before_it_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "huge.pth"
+    with path.open("wb") as file:
+        file.truncate(2 * 10**9)  # a hole: no disk is used
+    with pytest.raises(WrongUse, match="2000000000 bytes"):
+        load_vgg19(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x80\x02}q\x00.", b"\x80\x02K\x01.", b"PK\x03\x04", b"(dp0\n."]
+)
+def test_bytes_that_are_no_file_of_tensors_are_wrong_use(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.pth"
+    path.write_bytes(content)
+    with pytest.raises(WrongUse, match=r"odd\.pth"):
+        load_vgg19(path)

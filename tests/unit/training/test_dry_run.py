@@ -105,3 +105,25 @@ def test_a_tar_that_was_cut_short_is_named(tmp_path: Path) -> None:
     (shards / name).unlink()
     with pytest.raises(WrongUse, match=f"{name}: missing"):
         describe(config)
+
+
+def test_before_the_shards_are_made_the_rest_is_said(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, "stages.emotion.iterations=null", "stages.emotion.epochs=2")
+    with pytest.raises(WrongUse, match="no such folder"):
+        describe(config)
+    said = describe(config, before_shards=True)
+    for promise in (
+        "emotion: 2 passes over the clips",
+        "gan: 5 steps",
+        "steps    of 4 clips",
+        "together, estimated",
+        f"run_dir  {config.run_dir}: a new run",
+    ):
+        assert promise in said
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "tiny.yaml"]
+
+
+def test_before_the_shards_are_made_missing_files_are_still_named(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, f"start_from={tmp_path / 'none'}")
+    with pytest.raises(WrongUse, match="start_from"):
+        describe(config, before_shards=True)

@@ -1,0 +1,144 @@
+"""Download a large file by http: resumed, checked by its hash, named when it is whole."""
+
+import hashlib
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+from pathlib import Path
+from typing import BinaryIO
+
+from emotalk.errors import Stopped
+
+CHUNK = 2**20
+STALL_S = 60.0  # without a byte, after which a connection counts as cut
+TRIES = 5  # in a row without a byte gained
+PAUSE_S = 2.0
+Progress = Callable[[int, int], None]
+
+
+class WrongBytes(Stopped):
+    """What the server sent is another file than the one that was wanted."""
+
+
+def download(
+    url: str,
+    path: Path,
+    *,
+    sha256: str,
+    most_bytes: int,
+    progress: Progress = lambda done, total: None,
+    pause_s: float = PAUSE_S,
+) -> None:
+    """Download a file to `path`, which appears when it is complete and its hash is right.
+
+    What has come lies in `PATH.part`: a later call goes on from there.
+
+    Args:
+        url: http or https.
+        path: not there yet; its folder is made.
+        sha256: the hash in hex, or how it begins.
+        most_bytes: no more is ever taken.
+        progress: called with (bytes there, bytes in all; 0: not known).
+        pause_s: between two tries.
+
+    Raises:
+        Stopped: the server does not answer or refuses; says how to go on.
+        WrongBytes: the file's hash is another; what came is removed.
+        OSError: the file cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            _receive(url, part, before, most_bytes, progress)
+            break
+        except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
+            gained = part.exists() and part.stat().st_size > before
+            failures = 1 if gained else failures + 1
+            if failures >= TRIES or _is_final(error):
+                raise Stopped(f"{url}: {_reason(error)}") from None
+            time.sleep(pause_s)
+    found = file_sha256(part)
+    if not found.startswith(sha256):
+        part.unlink()
+        raise WrongBytes(
+            f"{url}: the file's sha256 is {found}, expected {sha256}...: it was changed on the way "
+            "or on the server; nothing is kept"
+        )
+    _name(part, path)
+
+
+def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progress) -> None:
+    """Append what is missing of `part`.
+
+    Raises:
+        ConnectionError: the connection was cut before the end.
+    """
+    wanted = {"Range": f"bytes={begin}-"} if begin else {}
+    headers = {"User-Agent": "emotalk", **wanted}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  a fixed https address
+    try:
+        answer = urllib.request.urlopen(request, timeout=STALL_S)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if begin and error.code == 416:  # nothing lies beyond what is there: it is whole
+            return
+        raise
+    with answer:
+        if begin and answer.status != 206:  # the server sends all of it again
+            begin = 0
+        length = answer.headers.get("Content-Length")
+        total = begin + int(length) if length is not None else 0
+        if total > most_bytes:
+            raise WrongBytes(f"{url}: {total} bytes, expected {most_bytes} at most")
+        with part.open("ab" if begin else "wb") as file:
+            done = _copy(answer, file, begin, most_bytes, lambda n: progress(n, total))
+    if done > most_bytes:
+        part.unlink()
+        raise WrongBytes(f"{url}: more than {most_bytes} bytes; nothing is kept")
+    if total and done < total:
+        raise ConnectionError(f"cut off after {done} of {total} bytes")
+
+
+def _copy(
+    source: BinaryIO, file: BinaryIO, done: int, most_bytes: int, progress: Callable[[int], None]
+) -> int:
+    """Copy until the end or one byte too many; return how many bytes are there."""
+    while done <= most_bytes and (data := source.read(min(CHUNK, most_bytes + 1 - done))):
+        file.write(data)
+        done += len(data)
+        progress(done)
+    return done
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether a server has refused, and would again."""
+    return isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"the server answers {error.code} {error.reason}"
+    return str(getattr(error, "reason", "") or error or type(error).__name__)
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give the file its name, which nobody else's file loses by it."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links
+        part.rename(path)
+    else:
+        part.unlink()
+
+
+def file_sha256(path: Path) -> str:
+    """Return a file's sha256 in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

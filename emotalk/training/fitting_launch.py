@@ -1,0 +1,94 @@
+"""A launch whose number of processes fits the batch, and the command for it."""
+
+import os
+import shlex
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from emotalk.config.load import load_config
+from emotalk.config.run import TrainConfig
+from emotalk.errors import WrongUse
+
+PROCESSES, ACCUMULATE = "runtime.processes", "runtime.accumulate"
+
+
+def refuse_misfit_launch(config: TrainConfig, path: Path, words: Sequence[str]) -> None:
+    """Refuse a launch whose number of processes is not the configured one.
+
+    Args:
+        config: what `path` and `words` say.
+        path: the configuration's file.
+        words: the overrides of the command line.
+
+    Raises:
+        WrongUse: with a command that starts a number of processes that the batch divides among.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started == config.runtime.processes:
+        return
+    wanted = config.runtime.processes if started == 1 else started
+    raise WrongUse(
+        f"runtime.processes is {config.runtime.processes}, but the launcher started {started} "
+        "(`accelerate launch --cpu --num_processes N` starts one, whatever N is); "
+        + _offer(path, words, config.data.batch_size, wanted)
+    )
+
+
+def fitting_advice(path: Path, words: Sequence[str]) -> str:
+    """Return the command for a configuration that only its number of processes makes impossible.
+
+    Args:
+        path: the configuration's file.
+        words: the overrides of the command line.
+
+    Returns:
+        "" where something else is wrong with it.
+    """
+    try:
+        single = load_config(TrainConfig, path, [*words, f"{PROCESSES}=1", f"{ACCUMULATE}=1"])
+        named = [word.partition("=")[2] for word in words if word.startswith(f"{PROCESSES}=")]
+        asked = int(named[-1] if named else os.environ.get("WORLD_SIZE", "1"))
+    except (WrongUse, ValueError):
+        return ""
+    return "\n" + _offer(path, words, single.data.batch_size, asked)
+
+
+def largest_fit(batch_size: int, processes: int) -> int:
+    """Return the most processes, `processes` at most, that share a batch equally."""
+    return max(n for n in range(1, max(1, processes) + 1) if batch_size % n == 0)
+
+
+def _offer(path: Path, words: Sequence[str], batch_size: int, asked: int) -> str:
+    fit = largest_fit(batch_size, asked)
+    kept = [word for word in words if not word.startswith(f"{PROCESSES}=")]
+    kept.append(f"{PROCESSES}={fit}")
+    try:
+        load_config(TrainConfig, path, kept)
+    except WrongUse:  # micro-batches divide the batch further
+        kept = [word for word in kept if not word.startswith(f"{ACCUMULATE}=")]
+        kept.append(f"{ACCUMULATE}=1")
+    many = f"{fit} processes share" if fit > 1 else "one process takes"
+    command = launch_command(path, kept, fit)
+    return f"{many} the batch of {batch_size} clips (data.batch_size) with\n  {command}"
+
+
+def launch_command(path: Path, words: Sequence[str], processes: int) -> str:
+    """Return the command that starts so many processes, for where this process runs."""
+    told = [str(path), *words]
+    if "SLURM_JOB_ID" in os.environ:
+        told = [word for word in told if not word.startswith(f"{PROCESSES}=")]
+        size = ["--nodes=1", f"--gpus-per-node={processes}"]
+        if not os.environ.get("SLURM_GPUS_ON_NODE"):
+            size = [
+                "--nodes=1",
+                "--gpus-per-node=0",
+                f"--export=ALL,PROCESSES_PER_NODE={processes}",
+            ]
+        return shlex.join(["sbatch", *size, "slurm/train.sbatch", *told])
+    gpu = shutil.which("nvidia-smi") is not None
+    single, several = ("gpu1", "gpu_ddp") if gpu else ("cpu1", "cpu2")
+    profile = f"launch/accelerate/{single if processes == 1 else several}.yaml"
+    number = ["--num_processes", str(processes)] if processes > 1 else []
+    launch = ["accelerate", "launch", "--config_file", profile, *number, "train.py"]
+    return shlex.join([*launch, *told])
