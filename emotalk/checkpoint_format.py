@@ -9,21 +9,23 @@ A folder with
 beside whatever else a checkpoint holds. Only safetensors: nothing here is ever unpickled.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-import safetensors
-from pydantic import Field
-from safetensors.torch import load_file, save_file
+from pydantic import AfterValidator, Field
+from safetensors.torch import save_file
 from torch import Tensor
 
+from emotalk.checksums import check_sums
 from emotalk.config.load import validate
 from emotalk.config.model import ModelConfig
 from emotalk.config.section import Section
 from emotalk.errors import WrongUse
+from emotalk.printable import is_printable, shown
+from emotalk.small_files import UnfitFile, parse_json, read_small
+from emotalk.tensor_files import Shapes, compare_shapes, read_tensors, tensor_shapes
 
 FORMAT: Final = "emotalk-model/1"
 DESCRIPTION = "model.json"
@@ -33,7 +35,19 @@ CHECKPOINTS = "checkpoints"
 LATEST, BEST = "latest", "best"  # text files beside the checkpoints that hold a name
 LONGEST_NAME = 255  # bytes: what file systems allow
 NAME_BESIDE = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*")
+LARGEST_DESCRIPTION = 2**20  # bytes
+MOST_MARGIN_FRAMES = 1000  # 40 s of speech
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
+
+
+def _printable(text: str) -> str:
+    if not is_printable(text):
+        raise ValueError(f"{shown(text)} holds characters that cannot be printed")
+    return text
+
+
+Word = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+EmotionName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 
 
 class DataFacts(Section):
@@ -47,9 +61,9 @@ class DataFacts(Section):
         actors: of the training split.
     """
 
-    manifest_sha256: str
-    corpus: str
-    landmarks: str
+    manifest_sha256: Word
+    corpus: Word
+    landmarks: Word
     clips: int = Field(ge=0)
     actors: int = Field(ge=0)
 
@@ -67,8 +81,8 @@ class ModelFacts(Section):
         data: what it learned from; None where that is not known.
     """
 
-    emotions: tuple[str, ...] = Field(min_length=1)
-    speech_margin_frames: int = Field(ge=0)
+    emotions: tuple[EmotionName, ...] = Field(min_length=1, max_length=64)
+    speech_margin_frames: int = Field(ge=0, le=MOST_MARGIN_FRAMES)
     speech_level: Literal["peak", "none"] = "peak"
     condition: Literal["first_frame", "neutral"] = "first_frame"
     use_intensity: bool = False
@@ -155,9 +169,12 @@ def read_description(folder: Path) -> ModelFile:
     """
     path = folder / DESCRIPTION
     try:
-        tree = json.loads(path.read_text("utf-8"))
+        check_sums(folder, (DESCRIPTION,))
+        tree = parse_json(read_small(path, most_bytes=LARGEST_DESCRIPTION))
     except OSError as error:
         raise WrongUse(f"{path}: cannot be read: {error.strerror}") from None
+    except UnfitFile as error:
+        raise WrongUse(f"{path}: {error}") from None
     except ValueError as error:
         raise WrongUse(f"{path}: not a description of a model: not JSON ({error})") from None
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
@@ -165,11 +182,19 @@ def read_description(folder: Path) -> ModelFile:
     return validate(ModelFile, tree, str(path))
 
 
-def read_generator(folder: Path, *, ema: bool = True) -> dict[str, Tensor]:
+def read_generator(
+    folder: Path, *, ema: bool = True, wanted: Shapes | None = None
+) -> dict[str, Tensor]:
     """Return the generator's tensors, the running average where there is one and `ema` asks for it.
 
+    Args:
+        folder: holds `model.json`.
+        ema: prefer the running average.
+        wanted: names and shapes of the network, compared before anything is allocated.
+
     Raises:
-        WrongUse: the file is missing or not safetensors.
+        WrongUse: the file is missing, not safetensors, not as `SHA256SUMS` says, of other tensors
+            than `wanted`, or holds values that are not finite.
     """
     path = folder / GENERATOR_EMA
     if not ema or not path.exists():
@@ -177,9 +202,26 @@ def read_generator(folder: Path, *, ema: bool = True) -> dict[str, Tensor]:
     if not path.exists():
         raise WrongUse(f"{path}: missing beside {DESCRIPTION}; the checkpoint is not complete")
     try:
-        return load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise WrongUse(f"{path}: not a readable safetensors file: {error}") from None
+        check_sums(folder, (path.name,))
+        if wanted is not None:
+            _check_fit(wanted, tensor_shapes(path), folder)
+        return read_tensors(path)
+    except (ValueError, OSError) as error:
+        if isinstance(error, WrongUse):
+            raise
+        raise WrongUse(
+            f"{path}: {error}; take the checkpoint before it, or copy it again"
+        ) from None
+
+
+def _check_fit(wanted: Shapes, found: Shapes, folder: Path) -> None:
+    try:
+        compare_shapes(wanted, found)
+    except ValueError as error:
+        raise WrongUse(
+            f"{folder}: the weights do not fit the network of {DESCRIPTION}: {error}; was a file "
+            "copied from another checkpoint?"
+        ) from None
 
 
 def _save(state: Mapping[str, Tensor], path: Path) -> None:

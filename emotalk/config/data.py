@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 
 from emotalk.config.section import Count, Positive, Section
 
+Margin = Annotated[int, Field(ge=0, le=1000)]
 Repeats = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -42,7 +43,7 @@ class DataConfig(Section):
     frames: Count = 25  # frames of a window at 25 Hz; report and original: one second
     batch_size: Count = 2  # clips a step over all ranks together
     condition: Literal["first_frame", "neutral"] = "first_frame"
-    speech_margin_frames: NonNegativeInt = 8  # real frames of speech before and after the window
+    speech_margin_frames: Margin = 8  # real frames of speech before and after the window
     speech_level: Literal["peak", "none"] = "peak"  # peak: divide by the whole clip's (original)
     other_speech: bool = False  # also read the speech of another clip (pair discriminator)
     babble_voices: NonNegativeInt = 0  # other clips mixed into the babble of speech augmentation

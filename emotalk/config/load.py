@@ -8,10 +8,16 @@ from typing import Any, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from emotalk.config.yaml_text import LONGEST_NUMBER, MOST_BYTES, MOST_DEPTH, parse_yaml
 from emotalk.errors import WrongUse
+from emotalk.printable import printable, shown
+from emotalk.small_files import UnfitFile, read_small
 
 Config = TypeVar("Config", bound=BaseModel)
 Tree = dict[str, Any]
+MOST_PARENTS = 16
+MOST_FAULTS = 100  # that a message lists
+LONGEST_KEY = 100  # letters that are compared with the known keys
 
 
 def load_config(model: type[Config], path: Path | None, overrides: Sequence[str] = ()) -> Config:
@@ -40,25 +46,21 @@ def validate(model: type[Config], tree: Tree, where: str) -> Config:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        faults = [_fault(model, fault) for fault in cast(list[Tree], error.errors())]
-        count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
+        found = cast(list[Tree], error.errors(include_url=False))
+        faults = [printable(_fault(model, fault), longest=2000) for fault in found[:MOST_FAULTS]]
+        faults += [f"and {len(found) - MOST_FAULTS} more"] if len(found) > MOST_FAULTS else []
+        count = f"{len(found)} fault{'s' if len(found) > 1 else ''}"
         raise WrongUse("\n  ".join([f"{where}: {count} in the configuration:", *faults])) from None
 
 
 def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> Tree:
     """Return the file's mapping merged over its parent's, and theirs over their parent's."""
-    path = path.resolve()
+    path = _resolved(path)
     if path in seen:
         raise WrongUse(f"{path}: extends itself through {' -> '.join(map(str, seen))}")
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise WrongUse(
-            f"{path}: cannot read the configuration: {error.strerror}; "
-            "the ready ones are in configs/etl and configs/train"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if len(seen) >= MOST_PARENTS:
+        raise WrongUse(f"{seen[0]}: extends more than {MOST_PARENTS} files, one the next")
+    tree = _parsed(path)
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise WrongUse(
@@ -67,7 +69,32 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> Tree:
     parent = tree.pop("extends", None)
     if parent is None:
         return tree
-    return _merge(read_tree(path.parent / str(parent), (*seen, path)), tree)
+    if not isinstance(parent, str):
+        raise WrongUse(f"{path}: extends: expected the path of one file, got {shown(parent)}")
+    return _merge(read_tree(path.parent / parent, (*seen, path)), tree)
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a zero byte
+        raise WrongUse(f"{path}: cannot read the configuration: {error}") from None
+
+
+def _parsed(path: Path) -> Any:
+    try:
+        return parse_yaml(read_small(path, most_bytes=MOST_BYTES).decode("utf-8"))
+    except OSError as error:
+        raise WrongUse(
+            f"{path}: cannot read the configuration: {error.strerror}; "
+            "the ready ones are in configs/etl and configs/train"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"{path}: not valid YAML: no UTF-8 text ({error})") from None
+    except UnfitFile as error:
+        raise WrongUse(f"{path}: {error}") from None
+    except ValueError as error:
+        raise WrongUse(f"{path}: not valid YAML: {error}") from None
 
 
 def dump_config(config: BaseModel) -> str:
@@ -104,14 +131,14 @@ def _set(tree: Tree, override: str) -> None:
     keys = dotted.split(".")
     if not equals or not all(keys):
         raise WrongUse(
-            f"override {override!r}: expected dotted.key=value, e.g. data.frames=32 or seed=7"
+            f"override {shown(override)}: expected dotted.key=value, e.g. data.frames=32 or seed=7"
         )
+    if len(keys) > MOST_DEPTH:
+        raise WrongUse(f"override {shown(override)}: {len(keys)} keys, at most {MOST_DEPTH}")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise WrongUse(
-            f"override {override!r}: the value is not YAML: {' '.join(str(error).split())}"
-        ) from None
+        value = parse_yaml(text)
+    except ValueError as error:
+        raise WrongUse(f"override {shown(override)}: the value is not YAML: {error}") from None
     section: Any = tree
     for index, key in enumerate(keys[:-1]):
         if isinstance(section, dict) and section.get(key) is None:
@@ -119,8 +146,8 @@ def _set(tree: Tree, override: str) -> None:
         section = _inside(section, key, override)
         if not isinstance(section, dict | list):
             raise WrongUse(
-                f"override {override!r}: {'.'.join(keys[: index + 1])} is the value {section!r}, "
-                "not a section"
+                f"override {shown(override)}: {'.'.join(keys[: index + 1])} is the value "
+                f"{shown(section)}, not a section"
             )
     if isinstance(section, list):
         section[section.index(_inside(section, keys[-1], override))] = value
@@ -135,17 +162,19 @@ def _inside(section: Tree | list[Any], key: str, override: str) -> Any:
     names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in section]
     if key in names:
         return section[names.index(key)]
-    if key.isdigit() and int(key) < len(section):
+    if key.isdecimal() and len(key) < LONGEST_NUMBER and int(key) < len(section):
         return section[int(key)]
     known = [name for name in names if name] or [str(n) for n in range(len(section))]
-    raise WrongUse(f"override {override!r}: no {key!r} in this list; it has: {', '.join(known)}")
+    raise WrongUse(
+        f"override {shown(override)}: no {shown(key)} in this list; it has: {', '.join(known)}"
+    )
 
 
 def _fault(model: type[BaseModel], fault: Tree) -> str:
-    path = ".".join(str(part) for part in fault["loc"]) or "(whole file)"
+    path = ".".join(printable(str(part)) for part in fault["loc"]) or "(whole file)"
     if fault["type"] == "extra_forbidden":
         known = _keys_beside(model, fault["loc"])
-        close = difflib.get_close_matches(str(fault["loc"][-1]), known, n=1)
+        close = difflib.get_close_matches(str(fault["loc"][-1])[:LONGEST_KEY], known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
         return f"{path}: unknown key; {hint}"
     if fault["type"] == "missing":
@@ -153,7 +182,7 @@ def _fault(model: type[BaseModel], fault: Tree) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{path}: {message}" if fault["loc"] else message
-    return f"{path}: {message[0].lower()}{message[1:]}, got {fault['input']!r}"
+    return f"{path}: {message[0].lower()}{message[1:]}, got {shown(fault['input'])}"
 
 
 def _keys_beside(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

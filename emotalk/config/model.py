@@ -4,12 +4,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from emotalk.config.section import Count, Positive, Section
+from emotalk.config.section import Section, Width
 
 Slope = Annotated[float, Field(gt=0, lt=1)]
 FIVE = (64, 128, 256, 512, 512)
-Five = tuple[Count, Count, Count, Count, Count]
-Four = tuple[Count, Count, Count, Count]
+EvenWidth = Annotated[int, Field(ge=2, le=2**16, multiple_of=2)]
+Scale = Annotated[float, Field(gt=0, le=8)]
+Five = tuple[Width, Width, Width, Width, Width]
+Four = tuple[Width, Width, Width, Width]
 MULTIPLE = 8  # sizes scaled by `width` are rounded to it, and never fall below it
 
 
@@ -17,13 +19,13 @@ class GeneratorConfig(Section):
     """Encoders and decoder; the defaults are the report's."""
 
     filters: Five = FIVE  # of image encoder and decoder, from 64 x 64 down to 4 x 4
-    image_features: Count = 512
-    speech_features: Count = 512
-    emotion_features: Count = 512
-    noise_features: Count = 128  # N(0, 1) numbers a frame
+    image_features: Width = 512
+    speech_features: Width = 512
+    emotion_features: Width = 512
+    noise_features: Width = 128  # N(0, 1) numbers a frame
     speech_filters: Four = (64, 128, 256, 512)  # of the convolutions over the waveform
-    speech_step_features: Count = 16  # numbers an 8 ms step is squeezed into
-    output_filters: Count = 32  # of the last convolution but one
+    speech_step_features: Width = 16  # numbers an 8 ms step is squeezed into
+    output_filters: Width = 32  # of the last convolution but one
     output_kernel: Literal[3, 7] = 3  # 7 in the original
     cell_activation: Literal["tanh", "leaky_relu"] = "tanh"  # leaky_relu in the original
     auxiliary_emotion: bool = False  # guess the emotion from the speech too, as the original does
@@ -33,7 +35,7 @@ class FrameDiscriminatorConfig(Section):
     """Is this frame a photograph of this person?"""
 
     channels: Five = FIVE
-    hidden: Count = 2048
+    hidden: Width = 2048
     slope: Slope = 0.2  # 0.3 in the original
 
 
@@ -41,7 +43,7 @@ class PairDiscriminatorConfig(Section):
     """Does this mouth say this speech?"""
 
     channels: Five = FIVE
-    features: Annotated[int, Field(ge=2, multiple_of=2)] = 512  # both directions of a BLSTM
+    features: EvenWidth = 512  # both directions of a BLSTM
     speech_filters: Four = (64, 128, 256, 512)  # of its own convolutions over the waveform
     slope: Slope = 0.2
 
@@ -50,8 +52,8 @@ class EmotionDiscriminatorConfig(Section):
     """Which emotion is this, or is it generated?"""
 
     channels: Five = FIVE
-    hidden: Count = 2048
-    features: Count = 512
+    hidden: Width = 2048
+    features: Width = 512
     slope: Slope = 0.2  # 0.3 in the original
 
 
@@ -59,15 +61,15 @@ class TemporalDiscriminatorConfig(Section):
     """Does this video move like a real one?"""
 
     channels: Five = FIVE
-    features: Count = 512
-    layers: Count = 2
+    features: Width = 512
+    layers: Annotated[int, Field(ge=1, le=16)] = 2
     slope: Slope = 0.2
 
 
 class ModelConfig(Section):
     """What rebuilds all networks; its methods give their keyword arguments."""
 
-    width: Positive = 1.0  # scales every size below; 1 is the report's, 0.25 suits a small machine
+    width: Scale = 1.0  # scales every size below; 1 is the report's, 0.25 suits a small machine
     generator: GeneratorConfig = GeneratorConfig()
     frame: FrameDiscriminatorConfig = FrameDiscriminatorConfig()
     pair: PairDiscriminatorConfig = PairDiscriminatorConfig()

@@ -8,11 +8,10 @@
 `emotalk generate --checkpoint FOLDER` takes it as it is.
 """
 
-import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emotalk.checkpoint_format import (
     CHECKPOINTS,
@@ -24,8 +23,14 @@ from emotalk.data.storage import file_sha256
 from emotalk.errors import WrongUse
 from emotalk.inference.load import LoadedGenerator, load_generator
 from emotalk.inference.model_card import CARD, Origin, model_card
+from emotalk.inference.training_record import (
+    StateFacts,
+    last_validation,
+    read_mlflow_facts,
+    read_state_facts,
+)
 
-CONFIG, STATE, METRICS, MLFLOW = "config.yaml", "state.json", "metrics.jsonl", "mlflow.json"
+CONFIG = "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ def export_model(checkpoint: Path, output: Path) -> Export:
         raise WrongUse(f"{output}: is there already and not empty; name a new folder")
     loaded = load_generator(checkpoint)
     run_dir = _run_folder(loaded.folder)
-    state = _read_json(loaded.folder / STATE)
+    state = read_state_facts(loaded.folder)
+    mlflow = read_mlflow_facts(run_dir)
     part = output.resolve().with_name(f".{output.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
@@ -76,24 +82,22 @@ def export_model(checkpoint: Path, output: Path) -> Export:
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
-    mlflow = {} if run_dir is None else _read_json(run_dir / MLFLOW)
-    run_id = str(mlflow.get("run_id") or state.get("mlflow_run") or "")
-    return Export(output, origin, str(mlflow.get("uri", "")), run_id)
+    return Export(output, origin, mlflow.uri, mlflow.run_id or state.mlflow_run)
 
 
 def _origin(
-    loaded: LoadedGenerator, run_dir: Path | None, state: dict[str, Any], weights: Path
+    loaded: LoadedGenerator, run_dir: Path | None, state: StateFacts, weights: Path
 ) -> Origin:
-    step = state.get("step")
-    figures = dict(state.get("validation") or _last_validation(run_dir, step))
+    figures = dict(state.validation or last_validation(run_dir, state.step))
+    figures_step = figures.pop("step", math.nan)
     return Origin(
         name=loaded.folder.name if run_dir is None else run_dir.resolve().name,
-        step=step,
-        clips_seen=state.get("clips_seen"),
+        step=state.step,
+        clips_seen=state.clips_seen,
         is_average=(loaded.folder / GENERATOR_EMA).is_file(),
         weights_sha256=file_sha256(weights),
-        figures_step=None if "step" not in figures else int(figures.pop("step")),
-        figures={name: float(value) for name, value in figures.items()},
+        figures_step=int(figures_step) if math.isfinite(figures_step) else None,
+        figures=figures,
     )
 
 
@@ -101,30 +105,3 @@ def _run_folder(folder: Path) -> Path | None:
     """Return the run folder that a checkpoint lies in, or None."""
     real = folder.resolve()
     return real.parent.parent if real.parent.name == CHECKPOINTS else None
-
-
-def _last_validation(run_dir: Path | None, step: int | None) -> dict[str, float]:
-    """Return the last figures of `metrics.jsonl` up to `step`: older checkpoints hold none."""
-    if run_dir is None or step is None or not (run_dir / METRICS).is_file():
-        return {}
-    last: dict[str, float] = {}
-    with (run_dir / METRICS).open(encoding="utf-8") as lines:
-        for text in lines:
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            figures = {
-                name: value for name, value in line.items() if name.startswith("validation/")
-            }
-            if figures and line["step"] <= step:
-                last = {"step": line["step"], **figures}
-    return last
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        tree = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return tree if isinstance(tree, dict) else {}

@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor
 
 from emotalk.checkpoint_format import ModelFacts, find_model, read_description, read_generator
 from emotalk.config.model import ModelConfig
 from emotalk.errors import WrongUse
 from emotalk.models import Generator
-
-SHOWN = 5
+from emotalk.tensor_files import Shapes
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -56,29 +54,23 @@ def load_generator(
     """
     folder = find_model(checkpoint)
     description = read_description(folder)
-    generator = Generator(**description.model.generator_arguments(len(description.emotions)))
-    state = read_generator(folder, ema=ema)
-    _check_fit(generator.state_dict(), state, folder)
+    arguments = description.model.generator_arguments(len(description.emotions))
+    state = read_generator(folder, ema=ema, wanted=_shapes(arguments, folder))
+    generator = Generator(**arguments)
     generator.load_state_dict(state)
     facts = ModelFacts(**description.model_dump(include=set(ModelFacts.model_fields)))
     place = _device(device)
     return LoadedGenerator(generator.eval().to(place), description.model, facts, folder)
 
 
-def _check_fit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], folder: Path) -> None:
-    faults = [f"{name} is missing" for name in wanted if name not in found]
-    faults += [f"{name} is unknown" for name in found if name not in wanted]
-    faults += [
-        f"{name} has shape {tuple(found[name].shape)}, expected {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in found and found[name].shape != value.shape
-    ]
-    if faults:
-        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise WrongUse(
-            f"{folder}: the weights do not fit the network of model.json: "
-            f"{'; '.join(faults[:SHOWN])}{more}; was a file copied from another checkpoint?"
-        )
+def _shapes(arguments: Mapping[str, Any], folder: Path) -> Shapes:
+    """Return names and shapes of the network's tensors; no memory is taken for them."""
+    try:
+        with torch.device("meta"):
+            state = Generator(**arguments).state_dict()
+    except (RuntimeError, ValueError) as error:
+        raise WrongUse(f"{folder}: model.json describes no network: {error}") from None
+    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def _device(name: DeviceName | torch.device) -> torch.device:

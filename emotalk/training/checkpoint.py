@@ -24,6 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from emotalk.checkpoint_format import ModelFacts, write_model
+from emotalk.checksums import SUMS, read_sums
 from emotalk.config.model import ModelConfig
 from emotalk.data.storage import file_sha256
 from emotalk.distributed import Engine
@@ -45,7 +46,6 @@ from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks
 
 DISCRIMINATORS = "discriminators.safetensors"
-SUMS = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` in the folder reads it too
 TENSORS = ".safetensors"
 FORMAT = "emotalk-checkpoint/1"
 LOG = logging.getLogger("emotalk.checkpoint")
@@ -228,13 +228,7 @@ def _holds_the_same(final: Path, part: Path) -> bool:
 
 
 def _tensor_sums(path: Path) -> dict[str, str]:
-    return {name: digest for name, digest in _written_sums(path).items() if name.endswith(TENSORS)}
-
-
-def _written_sums(path: Path) -> dict[str, str]:
-    """Return name -> hash as written in the checkpoint's `SHA256SUMS`."""
-    lines = (path / SUMS).read_text(encoding="utf-8").splitlines()
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return {name: digest for name, digest in read_sums(path).items() if name.endswith(TENSORS)}
 
 
 def verify(path: Path) -> None:
@@ -244,7 +238,7 @@ def verify(path: Path) -> None:
         ValueError: a file is missing or not the one that was written.
         OSError: it cannot be read.
     """
-    wanted = _written_sums(path)
+    wanted = read_sums(path)
     found = dict(_hashes(path))
     changed = sorted(name for name in wanted if found.get(name) != wanted[name])
     if changed or STATE not in wanted:

@@ -5,6 +5,9 @@ import hashlib
 from emotalk.checkpoint_format import DataFacts
 from emotalk.data.manifest import MANIFEST_NAME
 from emotalk.data.shards import ShardSet
+from emotalk.printable import printable
+
+LONGEST = 100  # letters of a name from the manifest
 
 
 def data_facts(shard_set: ShardSet) -> DataFacts:
@@ -15,8 +18,8 @@ def data_facts(shard_set: ShardSet) -> DataFacts:
     samples = shard_set.split("train").samples
     return DataFacts(
         manifest_sha256=hashlib.sha256(shard_set.storage.read_file(MANIFEST_NAME)).hexdigest(),
-        corpus=str(config.get("corpus", "unknown")),
-        landmarks=str(backend or "unknown"),
+        corpus=printable(str(config.get("corpus", "unknown")), longest=LONGEST),
+        landmarks=printable(str(backend or "unknown"), longest=LONGEST),
         clips=len(samples),
         actors=len({sample.actor for sample in samples}),
     )

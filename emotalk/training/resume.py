@@ -1,21 +1,18 @@
 """Going on: the newest checkpoint that can be read, put back on any number of processes."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import safetensors
-from safetensors.torch import load_file
 from torch import Tensor
 
-from emotalk.checkpoint_format import read_description
+from emotalk.checkpoint_format import GENERATOR_EMA, read_description
 from emotalk.distributed import Engine, Runtime
 from emotalk.distributed.adam import MOMENTS, OptimizerState
 from emotalk.errors import WrongUse
-from emotalk.training.checkpoint import FORMAT, TrainState, verify
+from emotalk.tensor_files import Shapes, read_tensors, tensor_shapes
+from emotalk.training.checkpoint import TrainState, verify
 from emotalk.training.checkpoint_folder import (
     STATE,
     checkpoint_name,
@@ -28,9 +25,10 @@ from emotalk.training.checkpoint_folder import (
 )
 from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks
+from emotalk.training.state_file import read_state
 
 LOG = logging.getLogger("emotalk.checkpoint")
-UNREADABLE = (safetensors.SafetensorError, ValueError, KeyError, TypeError, OSError)
+UNREADABLE = (ValueError, KeyError, TypeError, OSError)
 
 
 @dataclass(frozen=True)
@@ -107,24 +105,21 @@ def read_checkpoint(path: Path, networks: Networks, ema: Ema | None) -> Contents
         OSError: a file cannot be read.
     """
     verify(path)
-    tree = json.loads((path / STATE).read_text(encoding="utf-8"))
-    if tree.pop("format", None) != FORMAT:
-        raise ValueError(f"{path / STATE}: not of format {FORMAT}")
-    state = _state(tree)
+    state = read_state(path)
     if state.step != step_of(path.name):
         raise ValueError(f"{path / STATE} is of step {state.step}: a renamed folder or a copy")
     read_description(path)
     engines = _engines(networks)
-    weights = {name: load_file(path / f"{name}.safetensors") for name in engines}
-    moments = {name: load_file(path / f"{name}_optimizer.safetensors") for name in engines}
+    weights: dict[str, dict[str, Tensor]] = {}
+    moments: dict[str, dict[str, Tensor]] = {}
     for name, engine in engines.items():
         shapes = engine.weight_shapes()
-        compare_tensors(shapes, weights[name], str(path / f"{name}.safetensors"))
-        _compare_moments(shapes, OptimizerState(moments[name], state.optimizer_steps[name]), path)
-    average = None if ema is None else load_file(path / "generator_ema.safetensors")
-    if average is not None:
-        where = str(path / "generator_ema.safetensors")
-        compare_tensors(engines["generator"].weight_shapes(), average, where)
+        weights[name] = _tensors(path / f"{name}.safetensors", shapes)
+        wanted = _moment_shapes(shapes, state.optimizer_steps[name], path)
+        moments[name] = _tensors(path / f"{name}_optimizer.safetensors", wanted)
+    average = None
+    if ema is not None:
+        average = _tensors(path / GENERATOR_EMA, engines["generator"].weight_shapes())
     return Contents(state, weights, moments, average)
 
 
@@ -143,11 +138,17 @@ def _engines(networks: Networks) -> dict[str, Engine]:
     return {engine.name: engine for engine in engines if engine is not None}
 
 
-def compare_tensors(
-    wanted: Mapping[str, tuple[int, ...]], given: Mapping[str, Tensor], where: str
-) -> None:
+def _tensors(path: Path, wanted: Shapes) -> dict[str, Tensor]:
+    """Return the tensors of a file whose header has been compared with `wanted` before."""
+    compare_tensors(wanted, tensor_shapes(path), str(path))
+    try:
+        return read_tensors(path)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def compare_tensors(wanted: Shapes, shapes: Shapes, where: str) -> None:
     """Raise `ValueError` that names missing, unexpected and mis-shaped tensors, if any."""
-    shapes = {name: tuple(value.shape) for name, value in given.items()}
     faults = [f"missing {name}" for name in sorted(set(wanted) - set(shapes))]
     faults += [f"unexpected {name}" for name in sorted(set(shapes) - set(wanted))]
     faults += [
@@ -160,18 +161,9 @@ def compare_tensors(
         raise ValueError(f"{where}: {'; '.join(faults[:8])}{more}")
 
 
-def _compare_moments(
-    shapes: Mapping[str, tuple[int, ...]], optimizer: OptimizerState, path: Path
-) -> None:
-    """Raise `ValueError` unless there are both moments of every parameter that has stepped."""
-    unknown = sorted(set(optimizer.steps) - set(shapes))
+def _moment_shapes(shapes: Shapes, steps: Mapping[str, int], path: Path) -> Shapes:
+    """Return the shapes of both moments of every parameter that has stepped."""
+    unknown = sorted(set(steps) - set(shapes))
     if unknown:
         raise ValueError(f"{path / STATE}: steps of unknown parameters: {', '.join(unknown[:8])}")
-    wanted = {f"{moment}.{name}": shapes[name] for moment in MOMENTS for name in optimizer.steps}
-    compare_tensors(wanted, optimizer.moments, f"{path}: optimizer")
-
-
-def _state(tree: dict[str, Any]) -> TrainState:
-    tree["sums"] = {name: (pair[0], pair[1]) for name, pair in tree["sums"].items()}
-    tree["best"] = None if tree["best"] is None else (tree["best"][0], tree["best"][1])
-    return TrainState(**tree)
+    return {f"{moment}.{name}": shapes[name] for moment in MOMENTS for name in steps}

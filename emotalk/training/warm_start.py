@@ -4,12 +4,12 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
-from safetensors.torch import load_file
 from torch import Tensor
 
 from emotalk.checkpoint_format import find_model, read_generator
+from emotalk.checksums import check_sums
 from emotalk.errors import WrongUse
+from emotalk.tensor_files import read_tensors
 from emotalk.training.checkpoint import DISCRIMINATORS
 from emotalk.training.networks import Networks
 from emotalk.training.resume import compare_tensors
@@ -75,8 +75,9 @@ def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) 
     if discriminators is None or not (folder / DISCRIMINATORS).exists():
         return Start(folder, weights, {})
     try:
-        given = load_file(folder / DISCRIMINATORS)
-    except (safetensors.SafetensorError, OSError) as error:
+        check_sums(folder, (DISCRIMINATORS,))
+        given = read_tensors(folder / DISCRIMINATORS)
+    except (ValueError, OSError) as error:
         raise WrongUse(f"{folder / DISCRIMINATORS}: not readable: {error}") from None
     shared = {name.partition(".")[0] for name in given}
     shared &= {name.partition(".")[0] for name in discriminators}
@@ -88,7 +89,8 @@ def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) 
 
 def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) -> None:
     try:
-        compare_tensors(wanted, given, f"start_from={folder}")
+        shapes = {name: tuple(value.shape) for name, value in given.items()}
+        compare_tensors(wanted, shapes, f"start_from={folder}")
     except ValueError as error:
         raise WrongUse(
             f"{error}; the model sections must be the same: compare with {folder}/model.json"

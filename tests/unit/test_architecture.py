@@ -20,6 +20,7 @@ FOUNDATION = {
     "openmp",
     "printable",
     "small_files",
+    "checksums",
 }
 MAY_IMPORT: dict[str, set[str]] = {
     "schema": set(),
@@ -29,10 +30,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "census": set(),
     "printable": set(),
     "small_files": set(),
+    "checksums": set(),
+    "tensor_files": set(),
     "host_memory": set(),
     "openmp": set(),
     "config": set(),
-    "checkpoint_format": {"config", "models"},
+    "checkpoint_format": {"config", "models", "tensor_files"},
     "media": {"config"},
     "faces": {"config", "media"},
     "synthetic": {"media"},

@@ -1,4 +1,7 @@
+import hashlib
 import json
+import math
+import resource
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from emotalk.checkpoint_format import (
 )
 from emotalk.errors import WrongUse
 from emotalk.inference.load import load_generator
+from tests.helpers.shared import shared_data
 from tests.helpers.tiny_model import TINY, tiny_facts, tiny_generator, write_tiny_model
 
 
@@ -187,3 +191,79 @@ def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
     write_tiny_model(tmp_path)
     with pytest.raises(WrongUse, match="torch sees no CUDA device"):
         load_generator(tmp_path, device="cuda")
+
+
+def rewritten(folder: Path, **changes: object) -> Path:
+    write_tiny_model(folder)
+    tree = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**tree, **changes}))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"width": math.inf}}, "model.width: input should be a finite number"),
+        ({"model": {"width": 1e9}}, "model.width: input should be less than or equal to 8"),
+        ({"model": {"generator": {"speech_features": 10**9}}}, "speech_features: input should be"),
+        ({"model": {"temporal": {"layers": 10**6}}}, "layers: input should be less than"),
+        ({"emotions": []}, "emotions: tuple should have at least 1 item"),
+        ({"emotions": ["a"] * 1000}, "emotions: tuple should have at most 64 items"),
+        ({"emotions": ["\x1b[2J"]}, r"'\x1b[2J' holds characters that cannot be printed"),
+        ({"emotions": ["\ud800"]}, "model.json: "),
+        ({"speech_margin_frames": 10**9}, "speech_margin_frames: input should be less than"),
+        ({"model": {"width": 8.0}}, "the weights do not fit the network of model.json"),
+    ],
+)
+def test_a_description_beyond_its_bounds_is_refused_before_a_network_is_made(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    rewritten(tmp_path, **changes)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(WrongUse) as refusal:
+        load_generator(tmp_path)
+    assert message in str(refusal.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000  # KiB
+
+
+def test_a_description_met_in_the_field_is_one_message(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path)
+    data = shared_data("data/faults/hostile/model_width_inf.json").read_bytes()
+    (tmp_path / "model.json").write_bytes(data)
+    with pytest.raises(WrongUse, match=r"model\.json: "):
+        load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"])
+def test_a_description_that_is_no_json_is_one_message(tmp_path: Path, text: bytes) -> None:
+    write_tiny_model(tmp_path)
+    (tmp_path / "model.json").write_bytes(text)
+    with pytest.raises(WrongUse, match="not JSON"):
+        load_generator(tmp_path)
+
+
+def test_weights_that_are_not_finite_make_no_video(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path)
+    path = tmp_path / "generator.safetensors"
+    tensors = load_file(path)
+    name = sorted(tensors)[3]
+    tensors[name].view(-1)[0] = math.nan
+    save_file(tensors, path)
+    with pytest.raises(WrongUse, match=f"values that are not finite numbers in {name}"):
+        load_generator(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.json", "generator.safetensors"])
+def test_files_that_are_not_as_their_sums_say_are_refused(tmp_path: Path, name: str) -> None:
+    write_tiny_model(tmp_path)
+    sums = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in tmp_path.iterdir()
+    ]
+    (tmp_path / "SHA256SUMS").write_text("".join(sums))
+    load_generator(tmp_path)
+    data = bytearray((tmp_path / name).read_bytes())
+    data[-3] ^= 1
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(WrongUse, match=f"damaged: {name} not as written"):
+        load_generator(tmp_path)

@@ -1,0 +1,99 @@
+"""YAML text that anybody may have written: what it holds, or why it is refused, in bounded time."""
+
+from typing import Any
+
+import yaml
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
+
+MOST_BYTES = 128 * 2**10  # the configurations here have less than 5
+MOST_DEPTH = 32
+MOST_VALUES = 20_000  # once aliases are written out
+LONGEST_NUMBER = 400  # characters of a number or date
+COUNTED = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
+# What PyYAML's constructors let through besides their own errors: an impossible date, a number of
+# thousands of digits, `!!bool maybe`, `!!int ""`, `!!timestamp now`.
+CONSTRUCTOR_ERRORS = (
+    yaml.YAMLError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+)
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what YAML text holds: plain values, lists and mappings.
+
+    Raises:
+        ValueError: not YAML, or beyond what a configuration needs in size, depth, number of values
+            or digits.
+    """
+    if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
+        raise ValueError(f"has more than {MOST_BYTES} bytes, too many for a configuration")
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _count_values(node, {})
+        return loader.construct_document(node)
+    except CONSTRUCTOR_ERRORS as error:
+        unfit = isinstance(error, LookupError | TypeError | AttributeError)
+        said = "a value that does not fit its tag" if unfit else " ".join(str(error).split())
+        raise ValueError(said[:400]) from None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, stopped where text nests deeply or writes endless numbers."""
+
+    depth = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        """Return the next value; the depth is checked before Python's own limit is met."""
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise ValueError(f"nested more than {MOST_DEPTH} deep")
+        node: Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def compose_scalar_node(self, anchor: dict[str, Node]) -> ScalarNode:
+        """Return a single value; what no number, date or file name can be is refused."""
+        node: ScalarNode = super().compose_scalar_node(anchor)
+        if node.tag in COUNTED and len(node.value) > LONGEST_NUMBER:
+            raise ValueError(f"a number of {len(node.value)} characters")
+        if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in node.value):
+            raise ValueError("a text with a zero byte or half of a surrogate pair")
+        return node
+
+
+def _count_values(node: Node, counts: dict[int, int]) -> int:
+    """Return how many values a node holds once its aliases are written out.
+
+    Args:
+        node: composed, not constructed yet.
+        counts: of the nodes counted before, by identity; 0 for those that are being counted.
+
+    Raises:
+        ValueError: more than `MOST_VALUES`, or a value that contains itself.
+    """
+    if not isinstance(node, CollectionNode):
+        return 1
+    known = counts.get(id(node))
+    if known == 0:
+        raise ValueError("a value that contains itself")
+    if known is not None:
+        return known
+    counts[id(node)] = 0
+    parts = node.value
+    if isinstance(node, MappingNode):
+        parts = [part for pair in node.value for part in pair]
+    total = 1
+    for part in parts:
+        total += _count_values(part, counts)
+        if total > MOST_VALUES:
+            raise ValueError(f"more than {MOST_VALUES} values once its aliases are written out")
+    counts[id(node)] = total
+    return total

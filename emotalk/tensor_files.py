@@ -1,0 +1,86 @@
+"""Weights in safetensors files: names, kinds and sizes compared before anything is allocated."""
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from emotalk.printable import printable, shown
+
+Shapes = Mapping[str, tuple[int, ...]]
+REAL = ("F64", "F32", "F16", "BF16")
+SHOWN = 5
+
+
+def read_tensors(path: Path, wanted: Shapes | None = None) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file, all of them finite real numbers.
+
+    Args:
+        path: the file.
+        wanted: names and shapes it must hold, neither more nor less; None: any.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+        ValueError: not a safetensors file, other kinds of numbers, other names or shapes, or
+            values that are not finite; the message names tensors.
+    """
+    shapes = tensor_shapes(path)
+    if wanted is not None:
+        compare_shapes(wanted, shapes)
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"not a readable safetensors file: {error}") from None
+    unfit = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
+    if unfit:
+        raise ValueError(f"values that are not finite numbers in {_listed(unfit)}")
+    return tensors
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape by the file's header alone.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+        ValueError: not a safetensors file, or tensors of other than real numbers.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError("not a file but a folder, pipe or device")
+    try:
+        with safetensors.safe_open(path, "pt") as stored:
+            parts = {name: stored.get_slice(name) for name in stored.keys()}  # noqa: SIM118
+            kinds = {name: str(part.get_dtype()) for name, part in parts.items()}
+            shapes = {name: tuple(part.get_shape()) for name, part in parts.items()}
+    except (safetensors.SafetensorError, OverflowError) as error:
+        raise ValueError(f"not a readable safetensors file: {error}") from None
+    other = [name for name, kind in kinds.items() if kind not in REAL]
+    if other:
+        raise ValueError(f"{_listed(other)}: {kinds[other[0]]}, expected one of {', '.join(REAL)}")
+    return shapes
+
+
+def compare_shapes(wanted: Shapes, found: Shapes) -> None:
+    """Compare the shapes of a file with those that are needed.
+
+    Raises:
+        ValueError: names are missing or unknown, or shapes differ; the message names tensors.
+    """
+    faults = [f"{name} is missing" for name in wanted if name not in found]
+    faults += [f"{printable(name)} is unknown" for name in found if name not in wanted]
+    faults += [
+        f"{name} has shape {shown(found[name])}, expected {shape}"
+        for name, shape in wanted.items()
+        if name in found and found[name] != shape
+    ]
+    if faults:
+        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise ValueError(f"{'; '.join(faults[:SHOWN])}{more}")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(printable(name) for name in names[:SHOWN]) + more
