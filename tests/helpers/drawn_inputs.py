@@ -1,5 +1,7 @@
 """One micro-batch of drawn numbers, in float64: for tests of steps, objectives and networks."""
 
+from typing import Any
+
 import torch
 
 from emotalk.losses.mouth_region import mouth_region_weights
@@ -40,7 +42,7 @@ def drawn_inputs(noise_features: int, *, emotions: int = 6, seed: int = 0) -> Cl
 
 def chosen(x: ClipInputs, clips: slice, *, valid: bool = True) -> ClipInputs:
     """Return some of the clips; with `valid` off, marked as places of faulty ones."""
-    parts = {
+    parts: dict[str, Any] = {
         name: value[clips] if isinstance(value, torch.Tensor | tuple) else value
         for name, value in vars(x).items()
     }
@@ -51,13 +53,10 @@ def joined(*parts: ClipInputs) -> ClipInputs:
     """Return the clips of several micro-batches as one."""
     first = vars(parts[0])
     values = {name: [vars(part)[name] for part in parts] for name in first}
-    return ClipInputs(
-        **{
-            name: torch.cat(found)
-            if isinstance(found[0], torch.Tensor)
-            else sum(found, ())
-            if isinstance(found[0], tuple)
-            else found[0]
-            for name, found in values.items()
-        }
-    )
+    whole: dict[str, Any] = {}
+    for name, found in values.items():
+        if isinstance(found[0], torch.Tensor):
+            whole[name] = torch.cat(found)
+        else:
+            whole[name] = sum(found, ()) if isinstance(found[0], tuple) else found[0]
+    return ClipInputs(**whole)
