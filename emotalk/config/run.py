@@ -30,7 +30,8 @@ class TrainConfig(Section):
     shards: str
     run_dir: Path
     seed: int = Field(default=0, ge=0)
-    resume: Literal["auto", "never"] = "auto"  # auto: go on where run_dir stopped
+    # auto: go on where run_dir stopped; other_shards: even over another shard set than before
+    resume: Literal["auto", "never", "other_shards"] = "auto"
     start_from: Path | None = None  # a model whose weights a new run begins with
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()

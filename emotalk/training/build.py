@@ -27,7 +27,7 @@ from emotalk.tracking.mlflow import MlflowTracker, RunFacts, tracking_uri
 from emotalk.tracking.params import as_params
 from emotalk.tracking.tracker import Tracker, Trackers
 from emotalk.training.checkpoint import TrainState, latest_checkpoint
-from emotalk.training.data_facts import data_facts
+from emotalk.training.data_facts import data_facts, shards_digest
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import InputMaker
 from emotalk.training.networks import (
@@ -79,6 +79,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
             f"; {cut} log lines after it are written again" if cut else "",
         )
     shard_set = ShardSet.open(config.shards, config.data.remote)
+    state.shards = shards_digest(shard_set)
     loader.start_step = state.step
     loader.asked_to_stop = lambda: preemption.asked
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})

@@ -4,7 +4,6 @@ import argparse
 import atexit
 import logging
 import os
-import signal
 import sys
 import time
 import traceback
@@ -14,7 +13,7 @@ from typing import NoReturn
 
 from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
-from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, InUse, Stopped, WrongUse
+from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.training.fitting_launch import fitting_advice, refuse_misfit_launch
 from emotalk.training.preemption import Preemption, named_run_dir
@@ -58,7 +57,7 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
         return _train(config, preemption)
     except WrongUse as error:
         if rank != 0:
-            _let_the_first_rank_speak()
+            _let_the_first_rank_speak(preemption)
         sys.stderr.write(f"train.py: {error}\n")
         if rank == 0:
             _end(run_dir, "wrong_use", str(error))
@@ -130,16 +129,13 @@ def _train(config: TrainConfig, preemption: Preemption) -> int:
     # Imported here: seconds of torch, accelerate and the rest that --help need not wait for.
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.training.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
-    from emotalk.training.run_folder import open_run_folder  # noqa: PLC0415
+    from emotalk.training.run_folder import open_together  # noqa: PLC0415
 
     preemption.run_dir = config.run_dir
     preemption.listen()
     refuse_missing_shards(config)
     runtime = Runtime.start(config.runtime, engine_names(config))
-    if runtime.is_main:
-        open_run_folder(config)
-        write_status(config.run_dir, "running", "training; if no process is left, it was killed")
-    runtime.barrier()
+    open_together(config, runtime)
     trainer = build(config, runtime, preemption)
     runtime.barrier()  # nobody makes a step while another process may still leave without one
     preemption.remember()
@@ -154,36 +150,33 @@ def _train(config: TrainConfig, preemption: Preemption) -> int:
     return CODES[state]
 
 
-def _let_the_first_rank_speak() -> None:
+def _let_the_first_rank_speak(preemption: Preemption) -> None:
     """Wait to be ended by the launcher, which ends every process as soon as one has ended.
 
     What all processes refuse, rank 0 says and writes down. Who is still here after the wait has met
     something of its own.
     """
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    preemption.refuse()
     time.sleep(FIRST_RANK_S)
 
 
 def _end(run_dir: Path | None, state: State, message: str) -> None:
     """Say in `status.json` how it ended, where the folder is a run's or still to be made.
 
-    A command that was refused leaves the status of a run that is going on there alone.
+    A command that was refused, or failed before it held the folder, leaves the status of a run that
+    is going on there alone.
     """
     from emotalk.training.run_folder import (  # noqa: PLC0415  torch, seconds
         CONFIG,
-        LOCK,
-        hold_run_folder,
         is_free,
+        may_write,
     )
 
     if run_dir is None or (not is_free(run_dir) and not (run_dir / CONFIG).exists()):
         return
     try:
-        if state == "wrong_use" and (run_dir / LOCK).exists():
-            hold_run_folder(run_dir)
-        run_dir.mkdir(parents=True, exist_ok=True)
-        write_status(run_dir, state, message)
-    except InUse:
-        return
+        if may_write(run_dir):
+            run_dir.mkdir(parents=True, exist_ok=True)
+            write_status(run_dir, state, message)
     except OSError as error:
         LOG.warning("%s cannot be written: %s", run_dir / NAME, error.strerror)

@@ -1,6 +1,7 @@
 """What a shard set says of itself that a model trained on it must pass on."""
 
 import hashlib
+import json
 
 from emotalk.checkpoint_format import DataFacts
 from emotalk.data.manifest import MANIFEST_NAME
@@ -8,6 +9,16 @@ from emotalk.data.shards import ShardSet
 from emotalk.printable import printable
 
 LONGEST = 100  # letters of a name from the manifest
+
+
+def shards_digest(shard_set: ShardSet) -> str:
+    """Return the sha256 of all that the manifest says but for how the ETL ran.
+
+    The same clips cut again by another number of workers or on another day give the same digest.
+    """
+    tree = json.loads(shard_set.storage.read_file(MANIFEST_NAME))
+    tree.pop("run", None)
+    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
 def data_facts(shard_set: ShardSet) -> DataFacts:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from emotalk.errors import EXIT_PREEMPTED
+from emotalk.errors import EXIT_PREEMPTED, EXIT_WRONG_USE
 from emotalk.training.status import NAME, write_status
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
@@ -38,6 +38,7 @@ class Preemption:
         self.run_dir = run_dir
         self._wake: socket.socket | None = None
         self._trains = False
+        self._code = EXIT_PREEMPTED  # of a process that is ended while it starts
         self._first_term = 0.0  # when the training was first told to end
 
     def listen(self) -> None:
@@ -56,6 +57,12 @@ class Preemption:
     def remember(self) -> None:
         """Only remember the first signal from now on: training begins, and asks for itself."""
         self._trains = True
+
+    def refuse(self) -> None:
+        """End by a signal as a command that was refused does: it was no run, nobody preempts it."""
+        self._trains, self._code = False, EXIT_WRONG_USE
+        for number in SIGNALS:
+            signal.signal(number, lambda *_: os._exit(EXIT_WRONG_USE))
 
     @property
     def asked(self) -> bool:
@@ -99,9 +106,10 @@ class Preemption:
 
     def _leave(self, name: str) -> None:
         """End this process; its run was at the beginning or at a checkpoint, nothing is lost."""
-        if self.run_dir is not None and os.environ.get("RANK", "0") == "0":
+        is_first = os.environ.get("RANK", "0") == "0"
+        if self._code == EXIT_PREEMPTED and is_first and self.run_dir is not None:
             say_preempted(self.run_dir, f"{name} came before the first step: start it again")
-        os._exit(EXIT_PREEMPTED)
+        os._exit(self._code)
 
 
 def named_run_dir(words: Sequence[str]) -> Path | None:

@@ -8,11 +8,14 @@ import time
 from pathlib import Path
 
 from emotalk.checkpoint_format import CHECKPOINTS
-from emotalk.config.load import dump_config, flatten, load_config
+from emotalk.config.load import dump_config
 from emotalk.config.run import TrainConfig
+from emotalk.distributed import Runtime
 from emotalk.errors import InUse, WrongUse
-from emotalk.training.checkpoint import latest_checkpoint
+from emotalk.training.checkpoint_folder import latest_checkpoint
+from emotalk.training.same_run import refuse_other_configuration, refuse_other_shards
 from emotalk.training.status import NAME as STATUS
+from emotalk.training.status import write_status
 
 CONFIG = "config.yaml"
 LOCK = ".lock"
@@ -20,23 +23,7 @@ PART = f".{CONFIG}.part"
 SAMPLES = "samples"
 LEASE_S = 120.0  # longer than file servers believe in a machine that no longer answers
 LOG = logging.getLogger("emotalk.train")
-# What may differ when a run goes on: how it computes and reports, not what it learns.
-MAY_DIFFER = (
-    "run_dir",
-    "shards",
-    "resume",
-    "runtime.",
-    "tracking.",
-    "validation.",
-    "checkpoint.",
-    "data.workers",
-    "data.prefetch",
-    "data.silence_s",
-    "data.on_fault",
-    "data.cache_mib",
-    "data.verify",
-    "data.remote.",
-)
+JOINED: dict[Path, str] = {}  # folders that another process of this very run holds: its name
 
 
 def check_run_folder(config: TrainConfig) -> bool:
@@ -44,11 +31,11 @@ def check_run_folder(config: TrainConfig) -> bool:
 
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, or holds a run
-            that may not be resumed.
+            that may not be resumed or learned from another shard set.
     """
     folder = config.run_dir
     if (folder / CONFIG).exists():
-        _refuse_other(config, folder / CONFIG)
+        refuse_other_configuration(config, folder / CONFIG)
     elif not is_free(folder):
         raise WrongUse(
             f"run_dir {folder} holds files but no {CONFIG}: it is not a run folder, and "
@@ -60,6 +47,8 @@ def check_run_folder(config: TrainConfig) -> bool:
             f"run_dir {folder} holds a run already and resume=never; choose another run_dir, or "
             "resume=auto to continue it"
         )
+    if started:
+        refuse_other_shards(config)
     return started
 
 
@@ -86,6 +75,52 @@ def open_run_folder(config: TrainConfig) -> bool:
             f"run_dir {folder} cannot be written: {error.strerror}; choose another run_dir"
         ) from None
     return started
+
+
+def open_together(config: TrainConfig, runtime: Runtime) -> None:
+    """Open the run folder for all processes: the main one holds it, what it meets all raise.
+
+    Raises:
+        WrongUse: the folder is not this run's, or cannot be written; on every process.
+        InUse: another process trains here; on every process.
+    """
+    refusals: list[object] = []
+    if runtime.is_main:
+        try:
+            open_run_folder(config)
+            write_status(
+                config.run_dir, "running", "training; if no process is left, it was killed"
+            )
+        except WrongUse as error:
+            refusals.append(error)
+    for refusal in runtime.gather(refusals):
+        assert isinstance(refusal, WrongUse)
+        raise refusal
+    if not runtime.is_main:
+        JOINED[config.run_dir] = holder_of(config.run_dir)
+
+
+def may_write(folder: Path) -> bool:
+    """Return whether this process may say in the folder how its run ended.
+
+    It may where its run holds the folder, or nobody does.
+    """
+    if not (folder / LOCK).exists() or JOINED.get(folder) == holder_of(folder):
+        return True
+    try:
+        with (folder / LOCK).open("r+b") as file:
+            return _locked(file.fileno())  # closing lets go of it: the end of this process is near
+    except OSError:
+        return True  # a file system without locks
+
+
+def holder_of(folder: Path) -> str:
+    """Return the process that holds the run folder, or held it last, as it named itself."""
+    try:
+        with (folder / LOCK).open("rb") as file:
+            return file.read(200).decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def hold_run_folder(folder: Path) -> int:
@@ -138,23 +173,3 @@ def is_free(folder: Path) -> bool:
         else path.name in (STATUS, LOCK, PART)
         for path in folder.iterdir()
     )
-
-
-def _refuse_other(config: TrainConfig, saved: Path) -> None:
-    before = flatten(load_config(TrainConfig, saved))
-    now = flatten(config)
-    differing = [
-        f"{key}: {before.get(key)!r} there, {now.get(key)!r} now"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key) and not key.startswith(MAY_DIFFER)
-    ]
-    if differing:
-        raise WrongUse(
-            "\n  ".join(
-                [
-                    f"run_dir {config.run_dir} belongs to a run of another configuration; choose "
-                    "another run_dir or give the same values. They differ in:",
-                    *differing,
-                ]
-            )
-        )

@@ -85,6 +85,13 @@ class Trainer:
             OSError: a checkpoint could not be written.
         """
         state = "done"
+        if self.state.step >= self._schedule.steps and self._parts.runtime.is_main:
+            LOG.info(
+                "all %d steps were made before; more iterations of the last stage, "
+                "stages.%s.iterations=N, or stages after it make the run longer",
+                self._schedule.steps,
+                self._parts.config.stages[-1].name,
+            )
         while self.state.step < self._schedule.steps and state == "done":
             if self._train_one():
                 self._save()

@@ -1,15 +1,25 @@
 """Nothing a user made is overwritten; a run goes on only under its own configuration."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from emotalk.errors import WrongUse
-from emotalk.training.run_folder import hold_run_folder, open_run_folder
+from emotalk.distributed import Runtime
+from emotalk.errors import InUse, WrongUse
+from emotalk.training import run_folder
+from emotalk.training.run_folder import (
+    hold_run_folder,
+    may_write,
+    open_run_folder,
+    open_together,
+)
 from tests.helpers.tiny_training import ROOT, tiny_config
 
 
@@ -91,3 +101,71 @@ def test_a_process_of_a_machine_that_may_be_lost_is_waited_for(tmp_path: Path) -
     time.sleep(1.0)
     os.close(handle)
     assert patient.communicate()[0].strip() == "mine"
+
+
+def holder(folder: Path) -> "subprocess.Popen[str]":
+    """Hold the folder in another process until its standard input ends."""
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from emotalk.training.run_folder import hold_run_folder\n"
+        "hold_run_folder(Path(sys.argv[1])); print('mine', flush=True); sys.stdin.read()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(folder)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "mine\n"
+    return process
+
+
+def test_a_status_is_written_only_into_a_folder_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that holds the folder, one whose main process does, and one that nobody holds."""
+    assert may_write(tmp_path / "new")
+    other = holder(tmp_path)
+    try:
+        assert not may_write(tmp_path)
+        name = f"process {other.pid} on {socket.gethostname()}"
+        monkeypatch.setitem(run_folder.JOINED, tmp_path, name)
+        assert may_write(tmp_path), "the main process of this very run"
+        monkeypatch.setitem(run_folder.JOINED, tmp_path, "process 7 on a-lost-machine")
+        assert not may_write(tmp_path), "another run has taken the folder since"
+    finally:
+        other.communicate("")
+    assert may_write(tmp_path)
+    (tmp_path / "mine").mkdir()
+    handle = hold_run_folder(tmp_path / "mine")
+    assert may_write(tmp_path / "mine")
+    os.close(handle)
+
+
+class Ranks:
+    """Two processes' view of one gathering: what rank 0 has, both are told."""
+
+    def __init__(self, *, is_main: bool, told: list[object]) -> None:
+        self.is_main, self.told = is_main, told
+
+    def gather(self, items: list[object]) -> list[object]:
+        return self.told if not self.is_main else items
+
+
+def test_what_the_main_process_refuses_all_refuse(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    told = [InUse("process 7 is training here")]
+    with pytest.raises(InUse, match="process 7"):
+        open_together(config, cast(Runtime, Ranks(is_main=False, told=list(told))))
+    assert not config.run_dir.exists(), "only the main process writes"
+    config.run_dir.mkdir()
+    (config.run_dir / "thesis.tex").touch()
+    with pytest.raises(WrongUse, match="not a run folder"):
+        open_together(config, cast(Runtime, Ranks(is_main=True, told=[])))
+
+
+def test_all_processes_of_a_run_may_say_how_it_ended(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path)
+    open_together(config, cast(Runtime, Ranks(is_main=True, told=[])))
+    assert json.loads((config.run_dir / "status.json").read_text())["state"] == "running"
+    open_together(config, cast(Runtime, Ranks(is_main=False, told=[])))
+    assert run_folder.JOINED[config.run_dir] == f"process {os.getpid()} on {socket.gethostname()}"
