@@ -7,13 +7,14 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TESTS ?= tests
 PYTEST_ARGS ?=
+CLOCK_ARGS ?=
 MUTANTS_ARGS ?=
 # What the targets of their own run: minutes long, or in need of a machine that not everybody has.
 ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl fuzz mutants lint type fmt bench lock clean
+.PHONY: help setup demo test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ test-slurm: setup ## the tests that need Slurm: on two nodes started on this mac
 
 test-cluster: setup ## the ETL on Ray clusters started on this machine: by address, job, ssh, with a node lost
 	$(BIN)/python -m pytest -m "cluster" $(PYTEST_ARGS) $(TESTS)
+
+clocks: setup ## picture against sound in some 150 clips of every container and odd way of writing times; prints a table
+	$(BIN)/python -m tests.media_matrix.run $(CLOCK_ARGS)
 
 fuzz: setup ## damaged and hostile input at every door of the program; prints a table (FUZZ_ARGS="--only yaml --share 0.1")
 	$(BIN)/python -m tests.fuzz.run $(FUZZ_ARGS)

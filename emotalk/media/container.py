@@ -17,6 +17,7 @@ from av.stream import Disposition
 
 from emotalk.media.allowed_formats import MOST_PIXELS, READ_SAFELY
 from emotalk.media.file_check import check_file
+from emotalk.media.stamp_wrap import FLV, unwrapped
 from emotalk.media.stated_length import stated_file_s, stated_sound_s
 from emotalk.schema import Rejection
 
@@ -160,6 +161,8 @@ def _info(container: InputContainer, path: Path) -> MediaInfo:
     pictures = _pictures(container)
     audio = _preferred(list(container.streams.audio)) if container.streams.audio else None
     origin = (container.start_time or 0) / av.time_base
+    if container.format.name == FLV:
+        origin = unwrapped(round(1000 * origin), FLV) / 1000
     if EDIT_LISTS in container.format.name:
         origin = max(0.0, origin)
     start = None
@@ -171,5 +174,5 @@ def _info(container: InputContainer, path: Path) -> MediaInfo:
         start_s=origin,
         duration_s=stated_file_s(container, path),
         audio_start_s=start - origin if start is not None and pictures else 0.0,
-        audio_duration_s=None if audio is None else stated_sound_s(container, audio, path),
+        audio_duration_s=None if audio is None else stated_sound_s(container, audio),
     )

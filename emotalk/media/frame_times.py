@@ -15,6 +15,7 @@ from av.container import InputContainer
 
 from emotalk.media.container import open_media, picture_stream
 from emotalk.media.stamp_repair import repair_stamps
+from emotalk.media.stamp_wrap import unwrapped
 from emotalk.schema import Doubles, Rejection
 
 INDEXED = ("mp4", "matroska")  # containers whose frames decord finds by their numbers
@@ -95,7 +96,7 @@ def _packets(container: InputContainer, stream: av.VideoStream) -> _Packets:
             if packet.pts is None and packet.dts is None:
                 break  # the end; PyAV would go on to streams that appeared midway
             continue
-        stamp = packet.pts
+        stamp = shown_at(packet.pts, container)
         if found is None:
             whole = packet.is_keyframe and _needs_none_before(packet, stream.codec_context)
             found = _Packets([], first=stamp, earliest=stamp, whole=whole)
@@ -148,8 +149,8 @@ def _decoded_times(path: Path) -> FrameTimes:
             if frame.is_corrupt and not pts:
                 hidden += 1
                 continue
-            pts.append(frame.pts)
-            dts.append(frame.dts)
+            pts.append(shown_at(frame.pts, container))
+            dts.append(shown_at(frame.dts, container))
             length = length or frame.duration
     stamps = pts if any(stamp is not None for stamp in pts) else dts
     nominal = length or (1 / (rate * base) if rate else None)
@@ -159,6 +160,11 @@ def _decoded_times(path: Path) -> FrameTimes:
         raise Rejection("no_times", f"{path.name}: {error}") from None
     times_s = np.array([stamp * float(base) for stamp in repaired])
     return FrameTimes(times_s, pts, hidden, indexed=False)
+
+
+def shown_at(stamp: int | None, container: InputContainer) -> int | None:
+    """Return a frame's stamp as its container's writer meant it."""
+    return None if stamp is None else unwrapped(stamp, container.format.name)
 
 
 def decoded_pictures(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:

@@ -26,11 +26,14 @@ from emotalk.media.container import (
     unreadable,
 )
 from emotalk.media.frame_rgb import RgbConverter
-from emotalk.media.frame_times import decoded_pictures, read_frame_times
+from emotalk.media.frame_times import decoded_pictures, read_frame_times, shown_at
 from emotalk.schema import Bytes, Doubles, Rejection
 
 BATCH_BYTES = 64 * 2**20
 SPARSEST = 4  # every 4th frame is still read quicker in order than by index
+
+EBML = b"\x1a\x45\xdf\xa3"
+FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 DECODER_ERRORS = (RuntimeError, DECORDError)
 
@@ -116,7 +119,9 @@ class VideoFrames:
                     if seen < index and not frame.is_corrupt:
                         continue
                     stamp = self._stamps.pts[index]
-                    if frame.is_corrupt or (stamp is not None and frame.pts != stamp):
+                    if frame.is_corrupt or (
+                        stamp is not None and shown_at(frame.pts, container) != stamp
+                    ):
                         raise self._broken_off(seen, index, "a frame is damaged or lost")
                     frame_HWC = to_rgb.convert(frame)
                     if index == 0:
@@ -139,11 +144,18 @@ class VideoFrames:
         They are not in an MPEG program stream, whose first frames it drops (it repeats the last one
         as often), nor where an edit list leaves out frames: it counts those too.
         """
-        return self._stamps.indexed and len(self._reader) == len(self)
+        if not self._stamps.indexed or not _has_box_or_ebml(self.path):
+            return False
+        try:
+            return len(self._reader) == len(self)
+        except DECODER_ERRORS:
+            return False  # its FFmpeg is older than ours
 
     @cached_property
     def _reader(self) -> decord.VideoReader:
-        return decord.VideoReader(str(self.path), num_threads=1)
+        """Open the file for decord, by number: a name could be a protocol or a pattern."""
+        with self.path.open("rb") as file:
+            return decord.VideoReader(f"file:/dev/fd/{file.fileno()}", num_threads=1)
 
     def _by_index(self, indices: Sequence[int]) -> Bytes:
         try:
@@ -158,6 +170,16 @@ class VideoFrames:
             "unreadable",
             f"{self.path.name}: the video breaks off {where} of {len(self)} ({why})",
         )
+
+
+def _has_box_or_ebml(path: Path) -> bool:
+    """Return whether a file begins as MP4 or Matroska does.
+
+    decord's FFmpeg knows no list of allowed formats: what begins so is no play list to it either.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+    return head[:4] == EBML or head[4:8] in FIRST_BOXES
 
 
 def _is_run(indices: Sequence[int]) -> bool:

@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from emotalk.media.container import MediaInfo, open_media, sound_stream, unreadable
+from emotalk.media.stamp_wrap import FLV, unwrapped
 from emotalk.schema import Floats, Rejection
 
 MOST_RATE = 1_000_000  # samples a second
@@ -129,7 +130,7 @@ def _decoded(path: Path, faults: SoundFaults) -> Iterator[_Decoded]:
                 for frame in frames:
                     if frame.samples:
                         any_decoded = True
-                        yield _as_floats(frame, to_float)
+                        yield _as_floats(frame, to_float, container.format.name)
                 if not packet.size and packet.pts is None and packet.dts is None:
                     break  # the decoder is flushed
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -139,7 +140,9 @@ def _decoded(path: Path, faults: SoundFaults) -> Iterator[_Decoded]:
 
 
 def _as_floats(
-    frame: av.AudioFrame, to_float: dict[tuple[str, str, int], av.AudioResampler]
+    frame: av.AudioFrame,
+    to_float: dict[tuple[str, str, int], av.AudioResampler],
+    format_name: str,
 ) -> _Decoded:
     """Return a frame's samples as they are, one column a channel.
 
@@ -157,7 +160,13 @@ def _as_floats(
         to_float[form] = av.AudioResampler(format="flt", rate=rate)
     parts = [part.to_ndarray().reshape(-1, channels) for part in to_float[form].resample(frame)]
     samples_SC = np.concatenate(parts) if len(parts) != 1 else parts[0]
-    return _Decoded(frame.time, rate, np.asarray(samples_SC, np.float32))
+    return _Decoded(_time_s(frame, format_name), rate, np.asarray(samples_SC, np.float32))
+
+
+def _time_s(frame: av.AudioFrame, format_name: str) -> float | None:
+    if frame.pts is None or format_name != FLV:
+        return None if frame.time is None else float(frame.time)
+    return float(unwrapped(frame.pts, format_name) * frame.time_base)
 
 
 class _Placer:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
+MOST_OFF = 3  # frames: so far may a stamp be from a constant rate that the stream keeps as a whole
 MOST_FILLED = 0.75  # of all frames: some containers give a time to one of a few
 REGULAR = 0.5  # of a frame: so near must known times be to a constant rate, to be counted through
 
@@ -12,10 +13,12 @@ REGULAR = 0.5  # of a frame: so near must known times be to a constant rate, to 
 def repair_stamps(stamps: Sequence[int | None], *, nominal: float | None) -> list[float]:
     """Return rising times for all frames, those known as they are.
 
-    Times that do not rise are taken for errors: the longest rising series of them is believed. Of
-    two frames with one time, the one that leaves the steps more even keeps it. A hole of one frame
-    is filled half way between its neighbours. A longer one is counted through at the nominal rate
-    where the known times at its ends agree with that, as a hole at either end of the stream is.
+    Where the stream keeps its nominal rate from end to end, the frames are at that rate: program
+    streams give a packet's time to a frame or two before or after the one that it belongs to.
+    Otherwise times that do not rise are taken for errors: the longest rising series of them is
+    believed. Of two frames with one time, the one that leaves the steps more even keeps it. A hole
+    of one frame is filled half way between its neighbours. A longer one is counted through at the
+    nominal rate where the known times at its ends agree with that, as one at either end is.
 
     Args:
         stamps: presentation times in the order of showing, None where a frame has none.
@@ -29,6 +32,9 @@ def repair_stamps(stamps: Sequence[int | None], *, nominal: float | None) -> lis
     """
     if not stamps:
         return []
+    even = _at_constant_rate(stamps, nominal)
+    if even is not None:
+        return even
     trusted = _believed(stamps)
     known = [index for index, stamp in enumerate(trusted) if stamp is not None]
     missing = len(stamps) - len(known)
@@ -43,6 +49,19 @@ def repair_stamps(stamps: Sequence[int | None], *, nominal: float | None) -> lis
         _fill(times, before, after, step)
     _extend(times, known[0], known[-1], step)
     return times
+
+
+def _at_constant_rate(stamps: Sequence[int | None], nominal: float | None) -> list[float] | None:
+    """Return times at the nominal rate if most stamps, and both ends, lie on it, else None."""
+    known = [(index, stamp) for index, stamp in enumerate(stamps) if stamp is not None]
+    if nominal is None or not known or len(known) < (1 - MOST_FILLED) * len(stamps):
+        return None
+    start = median(stamp - index * nominal for index, stamp in known)
+    off = [abs(stamp - start - index * nominal) / nominal for index, stamp in known]
+    on_it = sum(frames <= REGULAR for frames in off)
+    if max(off) > MOST_OFF or max(off[0], off[-1]) > REGULAR or 2 * on_it < len(off):
+        return None
+    return [start + index * nominal for index in range(len(stamps))]
 
 
 def _believed(stamps: Sequence[int | None]) -> list[int | None]:

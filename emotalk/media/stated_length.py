@@ -13,6 +13,7 @@ import av
 from av.container import InputContainer
 
 HEAD_BYTES = 2**17  # where the lengths stand in the formats that are looked into
+EACH_STREAM = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")  # state the length of every stream
 UNKNOWN_TICKS = (2**31 - 1, 2**32 - 1, 2**63 - 1)  # as MP4 writes "not known"
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 ASF_FLAGS_AT, ASF_BROADCAST = 88, 1  # bytes after it; a broadcast's lengths mean nothing
@@ -37,11 +38,11 @@ def stated_file_s(container: InputContainer, path: Path) -> float | None:
     return max(known) if max(known) > 0 else None
 
 
-def stated_sound_s(container: InputContainer, stream: av.AudioStream, path: Path) -> float | None:
+def stated_sound_s(container: InputContainer, stream: av.AudioStream) -> float | None:
     """Return how long the audio stream is by its own entry in the index, or None."""
     if stream.duration is None or stream.duration in UNKNOWN_TICKS or stream.time_base is None:
         return None
-    if not states_length(container.format.name, path):
+    if container.format.name not in EACH_STREAM:
         return None
     return float(stream.duration * stream.time_base)
 

@@ -18,6 +18,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from emotalk.media.allowed_formats import READ_SAFELY
 from emotalk.media.png_chunks import read_png
 from emotalk.printable import printable
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
@@ -27,6 +28,7 @@ from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
 _HEAD_ONLY: dict[str, Any] = {
     "options": {"probesize": "32"},
     "stream_options": [{"skip_frame": "all"}],
+    **READ_SAFELY,
 }
 PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # width and height follow, four bytes each
 
@@ -76,7 +78,7 @@ def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
         MemberFault: not a video, broken, of another size, or without one of the frames wanted.
     """
     try:
-        with av.open(io.BytesIO(data), metadata_errors="replace", **_HEAD_ONLY) as container:
+        with av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
             window_TCHW = _window(container, start, frames)
     except DECODER_ERRORS as error:
         raise MemberFault(f"the video cannot be decoded: {_said(error)}") from error
@@ -95,7 +97,7 @@ def check_video(data: bytes, frames: int) -> None:
     """
     found = 0
     try:
-        with av.open(io.BytesIO(data), metadata_errors="replace", **_HEAD_ONLY) as container:
+        with av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
             _check_stream(container.streams.video[0])
             for frame in _from(container, 0, frames + 1):
                 _check_frame(frame, found)
