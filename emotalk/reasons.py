@@ -100,10 +100,10 @@ REASONS: dict[str, Reason] = {
     # the program and the machine
     "crashed": Reason(
         "an exception that nobody foresaw ended the work on it",
-        "convert the file again, or report the traceback in the log; a new output tries it again",
+        "convert the file again, or report the traceback in the log; the next run tries it again",
     ),
     "worker_died": Reason(
         "every worker that tried the clip died",
-        "look at memory and at the file; a new output tries it again",
+        "look at memory and at the file, then run again",
     ),
 }

@@ -16,14 +16,16 @@ from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
+from etl.clip_files import content_digest, stamp_of
 from etl.files import PART
 from etl.finished import finished_manifest, is_shard_file
+from etl.finished_set import differences, refuse_another
 from etl.lock import held
 from etl.paths import is_full
 from etl.plan import Plan, choose_neutrals
 from etl.stages import Machines, Progress, judge, write_shards
 from etl.store import CLIP, SHARD, Verdict
-from etl.writer import index_name, write_manifest, write_rejected
+from etl.writer import FILES_SHA256, index_name, write_manifest, write_rejected
 
 WORK = ".work"
 
@@ -40,17 +42,36 @@ def run_job(
     verdicts = judge(config, plan, plan.clips, machines, progress, store)
     neutral_of = choose_neutrals(c for key, c in plan.clips.items() if verdicts[key].accepted)
     shards = write_shards(plan, plan.shards, config.output, machines, store, verdicts, neutral_of)
-    refusals = [*plan.rejected, *(v.rejection for v in verdicts.values() if not v.accepted)]
-    write_rejected(
-        config.output,
-        store,
-        [{"clip": r.clip, "reason": r.reason, "detail": r.told} for r in refusals],
-    )
+    refusals = write_refusals(config, plan, verdicts, store)
     _remove_leavings(config.output, shards)
     manifest = _manifest(plan, verdicts, refusals, shards)
     write_manifest(config.output, store, {**manifest, "run": _run_facts(config, machines, began)})
     clear_stores(config.output)
     return manifest
+
+
+def write_refusals(
+    config: EtlConfig, plan: Plan, verdicts: Mapping[str, Verdict], store: Path
+) -> list[Rejection]:
+    """Write `rejected.jsonl` and return all that were left out, by name or by verdict.
+
+    A clip whose files changed since it was judged gets an empty digest: it is judged again.
+    """
+    lines = [_line(rejection) for rejection in plan.rejected]
+    refusals = [*plan.rejected]
+    for key, verdict in verdicts.items():
+        if not verdict.accepted:
+            clip = plan.clips[key]
+            same = stamp_of(clip, config) == verdict.source
+            digest = content_digest(clip, config) if same else ""
+            lines.append({**_line(verdict.rejection), FILES_SHA256: digest})
+            refusals.append(verdict.rejection)
+    write_rejected(config.output, store, lines)
+    return refusals
+
+
+def _line(rejection: Rejection) -> dict[str, str]:
+    return {"clip": rejection.clip, "reason": rejection.reason, "detail": rejection.told}
 
 
 def store_of(config: EtlConfig, plan: Plan) -> Path:
@@ -161,7 +182,7 @@ def _let_go(work: Path) -> None:
 
 
 def already_done(config: EtlConfig, plan: Plan) -> bool:
-    """Return whether the output already holds this very shard set.
+    """Return whether the output already holds this very shard set, whole or damaged.
 
     Raises:
         WrongUse: it holds another shard set, or files that are none.
@@ -172,9 +193,5 @@ def already_done(config: EtlConfig, plan: Plan) -> bool:
     manifest = finished_manifest(output)
     if manifest is None:
         return False
-    if manifest.get("config") == dict(plan.config):
-        return True
-    raise WrongUse(
-        f"output: {output} holds a finished shard set made with another configuration or of other "
-        "clips; it is left as it is. Choose another output"
-    )
+    refuse_another(output, differences(config, plan, manifest))
+    return True

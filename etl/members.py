@@ -11,12 +11,14 @@ from emotalk.config.etl import EtlConfig, VideoMemberConfig
 from emotalk.media.encode import encode_video
 from emotalk.media.flac import flac_bytes
 from emotalk.media.png import png_bytes
-from emotalk.schema import FPS, NEUTRAL, AlignedSample, Bytes, Doubles, Floats
+from emotalk.schema import FPS, NEUTRAL, AlignedSample, Bytes, ClipLabel, Doubles, Floats
 
 STILL = "still.png"
 """First crop of a neutral clip, kept between the halves of the job for those it lends it to."""
 NEUTRAL_STILL = "neutral.png"
 JSON = "json"
+MADE_FACTS = ("corpus", "frames", "transform", "transforms", "source_sha256", "neutral")
+"""What KEY.json says beside the label."""
 
 
 def members_of(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:
@@ -71,16 +73,22 @@ def json_member(facts: dict[str, Any]) -> bytes:
 
 def facts_of(sample: AlignedSample, corpus: str) -> dict[str, Any]:
     """Return what KEY.json says of a sample, but for its neutral still."""
-    label = sample.label
     return {
         "corpus": corpus,
+        "frames": len(sample.frames_THWC),
+        "transforms" if len(sample.transforms) > 1 else "transform": _rounded(sample.transforms),
+        "source_sha256": sample.source_sha256,
+        **facts_of_label(sample.label),
+    }
+
+
+def facts_of_label(label: ClipLabel) -> dict[str, Any]:
+    """Return what KEY.json says of a sample without its file having been opened."""
+    return {
         "clip": label.clip,
         "actor": label.actor,
         "emotion": label.emotion,
         "intensity": label.intensity,
-        "frames": len(sample.frames_THWC),
-        "transforms" if len(sample.transforms) > 1 else "transform": _rounded(sample.transforms),
-        "source_sha256": sample.source_sha256,
         **label.extra,
     }
 

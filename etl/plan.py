@@ -13,9 +13,12 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, Rejection
+from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, ClipLabel, Rejection
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
+from etl.landmark_models import models_sha256
+from etl.members import facts_of_label
+from etl.programs import programs_digest
 from etl.splits import Method, method_of, split_clips
 
 NOT_DECISIVE = (
@@ -27,6 +30,8 @@ NOT_DECISIVE = (
     "max_crashes_in_a_row",
     "clips",
 )
+LATER_DIGESTS = ("labels_sha256", "splits_sha256", "models_sha256")
+"""Parts of the configuration that manifests of older versions lack."""
 PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
 
 
@@ -66,8 +71,9 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """A name for everything that decides the bytes."""
-        return hashlib.sha256(_canonical(self.config)).hexdigest()[:16]
+        """A name for everything that decides the bytes, the programs included."""
+        decisive = [self.config, programs_digest()]
+        return hashlib.sha256(_canonical(decisive)).hexdigest()[:16]
 
 
 def make_plan(config: EtlConfig) -> Plan:
@@ -86,7 +92,7 @@ def make_plan(config: EtlConfig) -> Plan:
         left_out=listing.left_out,
         split_of=split_of,
         shards=tuple(plan_shards(split_of, config.samples_per_shard)),
-        config=decisive_config(config, listing.clips, method_of(config, listing.clips)),
+        config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
     )
 
 
@@ -144,9 +150,16 @@ def choose_neutrals(clips: Iterable[SourceClip]) -> dict[str, str]:
 
 
 def decisive_config(
-    config: EtlConfig, clips: Sequence[SourceClip], method: Method = "shares"
+    config: EtlConfig,
+    clips: Sequence[SourceClip],
+    method: Method = "shares",
+    split_of: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what decides the bytes: the configuration without paths and workers, and the clips."""
+    """Return what decides the bytes: the configuration without paths and workers, and the clips.
+
+    Of the clips all that the corpus says of them and the splits they go to; of the landmark models
+    their content.
+    """
     tree: dict[str, Any] = config.model_dump(mode="json")
     tree["split"]["method"] = method
     for key in NOT_DECISIVE:
@@ -154,7 +167,10 @@ def decisive_config(
     for key in PATHS_OF_LANDMARKS:
         tree["landmarks"].pop(key)
     labels = sorted((c.label.key, c.label.clip, c.label.actor, c.label.emotion) for c in clips)
-    tree["clips_sha256"] = hashlib.sha256(_canonical(labels)).hexdigest()
+    tree["clips_sha256"] = _digest(labels)
+    tree["labels_sha256"] = _digest(sorted(_whole_label(c.label) for c in clips))
+    tree["splits_sha256"] = _digest(dict(split_of or {}))
+    tree["models_sha256"] = models_sha256(config.landmarks)
     tree["format"] = FORMAT_VERSION
     return tree
 
@@ -166,6 +182,14 @@ def count_emotions(plan: Plan) -> Counter[tuple[str, str]]:
 
 def _neutral_order(clip: SourceClip) -> str:
     return hashlib.sha256(f"{clip.label.actor}/{clip.label.clip}".encode()).hexdigest()
+
+
+def _whole_label(label: ClipLabel) -> str:
+    return _canonical([label.key, facts_of_label(label)]).decode()
+
+
+def _digest(tree: Any) -> str:
+    return hashlib.sha256(_canonical(tree)).hexdigest()
 
 
 def _hash(*parts: object) -> str:

@@ -12,8 +12,8 @@ from etl.command_line import make_console, parse, print_config
 from etl.job import already_done, own_output, run_job
 from etl.paths import check_paths, disk_fault
 from etl.plan import make_plan
-from etl.repair import damaged_shards, repair
 from etl.report import clip_progress, show_outcome, show_plan
+from etl.take_up import mend, needs_work
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     if request.dry_run:
         return EXIT_DONE
     done = already_done(config, plan)
-    if done and not damaged_shards(config.output):
+    if done and not needs_work(config, plan):
         words = f"{config.output} already holds this very shard set: nothing to do"
         console.print(words, highlight=False, markup=False)
         return EXIT_DONE
@@ -40,11 +40,11 @@ def main(arguments: list[str]) -> int:
         clip_progress(console, 0 if done else len(plan.clips)) as progress,
     ):
         if already_done(config, plan):  # looked at again, now that nobody else can finish it
-            repaired = repair(config, plan, machines, progress)
-            console.print(f"{config.output}: damaged, made again: {', '.join(repaired) or 'none'}")
-            return EXIT_DONE
-        manifest = run_job(config, plan, machines, progress)
-    return EXIT_DONE if show_outcome(console, config, manifest) else EXIT_FAILED
+            manifest, words = mend(config, plan, machines, progress)
+            console.print(f"{config.output}: {words}", highlight=False, markup=False)
+        else:
+            manifest = run_job(config, plan, machines, progress)
+    return EXIT_DONE if manifest is None or show_outcome(console, config, manifest) else EXIT_FAILED
 
 
 if __name__ == "__main__":

@@ -7,12 +7,12 @@ from typing import Any, Protocol, TypeVar
 
 from emotalk.config.etl import EtlConfig
 from emotalk.schema import Rejection
+from etl.clip_files import stamp_of
 from etl.cluster import WorkerDied
 from etl.corpora.listing import SourceClip
 from etl.crash import Crash, CrashCount, naming_node
 from etl.plan import Plan, PlannedShard
-from etl.source import stamp
-from etl.store import CLIP, Verdict, kept_verdict
+from etl.store import CLIP, UNKNOWN, Verdict, kept_verdict
 from etl.work import process_clip, rejected
 from etl.writer import ShardSample, write_shard
 
@@ -64,7 +64,7 @@ def judge(
     wanted = list(keys)
     finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
     for key in finished.intersection(wanted):
-        kept = kept_verdict(store, key, stamp(plan.clips[key].video))
+        kept = kept_verdict(store, key, stamp_of(plan.clips[key], config))
         if kept is not None:
             verdicts[key] = kept
             progress.clip_done(kept, kept=True)
@@ -97,17 +97,7 @@ def write_shards(
         verdicts: on the shards' clips and on those that lend them a neutral still.
         neutral_of: which clip lends it, by key.
     """
-
-    def sample(key: str) -> ShardSample:
-        neutral = neutral_of.get(key)
-        clip = None if neutral is None else plan.clips[neutral].label.clip
-        hashes = (verdicts[key].sha256, verdicts[neutral].sha256 if neutral else "")
-        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip, hashes)
-
-    work = [
-        (shard, tuple(sample(key) for key in shard.keys if verdicts[key].accepted))
-        for shard in shards
-    ]
+    work = [(shard, shard_samples(plan, shard, verdicts, neutral_of)) for shard in shards]
     filled = [item for item in work if item[1]]
     entries: dict[str, dict[str, Any]] = {}
     for (shard, _), entry in machines.stream(_write, filled, output, store):
@@ -117,20 +107,36 @@ def write_shards(
     return [entries[shard.file] for shard, _ in filled]
 
 
+def shard_samples(
+    plan: Plan,
+    shard: PlannedShard,
+    verdicts: Mapping[str, Verdict],
+    neutral_of: Mapping[str, str],
+) -> tuple[ShardSample, ...]:
+    """Return what a shard is made of: its accepted clips and those that lend them stills."""
+
+    def sample(key: str) -> ShardSample:
+        neutral = neutral_of.get(key)
+        clip = None if neutral is None else plan.clips[neutral].label.clip
+        hashes = (verdicts[key].sha256, verdicts[neutral].sha256 if neutral else "")
+        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip, hashes)
+
+    return tuple(sample(key) for key in shard.keys if verdicts[key].accepted)
+
+
 def _verdict(
     clip: SourceClip, outcome: Verdict | Crash | WorkerDied, crashes: CrashCount
 ) -> Verdict:
     name = clip.label.clip
     if isinstance(outcome, WorkerDied):
-        return rejected(
-            clip, Rejection("worker_died", f"its worker died at every try: {outcome}", name)
-        )
+        died = Rejection("worker_died", f"its worker died at every try: {outcome}", name)
+        return rejected(clip, died, UNKNOWN)
     if isinstance(outcome, Verdict):
         crashes.judged(outcome.node)
         return outcome
     LOG.warning("%s: crashed on %s and is left out\n%s", name, outcome.node, outcome.trace)
     crashes.crashed(name, outcome)
-    return rejected(clip, Rejection("crashed", outcome.text, name))
+    return rejected(clip, Rejection("crashed", outcome.text, name), UNKNOWN)
 
 
 def _write(

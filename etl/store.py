@@ -19,6 +19,7 @@ from etl.files import appearing, sealed, unsealed
 VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CLIP, SHARD = ".clip", ".shard"
+UNKNOWN = (0, 0)  # stamp of a clip whose files nobody looked at
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.host_memory import keep_freed_memory
 from emotalk.schema import Floats, Rejection
+from etl.clip_files import stamp_of
 from etl.corpora.listing import SourceClip
 from etl.crash import (
     Crash,
@@ -29,7 +30,7 @@ from etl.crash import (
 )
 from etl.members import members_of
 from etl.sample import make_sample
-from etl.source import check_reachable, stamp
+from etl.source import check_reachable
 from etl.store import Verdict, keep
 
 
@@ -50,7 +51,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
         check_reachable(config.source)  # which holds the side-car files
         raise
     with naming_node(clip.label.clip):
-        source = stamp(clip.video)
+        source = stamp_of(clip, config)
         outcome = _judged(clip, finder, config, source)
         if isinstance(outcome, Crash):
             return outcome
@@ -68,7 +69,7 @@ def _judged(
     except Rejection as rejection:
         check_reachable(config.source)
         check_readable(clip.video)
-        return rejected(clip, rejection), {}
+        return rejected(clip, rejection, source), {}
     except (Stopped, WrongUse):
         raise  # of the job, not of the clip
     except Exception as error:  # noqa: BLE001  whatever it is, it is told and the others go on
@@ -93,27 +94,28 @@ def _accepted(
         clip=clip.label.clip,
         source=source,
         frames=len(sample.frames_THWC),
-        mean_face=_mean_face(sample.landmarks_TLP),
+        mean_face=mean_face_of(sample.landmarks_TLP),
         seconds={"sample": made - began, "encode": time.perf_counter() - made},
-        sha256=_digest(members),
+        sha256=digest_of(members),
         node=socket.gethostname(),
     )
     return verdict, members
 
 
-def rejected(clip: SourceClip, rejection: Rejection) -> Verdict:
-    """Return the verdict on a clip that was left out."""
+def rejected(clip: SourceClip, rejection: Rejection, source: tuple[int, int]) -> Verdict:
+    """Return the verdict on a clip that was left out; `source` as it was before it was opened."""
     return Verdict(
         key=clip.label.key,
         clip=clip.label.clip,
-        source=stamp(clip.video),
+        source=source,
         reason=rejection.reason,
         detail=rejection.detail,
         node=socket.gethostname(),
     )
 
 
-def _digest(members: Mapping[str, bytes]) -> str:
+def digest_of(members: Mapping[str, bytes]) -> str:
+    """Return a digest of a clip's members, their names and order included."""
     digests = [f"{name} {hashlib.sha256(data).hexdigest()}\n" for name, data in members.items()]
     return hashlib.sha256("".join(digests).encode()).hexdigest()
 
@@ -135,6 +137,7 @@ def _set_up_process() -> None:
     keep_freed_memory()
 
 
-def _mean_face(landmarks_TLP: Floats) -> tuple[tuple[float, float], ...]:
+def mean_face_of(landmarks_TLP: Floats) -> tuple[tuple[float, float], ...]:
+    """Return a clip's mean landmarks on the template, 68 pairs in crop pixels."""
     mean = mean_shape(landmarks_TLP.astype(np.float64), template_LP(), rounds=2)
     return tuple((round(float(x), 6), round(float(y), 6)) for x, y in mean)

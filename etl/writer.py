@@ -17,6 +17,8 @@ from etl.plan import PlannedShard
 from etl.store import keep_shard, kept_members, kept_shard
 
 OWNER = "emotalk"
+FILES_SHA256 = "files_sha256"
+"""In a line of rejected.jsonl: digest of the clip's files, to notice that it was mended."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def write_shard(
     Raises:
         Stopped: a finished clip was damaged since it was written.
     """
-    recipe = _recipe(samples)
+    recipe = recipe_of(samples)
     entry = kept_shard(store, shard.file, recipe)
     if entry is not None and is_whole(output, entry):
         return entry
@@ -94,7 +96,7 @@ def _write_tar(
     }
 
 
-def _recipe(samples: Sequence[ShardSample]) -> str:
+def recipe_of(samples: Sequence[ShardSample]) -> str:
     """Return a digest of all that decides a shard's bytes."""
     parts = [[s.label.key, s.frames, s.neutral, s.neutral_clip, *s.sha256] for s in samples]
     return hashlib.sha256(json_member({"parts": parts})).hexdigest()

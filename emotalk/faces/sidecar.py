@@ -72,11 +72,16 @@ class SidecarFinder:
             yield frame, self.find([frame], clip=clip, indices=[index])[0]
 
     def _file(self, clip: Path) -> Path:
-        if self.source is not None and clip.is_relative_to(self.source):
-            nested = self.folder / clip.relative_to(self.source).with_suffix(".npy")
-            if nested.is_file():
-                return nested
-        return self.folder / f"{clip.stem}.npy"
+        *nested, flat = sidecar_files(clip, self.folder, source=self.source)
+        return next((file for file in nested if file.is_file()), flat)
+
+
+def sidecar_files(clip: Path, folder: Path, *, source: Path | None) -> list[Path]:
+    """Return where a clip's landmarks may lie; the first that is there counts, else the last."""
+    flat = folder / f"{clip.stem}.npy"
+    if source is None or not clip.is_relative_to(source):
+        return [flat]
+    return [folder / clip.relative_to(source).with_suffix(".npy"), flat]
 
 
 def _as_found(points_LP: Floats) -> FaceLandmarks:

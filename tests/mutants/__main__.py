@@ -24,16 +24,16 @@ EXPLAINED = Path(__file__).with_name("equivalent.yaml")
 def main(arguments: Sequence[str]) -> int:
     """Return 0 where enough faults were caught and every survivor is explained, else 1."""
     options = _options(arguments)
-    chosen = _chosen(options)
     if options.list:
-        for fault in chosen:
+        for fault in _chosen(PROJECT, options):
             _say(f"{fault.file}:{fault.line}  [{fault.rule}]  {fault.change}")
         return 0
     with (
         tempfile.TemporaryDirectory(prefix="mut-", ignore_cleanup_errors=True) as scratch,
         Tree(PROJECT, Path(scratch)) as tree,
     ):
-        trials = Trials(PROJECT, tree, Results(options.results))
+        trials = Trials(tree, Results(options.results))
+        chosen = _chosen(tree.root, options)  # of the copy: nobody edits it meanwhile
         tried = trials.try_all(chosen, equivalents(EXPLAINED), _tell)
     _say(f"\n{survivors(tried)}\n\n{table(tried)}")
     for file in trials.unsound:
@@ -52,10 +52,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _chosen(options: argparse.Namespace) -> list[Fault]:
+def _chosen(root: Path, options: argparse.Namespace) -> list[Fault]:
     chosen: list[Fault] = []
     for package, count in shares(options.count, options.packages).items():
-        faults = [fault for fault in all_faults(PROJECT, package) if options.file in fault.file]
+        faults = [fault for fault in all_faults(root, package) if options.file in fault.file]
         chosen += draw(faults, count, seed=options.seed)
     return chosen
 

@@ -61,13 +61,11 @@ def fault(before: str, after: str) -> Fault:
 def test_a_fault_is_caught_survives_or_hangs(project: Path, tree: Tree, tmp_path: Path) -> None:
     wrong, unseen = fault("x // 2", "(x * 2)"), fault("x > 101", "(x >= 101)")
     endless = fault("x -= 1", "x += 1")
-    trials = Trials(project, tree, Results(tmp_path / "results"), limit_s=250)
+    trials = Trials(tree, Results(tmp_path / "results"), limit_s=250)
     assert trials.result(wrong).state == "caught"
     assert trials.result(wrong).by == "tests/unit/losses/test_half.py::test_half"
     assert trials.result(unseen).state == "survived"
-    assert Trials(project, tree, Results(tmp_path / "other"), limit_s=3).result(endless).state == (
-        "timeout"
-    )
+    assert Trials(tree, Results(tmp_path / "other"), limit_s=3).result(endless).state == ("timeout")
     assert trials.unsound == []
     assert (project / FILE).read_text() == MODULE
     assert (tree.root / FILE).read_text() == MODULE
@@ -79,7 +77,7 @@ def test_a_test_that_fails_without_a_fault_catches_none(
     broken = "tests/unit/losses/test_half_of_more.py"
     for root in (project, tree.root):
         (root / broken).write_text("def test_other():\n    assert False\n")
-    trials = Trials(project, tree, Results(tmp_path / "results"), limit_s=250)
+    trials = Trials(tree, Results(tmp_path / "results"), limit_s=250)
     assert trials.result(fault("x > 101", "(x >= 101)")).state == "survived"
     assert trials.unsound == [broken]
 

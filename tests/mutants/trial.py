@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from tests.mutants.faults import Fault
@@ -45,10 +44,7 @@ class Observer(Protocol):
 class Trials:
     """Tries faults; remembers which test files pass on the code as it is."""
 
-    def __init__(
-        self, project: Path, tree: Tree, results: Results, *, limit_s: float = 900.0
-    ) -> None:
-        self._project = project
+    def __init__(self, tree: Tree, results: Results, *, limit_s: float = 900.0) -> None:
         self._tree = tree
         self._results = results
         self._limit_s = limit_s
@@ -71,8 +67,8 @@ class Trials:
 
     def result(self, fault: Fault) -> Result:
         """Return what the tests say of a fault, now or in an earlier run."""
-        tests = files_for(self._project, fault.file)
-        digest = digest_of(self._project, tests)
+        tests = files_for(self._tree.root, fault.file)
+        digest = digest_of(self._tree.root, tests)
         known = self._results.of(fault, digest)
         if known is None:
             known = self._run(fault, tests, digest)
@@ -80,7 +76,7 @@ class Trials:
         return known
 
     def _run(self, fault: Fault, tests: list[str], digest: str) -> Result:
-        compile(fault.set_into((self._project / fault.file).read_bytes()), fault.file, "exec")
+        compile(fault.set_into((self._tree.root / fault.file).read_bytes()), fault.file, "exec")
         while True:
             used = [test for test in tests if self._sound.get(test, True)]
             with self._tree.with_fault(fault):
