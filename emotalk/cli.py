@@ -77,6 +77,7 @@ class ChannelOrder(StrEnum):
     BGR = "bgr"
 
 
+PACK, ROOT = "buffalo_l", Path("~/.insightface")  # insightface's own
 CheckpointOption = Annotated[
     Path,
     typer.Option(
@@ -234,8 +235,8 @@ def generate(
     ],
     output: Annotated[Path, typer.Option(help="The MP4 file to write (H.264 and AAC).")],
     landmarks: FinderOption = FaceFinder.INSIGHTFACE,
-    pack: PackOption = "buffalo_l",
-    root: RootOption = Path("~/.insightface"),
+    pack: PackOption = PACK,
+    root: RootOption = ROOT,
     detector: DetectorOption = None,
     landmarker: LandmarkerOption = None,
     face: Annotated[
@@ -374,8 +375,8 @@ def app(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 7860,
     landmarks: FinderOption = FaceFinder.INSIGHTFACE,
-    pack: PackOption = "buffalo_l",
-    root: RootOption = Path("~/.insightface"),
+    pack: PackOption = PACK,
+    root: RootOption = ROOT,
     detector: DetectorOption = None,
     landmarker: LandmarkerOption = None,
     device: DeviceOption = Device.AUTO,
@@ -416,6 +417,7 @@ def _landmarks(
     from emotalk.config.etl import LandmarksConfig
     from emotalk.config.load import validate
 
+    _say_unused(finder, pack, root, detector, landmarker)
     if finder is FaceFinder.ALIGNED:
         return None
     given = {
@@ -426,6 +428,24 @@ def _landmarks(
         "landmarker": landmarker,
     }
     return validate(LandmarksConfig, given, "--landmarks")
+
+
+def _say_unused(
+    finder: FaceFinder, pack: str, root: Path, detector: Path | None, landmarker: Path | None
+) -> None:
+    """Say which options were given that the chosen finder of faces does not use."""
+    given = {
+        "--pack": (FaceFinder.INSIGHTFACE, pack != PACK),
+        "--root": (FaceFinder.INSIGHTFACE, root != ROOT),
+        "--detector": (FaceFinder.ONNX, detector is not None),
+        "--landmarker": (FaceFinder.ONNX, landmarker is not None),
+    }
+    for option, (user, is_given) in given.items():
+        if is_given and finder is not user:
+            _say(
+                f"{option} is used by --landmarks {user} alone: not used with --landmarks {finder}",
+                err=True,
+            )
 
 
 def _say(text: str, *, err: bool = False) -> None:

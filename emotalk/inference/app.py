@@ -171,7 +171,8 @@ class Studio:
             scale=order.scale,
         )
         try:
-            job.message = _without_folders(str(make_video(request, self.loaded, progress=job.show)))
+            report = make_video(request, self.loaded, progress=job.show)
+            job.message = _without_folders("; note: ".join([str(report), *report.notes]))
             job.state = "done"
         except WrongUse as error:
             job.message, job.state = _without_folders(str(error)), "refused"

@@ -93,6 +93,23 @@ def timeline_weights(timeline: Timeline, emotions: Sequence[str], frames: int) -
     return weights_TE.astype(np.float32)
 
 
+def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
+    """Return one line on intensities that a model has not learnt, or nothing.
+
+    Args:
+        timeline: what is asked for.
+        use_intensity: whether the model was trained on intensities.
+    """
+    weaker = [feeling for feeling in timeline if feeling.intensity != 1.0]
+    if use_intensity or not weaker:
+        return ""
+    asked = ", ".join(f"{feeling.emotion}:{feeling.intensity:g}" for feeling in weaker)
+    return (
+        f"emotion {asked}: this model was trained on full emotions only "
+        "(emotion.use_intensity=false); the intensity is passed on, but what it does is not learnt"
+    )
+
+
 def _entry(entry: str, emotions: Sequence[str]) -> Feeling:
     time, equals, feeling = entry.partition("=")
     start_s = _number(time) if equals else None

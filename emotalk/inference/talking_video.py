@@ -1,5 +1,6 @@
 """The whole way from three wishes to a file: a picture, a recording and an emotion."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -7,7 +8,12 @@ from pathlib import Path
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.landmarks import build_finder
-from emotalk.inference.emotion_timeline import parse_timeline, timeline_weights
+from emotalk.inference.emotion_timeline import (
+    Timeline,
+    intensity_note,
+    parse_timeline,
+    timeline_weights,
+)
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import ClipRequest, generate_blocks
 from emotalk.inference.load import LoadedGenerator
@@ -16,6 +22,7 @@ from emotalk.inference.video import check_output, write_talking_video
 from emotalk.schema import FPS, Bytes
 
 Progress = Callable[[int, int], None]
+LOG = logging.getLogger("emotalk.generate")
 
 
 @dataclass(frozen=True)
@@ -53,11 +60,13 @@ class VideoReport:
         output: the file.
         frames: of the video.
         elapsed_s: for generating and writing them.
+        notes: what of the request has not the effect that its author may expect, a line each.
     """
 
     output: Path
     frames: int
     elapsed_s: float
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the report as one line."""
@@ -82,6 +91,9 @@ def make_video(
     """
     check_output(request.output, overwrite=request.overwrite)
     timeline = parse_timeline(request.emotion, loaded.facts.emotions)
+    notes = _notes(request, timeline, loaded)
+    for note in notes:
+        LOG.warning("%s", note)
     speech = read_speech(request.audio)
     weights_TE = timeline_weights(timeline, loaded.facts.emotions, speech.frames)
     condition_CHW = _condition(request)
@@ -97,7 +109,19 @@ def make_video(
         ),
         scale=request.scale,
     )
-    return VideoReport(request.output, speech.frames, time.monotonic() - started)
+    return VideoReport(request.output, speech.frames, time.monotonic() - started, notes)
+
+
+def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -> tuple[str, ...]:
+    """Return what of a request will not be heeded as it stands, a line each."""
+    face = ""
+    if request.face is not None and request.landmarks is None:
+        face = (
+            f"face {request.face}: not used, as an aligned picture is taken whole and no face is "
+            "looked for"
+        )
+    notes = (intensity_note(timeline, use_intensity=loaded.facts.use_intensity), face)
+    return tuple(note for note in notes if note)
 
 
 def _condition(request: VideoRequest) -> Bytes:

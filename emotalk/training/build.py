@@ -66,7 +66,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
     ema = _build_ema(config, networks)
     state = load_newest(config.run_dir / CHECKPOINTS, networks, ema, runtime) or TrainState()
     if runtime.is_main:
-        for line in loader.describe():
+        for line in (*loader.describe(), *unknown_intensities(config, loader)):
             LOG.info("%s", line)
         for engine in (networks.generator, networks.discriminators):
             if engine is not None:
@@ -209,6 +209,17 @@ def build_train_loader(config: TrainConfig, rank: int = 0, world_size: int = 1) 
         rank=rank,
         world_size=world_size,
     )
+
+
+def unknown_intensities(config: TrainConfig, loader: ClipLoader) -> list[str]:
+    """Return a line on clips whose intensity is asked for and not known, if there are any."""
+    unknown = sum(sample.intensity is None for sample in loader.samples)
+    if not config.emotion.use_intensity or unknown == 0:
+        return []
+    return [
+        f"emotion.use_intensity: {unknown} of {len(loader.samples)} clips do not say how strongly "
+        "they feel; they count as 1"
+    ]
 
 
 def _build_validation(

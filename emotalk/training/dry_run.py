@@ -21,6 +21,7 @@ from emotalk.training.build import (
     model_facts,
     refuse_beside_zero,
     refuse_missing_shards,
+    unknown_intensities,
 )
 from emotalk.training.checkpoint import latest_checkpoint
 from emotalk.training.memory import FLOAT, Shadow, shadow_run
@@ -73,7 +74,8 @@ def _shards(config: TrainConfig) -> tuple[list[str], int]:
     shard_set = ShardSet.open(config.shards, config.data.remote)
     _check_tars(shard_set)
     loader = build_train_loader(config, world_size=config.runtime.processes)
-    return [*_data(config, shard_set, loader.describe())], loader.clips_per_epoch
+    described = [*loader.describe(), *unknown_intensities(config, loader)]
+    return [*_data(config, shard_set, described)], loader.clips_per_epoch
 
 
 def zero_stages(config: TrainConfig) -> dict[str, int | None]:

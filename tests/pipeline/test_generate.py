@@ -185,3 +185,13 @@ def test_real_files_become_videos(generate: Command, image: str, audio: str, fra
     found, picture_s, sound_s = durations_s(generate.output)
     assert found == frames
     assert abs(picture_s - sound_s) <= 0.04
+
+
+def test_options_that_are_not_used_are_named_and_the_video_is_made(
+    generate: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate("--pack", "antelopev2", emotion="anger:0.3") == 0
+    said = capsys.readouterr().err
+    assert "--pack is used by --landmarks insightface alone: not used with --landmarks" in said
+    assert "emotion anger:0.3: this model was trained on full emotions only" in said
+    assert generate.output.exists()

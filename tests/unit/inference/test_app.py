@@ -141,3 +141,11 @@ def test_without_its_packages_the_page_says_what_to_install(
     monkeypatch.delitem(sys.modules, "emotalk.inference.app")
     with pytest.raises(WrongUse, match=r"pip install 'emotalk\[app\]'"):
         __import__("emotalk.inference.app")
+
+
+def test_the_page_says_what_of_an_order_the_model_has_not_learnt(client: TestClient) -> None:
+    job = order(client, image_bytes(), emotion="anger:0.3", face="largest")
+    assert job["state"] == "done"
+    assert "emotion anger:0.3: this model was trained on full emotions only" in job["message"]
+    assert "face largest: not used" in job["message"]
+    assert "note" not in order(client, image_bytes())["message"]

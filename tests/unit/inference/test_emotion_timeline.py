@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotalk.errors import WrongUse
-from emotalk.inference.emotion_timeline import Feeling, parse_timeline, timeline_weights
+from emotalk.inference.emotion_timeline import (
+    Feeling,
+    intensity_note,
+    parse_timeline,
+    timeline_weights,
+)
 from emotalk.schema import EMOTIONS
 
 INTENSITIES = st.integers(0, 100).map(lambda value: value / 100)
@@ -97,6 +102,25 @@ def test_a_feeling_that_interrupts_a_fade_begins_where_the_fade_was() -> None:
 def test_what_is_no_time_line_is_refused_with_the_reason(text: str, message: str) -> None:
     with pytest.raises(WrongUse, match=message):
         parse_timeline(text, EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("anger:0.3", "emotion anger:0.3: this model"),
+        ("0=neutral,1=anger:0.8,2=fear:0", "emotion anger:0.8, fear:0: this model"),
+    ],
+)
+def test_an_intensity_that_the_model_has_not_learnt_is_said_so(text: str, asked: str) -> None:
+    note = intensity_note(parse_timeline(text, EMOTIONS), use_intensity=False)
+    assert note.startswith(asked)
+    assert "\n" not in note
+    assert intensity_note(parse_timeline(text, EMOTIONS), use_intensity=True) == ""
+
+
+def test_full_emotions_need_no_word_on_intensity() -> None:
+    for text in ("anger", "anger:1", "0=neutral,1=fear:1.0"):
+        assert intensity_note(parse_timeline(text, EMOTIONS), use_intensity=False) == ""
 
 
 def test_a_feeling_after_the_end_of_the_speech_is_refused() -> None:

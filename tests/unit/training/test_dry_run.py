@@ -127,3 +127,13 @@ def test_before_the_shards_are_made_missing_files_are_still_named(tmp_path: Path
     config = tiny_config(tmp_path, f"start_from={tmp_path / 'none'}")
     with pytest.raises(WrongUse, match="start_from"):
         describe(config, before_shards=True)
+
+
+def test_clips_of_unknown_intensity_are_counted_where_it_is_asked_for(
+    folder: Path, tmp_path: Path
+) -> None:
+    """Every fourth of the twelve clips does not say."""
+    words = (f"run_dir={tmp_path / 'run'}", "emotion.use_intensity=true")
+    said = describe(tiny_config(folder, *words))
+    assert "emotion.use_intensity: 3 of 12 clips do not say how strongly they feel" in said
+    assert "use_intensity" not in describe(tiny_config(folder, words[0]))
