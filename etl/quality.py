@@ -1,6 +1,5 @@
 """Which clips are good enough: each rule names its reason, the value met, the limit, the advice."""
 
-import math
 from collections.abc import Sequence
 
 import cv2
@@ -9,6 +8,7 @@ from cv2.typing import MatLike
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.media.loudness import loudness_db
 from emotalk.schema import MOUTH, Bytes, Floats, Rejection
 
 SHOWN = 5
@@ -169,13 +169,12 @@ def _mouth_inside(landmarks_LP: Floats | None, size: tuple[int, int]) -> bool:
 
 
 def check_loudness(audio_S: Floats, limits: QualityConfig) -> None:
-    """Reject silence.
+    """Reject silence: a constant offset is none the louder for it.
 
     Raises:
         Rejection: `silent`.
     """
-    power = float(np.mean(np.square(audio_S, dtype=np.float64))) if audio_S.size else 0.0
-    decibels = 10 * math.log10(power) if power > 0 else -math.inf
+    decibels = loudness_db(audio_S)
     if decibels < limits.min_loudness_db:
         raise Rejection(
             "silent",

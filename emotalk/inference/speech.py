@@ -1,5 +1,6 @@
 """Speech on its way into the generator: read, judged, levelled and padded as in training."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import numpy as np
 from emotalk.checkpoint_format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
+from emotalk.media.loudness import loudness_db, speech_peak
 from emotalk.media.resample import resample
 from emotalk.media.sound import read_audio
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
 SILENCE_DB = -60.0
+LOG = logging.getLogger("emotalk.generate")
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,20 @@ def read_speech(path: Path) -> Speech:
             f"{path}: silent: its level is {level_db:.0f} dB of full scale, speech lies above "
             f"{SILENCE_DB:.0f} dB; check the recording or make it louder"
         )
+    _warn_of_clicks(path, *speech_peak(speech_S))
     return Speech(speech_S, sound_S)
 
 
-def loudness_db(samples_S: Floats) -> float:
-    """Return the root mean square in dB of full scale; -inf for digital silence."""
-    power = float(np.mean(np.square(samples_S, dtype=np.float64)))
-    return 10 * float(np.log10(power)) if power > 0 else -np.inf
+def _warn_of_clicks(path: Path, peak: float, level: float) -> None:
+    """Say that a recording's peak is not the level of its speech, as training takes it to be."""
+    if peak > level:
+        LOG.warning(
+            "%s: a click is %.1f times as loud as the speech; the mouth follows the speech at its "
+            "own level of %.3f of full scale",
+            path.name,
+            peak / level,
+            level,
+        )
 
 
 def frames_of(speech_S: Floats) -> int:
@@ -74,6 +84,8 @@ def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Float
     """Return a whole utterance as the generator was trained to hear it.
 
     That is the training window that spans the clip: level as in training, zeros beyond its ends.
+    Training divides by the clip's peak; a click much louder than the speech is left out of that and
+    cut (`emotalk.media.loudness`), since it would leave the mouth half closed.
 
     Args:
         speech_S: mono samples at 8 kHz, at most `frames` frames.
@@ -83,7 +95,7 @@ def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Float
     Returns:
         (frames + 2 * margin) * 320 samples.
     """
-    peak = float(np.abs(speech_S).max(initial=0.0))
+    _, peak = speech_peak(speech_S)
     level = 1 / peak if facts.speech_level == "peak" and peak > 0 else 1.0
     margin = facts.speech_margin_frames * SAMPLES_PER_FRAME
     padded_S = np.zeros(frames * SAMPLES_PER_FRAME + 2 * margin, np.float32)

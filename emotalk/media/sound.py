@@ -1,7 +1,7 @@
 """The sound of any media file on its container's clock, or the reason why not."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import gcd
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from emotalk.media.container import MediaInfo, probe
+from emotalk.media.mixdown import ChannelStatistics, Mixdown
 from emotalk.media.resample import resample
 from emotalk.media.sound_blocks import SoundBlock, SoundFaults, decode_sound_blocks
 from emotalk.schema import SAMPLE_RATE, Floats, Rejection
@@ -80,8 +81,9 @@ def read_sound(
 ) -> Sound:
     """Return a file's sound from its own first moment on, each block of it at its own time.
 
-    Channels are averaged. Resampling is band-limited (windowed sinc over 64 zero crossings, Kaiser)
-    and keeps the time of every sample; a stretch at another rate is resampled from that.
+    Channels are averaged; see `mixdown` for those that cancel each other and for offsets.
+    Resampling is band-limited (windowed sinc over 64 zero crossings, Kaiser) and keeps the time of
+    every sample; a stretch at another rate is resampled from that.
 
     Args:
         path: the file.
@@ -97,7 +99,7 @@ def read_sound(
     faults = SoundFaults()
     zero_s = info.start_s if info.has_video else None
     runs: list[_Run] = []
-    for run in _runs(_bounded(path, decode_sound_blocks(path, info, faults), most_s)):
+    for run in _mono_runs(path, info, faults, most_s):
         zero_s = run.start_s if zero_s is None else zero_s
         runs.append(run.resampled(rate, zero_s))
     if faults.packets:
@@ -132,8 +134,33 @@ class _Run:
         return _Run(self.start_s - zero_s, self.end_s - zero_s, rate, samples_S, first)
 
 
-def _runs(blocks: Iterable[SoundBlock]) -> Iterator[_Run]:
-    """Yield stretches without a gap and of one rate."""
+def _mono_runs(path: Path, info: MediaInfo, faults: SoundFaults, most_s: float) -> Iterable[_Run]:
+    """Return stretches of mono sound; decoded twice where the mean of the channels is not it."""
+    statistics = ChannelStatistics()
+    blocks = _counted(_bounded(path, decode_sound_blocks(path, info, faults), most_s), statistics)
+    runs = list(_runs(blocks, {}))
+    mixdowns = statistics.mixdowns()
+    if all(mixdown == Mixdown() for mixdown in mixdowns.values()):
+        return runs
+    for mixdown in mixdowns.values():
+        if mixdown != Mixdown():
+            log.warning("%s: %s", path.name, mixdown.told)
+    return _runs(_bounded(path, decode_sound_blocks(path, info), most_s), mixdowns)
+
+
+def _counted(blocks: Iterable[SoundBlock], statistics: ChannelStatistics) -> Iterator[SoundBlock]:
+    for block in blocks:
+        statistics.add(block.samples_SC)
+        yield block
+
+
+def _runs(blocks: Iterable[SoundBlock], mixdowns: Mapping[int, Mixdown]) -> Iterator[_Run]:
+    """Yield stretches without a gap and of one rate.
+
+    Args:
+        blocks: in the order of time.
+        mixdowns: how blocks become mono, by their number of channels; the mean where none is given.
+    """
     parts: list[Floats] = []
     first = last = None
     for block in blocks:
@@ -143,16 +170,10 @@ def _runs(blocks: Iterable[SoundBlock]) -> Iterator[_Run]:
                 first, parts = block, []
         else:
             first = block
-        parts.append(mono(block.samples_SC))
+        parts.append(mixdowns.get(block.samples_SC.shape[1], Mixdown()).apply(block.samples_SC))
         last = block
     if first is not None and last is not None:
         yield _Run(first.start_s, last.end_s, last.rate, np.concatenate(parts))
-
-
-def mono(samples_SC: Floats) -> Floats:
-    """Return the mean of the channels."""
-    mean_S: Floats = np.einsum("sc->s", samples_SC) / np.float32(samples_SC.shape[1])
-    return mean_S
 
 
 def _joined(runs: list[_Run], rate: int, faults: SoundFaults) -> Sound:

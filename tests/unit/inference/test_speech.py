@@ -5,8 +5,10 @@ import pytest
 import soundfile
 
 from emotalk.errors import WrongUse
-from emotalk.inference.speech import loudness_db, read_speech
+from emotalk.inference.speech import loudness_db, network_speech, read_speech
 from emotalk.schema import Floats
+from tests.helpers.shared import shared_data
+from tests.helpers.tiny_model import tiny_facts
 
 
 def recording(path: Path, samples_S: Floats, rate: int = 16000) -> Path:
@@ -71,3 +73,28 @@ def test_what_holds_no_sound_is_refused(tmp_path: Path, content: bytes, reason: 
 def test_a_missing_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no such file"):
         read_speech(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize(("name", "unlike"), [("drawn_voice_click", 0.002), ("drawn_voice_dc", 0)])
+def test_clicks_and_offsets_leave_the_generator_the_speech_as_it_is_without(
+    name: str, unlike: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At most this share of the samples differs: those of the click itself."""
+    heard = {}
+    for file in ("drawn_voice", name):
+        speech = read_speech(shared_data(f"data/faults/sound/{file}.wav"))
+        heard[file] = network_speech(speech.speech_S, tiny_facts(), frames=speech.frames)
+    away_S = np.abs(heard[name] - heard["drawn_voice"])
+    assert np.mean(away_S > 0.04) <= unlike
+    assert np.median(away_S) < 0.002
+    assert ("times as loud as the speech" in caplog.text) == (name == "drawn_voice_click")
+
+
+def test_an_offset_alone_is_silent() -> None:
+    with pytest.raises(WrongUse, match=r"dc_silence\.wav: silent"):
+        read_speech(shared_data("data/faults/sound/dc_silence.wav"))
+
+
+def test_turned_channels_are_speech() -> None:
+    speech = read_speech(shared_data("data/faults/sound/antiphase.wav"))
+    assert loudness_db(speech.speech_S) > -30

@@ -1,0 +1,111 @@
+"""Several channels as one: their mean, unless they cancel each other, freed of a constant offset.
+
+- The mean of the channels. Where it holds less than a quarter of the power that channels which have
+  nothing in common would leave, they cancel each other (one of them was turned over): the loudest
+  channel is taken instead.
+- A mean value of the whole recording above 1 % of full scale is no sound but the recorder's: it is
+  taken off. What is less stays, so that ordinary recordings keep every sample as it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from emotalk.schema import Doubles, Floats
+
+CANCELLED = 0.25  # of the mean's power without anything in common
+LEAST_OFFSET = 0.01  # of full scale
+
+
+@dataclass(frozen=True)
+class Mixdown:
+    """How blocks of one number of channels become mono.
+
+    Attributes:
+        channel: the one that is taken; None: the mean of all.
+        offset: constant that is taken off.
+    """
+
+    channel: int | None = None
+    offset: float = 0.0
+
+    @property
+    def told(self) -> str:
+        """What is done that is not the plain mean of the channels, for people."""
+        done = []
+        if self.channel is not None:
+            done.append(f"its channels cancel each other, channel {self.channel + 1} is taken")
+        if self.offset:
+            done.append(f"a constant offset of {self.offset:.3f} of full scale is taken off")
+        return "; ".join(done) or "the mean of its channels"
+
+    def apply(self, samples_SC: Floats) -> Floats:
+        """Return the samples as mono, float32 (S,)."""
+        mono_S = mean(samples_SC) if self.channel is None else samples_SC[:, self.channel]
+        return mono_S - np.float32(self.offset) if self.offset else mono_S
+
+
+class ChannelStatistics:
+    """Sums over a recording's blocks; their number of channels may change on the way."""
+
+    def __init__(self) -> None:
+        """Begin before the first block."""
+        self._sums: dict[int, _Sums] = {}
+
+    def add(self, samples_SC: Floats) -> None:
+        """Count a block, (S, C)."""
+        channels = samples_SC.shape[1]
+        self._sums.setdefault(channels, _Sums(channels)).add(samples_SC)
+
+    def mixdowns(self) -> dict[int, Mixdown]:
+        """Return number of channels -> how its blocks become mono."""
+        return {channels: sums.mixdown() for channels, sums in self._sums.items()}
+
+
+def measure(blocks_SC: Iterable[Floats]) -> dict[int, Mixdown]:
+    """Return how a recording's blocks become mono, by their number of channels."""
+    statistics = ChannelStatistics()
+    for samples_SC in blocks_SC:
+        statistics.add(samples_SC)
+    return statistics.mixdowns()
+
+
+def mean(samples_SC: Floats) -> Floats:
+    """Return the mean of the channels."""
+    mean_S: Floats = np.einsum("sc->s", samples_SC) / np.float32(samples_SC.shape[1])
+    return mean_S
+
+
+@dataclass
+class _Sums:
+    """Of the samples and their squares, for each channel and last for their mean."""
+
+    channels: int
+    count: int = 0
+    values: Doubles = field(init=False)
+    squares: Doubles = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = np.zeros(self.channels + 1)
+        self.squares = np.zeros(self.channels + 1)
+
+    def add(self, samples_SC: Floats) -> None:
+        wide = np.column_stack([samples_SC, mean(samples_SC)]).astype(np.float64)
+        wide[~np.isfinite(wide)] = 0.0
+        self.count += len(wide)
+        self.values += wide.sum(axis=0)
+        self.squares += np.square(wide).sum(axis=0)
+
+    def mixdown(self) -> Mixdown:
+        middle = self.values / max(1, self.count)
+        power = np.maximum(0.0, self.squares / max(1, self.count) - np.square(middle))
+        alone = power[:-1].sum() / self.channels**2
+        if self.channels > 1 and power[-1] < CANCELLED * alone:
+            chosen = int(np.argmax(power[:-1]))
+            return Mixdown(chosen, _offset(middle[chosen]))
+        return Mixdown(None, _offset(middle[-1]))
+
+
+def _offset(middle: float) -> float:
+    return float(middle) if abs(middle) > LEAST_OFFSET else 0.0
