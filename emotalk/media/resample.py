@@ -28,7 +28,7 @@ def resample(audio_S: Floats, rate: int, new_rate: int) -> Floats:
         return audio_S.astype(np.float32)
     divisor = math.gcd(rate, new_rate)
     old, new = rate // divisor, new_rate // divisor
-    if new * (old + 2 * _reach(old, new)) > MOST_FILTER_VALUES:
+    if new * (old + 2 * filter_reach(old, new)) > MOST_FILTER_VALUES:
         return _sample_by_sample(audio_S, old, new)
     resampled: torch.Tensor = _table_of_filters(old, new)(
         torch.from_numpy(np.ascontiguousarray(audio_S, np.float32))
@@ -52,7 +52,7 @@ def _table_of_filters(old: int, new: int) -> Callable[[torch.Tensor], torch.Tens
 
 def _sample_by_sample(audio_S: Floats, old: int, new: int) -> Floats:
     """Return what torchaudio's filters would, each computed where it is needed."""
-    reach = _reach(old, new)
+    reach = filter_reach(old, new)
     padded = np.pad(audio_S.astype(np.float64), reach)
     around = np.arange(-reach, reach + 1)
     count = -(-audio_S.size * new // old)
@@ -68,7 +68,7 @@ def _sample_by_sample(audio_S: Floats, old: int, new: int) -> Floats:
     return resampled
 
 
-def _reach(old: int, new: int) -> int:
+def filter_reach(old: int, new: int) -> int:
     """Return how many samples of the old rate the filter reaches to either side."""
     return math.ceil(ZERO_CROSSINGS * old / (min(old, new) * ROLLOFF))
 

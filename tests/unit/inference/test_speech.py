@@ -5,7 +5,8 @@ import pytest
 import soundfile
 
 from emotalk.errors import WrongUse
-from emotalk.inference.speech import loudness_db, network_speech, read_speech
+from emotalk.inference.speech import network_speech, read_speech
+from emotalk.media.loudness import loudness_db
 from emotalk.schema import Floats
 from tests.helpers.shared import shared_data
 from tests.helpers.tiny_model import tiny_facts

@@ -1,10 +1,12 @@
 """Channels that become one: by hand, and as files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+from numpy.typing import NDArray
 
 from emotalk.media.loudness import loudness_db
 from emotalk.media.mixdown import Mixdown, mean, measure
@@ -17,7 +19,7 @@ VOICE = (0.3 * np.sin(np.arange(RATE) * 0.31) * np.hanning(RATE)).astype(np.floa
 HISS = (0.1 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
 
 
-def channels(*columns: Floats) -> Floats:
+def channels(*columns: NDArray[np.floating[Any]]) -> Floats:
     return np.stack(columns, axis=1).astype(np.float32)
 
 
