@@ -44,15 +44,37 @@ def _weights(folder: Path) -> Door:
         if rng.random() < 0.5:
             data = change_json(header, rng)
             length = rng.choice((len(data), len(data), len(data), 2**62, 0))
-            return length.to_bytes(8, "little") + data + whole[8 + size : 20_000]
+            return length.to_bytes(8, "little") + data + whole[8 + size :]
         change = change_head if rng.random() < 0.5 else change_bytes
-        return change(whole[:20_000], rng)
+        return change(whole, rng)
 
     def enter(data: bytes) -> None:
         path.write_bytes(data)
         read_generator(model)
 
     return Door(make, enter, (WrongUse,))
+
+
+def _state(folder: Path) -> Door:
+    """Try `state.json` as going on with a run reads it, and as an export does."""
+    from dataclasses import asdict
+
+    from emotalk.inference.training_record import read_state_facts
+    from emotalk.training.checkpoint import FORMAT, TrainState
+    from emotalk.training.resume import UNREADABLE
+    from emotalk.training.state_file import read_state
+
+    steps = {"generator": {"decoder.0.weight": 10}, "discriminators": {"frame.0.bias": 5}}
+    known = TrainState(10, 20, 1, 9, {"train/total": (3.5, 2)}, (27.5, 8), "psnr", "ab" * 32)
+    tree = {"format": FORMAT, **asdict(known), "optimizer_steps": steps}
+    tree |= {"validation": {"step": 8.0, "validation/psnr_mouth": 27.5}, "mlflow_run": "0" * 32}
+
+    def enter(data: bytes) -> None:
+        (folder / "state.json").write_bytes(data)
+        read_state_facts(folder)
+        assert read_state(folder).step >= 0
+
+    return Door(lambda rng: change_json(tree, rng), enter, UNREADABLE)
 
 
 def _pointer(folder: Path) -> Door:
@@ -75,5 +97,6 @@ def _pointer(folder: Path) -> Door:
 SURFACES = (
     Surface("model.json", 8000, _description),
     Surface("safetensors", 8000, _weights),
+    Surface("state.json", 8000, _state),
     Surface("latest", 5000, _pointer),
 )

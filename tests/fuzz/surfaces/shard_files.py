@@ -11,10 +11,36 @@ from tests.fuzz.surface import Case, Door, Surface
 
 
 def _open_set(folder: Path) -> Path:
-    from tests.helpers.shard_set import made_clips, write_shard_set
+    from emotalk.data.inspect import inspect
+    from tests.helpers.shard_set import (
+        MadeClip,
+        made_clips,
+        made_members,
+        rewrite_manifest,
+        write_shard_set,
+    )
+
+    def members_of(clip: MadeClip) -> dict[str, bytes]:
+        facts = json.dumps({"clip": clip.key, "frames": clip.frames})
+        return made_members(clip) | {"json": facts.encode()}
 
     clips = made_clips(3, frames=(6, 8))
-    return write_shard_set(folder / "set", [("train", clips[:2]), ("val", clips[2:])])
+    parts = [("train", clips[:2]), ("val", clips[2:])]
+    shards = write_shard_set(folder / "set", parts, members_of=members_of)
+    (shards / "rejected.jsonl").touch()
+
+    def complete(tree: dict[str, Any]) -> None:
+        for split, held in parts:
+            actors = sorted({clip.actor for clip in held})
+            tree["splits"][split] = {"actors": actors, "samples": len(held)}
+        tree["mean_face"] = [[64.0, 64.0 + point / 10] for point in range(68)]
+        tree["config"] = {"corpus": "folder", "landmarks": {"backend": "sidecar"}}
+
+    rewrite_manifest(shards, complete)
+    whole = inspect(shards)
+    if not whole.ok:
+        raise RuntimeError(f"the set to be damaged is not whole: {whole}")
+    return shards
 
 
 def _look(shards: Path) -> None:
@@ -49,11 +75,6 @@ def _manifest(folder: Path) -> Door:
     shards = _open_set(folder)
     path = shards / "manifest.json"
     tree = json.loads(path.read_text())
-    for split in ("train", "val"):
-        held = [shard for shard in tree["shards"] if shard["split"] == split]
-        tree["splits"][split] = {"actors": ["a0"], "samples": sum(s["samples"] for s in held)}
-    tree["mean_face"] = [[64.0, 64.0 + point / 10] for point in range(68)]
-    tree["config"] = {"corpus": "folder", "landmarks": {"backend": "sidecar"}}
 
     def enter(data: bytes) -> None:
         path.write_bytes(data)
@@ -93,7 +114,15 @@ def _tar(folder: Path) -> Door:
 
 
 def _rejected(folder: Path) -> Door:
+    from tests.helpers.shard_set import rewrite_manifest
+
     shards = _open_set(folder)
+
+    def count_one(promised: dict[str, Any]) -> None:
+        promised["clips"] |= {"found": promised["clips"]["accepted"] + 1, "rejected": 1}
+        promised["rejected_by_reason"] = {"no_face": 1}
+
+    rewrite_manifest(shards, count_one)
     tree = {"clip": "a/b.mp4", "reason": "no_face", "detail": "in 3 of 9 frames"}
 
     def enter(data: bytes) -> None:
