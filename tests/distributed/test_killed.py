@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,7 +20,14 @@ from tests.distributed.drill import (
     passed,
     rank_process,
 )
-from tests.helpers.tiny_training import read_metrics, tiny_shards, tiny_yaml, train, train_command
+from tests.helpers.tiny_training import (
+    ROOT,
+    read_metrics,
+    tiny_shards,
+    tiny_yaml,
+    train,
+    train_command,
+)
 
 pytestmark = pytest.mark.distributed
 LONG = ("stages.gan.iterations=5000", "checkpoint.every=0")
@@ -96,6 +104,37 @@ def test_two_jobs_in_one_run_folder_refuse_each_other(config: Path, tmp_path: Pa
     # the lock has died with its process, though not by its own hand
     free = hold_run_folder(run_dir)
     os.close(free)
+
+
+@pytest.mark.slow  # two launches; tests/unit/training/test_run_folder.py holds its parts
+def test_a_second_start_of_two_processes_touches_nothing_of_a_live_run(
+    config: Path, tmp_path: Path
+) -> None:
+    """Every process is refused, the folder and its holder are named, nobody blames the network."""
+    run_dir = tmp_path / "run"
+    command, environment = train_command(config, run_dir, *LONG)
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        while logged_step(run_dir) < 2:
+            assert first.poll() is None
+            time.sleep(0.1)
+        live = (run_dir / "status.json").read_bytes()
+        settings = (run_dir / "config.yaml").read_bytes()
+        second = train(config, run_dir, *LONG, processes=2)
+        assert first.poll() is None
+        assert (run_dir / "status.json").read_bytes() == live
+        assert (run_dir / "config.yaml").read_bytes() == settings
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 1, "launchers turn every code into 1"
+    ends = re.findall(r"exitcode  : (-?\d+)", second.stderr)
+    assert len(ends) == 2, second.stderr
+    assert set(ends) == {"2"}, second.stderr
+    holder = f"run_dir {run_dir}: process {first.pid} on "
+    assert f"train.py: {holder}" in second.stderr
+    assert "gloo" not in second.stderr
+    assert f'File "{ROOT / "train.py"}"' not in second.stderr, "no process shows a traceback"
 
 
 @pytest.mark.slow

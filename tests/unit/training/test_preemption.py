@@ -108,7 +108,7 @@ def ended_by(run_dir: Path, *signals: signal.Signals, **environment: str) -> int
         for number in signals:
             time.sleep(0.3)  # two of one number that wait together are one
             process.send_signal(number)
-        return process.wait(timeout=1.5)
+        return process.wait(timeout=0.7)
     except subprocess.TimeoutExpired:
         return None
     finally:
