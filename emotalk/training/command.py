@@ -107,7 +107,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--before-shards", action="store_true", help="with --dry-run: the shards are yet to be made"
     )
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)  # flags may stand between the words
 
 
 def _load(path: Path, words: Sequence[str]) -> TrainConfig:

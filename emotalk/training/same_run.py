@@ -1,6 +1,5 @@
 """When a run may go on in its folder: under its configuration, over its shards, or made longer."""
 
-import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +11,10 @@ from emotalk.config.stages import StageConfig
 from emotalk.data.shards import ShardSet
 from emotalk.errors import WrongUse
 from emotalk.tracking.params import as_params
-from emotalk.training.checkpoint_folder import STATE, checkpoints
+from emotalk.training.checkpoint_folder import checkpoints
 from emotalk.training.data_facts import data_facts, shards_digest
 from emotalk.training.networks import discriminator_names
+from emotalk.training.state_file import read_state
 
 LOG = logging.getLogger("emotalk.train")
 # What may differ when a run goes on: how it computes and reports, not what it learns.
@@ -123,10 +123,9 @@ def _known_shards(folder: Path) -> tuple[str, DataFacts] | None:
     for path in reversed(checkpoints(folder)):
         try:
             facts = read_description(path).data
-            tree = json.loads((path / STATE).read_text(encoding="utf-8"))
             if facts is not None:
-                return str(tree.get("shards", "")), facts
-        except (WrongUse, OSError, ValueError, AttributeError):
+                return read_state(path).shards, facts
+        except (OSError, ValueError):
             continue  # damaged: the one before it may tell
     return None
 

@@ -12,8 +12,8 @@ from mlflow.tracking import MlflowClient
 from emotalk.config.run import TrainConfig
 from emotalk.tracking import mlflow as tracking
 from emotalk.tracking.mlflow import read_identity
-from tests.helpers.in_process import train_here, trainer_of
 from tests.helpers.tiny_training import tiny_config, tiny_shards, train_command
+from tests.helpers.train_here import train_here, trainer_here
 
 LONG = "stages.gan.iterations=100000"
 
@@ -76,7 +76,7 @@ def test_a_preempted_training_is_scheduled_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(tracking.FLUSH_S, "preempted", 60.0)
-    with trainer_of(config_of(folder, "preempted", LONG)) as trainer:
+    with trainer_here(config_of(folder, "preempted", LONG)) as trainer:
 
         def signal() -> None:
             until(is_known(folder, "preempted"))

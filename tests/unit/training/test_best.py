@@ -11,8 +11,8 @@ from emotalk.errors import WrongUse
 from emotalk.training.best import remember_best
 from emotalk.training.checkpoint import TrainState
 from emotalk.training.validation import Validation
-from tests.helpers.in_process import train_here
 from tests.helpers.tiny_training import tiny_config, tiny_shards
+from tests.helpers.train_here import train_here
 
 PSNR, NLMD = "validation/psnr_mouth", "validation/nlmd"
 

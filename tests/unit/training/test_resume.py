@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from emotalk.errors import WrongUse
 from emotalk.training.checkpoint import verify
-from tests.helpers.in_process import train_here, trainer_of
 from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards
+from tests.helpers.train_here import train_here, trainer_here
 
 FILES = ("generator", "generator_ema", "discriminators", "generator_optimizer")
 
@@ -69,14 +69,14 @@ def test_a_damaged_newest_checkpoint_is_written_anew_and_kept_under_another_name
     aside = {file.name: file.read_bytes() for file in (kept / "damaged-step-000006").iterdir()}
     assert aside == left
     # started once more it goes on from the new one
-    with trainer_of(tiny_config(folder)) as trainer:
+    with trainer_here(tiny_config(folder)) as trainer:
         assert trainer.state.step == 6
 
 
 def test_a_checkpoint_under_a_wrong_number_is_not_gone_on_from(folder: Path) -> None:
     kept = folder / "run/checkpoints"
     shutil.copytree(kept / "step-000004", kept / "step-000030")
-    with trainer_of(tiny_config(folder)) as trainer:
+    with trainer_here(tiny_config(folder)) as trainer:
         assert trainer.state.step == 6
     assert (kept / "latest").read_text() == "step-000006\n"
     assert (kept / "damaged-step-000030").is_dir()
@@ -85,7 +85,7 @@ def test_a_checkpoint_under_a_wrong_number_is_not_gone_on_from(folder: Path) -> 
 def test_copies_beside_the_newest_change_nothing(folder: Path) -> None:
     kept = folder / "run/checkpoints"
     shutil.copytree(kept / "step-000004", kept / "step-000006-backup")
-    with trainer_of(tiny_config(folder)) as trainer:
+    with trainer_here(tiny_config(folder)) as trainer:
         assert trainer.state.step == 6
     assert (kept / "step-000006-backup").is_dir()
 
@@ -97,7 +97,7 @@ def test_where_none_can_be_read_all_stay_as_they_are(folder: Path) -> None:
     before = sorted(path.name for path in kept.iterdir())
     with (
         pytest.raises(WrongUse, match="none of its 2 checkpoints can be read"),
-        trainer_of(tiny_config(folder)),
+        trainer_here(tiny_config(folder)),
     ):
         pass
     assert sorted(path.name for path in kept.iterdir()) == before
@@ -109,7 +109,7 @@ def test_a_best_whose_checkpoint_is_lost_is_forgotten(folder: Path) -> None:
     assert tree["best"] is None
     for best, known in [((9.0, 3), None), ((9.0, 4), (9.0, 4))]:
         rewrite(path, {**tree, "best": best})
-        with trainer_of(tiny_config(folder)) as trainer:
+        with trainer_here(tiny_config(folder)) as trainer:
             assert trainer.state.best == known
         pointer = path.parent / "best"
         assert pointer.exists() == (known is not None)
@@ -122,7 +122,7 @@ def test_checkpoints_of_before_open(folder: Path) -> None:
     rewrite(
         path, {name: value for name, value in tree.items() if name not in ("shards", "best_of")}
     )
-    with trainer_of(tiny_config(folder)) as trainer:
+    with trainer_here(tiny_config(folder)) as trainer:
         assert trainer.state.step == 6
 
 

@@ -16,9 +16,9 @@ from emotalk.errors import WrongUse
 from emotalk.training.data_facts import shards_digest
 from emotalk.training.run_folder import check_run_folder
 from emotalk.training.same_run import is_lengthened
-from tests.helpers.in_process import train_here
 from tests.helpers.shard_set import made_clips, rewrite_manifest, write_shard_set
 from tests.helpers.tiny_training import TINY, read_metrics, tiny_config, tiny_shards
+from tests.helpers.train_here import train_here
 
 GAN = TINY["stages"][1]
 

@@ -1,0 +1,154 @@
+"""From a configuration to the parts of a run: each value reaches the part that needs it."""
+
+import hashlib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest import mock
+
+import pytest
+import torch
+
+from emotalk.config.run import TrainConfig
+from emotalk.data.shards import ShardSet
+from emotalk.errors import WrongUse
+from emotalk.models import Generator
+from emotalk.schema import EMOTIONS
+from emotalk.tracking.console import Console
+from emotalk.tracking.jsonl import JsonLines
+from emotalk.tracking.mlflow import MlflowTracker
+from emotalk.training import build as module
+from emotalk.training.build import build_modules, engine_names, model_facts, refuse_missing_shards
+from tests.helpers.tiny_training import tiny_config, tiny_shards
+from tests.helpers.train_here import train_here, trainer_here
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with shards and a run of two steps."""
+    folder = tmp_path_factory.mktemp("build")
+    tiny_shards(folder / "shards")
+    train_here(config_of(folder))
+    return folder
+
+
+def config_of(folder: Path, *overrides: str) -> TrainConfig:
+    return tiny_config(folder, "stages.gan.iterations=1", *overrides)
+
+
+def test_a_run_that_goes_on_stands_at_its_checkpoint_in_every_part(folder: Path) -> None:
+    with trainer_here(config_of(folder)) as trainer:
+        parts = trainer._parts
+        assert trainer.state.step == parts.loader.start_step == 2
+        assert trainer.state.shards
+        assert parts.ema is not None
+        assert parts.ema.updates == 1
+        assert parts.facts.data is not None
+        manifest = (folder / "shards/manifest.json").read_bytes()
+        assert parts.facts.data.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
+
+
+def test_the_loader_hears_that_the_training_was_asked_to_stop(folder: Path) -> None:
+    with trainer_here(config_of(folder)) as trainer:
+        assert not trainer._parts.loader.asked_to_stop()
+        trainer._parts.preemption.name = "SIGTERM"
+        assert trainer._parts.loader.asked_to_stop()
+
+
+def test_without_a_decay_no_average_is_kept_and_without_clips_nothing_is_validated(
+    tmp_path: Path,
+) -> None:
+    tiny_shards(tmp_path / "shards")
+    with trainer_here(config_of(tmp_path, "optim.ema=0", "validation.clips=0")) as trainer:
+        assert trainer._parts.ema is None
+        assert trainer._parts.validation is None
+
+
+def test_the_trackers_are_those_of_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_shards(tmp_path / "shards")
+    mlflow = mock.Mock(spec=MlflowTracker)
+    made = mock.Mock(return_value=mlflow)
+    monkeypatch.setattr(module, "MlflowTracker", made)
+    with trainer_here(config_of(tmp_path)) as trainer:
+        told = trainer._parts.tracker._trackers  # type: ignore[attr-defined]
+        assert [type(tracker) for tracker in told] == [JsonLines, Console]
+        made.assert_not_called()
+    words = ["tracking.mlflow.enabled=true", "tracking.mlflow.run_name=first"]
+    with trainer_here(config_of(tmp_path, *words)) as trainer:
+        told = trainer._parts.tracker._trackers  # type: ignore[attr-defined]
+        assert told[2] is mlflow
+        mlflow.artifact.assert_called_once_with(tmp_path / "run/config.yaml", "")
+        (_, facts, run_dir), named = made.call_args
+        assert run_dir == tmp_path / "run"
+        assert facts.name == "first"
+        assert facts.params["data.batch_size"] == "4"
+        assert facts.tags["training_clips"] == "12"
+        named["on_run"]("abc")
+        assert trainer.state.mlflow_run == "abc", "a checkpoint remembers the run"
+
+
+def test_weights_depend_on_the_seed_alone(tmp_path: Path) -> None:
+    def weights(*overrides: str) -> list[torch.Tensor]:
+        torch.manual_seed(1234)
+        generator, critics = build_modules(config_of(tmp_path, *overrides))
+        assert critics is not None
+        return [p for module in (generator, critics) for p in module.parameters()]
+
+    one = weights("seed=5")
+    torch.rand(3)
+    again = weights("seed=5", "data.batch_size=8")
+    other = weights("seed=6")
+    assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
+    assert any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_what_inference_must_repeat_is_what_training_did(tmp_path: Path) -> None:
+    facts = model_facts(
+        config_of(
+            tmp_path, "data.speech_margin_frames=3", "data.speech_level=none",
+            "data.condition=neutral", "emotion.use_intensity=true",
+        )
+    )  # fmt: skip
+    assert facts.emotions == EMOTIONS
+    assert (facts.speech_margin_frames, facts.speech_level) == (3, "none")
+    assert (facts.condition, facts.use_intensity) == ("neutral", True)
+    assert len(model_facts(config_of(tmp_path, "emotion.set=mead8")).emotions) == 8
+
+
+def test_only_what_a_stage_asks_for_is_built(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    assert engine_names(config) == ["generator", "discriminators"]
+    plain = [{"name": "g", "iterations": 1, "updates": [
+        {"network": "generator", "lr": 1e-3, "losses": {"l1": 1}}]}]  # fmt: skip
+    alone = TrainConfig.model_validate({**config.model_dump(), "stages": plain})
+    assert engine_names(alone) == ["generator"]
+    generator, critics = build_modules(alone)
+    assert isinstance(generator, Generator)
+    assert critics is None
+
+
+def test_shards_that_are_not_there_are_refused_with_the_command_that_makes_them(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(WrongUse, match=r"no such folder.*etl/shard\.py"):
+        refuse_missing_shards(config_of(tmp_path))
+    tiny_shards(tmp_path / "shards")
+    refuse_missing_shards(config_of(tmp_path))
+
+
+def test_each_process_validates_its_share_of_the_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two processes: one clip each of two, none twice; all of them are shown."""
+    config = config_of(tmp_path, "validation.clips=4")
+    shard_set = ShardSet.open(str(tiny_shards(tmp_path / "shards")))
+    keys = []
+    for rank in range(2):
+        runtime = cast(Any, SimpleNamespace(rank=rank, world_size=2))
+        part = module._build_validation(config, runtime, shard_set, model_facts(config))
+        assert part is not None
+        keys.append([clip.key for clip in part.clips])
+    assert [len(share) for share in keys] == [2, 2]
+    assert sorted(keys[0] + keys[1]) == sorted(s.key for s in shard_set.split("val").samples)
