@@ -94,8 +94,13 @@ REASONS: dict[str, Reason] = {
         "write it, or set landmarks.backend=insightface",
     ),
     "bad_landmarks": Reason(
-        "landmarks of another form, or of no face's",
-        "write the side-car file anew; from a detector: look at the clip",
+        "landmarks not of a whole, upright, steady face",
+        "turn the clip upright, or show the whole face; or write the side-car file anew; limits: "
+        "quality.max_landmark_error, max_landmark_drift, max_bad_landmarks_share",
+    ),
+    "leaves_crop": Reason(
+        "its face leaves the crop (quality.min_crop_share)",
+        "set align=every_frame, cut the clip, or lower quality.min_crop_share",
     ),
     # the program and the machine
     "crashed": Reason(

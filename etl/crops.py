@@ -12,7 +12,7 @@ from emotalk.faces.shape import transform_points
 from emotalk.media.frames import VideoFrames
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
 from etl.clock import Timeline
-from etl.quality import check_faces, check_picture
+from etl.quality import check_faces, check_inside_crop, check_landmarks, check_picture
 
 
 @dataclass
@@ -63,7 +63,7 @@ def cut_crops(
         config: sections `align` and `quality`.
 
     Raises:
-        Rejection: `no_face`, `bad_landmarks` and what `quality` refuses.
+        Rejection: `no_face`, `bad_landmarks`, `leaves_crop` and what `quality` refuses.
     """
     indices = np.union1d(line.source_T, line.next_T).tolist()
     stretches = [Crops()]
@@ -81,6 +81,9 @@ def cut_crops(
     ticks = line.between(crops.sources[0], crops.sources[-1] + 1) if crops.sources else slice(0, 0)
     check_faces(found, covered=(ticks.stop - ticks.start) / line.frames, limits=config.quality)
     check_picture(crops.frames, crops.faces, video.size, config.quality)
+    looks = [face for face in found if face.drift is not None]
+    check_landmarks(crops.faces, video.size, config.quality, looks=looks)
+    check_inside_crop(crops.landmarks, config.quality)
     return crops, ticks
 
 

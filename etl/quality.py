@@ -1,6 +1,7 @@
 """Which clips are good enough: each rule names its reason, the value met, the limit, the advice."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -8,8 +9,9 @@ from cv2.typing import MatLike
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.faces.plausible import CORE, landmark_fault
 from emotalk.media.loudness import loudness_db
-from emotalk.schema import MOUTH, Bytes, Floats, Rejection
+from emotalk.schema import MOUTH, SIZE, Bytes, Floats, Rejection
 
 SHOWN = 5
 
@@ -139,6 +141,68 @@ def check_picture(
         raise Rejection(
             "blurred",
             f"sharpness {sharp:.4f}, at least {limits.min_sharpness:g} (quality.min_sharpness)",
+        )
+
+
+def check_landmarks(
+    faces: Sequence[FaceLandmarks],
+    size: tuple[int, int],
+    limits: QualityConfig,
+    *,
+    looks: Sequence[FaceLandmarks] = (),
+) -> None:
+    """Reject clips whose landmarks are not those of an upright, whole face.
+
+    The first frame's must be, since it fixes the crop, and those of nearly all others.
+
+    Args:
+        faces: of the frames kept, in source pixels.
+        size: height and width of the source.
+        limits: section `quality`.
+        looks: frames whose landmarks were looked for again. Most of them decide whether the face
+            lies on its side, the median of their drifts whether it is steady.
+
+    Raises:
+        Rejection: `bad_landmarks`.
+    """
+    bounds = {"max_error": limits.max_landmark_error, "max_drift": limits.max_landmark_drift}
+    turned = sorted(face.quarter_turns for face in looks)
+    judged = replace(
+        faces[0],
+        drift=float(np.median([face.drift for face in looks])) if looks else None,
+        quarter_turns=turned[(len(turned) - 1) // 2] if turned else 0,
+    )
+    fault = landmark_fault(judged, size, **bounds)
+    if fault is not None:
+        raise Rejection("bad_landmarks", fault)
+    single = (replace(face, drift=None, quarter_turns=0) for face in faces)
+    faults = [landmark_fault(face, size, **bounds) for face in single]
+    bad = [index for index, fault in enumerate(faults) if fault is not None]
+    if len(bad) > limits.max_bad_landmarks_share * len(faces):
+        raise Rejection(
+            "bad_landmarks",
+            f"in {len(bad)} of {len(faces)} frames, at most {limits.max_bad_landmarks_share:g} of "
+            f"them (quality.max_bad_landmarks_share); frame {bad[0]}: {faults[bad[0]]}",
+        )
+
+
+def check_inside_crop(landmarks: Sequence[Floats], limits: QualityConfig) -> None:
+    """Reject clips whose eyes, nose or mouth leave the crop that the first frame fixes.
+
+    Args:
+        landmarks: of each frame (68, 2), in crop pixels.
+        limits: section `quality`.
+
+    Raises:
+        Rejection: `leaves_crop`.
+    """
+    core_TLP = np.stack(landmarks)[:, CORE]
+    inside = ((core_TLP > -0.5) & (core_TLP < SIZE - 0.5)).all((1, 2))
+    if inside.mean() < limits.min_crop_share:
+        raise Rejection(
+            "leaves_crop",
+            f"eyes, nose and mouth lie inside the crop in {inside.mean():.2f} of the frames, at "
+            f"least {limits.min_crop_share:g} (quality.min_crop_share)",
         )
 
 

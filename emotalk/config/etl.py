@@ -42,6 +42,10 @@ class QualityConfig(Section):
     max_extra_faces_share: Share = 0.1  # of frames with more faces: a detector's slips
     min_mouth_share: Share = 1.0  # of frames: with the whole mouth inside the picture
     min_sharpness: NonNegative = 0.004  # of the crops, see etl/quality.py; focused faces: 0.05 up
+    max_landmark_error: Positive = 18.0  # crop px to the template; faces 1 to 7, in profile 16
+    max_landmark_drift: Positive = 0.08  # of the face's size when looked at again; faces 0.03
+    max_bad_landmarks_share: Share = 0.1  # of frames whose landmarks are not a whole, upright face
+    min_crop_share: Share = 0.95  # of frames with eyes, nose and mouth inside the crop
     min_seconds: Positive = 0.4
     max_seconds: Positive = 60.0
     min_loudness_db: float = -60.0  # RMS of the whole clip, dB of full scale; silence lies below

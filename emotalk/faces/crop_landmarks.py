@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
+from emotalk.faces.plausible import shape_fault
 from emotalk.schema import LANDMARKS, Bytes, Floats
 
 BORDER = 48
@@ -25,6 +26,8 @@ class CropLandmarks:
     def __call__(self, frames_THWC: Bytes) -> Floats:
         """Return the largest face's landmarks of every frame in crop pixels; NaN without a face.
 
+        Landmarks that are not the shape of an upright face count as none.
+
         Args:
             frames_THWC: uint8 RGB crops.
         """
@@ -38,7 +41,7 @@ def _framed(frame_HWC: Bytes) -> Bytes:
 
 
 def _in_crop(face: FaceLandmarks) -> Floats:
-    if face.landmarks_LP is None:
+    if face.landmarks_LP is None or shape_fault(face.landmarks_LP) is not None:
         return np.full((LANDMARKS, 2), np.nan, np.float32)
     # Pixel centres at whole numbers: pixel x of the crop is centred on 2 x + 0.5 when enlarged.
     return np.asarray((face.landmarks_LP - 0.5) / ENLARGED - BORDER, np.float32)

@@ -24,6 +24,10 @@ class FaceLandmarks:
         score: of the detector for that face, in [0, 1]; 0 where there is none.
         landmarks_LP: its 68 points in frame pixels; None where there is none.
         boxes: of all faces, largest first; empty where the back end finds no boxes.
+        drift: how far its landmarks move when looked for again, in units of the face's size; None
+            where nobody looked again (`emotalk.faces.steadiness`).
+        quarter_turns: how often to turn the picture by 90 degrees to the left for the face to be
+            upright, where looking again showed that; else 0.
     """
 
     count: int
@@ -31,6 +35,8 @@ class FaceLandmarks:
     score: float = 0.0
     landmarks_LP: Floats | None = None
     boxes: tuple[Doubles, ...] = ()
+    drift: float | None = None
+    quarter_turns: int = 0
 
 
 NO_FACE = FaceLandmarks(0)

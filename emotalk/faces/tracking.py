@@ -19,12 +19,14 @@ import numpy as np
 
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest_first
 from emotalk.faces.shape import similarity
+from emotalk.faces.steadiness import looked_at_again
 from emotalk.faces.template import template_LP
 from emotalk.schema import SIZE, Bytes, Doubles, Floats
 
 MIN_DEVIATION = 0.25  # of the landmarks in x and in y, pixels: smaller is no face
 PATCH = 24  # side of the picture of the face that is compared from frame to frame, pixels
 MIN_LIKENESS = 0.6  # correlation with the face when last detected; below it the detector looks
+LOOK_AGAIN_EVERY = 50  # frames, from the first on: whether landmarks can be believed
 MAX_GROWTH = 1.15  # of the box between two frames, either way
 MIN_OVERLAP = 0.4  # of a detected box with the tracked one, for both to be the same face
 
@@ -70,17 +72,19 @@ class TrackingFinder(ABC):
 
         Where the detector does not look, the frame is said to show one face, with the score of the
         detection it was tracked from. While the detector sees several faces or none, it looks at
-        every frame.
+        every frame. Every `LOOK_AGAIN_EVERY` frames the landmarks' drift is measured.
         """
         del clip, indices
         track: _Track | None = None
         age = 0
-        for frame in frames:
+        for number, frame in enumerate(frames):
             age += 1
             face = self._tracked(frame, track) if track and age < self.detect_every else None
             if face is None:
                 face, track = self._detected(frame, track)
                 age = 0
+            if number % LOOK_AGAIN_EVERY == 0:
+                face = looked_at_again(self, frame, face)
             yield frame, face
 
     def _tracked(self, frame: Bytes, track: "_Track") -> FaceLandmarks | None:

@@ -9,10 +9,13 @@ import numpy as np
 from emotalk.errors import WrongUse
 from emotalk.faces.align import align_image, scale_of
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
+from emotalk.faces.plausible import turn_name
+from emotalk.faces.search import Sighting, look, search_faces, tile_sides
 from emotalk.media.image import read_image
 from emotalk.schema import SIZE, Bytes, Doubles
 
 LARGEST = "largest"
+TILES_PER_FACE = 20  # of the smallest tile looked at: 16 of a detector's 320 pixels
 BLURRED_SCALE = 2.0  # a face enlarged more than this looks soft
 SURROUNDINGS = (0.6, 0.3, 0.1)  # of a face's box, kept around it when it is looked at alone
 
@@ -29,19 +32,28 @@ def read_face(path: Path, finder: LandmarkFinder, *, choice: str | None = None) 
             demands that there is only one.
 
     Raises:
-        WrongUse: the picture cannot be read, shows no face, or several and none was chosen.
+        WrongUse: the picture cannot be read, shows no face, a cut one, or several and none was
+            chosen.
     """
-    image_HWC = read_image(path)
-    found = finder.find([image_HWC])[0]
+    sighting = search_faces(read_image(path), finder)
+    image_HWC, found = sighting.image_HWC, sighting.found
     if not found.count:
         raise WrongUse(
-            f"{path}: no face was found in this picture of {_size(image_HWC)}; give one with an "
-            "upright face that looks at the camera, or --landmarks aligned if it already is an "
-            f"aligned {SIZE} x {SIZE} crop"
+            f"{path}: no face was found in this picture of {_size(image_HWC)}, in none of its four "
+            f"turns; give one with a face of at least {_smallest(image_HWC)} pixels that looks at "
+            "the camera, cut the picture to the face if it is small in it, or use --landmarks "
+            f"aligned if it already is an aligned {SIZE} x {SIZE} crop"
         )
     index = _chosen(path, found, choice)
     if index:
-        found = _look_at(path, image_HWC, found.boxes[index], finder)
+        sighting = _look_at(path, image_HWC, found.boxes[index], finder)
+        found = sighting.found
+    if sighting.fault is not None:
+        raise WrongUse(
+            f"{path}: a face was found, but cannot be used: {sighting.fault}; give a picture that "
+            "shows the whole face, uncovered, and looking at the camera"
+        )
+    _say_turn(path, sighting)
     assert found.landmarks_LP is not None, "a found face has landmarks"
     crop_HWC, _, transform = align_image(image_HWC, found.landmarks_LP)
     if scale_of(transform) > BLURRED_SCALE:
@@ -84,7 +96,7 @@ def _chosen(path: Path, found: FaceLandmarks, choice: str | None) -> int:
     return int(choice)
 
 
-def _look_at(path: Path, image_HWC: Bytes, box: Doubles, finder: LandmarkFinder) -> FaceLandmarks:
+def _look_at(path: Path, image_HWC: Bytes, box: Doubles, finder: LandmarkFinder) -> Sighting:
     """Return what is found in the surroundings of one face's box, in the whole picture's pixels.
 
     A back end gives landmarks of the largest face alone, so the others are cut out; more tightly
@@ -95,14 +107,27 @@ def _look_at(path: Path, image_HWC: Bytes, box: Doubles, finder: LandmarkFinder)
     for share in SURROUNDINGS:
         reach = share * np.tile(box[2:] - box[:2], 2) * (-1, -1, 1, 1)
         left, top, right, bottom = np.clip(np.rint(box + reach), 0, limits).astype(int)
-        found = finder.find([np.ascontiguousarray(image_HWC[top:bottom, left:right])])[0]
+        cut_HWC = np.ascontiguousarray(image_HWC[top:bottom, left:right])
+        found = finder.find([cut_HWC])[0]
         if found.landmarks_LP is None:
             continue
         landmarks_LP = found.landmarks_LP + np.array([left, top], np.float32)
         middle = landmarks_LP.mean(0)
         if (box[:2] < middle).all() and (middle < box[2:]).all():
-            return dataclasses.replace(found, landmarks_LP=landmarks_LP)
+            whole = dataclasses.replace(found, landmarks_LP=landmarks_LP, box=box)
+            return look(image_HWC, whole, finder)
     raise WrongUse(f"{path}: the chosen face is not found when looked at alone; cut the picture")
+
+
+def _say_turn(path: Path, sighting: Sighting) -> None:
+    if sighting.quarter_turns:
+        turned = dataclasses.replace(sighting.found, quarter_turns=sighting.quarter_turns)
+        logger.warning("%s: the picture was turned by %s to be upright", path, turn_name(turned))
+
+
+def _smallest(image_HWC: Bytes) -> int:
+    """Return about how large a face must be to be found in this picture."""
+    return -(-tile_sides(image_HWC)[-1] // TILES_PER_FACE)
 
 
 def _boxes(found: FaceLandmarks) -> str:

@@ -70,7 +70,9 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> VideoFrames:
 
 
 def config(
-    align: Literal["first_frame", "every_frame"] = "first_frame", share: float = 1.0
+    align: Literal["first_frame", "every_frame"] = "first_frame",
+    share: float = 1.0,
+    crop_share: float = 0.0,
 ) -> EtlConfig:
     return EtlConfig(
         corpus="folder",
@@ -78,7 +80,7 @@ def config(
         output=Path("y"),
         landmarks=LandmarksConfig(backend="sidecar"),
         align=align,
-        quality=QualityConfig(min_face_share=share, min_sharpness=0),
+        quality=QualityConfig(min_face_share=share, min_sharpness=0, min_crop_share=crop_share),
     )
 
 
@@ -145,3 +147,31 @@ def test_with_a_lower_share_the_longest_stretch_is_kept_and_nothing_filled_in(
     np.testing.assert_allclose(crops.transforms[0], alignment(landmarks(2)))
     with pytest.raises(Rejection, match=r"0\.80 of the clip, at least 0\.81"):
         cut_crops(video, shown, Moving([0, 1, 18]), config(share=0.81))
+
+
+def test_a_face_that_leaves_the_crop_rejects_the_clip(video: VideoFrames) -> None:
+    """Two source pixels a frame are 2.96 in the crop; eyes and mouth have 33 to its right edge."""
+    shown = line(np.arange(FRAMES))
+    with pytest.raises(Rejection, match=r"align=every_frame") as caught:
+        cut_crops(video, shown, Moving(), config(crop_share=0.95))
+    assert caught.value.reason == "leaves_crop"
+    cut_crops(video, shown, Moving(), config("every_frame", crop_share=0.95))
+
+
+def test_landmarks_of_no_face_reject_the_clip(video: VideoFrames) -> None:
+    class UpsideDown(Moving):
+        def follow(
+            self,
+            frames: Iterable[Bytes],
+            *,
+            clip: Path | None = None,
+            indices: Iterable[int] | None = None,
+        ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+            for frame, face in super().follow(frames, clip=clip, indices=indices):
+                assert face.landmarks_LP is not None
+                points = np.array([128, 96], np.float32) - face.landmarks_LP
+                yield frame, FaceLandmarks(1, face.box, 0.9, points)
+
+    with pytest.raises(Rejection, match="turned by 180 degrees") as caught:
+        cut_crops(video, line(np.arange(3)), UpsideDown(), config())
+    assert caught.value.reason == "bad_landmarks"

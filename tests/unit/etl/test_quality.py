@@ -6,8 +6,17 @@ import pytest
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
+from emotalk.faces.template import template_LP
 from emotalk.schema import MOUTH, Bytes, Rejection
-from etl.quality import check_faces, check_length, check_loudness, check_picture, sharpness
+from etl.quality import (
+    check_faces,
+    check_inside_crop,
+    check_landmarks,
+    check_length,
+    check_loudness,
+    check_picture,
+    sharpness,
+)
 
 LIMITS = QualityConfig()
 
@@ -109,3 +118,62 @@ def test_sharpness_is_the_laplacian_s_variance_over_the_luma_s() -> None:
     stripes = np.repeat(np.repeat(rows[:, None, None], 128, 1), 3, 2).astype(np.uint8)
     # Laplacian of a stripe: +-200 inside (two neighbours that differ by 100), luma +-50.
     assert sharpness(stripes) == pytest.approx((200 / 50) ** 2, rel=0.02)
+
+
+def upright(*, drift: float | None = None, turns: int = 0, right: float = 0.0) -> FaceLandmarks:
+    points = (template_LP() + np.array([right, 0])).astype(np.float32)
+    box = np.concatenate([points.min(0), points.max(0)]).astype(float)
+    return FaceLandmarks(1, box, 0.9, points, (box,), drift=drift, quarter_turns=turns)
+
+
+def rejected_landmarks(
+    faces: list[FaceLandmarks], looks: list[FaceLandmarks], limits: QualityConfig = LIMITS
+) -> str:
+    with pytest.raises(Rejection) as caught:
+        check_landmarks(faces, (128, 128), limits, looks=looks)
+    assert caught.value.reason == "bad_landmarks"
+    return str(caught.value)
+
+
+def test_landmarks_of_a_tenth_of_the_frames_may_be_bad() -> None:
+    off = upright(right=60)
+    check_landmarks([upright()] * 9 + [off], (128, 128), LIMITS)
+    words = rejected_landmarks([upright()] * 8 + [off] * 2, [])
+    assert "in 2 of 10 frames, at most 0.1" in words
+    assert "frame 8: " in words
+    check_landmarks([upright()] * 8 + [off] * 2, (128, 128),
+                    QualityConfig(max_bad_landmarks_share=0.2))  # fmt: skip
+
+
+def test_the_first_frame_s_landmarks_must_be_good() -> None:
+    assert "lie outside" in rejected_landmarks([upright(right=60)] + [upright()] * 30, [])
+
+
+def test_most_looks_decide_whether_the_face_lies_on_its_side() -> None:
+    faces = [upright()] * 150
+    looks = [upright(drift=0.05, turns=2)] + [upright(drift=0.02)] * 2
+    check_landmarks(faces, (128, 128), LIMITS, looks=looks)
+    looks = [upright(drift=0.05, turns=2)] * 2 + [upright(drift=0.02)]
+    assert "turned by 180 degrees" in rejected_landmarks(faces, looks)
+
+
+def test_the_median_look_decides_whether_landmarks_are_steady() -> None:
+    faces = [upright()] * 150
+    looks = [upright(drift=value) for value in (0.02, 0.03, 0.3)]
+    check_landmarks(faces, (128, 128), LIMITS, looks=looks)
+    looks = [upright(drift=value) for value in (0.02, 0.09, 0.3)]
+    assert "move by 0.090" in rejected_landmarks(faces, looks)
+    check_landmarks(faces, (128, 128), QualityConfig(max_landmark_drift=0.1), looks=looks)
+
+
+def test_a_face_may_leave_the_crop_in_a_twentieth_of_the_frames() -> None:
+    inside = template_LP().astype(np.float32)
+    outside = inside + np.array(
+        [52, 0], np.float32
+    )  # the eyes' outer corner is beyond the right edge
+    check_inside_crop([inside] * 19 + [outside], LIMITS)
+    with pytest.raises(Rejection, match=r"in 0\.90 of the frames, at least 0\.95") as caught:
+        check_inside_crop([inside] * 18 + [outside] * 2, LIMITS)
+    assert caught.value.reason == "leaves_crop"
+    jaw_alone = inside + np.array([28, 0], np.float32)
+    check_inside_crop([jaw_alone], LIMITS)

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -123,3 +124,28 @@ def test_each_of_five_real_faces_can_be_chosen(finder: LandmarkFinder) -> None:
 def test_a_landscape_has_no_face(finder: LandmarkFinder) -> None:
     with pytest.raises(WrongUse, match="no face was found"):
         read_face(shared_data("data", "images", "pyfeat_free-mountain-vector-01.jpg"), finder)
+
+
+def test_a_photograph_upside_down_is_turned_and_said(
+    finder: LandmarkFinder, caplog: pytest.LogCaptureFixture
+) -> None:
+    pictures = shared_data("data", "faults", "pictures")
+    with caplog.at_level(logging.WARNING):
+        turned = read_face(pictures / "face_rot180.jpg", finder)
+    assert "face_rot180.jpg: the picture was turned by 180 degrees to be upright" in caplog.text
+    upright = read_face(pictures / "face_srgb.jpg", finder)
+    assert np.abs(turned.astype(float) - upright).mean() < 3
+
+
+def test_half_a_face_is_refused(finder: LandmarkFinder) -> None:
+    path = shared_data("data", "faults", "pictures", "face_half_border.jpg")
+    with pytest.raises(WrongUse, match=r"a face was found, but cannot be used: .*whole face"):
+        read_face(path, finder)
+
+
+def test_a_small_face_in_a_large_photograph_is_found(finder: LandmarkFinder) -> None:
+    path = shared_data("data", "faults", "pictures", "face_small_in_24mp.jpg")
+    crop_CHW = read_face(path, finder)
+    found = finder.find([crop_CHW.transpose(1, 2, 0)])[0]
+    assert found.landmarks_LP is not None
+    assert np.abs(found.landmarks_LP[27:48].mean(0) - template_LP()[27:48].mean(0)).max() < 6

@@ -1,0 +1,92 @@
+"""Faces of photographs found however they are turned and however small, and none made up."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emotalk.config.etl import LandmarksConfig
+from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces.search import search_faces, tile_sides
+from emotalk.media.image import read_image
+from emotalk.schema import Bytes
+from tests.helpers.shared import shared_data
+
+
+@pytest.fixture(scope="module")
+def finder() -> LandmarkFinder:
+    root = shared_data("data", "insightface")
+    return build_finder(LandmarksConfig(pack="faces68", root=root))
+
+
+def picture(name: str) -> Bytes:
+    return read_image(shared_data("data", "images", name))
+
+
+def resized(image: Bytes, width: int) -> Bytes:
+    height = round(width * image.shape[0] / image.shape[1])
+    return np.asarray(Image.fromarray(image).resize((width, height)))
+
+
+@pytest.mark.parametrize("quarters", range(4))
+@pytest.mark.parametrize(
+    "name", ["eskimez_img01.png", "liveportrait_s12.jpg", "liveportrait_s5.jpg"]
+)
+def test_the_turn_that_makes_the_face_upright_is_found(
+    finder: LandmarkFinder, name: str, quarters: int
+) -> None:
+    upright = picture(name)
+    sighting = search_faces(np.ascontiguousarray(np.rot90(upright, quarters)), finder)
+    assert sighting.fault is None
+    assert sighting.quarter_turns == (4 - quarters) % 4
+    np.testing.assert_array_equal(sighting.image_HWC, upright)
+
+
+@pytest.mark.parametrize(("left", "top"), [(60, 40), (1450, 930)])
+def test_a_small_face_is_found_where_it_is(finder: LandmarkFinder, left: int, top: int) -> None:
+    face = resized(picture("pyfeat_single_face.jpg"), 200)
+    y, x = np.mgrid[0:1500, 0:1900]
+    wide = np.stack([(x // 9 + y // 7) % 256, y // 10 % 256, x // 12 % 256], -1).astype(np.uint8)
+    wide[top : top + face.shape[0], left : left + 200] = face
+    sighting = search_faces(wide, finder)
+    assert (sighting.quarter_turns, sighting.fault) == (0, None)
+    assert sighting.found.landmarks_LP is not None
+    alone = finder.find([face])[0].landmarks_LP
+    assert alone is not None
+    moved = sighting.found.landmarks_LP - (left, top) - alone
+    assert np.abs(moved.mean(0)).max() < 3
+
+
+def test_all_faces_of_a_group_are_counted_as_they_stand(finder: LandmarkFinder) -> None:
+    group = picture("pyfeat_multi_face.jpg")
+    for quarters in (0, 2):
+        sighting = search_faces(np.ascontiguousarray(np.rot90(group, quarters)), finder)
+        assert sighting.quarter_turns == (4 - quarters) % 4
+        assert sighting.found.count == 5
+
+
+def test_no_face_is_made_up_in_any_turn(finder: LandmarkFinder) -> None:
+    landscape = picture("pyfeat_free-mountain-vector-01.jpg")
+    noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
+    for image in (landscape, noise):
+        sighting = search_faces(image, finder)
+        assert sighting.found.count == 0
+        assert sighting.quarter_turns == 0
+
+
+@pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
+def test_half_a_face_has_a_fault(finder: LandmarkFinder, side: str) -> None:
+    for name in ("eskimez_img01.png", "pyfeat_single_face.jpg", "liveportrait_s5.jpg"):
+        image = picture(name)
+        points = finder.find([image])[0].landmarks_LP
+        assert points is not None
+        x, y = ((points.min(0) + points.max(0)) / 2).astype(int)
+        half = {
+            "left": image[:, x:], "right": image[:, :x], "top": image[y:], "bottom": image[:y],
+        }[side]  # fmt: skip
+        sighting = search_faces(np.ascontiguousarray(half), finder)
+        assert sighting.found.count == 0 or sighting.fault is not None
+
+
+def test_tiles_are_halved_down_to_what_a_detector_can_use() -> None:
+    assert tile_sides(np.empty((500, 700, 3), np.uint8)) == [700]
+    assert tile_sides(np.empty((4000, 6000, 3), np.uint8)) == [6000, 3000, 1500]
