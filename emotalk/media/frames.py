@@ -30,6 +30,7 @@ from emotalk.media.frame_times import decoded_pictures, read_frame_times, shown_
 from emotalk.schema import Bytes, Doubles, Rejection
 
 BATCH_BYTES = 64 * 2**20
+SAME_COLOURS = 0.5  # levels of 255, mean; where both convert alike it is 0
 SPARSEST = 4  # every 4th frame is still read quicker in order than by index
 
 EBML = b"\x1a\x45\xdf\xa3"
@@ -110,10 +111,12 @@ class VideoFrames:
         """
         wanted = iter(indices)
         index = next(wanted, None)
-        to_rgb = RgbConverter()
         try:
             with open_media(self.path) as container:
+                to_rgb = RgbConverter(picture_stream(container).sample_aspect_ratio)
                 for seen, frame in enumerate(self._shown(container)):
+                    if seen == 0:
+                        to_rgb.begin(frame)
                     if index is None:
                         return
                     if seen < index and not frame.is_corrupt:
@@ -142,14 +145,24 @@ class VideoFrames:
         """Whether decord's numbers are the frames' own.
 
         They are not in an MPEG program stream, whose first frames it drops (it repeats the last one
-        as often), nor where an edit list leaves out frames: it counts those too.
+        as often), nor where an edit list leaves out frames: it counts those too. Where it shows the
+        first frame in another shape or other colours than a player, it is not asked either.
         """
         if not self._stamps.indexed or not _has_box_or_ebml(self.path):
             return False
         try:
-            return len(self._reader) == len(self)
+            return len(self._reader) == len(self) and self._shows_alike()
         except DECODER_ERRORS:
             return False  # its FFmpeg is older than ours
+
+    def _shows_alike(self) -> bool:
+        try:
+            ours, theirs = next(self._in_order([0])), self._by_index([0])[0]
+        except Rejection:
+            return False
+        if ours.shape != theirs.shape:
+            return False
+        return bool(np.abs(ours.astype(np.int16) - theirs).mean() <= SAME_COLOURS)
 
     @cached_property
     def _reader(self) -> decord.VideoReader:
