@@ -1,7 +1,10 @@
 """What stands in the run folder reaches MLflow whole, once, whatever the server does."""
 
+import io
 import json
 import logging
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -196,3 +199,30 @@ def test_figures_that_fail_again_and_again_do_not_keep_the_rest_back(
     assert history(uri, run_id, "train/loss") == [(1, 1.0)], "the line beside it is taken"
     assert len(MlflowClient(uri).list_artifacts(run_id, "samples")) == 1
     assert MlflowClient(uri).get_run(run_id).info.status == "FINISHED"
+
+
+def test_the_last_word_is_heard_though_another_process_holds_the_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As a forked loader worker did: the pipe never ends."""
+    hear, say = os.pipe()
+    with os.fdopen(hear) as stdin, os.fdopen(say, "w") as pipe:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(os, "_exit", lambda code: None)
+        pipe.write(json.dumps({"finish": "preempted", "seconds": 0.0}) + "\n")
+        pipe.flush()
+        ending = Ending()
+        ending.listen()
+        assert ending.heard.wait(30)
+        assert ending.state == "preempted"
+
+
+def test_a_pipe_that_ends_without_a_word_is_a_training_that_was_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    monkeypatch.setattr(os, "_exit", lambda code: None)
+    ending = Ending()
+    ending.listen()
+    assert ending.heard.wait(30)
+    assert ending.state == "failed"
