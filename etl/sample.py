@@ -21,6 +21,8 @@ from etl.files import sha256_of
 from etl.quality import check_length, check_loudness, check_whole
 from etl.source import on_disk
 
+LONGEST_SOUND = 2  # times the longest clip: more is not read, whatever the picture's length
+
 
 def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> AlignedSample:
     """Return a clip cropped, aligned and brought to 25 Hz and 8 kHz.
@@ -45,7 +47,7 @@ def _aligned(
     video = read_video(path)
     promised_s = video.info.duration_s
     check_length(promised_s or float(np.ptp(video.times_s)), _upper(limits))
-    sound, is_own = _sound(clip, path, video.info)
+    sound, is_own = _sound(clip, path, video.info, limits)
     line = timeline(video.times_s, sound, limits, config.resampling)
     check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
     sound_S = sound_of(line, sound)
@@ -68,12 +70,15 @@ def _upper(limits: QualityConfig) -> QualityConfig:
     return limits.model_copy(update={"min_seconds": 0.0})
 
 
-def _sound(clip: SourceClip, video: Path, info: MediaInfo) -> tuple[Sound, bool]:
+def _sound(
+    clip: SourceClip, video: Path, info: MediaInfo, limits: QualityConfig
+) -> tuple[Sound, bool]:
     """Return the sound of the video and True, or where that has none, of the file beside it."""
+    most_s = LONGEST_SOUND * limits.max_seconds
     try:
-        return read_sound(video, info=info), True
+        return read_sound(video, info=info, most_s=most_s), True
     except Rejection as rejection:
         if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
             raise
     with on_disk(clip.audio) as audio:
-        return read_sound(audio), False
+        return read_sound(audio, most_s=most_s), False

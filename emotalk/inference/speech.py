@@ -11,7 +11,7 @@ from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
 from emotalk.media.loudness import loudness_db, speech_peak
 from emotalk.media.resample import resample
-from emotalk.media.sound import read_audio
+from emotalk.media.sound import read_sound
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
 SILENCE_DB = -60.0
@@ -37,14 +37,17 @@ class Speech:
 
 
 def read_speech(path: Path) -> Speech:
-    """Return the speech of any audio or video file.
+    """Return the speech of any audio or video file, from its own first moment on.
+
+    A video's picture does not count: its sound begins at 0 here also where it begins late there.
+    Gaps in the sound are silence.
 
     Raises:
         WrongUse: no sound can be read from it, it is shorter than a frame, or it is silent
             (below -60 dB of full scale, root mean square).
     """
     try:
-        sound_S = read_audio(path, rate=SOUND_RATE)
+        sound_S = read_sound(path, rate=SOUND_RATE).own_S
     except Rejection as rejection:
         raise WrongUse(f"{path}: {rejection.reason}: {rejection.told}") from None
     speech_S = np.clip(resample(sound_S, SOUND_RATE, SAMPLE_RATE), -1.0, 1.0)

@@ -27,7 +27,7 @@ CONTAINERS = (
     "ivf",
     "amv",
 )
-SOUND = (
+SOUND = (  # without times of their own: one sample follows the other
     "wav",
     "w64",
     "aiff",

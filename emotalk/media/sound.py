@@ -26,10 +26,10 @@ class Sound:
     """A file's sound from its own first moment on.
 
     Attributes:
-        samples_S: mono float in [-1, 1]; gaps are zeros.
+        samples_S: mono float in [-1, 1]; gaps are zeros, and so may be the first few samples.
         rate: samples a second.
         first: on which sample of the clock `samples_S` begins: its time times `rate`.
-        start_s: when the sound begins, at or shortly after that.
+        start_s: when the sound itself begins, at or shortly after that.
         gaps_s: beginning and end of each gap.
         faults: what could not be decoded, or was cut.
     """
@@ -45,6 +45,11 @@ class Sound:
     def end_s(self) -> float:
         """When the last sample has been heard."""
         return (self.first + self.samples_S.size) / self.rate
+
+    @property
+    def own_S(self) -> Floats:
+        """The samples from the sound's own first moment on."""
+        return self.samples_S[round(self.start_s * self.rate) - self.first :]
 
     def between(self, start_s: float, samples: int) -> Floats:
         """Return so many samples from a time on; zeros where there is no sound."""

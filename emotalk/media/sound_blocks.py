@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from emotalk.media.allowed_formats import SOUND
 from emotalk.media.container import MediaInfo, open_media, sound_stream, unreadable
 from emotalk.media.stamp_wrap import FLV, unwrapped
 from emotalk.schema import Floats, Rejection
@@ -164,6 +165,9 @@ def _as_floats(
 
 
 def _time_s(frame: av.AudioFrame, format_name: str) -> float | None:
+    """Return when a block is heard by its own stamp; in bare sound FFmpeg has only counted."""
+    if format_name in SOUND:
+        return None
     if frame.pts is None or format_name != FLV:
         return None if frame.time is None else float(frame.time)
     return float(unwrapped(frame.pts, format_name) * frame.time_base)

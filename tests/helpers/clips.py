@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 
 from emotalk.faces.shape import transform_points
@@ -60,6 +61,25 @@ def write_clip(
         options={"preset": "ultrafast"},
         audio=None if silent_file else AudioTrack(samples, RATE, codec),
     )
+    return path
+
+
+def write_in_parts(path: Path, parts: list[tuple[float, Floats]], *, rate: int = 48_000) -> Path:
+    """Write a clip of ten frames and PCM whose parts begin at given times."""
+    with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"}) as output:
+        video = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        video.height, video.width = 96, 128
+        sound = output.add_stream("pcm_s16le", rate=rate, layout="mono")
+        for frame in frames(10):
+            output.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        output.mux(video.encode(None))
+        for start_s, samples_S in parts:
+            for first in range(0, samples_S.size, 960):
+                packed = (samples_S[None, first : first + 960] * 32767).astype(np.int16)
+                heard = av.AudioFrame.from_ndarray(packed, format="s16", layout="mono")
+                heard.sample_rate, heard.time_base = rate, Fraction(1, rate)
+                heard.pts = round(start_s * rate) + first
+                output.mux(sound.encode(heard))
     return path
 
 

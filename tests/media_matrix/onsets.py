@@ -14,6 +14,7 @@ from etl.quality import check_whole
 from tests.media_matrix.flash_beep import BEEP_HERTZ
 
 FRAME_S = 0.04
+CONTRAST = 25  # grey levels by which a flash is brighter than the picture
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def judge(path: Path) -> Verdict:
 def flash_onsets(brightness_T: Doubles) -> Doubles:
     """Return the times of the first bright frames, in seconds."""
     bright = brightness_T > (np.median(brightness_T) + brightness_T.max()) / 2
-    if brightness_T.max() < np.median(brightness_T) + 60:
+    if brightness_T.max() < np.median(brightness_T) + CONTRAST:
         return np.zeros(0)
     return np.flatnonzero(bright & ~np.r_[False, bright[:-1]]) / 25
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emotalk.config.etl import QualityConfig
+from emotalk.media.sound import Sound
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Rejection
 from etl.clock import around, nearest, sound_of, timeline
 
@@ -92,3 +93,33 @@ def test_a_linear_motion_stays_linear_when_blended(fps: float) -> None:
     np.testing.assert_allclose(mixed[inside], expected[inside], atol=3 * 0.002)
     at_25 = timeline(np.arange(50) / 25, sound_S, QualityConfig(), "blended")
     assert not at_25.weight_T.any()
+
+
+def test_the_clock_begins_when_both_exist() -> None:
+    late_S = Sound(sound(1.7), first=2400, start_s=0.3)
+    line = timeline(np.arange(50) / 25, late_S, LIMITS)
+    assert line.start_s == 0.3
+    assert line.frames == 42  # whole ones of 1.7 s
+    assert np.abs(line.source_T[0] / 25 - 0.3) <= 0.02
+    np.testing.assert_array_equal(sound_of(line, late_S)[:1000], np.arange(1000))
+    late_picture = timeline(0.5 + np.arange(40) / 25, late_S, LIMITS)
+    assert late_picture.start_s == 0.5
+    np.testing.assert_array_equal(sound_of(late_picture, late_S)[:1000], 1600 + np.arange(1000))
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "accepted"), [(0.5, True), (0.59, True), (0.61, False), (5.0, False)]
+)
+def test_gaps_are_counted_where_the_clip_is(gap_s: float, accepted: bool) -> None:
+    gaps = Sound(
+        sound(2.0), gaps_s=((-3.0, -1.0), (1.0, 1.0 + gap_s / 2), (1.6, 1.6 + gap_s / 2), (9, 20))
+    )
+    times_s = np.arange(50) / 25
+    if accepted:
+        assert timeline(times_s, gaps, LIMITS).frames == 50
+        return
+    with pytest.raises(
+        Rejection, match=r"at most 0\.3 of them \(quality\.max_gap_share\)"
+    ) as caught:
+        timeline(times_s, gaps, LIMITS)
+    assert caught.value.reason == "audio_gaps"

@@ -8,6 +8,7 @@ from emotalk.errors import WrongUse
 from emotalk.inference.speech import network_speech, read_speech
 from emotalk.media.loudness import loudness_db
 from emotalk.schema import Floats
+from tests.helpers.clips import write_in_parts
 from tests.helpers.shared import shared_data
 from tests.helpers.tiny_model import tiny_facts
 
@@ -99,3 +100,12 @@ def test_an_offset_alone_is_silent() -> None:
 def test_turned_channels_are_speech() -> None:
     speech = read_speech(shared_data("data/faults/sound/antiphase.wav"))
     assert loudness_db(speech.speech_S) > -30
+
+
+def test_speech_of_a_video_begins_with_its_sound_and_keeps_its_gaps(tmp_path: Path) -> None:
+    sound_S = tone(0.5, rate=48_000)
+    path = write_in_parts(tmp_path / "clip.mkv", [(0.3, sound_S), (1.0, sound_S)])
+    speech = read_speech(path)
+    assert speech.sound_S.size == round(1.2 * 48_000)
+    loud = np.abs(speech.sound_S.reshape(-1, 4800)).max(1) > 0.1  # of each tenth of a second
+    np.testing.assert_array_equal(loud, [True] * 5 + [False] * 2 + [True] * 5)

@@ -8,9 +8,9 @@ import pytest
 import soundfile
 
 from emotalk.media.container import probe
-from emotalk.media.sound import _check_length, read_audio
+from emotalk.media.sound import _check_length, read_audio, read_sound
 from emotalk.schema import Rejection
-from tests.helpers.clips import RATE, tone
+from tests.helpers.clips import RATE, tone, write_in_parts
 from tests.helpers.shared import shared_data
 
 
@@ -67,3 +67,66 @@ def test_silently_short_sound_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(Rejection, match=r"2\.00 s of sound .* of the 3\.00 s") as caught:
         _check_length(path, promised, short.size / 8000)
     assert caught.value.reason == "truncated_audio"
+
+
+@pytest.mark.parametrize("ending", ["mkv", "nut"])
+def test_gaps_are_silence_and_every_sample_keeps_its_time(tmp_path: Path, ending: str) -> None:
+    rng = np.random.default_rng(0)
+    smooth = np.convolve(rng.normal(0, 0.3, 48_000), np.ones(48) / 12, "same").clip(-0.9, 0.9)
+    noise_S = smooth.astype(np.float32)
+    parts = [(0.3, noise_S[:9600]), (0.65, noise_S[9600:24_000]), (1.45, noise_S[24_000:33_600])]
+    sound = read_sound(write_in_parts(tmp_path / f"clip.{ending}", parts), rate=48_000)
+    assert sound.start_s == pytest.approx(0.3, abs=0.001)
+    np.testing.assert_allclose(sound.gaps_s, [(0.5, 0.65), (0.95, 1.45)], atol=0.001)
+    expected_S = np.zeros(round(1.65 * 48_000), np.float32)
+    for start_s, samples_S in parts:
+        start = round(start_s * 48_000)
+        expected_S[start : start + samples_S.size] = samples_S
+    np.testing.assert_allclose(sound.between(0.0, expected_S.size), expected_S, atol=1e-3)
+    own_S = sound.own_S
+    np.testing.assert_allclose(own_S, expected_S[-own_S.size :], atol=1e-3)
+    assert own_S.size == round(1.35 * 48_000)
+    assert sound.silence_s(0.45, 1.0) == pytest.approx(0.2, abs=0.002)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+def test_a_late_part_is_resampled_onto_the_clock_s_own_samples(tmp_path: Path, rate: int) -> None:
+    """A tone that begins anew after a gap has the phase of its own time."""
+    t = np.arange(rate) / rate
+    part_S = (0.5 * np.sin(2 * np.pi * 310 * t)).astype(np.float32)
+    sound = read_sound(
+        write_in_parts(tmp_path / "clip.nut", [(0.0, part_S), (1.4, part_S)], rate=rate)
+    )
+    inside = 1.4 + np.arange(1000, 7000) / 8000
+    heard_S = sound.between(float(inside[0]), inside.size)
+    expected_S = 0.5 * np.sin(2 * np.pi * 310 * (inside - 1.4))
+    np.testing.assert_allclose(heard_S, expected_S, atol=0.01)
+
+
+@pytest.mark.parametrize("start_s", [20_000.0, 10.0**8])
+def test_sound_that_begins_or_goes_on_absurdly_late_takes_no_room(
+    tmp_path: Path, start_s: float
+) -> None:
+    part_S = tone(0.5, rate=48_000)
+    late = write_in_parts(tmp_path / "late.nut", [(start_s, part_S)])
+    sound = read_sound(late)
+    assert sound.samples_S.size < 8000
+    with pytest.raises(Rejection) as caught:
+        read_audio(late)
+    assert caught.value.reason == "too_long"
+    gap = write_in_parts(tmp_path / "gap.nut", [(0.0, part_S), (start_s, part_S)])
+    with pytest.raises(Rejection, match="by its times") as caught:
+        read_sound(gap)
+    assert caught.value.reason == "too_long"
+
+
+def test_no_more_sound_is_read_than_there_is_room_for(tmp_path: Path) -> None:
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(40 * RATE), RATE)
+    with pytest.raises(Rejection, match="at most 30 s"):
+        read_sound(path, most_s=30)
+
+
+def test_the_default_track_is_heard_not_the_first() -> None:
+    audio_S = read_audio(shared_data("data", "faults", "clips", "tracks.mp4"))
+    assert np.abs(audio_S).max() > 0.1
