@@ -40,7 +40,7 @@ test-slow: setup ## the tests that take minutes: compiling, whole corpora, serve
 drill: setup ## kill trainings at random moments, start them again, compare with undisturbed ones
 	$(BIN)/python -m tests.distributed.drill
 
-test-gpu: setup ## the tests that need a CUDA device
+test-gpu: setup ## the tests that need a CUDA device; writes a dated record to tests/gpu/records
 	$(BIN)/python -m pytest -m "gpu" $(PYTEST_ARGS) $(TESTS)
 
 test-slurm: setup ## the tests that need Slurm: on two nodes started on this machine (Debian, root)

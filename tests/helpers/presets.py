@@ -1,11 +1,14 @@
 """Every preset of configs/train, made small enough to run in seconds, otherwise as it stands."""
 
 import math
+import shutil
 from pathlib import Path
 
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
-from tests.helpers.tiny_training import ROOT
+from emotalk.training.trainer import Trainer
+from tests.helpers.tiny_training import ROOT, read_metrics
+from tests.helpers.train_here import trainer_here
 
 PRESETS = sorted(path.stem for path in (ROOT / "configs/train").glob("*.yaml"))
 # What every preset keeps out of the machine it runs on: files, processes, servers.
@@ -48,3 +51,27 @@ def small_preset(name: str, shards: Path, run_dir: Path, *words: str) -> TrainCo
     due = (f"validation.every={every}", f"checkpoint.every={every}")
     paths = (f"shards={shards}", f"run_dir={run_dir}")
     return full_preset(name, *SMALL, *lengths, *due, *paths, *words)
+
+
+def train_past_a_resume(config: TrainConfig) -> Trainer:
+    """Train to the end with a validation after each round, then again from the checkpoint before.
+
+    Returns:
+        The trainer of the first way, at its end.
+    """
+    with trainer_here(config) as trainer:
+        assert trainer.run() == "done"
+        trainer.finish("done")
+        generator = trainer._parts.networks.generator.module
+        assert all(part.training for part in generator.modules())
+    lines = read_metrics(config.run_dir)
+    validated = [line["step"] for line in lines if "validation/psnr" in line]
+    assert len(validated) >= len(config.stages)
+    learnt = [line["step"] for line in lines if "train/generator/mouth_region" in line]
+    assert any(step > min(validated) for step in learnt), "a generator's update after a validation"
+    steps = trainer.state.step
+    shutil.rmtree(config.run_dir / "checkpoints" / f"step-{steps:06d}")
+    with trainer_here(config) as again:
+        assert 0 < again.state.step < steps
+        assert again.run() == "done"
+    return trainer

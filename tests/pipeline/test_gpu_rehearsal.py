@@ -30,8 +30,8 @@ from tests.helpers.meta_device import (
     networks_on_meta,
     on_meta,
 )
-from tests.helpers.presets import PRESETS, full_preset, small_preset
-from tests.helpers.tiny_training import read_metrics, tiny_shards
+from tests.helpers.presets import PRESETS, full_preset, small_preset, train_past_a_resume
+from tests.helpers.tiny_training import tiny_shards
 from tests.helpers.train_here import trainer_here
 
 # The device has no random numbers and no autocast of its own.
@@ -147,28 +147,9 @@ def test_cudnn_would_train_a_preset_past_its_validations_and_a_resume(
     preset: str, words: tuple[str, ...], shards: Path, tmp_path: Path
 ) -> None:
     config = small_preset(preset, shards, tmp_path / "run", *words)
-    with cudnn_rules() as seen, trainer_here(config) as trainer:
-        assert trainer.run() == "done"
-        trainer.finish("done")
-        generator = trainer._parts.networks.generator.module
-        assert all(part.training for part in generator.modules())
+    with cudnn_rules() as seen:
+        train_past_a_resume(config)
     assert seen.backward > 0
-    lines = read_metrics(tmp_path / "run")
-    validated = [line["step"] for line in lines if "validation/psnr" in line]
-    assert len(validated) >= len(config.stages)
-    learnt = [line["step"] for line in lines if "train/generator/mouth_region" in line]
-    assert any(step > min(validated) for step in learnt)
-    steps = trainer.state.step
-    _forget(tmp_path / "run/checkpoints" / f"step-{steps:06d}")
-    with cudnn_rules(), trainer_here(config) as again:
-        assert 0 < again.state.step < steps
-        assert again.run() == "done"
-
-
-def _forget(checkpoint: Path) -> None:
-    for file in checkpoint.iterdir():
-        file.unlink()
-    checkpoint.rmdir()
 
 
 def test_the_rehearsal_finds_a_validation_that_leaves_its_mode_behind(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from skimage.metrics import mean_squared_error
 
-from emotalk.losses import l1, nan_unless_finite, not_finite, weighted_sum
+from emotalk.losses import l1, nan_unless_finite, not_finite, reaching, weighted_sum
 
 NAN = float("nan")
 
@@ -79,3 +79,17 @@ def test_l1_is_the_mean_absolute_difference_of_each_clip() -> None:
     assert torch.autograd.gradcheck(lambda f: l1(f, real), (fake.requires_grad_(),))
     with pytest.raises(ValueError, match="real_BTCHW: got shape"):
         l1(fake, real[:1])
+
+
+def test_an_output_that_no_term_reads_gets_a_gradient_of_zero_and_changes_no_loss() -> None:
+    x = torch.tensor([2.0, -3.0], requires_grad=True)
+    unread = torch.tensor([[1e38, torch.inf], [torch.nan, -5.0]], requires_grad=True)
+    loss = x.square().sum()
+    total = reaching(loss, [unread, unread * 2])
+    assert float(total.detach()) == 13.0
+    torch.autograd.backward(total)
+    assert x.grad is not None
+    assert x.grad.tolist() == [4.0, -6.0]
+    assert unread.grad is not None
+    assert unread.grad.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert reaching(loss, []) is loss
