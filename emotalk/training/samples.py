@@ -54,6 +54,11 @@ def write_samples(samples: Sequence[Sample], folder: Path) -> None:
     (folder / GRID).write_bytes(png_bytes(sample_grid(samples)))
 
 
+def sample_files(folder: Path) -> list[Path]:
+    """Return the videos and the picture in `folder`, nothing else that lies there."""
+    return sorted([*folder.glob("[!.]*.mp4"), *folder.glob(GRID)])
+
+
 def sample_grid(samples: Sequence[Sample]) -> Bytes:
     """Return one RGB picture: a row a sample; condition, then pairs of true and generated."""
     tiles: list[Bytes] = []

@@ -24,6 +24,7 @@ from emotalk.training.inputs import ClipInputs, InputMaker
 from emotalk.training.networks import Networks
 from emotalk.training.not_finite import NonFiniteTrainingError, describe
 from emotalk.training.preemption import Preemption
+from emotalk.training.samples import sample_files
 from emotalk.training.saver import Saver
 from emotalk.training.schedule import DueUpdate, Schedule
 from emotalk.training.speed import Speed
@@ -219,7 +220,7 @@ class Trainer:
         state.validation = {"step": float(state.step), **figures}
         if parts.runtime.is_main:
             parts.tracker.log(state.step, figures)
-            for file in sorted(samples.glob("*.*")):
+            for file in sample_files(samples):
                 parts.tracker.artifact(file, f"samples/{samples.name}")
         return best
 

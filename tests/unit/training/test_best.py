@@ -1,9 +1,11 @@
 """The best checkpoint is the one with the best figure: the highest PSNR, the lowest NLMD."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 from emotalk.checkpoint_format import find_model
 from emotalk.config.run import TrainConfig
@@ -11,7 +13,7 @@ from emotalk.errors import WrongUse
 from emotalk.training.best import remember_best
 from emotalk.training.checkpoint import TrainState
 from emotalk.training.validation import Validation
-from tests.helpers.tiny_training import tiny_config, tiny_shards
+from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards
 from tests.helpers.train_here import train_here
 
 PSNR, NLMD = "validation/psnr_mouth", "validation/nlmd"
@@ -86,3 +88,26 @@ def test_the_best_is_kept_though_no_checkpoint_was_due_then(
     assert (kept / "best").read_text() == "step-000003\n"
     assert find_model(kept / "best") == kept / "step-000003"
     assert find_model(tmp_path / "run") == kept / "step-000006"
+
+
+def test_saving_the_best_changes_nothing_that_is_learned_and_a_run_goes_on_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step 3 is saved because it is best; a run without that and one broken off there agree."""
+    tiny_shards(tmp_path / "shards")
+    words = ["validation.clips=2", "validation.every=3", "checkpoint.every=0"]
+    monkeypatch.setattr(Validation, "measure", lambda *_: {PSNR: 20.0})
+    runs = {name: tmp_path / name for name in ("kept", "plain")}
+    train_here(tiny_config(tmp_path, f"run_dir={runs['kept']}", *words))
+    best = ["checkpoint.keep_best=none"]
+    train_here(tiny_config(tmp_path, f"run_dir={runs['plain']}", *words, *best))
+    assert not (runs["plain"] / "checkpoints/step-000003").exists()
+    shutil.rmtree(runs["kept"] / "checkpoints/step-000006")
+    train_here(tiny_config(tmp_path, f"run_dir={runs['kept']}", *words))  # goes on from step 3
+    assert read_metrics(runs["kept"]) == read_metrics(runs["plain"])
+    for name in ("generator", "generator_ema", "discriminators", "generator_optimizer"):
+        ours, theirs = (
+            load_file(run / f"checkpoints/step-000006/{name}.safetensors") for run in runs.values()
+        )
+        assert all((ours[key] == theirs[key]).all() for key in theirs)
+    assert (runs["kept"] / "checkpoints/best").read_text() == "step-000003\n"

@@ -6,7 +6,7 @@ import av
 import cv2
 import numpy as np
 
-from emotalk.training.samples import Sample, sample_grid, write_samples
+from emotalk.training.samples import Sample, sample_files, sample_grid, write_samples
 
 FRAMES = 9
 
@@ -52,3 +52,10 @@ def test_each_emotion_has_a_video_with_the_truth_to_the_left(tmp_path: Path) -> 
 def test_nothing_is_written_where_there_is_nothing_to_show(tmp_path: Path) -> None:
     write_samples([], tmp_path / "samples")
     assert not (tmp_path / "samples").exists()
+
+
+def test_what_else_lies_beside_the_samples_is_not_shown(tmp_path: Path) -> None:
+    write_samples([sample("anger", 10)], tmp_path)
+    for name in (".anger-1.mp4.part.mp4", "notes.txt", "grid.png.orig", "grid-old.png"):
+        (tmp_path / name).touch()
+    assert [path.name for path in sample_files(tmp_path)] == ["anger-1001_anger.mp4", "grid.png"]
