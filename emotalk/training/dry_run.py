@@ -51,7 +51,7 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     """
     if not before_shards:
         refuse_missing_shards(config)
-    check_run_folder(config)
+    check_run_folder(config, before_shards=before_shards)
     _check_files(config)
     zero = zero_stages(config)
     refuse_beside_zero(config, zero)

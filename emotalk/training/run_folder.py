@@ -26,8 +26,12 @@ LOG = logging.getLogger("emotalk.train")
 JOINED: dict[Path, str] = {}  # folders that another process of this very run holds: its name
 
 
-def check_run_folder(config: TrainConfig) -> bool:
+def check_run_folder(config: TrainConfig, *, before_shards: bool = False) -> bool:
     """Return whether the run folder holds a checkpoint to go on from; change nothing.
+
+    Args:
+        config: of the run.
+        before_shards: the shard set is yet to be made, so it is not compared.
 
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, or holds a run
@@ -47,7 +51,7 @@ def check_run_folder(config: TrainConfig) -> bool:
             f"run_dir {folder} holds a run already and resume=never; choose another run_dir, or "
             "resume=auto to continue it"
         )
-    if started:
+    if started and not before_shards:
         refuse_other_shards(config)
     return started
 

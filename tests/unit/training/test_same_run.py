@@ -14,6 +14,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.data.shards import ShardSet
 from emotalk.errors import WrongUse
 from emotalk.training.data_facts import shards_digest
+from emotalk.training.dry_run import describe
 from emotalk.training.run_folder import check_run_folder
 from emotalk.training.same_run import is_lengthened
 from tests.helpers.shard_set import made_clips, rewrite_manifest, write_shard_set
@@ -186,6 +187,19 @@ def test_a_falling_rate_that_jumps_is_said_so(
     assert "learning rate" not in caplog.text
     check_run_folder(tiny_config(tmp_path, falling, "stages.gan.iterations=3"))
     assert "its learning rate (lr_decay=cosine) falls over the new length" in caplog.text
+
+
+def test_shards_that_are_yet_to_be_made_are_not_compared(folder: Path) -> None:
+    config = tiny_config(folder, f"shards={folder / 'yet-to-come'}")
+    assert check_run_folder(config, before_shards=True)
+    describe(config, before_shards=True)
+    with pytest.raises(WrongUse):
+        check_run_folder(config)
+
+
+def test_a_dry_run_refuses_another_shard_set_too(folder: Path) -> None:
+    with pytest.raises(WrongUse, match="another shard set"):
+        describe(tiny_config(folder, f"shards={folder / 'others'}"))
 
 
 def test_a_finished_run_says_how_to_go_on(folder: Path, caplog: pytest.LogCaptureFixture) -> None:

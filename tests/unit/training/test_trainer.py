@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from emotalk.config.run import TrainConfig
+from emotalk.data.workers import Interrupted
 from emotalk.models import Generator
 from emotalk.schema import EMOTIONS
 from emotalk.training import trainer as loop
@@ -291,6 +292,25 @@ def test_a_signal_ends_the_run_before_its_next_step_with_a_checkpoint(
 
         with mock.patch.object(trainer, "_train_one", told):
             assert trainer.run() == "preempted"
+    assert trainer.state.step == 3
+    assert (config.run_dir / "checkpoints/step-000003/state.json").exists()
+
+
+def test_a_signal_while_a_batch_is_waited_for_ends_the_run_with_a_checkpoint(
+    run: Run, tmp_path: Path
+) -> None:
+    """The loader's worker hangs: there is no batch for the step that would come next."""
+
+    def hangs() -> Iterator[Any]:
+        raise Interrupted
+        yield
+
+    config = run.config.model_copy(update={"run_dir": tmp_path / "run"})
+    with trainer_here(config) as trainer:
+        for _ in range(3):
+            assert not trainer._train_one()
+        trainer._batches = hangs()
+        assert trainer.run() == "preempted"
     assert trainer.state.step == 3
     assert (config.run_dir / "checkpoints/step-000003/state.json").exists()
 
