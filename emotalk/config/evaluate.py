@@ -13,7 +13,7 @@ from emotalk.config.section import Count, Section
 class EvaluateConfig(Section):
     """One evaluation: `emotalk evaluate --checkpoint C --shards DIR --split test --output DIR`."""
 
-    checkpoint: Path  # run folder, checkpoint or exported model
+    checkpoint: Path  # run folder, RUN/checkpoints/best, a checkpoint or an exported model
     shards: str  # folder or URL
     output: Path  # folder of the report; must be empty, or hold a report of the same inputs
     split: Literal["train", "val", "test"] = "test"
