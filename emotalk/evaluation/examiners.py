@@ -14,7 +14,8 @@ from emotalk.faces.landmarks import build_finder
 from emotalk.judges import LandmarkJudge, load_landmark_judge
 from emotalk.schema import Bytes, Floats
 
-JUDGE_LIMIT_PX = 3.0
+JUDGE_LIMIT_PX = 1.6
+"""Between what the judge is off on drawn faces (0.5 to 1.0 px) and on people (2.3 to 3.8 px)."""
 
 
 class Examiner(Protocol):
