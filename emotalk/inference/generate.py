@@ -10,8 +10,9 @@ from torch import Tensor
 from emotalk.data.batch import from_unit, to_unit
 from emotalk.draws import numpy_generator
 from emotalk.inference.load import LoadedGenerator
-from emotalk.inference.speech import frames_of, network_speech
-from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, SIZE, Bytes, Floats, check_shape
+from emotalk.inference.speech import frames_of, network_pieces, network_speech
+from emotalk.media.sound_source import SoundInMemory, SoundSource
+from emotalk.schema import SAMPLE_RATE, SIZE, Bytes, Floats, check_shape
 
 LOOK_AHEAD_FRAMES = 5  # the speech encoder sees 180 ms ahead
 
@@ -97,7 +98,12 @@ def _groups(
 
 
 def generate_blocks(
-    loaded: LoadedGenerator, clip: ClipRequest, *, seed: int = 0, seconds: float = 2.0
+    loaded: LoadedGenerator,
+    clip: ClipRequest,
+    *,
+    seed: int = 0,
+    seconds: float = 2.0,
+    speech: SoundSource | None = None,
 ) -> Iterator[Bytes]:
     """Yield the utterance's video block by block, uint8 RGB (t, H, W, 3), in constant memory.
 
@@ -108,23 +114,23 @@ def generate_blocks(
         clip: what to generate.
         seed: of the noise.
         seconds: of speech that go in at a time.
+        speech: read piece by piece in place of `clip.speech_S`: a recording of any length.
     """
-    facts, frames = loaded.facts, frames_of(clip.speech_S)
-    speech_S = torch.from_numpy(network_speech(clip.speech_S, facts, frames=frames))
-    margin = facts.speech_margin_frames * SAMPLES_PER_FRAME
-    piece = int(seconds * SAMPLE_RATE)
-    noise_TD = _noise(loaded, clip.name, seed, frames)
+    source = SoundInMemory(clip.speech_S) if speech is None else speech
+    facts, frames = loaded.facts, frames_of(source)
+    noise = _NoiseStream(loaded, clip.name, seed)
     emotion_TE = torch.from_numpy(
         np.broadcast_to(clip.emotion, (frames, len(facts.emotions))).astype(np.float32)
     )
     stream = loaded.generator.stream(
         _condition([clip]).to(loaded.device),
         lambda first, count: emotion_TE[None, first : first + count],
-        lambda first, count: noise_TD[None, first : first + count],
+        noise.draw,
         margin_frames=facts.speech_margin_frames,
     )
-    for piece_S in torch.split(speech_S[margin : speech_S.shape[0] - margin], piece):
-        yield from _as_blocks(stream.push(piece_S[None].to(loaded.device)))
+    piece = int(seconds * SAMPLE_RATE)
+    for piece_S in network_pieces(source, facts, frames=frames, samples=piece):
+        yield from _as_blocks(stream.push(torch.from_numpy(piece_S)[None].to(loaded.device)))
     yield from _as_blocks(stream.flush())
 
 
@@ -160,6 +166,27 @@ def _condition(clips: Sequence[ClipRequest]) -> Tensor:
     for clip in clips:
         check_shape(clip.condition_CHW, f"3 {SIZE} {SIZE}", f"condition image of {clip.name}")
     return to_unit(torch.from_numpy(np.stack([clip.condition_CHW for clip in clips])))
+
+
+class _NoiseStream:
+    """The draws of `_noise`, a few frames at a time, in their order."""
+
+    def __init__(self, loaded: LoadedGenerator, name: str, seed: int) -> None:
+        self._source = numpy_generator(seed, "generate", name)
+        self._features = loaded.generator.noise_features
+        self._drawn = 0
+
+    def draw(self, first: int, count: int) -> Tensor:
+        """Return N(0, 1) of the next frames (1, count, D).
+
+        Raises:
+            ValueError: other frames than the next ones.
+        """
+        if first != self._drawn:
+            raise ValueError(f"noise: frames from {first} on, the next ones are {self._drawn}")
+        self._drawn += count
+        size = (1, count, self._features)
+        return torch.from_numpy(self._source.standard_normal(size, dtype=np.float32))
 
 
 def _noise(loaded: LoadedGenerator, name: str, seed: int, frames: int) -> Tensor:

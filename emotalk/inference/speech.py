@@ -1,69 +1,103 @@
 """Speech on its way into the generator: read, judged, levelled and padded as in training."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 
 from emotalk.checkpoint_format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
-from emotalk.media.loudness import loudness_db, speech_peak
-from emotalk.media.resample import resample
-from emotalk.media.sound import read_sound
+from emotalk.media.loudness import LoudnessMeter, PeakMeter
+from emotalk.media.sound_source import SoundInMemory, SoundSource, pieces_of, whole
+from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
+MOST_SPEECH_S = 4 * 3600.0  # of one video; a page that others wait for allows less
 SILENCE_DB = -60.0
 LOG = logging.getLogger("emotalk.generate")
 
 
 @dataclass(frozen=True)
 class Speech:
-    """One recording at the two rates that are needed.
+    """One recording at the two rates that are needed, of any length: read piece by piece.
 
     Attributes:
-        speech_S: mono float in [-1, 1] at 8 kHz: what the generator hears.
-        sound_S: mono float in [-1, 1] at 48 kHz: what the video's viewers hear.
+        speech: mono float in [-1, 1] at 8 kHz: what the generator hears.
+        sound: mono float in [-1, 1] at 48 kHz: what the video's viewers hear.
     """
 
-    speech_S: Floats
-    sound_S: Floats
+    speech: SoundSource
+    sound: SoundSource
+
+    @property
+    def speech_S(self) -> Floats:
+        """The whole speech at 8 kHz."""
+        return whole(self.speech)
+
+    @property
+    def sound_S(self) -> Floats:
+        """The whole sound at 48 kHz."""
+        return whole(self.sound)
 
     @property
     def frames(self) -> int:
         """Frames of the video that lasts to the last sample."""
-        return frames_of(self.speech_S)
+        return frames_of(self.speech)
 
 
-def read_speech(path: Path) -> Speech:
-    """Return the speech of any audio or video file, from its own first moment on.
+def read_speech(path: Path, *, most_s: float = MOST_SPEECH_S) -> Speech:
+    """Return the speech of any audio or video file from its own first moment on.
 
     A video's picture does not count: its sound begins at 0 here also where it begins late there.
-    Gaps in the sound are silence.
+    Gaps in the sound are silence. Takes constant memory, whatever the length.
+
+    Args:
+        path: the file.
+        most_s: a longer recording is refused, before anything is generated.
 
     Raises:
-        WrongUse: no sound can be read from it, it is shorter than a frame, or it is silent
-            (below -60 dB of full scale, root mean square).
+        WrongUse: no sound can be read from it, it is shorter than a frame or longer than `most_s`,
+            it is silent (below -60 dB of full scale, root mean square), or there is no room for it.
     """
     try:
-        sound_S = read_sound(path, rate=SOUND_RATE).own_S
+        sound = spool_audio(path, rate=SOUND_RATE, most_s=most_s)
+        speech = spool_resampled(sound, SOUND_RATE, SAMPLE_RATE)
     except Rejection as rejection:
-        raise WrongUse(f"{path}: {rejection.reason}: {rejection.told}") from None
-    speech_S = np.clip(resample(sound_S, SOUND_RATE, SAMPLE_RATE), -1.0, 1.0)
-    if speech_S.size < SAMPLES_PER_FRAME:
+        told = rejection.told
+        if rejection.reason == "too_long":  # the reason's own advice is for a corpus
+            told = f"{rejection.detail}; cut the recording and make a video of each part"
+        raise WrongUse(f"{path}: {rejection.reason}: {told}") from None
+    except OSError as error:
         raise WrongUse(
-            f"{path}: {speech_S.size / SAMPLE_RATE * 1000:.0f} ms of sound are shorter than one "
+            f"{path}: its decoded sound cannot be kept in {gettempdir()}: {error.strerror}; an "
+            "hour takes 0.8 GB there, TMPDIR names another folder"
+        ) from None
+    if speech.size < SAMPLES_PER_FRAME:
+        raise WrongUse(
+            f"{path}: {speech.size / SAMPLE_RATE * 1000:.0f} ms of sound are shorter than one "
             f"frame ({1000 * SAMPLES_PER_FRAME // SAMPLE_RATE} ms); give a longer recording"
         )
-    level_db = loudness_db(speech_S)
+    _judge(path, speech)
+    return Speech(speech, sound)
+
+
+def _judge(path: Path, speech: SoundSource) -> None:
+    """Refuse silence, and tell of clicks that are not the level of the speech."""
+    loudness, peaks = LoudnessMeter(), PeakMeter()
+    for piece_S in pieces_of(speech):
+        loudness.add(piece_S)
+        peaks.add(piece_S)
+    level_db = loudness.decibels()
     if level_db < SILENCE_DB:
         raise WrongUse(
             f"{path}: silent: its level is {level_db:.0f} dB of full scale, speech lies above "
             f"{SILENCE_DB:.0f} dB; check the recording or make it louder"
         )
-    _warn_of_clicks(path, *speech_peak(speech_S))
-    return Speech(speech_S, sound_S)
+    _warn_of_clicks(path, peaks.peak(), peaks.speech_peak())
 
 
 def _warn_of_clicks(path: Path, peak: float, level: float) -> None:
@@ -78,17 +112,15 @@ def _warn_of_clicks(path: Path, peak: float, level: float) -> None:
         )
 
 
-def frames_of(speech_S: Floats) -> int:
+def frames_of(speech: Floats | SoundSource) -> int:
     """Return how many frames cover the samples, the last one perhaps in part."""
-    return -(-speech_S.size // SAMPLES_PER_FRAME)
+    return -(-speech.size // SAMPLES_PER_FRAME)
 
 
 def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Floats:
     """Return a whole utterance as the generator was trained to hear it.
 
     That is the training window that spans the clip: level as in training, zeros beyond its ends.
-    Training divides by the clip's peak; a click much louder than the speech is left out of that and
-    cut (`emotalk.media.loudness`), since it would leave the mouth half closed.
 
     Args:
         speech_S: mono samples at 8 kHz, at most `frames` frames.
@@ -98,9 +130,36 @@ def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Float
     Returns:
         (frames + 2 * margin) * 320 samples.
     """
-    _, peak = speech_peak(speech_S)
-    level = 1 / peak if facts.speech_level == "peak" and peak > 0 else 1.0
+    level = training_level(SoundInMemory(speech_S), facts)
     margin = facts.speech_margin_frames * SAMPLES_PER_FRAME
     padded_S = np.zeros(frames * SAMPLES_PER_FRAME + 2 * margin, np.float32)
     padded_S[margin : margin + speech_S.size] = np.clip(speech_S * level, -1.0, 1.0)
     return padded_S
+
+
+def network_pieces(
+    speech: SoundSource, facts: ModelFacts, *, frames: int, samples: int
+) -> Iterator[Floats]:
+    """Yield the utterance of `network_speech` without its margins in pieces of `samples`."""
+    level = training_level(speech, facts)
+    wanted = frames * SAMPLES_PER_FRAME
+    for start in range(0, wanted, samples):
+        piece_S = np.zeros(min(samples, wanted - start), np.float32)
+        found_S = speech.read(start, piece_S.size)
+        piece_S[: found_S.size] = np.clip(found_S * level, -1.0, 1.0)
+        yield piece_S
+
+
+def training_level(speech: SoundSource, facts: ModelFacts) -> float:
+    """Return what an utterance is multiplied by, as in training.
+
+    Training divides by the clip's peak. A click much louder than the speech is left out of that and
+    cut (`emotalk.media.loudness`), since it would leave the mouth half closed.
+    """
+    if facts.speech_level == "none":
+        return 1.0
+    peaks = PeakMeter()
+    for piece_S in pieces_of(speech):
+        peaks.add(piece_S)
+    peak = peaks.speech_peak()
+    return 1 / peak if peak > 0 else 1.0

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.landmarks import build_finder
 from emotalk.inference.emotion_timeline import (
@@ -17,11 +19,12 @@ from emotalk.inference.emotion_timeline import (
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import ClipRequest, generate_blocks
 from emotalk.inference.load import LoadedGenerator
-from emotalk.inference.speech import read_speech
+from emotalk.inference.speech import MOST_SPEECH_S, Speech, read_speech
 from emotalk.inference.video import check_output, write_talking_video
 from emotalk.schema import FPS, Bytes
 
 Progress = Callable[[int, int], None]
+READ_IN_PIECES_S = np.zeros(0, np.float32)  # stands where a short clip has its speech
 LOG = logging.getLogger("emotalk.generate")
 
 
@@ -39,6 +42,7 @@ class VideoRequest:
         seed: of the noise.
         scale: how many times 128 pixels the video's side shall be.
         overwrite: replace an existing `output`.
+        most_s: longer speech is refused before anything is generated.
     """
 
     image: Path
@@ -50,6 +54,7 @@ class VideoRequest:
     seed: int = 0
     scale: int = 1
     overwrite: bool = False
+    most_s: float = MOST_SPEECH_S
 
 
 @dataclass(frozen=True)
@@ -94,15 +99,15 @@ def make_video(
     notes = _notes(request, timeline, loaded)
     for note in notes:
         LOG.warning("%s", note)
-    speech = read_speech(request.audio)
+    speech = read_speech(request.audio, most_s=request.most_s)
     weights_TE = timeline_weights(timeline, loaded.facts.emotions, speech.frames)
     condition_CHW = _condition(request)
     started = time.monotonic()
-    clip = ClipRequest(condition_CHW, speech.speech_S, weights_TE)
+    clip = ClipRequest(condition_CHW, READ_IN_PIECES_S, weights_TE)
     write_talking_video(
         request.output,
-        _frames(loaded, clip, request.seed, speech.frames, progress),
-        speech.sound_S,
+        _frames(loaded, clip, speech, request.seed, progress),
+        speech.sound,
         provenance=(
             f"Picture: {request.image.name}. Speech: {request.audio.name}. Emotion: "
             f"{request.emotion}. Seed: {request.seed}. Model: {loaded.folder.name}."
@@ -133,14 +138,14 @@ def _condition(request: VideoRequest) -> Bytes:
 def _frames(
     loaded: LoadedGenerator,
     clip: ClipRequest,
+    speech: Speech,
     seed: int,
-    frames: int,
     progress: Progress | None,
 ) -> Iterator[Bytes]:
     done = 0
-    for block_THWC in generate_blocks(loaded, clip, seed=seed):
+    for block_THWC in generate_blocks(loaded, clip, seed=seed, speech=speech.speech):
         for frame_HWC in block_THWC:
             yield frame_HWC
             done += 1
         if progress is not None:
-            progress(done, frames)
+            progress(done, speech.frames)

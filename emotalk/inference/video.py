@@ -8,6 +8,7 @@ from emotalk import __version__
 from emotalk.errors import WrongUse
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.image import enlarge
+from emotalk.media.sound_source import SoundSource
 from emotalk.schema import FPS, Bytes, Floats
 
 SOUND_RATE = 48_000
@@ -39,7 +40,7 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
 def write_talking_video(
     path: Path,
     frames_THWC: Iterable[Bytes],
-    sound_S: Floats,
+    sound: Floats | SoundSource,
     *,
     provenance: str,
     scale: int = 1,
@@ -49,7 +50,7 @@ def write_talking_video(
     Args:
         path: the MP4 file; replaced as a whole once complete.
         frames_THWC: uint8 RGB frames, taken one by one.
-        sound_S: mono float in [-1, 1] at 48 kHz.
+        sound: mono float in [-1, 1] at 48 kHz.
         provenance: what the file's tags say of how it was made, after the statement that it is
             synthetic.
         scale: how many times as large as the frames the picture shall be, 1 to 4.
@@ -59,7 +60,7 @@ def write_talking_video(
         (enlarge(frame, scale) for frame in frames_THWC),
         fps=Fraction(FPS),
         options={"crf": "16", "preset": "medium"},
-        audio=AudioTrack(samples=sound_S, rate=SOUND_RATE),
+        audio=AudioTrack(samples=sound, rate=SOUND_RATE),
         metadata={
             "title": f"Synthetic video made by emotalk {__version__}",
             "comment": f"{STATEMENT} {provenance}",

@@ -20,6 +20,7 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
+from emotalk.media.sound_source import SoundSource
 from emotalk.schema import Bytes, Floats
 
 SAMPLES_PER_PACKET = 1024
@@ -34,26 +35,39 @@ class AudioTrack:
     """The sound of a video.
 
     Attributes:
-        samples: float32 in [-1, 1], (S,) or (S, C) with one or two channels. Louder is clipped.
+        samples: float32 in [-1, 1], (S,) or (S, C) with one or two channels, or mono sound that is
+            read piece by piece. Louder is clipped.
         rate: samples a second.
         codec: an encoder of FFmpeg. `aac` delays the sound by a codec frame where the container
             has no edit list to say so (FLV); `pcm_s16le` keeps every sample in its place.
     """
 
-    samples: Floats
+    samples: Floats | SoundSource
     rate: int
     codec: str = "aac"
 
     @property
-    def channels_SC(self) -> Floats:
-        """The samples as (S, C), clipped to [-1, 1]."""
-        samples = np.asarray(self.samples, np.float32)
-        samples_SC = samples[:, None] if samples.ndim == 1 else samples
-        if samples_SC.ndim != 2 or samples_SC.shape[1] not in LAYOUTS:
-            raise ValueError(f"audio track: shape {samples.shape}, expected (S,), (S, 1) or (S, 2)")
+    def shape(self) -> tuple[int, int]:
+        """Number of samples and of channels."""
+        if not isinstance(self.samples, np.ndarray):
+            return self.samples.size, 1
+        shape = self.samples.shape if self.samples.ndim > 1 else (*self.samples.shape, 1)
+        if len(shape) != 2 or shape[1] not in LAYOUTS:
+            raise ValueError(
+                f"audio track: shape {self.samples.shape}, expected (S,), (S, 1) or (S, 2)"
+            )
+        return shape[0], shape[1]
+
+    def read(self, start: int, count: int) -> Floats:
+        """Return samples from `start` on as (C, S), clipped to [-1, 1]."""
+        if isinstance(self.samples, np.ndarray):
+            part = self.samples[start : start + count]
+        else:
+            part = self.samples.read(start, count)
+        samples_SC = np.asarray(part, np.float32).reshape(len(part), -1)
         if not np.isfinite(samples_SC).all():
             raise ValueError("audio track: holds values that are not finite numbers")
-        return np.clip(samples_SC, -1.0, 1.0)
+        return np.ascontiguousarray(np.clip(samples_SC, -1.0, 1.0).T)
 
 
 def encode_video(
@@ -200,9 +214,10 @@ class _SoundWriter:
     """Feeds an audio stream up to the video's time, so that the file is interleaved."""
 
     def __init__(self, output: OutputContainer, audio: AudioTrack) -> None:
-        self.samples_CS = np.ascontiguousarray(audio.channels_SC.T)
+        self.audio = audio
+        self.samples, channels = audio.shape
         self.rate = audio.rate
-        self.layout = LAYOUTS[self.samples_CS.shape[0]]
+        self.layout = LAYOUTS[channels]
         self.written = 0
         self.output = output
         stream = output.add_stream(audio.codec, rate=audio.rate, layout=self.layout)
@@ -212,19 +227,17 @@ class _SoundWriter:
 
     def write_until(self, time_s: Fraction | float) -> None:
         """Encode whole packets up to `time_s`."""
-        while self.written + SAMPLES_PER_PACKET <= min(
-            int(time_s * self.rate), self.samples_CS.shape[1]
-        ):
+        while self.written + SAMPLES_PER_PACKET <= min(int(time_s * self.rate), self.samples):
             self._write(SAMPLES_PER_PACKET)
 
     def finish(self) -> None:
         """Encode what is left and flush the encoder."""
-        while self.written < self.samples_CS.shape[1]:
-            self._write(min(SAMPLES_PER_PACKET, self.samples_CS.shape[1] - self.written))
+        while self.written < self.samples:
+            self._write(min(SAMPLES_PER_PACKET, self.samples - self.written))
         self.output.mux(self.stream.encode(None))
 
     def _write(self, samples: int) -> None:
-        chunk_CS = np.ascontiguousarray(self.samples_CS[:, self.written : self.written + samples])
+        chunk_CS = self.audio.read(self.written, samples)
         if self.stream.codec_context.name.startswith("pcm_s16"):  # rounding, not truncation
             values = np.rint(chunk_CS * 32767).astype(np.int16)
             packed = np.ascontiguousarray(values.T.reshape(1, -1))

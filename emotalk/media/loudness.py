@@ -14,8 +14,30 @@ def loudness_db(audio_S: Floats) -> float:
 
     A constant offset is not heard, so it is no loudness.
     """
-    power = float(np.var(audio_S, dtype=np.float64)) if audio_S.size else 0.0
-    return 10 * float(np.log10(power)) if power > 0 else -np.inf
+    meter = LoudnessMeter()
+    meter.add(audio_S)
+    return meter.decibels()
+
+
+class LoudnessMeter:
+    """The loudness of a recording that comes in pieces."""
+
+    def __init__(self) -> None:
+        """Begin before the first sample."""
+        self._count, self._sum, self._squares = 0, 0.0, 0.0
+
+    def add(self, audio_S: Floats) -> None:
+        """Count samples."""
+        self._count += audio_S.size
+        self._sum += float(np.sum(audio_S, dtype=np.float64))
+        self._squares += float(np.sum(np.square(audio_S, dtype=np.float64)))
+
+    def decibels(self) -> float:
+        """Return the root mean square about the mean value in dB of full scale."""
+        if not self._count:
+            return -np.inf
+        power = self._squares / self._count - (self._sum / self._count) ** 2
+        return 10 * float(np.log10(power)) if power > 0 else -np.inf
 
 
 class PeakMeter:

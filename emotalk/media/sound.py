@@ -73,7 +73,7 @@ def read_audio(path: Path, *, rate: int = SAMPLE_RATE, info: MediaInfo | None = 
         Rejection: as `read_sound`.
     """
     sound = read_sound(path, rate=rate, info=info)
-    _check_bound(path, sound.end_s)
+    check_bound(path, sound.end_s)
     return sound.between(0.0, max(0, sound.first + sound.samples_S.size))
 
 
@@ -107,9 +107,8 @@ def read_sound(
     for run in _mono_runs(path, info, faults, most_s):
         zero_s = run.start_s if zero_s is None else zero_s
         runs.append(run.resampled(rate, zero_s))
-    if faults.packets:
-        log.warning("%s: %d packets of sound cannot be decoded", path.name, faults.packets)
-    _check_length(path, info, runs[-1].end_s - runs[0].start_s)
+    warn_of_faults(path, faults)
+    check_length(path, info, runs[-1].end_s - runs[0].start_s)
     return _joined(runs, rate, faults)
 
 
@@ -142,15 +141,26 @@ class _Run:
 def _mono_runs(path: Path, info: MediaInfo, faults: SoundFaults, most_s: float) -> Iterable[_Run]:
     """Return stretches of mono sound; decoded twice where the mean of the channels is not it."""
     statistics = ChannelStatistics()
-    blocks = _counted(_bounded(path, decode_sound_blocks(path, info, faults), most_s), statistics)
+    blocks = _counted(bounded(path, decode_sound_blocks(path, info, faults), most_s), statistics)
     runs = list(_runs(blocks, {}))
     mixdowns = statistics.mixdowns()
     if all(mixdown == Mixdown() for mixdown in mixdowns.values()):
         return runs
+    warn_of_mixdowns(path, mixdowns)
+    return _runs(bounded(path, decode_sound_blocks(path, info), most_s), mixdowns)
+
+
+def warn_of_faults(path: Path, faults: SoundFaults) -> None:
+    """Say how many packets of a file's sound are missing."""
+    if faults.packets:
+        log.warning("%s: %d packets of sound cannot be decoded", path.name, faults.packets)
+
+
+def warn_of_mixdowns(path: Path, mixdowns: Mapping[int, Mixdown]) -> None:
+    """Say where mono sound is not the plain mean of a file's channels."""
     for mixdown in mixdowns.values():
         if mixdown != Mixdown():
             log.warning("%s: %s", path.name, mixdown.told)
-    return _runs(_bounded(path, decode_sound_blocks(path, info), most_s), mixdowns)
 
 
 def _counted(blocks: Iterable[SoundBlock], statistics: ChannelStatistics) -> Iterator[SoundBlock]:
@@ -194,16 +204,17 @@ def _joined(runs: list[_Run], rate: int, faults: SoundFaults) -> Sound:
     return Sound(clipped_S, rate, first, runs[0].start_s, gaps_s, faults)
 
 
-def _bounded(path: Path, blocks: Iterable[SoundBlock], most_s: float) -> Iterator[SoundBlock]:
+def bounded(path: Path, blocks: Iterable[SoundBlock], most_s: float) -> Iterator[SoundBlock]:
     """Yield blocks until there are more seconds of them than room is made for."""
     start_s: float | None = None
     for block in blocks:
         start_s = block.start_s if start_s is None else start_s
-        _check_bound(path, block.end_s - start_s, most_s)
+        check_bound(path, block.end_s - start_s, most_s)
         yield block
 
 
-def _check_bound(path: Path, seconds: float, most_s: float = MOST_SOUND_S) -> None:
+def check_bound(path: Path, seconds: float, most_s: float = MOST_SOUND_S) -> None:
+    """Reject sound that lasts longer than room is made for (`too_long`)."""
     if seconds > most_s:
         raise Rejection(
             "too_long",
@@ -212,7 +223,8 @@ def _check_bound(path: Path, seconds: float, most_s: float = MOST_SOUND_S) -> No
         )
 
 
-def _check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
+def check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
+    """Reject sound that is shorter than the index of its stream says (`truncated_audio`)."""
     promised = info.audio_duration_s
     if promised is None and not info.has_video:
         promised = info.duration_s

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from emotalk.media.container import probe
-from emotalk.media.sound import _check_length, read_audio, read_sound
+from emotalk.media.sound import check_length, read_audio, read_sound
 from emotalk.schema import Rejection
 from tests.helpers.clips import RATE, tone, write_in_parts
 from tests.helpers.shared import shared_data
@@ -65,7 +65,7 @@ def test_silently_short_sound_is_noticed(tmp_path: Path) -> None:
     promised = probe(path)
     short = read_audio(path)[: 2 * 8000]
     with pytest.raises(Rejection, match=r"2\.00 s of sound .* of the 3\.00 s") as caught:
-        _check_length(path, promised, short.size / 8000)
+        check_length(path, promised, short.size / 8000)
     assert caught.value.reason == "truncated_audio"
 
 

@@ -1,0 +1,58 @@
+"""Resampling of sound that comes in pieces: the same samples as of the whole at once."""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from emotalk.media.resample import filter_reach, resample
+from emotalk.schema import Floats
+
+BLOCK_S = 30.0  # of sound that is resampled at once; shorter recordings go as a whole
+
+
+class StreamingResampler:
+    """Takes samples at one rate, returns them at another, in memory of some seconds of sound."""
+
+    def __init__(self, rate: int, new_rate: int, *, block_s: float = BLOCK_S) -> None:
+        """Begin before the first sample.
+
+        Args:
+            rate: of the samples that come.
+            new_rate: of those that are returned.
+            block_s: how much is resampled at once.
+        """
+        self.rate, self.new_rate = rate, new_rate
+        divisor = math.gcd(rate, new_rate)
+        self._old, self._new = rate // divisor, new_rate // divisor
+        around = 0 if rate == new_rate else filter_reach(self._old, self._new) + self._old
+        self._context = -(-around // self._old) * self._old
+        self._block = max(1, round(block_s * rate / self._old)) * self._old
+        self._begin = 0  # number of the first sample kept, a multiple of `_old`
+        self._done = 0  # samples that have been resampled, a multiple of `_old`
+        self._kept: list[Floats] = []
+        self._length = 0  # of all kept
+
+    def push(self, samples_S: Floats) -> Iterator[Floats]:
+        """Yield what these samples complete, a block at a time."""
+        self._kept.append(samples_S.astype(np.float32))
+        self._length += samples_S.size
+        while self._begin + self._length >= self._done + self._block + self._context:
+            yield self._resampled(self._done + self._block)
+
+    def flush(self) -> Floats:
+        """Return the rest: ceil(samples * new_rate / rate) of them have been returned then."""
+        return self._resampled(self._begin + self._length)
+
+    def _resampled(self, end: int) -> Floats:
+        """Return the new samples that lie from what is done to `end`, and forget what is behind."""
+        held_S = np.concatenate(self._kept) if self._kept else np.zeros(0, np.float32)
+        last = min(end + self._context, self._begin + held_S.size)
+        new_S = resample(held_S[: last - self._begin], self.rate, self.new_rate)
+        first = (self._done - self._begin) // self._old * self._new
+        count = -(-(end - self._done) * self._new // self._old)
+        forget = max(self._begin, (end - self._context) // self._old * self._old)
+        held_S = held_S[forget - self._begin :]
+        self._kept, self._length = [held_S], held_S.size
+        self._begin, self._done = forget, end
+        return new_S[first : first + count]
