@@ -87,3 +87,12 @@ def test_wrong_inputs_are_named() -> None:
         perceptual_loss(two_maps, fake, real, frames_BK=torch.tensor([[0]]))
     with pytest.raises(ValueError, match=r"frames: got 6, allowed are 1 .. 5"):
         draw_frames(torch.rand(1, 5), 6)
+
+
+@pytest.mark.parametrize("frames", [1, 5])
+def test_one_frame_and_all_frames_can_be_drawn(frames: int) -> None:
+    drawn = draw_frames(torch.rand(2, 5, dtype=torch.float64), frames)
+    assert drawn.shape == (2, frames)
+    assert all(len(set(row)) == frames for row in drawn.tolist())
+    with pytest.raises(ValueError, match=r"frames: got 0, allowed are 1 .. 5"):
+        draw_frames(torch.rand(2, 5), 0)

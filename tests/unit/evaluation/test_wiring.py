@@ -1,0 +1,142 @@
+"""Which clip's speech, mouth and picture goes where in a whole evaluation."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.data.clip import read_speech
+from emotalk.data.shards import Sample, SampleReader, ShardSet
+from emotalk.evaluation import evaluate as module
+from emotalk.evaluation.bench import Bench
+from emotalk.evaluation.evaluate import evaluate
+from emotalk.evaluation.findings import ClipFindings, Findings
+from emotalk.evaluation.output import describe_inputs
+from emotalk.inference.load import load_generator
+from tests.helpers.drawn_shards import DrawnClip, write_shard_set
+
+Clips = dict[tuple[int, str, str], DrawnClip]
+
+
+def sample(key: str) -> Sample:
+    return Sample(key, 24, key[0], "anger", 1.0, 0, {})
+
+
+def found(key: str, generated: np.ndarray, truth: np.ndarray) -> ClipFindings:
+    return ClipFindings(
+        key=key, actor="a", emotion="anger", intensity=None,
+        rows={"generated": {"mouth_correlation": 0.0, "mouth_lag": 0.0}},
+        openings={"generated": generated, "truth": truth},
+        voiced_T=np.ones(24, bool), seen=None, as_reported={},
+    )  # fmt: skip
+
+
+def test_a_curve_is_the_mouth_made_for_the_partner_against_the_clip_s_own_true_one() -> None:
+    rng = np.random.Generator(np.random.PCG64(0))
+    curves = {name: rng.normal(1, 0.3, 24) for name in ("a made", "a true", "b made", "b true")}
+    findings = Findings(
+        [
+            found("a", curves["a made"], curves["a true"]),
+            found("b", curves["b made"], curves["b true"]),
+            found("c", curves["a made"], curves["a true"]),
+        ]
+    )
+    module._compare_curves(findings, {"a": sample("b"), "b": sample("c"), "c": sample("gone")})
+    by_hand = np.corrcoef(curves["b made"], curves["a true"])[0, 1]
+    first, second, third = findings.clips
+    assert first.rows["other_speech"]["mouth_correlation"] == pytest.approx(by_hand)
+    np.testing.assert_array_equal(first.openings["other_speech"], curves["b made"])
+    by_hand = np.corrcoef(curves["a made"], curves["b true"])[0, 1]
+    assert second.rows["other_speech"]["mouth_correlation"] == pytest.approx(by_hand)
+    assert set(third.rows) == {"generated"}
+    assert set(first.rows) == {"generated", "other_speech"}
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+    """The other speech that each clip's video was generated for."""
+    speech: dict[str, np.ndarray] = {}
+    generate = Bench.generate
+
+    def listen(self: Bench, clips: Any, other_speech: Any) -> Any:
+        speech.update(other_speech)
+        groups.append([clip.key for clip in clips])
+        return generate(self, clips, other_speech)
+
+    groups: list[list[str]] = []
+    monkeypatch.setattr(Bench, "generate", listen)
+    speech["groups"] = groups  # type: ignore[assignment]
+    return speech
+
+
+def test_the_other_speech_is_a_stored_one_of_another_sentence_by_the_same_actor(
+    tmp_path: Path, shards: Path, checkpoint: Path, heard: dict[str, Any]
+) -> None:
+    evaluate(
+        EvaluateConfig(
+            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", clips_in_memory=2,
+            emotion="none",
+        )
+    )  # fmt: skip
+    groups = heard.pop("groups")
+    assert [len(group) for group in groups] == [2, 2, 1]
+    shard_set = ShardSet.open(str(shards))
+    samples = shard_set.split("test").samples
+    assert set(heard) == {s.key for s in samples} == {key for group in groups for key in group}
+    reader = SampleReader(shard_set)
+    stored = {s.key: read_speech(reader, s) for s in samples}
+    for key, speech in heard.items():
+        givers = [k for k, own in stored.items() if np.array_equal(own, speech)]
+        actor, sentence, _ = key.split("_")
+        assert givers
+        assert all(giver.split("_")[0] == actor for giver in givers)
+        assert all(giver.split("_")[1] != sentence for giver in givers)
+
+
+def test_one_clip_of_every_emotion_is_pictured(
+    tmp_path: Path, shards: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Findings] = []
+
+    def draw(_folder: Path, findings: Findings, _report: object) -> list[str]:
+        seen.append(findings)
+        return []
+
+    monkeypatch.setattr(module, "write_plots", draw)
+    evaluate(
+        EvaluateConfig(
+            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", emotion="none",
+            other_speech="curve",
+        )
+    )  # fmt: skip
+    shown = seen[0].shown
+    assert set(shown) == {"happiness", "neutral", "anger", "sadness"}
+    assert all(true.shape == made.shape for true, made in shown.values())
+    assert not any(np.array_equal(true, made) for true, made in shown.values())
+
+
+def inputs(checkpoint: Path, shards: Path, **more: Any) -> dict[str, Any]:
+    tree = {"checkpoint": checkpoint, "shards": str(shards), "output": "out", **more}
+    config = EvaluateConfig.model_validate(tree)
+    shard_set = ShardSet.open(str(shards))
+    loaded = load_generator(checkpoint, ema=config.ema)
+    chosen = shard_set.split("test").samples[: 3 if config.clips else None]
+    return describe_inputs(config, shard_set, loaded, chosen)
+
+
+def test_what_decides_the_figures_decides_whether_a_report_may_be_replaced(
+    tmp_path: Path, shards: Path, checkpoint: Path, drawn_clips: Clips
+) -> None:
+    base = inputs(checkpoint, shards)
+    equal = {"output": "elsewhere", "device": "cpu", "batch_size": 3, "clips_in_memory": 2,
+             "finder": {"root": "elsewhere"}}  # fmt: skip
+    assert inputs(checkpoint, shards, **equal) == base
+    for change in ({"seed": 1}, {"clips": 3}, {"condition": "neutral"}, {"finder": {"pack": "p"}},
+                   {"as_reported": True}, {"other_speech": "curve"}):  # fmt: skip
+        assert inputs(checkpoint, shards, **change) != base
+    other = write_shard_set(tmp_path / "other", dict(list(drawn_clips.items())[:3]))
+    assert inputs(checkpoint, other)["manifest_sha256"] != base["manifest_sha256"]
+    assert inputs(checkpoint, other)["clips_sha256"] != base["clips_sha256"]
+    assert inputs(checkpoint, shards, clips=3)["clips_sha256"] != base["clips_sha256"]
