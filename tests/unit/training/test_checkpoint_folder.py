@@ -77,6 +77,12 @@ def test_what_was_just_written_stays_beside_later_ones_that_stay_too(tmp_path: P
     assert names(tmp_path) == ["step-000004", "step-000030"]
 
 
+def test_later_ones_that_this_run_did_not_write_do_not_count(tmp_path: Path) -> None:
+    make(tmp_path, "step-000001", "step-000002", "step-000004", "step-000030")
+    remove_old(tmp_path, keep_last=2, best_step=None, newest=4)
+    assert names(tmp_path) == ["step-000002", "step-000004", "step-000030"]
+
+
 def test_the_best_stays_however_old(tmp_path: Path) -> None:
     make(tmp_path, *(f"step-{step:06d}" for step in range(1, 7)))
     remove_old(tmp_path, keep_last=2, best_step=1, newest=6)
