@@ -62,6 +62,18 @@ def test_landmarks_as_far_off_as_those_of_people_are_refused(drawn_clips: Clips)
         refuse_judges_on_photographs([drawn(drawn_clips, shift=2.0)], config())
 
 
+def test_an_error_of_just_the_limit_is_let_through(
+    drawn_clips: Clips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = drawn(drawn_clips)
+    error = refuse_judges_on_photographs([clip], config())
+    monkeypatch.setattr(module, "JUDGE_LIMIT_PX", error)
+    assert refuse_judges_on_photographs([clip], config()) == error
+    monkeypatch.setattr(module, "JUDGE_LIMIT_PX", np.nextafter(error, 0))
+    with pytest.raises(WrongUse, match="photographs"):
+        refuse_judges_on_photographs([clip], config())
+
+
 def test_the_judge_is_taken_for_drawn_faces() -> None:
     examiner = build_examiner(config(landmarks="judge"))
     assert isinstance(examiner, JudgeExaminer)

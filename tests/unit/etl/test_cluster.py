@@ -1,0 +1,50 @@
+"""How much work a cluster gets: by the CPUs and the memory of the nodes that live."""
+
+from typing import Any
+
+import pytest
+
+from etl import cluster as module
+from etl.cluster import WORKER_BYTES, Cluster
+
+GIB = 2**30
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr("etl.cluster.ray.nodes", lambda: found)
+    return found
+
+
+def node(cpus: float, memory: float, *, alive: bool = True) -> dict[str, Any]:
+    return {"Alive": alive, "Resources": {"CPU": cpus, "memory": memory}}
+
+
+def test_a_task_asks_for_no_more_memory_than_a_living_node_has(nodes: list[Any]) -> None:
+    nodes += [node(4, WORKER_BYTES / 4), node(4, WORKER_BYTES / 2), node(64, 64 * GIB, alive=False)]
+    assert module._worker_bytes() == WORKER_BYTES // 2
+    nodes.append(node(1, 64 * GIB))
+    assert module._worker_bytes() == WORKER_BYTES
+
+
+def test_a_node_takes_as_many_tasks_as_its_cpus_and_its_memory_allow(nodes: list[Any]) -> None:
+    nodes += [node(4, 100 * GIB), node(8, 3 * GIB), node(99, 999 * GIB, alive=False)]
+    assert module._room(GIB) == 4 + 3
+    nodes.append({"Alive": True, "Resources": {}})
+    assert module._room(GIB) == 7
+    assert module._room(0) == 4 + 8
+
+
+def test_there_is_room_for_one_task_at_least(nodes: list[Any]) -> None:
+    assert module._room(GIB) == 1
+    nodes.append(node(0, GIB))
+    assert module._room(GIB) == 1
+
+
+def test_twice_as_many_as_run_are_under_way_and_a_limit_is_kept(nodes: list[Any]) -> None:
+    nodes.append(node(4, 100 * GIB))
+    assert Cluster(0)._under_way(GIB) == 8
+    assert Cluster(3)._under_way(GIB) == 3
+    assert Cluster(4)._under_way(GIB) == 8
+    assert Cluster(9)._under_way(GIB) == 8
