@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
+from emotalk.masking import masked, masked_setting
 from emotalk.openmp import choose_waiting
 from emotalk.printable import printable_lines
 
@@ -105,10 +106,10 @@ def main() -> None:
     try:
         cli(prog_name="emotalk")
     except WrongUse as error:
-        _say(f"emotalk: {error}", err=True)
+        _say(masked(f"emotalk: {error}"), err=True)
         sys.exit(EXIT_WRONG_USE)
     except Stopped as error:
-        typer.echo(f"emotalk: {error}", err=True)
+        _say(masked(f"emotalk: {error}"), err=True)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -313,7 +314,7 @@ def export(
     from emotalk.tracking.mlflow import tracking_uri as default_uri
     from emotalk.tracking.registry import register_model
 
-    own = tracking_uri is None or tracking_uri == exported.mlflow_uri
+    own = tracking_uri is None or masked_setting(tracking_uri) == exported.mlflow_uri
     model = register_model(
         output,
         register,

@@ -3,19 +3,24 @@
 import logging
 import sys
 
+from emotalk.masking import mask_tracebacks, masked
 from emotalk.printable import printable_lines
 
 
 class PrintableFormatter(logging.Formatter):
-    """Escapes what a terminal would act upon: messages hold names that files bring along."""
+    """Escapes what a terminal would act upon, masks secrets: messages hold names and addresses."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, or the lines of a traceback."""
-        return printable_lines(super().format(record))
+        return printable_lines(masked(super().format(record)))
 
 
 def set_up_logging(rank: int = 0) -> None:
-    """Log to standard error: INFO on rank 0, WARNING elsewhere, the rank in every line."""
+    """Log to standard error: INFO on rank 0, WARNING elsewhere, the rank in every line.
+
+    Neither the log nor a traceback that ends the process shows the secrets of addresses.
+    """
+    mask_tracebacks()
     handler = logging.StreamHandler(sys.stderr)
     line = f"%(asctime)s [{rank}] %(levelname).1s %(name)s: %(message)s"
     handler.setFormatter(PrintableFormatter(line, "%H:%M:%S"))

@@ -15,6 +15,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
+from emotalk.masking import masked_setting
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
 from etl.clip_files import content_digest, stamp_of
 from etl.files import PART
@@ -147,7 +148,7 @@ def _mean_face(plan: Plan, verdicts: Mapping[str, Verdict]) -> list[list[float]]
 
 def _run_facts(config: EtlConfig, machines: Machines, began: float) -> dict[str, Any]:
     return {
-        "source": config.source,
+        "source": masked_setting(config.source),
         "output": str(config.output),
         "workers": machines.workers,
         "seconds": round(time.time() - began, 1),

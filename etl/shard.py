@@ -7,6 +7,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any fo
 
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.faces.landmarks import build_finder
+from emotalk.logging_setup import set_up_logging
+from emotalk.masking import masked
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse, print_config
 from etl.job import already_done, own_output, run_job
@@ -48,14 +50,16 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    set_up_logging()
     try:
         sys.exit(main(sys.argv[1:]))
     except WrongUse as error:
-        sys.stderr.write(f"etl/shard.py: {error}\n")
+        sys.stderr.write(masked(f"etl/shard.py: {error}\n"))
         sys.exit(EXIT_WRONG_USE)
     except Stopped as error:
-        sys.stderr.write(f"etl/shard.py: {error}\n")
+        sys.stderr.write(masked(f"etl/shard.py: {error}\n"))
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        sys.stderr.write(f"etl/shard.py: {disk_fault(error)}\n")  # others keep their traceback
+        said = disk_fault(error)  # others keep their traceback
+        sys.stderr.write(masked(f"etl/shard.py: {said}\n"))
         sys.exit(EXIT_FAILED)

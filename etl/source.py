@@ -7,13 +7,23 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import Stopped, WrongUse
-from emotalk.media.remote import check_protocol, connect, is_url, network_faults, tried
+from emotalk.masking import masked, refuse_masked
+from emotalk.media.remote import (
+    check_protocol,
+    connect,
+    is_http,
+    is_url,
+    joined,
+    network_faults,
+    tried,
+)
 from emotalk.schema import Rejection
 from etl.paths import is_full
 
@@ -25,9 +35,22 @@ BACKOFF_S = 0.5
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file at a URL."""
+    """A file at a URL.
+
+    Attributes:
+        url: as people read it, nothing in its name quoted.
+        folder: the corpus' URL, in front of the name.
+    """
 
     url: str
+    folder: str = field(default="", compare=False)
+
+    @property
+    def address(self) -> str:
+        """The URL to ask."""
+        if not self.folder:
+            return self.url
+        return joined(self.folder, self.url.removeprefix(f"{self.folder}/"))
 
     @property
     def name(self) -> str:
@@ -99,24 +122,25 @@ class UrlSource(Source):
 
     def files(self, folder: str) -> list[str] | None:
         """Return the names of all files below a folder."""
-        system, top = connect(f"{self.url}/{folder}" if folder else self.url)
+        system, top = connect(joined(self.url, folder))
         _, root = connect(self.url)
         address = f"{self.url}/{folder}"
         if not _asked(lambda: list(system.ls(top)), address):  # `find` passes over every fault
             return None
         found = _asked(lambda: sorted(system.find(top)), address) or []
         start = len(root.rstrip("/")) + 1
-        return [path[start:] for path in found]
+        names = [path[start:] for path in found]
+        return sorted(map(unquote, names)) if is_http(self.url) else names
 
     def text(self, name: str) -> str | None:
         """Return a text file's content."""
-        system, path = connect(f"{self.url}/{name}")
+        system, path = connect(joined(self.url, name))
         content = _asked(lambda: bytes(system.cat_file(path)), f"{self.url}/{name}")
         return None if content is None else _decoded(f"{self.url}/{name}", content)
 
     def media(self, name: str) -> RemoteFile:
         """Return a file's URL."""
-        return RemoteFile(f"{self.url}/{name}")
+        return RemoteFile(f"{self.url}/{name}", self.url)
 
 
 def open_source(config: EtlConfig) -> Source:
@@ -126,6 +150,7 @@ def open_source(config: EtlConfig) -> Source:
         WrongUse: the folder is not there, or fsspec cannot open such URLs here.
     """
     if is_url(config.source) and not config.source.startswith("file://"):
+        refuse_masked(config.source, "source")
         check_protocol(config.source)
         return UrlSource(config.source)
     source = Path(config.source.removeprefix("file://")).expanduser()
@@ -187,7 +212,7 @@ def stamp(media: MediaFile) -> tuple[int, int]:
         except OSError:
             return (0, 0)
         return (status.st_size, status.st_mtime_ns)
-    system, path = connect(media.url)
+    system, path = connect(media.address)
     try:
         facts: dict[str, Any] = _tried(lambda: dict(system.info(path)), media.url)
     except network_faults():
@@ -221,12 +246,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _fetch(media: RemoteFile, target: Path) -> None:
-    system, path = connect(media.url)
+    system, path = connect(media.address)
     try:
         _tried(lambda: system.get_file(path, str(target)), media.url)
     except FileNotFoundError:
         raise Rejection(
-            "missing", f"{media.name}: was listed, but is not there; {media.url}"
+            "missing", f"{media.name}: was listed, but is not there; {masked(media.url)}"
         ) from None
     except network_faults() as error:
         if is_full(error):

@@ -8,8 +8,10 @@ from typing import Any, TypeVar, cast
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from emotalk.config.commands import mark_commands, refuse_marked
 from emotalk.config.yaml_text import LONGEST_NUMBER, MOST_BYTES, MOST_DEPTH, parse_yaml
 from emotalk.errors import WrongUse
+from emotalk.masking import masked_tree
 from emotalk.printable import printable, shown
 from emotalk.small_files import UnfitFile, read_small
 
@@ -33,12 +35,23 @@ def load_config(model: type[Config], path: Path | None, overrides: Sequence[str]
             their name: `stages.gan.iterations=100`.
 
     Raises:
-        WrongUse: every fault at once, each with its dotted path.
+        WrongUse: every fault at once, each with its dotted path; a command that a file names.
     """
-    tree = {} if path is None else read_tree(path)
+    tree: Tree = {} if path is None else mark_commands(read_tree(path))
     for override in overrides:
         _set(tree, override)
-    return validate(model, tree, "command line" if path is None else str(path))
+    where = "command line" if path is None else str(path)
+    refuse_marked(tree, where)
+    return validate(model, tree, where)
+
+
+def load_written(model: type[Config], path: Path) -> Config:
+    """Return the configuration that a run wrote down, to be compared and not to be run.
+
+    Raises:
+        WrongUse: every fault at once, each with its dotted path.
+    """
+    return validate(model, read_tree(path), str(path))
 
 
 def validate(model: type[Config], tree: Tree, where: str) -> Config:
@@ -98,14 +111,18 @@ def _parsed(path: Path) -> Any:
 
 
 def dump_config(config: BaseModel) -> str:
-    """Return the resolved configuration as YAML that `load_config` reads back to an equal one."""
-    text: str = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    """Return the resolved configuration as YAML that `load_config` reads back to an equal one.
+
+    But for secrets in addresses, which are masked.
+    """
+    tree = masked_tree(config.model_dump(mode="json"))
+    text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     return text
 
 
 def flatten(config: BaseModel) -> dict[str, Any]:
-    """Return the configuration as `{dotted.path: value}`, lists kept whole."""
-    return dict(_leaves(config.model_dump(mode="json"), ""))
+    """Return the configuration as `{dotted.path: value}`, lists kept whole, secrets masked."""
+    return dict(_leaves(masked_tree(config.model_dump(mode="json")), ""))
 
 
 def _leaves(tree: Tree, prefix: str) -> list[tuple[str, Any]]:

@@ -11,18 +11,26 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Any, TypeVar
 
 from emotalk.config.data import RemoteConfig
 from emotalk.data.manifest import ShardEntry
 from emotalk.data.storage import DiskStorage, Storage, StorageFault, file_sha256
 from emotalk.errors import WrongUse
-from emotalk.media.remote import check_protocol, connect, is_url, network_faults, tried
+from emotalk.masking import COMMAND, masked, masked_command, masked_setting, refuse_masked
+from emotalk.media.remote import (
+    check_protocol,
+    connect,
+    is_url,
+    joined,
+    network_faults,
+    tried,
+)
 
 Result = TypeVar("Result")
 
 CHUNK = 1 << 20
-PIPE = "pipe:"
+PIPE = COMMAND
 PLACE = "{}"  # of the file's name in a command
 
 
@@ -35,11 +43,13 @@ class Remote(ABC):
 
     Attributes:
         location: as the user gave it, without a slash at the end.
+        shown: the same without its secrets.
         config: tries and waits.
     """
 
     def __init__(self, location: str, config: RemoteConfig) -> None:
         self.location = location.rstrip("/")
+        self.shown = masked_setting(self.location)
         self.config = config
 
     def read_file(self, name: str) -> bytes:
@@ -72,7 +82,7 @@ class Remote(ABC):
         try:
             return tried(
                 request,
-                f"{self.location}/{name}",
+                f"{self.shown}/{name}",
                 tries=tries,
                 backoff_s=self.config.backoff_s,
                 final=(NoRangesFault,),
@@ -82,7 +92,7 @@ class Remote(ABC):
         except NoRangesFault:
             raise
         except network_faults() as error:
-            raise StorageFault(f"{name}: {tries} tries failed, last: {error}") from error
+            raise StorageFault(masked(f"{name}: {tries} tries failed, last: {error}")) from error
 
 
 class UrlRemote(Remote):
@@ -94,23 +104,26 @@ class UrlRemote(Remote):
 
     def copy(self, name: str, target: Path) -> None:
         """Write a whole file to `target`."""
-        system, root = connect(self.location, stall_s=self.config.stall_s)
-        system.get_file(f"{root}/{name}", str(target))
+        system, path = self._at(name)
+        system.get_file(path, str(target))
 
     def part(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
         """Return the bytes from `start` to before `end`, asking once."""
-        system, root = connect(self.location, stall_s=self.config.stall_s)
-        data: bytes = system.cat_file(f"{root}/{name}", start=start, end=end)
+        system, path = self._at(name)
+        data: bytes = system.cat_file(path, start=start, end=end)
         return data
 
     def sha256(self, name: str) -> str:
         """Return a file's hash, asking once; downloads all of it."""
-        system, root = connect(self.location, stall_s=self.config.stall_s)
+        system, path = self._at(name)
         digest = hashlib.sha256()
-        with system.open(f"{root}/{name}", "rb") as file:
+        with system.open(path, "rb") as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
         return digest.hexdigest()
+
+    def _at(self, name: str) -> tuple[Any, str]:
+        return connect(joined(self.location, name), stall_s=self.config.stall_s)
 
 
 class PipeRemote(Remote):
@@ -132,7 +145,7 @@ class PipeRemote(Remote):
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise StorageFault(f"`{command}` ended with {done.returncode}: {said}")
+            raise StorageFault(masked_command(f"`{command}` ended with {done.returncode}: {said}"))
         return done
 
 
@@ -184,7 +197,7 @@ class CachedStorage(Storage):
 
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
-        name = hashlib.sha256(remote.location.encode()).hexdigest()[:16]
+        name = hashlib.sha256(remote.shown.encode()).hexdigest()[:16]  # outlives a signature
         self.disk = DiskStorage(remote.config.cache_dir.expanduser() / name)
 
     def read_file(self, name: str) -> bytes:
@@ -234,6 +247,7 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
         WrongUse: the folder does not exist, fsspec cannot open such URLs here, or a command has no
             place for the file's name or cannot be read by ranges.
     """
+    refuse_masked(location, "shards")
     if location.startswith(PIPE):
         return CachedStorage(_pipe(location, remote))
     folder = folder_of(location)
@@ -255,13 +269,14 @@ def folder_of(location: str) -> Path | None:
 
 def _pipe(location: str, config: RemoteConfig) -> PipeRemote:
     example = "e.g. 'pipe:aws s3 cp s3://bucket/set/{} -'"
+    shown = masked_command(location)
     if PLACE not in location:
         raise WrongUse(
-            f"{location}: the command needs {PLACE} where the file's name belongs, {example}"
+            f"{shown}: the command needs {PLACE} where the file's name belongs, {example}"
         )
     if config.access == "range":
         raise WrongUse(
-            f"{location}: a command's output has no ranges; copy whole tars instead: "
+            f"{shown}: a command's output has no ranges; copy whole tars instead: "
             "data.remote.access=cache"
         )
     return PipeRemote(location, config)

@@ -25,6 +25,7 @@ from emotalk.data.manifest import (
 from emotalk.data.remote_storage import open_storage
 from emotalk.data.storage import Storage, StorageFault
 from emotalk.errors import WrongUse
+from emotalk.masking import masked_setting
 from emotalk.printable import printable, printable_lines
 
 BLOCK = tarfile.BLOCKSIZE
@@ -82,7 +83,7 @@ class ShardSet:
     """A folder or URL that holds a manifest, tars and their index files.
 
     Attributes:
-        location: as the user gave it.
+        location: as the user gave it, without the secrets of a URL.
         manifest: what the set says of itself.
         storage: reads byte ranges of its files.
     """
@@ -102,6 +103,7 @@ class ShardSet:
                 version, a broken manifest, or a way of access that the server does not know.
         """
         storage = open_storage(location, remote or RemoteConfig())
+        location = masked_setting(location)
         try:
             data = storage.read_file(MANIFEST_NAME)
         except StorageFault as fault:

@@ -23,6 +23,7 @@ from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.report import Report
 from emotalk.inference.load import load_generator
 from emotalk.judges import load_emotion_judge
+from emotalk.masking import masked_setting
 from emotalk.metrics.lip_sync import mouth_correlation, mouth_lag
 from emotalk.metrics.protocol import partners_with_other_speech
 from emotalk.schema import Floats
@@ -65,7 +66,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         inputs=inputs,
         where={
             "checkpoint": str(loaded.folder),
-            "shards": config.shards,
+            "shards": masked_setting(config.shards),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },

@@ -6,17 +6,25 @@ import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import fsspec
 from fsspec.core import url_to_fs
 
 from emotalk.errors import WrongUse
+from emotalk.masking import masked
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 STALL_S = 60.0  # without a byte, after which a request has failed
 CONNECT_S = 30.0
+# Protocols of fsspec that follow what a file says, or run something to read.
+NO_STORES = frozenset(
+    {"async_wrapper", "asyncwrapper", "blockcache", "cached", "dask", "data", "dir", "dvc"}
+    | {"filecache", "generic", "git", "jlab", "jupyter", "libarchive", "pyscript", "reference"}
+    | {"simplecache", "tar", "zip"}
+)
 # Libraries whose own exceptions fsspec lets through.
 FOREIGN_FAULTS = {
     "aiohttp": ("aiohttp", "ClientError"),
@@ -29,6 +37,23 @@ def is_url(location: str) -> bool:
     return "://" in location
 
 
+def joined(folder: str, name: str) -> str:
+    """Return the URL of a file below a folder's URL.
+
+    Over http the name is quoted, so that `#`, `%` and `?` are part of it, and the folder's query (a
+    signature that holds for all its files) comes behind it.
+    """
+    if not is_http(folder):
+        return f"{folder.rstrip('/')}/{name}" if name else folder
+    path, mark, query = folder.partition("?")
+    return f"{path.rstrip('/')}/{quote(name)}{mark}{query}" if name else folder
+
+
+def is_http(url: str) -> bool:
+    """Return whether a URL's names are quoted."""
+    return url.startswith(("http://", "https://"))
+
+
 def connect(url: str, *, stall_s: float = STALL_S) -> tuple[Any, str]:
     """Return the file system of a URL and the URL's path in it; asks nothing of the network.
 
@@ -37,7 +62,7 @@ def connect(url: str, *, stall_s: float = STALL_S) -> tuple[Any, str]:
         stall_s: http: seconds without a byte after which a request has failed; a large file may
             take as long as it needs.
     """
-    options = _http_options(stall_s) if url.startswith("http") else {}
+    options = _http_options(stall_s) if is_http(url) else {}
     system, root = url_to_fs(url, **options)  # cached by fsspec for each process
     return system, str(root)
 
@@ -64,13 +89,18 @@ def check_protocol(url: str) -> None:
         WrongUse: an unknown protocol, or one whose package is not installed.
     """
     protocol = url.partition("://")[0]
+    if protocol in NO_STORES or "::" in url.partition("?")[0]:
+        raise WrongUse(
+            f"{masked(url)}: {protocol!r} is no store of its own: it reads what another file or "
+            "address names; give the address of the files themselves"
+        )
     try:
         fsspec.get_filesystem_class(protocol)
     except ValueError:
         known = ", ".join(sorted(fsspec.available_protocols()))
-        raise WrongUse(f"{url}: unknown protocol {protocol!r}; known: {known}") from None
+        raise WrongUse(f"{masked(url)}: unknown protocol {protocol!r}; known: {known}") from None
     except ImportError as error:
-        raise WrongUse(f"{url}: {error}") from None
+        raise WrongUse(f"{masked(url)}: {error}") from None
 
 
 def network_faults() -> tuple[type[Exception], ...]:
@@ -113,7 +143,7 @@ def tried(
                 raise
             wait_s = backoff_s * 2 ** (attempt - 1)
             logger.warning(
-                "%s: %s; again in %.1f s (%d of %d)", what, error, wait_s, attempt, tries
+                "%s; again in %.1f s (%d of %d)", masked(f"{what}: {error}"), wait_s, attempt, tries
             )
             time.sleep(wait_s)
     raise AssertionError("tries is at least 1")

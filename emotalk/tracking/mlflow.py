@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk.config.tracking import MlflowConfig
+from emotalk.masking import refuse_masked
 from emotalk.tracking.outbox import append
 
 LOG = logging.getLogger("emotalk.mlflow")
@@ -97,8 +98,10 @@ class MlflowTracker:
             on_run: called once with the run's id, as soon as the server has given one.
         """
         self._folder, self._on_run = folder, on_run
+        uri = tracking_uri(config)
+        refuse_masked(uri, "tracking.mlflow.uri")
         self._begin = {
-            "uri": tracking_uri(config),
+            "uri": uri,
             "experiment": config.experiment,
             "folder": str(folder.resolve()),
             "run_id": run_id,

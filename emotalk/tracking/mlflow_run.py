@@ -21,6 +21,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
+from emotalk.masking import masked, masked_setting
 from emotalk.tracking.database import make_database
 from emotalk.tracking.mlflow import IDENTITY, RunFacts, read_identity
 
@@ -129,7 +130,7 @@ class MlflowRun:
             LOG.warning(
                 "MLflow at %s has no run %s (another server, or it was deleted there); a new run "
                 "gets all figures from the first step on",
-                self._uri,
+                masked(self._uri),
                 self.run_id,
             )
             self.run_id = ""
@@ -160,7 +161,7 @@ class MlflowRun:
 
     def _write_identity(self) -> None:
         fresh = self._folder / f".{IDENTITY}.part"
-        identity = {"uri": self._uri, "key": self._key, "run_id": self.run_id}
+        identity = {"uri": masked_setting(self._uri), "key": self._key, "run_id": self.run_id}
         fresh.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
         os.replace(fresh, self._folder / IDENTITY)
 

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emotalk.masking import masked_setting, masked_tree
+
 VALUE_LIMIT, CUT = 6000, "... (see config.yaml)"  # MLflow's own limit of a value, in characters
 
 
@@ -12,7 +14,7 @@ def as_params(tree: Mapping[str, Any]) -> dict[str, str]:
 
     The parts of a list go by their `name` or number, as in the command line's overrides:
     `stages.gan.updates.0.lr`; a list of plain values stays one value. A text longer than MLflow
-    takes is cut and says so.
+    takes is cut and says so. Secrets in addresses are masked.
     """
     return {name: _text(value) for name, value in _leaves(tree, "")}
 
@@ -34,5 +36,5 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+    text = masked_setting(value) if isinstance(value, str) else json.dumps(masked_tree(value))
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - len(CUT)] + CUT

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
 
+from emotalk.masking import refuse_masked
+
 CODE = Path(__file__).with_name("talking_face.py")
 PACKAGE = Path(__file__).parents[1]
 MODEL = "generator"  # its name among the run's artifacts
@@ -35,6 +37,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     from emotalk.tracking.database import make_database  # noqa: PLC0415  likewise
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    refuse_masked(uri, "--tracking-uri")
     make_database(uri)
     mlflow.set_tracking_uri(uri)
     if run_id:

@@ -17,6 +17,7 @@ from emotalk.data.shards import ShardSet
 from emotalk.distributed import AdamByParts, Engine, Runtime
 from emotalk.draws import draw_seed
 from emotalk.errors import WrongUse
+from emotalk.masking import masked
 from emotalk.models import Generator
 from emotalk.models.initialise import initialise
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
@@ -296,7 +297,7 @@ def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> 
         on_run=lambda run_id: setattr(state, "mlflow_run", run_id),
     )
     mlflow.artifact(config.run_dir / "config.yaml", "")
-    LOG.info("MLflow: %s", tracking_uri(config.tracking.mlflow))
+    LOG.info("MLflow: %s", masked(tracking_uri(config.tracking.mlflow)))
     return mlflow
 
 

@@ -15,6 +15,7 @@ from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
+from emotalk.masking import masked
 from emotalk.training.fitting_launch import fitting_advice, refuse_misfit_launch
 from emotalk.training.preemption import Preemption, named_run_dir
 from emotalk.training.status import CODES, NAME, State, failed_since, write_status
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
     except WrongUse as error:
         if rank != 0:
             _let_the_first_rank_speak(preemption)
-        sys.stderr.write(f"train.py: {error}\n")
+        sys.stderr.write(masked(f"train.py: {error}\n"))
         if rank == 0:
             _end(run_dir, "wrong_use", str(error))
         return EXIT_WRONG_USE
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
         if run_dir is not None and not failed_since(run_dir, began):
             _end(run_dir, "failed", f"rank {rank}: {said}" if "RANK" in os.environ else said)
         if isinstance(error, Stopped):  # no fault of the program: its message says all
-            sys.stderr.write(f"train.py: {error}\n")
+            sys.stderr.write(masked(f"train.py: {error}\n"))
             return EXIT_FAILED
         raise
 

@@ -13,6 +13,7 @@ from emotalk.config.stages import StageConfig
 from emotalk.data.shards import ShardSet
 from emotalk.distributed.full_state import full_shapes
 from emotalk.errors import WrongUse
+from emotalk.masking import COMMAND, masked, masked_command, masked_setting
 from emotalk.training.build import (
     build_modules,
     build_train_loader,
@@ -69,8 +70,14 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _shards(config: TrainConfig) -> tuple[list[str], int]:
-    """Return what is said of the shard set, and the clips of a pass over its training part."""
+def _shards(config: TrainConfig) -> tuple[list[str], int | None]:
+    """Return what is said of the shard set, and the clips of a pass over its training part.
+
+    A dry run runs no command: where one must tell, the clips are not known.
+    """
+    if config.shards.startswith(COMMAND):
+        shown = masked_command(config.shards)
+        return [f"shards   {shown}", "         a command; a dry run runs none", ""], None
     shard_set = ShardSet.open(config.shards, config.data.remote)
     _check_tars(shard_set)
     loader = build_train_loader(config, world_size=config.runtime.processes)
@@ -140,7 +147,7 @@ def _check_tars(shard_set: ShardSet) -> None:
 
 
 def _data(config: TrainConfig, shard_set: ShardSet, described: list[str]) -> Iterator[str]:
-    yield f"shards   {config.shards}"
+    yield f"shards   {masked_setting(config.shards)}"
     splits: dict[str, int] = {}
     for shard in shard_set.manifest.shards:
         splits[shard.split] = splits.get(shard.split, 0) + shard.samples
@@ -264,4 +271,4 @@ def _files(config: TrainConfig) -> Iterator[str]:
         from emotalk.tracking.mlflow import tracking_uri  # noqa: PLC0415
 
         names = json.dumps(config.tracking.mlflow.experiment)
-        yield f"MLflow   {tracking_uri(config.tracking.mlflow)}, experiment {names}"
+        yield f"MLflow   {masked(tracking_uri(config.tracking.mlflow))}, experiment {names}"

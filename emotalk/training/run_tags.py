@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emotalk.checkpoint_format import DataFacts
 from emotalk.config.run import TrainConfig
+from emotalk.masking import masked_setting, masked_tree
 
 ROOT = Path(__file__).parents[2]
 # A variable that a launcher sets for its processes; accelerate's starts torchrun's, so it is first.
@@ -21,8 +22,8 @@ def run_tags(config: TrainConfig, data: DataFacts | None) -> dict[str, str]:
     """Return the tags of this start of the run, the configuration's own among them."""
     environment = os.environ
     return {
-        **config.tracking.tags,
-        "shards": config.shards,
+        **masked_tree(config.tracking.tags),
+        "shards": masked_setting(config.shards),
         **(_data_tags(data) if data is not None else {}),
         **dict(_commit_tags()),
         "launcher": launcher(environment),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotalk.checkpoint_format import CHECKPOINTS, DataFacts, read_description
-from emotalk.config.load import flatten, load_config
+from emotalk.config.load import flatten, load_written
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import StageConfig
 from emotalk.data.shards import ShardSet
@@ -49,7 +49,7 @@ def refuse_other_configuration(config: TrainConfig, saved: Path) -> None:
     Raises:
         WrongUse: they differ in what is learned, other than by a longer schedule.
     """
-    old = load_config(TrainConfig, saved)
+    old = load_written(TrainConfig, saved)
     before, now = _values(old), _values(config)
     may_differ = MAY_DIFFER
     if is_lengthened(old.stages, config.stages):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_PREEMPTED, EXIT_WRONG_USE
+from emotalk.masking import masked
 
 NAME = "status.json"
 State = Literal["running", "done", "failed", "wrong_use", "preempted"]
@@ -48,7 +49,7 @@ def failed_since(run_dir: Path, began: float) -> bool:
 
 def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
     """Write `status.json` in one piece and return what it holds."""
-    status = Status(state, CODES[state], message, step)
+    status = Status(state, CODES[state], masked(message), step)
     fresh = run_dir / f".{NAME}.{os.getpid()}.part"
     fresh.write_text(json.dumps(asdict(status), indent=2) + "\n", encoding="utf-8")
     fresh.replace(run_dir / NAME)

@@ -17,6 +17,7 @@ FOUNDATION = {
     "reasons",
     "census",
     "host_memory",
+    "masking",
     "openmp",
     "printable",
     "small_files",
@@ -33,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "checksums": set(),
     "tensor_files": set(),
     "host_memory": set(),
+    "masking": set(),
     "openmp": set(),
     "config": set(),
     "checkpoint_format": {"config", "models", "tensor_files"},
@@ -52,7 +54,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 JOINERS = {"training", "inference", "evaluation", "judges", "doctor", "fetch", "cli"}
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
-ETL_MAY_IMPORT = {"config", "faces", "media"} | FOUNDATION
+ETL_MAY_IMPORT = {"config", "faces", "logging_setup", "media"} | FOUNDATION
 
 # library -> the only folders or files that may import it.
 HOMES: dict[str, tuple[str, ...]] = {

@@ -155,3 +155,37 @@ def test_an_empty_place_is_no_corpus(memory: str) -> None:
 
 def test_file_urls_are_folders(tmp_path: Path) -> None:
     assert open_source(config(f"file://{tmp_path}")).media("a.mp4") == tmp_path / "a.mp4"
+
+
+NAMES = ("a#1.mp4", "100%.mp4", "what?.mp4", "a b/ö.mp4", "50%25.mp4", "x::y.mp4", "a+b&c=d;e.mp4")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whatever_a_name_holds_it_is_found_on_a_web_server(
+    web: tuple[Path, str], name: str
+) -> None:
+    root, address = web
+    (root / name).parent.mkdir(exist_ok=True)
+    (root / name).write_bytes(name.encode())
+    (root / "clips.csv").write_text(f"clip,actor,emotion\n{name},x,anger\n", encoding="utf-8")
+    (clip,) = list_clips(config(address, "folder")).clips
+    assert stamp(clip.video)[0] == len(name.encode())
+    with on_disk(clip.video) as path:
+        assert (path.name, path.read_bytes()) == (Path(name).name, name.encode())
+    assert clip.label.clip == name
+    assert name in (open_source(config(address)).files("") or [])
+
+
+def test_a_gone_clip_s_detail_holds_no_secret(web: tuple[Path, str]) -> None:
+    _, address = web
+    source = UrlSource(address.replace("http://", "http://anna:pw012345@"))
+    with pytest.raises(Rejection) as caught, on_disk(source.media("x.flv")):
+        pass
+    assert "http://***@127.0.0.1" in caught.value.detail
+    assert "pw012345" not in caught.value.detail
+
+
+@pytest.mark.parametrize("url", ["reference://x", "simplecache::http://h/x", "zip://a::http://h/x"])
+def test_a_protocol_that_follows_what_a_file_says_is_refused(url: str) -> None:
+    with pytest.raises(WrongUse, match="give the address of the files themselves"):
+        open_source(config(url))

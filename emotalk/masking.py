@@ -1,0 +1,112 @@
+"""Secrets in addresses and commands, taken out of whatever is written or shown.
+
+The program itself works with the addresses as they were given.
+"""
+
+import re
+import sys
+import traceback
+from types import TracebackType
+from typing import Any
+
+from emotalk.errors import WrongUse
+
+MASK = "***"
+COMMAND = "pipe:"  # in front of a command whose output is read
+_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*+://[^\s'\"<>`]+")
+_PAIR = re.compile(r"([^=&;]*)=([^&;]*)")
+_HEADER = re.compile(
+    r"(?<![\w-])((?:authorization|x-[a-z]+(?:-[a-z]+)*)\s*:\s*)[^'\"]+", re.IGNORECASE
+)
+_VALUE = r"(\"[^\"]*\"|'[^']*'|[^\s'\"&;]+)"
+_NAMED = re.compile(rf"(?<![\w-])([\w-]++)(=){_VALUE}")  # token=X, SECRET_KEY=X
+_OPTION = re.compile(rf"(?<!\S)(--?[\w-]++)(\s+)(?!-){_VALUE}")  # --password X
+_SECRET_NAME = re.compile(
+    r"passw|passphrase|token|secret|api[_-]?key|access[_-]?key|signature|credential", re.IGNORECASE
+)
+_USER = re.compile(rf"(\s(?:-u|--user|--proxy-user)(?:=|\s*)){_VALUE}")
+
+
+def masked(text: str) -> str:
+    """Return a text with the secrets of every URL in it replaced by `***`.
+
+    That is what stands in front of the host (`user:password@`), every value of a query
+    (`?X-Amz-Signature=...`) and what follows `#`. Settings named like a secret (`token=...`) go
+    wherever they stand.
+    """
+    shown = _URL.sub(lambda found: _masked_url(found.group()), text)
+    return _NAMED.sub(_masked_pair, shown)
+
+
+def masked_setting(value: str) -> str:
+    """Return a setting's value as it may be written down: URLs and commands without secrets.
+
+    Anything else, paths above all, stays as it is.
+    """
+    if value.startswith(COMMAND):
+        return masked_command(value)
+    return masked(value) if "://" in value else value
+
+
+def masked_command(command: str) -> str:
+    """Return a command without the secrets of its URLs, options, headers and variables."""
+    shown = _URL.sub(lambda found: _masked_url(found.group()), command)
+    shown = _HEADER.sub(rf"\g<1>{MASK}", shown)
+    shown = _OPTION.sub(_masked_pair, _NAMED.sub(_masked_pair, shown))
+    return _USER.sub(rf"\g<1>{MASK}", shown)
+
+
+def masked_tree(value: Any) -> Any:
+    """Return nested mappings and lists with every text in them as `masked_setting` returns it."""
+    if isinstance(value, dict):
+        return {key: masked_tree(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked_tree(part) for part in value]
+    return masked_setting(value) if isinstance(value, str) else value
+
+
+def refuse_masked(value: str, key: str) -> None:
+    """Refuse an address that comes from a file in which its secret was replaced.
+
+    Raises:
+        WrongUse: `***` stands where a secret belongs.
+    """
+    if MASK in value and ("://" in value or value.startswith(COMMAND)):
+        raise WrongUse(
+            f"{key}: {value}: the secret in it was replaced by {MASK} when it was written down; "
+            f"give the whole address again: {key}=..."
+        )
+
+
+def mask_tracebacks() -> None:
+    """Take secrets out of the traceback that ends this process."""
+    sys.excepthook = _show
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
+
+
+def _masked_pair(found: re.Match[str]) -> str:
+    name, sign, _ = found.groups()
+    return f"{name}{sign}{MASK}" if _SECRET_NAME.search(name) else found.group()
+
+
+def _masked_url(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    end = re.search(r"[/?#]", rest)
+    host = rest[: end.start()] if end else rest
+    tail = rest[len(host) :]
+    if "@" not in host and re.search(r":(?!\d*$)", host) and "@" in tail:
+        # A password with a slash in it: no port looks like that.
+        host, tail = f"{MASK}@", tail.rpartition("@")[2]
+    elif "@" in host and (":" in host.rpartition("@")[0] or scheme.startswith("http")):
+        host = f"{MASK}@{host.rpartition('@')[2]}"
+    return f"{scheme}://{host}{_masked_tail(tail)}"
+
+
+def _masked_tail(tail: str) -> str:
+    tail, hash_mark, fragment = tail.partition("#")
+    path, mark, query = tail.partition("?")
+    shown = _PAIR.sub(rf"\g<1>={MASK}", query) if "=" in query else (MASK if query else "")
+    return path + mark + shown + (hash_mark + MASK if fragment else hash_mark)
