@@ -11,8 +11,10 @@ if __name__ == "__main__":
     preemption = Preemption(named_run_dir(sys.argv[1:]))
     preemption.listen()  # before the imports: they take seconds, and a signal may come in them
 
+    from emotalk.home import ensure_home
     from emotalk.openmp import choose_waiting
 
+    ensure_home()
     choose_waiting()  # before torch loads
 
     from emotalk.training.command import leave, main

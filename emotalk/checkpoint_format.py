@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
-from safetensors.torch import save_file
 from torch import Tensor
 
 from emotalk.checksums import check_sums
@@ -25,7 +24,13 @@ from emotalk.config.section import Section
 from emotalk.errors import WrongUse
 from emotalk.printable import is_printable, shown
 from emotalk.small_files import UnfitFile, parse_json, read_small
-from emotalk.tensor_files import Shapes, compare_shapes, read_tensors, tensor_shapes
+from emotalk.tensor_files import (
+    Shapes,
+    compare_shapes,
+    read_tensors,
+    tensor_shapes,
+    write_tensors,
+)
 
 FORMAT: Final = "emotalk-model/1"
 DESCRIPTION = "model.json"
@@ -225,7 +230,7 @@ def _check_fit(wanted: Shapes, found: Shapes, folder: Path) -> None:
 
 
 def _save(state: Mapping[str, Tensor], path: Path) -> None:
-    save_file({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
+    write_tensors({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
 
 
 def _follow(pointer: Path) -> Path:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
+from emotalk.home import ensure_home
 from emotalk.masking import masked, masked_setting
 from emotalk.openmp import choose_waiting
 from emotalk.printable import printable_lines
@@ -102,6 +103,7 @@ def main() -> None:
 
     if sys.argv[1:] and sys.argv[1] in WITH_NETWORKS:
         choose_waiting()  # before torch loads
+    ensure_home()
     set_up_logging()
     try:
         cli(prog_name="emotalk")

@@ -1,12 +1,14 @@
 """Weights in safetensors files: names, kinds and sizes compared before anything is allocated."""
 
+import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import safetensors
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from emotalk.printable import printable, shown
@@ -84,3 +86,26 @@ def compare_shapes(wanted: Shapes, found: Shapes) -> None:
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(printable(name) for name in names[:SHOWN]) + more
+
+
+def write_tensors(
+    tensors: Mapping[str, Tensor], path: Path, *, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write a safetensors file that others may read as the user's umask says.
+
+    The library itself lets the owner alone read it.
+    """
+    save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
+    with suppress(OSError):  # a file system without such rights
+        path.chmod(0o666 & ~_umask())
+
+
+def _umask() -> int:
+    """Return the process's mask; asking the system by `os.umask` would change it for threads."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+            if line.startswith("Umask:"):
+                return int(line.split()[1], 8)
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

@@ -55,6 +55,7 @@ class Plan:
         split_of: key -> split.
         shards: every tar.
         config: what decides the bytes, as the manifest keeps it.
+        passed_over: files that operating systems and file servers left among the clips.
     """
 
     clips: Mapping[str, SourceClip]
@@ -63,6 +64,7 @@ class Plan:
     split_of: Mapping[str, str]
     shards: tuple[PlannedShard, ...]
     config: Mapping[str, Any]
+    passed_over: int = 0
 
     @property
     def found(self) -> int:
@@ -93,6 +95,7 @@ def make_plan(config: EtlConfig) -> Plan:
         split_of=split_of,
         shards=tuple(plan_shards(split_of, config.samples_per_shard)),
         config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
+        passed_over=listing.passed_over,
     )
 
 

@@ -81,6 +81,13 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
         highlight=False,
         markup=False,
     )
+    if plan.passed_over:
+        console.print(
+            f"{plan.passed_over} files passed over that are no clips: hidden ones (._*, "
+            ".DS_Store), Thumbs.db, desktop.ini and what lies in hidden folders or @eaDir",
+            highlight=False,
+            markup=False,
+        )
     counts = count_emotions(plan)
     emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
     table = Table("split", "actors", "clips", "shards", *emotions)

@@ -7,6 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any fo
 
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.faces.landmarks import build_finder
+from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
 from emotalk.masking import masked
 from etl.cluster import cluster, in_a_ray_job
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    ensure_home()
     set_up_logging()
     try:
         sys.exit(main(sys.argv[1:]))

@@ -6,8 +6,9 @@ import socket
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
@@ -25,6 +26,8 @@ from emotalk.media.remote import (
     tried,
 )
 from emotalk.schema import Rejection
+from etl.leavings import without_leavings
+from etl.normal_form import forms, stored_path
 from etl.paths import is_full
 
 Result = TypeVar("Result")
@@ -46,11 +49,12 @@ class RemoteFile:
     folder: str = field(default="", compare=False)
 
     @property
-    def address(self) -> str:
-        """The URL to ask."""
+    def addresses(self) -> list[str]:
+        """The URLs to ask, one after the other: the name's accents may be stored in two ways."""
         if not self.folder:
-            return self.url
-        return joined(self.folder, self.url.removeprefix(f"{self.folder}/"))
+            return [self.url]
+        name = self.url.removeprefix(f"{self.folder}/")
+        return [joined(self.folder, form) for form in forms(name)]
 
     @property
     def name(self) -> str:
@@ -71,11 +75,25 @@ class SourceLost(Stopped):
 
 
 class Source(ABC):
-    """The files of a corpus, by their names inside it, parted by `/`."""
+    """The files of a corpus, by their names inside it, parted by `/`.
 
-    @abstractmethod
+    Attributes:
+        passed_over: files met that operating systems and file servers leave, which `files` hides.
+    """
+
+    passed_over: int = 0
+
     def files(self, folder: str) -> list[str] | None:
         """Return the names of all files below a folder, sorted; None where there is no folder."""
+        every = self._every_file(folder)
+        if every is None:
+            return None
+        own, passed_over = without_leavings(every)
+        self.passed_over += passed_over
+        return own
+
+    @abstractmethod
+    def _every_file(self, folder: str) -> list[str] | None: ...
 
     @abstractmethod
     def text(self, name: str) -> str | None:
@@ -96,8 +114,7 @@ class FolderSource(Source):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def files(self, folder: str) -> list[str] | None:
-        """Return the names of all files below a folder."""
+    def _every_file(self, folder: str) -> list[str] | None:
         top = self.folder / folder
         if not top.is_dir():
             return None
@@ -110,8 +127,8 @@ class FolderSource(Source):
         return _decoded(str(path), path.read_bytes()) if path.is_file() else None
 
     def media(self, name: str) -> Path:
-        """Return a file's path."""
-        return self.folder / name
+        """Return a file's path, whichever normal form its name is stored in."""
+        return stored_path(self.folder, name)
 
 
 class UrlSource(Source):
@@ -120,8 +137,7 @@ class UrlSource(Source):
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
-    def files(self, folder: str) -> list[str] | None:
-        """Return the names of all files below a folder."""
+    def _every_file(self, folder: str) -> list[str] | None:
         system, top = connect(joined(self.url, folder))
         _, root = connect(self.url)
         address = f"{self.url}/{folder}"
@@ -212,10 +228,15 @@ def stamp(media: MediaFile) -> tuple[int, int]:
         except OSError:
             return (0, 0)
         return (status.st_size, status.st_mtime_ns)
-    system, path = connect(media.address)
-    try:
-        facts: dict[str, Any] = _tried(lambda: dict(system.info(path)), media.url)
-    except network_faults():
+    facts: dict[str, Any] = {}
+    for address in media.addresses:
+        system, path = connect(address)
+        try:
+            facts = _tried(partial(_info, system, path), media.url)
+            break
+        except network_faults():
+            continue
+    if not facts:
         return (0, 0)
     tag = next((facts[key] for key in ("ETag", "LastModified", "mtime") if facts.get(key)), "")
     digest = hashlib.sha256(str(tag).encode()).digest()[:7]
@@ -246,13 +267,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _fetch(media: RemoteFile, target: Path) -> None:
-    system, path = connect(media.address)
     try:
-        _tried(lambda: system.get_file(path, str(target)), media.url)
-    except FileNotFoundError:
-        raise Rejection(
-            "missing", f"{media.name}: was listed, but is not there; {masked(media.url)}"
-        ) from None
+        for address in media.addresses:
+            system, path = connect(address)
+            with suppress(FileNotFoundError):
+                _tried(partial(system.get_file, path, str(target)), media.url)
+                return
     except network_faults() as error:
         if is_full(error):
             raise  # this machine's own disk
@@ -260,6 +280,11 @@ def _fetch(media: RemoteFile, target: Path) -> None:
             f"source: {media.url}: no answer after {TRIES} tries: {error}; start again when the "
             "source can be reached: finished clips are kept"
         ) from error
+    raise Rejection("missing", f"{media.name}: was listed, but is not there; {masked(media.url)}")
+
+
+def _info(system: Any, path: str) -> dict[str, Any]:
+    return dict(system.info(path))
 
 
 def _asked(request: Callable[[], Result], url: str) -> Result | None:

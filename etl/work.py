@@ -16,6 +16,7 @@ from emotalk.errors import Stopped, WrongUse
 from emotalk.faces.landmarks import LandmarkFinder, build_finder
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
+from emotalk.home import ensure_home
 from emotalk.host_memory import keep_freed_memory
 from emotalk.schema import Floats, Rejection
 from etl.clip_files import stamp_of
@@ -132,6 +133,7 @@ def _set_up_process() -> None:
 
     They also keep the memory of a frame for the next.
     """
+    ensure_home()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     keep_freed_memory()

@@ -17,6 +17,7 @@ from accelerate.utils import (
 from torch import Tensor
 
 from emotalk.config.runtime import RuntimeConfig
+from emotalk.distributed.accelerate_settings import take_out_accelerate_settings
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
 from emotalk.host_memory import keep_freed_memory
@@ -64,6 +65,7 @@ class Runtime:
     def start(cls, config: RuntimeConfig, engines: Sequence[str]) -> "Runtime":
         """Join the process group and return this process's place in it."""
         check_launch(config)
+        take_out_accelerate_settings()
         threads = config.threads or max(1, (os.cpu_count() or 1) // local_processes())
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(config.deterministic)

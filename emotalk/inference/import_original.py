@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from emotalk.checkpoint_format import DESCRIPTION, ModelFacts, write_model
@@ -15,6 +14,7 @@ from emotalk.config.model import (
 from emotalk.errors import WrongUse
 from emotalk.models.original import ChannelOrder, Kind, OriginalNetwork, read_original
 from emotalk.schema import EMOTIONS
+from emotalk.tensor_files import write_tensors
 
 FILES: dict[Kind, str] = {
     "generator": "generator.pt",
@@ -50,7 +50,7 @@ def import_original(
         output.mkdir(parents=True, exist_ok=True)
         critics = _named_by_kind({k: n for k, n in networks.items() if k != "generator"})
         if critics:
-            save_file(critics, output / DISCRIMINATORS)
+            write_tensors(critics, output / DISCRIMINATORS)
         write_model(output, networks["generator"].state, config, facts)
     except OSError as error:
         raise WrongUse(f"{output / DESCRIPTION}: cannot be written: {error.strerror}") from None

@@ -1,5 +1,6 @@
 """The finished file: H.264 and AAC in MP4 that browsers play at once, and that says what it is."""
 
+import secrets
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -29,7 +30,7 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
         raise WrongUse(f"{path}: exists already; choose another name or add --overwrite")
     if not path.parent.is_dir():
         raise WrongUse(f"{path}: the folder {path.parent} does not exist; make it first")
-    probe = path.with_name(f".{path.name}.writable")
+    probe = path.with_name(f".{secrets.token_hex(8)}.writable")
     try:
         probe.touch()
         probe.unlink()

@@ -3,17 +3,19 @@
 import json
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emotalk.judges.emotion_net import EmotionNet
 from emotalk.judges.landmark_net import LandmarkNet
 from emotalk.schema import EMOTIONS, FPS, SIZE, Bytes, Floats, check_shape
+from emotalk.tensor_files import write_tensors
 
 LANDMARK_FILE = "landmark_net.safetensors"
 EMOTION_FILE = "emotion_net.safetensors"
@@ -88,7 +90,7 @@ def load_emotion_judge(device: torch.device | str = "cpu") -> EmotionJudge:
 def save_judge(net: nn.Module, facts: dict[str, Any], path: str) -> None:
     """Write a judge's weights, with the facts about it in the file's metadata."""
     state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    save_file(state, path, metadata={FACTS: json.dumps(facts, sort_keys=True)})
+    write_tensors(state, Path(path), metadata={FACTS: json.dumps(facts, sort_keys=True)})
 
 
 def to_network(frames_NHWC: Bytes, device: torch.device | str = "cpu") -> Tensor:

@@ -4,7 +4,7 @@ The only writer of video files: corpus clips (FLV), shard members (128 x 128 MP4
 videos that browsers play (H.264 and AAC in MP4, index in front).
 """
 
-import os
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from emotalk.media.sound_source import SoundSource
+from emotalk.printable import printable_lines
 from emotalk.schema import Bytes, Floats
 
 SAMPLES_PER_PACKET = 1024
@@ -110,12 +111,13 @@ def encode_video(
     if isinstance(target, Path):
         with _renamed_when_done(target) as partial:
             faststart = {"movflags": "+faststart"} if container == "mp4" else {}
-            with av.open(str(partial), "w", format=container, options=_muxer(faststart)) as output:
-                output.metadata.update(metadata or {})
+            name = f"file:{partial}"  # a colon in it would end a protocol's name
+            with av.open(name, "w", format=container, options=_muxer(faststart)) as output:
+                output.metadata.update(_tags(metadata))
                 _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
         return
     with av.open(target, "w", format=container, options=_muxer({})) as output:
-        output.metadata.update(metadata or {})
+        output.metadata.update(_tags(metadata))
         _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
 
 
@@ -126,9 +128,14 @@ def encode_audio(target: Path, audio: AudioTrack, *, container: str = "mp4") -> 
     """
     with (
         _renamed_when_done(target) as partial,
-        av.open(str(partial), "w", format=container, options=_muxer({})) as output,
+        av.open(f"file:{partial}", "w", format=container, options=_muxer({})) as output,
     ):
         _SoundWriter(output, audio).finish()
+
+
+def _tags(metadata: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the tags with file names in them that are no text escaped."""
+    return {name: printable_lines(value) for name, value in (metadata or {}).items()}
 
 
 def _muxer(extra: Mapping[str, str]) -> dict[str, str]:
@@ -137,8 +144,11 @@ def _muxer(extra: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def _renamed_when_done(target: Path) -> Iterator[Path]:
-    """Yield a name beside `target`; rename it on success, remove it on failure."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    """Yield a name beside `target`; rename it on success, remove it on failure.
+
+    A short name: the target's own may be as long as a name can be.
+    """
+    partial = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         yield partial
         partial.replace(target)

@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 
 from emotalk.masking import masked, masked_setting
 from emotalk.tracking.database import make_database
+from emotalk.tracking.experiment import usable_experiment
 from emotalk.tracking.mlflow import IDENTITY, RunFacts, read_identity
 
 LOG = logging.getLogger("emotalk.mlflow")
@@ -134,15 +135,15 @@ class MlflowRun:
                 self.run_id,
             )
             self.run_id = ""
-        experiment = client.get_experiment_by_name(self._experiment)
+        experiment = usable_experiment(client, self._experiment)[1]
         if experiment is None:
             return None
         found = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{self._key}'")
         return found[0] if found else None
 
     def _make(self, client: MlflowClient) -> Run:
-        found = client.get_experiment_by_name(self._experiment)
-        experiment = found.experiment_id if found else client.create_experiment(self._experiment)
+        name, found = usable_experiment(client, self._experiment)
+        experiment = found.experiment_id if found else client.create_experiment(name)
         return client.create_run(experiment, run_name=self._facts.name, tags={KEY_TAG: self._key})
 
     def _tell(self, client: MlflowClient, run: Run) -> None:

@@ -35,6 +35,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     import mlflow  # noqa: PLC0415  seconds, and only where something is registered
 
     from emotalk.tracking.database import make_database  # noqa: PLC0415  likewise
+    from emotalk.tracking.experiment import usable_experiment  # noqa: PLC0415  likewise
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     refuse_masked(uri, "--tracking-uri")
@@ -43,7 +44,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     if run_id:
         mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
     else:
-        mlflow.set_experiment(experiment)
+        mlflow.set_experiment(usable_experiment(mlflow.MlflowClient(), experiment)[0])
     info = mlflow.models.Model.log(
         artifact_path=None,
         flavor=mlflow.pyfunc,

@@ -20,7 +20,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from emotalk.checkpoint_format import ModelFacts, write_model
@@ -30,6 +29,7 @@ from emotalk.data.storage import file_sha256
 from emotalk.distributed import Engine
 from emotalk.distributed.adam import OptimizerState
 from emotalk.distributed.full_state import copied
+from emotalk.tensor_files import write_tensors
 from emotalk.training.checkpoint_folder import (
     STATE,
     checkpoint_name,
@@ -195,9 +195,9 @@ def write_checkpoint(
 def _write_files(part: Path, snapshot: Snapshot, model: ModelConfig, facts: ModelFacts) -> None:
     write_model(part, snapshot.generator, model, facts, snapshot.ema)
     if snapshot.discriminators is not None:
-        save_file(snapshot.discriminators, part / DISCRIMINATORS)
+        write_tensors(snapshot.discriminators, part / DISCRIMINATORS)
     for name, optimizer in snapshot.optimizers.items():
-        save_file(optimizer.moments, part / f"{name}_optimizer.safetensors")
+        write_tensors(optimizer.moments, part / f"{name}_optimizer.safetensors")
     state = {"format": FORMAT, **asdict(snapshot.state)}
     (part / STATE).write_text(json.dumps(state, indent=1) + "\n", encoding="utf-8")
     sums = "".join(f"{digest}  {name}\n" for name, digest in _hashes(part))

@@ -52,7 +52,8 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     """
     if not before_shards:
         refuse_missing_shards(config)
-    check_run_folder(config, before_shards=before_shards)
+    unseen = before_shards or config.shards.startswith(COMMAND)  # a dry run runs no command
+    check_run_folder(config, before_shards=unseen)
     _check_files(config)
     zero = zero_stages(config)
     refuse_beside_zero(config, zero)

@@ -31,7 +31,7 @@ def check_run_folder(config: TrainConfig, *, before_shards: bool = False) -> boo
 
     Args:
         config: of the run.
-        before_shards: the shard set is yet to be made, so it is not compared.
+        before_shards: the shard set cannot be looked at yet, so it is not compared.
 
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, or holds a run

@@ -89,7 +89,7 @@ def list_crema_d(config: EtlConfig) -> Listing:
             wav = f"AudioWAV/{stem}.wav"
             audio = source.media(wav) if wav in sounds else None
             clips.append(SourceClip(label, source.media(video), audio))
-    return Listing(tuple(clips), tuple(rejected), left_out)
+    return Listing(tuple(clips), tuple(rejected), left_out, source.passed_over)
 
 
 def agreement(votes: str, emotion: str) -> float:

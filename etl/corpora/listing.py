@@ -62,11 +62,13 @@ class Listing:
         clips: to be opened.
         rejected: left out by name alone.
         left_out: number of clips the configuration does not ask for (other emotions, few votes).
+        passed_over: files that operating systems and file servers left there.
     """
 
     clips: tuple[SourceClip, ...]
     rejected: tuple[Rejection, ...] = ()
     left_out: int = 0
+    passed_over: int = 0
 
 
 def printable(name: str) -> str:

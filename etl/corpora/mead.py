@@ -62,7 +62,7 @@ def list_mead(config: EtlConfig) -> Listing:
             "level_N/NNN.mp4 (M003/video/front/angry/level_3/001.mp4), or flat: "
             "M003_front_angry_level_3_001.mp4"
         )
-    return Listing(tuple(clips), tuple(rejected), left_out)
+    return Listing(tuple(clips), tuple(rejected), left_out, source.passed_over)
 
 
 def _wanted(emotion: str, config: EtlConfig) -> bool:

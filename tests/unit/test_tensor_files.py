@@ -3,13 +3,14 @@
 import json
 import math
 import os
+import stat
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from emotalk.tensor_files import compare_shapes, read_tensors, tensor_shapes
+from emotalk.tensor_files import compare_shapes, read_tensors, tensor_shapes, write_tensors
 
 
 def test_shapes_and_numbers_come_back(tmp_path: Path) -> None:
@@ -70,3 +71,22 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x")
     with pytest.raises(ValueError, match="pipe or device"):
         read_tensors(tmp_path / "x")
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_weights_may_be_read_by_whom_the_umask_allows(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        write_tensors({"a": torch.zeros(2)}, tmp_path / "w.safetensors")
+        (tmp_path / "other").touch()
+    finally:
+        os.umask(before)
+    found = [stat.S_IMODE((tmp_path / n).stat().st_mode) for n in ("w.safetensors", "other")]
+    assert found == [mode, mode]
+
+
+def test_nothing_else_writes_weights() -> None:
+    root = Path(__file__).parents[2]
+    files = [*root.glob("emotalk/**/*.py"), *root.glob("etl/**/*.py")]
+    writers = [file.name for file in files if "save_file(" in file.read_text(encoding="utf-8")]
+    assert writers == ["tensor_files.py"]

@@ -127,3 +127,16 @@ def test_an_output_in_a_locked_folder_is_refused(tmp_path: Path) -> None:
 def test_an_output_where_nobody_may_write_is_refused() -> None:
     with pytest.raises(WrongUse, match="cannot be written"):
         check_output(Path("/proc/a.mp4"))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"out:1.mp4", b"12:30.mp4", b"caf\xe9.mp4", b"%d#?.mp4", b"-x.mp4", b"n" * 251 + b".mp4"],
+)
+def test_a_video_may_have_any_name(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    check_output(path)
+    write_talking_video(path, frames()[:3], sound()[:5000], provenance=f"Picture: {path.name}.")
+    assert os.listdir(os.fsencode(tmp_path)) == [name]
+    with path.open("rb") as file, av.open(file) as container:
+        assert container.metadata["comment"].endswith(".mp4.")

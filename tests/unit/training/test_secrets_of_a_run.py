@@ -1,6 +1,8 @@
 """A run on shards behind a signed address works, and the secret is written and shown nowhere."""
 
 import base64
+import hashlib
+import json
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -17,6 +19,7 @@ from emotalk.training.dry_run import describe
 from emotalk.training.run_folder import check_run_folder, open_run_folder
 from emotalk.training.run_tags import run_tags
 from emotalk.training.status import write_status
+from tests.helpers.tiny_model import write_tiny_model
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 
 USER, PASSWORD, SIGNATURE = "anna", "pw0123456789", "sg0123456789"
@@ -105,9 +108,27 @@ def test_a_masked_address_cannot_be_trained_on_and_says_so(config: TrainConfig) 
         ShardSet.open("http://***@127.0.0.1:9/shards?sig=***")
 
 
+def run_of(config: TrainConfig) -> TrainConfig:
+    """Return the configuration after a run folder with a checkpoint was made for it."""
+    open_run_folder(config)
+    checkpoint = config.run_dir / "checkpoints" / "step-000002"
+    write_tiny_model(checkpoint)
+    (checkpoint / "state.json").write_text(json.dumps({"step": 2}))
+    sums = "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+        for path in sorted(checkpoint.iterdir())
+    )
+    (checkpoint / "SHA256SUMS").write_text(sums)
+    (checkpoint.parent / "latest").write_text(f"{checkpoint.name}\n")
+    return config
+
+
 def test_a_dry_run_runs_no_command(config: TrainConfig, tmp_path: Path) -> None:
     command = f"pipe:touch {tmp_path / 'ran'}; false {{}}"
-    said = describe(config.model_copy(update={"shards": command}))
+    piped = config.model_copy(update={"shards": command})
+    said = describe(piped)
+    begun = run_of(piped)  # whose shards a run that goes on is compared with
+    assert "goes on from" in describe(begun)
     assert "a command; a dry run runs none" in said
     assert "checkpoints/step-XXXXXX/" in said
     assert not (tmp_path / "ran").exists()

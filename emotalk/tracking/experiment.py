@@ -1,0 +1,36 @@
+"""The experiment that runs go to, also where one of its name lies in MLflow's trash."""
+
+import logging
+from itertools import count
+
+from mlflow.entities import Experiment, LifecycleStage
+from mlflow.tracking import MlflowClient
+
+from emotalk.masking import masked
+
+LOG = logging.getLogger("emotalk.mlflow")
+
+
+def usable_experiment(client: MlflowClient, name: str) -> tuple[str, Experiment | None]:
+    """Return the name to use and the experiment of that name, None where it is to be made.
+
+    An experiment deleted in MLflow's page keeps its name and takes no run. It is left where it is:
+    runs go to `NAME-2`, or the first one after that which was not deleted.
+    """
+    deleted: Experiment | None = None
+    for number in count(1):
+        tried = name if number == 1 else f"{name}-{number}"
+        found = client.get_experiment_by_name(tried)
+        if found is None or found.lifecycle_stage == LifecycleStage.ACTIVE:
+            break
+        deleted = deleted or found
+    if deleted is not None:
+        LOG.warning(
+            "MLflow: the experiment %r was deleted there; runs go to %r. To have it back: "
+            "mlflow experiments restore --experiment-id %s (with MLFLOW_TRACKING_URI=%s)",
+            name,
+            tried,
+            deleted.experiment_id,
+            masked(client.tracking_uri),
+        )
+    return tried, found

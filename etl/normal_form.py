@@ -1,0 +1,61 @@
+"""Names whose accents are stored in one way in a table and in another on the disk.
+
+`é` is one character (NFC) or an `e` and an accent (NFD, what macOS writes): the same name to
+people, another file to Linux.
+"""
+
+import os
+import unicodedata
+from functools import lru_cache
+from pathlib import Path
+
+from emotalk.errors import WrongUse
+
+
+def stored_path(folder: Path, name: str) -> Path:
+    """Return the path of a file that may be stored in another normal form; it need not be there.
+
+    Args:
+        folder: where the name begins.
+        name: parted by `/`; taken as it is where such a file is there.
+
+    Raises:
+        WrongUse: several files have this name to people.
+    """
+    path = folder / name
+    if name.isascii() or os.path.lexists(path):
+        return path
+    found = folder
+    for part in Path(name).parts:
+        exact = found / part
+        found = exact if os.path.lexists(exact) else found / _stored(found, part)
+    return found
+
+
+def forms(name: str) -> list[str]:
+    """Return a name as it is, and in the other normal forms where those differ."""
+    every = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
+    return list(dict.fromkeys(every))
+
+
+def _stored(folder: Path, part: str) -> str:
+    same = _by_normal_form(folder).get(unicodedata.normalize("NFC", part), ())
+    if len(same) > 1:
+        raise WrongUse(
+            f"{folder}: {len(same)} files are called {part!r} and differ only in how the accents "
+            f"are stored ({', '.join(map(ascii, same))}); rename all but one"
+        )
+    return same[0] if same else part
+
+
+@lru_cache(maxsize=64)
+def _by_normal_form(folder: Path) -> dict[str, tuple[str, ...]]:
+    names: dict[str, tuple[str, ...]] = {}
+    try:
+        entries = sorted(os.listdir(folder))
+    except OSError:
+        return names
+    for entry in entries:
+        key = unicodedata.normalize("NFC", entry)
+        names[key] = (*names.get(key, ()), entry)
+    return names

@@ -1,0 +1,73 @@
+"""A run whose experiment was deleted in MLflow's page is shown all the same."""
+
+import logging
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from emotalk.tracking.database import make_database
+from emotalk.tracking.experiment import usable_experiment
+from emotalk.tracking.mlflow import RunFacts
+from emotalk.tracking.mlflow_run import MlflowRun
+
+FACTS = RunFacts(name="first", params={"seed": "1"}, tags={})
+
+
+@pytest.fixture
+def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)  # where artifacts go
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    make_database(uri)
+    return uri
+
+
+def opened(uri: str, folder: Path) -> MlflowRun:
+    folder.mkdir(exist_ok=True)
+    run = MlflowRun(uri, "faces", FACTS, folder)
+    run.open()
+    return run
+
+
+def test_runs_go_beside_a_deleted_experiment_and_the_advice_brings_it_back(
+    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("emotalk").propagate = True
+    client = MlflowClient(uri)
+    first = opened(uri, tmp_path / "first")
+    deleted = client.get_run(first.run_id).info.experiment_id
+    client.delete_experiment(deleted)
+
+    first.close()  # contact was lost meanwhile, or the training is started again
+    first.open()
+    first.send_figures([{"step": 3, "time": 1.0, "train/loss": 0.5}])
+    again = client.get_run(first.run_id)
+    assert client.get_experiment(again.info.experiment_id).name == "faces-2"
+    assert again.data.metrics == {"train/loss": 0.5}
+    assert client.get_experiment(deleted).lifecycle_stage == "deleted", "nothing is undone"
+
+    second = opened(uri, tmp_path / "second")
+    assert client.get_run(second.run_id).info.experiment_id == again.info.experiment_id
+    assert caplog.text.count("runs go to 'faces-2'") >= 1
+
+    advice = re.search(r"(mlflow experiments restore \S+ \S+) \(with (\S+)=(\S+)\)", caplog.text)
+    assert advice is not None
+    subprocess.run(
+        [sys.executable, "-m", *advice[1].split()], check=True, capture_output=True,
+        env={**os.environ, advice[2]: advice[3]},
+    )  # fmt: skip
+    assert usable_experiment(client, "faces")[0] == "faces"
+    third = opened(uri, tmp_path / "third")
+    assert client.get_run(third.run_id).info.experiment_id == deleted
+
+
+def test_the_first_name_that_was_not_deleted_is_taken(uri: str) -> None:
+    client = MlflowClient(uri)
+    for name in ("faces", "faces-2"):
+        client.delete_experiment(client.create_experiment(name))
+    assert usable_experiment(client, "faces") == ("faces-3", None)
+    assert usable_experiment(client, "others") == ("others", None)
