@@ -386,6 +386,11 @@ def app(
 ) -> None:
     """Serve a web page that makes videos: choose a face, a recording and an emotion, and watch.
 
+    What browsers may take is limited: 200 MiB a file, 10 minutes of speech, 8 uploads at once (each
+    within 10 minutes and without a pause of 20 s) and 8 orders that wait for the one in work. What
+    nobody asks after for 5 minutes is given up. More is answered with 413, 408 or 429. What was
+    sent goes when the server ends.
+
     \b
     emotalk app --checkpoint run
     """

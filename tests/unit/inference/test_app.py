@@ -2,6 +2,7 @@ import io
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 from emotalk.errors import WrongUse
 from emotalk.inference import app as app_module
 from emotalk.inference.app import build_app, serve
+from emotalk.inference.server_limits import USUAL
 from tests.helpers.tiny_model import tiny_loaded
 
 
@@ -106,11 +108,11 @@ def test_a_wrong_order_is_refused(client: TestClient, body: bytes, status: int) 
     assert answer.json()["message"]
 
 
-def test_a_file_that_is_too_large_is_refused(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(app_module, "LARGEST_UPLOAD", 100)
-    assert client.put("/api/files", content=b"x" * 101).status_code == 413
+def test_a_file_that_is_too_large_is_refused() -> None:
+    limits = replace(USUAL, upload_bytes=100)
+    with TestClient(build_app(tiny_loaded(), None, hosts=("testserver",), limits=limits)) as client:
+        assert client.put("/api/files", content=b"x" * 101).status_code == 413
+        assert client.put("/api/files", content=b"x" * 100).status_code == 201
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "..", "", "a\x00b", ".ssh"])
@@ -149,3 +151,61 @@ def test_the_page_says_what_of_an_order_the_model_has_not_learnt(client: TestCli
     assert "emotion anger:0.3: this model was trained on full emotions only" in job["message"]
     assert "face largest: not used" in job["message"]
     assert "note" not in order(client, image_bytes())["message"]
+
+
+HOSTILE = {
+    "deep": b'{"image": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+    "deep objects": b'{"a":' * 10_000,
+    "a lone surrogate": b'{"image": "\\ud800", "audio": "a", "emotion": "fear"}',
+    "a lone surrogate as emotion": b'{"image": "a", "audio": "b", "emotion": "\\udfff"}',
+    "a surrogate as key": b'{"\\ud800": 1}',
+    "a number of 9000 digits": b'{"seed": ' + b"9" * 9000 + b"}",
+    "a seed beyond 64 bits": b'{"image": "a", "audio": "b", "emotion": "c", "seed": 1e30}',
+    "no number": b'{"image": "a", "audio": "b", "emotion": "c", "scale": NaN}',
+    "no UTF-8": b"\xff\xfe{",
+    "no mapping": b"[1, 2]",
+    "nothing": b"",
+    "escape sequences": b'{"\\u001b[2J": 1}',
+    "a long emotion": b'{"image": "a", "audio": "b", "emotion": "' + b"x" * 5000 + b'"}',
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_whatever_an_order_holds_it_is_answered_with_what_is_wrong(
+    client: TestClient, body: bytes
+) -> None:
+    answer = client.post("/api/videos", content=body)
+    assert answer.status_code in (400, 404)
+    message = answer.json()["message"]
+    assert message
+    assert message.replace("\n", "").isprintable()
+
+
+def test_a_large_order_is_not_read(client: TestClient) -> None:
+    pieces = (b" " * 4096 for _ in range(20))  # without a length in front
+    assert client.post("/api/videos", content=b" " * 70_000).status_code == 413
+    assert client.post("/api/videos", content=pieces).status_code == 413
+
+
+@pytest.mark.parametrize("name", ["%C3%B6" * 400, "%ED%A0%80.png", "%FF%FE", "a/" * 99])
+def test_a_long_or_broken_name_is_no_fault(client: TestClient, name: str) -> None:
+    assert client.put(f"/api/files?name={name}", content=b"mine").status_code == 201
+
+
+def test_more_seconds_of_speech_than_allowed_are_refused() -> None:
+    limits = replace(USUAL, sound_s=0.25)
+    with TestClient(build_app(tiny_loaded(), None, hosts=("testserver",), limits=limits)) as client:
+        job = order(client, image_bytes())
+    assert job["state"] == "refused"
+    assert "longer than the 0.00416667 minutes of speech that this page takes" in job["message"]
+
+
+def test_the_limits_can_be_read(client: TestClient) -> None:
+    told = client.get("/api/model").json()["limits"]
+    for words in (
+        "200 MiB a file",
+        "10 minutes of speech",
+        "8 uploads at once",
+        "8 orders waiting",
+    ):
+        assert words in told

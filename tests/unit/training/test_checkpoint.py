@@ -102,7 +102,7 @@ def test_what_a_killed_run_left_half_done_is_removed_and_nothing_else(tmp_path: 
     ]
 
 
-@pytest.mark.parametrize("stage", ["write_model", "save_file", "_reach_the_disk"])
+@pytest.mark.parametrize("stage", ["write_model", "write_tensors", "_reach_the_disk"])
 def test_a_full_disk_leaves_the_checkpoint_before_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:

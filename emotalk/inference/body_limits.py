@@ -1,0 +1,143 @@
+"""Limits on what requests send, as ASGI middleware in front of any application.
+
+A body that is too large, too slow or one too many is refused before the application has it; the
+connection is closed then, since the rest of the body is not read.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from emotalk.inference.server_limits import ServerLimits
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+TRY_AGAIN_S = 5
+BODILESS = ("GET", "HEAD", "OPTIONS", "DELETE")
+logger = logging.getLogger(__name__)
+
+
+class BodyRefused(Exception):  # noqa: N818  an answer on its way out of the application
+    """The body is not read further."""
+
+
+class BodyLimits:
+    """Counts and times the bodies of all requests."""
+
+    def __init__(self, app: App, limits: ServerLimits, upload_paths: tuple[str, ...]) -> None:
+        """Stand in front of an application.
+
+        Args:
+            app: the application.
+            limits: see there.
+            upload_paths: beginnings of the paths that take files.
+        """
+        self._app, self._limits, self._upload_paths = app, limits, upload_paths
+        self._uploads = 0
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 400, 408, 413 or 429."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        upload = scope["method"] not in BODILESS and scope["path"].startswith(self._upload_paths)
+        most = self._limits.upload_bytes if upload else self._limits.order_bytes
+        seconds = self._limits.upload_s if upload else self._limits.stall_s
+        body = _Body(receive, send, most=most, seconds=seconds, stall_s=self._limits.stall_s)
+        refusal = _refusal_of_headers(scope, most)
+        if refusal is None and upload and self._uploads >= self._limits.uploads:
+            refusal = (429, f"{self._uploads} uploads are under way; try again in a moment")
+        if refusal is not None:
+            await body.refuse(*refusal)
+            return
+        self._uploads += upload
+        try:
+            await self._app(scope, body.receive, body.send)
+        except BodyRefused:
+            pass
+        except Exception:
+            if body.refusal is None:
+                raise
+        finally:
+            self._uploads -= upload
+        if body.refusal is not None and not body.answered:
+            await body.refuse(*body.refusal)
+
+
+class _Body:
+    """One request's body on its way to the application, and the answer on its way back."""
+
+    def __init__(
+        self, receive: Receive, send: Send, *, most: int, seconds: float, stall_s: float
+    ) -> None:
+        self._receive, self._send, self._most, self._stall_s = receive, send, most, stall_s
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._seconds = seconds
+        self._size = 0
+        self._complete = False
+        self.answered = False
+        self.refusal: tuple[int, str] | None = None
+
+    async def receive(self) -> Message:
+        """Return the next message, within the limits."""
+        if self._complete:  # what comes now is that the browser has gone
+            return await self._receive()
+        if self.refusal is not None:
+            raise BodyRefused
+        left = self._deadline - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(0.0, min(left, self._stall_s))):
+                message = await self._receive()
+        except TimeoutError:
+            self.refusal = (
+                408,
+                f"the request did not arrive within {self._seconds:g} s, or paused for "
+                f"{self._stall_s:g} s; send it again",
+            )
+            raise BodyRefused from None
+        if message["type"] == "http.request":
+            self._size += len(message.get("body", b""))
+            self._complete = not message.get("more_body", False)
+            if self._size > self._most:
+                self.refusal = _too_large(self._most)
+                raise BodyRefused
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass the answer on, unless the body was refused."""
+        if self.refusal is not None and not self.answered:
+            return
+        self.answered = True
+        await self._send(message)
+
+    async def refuse(self, status: int, text: str) -> None:
+        """Answer with a refusal and close the connection."""
+        self.answered = True
+        content = json.dumps({"message": text}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(content)).encode()),
+            (b"connection", b"close"),
+        ]
+        if status == 429:
+            headers.append((b"retry-after", str(TRY_AGAIN_S).encode()))
+        logger.info("refused with %d: %s", status, text)
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": content})
+
+
+def _refusal_of_headers(scope: MutableMapping[str, Any], most: int) -> tuple[int, str] | None:
+    stated = dict(scope["headers"]).get(b"content-length", b"0")
+    if not stated.isdigit() or len(stated) > 20:
+        return 400, "content-length is no number"
+    return _too_large(most) if int(stated) > most else None
+
+
+def _too_large(most: int) -> tuple[int, str]:
+    size = f"{most / 2**20:g} MiB" if most >= 2**20 else f"{most / 2**10:g} KiB"
+    return 413, f"the request is larger than {size}"

@@ -1,0 +1,175 @@
+"""Orders that wait for the one worker: a bounded number, each with its place, any of them ended."""
+
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+logger = logging.getLogger(__name__)
+ABANDONED = "nobody asked after it for long"
+State = Literal["working", "done", "refused", "failed", "cancelled"]
+
+
+class QueueFull(Exception):  # noqa: N818  an answer to a browser, not a fault
+    """As many orders wait as may."""
+
+
+class Cancelled(Exception):  # noqa: N818  ends the work between two blocks
+    """Nobody wants the video any more."""
+
+
+@dataclass
+class Job:
+    """One video on its way.
+
+    Attributes:
+        name: what it is asked for by.
+        output: the file.
+        abandoned_s: after which it is given up if nobody asks after it.
+        state: `working` also while it waits; `refused` is the user's mistake, `failed` ours.
+        message: what to tell the user.
+        done: frames made.
+        frames: frames in all; 0 until known.
+        asked: when somebody last asked after it, on the monotonic clock in seconds.
+    """
+
+    name: str
+    output: Path
+    abandoned_s: float
+    state: State = "working"
+    message: str = ""
+    done: int = 0
+    frames: int = 0
+    asked: float = field(default_factory=time.monotonic)
+    _wanted: bool = True
+
+    @property
+    def is_abandoned(self) -> bool:
+        """Whether nobody asked after it for long."""
+        return time.monotonic() - self.asked > self.abandoned_s
+
+    def cancel(self, why: str) -> None:
+        """Let the work end before its next block."""
+        if self.state == "working":
+            self.message = why
+            self._wanted = False
+
+    def check_wanted(self) -> None:
+        """Raise `Cancelled` if nobody wants the video any more."""
+        if self.is_abandoned:
+            self.cancel(ABANDONED)
+        if not self._wanted:
+            raise Cancelled
+
+    def show(self, done: int, frames: int) -> None:
+        """Keep how far the video is; called after each block."""
+        self.check_wanted()
+        self.done, self.frames = done, frames
+
+
+class OrderQueue:
+    """Makes one video after the other in a thread of its own."""
+
+    def __init__(self, folder: Path, *, waiting: int, kept: int, abandoned_s: float) -> None:
+        """Wait for orders.
+
+        Args:
+            folder: for the videos.
+            waiting: orders behind the one in work.
+            kept: finished jobs that can be asked after; the oldest goes first.
+            abandoned_s: after which a job that nobody asks after is given up.
+        """
+        self._folder, self._most_waiting, self._most_kept = folder, waiting, kept
+        self._abandoned_s = abandoned_s
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
+        self._pending: list[Job] = []  # the first one is in work
+        self._futures: dict[str, Future[None]] = {}
+        self._lock = threading.Lock()
+        self._worker = ThreadPoolExecutor(max_workers=1)
+
+    def put(self, work: Callable[[Job], None], ended: Callable[[], None]) -> Job:
+        """Take an order and return its job.
+
+        Args:
+            work: makes the video; sets the job's state and message.
+            ended: called once the job is over, however it ended.
+
+        Raises:
+            QueueFull: too many wait.
+        """
+        self._give_up_abandoned()
+        with self._lock:
+            if len(self._pending) > self._most_waiting:
+                raise QueueFull
+            name = secrets.token_hex(8)
+            job = Job(name, self._folder / f"{name}.mp4", self._abandoned_s)
+            self._jobs[name] = job
+            self._pending.append(job)
+            self._drop_old()
+            future = self._worker.submit(self._run, job, work)
+            self._futures[name] = future
+        future.add_done_callback(lambda over: self._over(job, over, ended))
+        return job
+
+    def get(self, name: str) -> Job | None:
+        """Return a job, and note that it was asked after; None where there is none."""
+        job = self._jobs.get(name)
+        if job is not None:
+            job.asked = time.monotonic()
+        return job
+
+    def place(self, job: Job) -> int:
+        """Return how many orders come first; 0: it is in work, or over."""
+        with self._lock:
+            return self._pending.index(job) if job in self._pending else 0
+
+    def cancel(self, job: Job, why: str) -> None:
+        """Give a job up: at once while it waits, before its next block while it is in work."""
+        job.cancel(why)
+        with self._lock:
+            waits = job in self._pending[1:]
+            future = self._futures.get(job.name)
+        if waits and future is not None:
+            future.cancel()
+
+    def close(self) -> None:
+        """End the work before its next block and wait for that."""
+        for job in list(self._jobs.values()):
+            job.cancel("the server ends")
+        self._worker.shutdown(cancel_futures=True)
+
+    def _give_up_abandoned(self) -> None:
+        with self._lock:
+            waiting = self._pending[1:]
+        for job in waiting:
+            if job.is_abandoned:
+                self.cancel(job, ABANDONED)
+
+    def _run(self, job: Job, work: Callable[[Job], None]) -> None:
+        job.check_wanted()
+        work(job)
+
+    def _over(self, job: Job, over: "Future[None]", ended: Callable[[], None]) -> None:
+        fault = None if over.cancelled() else over.exception()
+        if over.cancelled() or isinstance(fault, Cancelled):
+            job.output.unlink(missing_ok=True)
+            job.state = "cancelled"
+        elif fault is not None:
+            job.message = "the video could not be made; the server's log says why"
+            job.state = "failed"
+            logger.error("a video failed", exc_info=fault)
+        with self._lock:
+            self._pending.remove(job)
+            self._futures.pop(job.name, None)
+        ended()
+
+    def _drop_old(self) -> None:
+        over = [name for name, job in self._jobs.items() if job.state != "working"]
+        for name in over[: max(0, len(over) - self._most_kept)]:
+            self._jobs.pop(name).output.unlink(missing_ok=True)
