@@ -1,6 +1,7 @@
 """Crops of a clip: one transform or one a frame, and only frames that show a face."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -9,13 +10,15 @@ import pytest
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig, QualityConfig
 from emotalk.faces.align import alignment
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkFinder, build_finder
 from emotalk.faces.shape import transform_points
+from emotalk.media.encode import encode_video
 from emotalk.media.frames import VideoFrames, read_video
 from emotalk.schema import Bytes, Floats, Rejection
 from etl.clock import Indices, Timeline
 from etl.crops import cut_crops, on_ticks
 from tests.helpers.clips import face_in_frame, write_clip
+from tests.helpers.shared import shared_data
 
 FRAMES = 20
 
@@ -175,3 +178,34 @@ def test_landmarks_of_no_face_reject_the_clip(video: VideoFrames) -> None:
     with pytest.raises(Rejection, match="turned by 180 degrees") as caught:
         cut_crops(video, line(np.arange(3)), UpsideDown(), config())
     assert caught.value.reason == "bad_landmarks"
+
+
+@pytest.fixture(scope="module")
+def finder() -> LandmarkFinder:
+    return build_finder(LandmarksConfig(pack="faces68", root=shared_data("data", "insightface")))
+
+
+def of_real_clip(path: Path, finder: LandmarkFinder) -> None:
+    video = read_video(path)
+    cut_crops(video, line(np.arange(len(video))[:55]), finder, config(crop_share=0.95))
+
+
+def test_a_real_head_upside_down_is_rejected_and_upright_taken(finder: LandmarkFinder) -> None:
+    clips = shared_data("data", "faults")
+    with pytest.raises(Rejection, match="better with the picture turned by 180") as caught:
+        of_real_clip(clips / "clips" / "face_upside_down.mp4", finder)
+    assert caught.value.reason == "bad_landmarks"
+    of_real_clip(clips / "clips" / "mirror.mp4", finder)
+    of_real_clip(clips / "cleaning" / "good.mp4", finder)
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+def test_a_real_head_on_its_side_is_rejected(
+    finder: LandmarkFinder, quarters: int, tmp_path: Path
+) -> None:
+    upright = list(read_video(shared_data("data", "clips", "grid", "sbwe5n.mpg")).at(range(12)))
+    turned = (np.ascontiguousarray(np.rot90(frame, quarters)) for frame in upright)
+    encode_video(tmp_path / "turned.mp4", turned, fps=Fraction(25))
+    with pytest.raises(Rejection) as caught:
+        of_real_clip(tmp_path / "turned.mp4", finder)
+    assert caught.value.reason in ("bad_landmarks", "no_face")
