@@ -5,7 +5,10 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from etl.files import sha256_of
+
 PACKAGES = ("av", "decord", "insightface", "numpy", "onnxruntime", "opencv-python", "scipy")
+KINDS = {".py", ".npy", ".json", ".csv"}  # code, and the tables that lie beside it
 SOURCES = ("etl", "emotalk/faces", "emotalk/media", "emotalk/schema.py", "emotalk/config/etl.py")
 
 
@@ -16,12 +19,19 @@ def programs_digest() -> str:
     Clips that an older version finished are not mixed with those of this one in an unfinished set.
     A finished set stays what it is.
     """
-    root = Path(__file__).resolve().parents[1]
+    return digest_of_programs(Path(__file__).resolve().parents[1])
+
+
+def digest_of_programs(root: Path) -> str:
+    """Return the digest of the code below a project's folder and of the libraries' versions."""
     digest = hashlib.sha256()
     for place in SOURCES:
         path = root / place
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if file.suffix in KINDS and file.is_file():
+                name = file.relative_to(root).as_posix()
+                digest.update(f"{name} {sha256_of(file)}\n".encode())
     for name in PACKAGES:
         digest.update(f"{name} {_version(name)}\n".encode())
     return digest.hexdigest()

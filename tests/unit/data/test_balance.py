@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,3 +58,14 @@ def test_balanced_epochs_hold_each_clip_as_often_as_was_printed(
             for rank in range(world_size)
         ]
         assert [number for share in shares for number in share] == list(range(40))
+
+
+@pytest.mark.parametrize(
+    ("intensity", "times"),
+    [(None, 5), (0.0, 2), (0.49, 2), (0.5, 3), (0.89, 3), (0.9, 4), (1.0, 4)],
+)
+def test_a_level_begins_at_its_own_intensity(intensity: float | None, times: int) -> None:
+    sample = Sample("c", 40, "a", "anger", intensity, 0, {})
+    config = BalanceConfig(low=2, medium=3, high=4, unknown=5)
+    assert epoch_repeats([sample], config) == [times]
+    assert epoch_repeats([sample], BalanceConfig()) is None

@@ -7,6 +7,7 @@ import pytest
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
 from emotalk.faces.template import template_LP
+from emotalk.media.loudness import loudness_db
 from emotalk.schema import MOUTH, Bytes, Rejection
 from etl.quality import (
     check_faces,
@@ -177,3 +178,15 @@ def test_a_face_may_leave_the_crop_in_a_twentieth_of_the_frames() -> None:
     assert caught.value.reason == "leaves_crop"
     jaw_alone = inside + np.array([28, 0], np.float32)
     check_inside_crop([jaw_alone], LIMITS)
+
+
+def test_a_limit_itself_is_enough() -> None:
+    exact = loudness_db(TONE)
+    check_loudness(TONE, QualityConfig(min_loudness_db=exact))
+    with pytest.raises(Rejection, match="silent"):
+        check_loudness(TONE, QualityConfig(min_loudness_db=float(np.nextafter(exact, 0))))
+    check_length(0.5, QualityConfig(min_seconds=0.5))
+    check_length(0.5, QualityConfig(max_seconds=0.5))
+
+
+TONE = (0.25 * np.sin(np.arange(8000) / 9)).astype(np.float32)
