@@ -20,6 +20,7 @@ from emotalk.schema import Floats, Rejection
 
 MOST_RATE = 1_000_000  # samples a second
 MOST_CHANNELS = 64
+JOINED = 2**14  # samples: what is done to a block costs as much for a few as for many
 LOOK_AHEAD = 3  # blocks that tell a step in time from the jitter of one stamp
 STEP_S = 0.008  # so much off, and the next ones as much, is a step; shorter than any codec's block
 STEADY_S = 0.003  # as much: within this
@@ -65,7 +66,7 @@ class SoundFaults:
 def decode_sound_blocks(
     path: Path, info: MediaInfo, faults: SoundFaults | None = None
 ) -> Iterator[SoundBlock]:
-    """Yield a file's sound in the order of time, a block of some milliseconds at once.
+    """Yield a file's sound in the order of time, less than a second at once.
 
     Takes constant memory, however long the file and its gaps are.
 
@@ -84,7 +85,7 @@ def decode_sound_blocks(
     placer = _Placer(faults, one_clock=info.has_video)
     any_found = False
     try:
-        for block in placer.place(_decoded(path, faults)):
+        for block in _joined(placer.place(_decoded(path, faults))):
             any_found = True
             yield block
     except ClockSetBack as error:
@@ -171,6 +172,28 @@ def _time_s(frame: av.AudioFrame, format_name: str) -> float | None:
     if frame.pts is None or format_name != FLV:
         return None if frame.time is None else float(frame.time)
     return float(unwrapped(frame.pts, format_name) * frame.time_base)
+
+
+def _joined(blocks: Iterable[SoundBlock]) -> Iterator[SoundBlock]:
+    """Yield blocks of one form that follow one another as one, up to `JOINED` samples."""
+    run: list[SoundBlock] = []
+    held = 0
+    for block in blocks:
+        form = (block.rate, block.samples_SC.shape[1])
+        if run and (
+            held >= JOINED or not block.follows or form != (run[0].rate, run[0].samples_SC.shape[1])
+        ):
+            yield _as_one(run)
+            run, held = [], 0
+        run.append(block)
+        held += len(block.samples_SC)
+    if run:
+        yield _as_one(run)
+
+
+def _as_one(run: list[SoundBlock]) -> SoundBlock:
+    samples_SC = np.concatenate([block.samples_SC for block in run])
+    return SoundBlock(run[0].start_s, run[0].rate, samples_SC, run[0].follows)
 
 
 class _Placer:
