@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import av
 import numpy as np
@@ -134,12 +135,16 @@ def display_orientation(frame: av.VideoFrame) -> int:
 
 def _in_square_pixels(frame: av.VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:
     """Return width and height of a frame when its pixels are made square."""
+    return _squared(frame.width, frame.height, pixel_aspect)
+
+
+@lru_cache(maxsize=16)  # fractions take as long as a small frame's colours
+def _squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
     if not Fraction(1, MOST_SQUEEZED) <= pixel_aspect <= MOST_SQUEEZED:
         raise ValueError(
             f"its pixels are {pixel_aspect.numerator}:{pixel_aspect.denominator}, at most "
             f"{MOST_SQUEEZED}:1"
         )
-    width, height = frame.width, frame.height
     if pixel_aspect >= 1:
         width = round(width * pixel_aspect)
     else:

@@ -91,11 +91,13 @@ class _Sums:
         self.squares = np.zeros(self.channels + 1)
 
     def add(self, samples_SC: Floats) -> None:
-        wide = np.column_stack([samples_SC, mean(samples_SC)]).astype(np.float64)
-        wide[~np.isfinite(wide)] = 0.0
-        self.count += len(wide)
-        self.values += wide.sum(axis=0)
-        self.squares += np.square(wide).sum(axis=0)
+        wide_CS = np.empty((self.channels + 1, len(samples_SC)))
+        wide_CS[:-1], wide_CS[-1] = samples_SC.T, mean(samples_SC)
+        if not np.isfinite(wide_CS).all():
+            wide_CS[~np.isfinite(wide_CS)] = 0.0
+        self.count += len(samples_SC)
+        self.values += wide_CS.sum(axis=1)
+        self.squares += np.einsum("cs,cs->c", wide_CS, wide_CS)
 
     def mixdown(self) -> Mixdown:
         middle = self.values / max(1, self.count)

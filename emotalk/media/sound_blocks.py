@@ -148,21 +148,25 @@ def _as_floats(
 ) -> _Decoded:
     """Return a frame's samples as they are, one column a channel.
 
-    Packed: PyAV's view of the planes ends the process where there are 8 channels or more.
+    Packed, but for the floats of one or two channels that most decoders give: PyAV's view of the
+    planes ends the process where there are 8 channels or more.
 
     Raises:
         ValueError: a rate or a number of channels that no recording has.
     """
-    rate, channels = frame.sample_rate, len(frame.layout.channels)
+    rate, channels = frame.sample_rate, frame.layout.nb_channels
     if not 0 < rate <= MOST_RATE or not 0 < channels <= MOST_CHANNELS:
         raise ValueError(f"sound of {channels} channels at {rate} Hz")
+    time_s = _time_s(frame, format_name)
+    if channels <= 2 and frame.format.name == "fltp":
+        return _Decoded(time_s, rate, frame.to_ndarray().T)
     form = (frame.format.name, frame.layout.name, rate)
     if form not in to_float:
         to_float.clear()
         to_float[form] = av.AudioResampler(format="flt", rate=rate)
     parts = [part.to_ndarray().reshape(-1, channels) for part in to_float[form].resample(frame)]
     samples_SC = np.concatenate(parts) if len(parts) != 1 else parts[0]
-    return _Decoded(_time_s(frame, format_name), rate, np.asarray(samples_SC, np.float32))
+    return _Decoded(time_s, rate, np.asarray(samples_SC, np.float32))
 
 
 def _time_s(frame: av.AudioFrame, format_name: str) -> float | None:
