@@ -10,6 +10,7 @@ from tests.mutants.results import Result, Results, digest_of
 from tests.mutants.selection import files_for
 from tests.mutants.tree import Outcome, Tree
 
+NEAREST = 3  # files that are collected first: most faults are noticed there
 NO_TESTS = 5  # pytest's exit code
 FAILED = re.compile(r"^(?:FAILED|ERROR) (?P<test>tests/[^ ]+\.py(?:::\S+)?)", re.MULTILINE)
 
@@ -80,7 +81,9 @@ class Trials:
         while True:
             used = [test for test in tests if self._sound.get(test, True)]
             with self._tree.with_fault(fault):
-                outcome = self._tree.run(used, self._limit_s)
+                outcome = self._tree.run(used[:NEAREST], self._limit_s)
+                if outcome.code in (0, NO_TESTS) and used[NEAREST:]:
+                    outcome = self._tree.run(used[NEAREST:], self._limit_s)
             if outcome.code in (0, NO_TESTS):
                 return Result(fault.key, "survived", outcome.seconds, digest)
             if outcome.code is None:
