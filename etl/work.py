@@ -44,13 +44,18 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
         SourceLost: the source cannot be reached, so that nothing can be said of the clip.
         OSError: a disk failed, the source's or the store's; a note names this machine.
         Stopped: this machine has too little memory for any clip.
+        WrongUse: this machine lacks the models that find faces.
     """
     _set_up_process()
     try:
         finder = _finder(config.landmarks, Path(config.source).expanduser())
-    except WrongUse:
+    except WrongUse as error:
         check_reachable(config.source)  # which holds the side-car files
-        raise
+        # The driver found them: it is this node that lacks them.
+        raise WrongUse(
+            f"on {socket.gethostname()}: {error}. Other nodes have it: put it there too, or leave "
+            "that node out (Slurm: sbatch --exclude=NODE)"
+        ) from None
     with naming_node(clip.label.clip):
         source = stamp_of(clip, config)
         outcome = _judged(clip, finder, config, source)

@@ -4,6 +4,8 @@
 
 WANTS_REQUEUE=85 # train.py: check-pointed on a signal
 MAX_RESTARTS=${MAX_RESTARTS:-50}
+LOOK_S=10 # between two looks for a preemption
+TELL_AGAIN_S=3
 decided=''
 
 # of_job NAME: a field of what Slurm knows of this job.
@@ -41,17 +43,20 @@ requeue_if_asked() {
 }
 
 # wait_and_tell PID: the exit code of a step. Once the job is asked to end, the step hears USR1 again and
-# again: a process that was just starting had no ear for the first.
+# again: a process that was just starting had no ear for the first. Nobody tells the batch shell of a
+# preemption, so Slurm is asked for one.
 wait_and_tell() {
-  local code=0
+  local code=0 pause
   while kill -0 "$1" 2>/dev/null; do
-    if [[ -z $asked ]]; then
-      wait "$1" && code=0 || code=$? # a trapped signal ends it early
-    else
+    [[ -n $asked ]] || ! preempted || asked=preemption
+    pause=$LOOK_S
+    if [[ -n $asked ]]; then
       kill -USR1 "$1" 2>/dev/null || true
-      sleep 2 &
-      wait -n "$1" $! || true
+      pause=$TELL_AGAIN_S
     fi
+    sleep "$pause" &
+    wait -n "$1" $! || true # a trapped signal ends it early
+    kill $! 2>/dev/null || true
   done
   wait "$1" && code=0 || code=$?
   return "$code"

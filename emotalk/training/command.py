@@ -45,15 +45,16 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
     rank = int(os.environ.get("RANK", "0"))
     began = time.time()
     set_up_logging(rank)
-    run_dir = named_run_dir(options.overrides)
+    only_told = options.dry_run or options.print_config
+    run_dir = None if only_told else named_run_dir(options.overrides)
     try:
         config = _load(options.config, options.overrides)
         if options.print_config:
             sys.stdout.write(dump_config(config))
             return EXIT_DONE
-        run_dir = config.run_dir
         if options.dry_run:
             return _describe(config, before_shards=options.before_shards)
+        run_dir = config.run_dir
         refuse_misfit_launch(config, options.config, options.overrides)
         return _train(config, preemption)
     except WrongUse as error:

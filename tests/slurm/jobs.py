@@ -46,3 +46,14 @@ def _run(*words: str, cwd: Path = ROOT) -> str:
     if done.returncode:
         raise AssertionError(f"{' '.join(words)}: {done.stderr}")
     return done.stdout
+
+
+def queued() -> set[str]:
+    """Return the numbers of the jobs that wait or run."""
+    return set(_run("squeue", "--noheader", "--format=%i", "--states=PD,R").split())
+
+
+def ended_well(job: str) -> bool:
+    """Return whether the last attempt's last lines tell of no error."""
+    last = log(job).splitlines()[-8:]
+    return not any(word in line for line in last for word in ("error", "CANCELLED", "Killed"))

@@ -35,7 +35,7 @@ running() {
 # Two nodes in this machine's own name space, told apart by their loopback addresses and ports.
 # Four GPUs each that are plain device files: enough for Slurm to hand them out.
 configure() {
-  mkdir -p "$lab"/{run,log,state,spool,munge,gpu}
+  mkdir -p "$lab"/{run,log,state,spool,munge,gpu,disk/only-lab1}
   chmod 755 "$lab" "$lab/munge"
   [[ -s $lab/munge/key ]] || (umask 077 && head -c 128 /dev/urandom >"$lab/munge/key")
   local gpu index
@@ -84,6 +84,16 @@ PartitionName=urgent Nodes=ALL PriorityTier=10 PreemptMode=OFF
 CONF
 }
 
+# start_node NODE: its slurmd. The folder disk is empty for the other node, as a disk that it has not mounted.
+start_node() {
+  if [[ $1 == lab1 ]]; then
+    slurmd -N "$1"
+  else
+    # shellcheck disable=SC2016
+    unshare --mount bash -c 'mount -t tmpfs none "$1/disk" && exec slurmd -N "$2"' slurmd "$lab" "$1"
+  fi
+}
+
 idle_nodes() { timeout 3 sinfo --noheader --Node --partition=main --states=idle 2>/dev/null | wc -l; }
 
 up() {
@@ -95,7 +105,7 @@ up() {
   running slurmctld slurmctld || slurmctld >/dev/null
   local node try
   for node in "${nodes[@]}"; do
-    running "$node" slurmd || slurmd -N "$node"
+    running "$node" slurmd || start_node "$node"
   done
   SECONDS=0
   for ((try = 1; SECONDS < 30; try++)); do

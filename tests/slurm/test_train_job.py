@@ -97,6 +97,29 @@ def test_a_preempted_job_comes_back(project: Path) -> None:
     assert (project / "run" / "asked-0").read_text() == "SIGTERM"
 
 
+def test_a_job_that_is_cancelled_stays_cancelled(project: Path) -> None:
+    job = train_with(project, ASKS_TO_BE_REQUEUED)
+    wait_for_file(project / "run" / "started-0-1")
+    subprocess.run(["scancel", "--full", job], check=True)
+    wait_until(job)
+    time.sleep(3)
+    assert (fields(job)["JobState"], fields(job)["Restarts"]) == ("CANCELLED", "0"), log(job)
+
+
+def test_uneven_gpus_are_refused_with_the_nodes(project: Path) -> None:
+    job = train_with(project, "end('done', 0)", "--gpus=6", "--nodes=2")
+    assert wait_until(job)["ExitCode"] == "2:0", log(job)
+    assert "lab1 4, lab2 2" in log(job)
+    assert "--gpus-per-node=N" in log(job)
+
+
+def test_as_many_processes_run_as_the_allocation_has_gpus(project: Path) -> None:
+    job = train_with(
+        project, "end('done', 0) if world == '4' else end('failed', 1)", "--gpus-per-node=2"
+    )
+    assert wait_until(job)["JobState"] == "COMPLETED", log(job)
+
+
 def test_a_failure_keeps_its_code_and_is_not_requeued(project: Path) -> None:
     job = train_with(project, "end('wrong_use', 2)")
     end = wait_until(job)

@@ -56,6 +56,7 @@ def test_the_reports_batch_is_offered_to_two_processes(
     path, *overrides = command[command.index("train.py") + 1 :]
     config = load_config(TrainConfig, Path(path), overrides)
     assert (config.runtime.processes, config.data.batch_size) == (2, 2)
+    assert not (tmp_path / "run").exists(), "a dry run writes nothing, refused or not"
 
 
 def test_a_launch_of_eight_is_offered_what_its_batch_divides_among(

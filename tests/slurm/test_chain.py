@@ -1,0 +1,117 @@
+"""The three jobs: raw clips to a report with everything real, or nothing is queued."""
+
+import os
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.slurm.jobs import ROOT, ended_well, log, queued, wait_until
+
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+
+CPU = "--gpus-per-node=0 --cpus-per-task=1"
+SMALL = (
+    "model.width=0.05",
+    "data.frames=6",
+    "stages.emotion.iterations=1",
+    "stages.initialise.iterations=2",
+    "stages.gan.iterations=1",
+    "validation.clips=1",
+    "tracking.mlflow.enabled=false",
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus") / "drawn"
+    words = ("synth", str(folder), "--actors", "4", "--clips-per-actor", "3", "--seed", "1")
+    subprocess.run([ROOT / ".venv" / "bin" / "emotalk", *words], check=True)
+    return folder
+
+
+def chain(
+    corpus: Path, work: Path, *words: str, train: str = "demo", path: str = "", **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run chain.sh with everything on CPUs and small, as the settings do not say otherwise."""
+    output = f"--output={work.parent}/%x-%j.log"
+    given = {
+        "ETL_OPTIONS": f"--cpus-per-task=2 {output}",
+        "TRAIN_OPTIONS": f"{CPU} {output}",
+        "EVALUATE_OPTIONS": f"--cpus-per-task=1 {output}",
+        "ETL_SETTINGS": "landmarks.backend=sidecar",
+        "EVALUATE_CONFIG": "configs/evaluate/drawn_faces.yaml",
+        "EVALUATE_SETTINGS": "clips=2",
+        "PATH": f"{path}{os.environ['PATH']}",
+    }
+    configs = ("configs/etl/crema_d.yaml", f"configs/train/{train}.yaml")
+    command = ["bash", "slurm/chain.sh", *configs, str(corpus), str(work), *words]
+    environment = os.environ | given | settings
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+
+def test_the_chain_ends_in_a_report(corpus: Path, tmp_path: Path) -> None:
+    done = chain(corpus, tmp_path / "work", *SMALL)
+    assert done.returncode == 0, done.stderr
+    jobs = [line.split()[-1] for line in done.stdout.splitlines()[:3]]
+    for job in jobs:
+        end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL", seconds=400)
+        assert end["JobState"] == "COMPLETED", log(job)
+    report = (tmp_path / "work" / "report" / "run" / "report.md").read_text(encoding="utf-8")
+    assert "PSNR" in report
+    assert ended_well(jobs[0])
+    assert not (Path(tempfile.gettempdir()) / f"ray-{jobs[0]}").exists()
+
+
+NO_PARTITION = "--partition=nowhere"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"ETL_OPTIONS": NO_PARTITION}, "would not take the ETL job"),
+        ({"TRAIN_OPTIONS": NO_PARTITION}, "would not take the training job"),
+        ({"EVALUATE_OPTIONS": NO_PARTITION}, "would not take the evaluation job"),
+        ({"TRAIN_OPTIONS": "--nodes=3 --gpus-per-node=0"}, "would not take the training job"),
+        ({"TRAIN_OPTIONS": "--gpus-per-node=3"}, "batch_size 8 is not divisible .* = 6"),
+        ({"TRAIN_OPTIONS": "--gpus-per-node=3"}, "TRAIN_OPTIONS='--nodes=1 --gpus-per-node=4'"),
+        ({"TRAIN_OPTIONS": "--gpus-per-node=0 --gpus=6 --nodes=2"}, "on 6 process"),
+        ({"TRAIN_OPTIONS": "--gpus-per-node=0 --gpus=5 --nodes=2"}, "--gpus-per-node=N"),
+        ({"TRAIN_OPTIONS": "--nodes=1-2 --gpus-per-node=0"}, "give one number"),
+        ({"ETL_SETTINGS": "landmarks.backend=nobody"}, "the ETL would fail"),
+        ({"EVALUATE_SETTINGS": "clips=many"}, "the evaluation would fail"),
+        ({"EVALUATE_CONFIG": "configs/none.yaml"}, "the evaluation would fail"),
+    ],
+)
+def test_a_refusal_leaves_nothing_in_the_queue(
+    corpus: Path, tmp_path: Path, settings: dict[str, str], message: str
+) -> None:
+    before = queued()
+    done = chain(corpus, tmp_path / "work", *SMALL, **settings)
+    assert done.returncode == 2
+    assert re.search(message, done.stderr), done.stderr
+    assert "nothing is queued" in done.stderr
+    assert queued() <= before
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_submission_that_fails_takes_the_earlier_ones_back(corpus: Path, tmp_path: Path) -> None:
+    """The controller goes away after the tests: an sbatch that takes two jobs and no third."""
+    real = subprocess.run(["which", "sbatch"], capture_output=True, text=True, check=True)
+    fake = tmp_path / "bin" / "sbatch"
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/bash\n[[ $* == *--test-only* ]] && exec {real.stdout.strip()} "$@"\n'
+        f"[[ $* == *evaluate.sbatch* ]] && echo 'controller gone' >&2 && exit 1\n"
+        f'exec {real.stdout.strip()} --hold "$@"\n'
+    )
+    fake.chmod(0o755)
+    before = queued()
+    done = chain(corpus, tmp_path / "work", *SMALL, path=f"{fake.parent}:")
+    assert done.returncode != 0
+    assert "taken back" in done.stderr
+    assert queued() <= before
