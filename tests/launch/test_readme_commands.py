@@ -109,7 +109,7 @@ RUN: dict[str, Fill] = {
         "landmarks.backend=sidecar", "--dry-run"
     ),
     r"emotalk inspect DIR": with_words(),
-    r"emotalk synth DIR --actors \d+ --seed \d+": drawn,
+    r"ray get-auth-token --generate": with_words(),
     r"emotalk evaluate --\S+ .*": lambda words, place: [
         *into_new_folder(words, place),
         "--dry-run",
@@ -118,7 +118,6 @@ RUN: dict[str, Fill] = {
     r"emotalk export --checkpoint RUN .*": into_new_folder,
     r"accelerate launch train\.py .*": dry,
     r"accelerate launch --config_file .*": trained,
-    r"python -m pytest .*": with_words("--collect-only", "-q"),
 }
 # The first draws twelve people. The others take minutes: only their words are tried.
 SLOW: dict[str, Fill] = {
@@ -129,6 +128,10 @@ SLOW: dict[str, Fill] = {
 }
 # pattern -> (the file whose tests run it, a word that must stand there)
 ELSEWHERE: dict[str, tuple[str, str]] = {
+    r"python -m pytest -s tests/unit/data/test_whole_corpus\.py -k alike": (
+        "tests/unit/data/test_whole_corpus.py",
+        "alike",
+    ),
     r"emotalk fetch vgg19": ("tests/unit/test_fetch.py", '"fetch", "vgg19"'),  # network
     r"emotalk app --checkpoint RUN": ("tests/unit/inference/test_app.py", "app"),  # a server
     r"emotalk doctor": ("tests/unit/test_doctor.py", "doctor"),
@@ -186,7 +189,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     splits = [("train", clips), ("val", rest), ("test", made_clips(4, frames=(30,), prefix="t"))]
     shards = write_shard_set(folder / "shards", splits, members_of=_members)
     (shards / "rejected.jsonl").touch()
-    words = ("synth", folder / "corpus", "--actors", "4", "--clips-per-actor", "2")
+    words = ("synth", folder / "corpus", "--actors", "3", "--clips-per-actor", "1")
     subprocess.run([BIN / "emotalk", *words], check=True, capture_output=True)
     _unpack(shards, folder)
     return Place(
