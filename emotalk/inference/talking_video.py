@@ -65,7 +65,7 @@ class VideoReport:
         output: the file.
         frames: of the video.
         elapsed_s: for generating and writing them.
-        notes: what of the request has not the effect that its author may expect, a line each.
+        notes: parts of the request that the model or the picture cannot follow, a line each.
     """
 
     output: Path
@@ -118,7 +118,7 @@ def make_video(
 
 
 def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -> tuple[str, ...]:
-    """Return what of a request will not be heeded as it stands, a line each."""
+    """Return the parts of a request that this model or picture cannot follow, a line each."""
     face = ""
     if request.face is not None and request.landmarks is None:
         face = (
