@@ -18,7 +18,7 @@ HD_LINES = 720
 MATRIX_BYTES = 36
 OFFSET_IN_MATRIX = 3  # from a, b to c, d; the third of each row belongs to perspective
 MOST_SQUEEZED = 4  # a pixel wider or higher than this is a fault of the file
-LONGEST_SIDE = 16_384
+MOST_PIXELS = 8192 * 4320
 SAME_SHAPE = 0.02  # relative difference of two aspect ratios
 
 
@@ -149,8 +149,8 @@ def _squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]
         width = round(width * pixel_aspect)
     else:
         height = round(height / pixel_aspect)
-    if max(width, height) > LONGEST_SIDE:
-        raise ValueError(f"{width} x {height} square pixels, at most {LONGEST_SIDE} a side")
+    if width * height > MOST_PIXELS:
+        raise ValueError(f"{width} x {height} square pixels, at most {MOST_PIXELS} in all")
     return width, height
 
 

@@ -42,7 +42,9 @@ def read_image(path: Path) -> Bytes:
     try:
         picture = read_picture_file(path)
         if picture is None:
-            raise WrongUse(f"{path}: not an image file; give a {KINDS}")
+            raise WrongUse(
+                f"{path}: not an image file of a kind that is opened here; save it as {KINDS}"
+            )
         _check_size(path, picture.width, picture.height, picture.bytes_per_pixel)
         return upright(_decoded(path, picture), picture.orientation)
     except FileNotFoundError:
