@@ -12,6 +12,7 @@ from rich.table import Table
 
 from emotalk.census import SplitCensus, census_lines, reason_lines
 from emotalk.config.etl import EtlConfig
+from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS
 from etl.plan import Plan, count_emotions
 from etl.splits import shared_actors
@@ -116,7 +117,7 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any
         each = f"each one with its reason: {config.output / 'rejected.jsonl'}"
         lines += ["", *reasons, "", each]
     for line in lines:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)
     _warn_of_shared_people(
         console, {name: facts["actors"] for name, facts in manifest["splits"].items()}
     )

@@ -10,6 +10,7 @@ from emotalk.faces.landmarks import build_finder
 from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
 from emotalk.masking import masked
+from emotalk.printable import printable
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse, print_config
 from etl.job import already_done, own_output, run_job
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     done = already_done(config, plan)
     if done and not needs_work(config, plan):
         words = f"{config.output} already holds this very shard set: nothing to do"
-        console.print(words, highlight=False, markup=False)
+        console.print(printable(words), highlight=False, markup=False)
         return EXIT_DONE
     build_finder(config.landmarks, source=source)  # says now what is missing, not in every worker
     with (
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
     ):
         if already_done(config, plan):  # looked at again, now that nobody else can finish it
             manifest, words = mend(config, plan, machines, progress)
-            console.print(f"{config.output}: {words}", highlight=False, markup=False)
+            console.print(printable(f"{config.output}: {words}"), highlight=False, markup=False)
         else:
             manifest = run_job(config, plan, machines, progress)
     return EXIT_DONE if manifest is None or show_outcome(console, config, manifest) else EXIT_FAILED

@@ -9,7 +9,11 @@ import numpy as np
 
 from emotalk.errors import WrongUse
 from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.media.npy import read_npy
 from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
+from emotalk.small_files import read_small
+
+LARGEST_FILE = 2**30  # bytes: 22 days of landmarks
 
 
 class SidecarFinder:
@@ -94,15 +98,14 @@ def _as_found(points_LP: Floats) -> FaceLandmarks:
 @lru_cache(maxsize=2)
 def _stored(path: Path) -> Floats:
     try:
-        stored = np.load(path, allow_pickle=False)
+        points_TLP = read_npy(read_small(path, most_bytes=LARGEST_FILE))
     except FileNotFoundError:
         raise Rejection("no_landmarks", f"no side-car file {path.name}") from None
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise Rejection("bad_landmarks", f"{path.name}: not a .npy file ({error})") from None
-    if stored.ndim != 3 or stored.shape[1:] != (LANDMARKS, 2) or stored.dtype.kind != "f":
+    if points_TLP.ndim != 3 or points_TLP.shape[1:] != (LANDMARKS, 2):
         raise Rejection(
             "bad_landmarks",
-            f"{path.name}: {stored.dtype} {stored.shape}, expected float (T, {LANDMARKS}, 2)",
+            f"{path.name}: {points_TLP.shape}, expected float (T, {LANDMARKS}, 2)",
         )
-    points_TLP: Floats = stored.astype(np.float32)
     return points_TLP

@@ -21,6 +21,7 @@ from emotalk.inference.generate import ClipRequest, generate_blocks
 from emotalk.inference.load import LoadedGenerator
 from emotalk.inference.speech import MOST_SPEECH_S, Speech, read_speech
 from emotalk.inference.video import check_output, write_talking_video
+from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
 
 Progress = Callable[[int, int], None]
@@ -109,8 +110,9 @@ def make_video(
         _frames(loaded, clip, speech, request.seed, progress),
         speech.sound,
         provenance=(
-            f"Picture: {request.image.name}. Speech: {request.audio.name}. Emotion: "
-            f"{request.emotion}. Seed: {request.seed}. Model: {loaded.folder.name}."
+            f"Picture: {printable(request.image.name)}. "
+            f"Speech: {printable(request.audio.name)}. Emotion: "
+            f"{request.emotion}. Seed: {request.seed}. Model: {printable(loaded.folder.name)}."
         ),
         scale=request.scale,
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emotalk.masking import masked_setting, masked_tree
+from emotalk.printable import printable_lines
 
 VALUE_LIMIT, CUT = 6000, "... (see config.yaml)"  # MLflow's own limit of a value, in characters
 
@@ -37,4 +38,5 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
 
 def _text(value: object) -> str:
     text = masked_setting(value) if isinstance(value, str) else json.dumps(masked_tree(value))
+    text = printable_lines(text)
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - len(CUT)] + CUT

@@ -20,6 +20,7 @@ from emotalk.errors import WrongUse
 from emotalk.masking import masked
 from emotalk.models import Generator
 from emotalk.models.initialise import initialise
+from emotalk.printable import printable
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
@@ -288,7 +289,7 @@ def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> 
     mlflow = MlflowTracker(
         config.tracking.mlflow,
         RunFacts(
-            name=config.tracking.mlflow.run_name or config.run_dir.resolve().name,
+            name=printable(config.tracking.mlflow.run_name or config.run_dir.resolve().name),
             params=as_params(config.model_dump(mode="json")),
             tags=run_tags(config, facts.data) | resume_tag(state.step),
         ),

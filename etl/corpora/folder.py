@@ -12,12 +12,15 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
+from emotalk.printable import shown
 from emotalk.schema import ClipLabel
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
 from etl.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
 MOST_FAULTS = 20
+LEVEL = re.compile(r"\d*\.?\d+")
+LONGEST_LEVEL = 40  # letters of a number from 0 to 1
 LONGEST_KEY = 200  # bytes: a key is a file's name on the way, of at most 255 with its endings
 
 
@@ -84,16 +87,18 @@ def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
     if not row["clip"] or not row["actor"]:
         return "clip and actor must not be empty"
     if row["emotion"].lower() not in EMOTION_WORDS:
-        return f"emotion {row['emotion']!r} is none of {', '.join(config.emotion_names)}"
+        return f"emotion {shown(row['emotion'])} is none of {', '.join(config.emotion_names)}"
     if _level(row.get("level", "")) is False:
-        return f"level {row['level']!r} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
+        return (
+            f"level {shown(row['level'])} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
+        )
     return _fault_of_names(row["clip"], row["actor"])
 
 
 def _fault_of_names(clip: str, actor: str) -> str | None:
     for word in (clip, actor):
         if any(unicodedata.category(letter) == "Cc" for letter in word):
-            return f"{word!r} holds control characters"
+            return f"{shown(word)} holds control characters"
     if len(key_of(clip).encode()) > LONGEST_KEY:
         return f"clip {clip[:40]!r}... is longer than {LONGEST_KEY} bytes"
     if "\\" in clip:
@@ -108,7 +113,7 @@ def _level(text: str) -> float | bool | None:
     """Return the intensity, or False for what is none."""
     if text.lower() in LEVEL_WORDS:
         return LEVEL_WORDS[text.lower()]
-    if re.fullmatch(r"\d*\.?\d+", text) and 0 <= float(text) <= 1:
+    if len(text) <= LONGEST_LEVEL and LEVEL.fullmatch(text) and 0 <= float(text) <= 1:
         return float(text)
     return False
 

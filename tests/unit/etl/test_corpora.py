@@ -321,3 +321,19 @@ def test_a_table_in_another_encoding_is_refused(tmp_path: Path) -> None:
 def test_rows_that_share_a_key_are_refused(tmp_path: Path, rows: str) -> None:
     with pytest.raises(WrongUse, match="1 keys belong to several clips"):
         make_plan(table(tmp_path, f"clip,actor,emotion\n{rows}"))
+
+
+def test_cells_of_any_length_are_named_in_a_line(tmp_path: Path) -> None:
+    """A level of 20,000 digits is no number from 0 to 1, and no message holds it whole."""
+    rows = [
+        ("a.mp4", "x", "anger", "9" * 20_000),
+        ("b.mp4", "x", "anger", "0" * 20_000 + "x"),
+        ("c.mp4", "x", "\x1b[2J" * 3000, "LO"),
+        ("d.mp4", "x", "anger", "0.25"),
+    ]
+    table = "\n".join(["clip,actor,emotion,level", *(",".join(row) for row in rows)])
+    (tmp_path / "clips.csv").write_text(table)
+    with pytest.raises(WrongUse, match="3 rows cannot be used") as refusal:
+        list_clips(EtlConfig(corpus="folder", source=str(tmp_path), output=tmp_path / "out"))
+    assert len(str(refusal.value)) < 3000
+    assert "\x1b" not in str(refusal.value)

@@ -1,5 +1,6 @@
 """Three back ends behind one protocol, and clear words where a model is missing."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -90,9 +91,12 @@ def test_bad_side_car_files_are_rejections(tmp_path: Path) -> None:
     np.save(folder / "flat.npy", np.zeros((3, 136), np.float32))
     np.save(folder / "pickled.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     (folder / "text.npy").write_text("no array")
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"1" * 60 + b"X"
+    (folder / "endless.npy").write_bytes(b"\x93NUMPY\x01\0" + bytes([len(header), 0]) + header)
+    os.mkfifo(folder / "pipe.npy")
     finder = build_finder(LandmarksConfig(backend="sidecar"), source=tmp_path)
     reasons = {}
-    for stem in ("absent", "short", "flat", "pickled", "text"):
+    for stem in ("absent", "short", "flat", "pickled", "text", "endless", "pipe"):
         with pytest.raises(Rejection) as caught:
             finder.find(list(frames(1)), clip=Path(f"{stem}.flv"), indices=[5])
         reasons[stem] = caught.value.reason
