@@ -108,7 +108,7 @@ def forking() -> Iterator[Callable[[int], None]]:
         yield partial(_start_worker, ends_with_parent=main)
     finally:
         cv2.setNumThreads(threads)
-        if main:
+        if main and handler is not None:  # None: one that was not set from Python
             signal.signal(signal.SIGCHLD, handler)
 
 
