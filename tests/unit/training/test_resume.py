@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from emotalk.errors import WrongUse
 from emotalk.training.checkpoint import verify
@@ -129,7 +129,31 @@ def test_checkpoints_of_before_open(folder: Path) -> None:
 def rewrite(path: Path, tree: dict[str, object]) -> None:
     """Give the checkpoint another state, and a hash that fits it."""
     (path / "state.json").write_text(json.dumps(tree))
-    digest = hashlib.sha256((path / "state.json").read_bytes()).hexdigest()
+    rehash(path, "state.json")
+
+
+def rehash(path: Path, name: str) -> None:
+    """Make the hash of a changed file fit."""
+    digest = hashlib.sha256((path / name).read_bytes()).hexdigest()
     lines = (path / "SHA256SUMS").read_text().splitlines()
-    kept = [line for line in lines if not line.endswith("  state.json")]
-    (path / "SHA256SUMS").write_text("\n".join([*kept, f"{digest}  state.json"]) + "\n")
+    kept = [line for line in lines if not line.endswith(f"  {name}")]
+    (path / "SHA256SUMS").write_text("\n".join([*kept, f"{digest}  {name}"]) + "\n")
+
+
+def test_a_state_of_other_types_is_passed_over_for_the_one_before(folder: Path) -> None:
+    """Its sums fit, so that nothing but the types can tell."""
+    path = folder / "run/checkpoints/step-000006"
+    rewrite(path, {**json.loads((path / "state.json").read_text()), "sums": ["a"]})
+    with trainer_here(tiny_config(folder)) as trainer:
+        assert trainer.state.step == 4
+    assert (path.parent / "damaged-step-000006").is_dir()
+
+
+def test_weights_that_are_not_finite_are_passed_over_for_those_before(folder: Path) -> None:
+    path = folder / "run/checkpoints/step-000006"
+    weights = load_file(path / "generator.safetensors")
+    next(iter(weights.values())).view(-1)[0] = float("nan")
+    save_file(weights, path / "generator.safetensors")
+    rehash(path, "generator.safetensors")
+    with trainer_here(tiny_config(folder)) as trainer:
+        assert trainer.state.step == 4
