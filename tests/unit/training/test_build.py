@@ -18,9 +18,22 @@ from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import JsonLines
 from emotalk.tracking.mlflow import MlflowTracker
 from emotalk.training import build as module
-from emotalk.training.build import build_modules, engine_names, model_facts, refuse_missing_shards
+from emotalk.training.build import (
+    build_modules,
+    build_train_loader,
+    engine_names,
+    model_facts,
+    refuse_beside_zero,
+    refuse_missing_shards,
+    unknown_intensities,
+)
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 from tests.helpers.train_here import train_here, trainer_here
+
+L1_ALONE = (
+    "stages=[{name: first, iterations: 1, updates: "
+    "[{network: generator, lr: 0.1, losses: {l1: 1}}]}]"
+)
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +165,26 @@ def test_each_process_validates_its_share_of_the_clips(
         keys.append([clip.key for clip in part.clips])
     assert [len(share) for share in keys] == [2, 2]
     assert sorted(keys[0] + keys[1]) == sorted(s.key for s in shard_set.split("val").samples)
+
+
+def test_the_loader_reads_other_speech_where_the_pair_discriminator_learns(tmp_path: Path) -> None:
+    tiny_shards(tmp_path / "shards")
+    pairs = build_train_loader(tiny_config(tmp_path))
+    assert pairs.batches.config.other_speech
+    assert not build_train_loader(tiny_config(tmp_path, L1_ALONE)).batches.config.other_speech
+    intensity = tiny_config(tmp_path, "emotion.use_intensity=true")
+    (line,) = unknown_intensities(intensity, pairs)
+    assert "3 of 12 clips do not say" in line
+    assert unknown_intensities(tiny_config(tmp_path), pairs) == []
+
+
+def test_a_spread_generator_can_be_neither_averaged_nor_validated(tmp_path: Path) -> None:
+    average = tiny_config(tmp_path, "optim.ema=0.9")
+    validated = tiny_config(tmp_path, "optim.ema=0", "validation.clips=1")
+    neither = tiny_config(tmp_path, "optim.ema=0")
+    for config in (average, validated):
+        with pytest.raises(WrongUse, match="is ZeRO stage 3"):
+            refuse_beside_zero(config, {"generator": 3})
+        for stage in (None, 0, 1, 2):
+            refuse_beside_zero(config, {"generator": stage})
+    refuse_beside_zero(neither, {"generator": 3})
