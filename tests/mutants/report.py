@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tests.mutants.faults import Fault
 from tests.mutants.sample import PACKAGES
 from tests.mutants.trial import Tried
 
@@ -40,8 +41,14 @@ def survivors(tried: Sequence[Tried]) -> str:
             fault = one.fault
             lines.append(f"{fault.file}:{fault.line}  [{fault.rule}]  {fault.function}")
             lines.append(f"    {fault.change}")
-            lines.append(f"    explained: {one.reason}" if one.reason else f"    key: {fault.key}")
+            lines.append(f"    explained: {one.reason}" if one.reason else f"    {_name(fault)}")
     return "\n".join(lines)
+
+
+def _name(fault: Fault) -> str:
+    """Return what names the fault in equivalent.yaml."""
+    which = f"    nth: {fault.nth}" if fault.nth else ""
+    return f"code: {fault.code}    change: {fault.before} -> {fault.after}{which}"
 
 
 def _row(name: str, tried: Sequence[Tried]) -> str:

@@ -78,7 +78,9 @@ def equivalents(path: Path) -> dict[str, str]:
     for entry in entries:
         if not entry.get("reason"):
             raise ValueError(f"{path}: {entry}: an equivalent fault needs its reason")
-        found[entry["fault"]] = " ".join(str(entry["reason"]).split())
+        parts = [entry["file"], entry["function"], entry["code"], entry["change"]]
+        key = " | ".join([*parts, str(entry.get("nth", 0))])
+        found[key] = " ".join(str(entry["reason"]).split())
     return found
 
 

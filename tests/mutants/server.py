@@ -43,7 +43,19 @@ HEAVY = (
 )
 POLL_S = 0.02
 MARKS = "not slow and not slurm and not browser and not gpu and not cluster and not distributed"
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=line", "-m", MARKS)
+ENDLESS_S = 150  # of one test; on a busy machine the slowest takes half of it
+OPTIONS = ("-x", "-q", f"--timeout={ENDLESS_S}", "-p", "no:cacheprovider", "--no-header",
+           "--tb=line", "-m", MARKS)  # fmt: skip
+    "-x",
+    "-q",
+    "--timeout=150",
+    "-p",
+    "no:cacheprovider",
+    "--no-header",
+    "--tb=line",
+    "-m",
+    MARKS,
+)
 
 
 def serve(*, warm: bool) -> None:

@@ -115,7 +115,7 @@ def test_explanations_name_code_that_is_there() -> None:
 
 def test_an_explanation_without_a_reason_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "equivalent.yaml"
-    path.write_text("- fault: a | b\n  reason: ''\n")
+    path.write_text("- file: a\n  function: b\n  reason: ''\n")
     with pytest.raises(ValueError, match="reason"):
         equivalents(path)
 
