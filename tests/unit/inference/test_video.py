@@ -133,8 +133,11 @@ def test_an_output_where_nobody_may_write_is_refused() -> None:
     "name",
     [b"out:1.mp4", b"12:30.mp4", b"caf\xe9.mp4", b"%d#?.mp4", b"-x.mp4", b"n" * 251 + b".mp4"],
 )
-def test_a_video_may_have_any_name(tmp_path: Path, name: bytes) -> None:
-    path = tmp_path / os.fsdecode(name)
+def test_a_video_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no folder stands before the name
+    path = Path(os.fsdecode(name))
     check_output(path)
     write_talking_video(path, frames()[:3], sound()[:5000], provenance=f"Picture: {path.name}.")
     assert os.listdir(os.fsencode(tmp_path)) == [name]
