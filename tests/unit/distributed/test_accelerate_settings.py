@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from emotalk.config.load import dump_config
+from emotalk.config.runtime import RuntimeConfig
+from emotalk.distributed import Runtime
 from emotalk.distributed.accelerate_settings import take_out_accelerate_settings
 from emotalk.errors import WrongUse
 from tests.helpers.tiny_training import ROOT, tiny_config, tiny_shards
@@ -58,14 +61,22 @@ def test_another_way_of_spreading_networks_is_refused(variable: str) -> None:
     take_out_accelerate_settings({variable: "false"})
 
 
+def test_a_training_takes_them_out_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_DYNAMO_BACKEND", "INDUCTOR")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    runtime = Runtime.start(RuntimeConfig(device="cpu", threads=1), ["generator"])
+    assert "ACCELERATE_DYNAMO_BACKEND" not in os.environ
+    assert os.environ["ACCELERATE_MIXED_PRECISION"] == "no"
+    runtime.stop()
+
+
+@pytest.mark.slow  # a launcher and a training of their own
 def test_a_launch_under_a_user_s_own_configuration_trains(tmp_path: Path) -> None:
     tiny_shards(tmp_path / "shards")
     own = tmp_path / "cache" / "accelerate" / "default_config.yaml"
     own.parent.mkdir(parents=True)
     own.write_text(OWN)
     config = tiny_config(tmp_path)
-    from emotalk.config.load import dump_config
-
     (tmp_path / "tiny.yaml").write_text(dump_config(config))
     run = subprocess.run(
         [sys.executable, "-m", "accelerate.commands.launch", str(ROOT / "train.py"),

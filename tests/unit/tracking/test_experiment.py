@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,12 +19,19 @@ from emotalk.tracking.mlflow_run import MlflowRun
 FACTS = RunFacts(name="first", params={"seed": "1"}, tags={})
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database without a run, which takes seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    make_database(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def uri(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)  # where artifacts go
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    make_database(uri)
-    return uri
+    shutil.copyfile(empty, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
 def opened(uri: str, folder: Path) -> MlflowRun:
