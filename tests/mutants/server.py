@@ -44,11 +44,10 @@ HEAVY = (
 POLL_S = 0.02
 MARKS = "not slow and not slurm and not browser and not gpu and not cluster and not distributed"
 ENDLESS_S = 150  # of one test; on a busy machine the slowest takes half of it
-OPTIONS = ("-x", "-q", f"--timeout={ENDLESS_S}", "-p", "no:cacheprovider", "--no-header",
-           "--tb=line", "-m", MARKS)  # fmt: skip
+OPTIONS = (
     "-x",
     "-q",
-    "--timeout=150",
+    f"--timeout={ENDLESS_S}",
     "-p",
     "no:cacheprovider",
     "--no-header",
