@@ -15,6 +15,7 @@ from emotalk.inference.generate import (
     generate_video,
 )
 from emotalk.inference.speech import network_speech
+from emotalk.media.sound_source import SpooledSound
 from emotalk.schema import EMOTIONS, Bytes, Floats
 from tests.helpers.tiny_model import tiny_loaded
 
@@ -67,6 +68,16 @@ def test_progress_counts_every_clip() -> None:
 def test_blocks_are_the_whole_video_cut(margin_frames: int, samples: int) -> None:
     loaded, clip = tiny_loaded(margin_frames), request(samples)
     blocks = list(generate_blocks(loaded, clip, seconds=0.3))
+    assert_same_pixels(np.concatenate(blocks), generate_video(loaded, clip))
+
+
+def test_a_recording_in_a_temporary_file_gives_the_same_blocks() -> None:
+    loaded, clip = tiny_loaded(), request(9601)
+    spooled = SpooledSound()
+    for start in range(0, 9601, 1000):
+        spooled.add(start, clip.speech_S[start : start + 1000])
+    without = clip._replace(speech_S=np.zeros(0, np.float32))
+    blocks = list(generate_blocks(loaded, without, seconds=0.3, speech=spooled))
     assert_same_pixels(np.concatenate(blocks), generate_video(loaded, clip))
 
 

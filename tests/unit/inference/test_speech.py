@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import soundfile
 from emotalk.errors import WrongUse
 from emotalk.inference.speech import network_speech, read_speech
 from emotalk.media.loudness import loudness_db
+from emotalk.media.sound_source import SpooledSound
 from emotalk.schema import Floats
 from tests.helpers.clips import write_in_parts
 from tests.helpers.shared import shared_data
@@ -109,3 +111,21 @@ def test_speech_of_a_video_begins_with_its_sound_and_keeps_its_gaps(tmp_path: Pa
     assert speech.sound_S.size == round(1.2 * 48_000)
     loud = np.abs(speech.sound_S.reshape(-1, 4800)).max(1) > 0.1  # of each tenth of a second
     np.testing.assert_array_equal(loud, [True] * 5 + [False] * 2 + [True] * 5)
+
+
+def test_a_recording_beyond_the_limit_is_refused_with_advice_that_works(tmp_path: Path) -> None:
+    path = recording(tmp_path / "a.wav", tone(4.0))
+    with pytest.raises(WrongUse, match=r"too_long: .* at most 3 s .*; cut the recording and make"):
+        read_speech(path, most_s=3.0)
+    assert read_speech(recording(tmp_path / "b.wav", tone(2.9)), most_s=3.0).frames == 73
+
+
+def test_no_room_for_the_decoded_sound_is_one_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(SpooledSound, "add", full)
+    with pytest.raises(WrongUse, match=r"No space left on device; an hour takes .* TMPDIR"):
+        read_speech(recording(tmp_path / "a.wav", tone(1.0)))
