@@ -47,9 +47,10 @@ KINDS = tuple(lists_of(Path("x.mp4")))
 @pytest.mark.parametrize("suffix", [".mp4", ".wav", ".m3u8", ".ffconcat", ".mpd", ".sdp", ".flv"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_list_that_names_another_file_is_refused_whatever_it_is_called(
-    secret: Path, kind: str, suffix: str
+    secret: Path, kind: str, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = secret.with_name(f"list{suffix}")  # beside it, so that a relative name would do
+    monkeypatch.chdir(secret.parent)  # from where a relative name would lead to it
+    path = secret.with_name(f"list{suffix}")
     path.write_text(lists_of(secret)[kind])
     for read in (read_video, read_audio):
         with pytest.raises(Rejection) as caught:
@@ -60,9 +61,12 @@ def test_a_list_that_names_another_file_is_refused_whatever_it_is_called(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_member_of_a_shard_that_is_a_list_is_a_fault(secret: Path, kind: str) -> None:
+def test_a_member_of_a_shard_that_is_a_list_is_a_fault(
+    secret: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(secret.parent)
     data = lists_of(secret)[kind].encode()
-    with pytest.raises(MemberFault):
+    with pytest.raises(MemberFault, match="cannot be decoded"):
         decode_video_window(data, 0, 1)
     with pytest.raises(MemberFault):
         check_video(data, 1)
