@@ -139,9 +139,8 @@ def test_what_a_launcher_passes_on_is_no_second_sigterm(tmp_path: Path) -> None:
 
 
 def test_a_refused_command_that_its_launcher_ends_was_no_run(tmp_path: Path) -> None:
-    body = "preemption.refuse()\nprint('ready', flush=True)\ntime.sleep(30)\n"
-    assert signalled(body, tmp_path / "run", signal.SIGTERM)[0] == 2
-    assert not (tmp_path / "run").exists()
+    assert signalled("preemption.refuse()\n" + BLOCKED, tmp_path, signal.SIGTERM)[0] == 2
+    assert not (tmp_path / "status.json").exists()
 
 
 def test_train_py_listens_before_its_imports(tmp_path: Path) -> None:
