@@ -14,7 +14,7 @@ from tests.slurm.jobs import ROOT, log, submit, wait_until
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 # Long enough that a signal never comes after the last step.
-STEPS = ("stages.gan.iterations=100", "checkpoint.every=0", "tracking.log_every=20")
+STEPS = ("stages.gan.iterations=60", "checkpoint.every=0", "tracking.log_every=20")
 # Seconds after Slurm has started the job.
 USR1_AT = (0.0, 0.2, 1.0, 2.5, 5.0)
 PREEMPTED_AT = (0.5, 1.5, 3.0, 4.0, 6.0)
@@ -102,17 +102,20 @@ def _told_of_the_limit(folder: Path) -> list[Row]:
 
 def _preempted(folder: Path) -> list[Row]:
     """Let one urgent job preempt jobs of two nodes, each as old as its moment."""
-    jobs = {}
+    jobs: dict[str, float] = {}
     began = time.monotonic()
     oldest = max(PREEMPTED_AT)
     for seconds in sorted(PREEMPTED_AT, reverse=True):
         time.sleep(max(0.0, began + oldest - seconds - time.monotonic()))
-        jobs[start(folder, f"preempted-{seconds}", "--partition=patient")] = seconds
+        job = start(folder, f"preempted-{seconds}", "--partition=patient")
+        wait_until(job, "RUNNING", seconds=60)
+        jobs[job] = seconds
+    time.sleep(min(PREEMPTED_AT))
     preempt(folder)
-    ends = []
-    for job, seconds in jobs.items():
-        ends.append(_row(job, folder / f"preempted-{seconds}", seconds, "preempted"))
-    return ends
+    return [
+        _row(job, folder / f"preempted-{seconds}", seconds, "preempted")
+        for job, seconds in jobs.items()
+    ]
 
 
 def _row(job: str, run_dir: Path, seconds: float, by: str) -> Row:
