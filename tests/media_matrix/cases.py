@@ -121,6 +121,13 @@ CUTS = [
     for at, mux in ((0.16, NO_SHIFT), (0.9, ()))
 ]
 OPEN_GOP = (*B_FRAMES, "-x264-params", "open-gop=1:keyint=12:min-keyint=12:scenecut=0")
+REFRESH = (*H264, "-bf", "0", "-x264-params", "intra-refresh=1:keyint=12:scenecut=0")
+CUTS += [  # after a cut no picture is whole until the refresh has gone round
+    Recipe(
+        f"{suffix}_refresh_cut", suffix, REFRESH, AAC, then=(COPY,), input_options=("-ss", "0.9")
+    )
+    for suffix in ("ts", "mkv", "mp4", "flv")
+]
 STARTS = [
     Recipe(f"{suffix}_starts_at_{at:g}", suffix, video, sound, ("-output_ts_offset", str(at)))
     for suffix, video, sound in (
@@ -328,5 +335,7 @@ QUICK = (
     "ts_h264_b_every_2nd_time",
     "mkv_240_fps",
     "open_gop_cut_ts",
+    "ts_refresh_cut",
+    "flv_cut_0.16",
     "every_7th_packet_lost",
 )
