@@ -82,6 +82,8 @@ def read_speech(path: Path, *, most_s: float = MOST_SPEECH_S) -> Speech:
             f"frame ({1000 * SAMPLES_PER_FRAME // SAMPLE_RATE} ms); give a longer recording"
         )
     _judge(path, speech)
+    for note in sound.notes:  # not before: what is refused is told in one message
+        LOG.warning("%s: %s", path.name, note)
     return Speech(speech, sound)
 
 

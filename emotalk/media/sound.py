@@ -107,7 +107,7 @@ def read_sound(
     for run in _mono_runs(path, info, faults, most_s):
         zero_s = run.start_s if zero_s is None else zero_s
         runs.append(run.resampled(rate, zero_s))
-    warn_of_faults(path, faults)
+    _warn(path, fault_notes(faults))
     check_length(path, info, runs[-1].end_s - runs[0].start_s)
     return _joined(runs, rate, faults)
 
@@ -146,21 +146,23 @@ def _mono_runs(path: Path, info: MediaInfo, faults: SoundFaults, most_s: float) 
     mixdowns = statistics.mixdowns()
     if all(mixdown == Mixdown() for mixdown in mixdowns.values()):
         return runs
-    warn_of_mixdowns(path, mixdowns)
+    _warn(path, mixdown_notes(mixdowns))
     return _runs(bounded(path, decode_sound_blocks(path, info), most_s), mixdowns)
 
 
-def warn_of_faults(path: Path, faults: SoundFaults) -> None:
-    """Say how many packets of a file's sound are missing."""
-    if faults.packets:
-        log.warning("%s: %d packets of sound cannot be decoded", path.name, faults.packets)
+def fault_notes(faults: SoundFaults) -> list[str]:
+    """Return a line where packets of a file's sound are missing."""
+    return [f"{faults.packets} packets of sound cannot be decoded"] if faults.packets else []
 
 
-def warn_of_mixdowns(path: Path, mixdowns: Mapping[int, Mixdown]) -> None:
-    """Say where mono sound is not the plain mean of a file's channels."""
-    for mixdown in mixdowns.values():
-        if mixdown != Mixdown():
-            log.warning("%s: %s", path.name, mixdown.told)
+def mixdown_notes(mixdowns: Mapping[int, Mixdown]) -> list[str]:
+    """Return a line where mono sound is not the plain mean of a file's channels."""
+    return [mixdown.told for mixdown in mixdowns.values() if mixdown != Mixdown()]
+
+
+def _warn(path: Path, notes: Iterable[str]) -> None:
+    for note in notes:
+        log.warning("%s: %s", path.name, note)
 
 
 def _counted(blocks: Iterable[SoundBlock], statistics: ChannelStatistics) -> Iterator[SoundBlock]:

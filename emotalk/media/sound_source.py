@@ -51,6 +51,7 @@ class SpooledSound:
     def __init__(self) -> None:
         """Begin with no sample."""
         self.size = 0
+        self.notes: tuple[str, ...] = ()  # what people should know of how it was read
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed with this object
 
     def add(self, position: int, samples_S: Floats) -> None:

@@ -16,8 +16,8 @@ from emotalk.media.sound import (
     MOST_SOUND_S,
     bounded,
     check_length,
-    warn_of_faults,
-    warn_of_mixdowns,
+    fault_notes,
+    mixdown_notes,
 )
 from emotalk.media.sound_blocks import SoundBlock, SoundFaults, decode_sound_blocks
 from emotalk.media.sound_source import SoundSource, SpooledSound, pieces_of
@@ -44,14 +44,14 @@ def spool_audio(path: Path, *, rate: int, most_s: float = MOST_SOUND_S) -> Spool
     faults = SoundFaults()
     blocks = bounded(path, length.watched(decode_sound_blocks(path, info, faults)), most_s)
     mixdowns = measure(block.samples_SC for block in blocks)
-    warn_of_faults(path, faults)
     length.check()
-    warn_of_mixdowns(path, mixdowns)
     zero_s = info.start_s if info.has_video else length.start_s
     placer = _Placer(rate, zero_s, first=round((length.start_s - zero_s) * rate))
     for block in decode_sound_blocks(path, info):
         placer.place(block, mixdowns)
-    return placer.finish()
+    sound = placer.finish()
+    sound.notes = (*fault_notes(faults), *mixdown_notes(mixdowns))
+    return sound
 
 
 def spool_resampled(source: SoundSource, rate: int, new_rate: int) -> SpooledSound:

@@ -129,3 +129,14 @@ def test_no_room_for_the_decoded_sound_is_one_message(
     monkeypatch.setattr(SpooledSound, "add", full)
     with pytest.raises(WrongUse, match=r"No space left on device; an hour takes .* TMPDIR"):
         read_speech(recording(tmp_path / "a.wav", tone(1.0)))
+
+
+def test_what_is_done_to_a_recording_is_told_unless_it_is_refused(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    read_speech(shared_data("data/faults/sound/antiphase.wav"))
+    assert "antiphase.wav: its channels cancel each other, channel" in caplog.text
+    caplog.clear()
+    with pytest.raises(WrongUse, match="silent"):
+        read_speech(shared_data("data/faults/sound/dc_silence.wav"))
+    assert caplog.text == ""
