@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import pearsonr
 
 from emotalk.metrics.lip_sync import (
+    MIN_FRAMES,
     mouth_correlation,
     mouth_lag,
     mouth_opening,
@@ -89,3 +90,29 @@ def test_the_lag_says_by_how_many_frames_the_mouth_is_late(late: int) -> None:
 
 def test_a_still_mouth_has_no_lag() -> None:
     assert math.isnan(mouth_lag(np.zeros(60), curve(), np.ones(60, bool)))
+
+
+@pytest.mark.parametrize(("voiced", "defined"), [(MIN_FRAMES, True), (MIN_FRAMES - 1, False)])
+def test_a_third_of_a_second_of_voice_is_enough(voiced: int, defined: bool) -> None:
+    truth = np.sin(np.arange(30) / 2.0)
+    used = np.arange(30) < voiced
+    score = mouth_correlation(0.5 * truth + 1, truth, used)
+    assert np.isfinite(score) == defined
+    if defined:
+        assert score == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("late", [-5, -3, 0, 2, 5])
+def test_the_lag_is_found_up_to_its_reach_and_late_is_positive(late: int) -> None:
+    rng = np.random.Generator(np.random.PCG64(4))
+    truth = rng.normal(1, 0.2, 80)
+    assert mouth_lag(np.roll(truth, late), truth, np.full(80, True)) == late
+
+
+def test_what_moves_less_than_a_millionth_does_not_move() -> None:
+    truth = np.sin(np.arange(30) / 2.0)
+    every = np.full(30, True)
+    assert mouth_correlation(1e-7 * truth, truth, every) == 0
+    assert mouth_correlation(1e-4 * truth, truth, every) == pytest.approx(1)
+    assert np.isnan(mouth_correlation(truth, 1e-7 * truth, every))
+    assert mouth_correlation(truth, 1e-4 * truth, every) == pytest.approx(1)
