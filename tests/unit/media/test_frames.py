@@ -13,7 +13,7 @@ import pytest
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
 from emotalk.media.sound import read_audio
-from emotalk.schema import Bytes, Doubles, Floats
+from emotalk.schema import Bytes, Doubles, Floats, Rejection
 from tests.helpers.clips import NTSC, RATE, frames
 from tests.helpers.shared import shared_data
 
@@ -173,3 +173,14 @@ def test_variable_frame_rates_keep_their_times() -> None:
     steps = np.diff(times)
     assert steps.min() > 0
     np.testing.assert_allclose([steps[0], steps[-1]], [1 / 30, 1 / 24], atol=1e-4)
+
+
+def test_a_picture_larger_than_there_is_room_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    encode_video(path, frames(5), fps=Fraction(25))
+    monkeypatch.setattr("emotalk.media.container.MOST_PIXELS", 96 * 128 - 1)
+    with pytest.raises(Rejection, match="128 x 96 pixels, at most 12287") as caught:
+        read_video(path)
+    assert caught.value.reason == "unreadable"
