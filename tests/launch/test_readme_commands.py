@@ -109,6 +109,7 @@ RUN: dict[str, Fill] = {
         "landmarks.backend=sidecar", "--dry-run"
     ),
     r"emotalk inspect DIR": with_words(),
+    r"emotalk \w+ --help": with_words(),
     r"ray get-auth-token --generate": with_words(),
     r"emotalk evaluate --\S+ .*": lambda words, place: [
         *into_new_folder(words, place),
