@@ -152,8 +152,9 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     r"pre-commit install": (".pre-commit-config.yaml", "repos"),
     r"git lfs pull": ("tests/pipeline/test_bad_input.py", "git_lfs_pointer"),
 }
+COMMANDS = "app|corpus|evaluate|export|fetch|generate|import-original|inspect|synth"
 NAMES = re.compile(
-    r"ray (submit|job submit|start|stop)|emotalk (generate|synth|evaluate|export --register NAME)"
+    rf"ray (submit|job submit|start|stop)|emotalk ({COMMANDS}|export --register NAME)"
     r"|accelerate launch( --cpu --num_processes 2)?|scontrol requeue"
 )
 
