@@ -26,6 +26,7 @@ from emotalk.media.remote import (
     tried,
 )
 from emotalk.schema import Rejection
+from emotalk.small_files import UnfitFile, read_small
 from etl.leavings import without_leavings
 from etl.normal_form import forms, stored_path
 from etl.paths import is_full
@@ -34,6 +35,7 @@ Result = TypeVar("Result")
 
 TRIES = 4
 BACKOFF_S = 0.5
+LARGEST_TABLE = 256 * 2**20  # bytes: a million clips have less than half of it
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,12 @@ class FolderSource(Source):
     def text(self, name: str) -> str | None:
         """Return a text file's content."""
         path = self.folder / name
-        return _decoded(str(path), path.read_bytes()) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            return _decoded(str(path), read_small(path, most_bytes=LARGEST_TABLE))
+        except UnfitFile as error:
+            raise WrongUse(f"{path}: {error}; a corpus's tables are smaller") from None
 
     def media(self, name: str) -> Path:
         """Return a file's path, whichever normal form its name is stored in."""

@@ -7,6 +7,7 @@ actors dataset.
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -155,7 +156,7 @@ def _votes(source: Source) -> dict[str, Facts]:
         row["FileName"]: {
             kind: {
                 "vote": row[f"{column}Vote"],
-                "level": _number(row[f"{column}Level"]),
+                "level": _number(row.get(f"{column}Level")),
                 "agreement": round(agreement(row[f"{column}Vote"], name["emotion"]), 6),
             }
             for kind, column in VOTES.items()
@@ -186,16 +187,30 @@ def _demographics(source: Source) -> dict[str, Facts]:
 
 
 def _rows(source: Source, *places: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of the first of these tables that is there; cells that lack are left out.
+
+    Raises:
+        WrongUse: it is no CSV.
+    """
     for place in places:
         text = source.text(place)
-        if text is not None:
-            yield from csv.DictReader(io.StringIO(text, newline=""))
-            return
+        if text is None:
+            continue
+        try:
+            for row in csv.DictReader(io.StringIO(text, newline="")):
+                yield {k: v for k, v in row.items() if isinstance(k, str) and v is not None}
+        except csv.Error as error:
+            raise WrongUse(
+                f"{place}: not a table as CREMA-D's is ({error}); copy it again, or take it away: "
+                "the clips are taken without votes and demographics then"
+            ) from None
+        return
 
 
 def _number(text: str | None) -> float | str | None:
     """Return a number, or the text as it is where votes tied and several numbers stand there."""
     try:
-        return float(text) if text else None
+        number = float(text) if text else None
     except ValueError:
         return text
+    return number if number is None or math.isfinite(number) else text

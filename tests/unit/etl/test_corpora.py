@@ -128,6 +128,37 @@ def test_clips_in_which_the_crowd_saw_something_else_can_be_left_out(all_names: 
     assert taken() == 7438
 
 
+def one_clip_with_votes(folder: Path, table: str) -> Path:
+    (folder / "VideoFlash").mkdir()
+    (folder / "VideoFlash" / "1001_IEO_ANG_HI.flv").write_bytes(b"film")
+    (folder / "summaryTable.csv").write_text(table)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("cells", "votes"),
+    [
+        ("A,80.5", {"vote": "A", "level": 80.5, "agreement": 1.0}),
+        ("A,1e999", {"vote": "A", "level": "1e999", "agreement": 1.0}),  # JSON holds no infinity
+        ("A,nan", {"vote": "A", "level": "nan", "agreement": 1.0}),
+        ("A", {"vote": "A", "level": None, "agreement": 1.0}),  # the row ends early
+        ("A,7,8,9", {"vote": "A", "level": 7.0, "agreement": 1.0}),  # it is too long
+    ],
+)
+def test_votes_are_read_from_rows_of_any_length(
+    tmp_path: Path, cells: str, votes: dict[str, object]
+) -> None:
+    table = f"FileName,MultiModalVote,MultiModalLevel\n1001_IEO_ANG_HI,{cells}\nlost\n\n"
+    listing = list_clips(config("crema_d", one_clip_with_votes(tmp_path, table)))
+    assert listing.clips[0].label.extra["votes"] == {"both": votes}
+
+
+def test_a_table_of_votes_that_is_no_table_is_named(tmp_path: Path) -> None:
+    source = one_clip_with_votes(tmp_path, "FileName,VoiceVote\n" + "x" * 200_000)
+    with pytest.raises(WrongUse, match=r"summaryTable\.csv: not a table as CREMA-D's is.*limit"):
+        list_clips(config("crema_d", source))
+
+
 def test_a_filter_by_votes_without_votes_is_refused(tmp_path: Path) -> None:
     touch(tmp_path, "VideoFlash/1001_IEO_ANG_HI.flv")
     with pytest.raises(WrongUse, match=r"min_agreement is 0\.5.*no summaryTable\.csv"):
