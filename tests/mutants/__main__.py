@@ -34,7 +34,9 @@ def main(arguments: Sequence[str]) -> int:
     ):
         trials = Trials(tree, Results(options.results))
         chosen = _chosen(tree.root, options)  # of the copy: nobody edits it meanwhile
-        tried = trials.try_all(chosen, equivalents(EXPLAINED), _tell)
+        reasons = equivalents(EXPLAINED)
+        known = trials.known(chosen, reasons)
+        tried = known if options.known else trials.try_all(chosen, reasons, _tell)
     _say(f"\n{survivors(tried)}\n\n{table(tried)}")
     for file in trials.unsound:
         _say(f"{file}: fails without any fault; left out")
@@ -48,6 +50,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--packages", nargs="+", choices=PACKAGES, default=list(PACKAGES))
     parser.add_argument("--file", default="", help="only faults of files whose path holds this")
     parser.add_argument("--results", type=Path, default=PROJECT / ".mutants" / "results.jsonl")
+    parser.add_argument("--known", action="store_true", help="results of earlier runs; run nothing")
     parser.add_argument("--list", action="store_true", help="print the faults; run nothing")
     return parser.parse_args(arguments)
 

@@ -54,6 +54,7 @@ NEIGHBOURS: dict[type[ast.cmpop], ast.cmpop] = {
 CONVERSIONS = {"float", "int", "str", "bool", "tuple", "list", "Path", "cast", "asarray", "tolist"}
 # Arguments that no test on a CPU can miss: a length that is checked once more, a tensor's device.
 SILENT_ARGUMENTS = {"strict", "device"}
+COMMUTATIVE = {"max", "min", "maximum", "minimum", "gcd", "lcm", "hypot"}
 NO_CONTEXT = "__import__('contextlib').nullcontext()"
 TOLD = ("logger.", "logging.", "LOG.", "warnings.")
 
@@ -157,7 +158,8 @@ def _called(node: ast.Call) -> Iterator[Change]:
     if len(plain) == len(node.args) > 1:
         fewer = ast.Call(node.func, node.args[:-1], node.keywords)
         yield "argument dropped", node, _wrapped(fewer)
-        for index in range(len(plain) - 1):
+        commutes = ast.unparse(node.func).rpartition(".")[2] in COMMUTATIVE
+        for index in range(0 if commutes else len(plain) - 1):
             turned = [*plain[:index], plain[index + 1], plain[index], *plain[index + 2 :]]
             yield "argument swapped", node, _wrapped(ast.Call(node.func, turned, node.keywords))
     yield from _uncalled(node, plain)

@@ -48,6 +48,12 @@ def test_every_rule_makes_its_faults() -> None:
     assert "update(values, start, rate=0.5)  ->  pass" in made["call dropped"]
 
 
+def test_arguments_that_may_change_places_do_not() -> None:
+    assert "argument swapped" not in changes(b"x = max(a, b)\n")
+    assert "argument swapped" not in changes(b"x = np.minimum(a, b)\n")
+    assert "argument swapped" in changes(b"x = f(a, b)\n")
+
+
 def test_a_fault_changes_its_place_alone() -> None:
     for fault in faults_of("x.py", MODULE):
         changed = fault.set_into(MODULE)

@@ -67,6 +67,10 @@ def test_a_fault_is_caught_survives_or_hangs(project: Path, tree: Tree, tmp_path
     assert trials.result(unseen).state == "survived"
     assert Trials(tree, Results(tmp_path / "other"), limit_s=3).result(endless).state == ("timeout")
     assert trials.unsound == []
+    known = trials.known([wrong, unseen, endless], {unseen.key: "equal at 101"})
+    assert [(one.result.state, one.reason) for one in known] == [
+        ("caught", ""), ("survived", "equal at 101"),
+    ]  # fmt: skip
     assert (project / FILE).read_text() == MODULE
     assert (tree.root / FILE).read_text() == MODULE
 

@@ -66,6 +66,16 @@ class Trials:
             tell(tried[-1])
         return tried
 
+    def known(self, faults: list[Fault], reasons: Mapping[str, str]) -> list[Tried]:
+        """Return what earlier runs said of those of the faults that they tried; run nothing."""
+        found = []
+        for fault in faults:
+            tests = files_for(self._tree.root, fault.file)
+            result = self._results.of(fault, digest_of(self._tree.root, tests))
+            if result is not None:
+                found.append(Tried(fault, result, reasons.get(fault.key, "")))
+        return found
+
     def result(self, fault: Fault) -> Result:
         """Return what the tests say of a fault, now or in an earlier run."""
         tests = files_for(self._tree.root, fault.file)
