@@ -31,6 +31,8 @@ SECONDARY = (  # streams that no player chooses by itself
     | Disposition.comment
     | Disposition.visual_impaired
 )
+PHOTOGRAPH = "_pipe"  # how FFmpeg's names of the formats of single pictures end
+NOT_ALLOWED = "Format not on whitelist"
 # What FFmpeg and PyAV raise for a damaged file; IndexError where a stream appears midway.
 READING_ERRORS = (av.FFmpegError, OSError, ValueError, IndexError, OverflowError)
 
@@ -62,6 +64,16 @@ class MediaInfo:
     audio_duration_s: float | None
 
 
+NO_STREAM = MediaInfo(
+    has_video=False,
+    has_audio=False,
+    start_s=0.0,
+    duration_s=None,
+    audio_start_s=0.0,
+    audio_duration_s=None,
+)
+
+
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
     """Open a media file for reading.
@@ -85,7 +97,7 @@ class _Nameless:
 
 
 def probe(path: Path) -> MediaInfo:
-    """Return what a media file's headers say.
+    """Return what a media file's headers say; a photograph has neither video nor sound.
 
     Raises:
         Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`.
@@ -95,6 +107,8 @@ def probe(path: Path) -> MediaInfo:
         with open_media(path) as container:
             return _info(container, path)
     except READING_ERRORS as error:
+        if (refused_format(error) or "").endswith(PHOTOGRAPH):
+            return NO_STREAM
         raise unreadable(path, error) from None
 
 
@@ -135,10 +149,19 @@ def unreadable(path: Path, error: Exception) -> Rejection:
     )
 
 
+def refused_format(error: Exception) -> str | None:
+    """Return FFmpeg's name of the format where it is one that `READ_SAFELY` does not allow."""
+    log = error.log if isinstance(error, av.FFmpegError) else None
+    return log[1] if log is not None and log[2].startswith(NOT_ALLOWED) else None
+
+
 def first_line(error: Exception) -> str:
     """Return what an error says, in one line."""
     if isinstance(error, IndexError):
         return "a stream appears midway"
+    refused = refused_format(error)
+    if refused is not None:
+        return f"files of the kind {refused} are not opened here"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from emotalk.media.frames import read_video
 from emotalk.media.sound import read_audio
@@ -69,6 +70,23 @@ def test_what_is_no_media_file_is_named(
         with pytest.raises(Rejection, match=advice) as caught:
             read(path)
         assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "bmp", "tiff", "gif"])
+def test_a_photograph_holds_no_sound(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"face.{suffix}"
+    Image.fromarray(np.full((64, 64, 3), 90, np.uint8)).save(path)
+    with pytest.raises(Rejection, match="holds no audio stream") as caught:
+        read_audio(path)
+    assert caught.value.reason == "no_audio"
+
+
+def test_a_play_list_is_refused_by_its_kind(tmp_path: Path) -> None:
+    path = tmp_path / "speech.wav"
+    path.write_text("ffconcat version 1.0\nfile other.wav\n")
+    with pytest.raises(Rejection, match=r"files of the kind concat are not opened") as caught:
+        read_audio(path)
+    assert caught.value.reason == "unreadable"
 
 
 def test_a_missing_stream_is_named(tmp_path: Path) -> None:
