@@ -1,4 +1,4 @@
-"""What a shard set holds, counted: the tables that the ETL ends with and `inspect` prints again."""
+"""Count what a shard set holds: the tables that the ETL prints at its end and `inspect` repeats."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -46,17 +46,17 @@ class Labelled(Protocol):
 
     @property
     def actor(self) -> str:
-        """Who speaks."""
+        """Return the actor's name."""
         ...
 
     @property
     def emotion(self) -> str:
-        """What is felt."""
+        """Return the emotion's name."""
         ...
 
     @property
     def intensity(self) -> float | None:
-        """How strongly, in [0, 1]; None where it is unknown."""
+        """Return the intensity in [0, 1]; None where it is unknown."""
         ...
 
 

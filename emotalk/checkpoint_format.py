@@ -56,7 +56,7 @@ EmotionName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(
 
 
 class DataFacts(Section):
-    """Which data a generator learned from.
+    """The data a generator learned from.
 
     Attributes:
         manifest_sha256: of the shard set's `manifest.json`.
@@ -74,7 +74,7 @@ class DataFacts(Section):
 
 
 class ModelFacts(Section):
-    """What a generator was trained on, which whoever runs it has to repeat.
+    """Settings of a generator's training that inference must repeat.
 
     Attributes:
         emotions: names in the order of the generator's emotion input.

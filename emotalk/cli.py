@@ -44,14 +44,14 @@ class Split(StrEnum):
 
 
 class Layout(StrEnum):
-    """Whose folders and names a drawn corpus has."""
+    """Corpora whose folders and names a drawn corpus can have."""
 
     CREMA_D = "crema_d"
     MEAD = "mead"
 
 
 class FaceFinder(StrEnum):
-    """Who finds the face in a picture."""
+    """Back ends that find the face in a picture."""
 
     INSIGHTFACE = "insightface"
     ONNX = "onnx"
@@ -59,7 +59,7 @@ class FaceFinder(StrEnum):
 
 
 class Device(StrEnum):
-    """Where networks run."""
+    """Devices that networks can run on."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -67,7 +67,7 @@ class Device(StrEnum):
 
 
 class Weights(StrEnum):
-    """What can be downloaded."""
+    """Files that can be downloaded."""
 
     VGG19 = "vgg19"
 

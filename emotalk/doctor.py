@@ -1,4 +1,4 @@
-"""What this machine has and lacks, part by part of the project, and how to get it."""
+"""Report what this machine has and lacks, part by part of the project, and how to get it."""
 
 import os
 import platform
@@ -95,7 +95,7 @@ class Finding:
 
     @property
     def is_fatal(self) -> bool:
-        """Whether the project cannot run because of it."""
+        """Return whether the project cannot run because of it."""
         return self.required and self.state == "lacks"
 
 

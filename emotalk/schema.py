@@ -45,7 +45,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClipLabel:
-    """What a corpus says of one clip before it is opened.
+    """A corpus's label of one clip, known before it is opened.
 
     Attributes:
         key: unique name of the sample in its shard set; no dot, no slash.
@@ -81,7 +81,7 @@ class RawClip:
 
 @dataclass(frozen=True)
 class AlignedSample:
-    """What one clip becomes: the crop, its sound and its landmarks on one clock of 25 Hz.
+    """An aligned clip: the crop, its sound and its landmarks on one clock of 25 Hz.
 
     Attributes:
         label: whose clip it is and how it feels.
@@ -124,7 +124,7 @@ class Rejection(Exception):  # noqa: N818  a verdict that travels as an exceptio
 
     @property
     def told(self) -> str:
-        """What people read: the value, the limit, and what to do."""
+        """Return the message for people: the value, the limit, and what to do."""
         return f"{self.detail}; {REASONS[self.reason].advice}"
 
     def __str__(self) -> str:

@@ -38,7 +38,7 @@ class Timeline:
 
     @property
     def frames(self) -> int:
-        """How many ticks there are."""
+        """Return the number of ticks."""
         return len(self.source_T)
 
     def between(self, start: int, end: int) -> slice:

@@ -52,7 +52,7 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        """How many tasks run at once on the nodes that are there now."""
+        """Return the number of tasks that run at once on the present nodes."""
         room = _room(_worker_bytes())
         return min(self.limit, room) if self.limit else room
 

@@ -1,4 +1,4 @@
-"""What `python etl/shard.py` understands."""
+"""Parse the command line of `python etl/shard.py`."""
 
 import argparse
 import sys
@@ -27,7 +27,7 @@ A run that was broken off goes on where it was when it is started again."""
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for."""
+    """Options of the command line."""
 
     config: EtlConfig
     print_config: bool

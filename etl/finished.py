@@ -1,4 +1,4 @@
-"""What is in an output folder already."""
+"""Find what is finished in an output folder."""
 
 import json
 import re

@@ -47,7 +47,7 @@ class StoredSample:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the sample's JSON says."""
+        """Return the content of the sample's JSON."""
         facts: dict[str, Any] = json.loads(self.member(JSON))
         return facts
 

@@ -1,4 +1,4 @@
-"""What operating systems and file servers leave among a corpus' files, which is no clip."""
+"""Pass over files that operating systems and file servers leave among a corpus' clips."""
 
 from collections.abc import Iterable
 

@@ -18,7 +18,7 @@ STILL = "still.png"
 NEUTRAL_STILL = "neutral.png"
 JSON = "json"
 MADE_FACTS = ("corpus", "frames", "transform", "transforms", "source_sha256", "neutral")
-"""What KEY.json says beside the label."""
+"""Content of KEY.json beside the label."""
 
 
 def members_of(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""Where a job reads and writes, and what a file system may say to that."""
+"""Check the folders of a job, and put errors of the file system into words."""
 
 import errno
 from pathlib import Path

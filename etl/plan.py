@@ -1,4 +1,4 @@
-"""What will be made, decided before any work: splits by actor, shard contents, neutral stills.
+"""Plan the whole set before any work: splits by actor, shard contents, neutral stills.
 
 Pure functions of names and configuration: the same at any number of workers and in any order of
 completion.

@@ -1,4 +1,4 @@
-"""Which clips are good enough: each rule names its reason, the value met, the limit, the advice."""
+"""Check the quality of clips: each rule names its reason, the value met, the limit, the advice."""
 
 from collections.abc import Sequence
 from dataclasses import replace

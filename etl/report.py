@@ -1,4 +1,4 @@
-"""What people see: the progress bar while a job runs, the tables when it is done."""
+"""Show a job to people: the progress bar while it runs, the tables when it is done."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Where a corpus lies: a folder, or any URL that fsspec opens. Workers get names, never pixels."""
+"""Read a corpus from a folder or any URL that fsspec opens. Workers get names, never pixels."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""Which clips are for learning, which for choosing, which for measuring: pure, by names alone."""
+"""Assign clips to training, validation and test by their names alone."""
 
 import csv
 import hashlib

@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class Progress(Protocol):
-    """Who is told of each clip."""
+    """Receiver of each clip's verdict."""
 
     def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
         """Count one verdict; `kept` if it comes from an earlier run."""
@@ -30,11 +30,11 @@ class Progress(Protocol):
 
 
 class Machines(Protocol):
-    """Who does the work: `etl.cluster.Cluster`, or in tests this very process."""
+    """Executor of the work: `etl.cluster.Cluster`, or in tests this very process."""
 
     @property
     def workers(self) -> int:
-        """How many tasks run at once."""
+        """Return the number of tasks that run at once."""
         ...
 
     def stream(

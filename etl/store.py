@@ -1,4 +1,4 @@
-"""What a run has finished: clips and shards, each checked by its hash before it is used again.
+"""Keep finished clips and shards; each is checked by its hash before it is used again.
 
 The folder's name holds a digest of what decides the bytes, so that a rerun with other settings
 never meets the leavings of the first.
@@ -24,7 +24,7 @@ UNKNOWN = (0, 0)  # stamp of a clip whose files nobody looked at
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one clip.
+    """The result of one clip.
 
     Attributes:
         key: the sample's key.
@@ -52,7 +52,7 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Whether the clip became a sample."""
+        """Return whether the clip became a sample."""
         return not self.reason
 
     @property

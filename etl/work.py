@@ -1,4 +1,4 @@
-"""What a worker does with one clip: open it, judge it, leave its members where the writer looks."""
+"""Process one clip in a worker: open it, judge it, leave its members where the writer looks."""
 
 import hashlib
 import socket

@@ -23,7 +23,7 @@ FILES_SHA256 = "files_sha256"
 
 @dataclass(frozen=True)
 class ShardSample:
-    """What a shard needs to know of one accepted sample.
+    """The facts of one accepted sample that a shard needs.
 
     Attributes:
         label: key, actor, emotion, intensity.

@@ -19,7 +19,7 @@ PINK_FLOOR_HZ = 20.0  # below it a pink spectrum stays level, or it would be mos
 
 @dataclass(frozen=True)
 class SpeechDraw:
-    """What happens to one clip's speech; None where a transform was not drawn.
+    """Parameters drawn for one clip's speech; None where a transform was not drawn.
 
     Attributes:
         gain_db: loudness added.

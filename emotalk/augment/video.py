@@ -16,7 +16,7 @@ from emotalk.schema import check_shape
 
 @dataclass(frozen=True)
 class VideoDraw:
-    """What happens to one clip; None where a transform was not drawn.
+    """Parameters drawn for one clip's frames; None where a transform was not drawn.
 
     Attributes:
         brightness: added.

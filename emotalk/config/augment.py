@@ -1,4 +1,4 @@
-"""What is changed at random in pictures and speech: how often, and how far.
+"""Configure the random changes of pictures and speech: how often, and how far.
 
 Every transform has a probability of its own, 0 by default: a run augments only what its file asks
 for. The ranges are Albumentations' defaults in our units. One draw holds for all frames of a clip
@@ -84,7 +84,7 @@ class VideoAugmentConfig(Section):
 
     @property
     def enabled(self) -> bool:
-        """Whether any transform can be drawn at all."""
+        """Return whether any transform has a probability above 0."""
         return any(getattr(self, name).p > 0 for name in type(self).model_fields)
 
 
@@ -121,7 +121,7 @@ class SpeechAugmentConfig(Section):
 
     @property
     def enabled(self) -> bool:
-        """Whether any transform can be drawn at all."""
+        """Return whether any transform has a probability above 0."""
         return self.noise.p > 0 or self.gain.p > 0
 
 

@@ -1,4 +1,4 @@
-"""Which windows of which clips make a batch, and how they are read."""
+"""Configure the windows of clips that make a batch, and their reading."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ Repeats = Annotated[int, Field(ge=0, le=100)]
 
 
 class BalanceConfig(Section):
-    """How often a clip comes in an epoch, when not once: a whole number, the same every epoch."""
+    """Repetitions of a clip in an epoch: a whole number, the same every epoch."""
 
     emotions: Literal["off", "equal"] = "off"  # equal: rarer emotions come more often, rounded
     low: Repeats = 1  # times a clip of intensity below 0.5 comes
@@ -28,7 +28,7 @@ class BalanceConfig(Section):
 
 
 class RemoteConfig(Section):
-    """How shards elsewhere (http, https, s3, pipe: ...) are read; those on disk: in place."""
+    """Reading of shards elsewhere (http, https, s3, pipe: ...); those on disk are read in place."""
 
     access: Literal["cache", "range"] = "cache"  # whole tar on first touch, or the bytes needed
     cache_dir: Path = Path("~/.cache/emotalk/shards")

@@ -1,4 +1,4 @@
-"""What decides the bytes of a shard set, and how the job that makes it runs."""
+"""Configure a shard set's content and the job that makes it."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ MeadView = Literal["front", "down", "top", "left_30", "left_60", "right_30", "ri
 
 
 class LandmarksConfig(Section):
-    """Who finds the face and its 68 landmarks."""
+    """The back end that finds the face and its 68 landmarks."""
 
     backend: Literal["insightface", "onnx", "sidecar"] = "insightface"
     pack: str = "buffalo_l"  # name of an insightface model pack
@@ -34,7 +34,7 @@ class LandmarksConfig(Section):
 
 
 class QualityConfig(Section):
-    """What a clip must offer to be accepted. Every frame kept has a face: none is made up."""
+    """Conditions for accepting a clip. Every frame kept has a face: none is made up."""
 
     min_face_share: Share = 1.0  # of the clip; below 1 the longest stretch with a face is kept
     min_face_pixels: NonNegative = 48.0  # longer side of the face box in the source, median frame
@@ -57,14 +57,14 @@ class QualityConfig(Section):
 
 
 class VotesConfig(Section):
-    """Which clips to take by what a crowd heard or saw in them (CREMA-D)."""
+    """Selection of clips by what a crowd heard or saw in them (CREMA-D)."""
 
     of: Literal["both", "voice", "face"] = "both"  # what the crowd was shown
     min_agreement: Share = 0.0  # 1: the acted emotion alone won; 0.5: also a tie of two; 0: all
 
 
 class SplitConfig(Section):
-    """Which actors (or clips) go where.
+    """Assignment of actors (or clips) to splits.
 
     `auto` takes the committed lists where the source is the whole of CREMA-D, and else the shares.
     """
@@ -82,7 +82,7 @@ class SplitConfig(Section):
 
 
 class VideoMemberConfig(Section):
-    """How the aligned crops are stored."""
+    """Encoding of the aligned crops."""
 
     codec: Literal["libx264"] = "libx264"
     pixel_format: Literal["yuv444p", "yuv420p"] = "yuv444p"

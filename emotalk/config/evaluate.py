@@ -1,4 +1,4 @@
-"""What an evaluation measures, on which clips, and who judges."""
+"""Configure an evaluation: its clips, its metrics and its judges."""
 
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What the perceptual and adversarial terms are made of. Their weights stand in the stages."""
+"""Configure the perceptual and adversarial terms. Their weights stand in the stages."""
 
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ class MouthRegionConfig(Section):
 
 
 class PerceptualConfig(Section):
-    """Which network's features are compared, and on how many frames."""
+    """The network whose features are compared, and the number of frames."""
 
     network: Literal["vgg19", "random", "none"] = "vgg19"
     # vgg19: torchvision's weights file (.pth or .safetensors); null: what `emotalk fetch vgg19` got

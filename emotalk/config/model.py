@@ -49,7 +49,7 @@ class PairDiscriminatorConfig(Section):
 
 
 class EmotionDiscriminatorConfig(Section):
-    """Which emotion is this, or is it generated?"""
+    """The emotion discriminator: six emotions and one class for generated videos."""
 
     channels: Five = FIVE
     hidden: Width = 2048
@@ -67,7 +67,7 @@ class TemporalDiscriminatorConfig(Section):
 
 
 class ModelConfig(Section):
-    """What rebuilds all networks; its methods give their keyword arguments."""
+    """Sizes of all networks; the methods return their keyword arguments."""
 
     width: Scale = 1.0  # scales every size below; 1 is the report's, 0.25 suits a small machine
     generator: GeneratorConfig = GeneratorConfig()

@@ -1,4 +1,4 @@
-"""Where weights begin, Adam, and what keeps it in bounds."""
+"""Configure weight initialisation, Adam, gradient clipping and the running average."""
 
 from typing import Annotated, Literal
 

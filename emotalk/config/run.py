@@ -18,7 +18,7 @@ from emotalk.config.validation import CheckpointConfig, ValidationConfig
 
 
 class EmotionConfig(Section):
-    """How the wanted emotion is told to the generator."""
+    """Encoding of the wanted emotion for the generator."""
 
     set: Literal["six", "mead8"] = "six"
     use_intensity: bool = False  # intensity x one-hot; unknown intensity counts as 1

@@ -1,4 +1,4 @@
-"""How the numbers are computed: processes, precision, engines. Nothing that is learnt."""
+"""Configure processes, precision and engines. None of it changes what is learnt."""
 
 from pathlib import Path
 from typing import Literal
@@ -16,7 +16,7 @@ class DeepSpeedConfig(Section):
 
 
 class RuntimeConfig(Section):
-    """Where and with what arithmetic a run computes."""
+    """The devices and the arithmetic of a run."""
 
     processes: Count = 1  # the launch must start exactly so many
     device: Literal["auto", "cpu", "cuda"] = "auto"

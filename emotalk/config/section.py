@@ -1,4 +1,4 @@
-"""What every section of a configuration has in common."""
+"""Define the base class of every section of a configuration."""
 
 from typing import Annotated
 

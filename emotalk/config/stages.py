@@ -53,7 +53,7 @@ class UpdateConfig(Section):
         return frozenset(term for term, weight in self.losses.items() if weight > 0)
 
     def is_due(self, iteration: int) -> bool:
-        """Whether the update is made in this iteration of its stage (counted from 0)."""
+        """Return whether the update is made in this iteration of its stage (counted from 0)."""
         return iteration % self.every == self.offset
 
 

@@ -1,4 +1,4 @@
-"""Where the figures go."""
+"""Configure the trackers that figures go to."""
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ class MlflowConfig(Section):
 
 
 class TrackingConfig(Section):
-    """How often and where to."""
+    """Interval and destinations of the figures."""
 
     log_every: Count = 10  # steps between log lines
     mlflow: MlflowConfig = MlflowConfig()

@@ -1,4 +1,4 @@
-"""What is measured while a run learns, and what is kept of it."""
+"""Configure validation and checkpoints."""
 
 from typing import Annotated, Literal
 
@@ -31,7 +31,7 @@ class ValidationConfig(Section):
 
 
 class CheckpointConfig(Section):
-    """When the run's state is written and what stays on disk."""
+    """Interval of checkpoints, and those that stay on disk."""
 
     every: Annotated[int, Field(ge=0)] = 250  # steps; 0 = only at the end and on a signal
     keep_last: Count = 2

@@ -1,4 +1,4 @@
-"""How many times an epoch a clip comes, where that is not once."""
+"""Compute how many times a clip comes in an epoch."""
 
 import logging
 from collections import Counter

@@ -26,7 +26,7 @@ REJECTED_NAME = "rejected.jsonl"
 
 @dataclass(frozen=True)
 class InspectReport:
-    """What a shard set holds and what is wrong with it.
+    """Content and faults of a shard set.
 
     Attributes:
         shards: the folder.
@@ -42,7 +42,7 @@ class InspectReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every hash and count is as promised."""
+        """Return whether every hash and count is as promised."""
         return not self.faults
 
     def __str__(self) -> str:

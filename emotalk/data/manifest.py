@@ -1,4 +1,4 @@
-"""What a shard set says of itself: `manifest.json` and one index file beside every tar.
+"""Parse a shard set's description: `manifest.json` and one index file beside every tar.
 
 Order, windows, balancing and resume are computed from these small files; no tar is opened for
 them. `manifest.json` is written last, so a folder without one is not a shard set yet.

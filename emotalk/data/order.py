@@ -1,4 +1,4 @@
-"""Which sample is the k-th of the run: a pure function of the indexes and the seed.
+"""Compute the k-th sample of a run: a pure function of the indexes and the seed.
 
 Epochs are laid end to end and numbered through: place k belongs to epoch k // n, n being the places
 of an epoch. Every epoch is a permutation: the shards are shuffled, cut into blocks, and the samples

@@ -1,4 +1,4 @@
-"""Which clips of a split a run can use; the others are counted and named."""
+"""Select the clips of a split that a run can use; count and name the others."""
 
 import logging
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Whether one tar and its index are as the manifest says, down to every member of every sample."""
+"""Check that a tar and its index are as the manifest says, down to every member of every sample."""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from emotalk.printable import printable, shown
 
 @dataclass(frozen=True)
 class ShardCheck:
-    """What a shard holds and what is wrong with it.
+    """Content and faults of a shard.
 
     Attributes:
         samples: as its index lists them; empty where the index cannot be read.

@@ -20,7 +20,7 @@ from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Floats
 
 
 class LoadedStep(NamedTuple):
-    """What a worker hands over: a batch, and one message for each clip that could not be read."""
+    """A worker's result: a batch, and one message for each clip that could not be read."""
 
     batch: ClipBatch
     faults: tuple[str, ...]

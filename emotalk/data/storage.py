@@ -1,4 +1,4 @@
-"""Where the bytes of a shard set's files come from: a folder, a URL, or a command's output."""
+"""Read the bytes of a shard set's files from a folder, a URL, or a command's output."""
 
 import hashlib
 import os

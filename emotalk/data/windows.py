@@ -1,4 +1,4 @@
-"""Which second of a clip is seen, and the speech that belongs to it."""
+"""Draw the window of a clip's frames, and cut the speech that belongs to it."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What a user's own `accelerate config` asks for and a training here says itself, taken out.
+"""Remove from a user's own `accelerate config` what the training's configuration decides.
 
 `accelerate launch` hands the answers of that questionnaire to every program by the environment.
 """

@@ -76,7 +76,7 @@ class Engine:
 
     @property
     def kind(self) -> str:
-        """How the network is spread: `DeepSpeed ZeRO-2`, `DDP` or `one process`."""
+        """Return the kind of parallelism: `DeepSpeed ZeRO-2`, `DDP` or `one process`."""
         if self.is_deepspeed:
             return f"DeepSpeed ZeRO-{self.zero_stage}"
         return "one process" if self._wrapped is self.module else "DDP"

@@ -1,4 +1,4 @@
-"""Who this process is among the others, and the few words they exchange."""
+"""Start the process group; rank, world size and the collective operations of a training."""
 
 import logging
 import os
@@ -96,17 +96,17 @@ class Runtime:
 
     @property
     def world_size(self) -> int:
-        """How many processes train together."""
+        """Return the number of processes that train together."""
         return int(self._any.num_processes)
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files and talks to trackers."""
+        """Return whether this process writes files and talks to trackers."""
         return self.rank == 0
 
     @property
     def device(self) -> torch.device:
-        """Where this process computes."""
+        """Return the device of this process."""
         device: torch.device = self._any.device
         return device
 

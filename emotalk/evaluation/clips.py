@@ -1,4 +1,4 @@
-"""Which clips are evaluated, and what is read of them."""
+"""Choose the clips of an evaluation and read them."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Who finds the landmarks in generated frames, and whether the shipped judges may judge at all."""
+"""Choose the landmark model for generated frames; test whether the shipped judges may be used."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Examiner(Protocol):
 
     @property
     def name(self) -> str:
-        """What the report calls it."""
+        """Return its name in the report."""
         ...
 
     def landmarks(self, frames_THWC: Bytes) -> Floats:

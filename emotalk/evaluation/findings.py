@@ -1,4 +1,4 @@
-"""What was measured, clip by clip, and how it is summed up."""
+"""Hold the measurements of every clip and summarise them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

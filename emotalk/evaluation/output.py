@@ -1,4 +1,4 @@
-"""Where a report goes, and what decides whether it may replace the one that lies there."""
+"""Prepare the folder of a report; refuse to replace a report of other inputs."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What an evaluation found: one typed object, written as JSON, as Markdown and as a table."""
+"""Write the results of an evaluation as JSON, as Markdown and as a table."""
 
 import math
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ class Value(Part):
 
 
 class EmotionReport(Part):
-    """How often the judge saw the wanted emotion.
+    """Share of clips in which the judge saw the wanted emotion.
 
     Attributes:
         emotions: names of rows and columns.

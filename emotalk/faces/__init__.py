@@ -1,1 +1,1 @@
-"""Where a face is, which 68 points describe it, and the crop that is cut by them."""
+"""Detect faces, find their 68 landmarks, and cut aligned crops."""

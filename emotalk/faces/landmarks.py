@@ -1,4 +1,4 @@
-"""Who is seen and where: 68 landmarks (iBUG order) by one of three back ends.
+"""Find faces and their 68 landmarks (iBUG order) by one of three back ends.
 
 `insightface` loads a model pack, `onnx` two model files, `sidecar` reads exact points that lie
 beside the clips. All speak one protocol; frames are RGB here, and turned to BGR where a model wants
@@ -16,7 +16,7 @@ from emotalk.schema import Bytes, Doubles, Floats
 
 @dataclass(frozen=True)
 class FaceLandmarks:
-    """What was seen in one frame.
+    """Faces found in one frame.
 
     Attributes:
         count: number of faces found.

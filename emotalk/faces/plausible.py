@@ -1,4 +1,4 @@
-"""Whether 68 landmarks form the face of the picture they lie in, and if not, why.
+"""Check that 68 landmarks form the face of the picture they lie in, and say why if they do not.
 
 A landmark model answers with the shape of a face whatever it is shown, so a shape alone proves
 little. Four things are asked: do the points have a face's shape at all, do they stay where they are

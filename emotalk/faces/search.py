@@ -19,7 +19,7 @@ SAME_FACE = 0.3  # intersection over union of boxes from two tiles
 
 @dataclass(frozen=True)
 class Sighting:
-    """What a photograph shows, the way up in which it was found.
+    """The face of a photograph, and the rotation in which it was found.
 
     Attributes:
         image_HWC: the photograph as turned.

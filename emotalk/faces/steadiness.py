@@ -1,4 +1,4 @@
-"""Whether landmarks stay where they are when a model looks at the face again.
+"""Measure how far landmarks move when a model looks at the face again.
 
 A landmark model was trained on upright faces. Of those it gives nearly the same points through a
 box that is moved or in a mirror; of a face that lies upside down, is covered or is none it gives

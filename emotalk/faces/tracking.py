@@ -121,7 +121,7 @@ class TrackingFinder(ABC):
 
 @dataclass(frozen=True)
 class _Place:
-    """Where landmarks lie: their middle (2,), the root of the summed squared distances to it."""
+    """Return the landmarks' centroid (2,) and the root of the summed squared distances to it."""
 
     middle: Doubles
     spread: float

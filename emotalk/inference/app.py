@@ -54,7 +54,7 @@ FileName = Annotated[str, Field(max_length=64)]
 
 
 class Order(Section):
-    """What the page asks for; files by the names that `PUT /api/files` gave them."""
+    """An order of the page; files by the names that `PUT /api/files` gave them."""
 
     image: FileName
     audio: FileName
@@ -66,7 +66,7 @@ class Order(Section):
 
 @dataclass(frozen=True)
 class Studio:
-    """What the page's requests meet: the files, the queue and the generator.
+    """Handlers of the page's requests, with the files, the queue and the generator.
 
     Attributes:
         loaded: the generator.

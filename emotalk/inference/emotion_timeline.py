@@ -1,4 +1,4 @@
-"""What shall be felt when: `happiness`, `anger:0.8`, or a time line `0=neutral,1.5=anger:0.8`."""
+"""Parse the wanted emotion: `happiness`, `anger:0.8`, or a time line `0=neutral,1.5=anger:0.8`."""
 
 import difflib
 import itertools

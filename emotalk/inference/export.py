@@ -35,7 +35,7 @@ CONFIG = "config.yaml"
 
 @dataclass(frozen=True)
 class Export:
-    """What was exported.
+    """Files of an export.
 
     Attributes:
         folder: the new folder.

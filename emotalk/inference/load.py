@@ -34,7 +34,7 @@ class LoadedGenerator:
 
     @property
     def device(self) -> torch.device:
-        """Where the network's weights are."""
+        """Return the device of the network's weights."""
         return next(self.generator.parameters()).device
 
 

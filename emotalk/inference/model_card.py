@@ -46,7 +46,7 @@ BASELINES = {
 
 @dataclass(frozen=True)
 class Origin:
-    """What is known of the training a generator comes from.
+    """Facts about the training a generator comes from.
 
     Attributes:
         name: of the run, or of the folder where there was none.

@@ -51,7 +51,7 @@ class Job:
 
     @property
     def is_abandoned(self) -> bool:
-        """Whether nobody asked after it for long."""
+        """Return whether nobody has asked after it for longer than the limit."""
         return time.monotonic() - self.asked > self.abandoned_s
 
     def cancel(self, why: str) -> None:

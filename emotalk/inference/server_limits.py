@@ -1,4 +1,4 @@
-"""How much of a server one browser, and all of them together, may take."""
+"""Limits on what one browser, and all of them together, may take of a server."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ LOG = logging.getLogger("emotalk.generate")
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """What somebody wants to see.
+    """A request for a talking video.
 
     Attributes:
         image: a picture with one face.
@@ -60,7 +60,7 @@ class VideoRequest:
 
 @dataclass(frozen=True)
 class VideoReport:
-    """What was made.
+    """The result of a request.
 
     Attributes:
         output: the file.

@@ -1,4 +1,4 @@
-"""What a checkpoint and its run folder say of the training, typed and bounded before it is told."""
+"""Read a checkpoint's and a run folder's record of the training within types and bounds."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,7 @@ class _Facts(BaseModel):
 
 
 class StateFacts(_Facts):
-    """What `state.json` says besides the state itself."""
+    """Facts of `state.json` that an export tells."""
 
     step: Count | None = None
     clips_seen: Count | None = None
@@ -33,7 +33,7 @@ class StateFacts(_Facts):
 
 
 class MlflowFacts(_Facts):
-    """Where the run reported to."""
+    """The MLflow run that a training reported to."""
 
     uri: Text = ""
     run_id: Text = ""

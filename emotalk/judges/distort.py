@@ -1,4 +1,4 @@
-"""What generated frames suffer from, done to true ones: blur, noise, compression, colour, drift."""
+"""Distort true frames as generated ones are: blur, noise, compression, colour, drift."""
 
 import cv2
 import numpy as np

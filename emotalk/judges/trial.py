@@ -1,4 +1,4 @@
-"""How well judges do on actors they have not seen."""
+"""Measure the judges on actors they have not seen."""
 
 from typing import Any
 

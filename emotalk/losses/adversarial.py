@@ -1,4 +1,4 @@
-"""What discriminators are taught, and what they teach the generator.
+"""Adversarial losses of the discriminators and of the generator.
 
 Three kinds: Wasserstein (frames), least squares (temporal), binary cross-entropy (pair). Every
 function returns one value a clip, (B,), so that whoever sums them decides what a batch is.

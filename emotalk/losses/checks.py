@@ -1,4 +1,4 @@
-"""What every loss asks of its inputs."""
+"""Check the inputs of losses."""
 
 from torch import Tensor
 

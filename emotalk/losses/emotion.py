@@ -1,4 +1,4 @@
-"""Whether the wished emotion is seen in a video or heard in speech."""
+"""Emotion losses: cross-entropy of the wanted emotion in a video or in speech."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""How far the frame critic is from having slope 1 between real and generated videos."""
+"""Gradient penalty of the frame critic between real and generated videos."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Where the mouth is, and how wrong it looks there."""
+"""Mouth-region weights and the mouth-region mask loss."""
 
 import math
 

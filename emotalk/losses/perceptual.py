@@ -1,4 +1,4 @@
-"""How different two videos look to a network that knows images."""
+"""Perceptual loss: distance of two videos in the features of an image network."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""How far each pixel is from the true video."""
+"""Reconstruction loss: mean absolute difference from the true video."""
 
 from torch import Tensor
 

@@ -1,4 +1,4 @@
-"""Which formats FFmpeg may take a file for, and that it reads nothing but that file.
+"""Allow-list of the formats that FFmpeg may take a file for; it reads nothing but that file.
 
 FFmpeg chooses how to read a file by its content. Play lists, scripts and image patterns (HLS, DASH,
 ffconcat, SDP, image2) make it read other files and addresses and hand their sound on: none of them

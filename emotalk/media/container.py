@@ -43,7 +43,7 @@ av.logging.set_level(av.logging.FATAL)
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """What a file's headers say.
+    """Facts of a file's headers.
 
     Attributes:
         has_video: there is a video stream that is not a cover picture.

@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]
 
 
 class WrongBytes(Stopped):
-    """What the server sent is another file than the one that was wanted."""
+    """The server sent another file than the one that was wanted."""
 
 
 def download(
@@ -116,7 +116,7 @@ def _copy(
 
 
 def _is_final(error: Exception) -> bool:
-    """Whether a server has refused, and would again."""
+    """Return whether a server has refused in a way that another try does not change."""
     return isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429
 
 

@@ -1,4 +1,4 @@
-"""What a file turns out to be before a decoder sees it: there, readable, not empty, no pointer."""
+"""Check a file before a decoder opens it: present, readable, not empty, no git-lfs pointer."""
 
 import os
 import stat

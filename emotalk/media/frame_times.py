@@ -1,4 +1,4 @@
-"""When each frame of a video stream is shown.
+"""Determine the time of each frame of a video stream.
 
 Packets tell it without decoding where all of them carry a time of their own. Where some do not, or
 where frames may be missing among them, the stream is decoded once for its times alone.
@@ -28,7 +28,7 @@ START_CODE = b"\0\0\1"
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """When the frames of a stream are shown.
+    """Times of the frames of a stream.
 
     Attributes:
         times_s: on the container's clock, rising, (T,).

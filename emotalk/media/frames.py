@@ -78,7 +78,7 @@ class VideoFrames:
 
     @property
     def batch(self) -> int:
-        """How many frames fit into one batch of at most `BATCH_BYTES`."""
+        """Return the number of frames that fit into one batch of at most `BATCH_BYTES`."""
         height, width = self.size
         return max(1, BATCH_BYTES // (height * width * 3))
 
@@ -142,7 +142,7 @@ class VideoFrames:
 
     @cached_property
     def _seekable(self) -> bool:
-        """Whether decord's numbers are the frames' own.
+        """Return whether decord's frame numbers are those of this stream.
 
         They are not in an MPEG program stream, whose first frames it drops (it repeats the last one
         as often), nor where an edit list leaves out frames: it counts those too. Where it shows the

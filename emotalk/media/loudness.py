@@ -1,4 +1,4 @@
-"""How loud a recording is, and how far it may be raised."""
+"""Measure the loudness of a recording and its peak level."""
 
 import numpy as np
 

@@ -20,7 +20,7 @@ LEAST_OFFSET = 0.01  # of full scale
 
 @dataclass(frozen=True)
 class Mixdown:
-    """How blocks of one number of channels become mono.
+    """Mixing of blocks of one number of channels to mono.
 
     Attributes:
         channel: the one that is taken; None: the mean of all.
@@ -32,7 +32,7 @@ class Mixdown:
 
     @property
     def told(self) -> str:
-        """What is done that is not the plain mean of the channels, for people."""
+        """Return in words how the mix differs from the plain mean of the channels."""
         done = []
         if self.channel is not None:
             done.append(f"its channels cancel each other, channel {self.channel + 1} is taken")

@@ -7,7 +7,7 @@ LARGEST_PROFILE = 16 * 2**20
 
 @dataclass(frozen=True)
 class Picture:
-    """What a decoder is given, and what it need not be asked.
+    """Input of a picture decoder, with what its header tells already.
 
     Attributes:
         format: Pillow's name of the only format that it may be decoded as.

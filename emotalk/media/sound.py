@@ -43,7 +43,7 @@ class Sound:
 
     @property
     def end_s(self) -> float:
-        """When the last sample has been heard."""
+        """Return the time of the end of the last sample in seconds."""
         return (self.first + self.samples_S.size) / self.rate
 
     @property

@@ -46,13 +46,13 @@ class SoundBlock:
 
     @property
     def end_s(self) -> float:
-        """When the last sample has been heard."""
+        """Return the time of the end of the last sample in seconds."""
         return self.start_s + len(self.samples_SC) / self.rate
 
 
 @dataclass
 class SoundFaults:
-    """What was met on the way through a file's sound.
+    """Faults met while decoding a file's sound.
 
     Attributes:
         packets: that could not be decoded.

@@ -1,4 +1,4 @@
-"""Whether a recording is longer than allowed, found out without decoding it."""
+"""Estimate a recording's length without decoding it, to refuse one that is too long."""
 
 from pathlib import Path
 

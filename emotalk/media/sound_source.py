@@ -18,7 +18,7 @@ class SoundSource(Protocol):
 
     @property
     def size(self) -> int:
-        """How many samples there are."""
+        """Return the number of samples."""
         ...
 
     def read(self, start: int, count: int) -> Floats:
@@ -34,7 +34,7 @@ class SoundInMemory:
 
     @property
     def size(self) -> int:
-        """How many samples there are."""
+        """Return the number of samples."""
         return self.samples_S.size
 
     def read(self, start: int, count: int) -> Floats:

@@ -66,7 +66,7 @@ def spool_resampled(source: SoundSource, rate: int, new_rate: int) -> SpooledSou
 
 
 class _Length:
-    """When a file's sound begins and ends, noted on the way."""
+    """Begin and end of a file's sound, noted while it is decoded."""
 
     def __init__(self, path: Path, info: MediaInfo) -> None:
         self._path, self._info = path, info

@@ -1,4 +1,4 @@
-"""How long a file is by its own index.
+"""Read a file's length from its own index.
 
 FFmpeg tells a length for nearly every file, but where nothing states one it divides the size by a
 bit rate: of an MP3 with a variable rate or of bare AAC that is wrong by any factor. What is

@@ -1,4 +1,4 @@
-"""How good a generated video is: plain functions on arrays and tensors, no networks, no files.
+"""Metrics of generated videos: plain functions on arrays and tensors, no networks, no files.
 
 Image metrics take float RGB in [0, 1]; landmark metrics take pixels of the 128 x 128 crop.
 """

@@ -1,4 +1,4 @@
-"""How often the wanted emotion is seen."""
+"""Emotion accuracy and confusion matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class EmotionScores:
-    """What a classifier saw, against what was asked for.
+    """A classifier's answers against the wanted emotions.
 
     Attributes:
         correct_B: 1.0 where the classifier saw the wanted emotion, else 0.0.

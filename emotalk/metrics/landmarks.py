@@ -16,7 +16,7 @@ Points: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LandmarkDistance:
-    """How far one clip's landmarks are from the true ones.
+    """Distance of one clip's landmarks from the true ones.
 
     Attributes:
         nlmd: mean over frames and points after Procrustes alignment; 1 is the side of the crop

@@ -7,7 +7,7 @@ from emotalk.metrics.landmarks import Points, outer_eye_distance
 from emotalk.schema import INNER_LIP_TOP_BOTTOM, SAMPLES_PER_FRAME, Doubles, Floats, check_shape
 
 VOICED_DB = -30.0
-"""How loud a frame must be, beside the loudest one of its clip, to count as voiced."""
+"""Level above which a frame counts as voiced, relative to the loudest frame of its clip."""
 
 MIN_FRAMES = 8
 """Fewer voiced frames (a third of a second) give no correlation."""

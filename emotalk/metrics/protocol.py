@@ -1,4 +1,4 @@
-"""How figures are summed up and what they are held against."""
+"""Summarise figures with intervals, and choose the clips of baselines."""
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ SLOPE = 0.2
 
 
 class Walk(NamedTuple):
-    """What the walk leaves behind.
+    """Values that the forward pass keeps for the backward pass.
 
     Attributes:
         outputs_TBCHW: hidden images.

@@ -63,7 +63,7 @@ class DecoderKernels(NamedTuple):
 
 
 class ConditionMaps(NamedTuple):
-    """What the condition image adds to every frame of its clip, biases included.
+    """Terms that the condition image adds to every frame of its clip, biases included.
 
     Attributes:
         fc_BD: to the fully connected layer.

@@ -1,4 +1,4 @@
-"""How it is felt: the wanted emotion as a vector, and the emotion guessed from the speech."""
+"""Emotion encoder: the wanted emotion as a vector; and the emotion guessed from the speech."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

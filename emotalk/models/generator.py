@@ -19,7 +19,7 @@ LOUDEST = 32.0  # augmented speech may leave [-1, 1]; whole-number samples are f
 
 
 class GeneratorOutput(NamedTuple):
-    """What the generator returns.
+    """The generator's output.
 
     Attributes:
         video_BTCHW: frames in [-1, 1], 128 x 128, 25 a second.

@@ -1,4 +1,4 @@
-"""Who is seen: one vector of the condition image and its features at every scale."""
+"""Image encoder: one vector of the condition image and its features at every scale."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ SCALES = (SIZE // SMALLEST).bit_length() - 1
 
 
 class ImageFeatures(NamedTuple):
-    """What the decoder is told of the condition image, once a clip.
+    """Features of the condition image for the decoder, computed once a clip.
 
     Attributes:
         embedding_BD: the whole image as one vector.

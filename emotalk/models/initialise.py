@@ -1,4 +1,4 @@
-"""How a network's weights begin."""
+"""Initialise the weights of a network."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""What neither speech nor emotion decides: noise that drifts instead of flickering."""
+"""Noise encoder: an LSTM that makes frame-wise noise drift instead of flicker."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""What is said, at the pace of the video: 25 feature vectors a second of waveform."""
+"""Speech encoder: 25 feature vectors a second from the raw waveform."""
 
 from collections.abc import Sequence
 from math import prod

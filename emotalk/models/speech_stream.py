@@ -25,7 +25,7 @@ ENDLESS = 2**62  # the length of a signal whose end is not known yet, in samples
 
 
 class LayerPlan(NamedTuple):
-    """What one convolution needs to run on pieces.
+    """Layout of one convolution for running on pieces of a signal.
 
     Attributes:
         kernel, stride: of the convolution.
@@ -62,7 +62,7 @@ KEPT_STEPS = STEPS_PER_FRAME * DELAY + CONTEXT - STEP_LAG
 
 
 class SpeechStreamState(NamedTuple):
-    """What the encoder remembers between pieces.
+    """State of the encoder between pieces.
 
     Attributes:
         position: frames of speech that have come, an int64 scalar tensor.

@@ -25,7 +25,7 @@ FRAMES_ALLOWED = tuple(frames for frames in range(1, DELAY + 1) if DELAY % frame
 
 
 class ConditionProgram(nn.Module):
-    """What the condition image gives to every frame.
+    """Features of the condition image that every frame uses.
 
     Args:
         generator: whose weights it holds.

@@ -1,4 +1,4 @@
-"""Who is seen and heard: everything that belongs to one drawn person and stays the same."""
+"""A drawn person: everything of face and voice that stays the same."""
 
 from dataclasses import dataclass
 

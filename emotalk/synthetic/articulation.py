@@ -1,4 +1,4 @@
-"""What the mouth does over time: one track that moves both the lips and the sound.
+"""Articulation over time: one track that moves both the lips and the sound.
 
 `opening` sets the gap between the drawn lips, the first formant and the loudness of the voice;
 `spread` (from `opening` and the second formant) sets the width of the drawn mouth. So what is seen

@@ -108,7 +108,7 @@ PROTOTYPES: dict[str, Expression] = {
 
 @dataclass(frozen=True)
 class Manner:
-    """What an emotion at full strength does to the speech, as factors on the neutral one.
+    """Effect of an emotion at full strength on the speech, as factors on the neutral one.
 
     Attributes:
         pitch, pitch_range, energy, tempo, opening: factors.

@@ -1,4 +1,4 @@
-"""Where every point of a face is: outlines and the 68 landmarks as functions of its movements.
+"""Geometry of a face: outlines and the 68 landmarks as functions of its movements.
 
 Coordinates are those of the face at rest: pixels, origin between the eyes, x to the right of the
 image, y downwards. `T` is the axis of frames; `U` runs along an outline. Landmarks are points of

@@ -1,4 +1,4 @@
-"""What is painted once per person: the head on the face's grid, its wrinkles, the scene behind.
+"""Layers painted once per person: the head on the face's grid, its wrinkles, the scene behind.
 
 Every frame bends the head and lays it over the scene.
 """

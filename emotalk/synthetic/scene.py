@@ -1,4 +1,4 @@
-"""What does not move with the head: wall, hair hanging behind, neck and clothes."""
+"""Paint what does not move with the head: wall, hair hanging behind, neck and clothes."""
 
 import numpy as np
 

@@ -29,7 +29,7 @@ FLOOR = 2e-4  # of background noise, so that silence is not digital zero
 
 @dataclass(frozen=True)
 class Delivery:
-    """How a sentence is spoken.
+    """Prosody of a sentence.
 
     Attributes:
         pitch_hz: mean of the fundamental.

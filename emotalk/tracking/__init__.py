@@ -1,1 +1,1 @@
-"""Where a run's figures go: JSON lines always, the console, MLflow."""
+"""Trackers of a run's figures: JSON lines always, the console, MLflow."""

@@ -35,7 +35,7 @@ EXIT_LEFT_OVER = 1
 
 
 class Ending:
-    """How the run ended, once it has; heard on standard input by a thread."""
+    """The run's final state, once it has ended; a thread reads it from standard input."""
 
     def __init__(self) -> None:
         """Nothing has ended yet."""
@@ -48,7 +48,7 @@ class Ending:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is no time left."""
+        """Return whether there is no time left."""
         return time.monotonic() > self._deadline
 
     def end(self, state: str, seconds: float) -> None:

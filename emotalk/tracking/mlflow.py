@@ -47,7 +47,7 @@ def tracking_uri(config: MlflowConfig) -> str:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What MLflow shows of a run besides its figures.
+    """Name, parameters and tags of a run in MLflow.
 
     Attributes:
         name: the run's, for people.

@@ -60,7 +60,7 @@ class MlflowRun:
 
     @property
     def is_open(self) -> bool:
-        """Whether what the server has is known."""
+        """Return whether it is known which figures the server has."""
         return self._client is not None
 
     def open(self) -> None:

@@ -1,4 +1,4 @@
-"""What every tracker can do, and how several are one."""
+"""Define the protocol of trackers, and combine several into one."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

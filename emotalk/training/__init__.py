@@ -1,1 +1,1 @@
-"""What turns batches into better networks: inputs, objectives, steps, stages, checkpoints."""
+"""Training: inputs, objectives, steps, stages, checkpoints."""

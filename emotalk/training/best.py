@@ -1,4 +1,4 @@
-"""Which checkpoint of a run is the best by what validation measures."""
+"""Choose the best checkpoint of a run by a figure of validation."""
 
 import math
 from collections.abc import Mapping

@@ -57,7 +57,7 @@ __all__ = [
 
 @dataclass
 class TrainState:
-    """Where a run stands, besides its weights.
+    """Progress of a run, besides its weights.
 
     Attributes:
         step: steps that are done; the next one's number.
@@ -106,7 +106,7 @@ class Snapshot:
 
     @property
     def on_cuda(self) -> bool:
-        """Whether the copies still lie on a GPU."""
+        """Return whether the copies still lie on a GPU."""
         return any(value.is_cuda for value in self.generator.values())
 
     def to_cpu(self) -> "Snapshot":
@@ -219,7 +219,7 @@ def _take_place(part: Path, final: Path) -> None:
 
 
 def _holds_the_same(final: Path, part: Path) -> bool:
-    """Whether `final` is whole and its tensors are those of `part`."""
+    """Return whether `final` is whole and its tensors are those of `part`."""
     try:
         verify(final)
         return _tensor_sums(final) == _tensor_sums(part)

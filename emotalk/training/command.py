@@ -1,4 +1,4 @@
-"""What `accelerate launch train.py CONFIG.yaml [key=value ...]` does."""
+"""Run the command `accelerate launch train.py CONFIG.yaml [key=value ...]`."""
 
 import argparse
 import atexit

@@ -1,4 +1,4 @@
-"""What a shard set says of itself that a model trained on it must pass on."""
+"""Collect the facts of a shard set that a model trained on it must pass on."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""What a configuration would do, said before anything is done; what is wrong is refused as then."""
+"""Describe a run before it is made, with the same refusals as the run itself."""
 
 import json
 from collections.abc import Iterator, Mapping

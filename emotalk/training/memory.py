@@ -1,4 +1,4 @@
-"""How much memory a process of a run would need, without making anything of that size.
+"""Estimate the memory of a process of a run without allocating it.
 
 The networks are built and run on tensors that have shapes and no content (torch's fake tensors);
 what autograd keeps for the backward pass is added up.
@@ -38,7 +38,7 @@ LABELLED = {"emotion": "emotion", "emotion_real": "emotion", "speech_emotion": "
 
 @dataclass(frozen=True)
 class Shadow:
-    """What a run's networks measure, learned without giving them content.
+    """Sizes of a run's networks, taken from networks without content.
 
     Attributes:
         parameters: network -> number of parameters, the generator first.

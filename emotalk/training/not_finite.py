@@ -1,4 +1,4 @@
-"""What is said when training stops because a number is not finite."""
+"""Describe why training stopped at a number that is not finite."""
 
 from collections.abc import Sequence
 from pathlib import Path

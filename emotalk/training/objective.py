@@ -1,4 +1,4 @@
-"""Which loss terms a step has: from inputs and networks to named values, one a clip."""
+"""Compute the loss terms of a step: from inputs and networks to named values, one a clip."""
 
 from collections.abc import Collection
 from typing import NamedTuple
@@ -28,7 +28,7 @@ Calls = dict[str, tuple[object, ...]]
 
 
 class Judgements(NamedTuple):
-    """What the discriminators' terms are computed from.
+    """Inputs of the discriminators' terms.
 
     Attributes:
         fake_BTCHW: the generated video, without a graph; None where no term needs one.

@@ -66,7 +66,7 @@ class Preemption:
 
     @property
     def asked(self) -> bool:
-        """Whether a signal has come."""
+        """Return whether a signal has come."""
         return bool(self.name)
 
     def _remember(self, number: int, frame: FrameType | None) -> None:
@@ -89,7 +89,7 @@ class Preemption:
             self._end_at_once()
 
     def _is_repeated(self) -> bool:
-        """Whether this SIGTERM may be the first one, come by another way."""
+        """Return whether this SIGTERM may be a repetition of the first one by a launcher."""
         passed_on = any(name in os.environ for name in PASSED_ON_BY)
         return passed_on and time.monotonic() - self._first_term < REPEATED_S
 

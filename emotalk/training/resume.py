@@ -33,7 +33,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, OSError)
 
 @dataclass(frozen=True)
 class Contents:
-    """What a checkpoint holds, read and compared, before anything of it is used."""
+    """Content of a checkpoint, read and compared before anything of it is used."""
 
     state: TrainState
     weights: dict[str, dict[str, Tensor]]

@@ -168,7 +168,7 @@ def _locked(handle: int) -> bool:
 
 
 def is_free(folder: Path) -> bool:
-    """Whether a run may begin in `folder`: it is not there, or nothing has come of one before."""
+    """Return whether a run may begin in `folder`: it is not there, or holds no run's results."""
     if not folder.exists():
         return True
     return folder.is_dir() and all(

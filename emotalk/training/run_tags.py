@@ -1,4 +1,4 @@
-"""What a run's tags say: which code, which data, who started it."""
+"""Collect a run's tags: its code, its data, and who started it."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""When a run may go on in its folder: under its configuration, over its shards, or made longer."""
+"""Decide whether a run may go on in its folder: its configuration, its shards, its length."""
 
 import logging
 from collections.abc import Sequence
@@ -138,7 +138,7 @@ def _told(facts: DataFacts) -> str:
 
 
 def _is_as_long(before: StageConfig, now: StageConfig) -> bool:
-    """Whether two stages are the same but for a length that has not become shorter."""
+    """Return whether two stages are the same but for a length that has not become shorter."""
     if before.model_copy(update={"iterations": now.iterations, "epochs": now.epochs}) != now:
         return False
     if before.iterations is not None and now.iterations is not None:

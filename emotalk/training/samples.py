@@ -1,4 +1,4 @@
-"""What people look at: a video of each emotion and one picture of all, true beside generated."""
+"""Write sample videos of each emotion and one picture of all, true beside generated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Which stage a step belongs to, which updates it makes, at which learning rate."""
+"""Compute a step's stage, its updates and their learning rates."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class DueUpdate:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """What one step of the run does."""
+    """The updates of one step of the run."""
 
     stage: str
     updates: tuple[DueUpdate, ...]

@@ -1,4 +1,4 @@
-"""How fast a run is, and what it waits for."""
+"""Measure the speed of a run and its waiting times."""
 
 import time
 

@@ -31,7 +31,7 @@ class Status:
 
 
 def failed_since(run_dir: Path, began: float) -> bool:
-    """Whether another process of this attempt has said already why the run failed.
+    """Return whether another process of this attempt has written already why the run failed.
 
     Those that follow only say that they lost it.
 

@@ -24,7 +24,7 @@ from emotalk.training.objective import (
 
 @dataclass(frozen=True)
 class StepReport:
-    """What one update did.
+    """Terms and gradient norm of one update.
 
     Attributes:
         sums: term -> sum over this process's valid clips, detached.
@@ -59,7 +59,7 @@ class NonFiniteUpdateError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Divisor:
-    """What turns sums over a process's clips into the mean over the valid clips of all.
+    """Factor from sums over a process's clips to the mean over the valid clips of all.
 
     Attributes:
         valid: valid clips of the whole step, over all processes and micro-batches.

@@ -1,4 +1,4 @@
-"""What a run's generator makes of clips it does not learn from, measured and shown."""
+"""Measure a run's generator on clips it does not learn from, and write samples."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where clips, labels and actors come from: one module a corpus, one function each."""
+"""List the clips, labels and actors of corpora: one module a corpus, one function each."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What listing a corpus returns, and the words that corpora have for emotions and levels."""
+"""Define the result of listing a corpus, and the corpora's words for emotions and levels."""
 
 from dataclasses import dataclass
 
@@ -56,7 +56,7 @@ class SourceClip:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a corpus offers.
+    """The clips of a corpus.
 
     Attributes:
         clips: to be opened.

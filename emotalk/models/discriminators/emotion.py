@@ -1,4 +1,4 @@
-"""Which emotion does this video show, or is it generated?"""
+"""Emotion discriminator: classify a video's emotion, or recognise it as generated."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What all discriminators begin with: stride-2 convolutions over single frames."""
+"""Convolutional trunk of all discriminators: stride-2 convolutions over single frames."""
 
 from collections.abc import Sequence
 from typing import cast
