@@ -116,3 +116,9 @@ def test_what_moves_less_than_a_millionth_does_not_move() -> None:
     assert mouth_correlation(1e-4 * truth, truth, every) == pytest.approx(1)
     assert np.isnan(mouth_correlation(truth, 1e-7 * truth, every))
     assert mouth_correlation(truth, 1e-4 * truth, every) == pytest.approx(1)
+
+
+def test_a_mouth_further_off_than_five_frames_is_not_said_to_be() -> None:
+    truth = np.random.Generator(np.random.PCG64(4)).normal(1, 0.2, 80)
+    assert mouth_lag(np.roll(truth, 6), truth, np.full(80, True)) != 6
+    assert mouth_lag(np.roll(truth, 6), truth, np.full(80, True), reach=6) == 6
