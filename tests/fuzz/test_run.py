@@ -86,3 +86,11 @@ def test_there_are_as_many_cases_as_promised() -> None:
     assert sum(surface.cases for surface in SURFACES) >= 200_000
     for surface in SURFACES:
         assert surface.cases >= (1000 if surface.media else 5000), surface.name
+
+
+def test_names_of_any_letters_can_be_written_to_disk(tmp_path: Path) -> None:
+    for surface in (surface for surface in SURFACES if surface.name.startswith("names ")):
+        door = surface.open(tmp_path)
+        cases = [case_of(door, surface.name, 7, number) for number in range(200)]
+        assert all(isinstance(name, bytes) for names in cases for name in names)
+        assert any(b"\xed\xa0\x80" in name for names in cases for name in names), "half a pair"

@@ -57,7 +57,7 @@ def _names(
         made = []
         for name in rng.sample(names, rng.randint(1, len(names))):
             changed = change_text(name, rng) if rng.random() < 0.7 else name
-            data = changed.encode("utf-8", "surrogateescape" if rng.random() < 0.1 else "replace")
+            data = changed.encode("utf-8", "surrogatepass" if rng.random() < 0.1 else "replace")
             made.append(change_bytes(data, rng) if rng.random() < 0.2 else data)
         return made
 

@@ -24,6 +24,7 @@ LIMITS = replace(
     USUAL, upload_s=3.0, stall_s=1.0, uploads=4, connections=40, waiting=2, upload_bytes=100_000
 )
 WAIT_S = 60.0
+MOST_IN_FLIGHT = 2**24  # bytes: more than Linux keeps between two sockets of one machine
 
 
 @dataclass
@@ -52,6 +53,16 @@ class Running:
 
     def files(self) -> list[Path]:
         return [path for path in self.folder.rglob("*") if path.is_file()]
+
+
+def finished_order(server: Running) -> str:
+    """Return the name of a video that is done."""
+    image = server.ask("PUT", "/api/files?name=me.png", image_bytes())[1]["id"]
+    audio = server.ask("PUT", "/api/files?name=hello.wav", audio_bytes())[1]["id"]
+    body = json.dumps({"image": image, "audio": audio, "emotion": "fear"}).encode()
+    name = str(server.ask("POST", "/api/videos", body)[1]["id"])
+    until(lambda: server.ask("GET", f"/api/videos/{name}")[1]["state"] == "done")
+    return name
 
 
 def answer_of(connection: socket.socket) -> tuple[int, Any]:
@@ -173,6 +184,29 @@ def test_orders_wait_in_turn_and_one_too_many_is_told_to_come_again(
     until(lambda: server.ask("GET", f"/api/videos/{names[2]}")[1]["state"] == "done")
     assert [path.name for path in server.folder.glob("*.mp4")] == [f"{names[2]}.mp4"]
     assert not list(server.folder.glob(".*.part"))
+
+
+def test_a_browser_that_reads_nothing_of_an_answer_is_let_go(server: Running) -> None:
+    """The answer is larger than what the system takes off the server's hands by itself."""
+    before = len(os.listdir("/proc/self/fd"))
+    name = finished_order(server)
+    with (server.folder / f"{name}.mp4").open("ab") as video:
+        video.truncate(2 * MOST_IN_FLIGHT)
+    head = f"GET /api/videos/{name}/video.mp4 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(10):
+            connection = stack.enter_context(server.connect())
+            connection.sendall(head)
+            assert connection.recv(1)
+        assert len(os.listdir("/proc/self/fd")) >= before + 20
+        until(lambda: len(os.listdir("/proc/self/fd")) <= before + 12)  # the ten of this side
+    with server.connect() as slow:  # and one that reads on is served to the end
+        slow.sendall(head.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        read = 0
+        while piece := slow.recv(2**20):
+            read += len(piece)
+            time.sleep(0.1)
+    assert read > 2 * MOST_IN_FLIGHT
 
 
 def test_the_end_of_the_server_does_not_wait_for_half_open_uploads(server: Running) -> None:
