@@ -18,7 +18,16 @@ import numpy as np
 import soundfile
 
 from emotalk.media.encode import encode_video
-from emotalk.schema import EMOTIONS, FORMAT_VERSION, LANDMARKS, SAMPLE_RATE, SIZE, Bytes, Floats
+from emotalk.schema import (
+    EMOTIONS,
+    FORMAT_VERSION,
+    LANDMARKS,
+    SAMPLE_RATE,
+    SAMPLES_PER_FRAME,
+    SIZE,
+    Bytes,
+    Floats,
+)
 
 Members = dict[str, bytes]
 
@@ -74,11 +83,24 @@ def textured_video(clip: MadeClip) -> Bytes:
     return video
 
 
-def made_members(clip: MadeClip, video: Bytes | None = None) -> Members:
+def sound_level(key: str) -> float:
+    """Return the level that tells a clip's sound from every other's, by its number below 60."""
+    return (int(key[-4:]) + 1) / 64
+
+
+def told_apart(clip: MadeClip) -> Members:
+    """Return the members of a sample whose sound holds one level, `sound_level`."""
+    level = np.float32(sound_level(clip.key))
+    return made_members(clip, sound=np.full(clip.frames * SAMPLES_PER_FRAME, level))
+
+
+def made_members(
+    clip: MadeClip, video: Bytes | None = None, sound: Floats | None = None
+) -> Members:
     """Return the members of a sample in the format's order."""
     members = {
         "mp4": _mp4(made_video(clip) if video is None else video),
-        "flac": _flac(made_audio(clip)),
+        "flac": _flac(made_audio(clip) if sound is None else sound),
         "landmarks.npy": _npy(made_landmarks(clip)),
     }
     if clip.neutral:

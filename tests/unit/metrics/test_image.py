@@ -76,6 +76,14 @@ def test_the_mouth_crop_is_centred_on_the_true_mouth_and_stays_inside() -> None:
     assert crop[0, 1, 1, -1, 0] == 127
 
 
+@pytest.mark.parametrize(("x", "left"), [(60.25, 37), (60.75, 37), (61.25, 38)])
+def test_the_mouth_crop_begins_at_the_nearest_pixel(x: float, left: int) -> None:
+    """48 px wide: its middle lies 23.5 px behind its first pixel."""
+    landmarks = torch.full((1, 1, 68, 2), x)
+    columns = torch.arange(128.0).expand(1, 1, 1, 128, 128)
+    assert float(crop_mouth(columns, landmarks)[0, 0, 0, 0, 0]) == left
+
+
 def test_ssim_is_differentiable() -> None:
     video, truth = videos()
     video.requires_grad_()

@@ -88,6 +88,16 @@ def test_the_lag_says_by_how_many_frames_the_mouth_is_late(late: int) -> None:
     assert mouth_lag(generated, truth, np.ones(60, bool)) == late
 
 
+@pytest.mark.parametrize("late", [-3, 0, 3])
+def test_the_voiced_frames_are_those_of_the_truth_at_every_lag(late: int) -> None:
+    """Where nobody speaks the true mouth does as it likes: none of it may count."""
+    long = curve(80)
+    truth, generated = long[10:70].copy(), long[10 - late : 70 - late]
+    voiced = np.arange(60) % 7 < 5
+    truth[~voiced] = 100 * curve(60, seed=3)[~voiced]
+    assert mouth_lag(generated, truth, voiced) == late
+
+
 def test_a_still_mouth_has_no_lag() -> None:
     assert math.isnan(mouth_lag(np.zeros(60), curve(), np.ones(60, bool)))
 

@@ -8,8 +8,12 @@ from unittest import mock
 
 import pytest
 import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
+from emotalk.augment.batch import BatchAugment
 from emotalk.config.run import TrainConfig
+from emotalk.data.batch import ClipBatch, to_unit
 from emotalk.data.shards import ShardSet
 from emotalk.errors import WrongUse
 from emotalk.models import Generator
@@ -188,3 +192,81 @@ def test_a_spread_generator_can_be_neither_averaged_nor_validated(tmp_path: Path
         for stage in (None, 0, 1, 2):
             refuse_beside_zero(config, {"generator": stage})
     refuse_beside_zero(neither, {"generator": 3})
+
+
+@pytest.mark.parametrize("warmup", [True, False])
+def test_the_average_has_the_decay_and_the_warm_up_of_the_configuration(
+    folder: Path, warmup: bool
+) -> None:
+    words = ["optim.ema=0.875", f"optim.ema_warmup={str(warmup).lower()}", f"seed={7 + warmup}"]
+    config = config_of(folder, *words).model_copy(update={"run_dir": folder / f"ema-{warmup}"})
+    with trainer_here(config) as trainer:
+        ema = trainer._parts.ema
+        assert ema is not None
+        assert (ema.decay, ema.warmup) == (0.875, warmup)
+
+
+def test_the_average_of_a_run_with_a_start_begins_there_too(folder: Path, tmp_path: Path) -> None:
+    """Not at the random weights of before, which would stay in it for thousands of steps."""
+    source = folder / "run/checkpoints/step-000002"
+    config = config_of(folder, f"start_from={source}", "seed=11", "optim.ema=0.9")
+    with trainer_here(config.model_copy(update={"run_dir": tmp_path / "run"})) as trainer:
+        assert trainer._parts.ema is not None
+        average = trainer._parts.ema.module.state_dict()
+        for name, value in load_file(source / "generator_ema.safetensors").items():
+            assert torch.equal(average[name], value), name
+
+
+def test_pictures_are_changed_by_the_draws_of_the_runs_seed(folder: Path, tmp_path: Path) -> None:
+    words = ["augment.video.brightness.p=1", "augment.speech.gain.p=1", "seed=5"]
+    config = config_of(folder, *words).model_copy(update={"run_dir": tmp_path / "run"})
+    with trainer_here(config) as trainer:
+        batch = next(iter(trainer._parts.loader))
+        (x,) = trainer._parts.inputs.micro_batches(batch, 0)
+
+    def changed(seed: int) -> ClipBatch:
+        return BatchAugment(config.augment, seed)(batch)
+
+    assert torch.equal(x.video_BTCHW, to_unit(changed(5).video_BTCHW))
+    assert torch.equal(x.speech_BS, changed(5).speech_BS)
+    assert not torch.equal(x.video_BTCHW, to_unit(changed(0).video_BTCHW))
+    assert not torch.equal(x.video_BTCHW, to_unit(batch.video_BTCHW))
+
+
+@pytest.mark.parametrize("scheme", ["xavier", "he"])
+def test_both_networks_begin_as_the_configuration_says(tmp_path: Path, scheme: str) -> None:
+    """Uniform within sqrt(6 / (in + out)), or within sqrt(6 / (1 + 0.2^2) / in)."""
+    generator, critics = build_modules(config_of(tmp_path, f"optim.init={scheme}"))
+    assert critics is not None
+    for network in (generator, critics):
+        layers = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv1d | nn.Conv2d)]
+        assert layers
+        for layer in layers:
+            size = layer.weight[0, 0].numel()
+            fan_out, fan_in = layer.weight.shape[0] * size, layer.weight.shape[1] * size
+            wide = 6 / (fan_in + fan_out) if scheme == "xavier" else 6 / 1.04 / fan_in
+            weight = layer.weight.detach()
+            assert float(weight.abs().max()) <= wide**0.5
+            if weight.numel() > 200:
+                spread = float(weight.square().mean())
+                assert spread == pytest.approx(wide / 3, rel=0.25)
+            assert layer.bias is None or not layer.bias.any()
+
+
+def test_the_runtimes_settings_reach_both_networks(tmp_path: Path) -> None:
+    tiny_shards(tmp_path / "shards")
+    words = ["runtime.precision=bf16", "runtime.channels_last=true", "runtime.compile=true"]
+    with (
+        mock.patch.object(nn.Module, "compile", autospec=True) as compiled,
+        trainer_here(config_of(tmp_path, *words)) as trainer,
+    ):
+        networks = trainer._parts.networks
+        assert networks.discriminators is not None
+        both = [networks.generator.module, networks.discriminators.module]
+        assert [call.args[0] for call in compiled.call_args_list] == both
+        for network in both:
+            kernels = [p for p in network.parameters() if p.dim() == 4]
+            assert all(k.is_contiguous(memory_format=torch.channels_last) for k in kernels)
+        with networks.autocast():
+            product: Tensor = torch.ones(2, 2) @ torch.ones(2, 2)
+            assert product.dtype == torch.bfloat16

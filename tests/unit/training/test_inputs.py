@@ -124,12 +124,25 @@ def test_draws_depend_on_seed_place_and_key_alone(tmp_path: Path) -> None:
 
 
 def test_the_mouth_weighs_one_and_the_floor_elsewhere(tmp_path: Path) -> None:
-    """exp(-d^2 / (2 sigma^2)) at the mouth's centre (x 60, y 90), 9 px beside it, and far away."""
-    x = made(tmp_path, "losses.mouth_region.sigma=9", "losses.mouth_region.floor=0.25")
+    """exp(-d^2 / (2 sigma^2)) at the mouth's centre (x 60, y 90), 6 px beside it, and far away."""
+    x = made(tmp_path, "losses.mouth_region.sigma=6", "losses.mouth_region.floor=0.25")
     for weights, floor in ((x.mouth_BTHW, 0.0), (x.weights_BTHW, 0.25)):
         assert float(weights[1, 2, 90, 60]) == pytest.approx(1 + floor)
-        assert float(weights[1, 2, 90, 69]) == pytest.approx(np.exp(-0.5) + floor)
+        assert float(weights[1, 2, 90, 66]) == pytest.approx(np.exp(-0.5) + floor)
         assert float(weights[1, 2, 5, 120]) == pytest.approx(floor, abs=1e-6)
+
+
+def test_the_mouths_centre_is_rounded_down_where_the_configuration_says_so(tmp_path: Path) -> None:
+    """The original's Gaussian: at whole pixels, and nothing beyond four sigma."""
+    batch = batch_of()
+    batch.landmarks_BTLP[:, :, 48:68] = torch.tensor([60.75, 90.5])
+    words = ["losses.mouth_region.sigma=5", "losses.mouth_region.floor=0.125"]
+    between = made(tmp_path, *words, batch=batch)
+    assert float(between.mouth_BTHW.max()) < 0.999
+    whole = made(tmp_path, *words, "losses.mouth_region.round_down=true", batch=batch)
+    assert float(whole.mouth_BTHW[0, 0, 90, 60]) == 1.0
+    assert float(whole.mouth_BTHW[0, 0, 90, 81]) == 0.0
+    assert float(whole.weights_BTHW[0, 0, 90, 81]) == 0.125
 
 
 def test_a_batch_falls_into_micro_batches_in_its_order(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -235,6 +235,24 @@ def test_the_average_is_validated_when_it_is_due_and_at_the_end(run: Run) -> Non
     assert run.trainer.state.validation["step"] == STEPS
     generator = run.trainer._parts.networks.generator.module
     assert all(part.training for part in generator.modules())
+
+
+@pytest.mark.parametrize("upload", [True, False])
+def test_samples_reach_the_trackers_and_checkpoints_where_that_is_asked_for(
+    run: Run, tmp_path: Path, upload: bool
+) -> None:
+    words = [f"run_dir={tmp_path / 'run'}", "stages.gan.iterations=1"]
+    words.append(f"tracking.mlflow.log_checkpoints={str(upload).lower()}")
+    config = tiny_config(run.config.run_dir.parent, *WORDS, *words)
+    with trainer_here(config) as trainer:
+        tracker = mock.Mock()
+        trainer._parts = replace(trainer._parts, tracker=tracker)
+        assert trainer.run() == "done"
+    sent = {(call.args[0].name, call.args[1]) for call in tracker.artifact.call_args_list}
+    assert ("grid.png", "samples/step-000001") in sent
+    checkpoint = config.run_dir / "checkpoints/step-000001"
+    whole = {(path.name, "checkpoints/step-000001") for path in checkpoint.iterdir()}
+    assert whole & sent == (whole if upload else set())
 
 
 def test_a_run_resumed_between_two_lines_logs_what_the_unbroken_one_did(

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from emotalk.checkpoint_format import ModelFacts
 from emotalk.config.validation import ValidationConfig
-from emotalk.data.clip import Clip, read_speech
-from emotalk.data.shards import SampleReader, ShardSet
+from emotalk.data.clip import Clip
+from emotalk.data.shards import ShardSet
 from emotalk.distributed import Runtime
 from emotalk.evaluation.measure import Truth, compare, to_metrics
 from emotalk.inference.generate import ClipRequest
@@ -29,10 +29,16 @@ from emotalk.training.validation import (
     read_other_speech,
     shown_keys,
 )
-from tests.helpers.shard_set import Members, made_clips, made_members, write_shard_set
+from tests.helpers.shard_set import (
+    Members,
+    made_clips,
+    sound_level,
+    told_apart,
+    write_shard_set,
+)
 from tests.helpers.tiny_model import TINY, tiny_generator
 
-FRAMES, NOISY, STILL = 6, 12, 40
+FRAMES, NOISY, STILL, SEED = 6, 12, 40, 23
 
 
 class Alone:
@@ -77,7 +83,7 @@ def validation_of(
         "model": TINY,
         "facts": facts or ModelFacts(emotions=EMOTIONS, speech_margin_frames=1),
         "find_landmarks": None,
-        "seed": 0,
+        "seed": SEED,
     }
     return Validation(**parts | more)
 
@@ -88,7 +94,7 @@ def generating(make: Any) -> Iterator[list[ClipRequest]]:
     asked: list[ClipRequest] = []
 
     def generate(_: Any, requests: Sequence[ClipRequest], *, seed: int) -> list[Bytes]:
-        del seed
+        assert seed == SEED, "the noise is that of the run"
         asked.extend(requests)
         return [make(request) for request in requests]
 
@@ -194,7 +200,8 @@ def test_a_clip_without_a_partner_has_no_row_of_another_sentence() -> None:
 def test_shapes_are_compared_as_the_evaluation_compares_them() -> None:
     """The same faces, the same NLMD, from training's figures and from the report's."""
     clip = clip_of("a", "fear", 1.0)
-    found = {0: face(FRAMES), 1: face(FRAMES, seed=9)}
+    # Neither is what the shard holds: a finder's faults are then the same on both sides.
+    found = {0: face(FRAMES, seed=5), 1: face(FRAMES, seed=9)}
 
     def find(video_THWC: Bytes) -> Floats:
         return found[0 if np.array_equal(video_THWC, clip.video_THWC) else 1]
@@ -220,7 +227,7 @@ def test_samples_show_each_of_their_clips_once_beside_the_truth(tmp_path: Path) 
 def with_sentence(clip: Any) -> Members:
     sentence = "SAME" if int(clip.key[-4:]) < 4 else f"S{clip.key}"
     facts = {"clip": clip.key, "sentence": sentence}
-    return made_members(clip) | {"json": json.dumps(facts).encode()}
+    return told_apart(clip) | {"json": json.dumps(facts).encode()}
 
 
 @pytest.fixture(scope="module")
@@ -236,19 +243,13 @@ def test_other_speech_is_of_a_clip_that_says_something_else(shards: ShardSet) ->
     clips = read_clips(shards, samples[:2], ValidationConfig(max_frames=5), "first_frame")
     speech = read_other_speech(shards, samples, clips, seed=1)
     assert set(speech) == {clip.key for clip in clips}
-    reader = SampleReader(shards)
-    same = [s for s in samples if int(s.key[-4:]) < 4]
+    same = [s.key for s in samples if int(s.key[-4:]) < 4]
     for clip in clips:
         assert len(speech[clip.key]) == len(clip.audio_S) == 5 * SAMPLES_PER_FRAME
         assert len(clip.video_THWC) == len(clip.landmarks_TLP) == 5
-        said = [read_speech(reader, s)[: len(clip.audio_S)] for s in samples]
-        partner = [
-            sample
-            for sample, sound in zip(samples, said, strict=True)
-            if np.array_equal(sound, speech[clip.key])
-        ]
-        assert partner, "cut from the speech of one of them"
-        assert any(sample not in same for sample in partner)
+        assert clip.key in same
+        (level,) = set(speech[clip.key].tolist())
+        assert level in {sound_level(s.key) for s in samples if s.key not in same}
 
 
 def test_a_set_of_one_sentence_has_no_other_speech(shards: ShardSet) -> None:
