@@ -171,13 +171,17 @@ def decoded_pictures(container: InputContainer, stream: av.VideoStream) -> Itera
     """Yield the frames of a stream in the order in which they are shown.
 
     What cannot be decoded before the first frame is passed over: a copy cut out of a longer video
-    begins with pictures that are built on ones it does not hold.
+    begins with pictures that are built on ones it does not hold. An empty packet (Theora's way to
+    say that nothing has changed) shows the frame before it for longer.
 
     Raises:
         av.FFmpegError, ValueError: a later packet cannot be decoded.
     """
     any_shown = False
     for packet in container.demux(stream):
+        flushing = packet.pts is None and packet.dts is None
+        if not packet.size and not flushing:
+            continue
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -186,5 +190,5 @@ def decoded_pictures(container: InputContainer, stream: av.VideoStream) -> Itera
             continue
         any_shown = any_shown or bool(frames)
         yield from frames
-        if not packet.size and packet.pts is None and packet.dts is None:
+        if not packet.size:
             return  # the decoder is flushed

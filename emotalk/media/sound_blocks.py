@@ -7,7 +7,7 @@ some recorders' jitter, so a block that is merely a little off follows the one b
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -25,6 +25,7 @@ LOOK_AHEAD = 3  # blocks that tell a step in time from the jitter of one stamp
 STEP_S = 0.008  # so much off, and the next ones as much, is a step; shorter than any codec's block
 STEADY_S = 0.003  # as much: within this
 JITTER_S = 0.02  # so much off is a step whatever the next ones are, unless they return
+REPEATED = 2  # blocks with one time that still tell something
 BACKWARDS_S = 1.0  # times that run back by more are no overlap: the clock was set anew
 
 
@@ -85,7 +86,7 @@ def decode_sound_blocks(
     placer = _Placer(faults, one_clock=info.has_video)
     any_found = False
     try:
-        for block in _joined(placer.place(_decoded(path, faults))):
+        for block in _joined(placer.place(_timed_once(_decoded(path, faults)))):
             any_found = True
             yield block
     except ClockSetBack as error:
@@ -139,6 +140,28 @@ def _decoded(path: Path, faults: SoundFaults) -> Iterator[_Decoded]:
         failure = error  # the rest of the file is not there; the length tells how much
     if failure is not None and not any_decoded:
         raise unreadable(path, failure) from None
+
+
+def _timed_once(blocks: Iterable[_Decoded]) -> Iterator[_Decoded]:
+    """Yield blocks, all but the first without a time where three or more in a row carry the same.
+
+    Some writers give one time to several blocks; that of two is told apart by those about them.
+    """
+    stamp_s: float | None = None
+    second: _Decoded | None = None  # of a row that may have no third
+    row = 0
+    for block in blocks:
+        row = row + 1 if block.stamp_s is not None and block.stamp_s == stamp_s else 1
+        stamp_s = block.stamp_s
+        if second is not None:
+            yield replace(second, stamp_s=None) if row > REPEATED else second
+            second = None
+        if row == REPEATED:
+            second = block
+        else:
+            yield replace(block, stamp_s=None) if row > REPEATED else block
+    if second is not None:
+        yield second
 
 
 def _as_floats(
@@ -260,7 +283,7 @@ class _Placer:
                 raise ClockSetBack(f"the times of the sound run back by {-off_s:.2f} s")
             return None
         steady = bool(next_off_s) and all(abs(o - off_s) <= STEADY_S for o in next_off_s)
-        returns = sum(abs(other) <= STEP_S for other in next_off_s) > len(next_off_s) / 2
+        returns = any(abs(other) <= STEP_S for other in next_off_s)
         if steady or (abs(off_s) > JITTER_S and not returns):
             return block.stamp_s
         return None

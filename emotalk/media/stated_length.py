@@ -15,6 +15,8 @@ from av.container import InputContainer
 HEAD_BYTES = 2**17  # where the lengths stand in the formats that are looked into
 EACH_STREAM = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")  # state the length of every stream
 UNKNOWN_TICKS = (2**31 - 1, 2**32 - 1, 2**63 - 1)  # as MP4 writes "not known"
+PLAIN_WAV = (b"\1\0", b"\3\0", b"\6\0", b"\7\0", b"\xfe\xff")  # PCM, float, A- and mu-law
+UNKNOWN_WAV_BYTES = 2**31 - 2**16  # and more: "not known", as signed or unsigned numbers
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 ASF_FLAGS_AT, ASF_BROADCAST = 88, 1  # bytes after it; a broadcast's lengths mean nothing
 MATROSKA_DURATION = (b"\x44\x89\x84", b"\x44\x89\x88")  # a float, a double
@@ -35,6 +37,8 @@ def stated_file_s(container: InputContainer, path: Path) -> float | None:
     pictures = container.streams.video
     if container.format.name == "avi" and pictures and pictures[0].average_rate:
         known.append(float(pictures[0].frames / pictures[0].average_rate))  # also of a cut one
+    if container.format.name == "wav":
+        known.append(_wav_s(path) or 0.0)  # FFmpeg looks at what is left of the file instead
     return max(known) if max(known) > 0 else None
 
 
@@ -79,6 +83,30 @@ def _asf(head: bytes) -> bool:
     at = head.find(ASF_PROPERTIES)
     flags = head[at + ASF_FLAGS_AT : at + ASF_FLAGS_AT + 1]
     return at >= 0 and bool(flags) and not flags[0] & ASF_BROADCAST
+
+
+def _wav_s(path: Path) -> float | None:
+    """Return how long uncompressed WAV sound is by its `data` chunk, or None where it does not say.
+
+    Whoever writes to a pipe cannot know the length and states 0 or about the largest number.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head[:4] != b"RIFF":
+        return None
+    place, bytes_a_second = 12, 0
+    while place + 8 <= len(head):
+        kind, length = (
+            head[place : place + 4],
+            int.from_bytes(head[place + 4 : place + 8], "little"),
+        )
+        if kind == b"fmt " and head[place + 8 : place + 10] in PLAIN_WAV:
+            bytes_a_second = int.from_bytes(head[place + 16 : place + 20], "little")
+        elif kind == b"data":
+            known = 0 < length < UNKNOWN_WAV_BYTES and bytes_a_second > 0
+            return length / bytes_a_second if known else None
+        place += 8 + length + length % 2
+    return None
 
 
 def _after_tag(head: bytes) -> int:

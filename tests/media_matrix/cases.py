@@ -18,6 +18,7 @@ VP9 = ("-c:v", "libvpx-vp9", "-b:v", "500k", "-deadline", "good", "-cpu-used", "
 MP3, AAC, MP2 = ("-c:a", "libmp3lame"), ("-c:a", "aac"), ("-c:a", "mp2")
 OPUS, VORBIS = ("-c:a", "libopus"), ("-c:a", "libvorbis")
 AC3, PCM, FLAC = ("-c:a", "ac3"), ("-c:a", "pcm_s16le"), ("-c:a", "flac")
+REAL_144 = ("-c:a", "real_144", "-ar", "8000", "-ac", "1")
 FROM_S = 0.6  # where a gap begins: after the first beep, before the second
 COPY = ("-c", "copy")
 NO_SHIFT = ("-avoid_negative_ts", "disabled")
@@ -266,6 +267,10 @@ ODD = [
     Recipe("mxf", "mxf", (*MPEG2, "-bf", "0"), PCM),
     Recipe("nut", "nut", B_FRAMES, PCM),
     Recipe("asf_mp3", "asf", MPEG4, MP3),
+    Recipe(  # every second packet is empty: the picture stays
+        "ogv_repeated_frames", "ogv", ("-r", "50", "-c:v", "libtheora", "-b:v", "800k"), VORBIS
+    ),
+    Recipe("rm_one_time_for_all_sound", "rm", ("-c:v", "rv10", "-b:v", "500k"), REAL_144),
     Recipe("gop_of_one_ts", "ts", (*H264, "-g", "1"), AAC),
     Recipe(
         "jittered_flv", "flv", NO_B, AAC, then=((*COPY, "-bsf:a", "setts=ts='PTS+6*mod(N*7,3)'"),)
@@ -338,4 +343,6 @@ QUICK = (
     "ts_refresh_cut",
     "flv_cut_0.16",
     "every_7th_packet_lost",
+    "ogv_repeated_frames",
+    "rm_one_time_for_all_sound",
 )

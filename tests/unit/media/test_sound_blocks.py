@@ -16,6 +16,7 @@ from emotalk.media.sound_blocks import (
     SoundFaults,
     _Decoded,
     _Placer,
+    _timed_once,
     decode_sound_blocks,
 )
 from emotalk.schema import Rejection
@@ -31,13 +32,18 @@ def placed(
 ) -> tuple[list[SoundBlock], SoundFaults]:
     """Place blocks of 1024 samples, each filled with its own number."""
     faults = SoundFaults()
-    blocks = [
+    blocks = undecoded(stamps_s, rates=rates)
+    return list(_Placer(faults, one_clock=one_clock).place(blocks)), faults
+
+
+def undecoded(stamps_s: Sequence[float | None], *, rates: Sequence[int] = ()) -> list[_Decoded]:
+    """Return blocks of 1024 samples as a decoder gives them."""
+    return [
         _Decoded(stamp, rate, np.full((BLOCK, 1), number, np.float32))
         for number, (stamp, rate) in enumerate(
             zip(stamps_s, rates or [HERTZ] * len(stamps_s), strict=True)
         )
     ]
-    return list(_Placer(faults, one_clock=one_clock).place(blocks)), faults
 
 
 def starts(blocks: Sequence[SoundBlock]) -> list[float]:
@@ -80,6 +86,27 @@ def test_one_stamp_that_is_off_moves_nothing() -> None:
     stamps[20] -= 0.3
     blocks, _ = placed(stamps)
     np.testing.assert_allclose(starts(blocks), np.arange(30) * STEP_S, atol=1e-9)
+
+
+def test_blocks_that_share_one_time_follow_the_first_of_them() -> None:
+    stamps = [float(int(n / 8) * 8 * STEP_S) for n in range(200)]
+    blocks = list(_Placer(SoundFaults(), one_clock=True).place(_timed_once(undecoded(stamps))))
+    np.testing.assert_allclose(starts(blocks), np.arange(200) * STEP_S, atol=1e-9)
+    whole = list(_Placer(SoundFaults(), one_clock=True).place(_timed_once(undecoded([0.0] * 200))))
+    np.testing.assert_allclose(starts(whole), np.arange(200) * STEP_S, atol=1e-9)
+
+
+def test_of_two_blocks_with_one_time_both_keep_it() -> None:
+    stamps = [0.0, 1.0, 1.0, 2.0, 2.0, 2.0, None, None, None, 3.0, 3.0]
+    timed = [block.stamp_s for block in _timed_once(undecoded(stamps))]
+    assert timed == [0.0, 1.0, 1.0, 2.0, None, None, None, None, None, 3.0, 3.0]
+
+
+def test_every_second_stamp_a_block_late_moves_nothing() -> None:
+    stamps = [(n + n % 2) * STEP_S for n in range(61)]
+    blocks, faults = placed(stamps)
+    np.testing.assert_allclose(starts(blocks), np.arange(61) * STEP_S, atol=1e-9)
+    assert faults.cut_s == 0
 
 
 def test_a_block_without_a_stamp_follows() -> None:

@@ -92,6 +92,35 @@ def test_recordings_of_other_rates_and_channels_joined_are_all_heard_at_their_pi
         assert np.abs(part_S).max() == pytest.approx(0.25, rel=0.1)
 
 
+@pytest.mark.parametrize("form", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT", "ULAW"])
+def test_a_wav_that_was_cut_is_refused(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, tone(2.0, rate=8000), 8000, subtype=form)
+    assert probe(path).duration_s == pytest.approx(2.0, abs=0.01)
+    with pytest.raises(Rejection, match=r"1\.0\d s of sound could be decoded of the 2\.00 s"):
+        read_sound(cut(path, 0.502))
+
+
+@pytest.mark.parametrize("stated", [0, 2**31 - 37, 2**31 - 2**12, 2**32 - 1])
+def test_a_wav_written_to_a_pipe_states_no_length(tmp_path: Path, stated: int) -> None:
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, tone(2.0, rate=8000), 8000, subtype="PCM_16")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = stated.to_bytes(4, "little")
+    path.write_bytes(data)
+    assert read_sound(path).samples_S.size == 16_000
+
+
+def test_compressed_sound_in_a_wav_is_not_measured_by_its_rounded_rate(tmp_path: Path) -> None:
+    path = tmp_path / "speech.wav"
+    soundfile.write(path, tone(3.0, rate=8000), 8000, subtype="MS_ADPCM")
+    data = bytearray(path.read_bytes())
+    data[28:32] = (3000).to_bytes(4, "little")  # bytes a second; 4128 are right
+    path.write_bytes(data)
+    assert read_sound(path).samples_S.size == pytest.approx(24_000, abs=600)
+
+
 def test_a_start_that_is_late_does_not_count_into_the_length() -> None:
     info = probe(shared_data("data", "faults", "clips", "concat_shift.mkv"))
     assert info.start_s == pytest.approx(12.34)
