@@ -1,12 +1,14 @@
 """How the figures of clips become a report: means by hand, rows that exist, emotions seen."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from emotalk.evaluation.findings import ClipFindings, EmotionSeen, Findings
 from emotalk.evaluation.report import QUANTITIES
+from emotalk.metrics.protocol import bootstrap_over_actors
 
 SEEN = EmotionSeen(wanted=0, generated=0, still=4, truth=0)
 
@@ -36,6 +38,30 @@ def test_a_figure_is_the_mean_over_clips_row_by_row() -> None:
     assert table["psnr"]["repeat"].mean == 26.0
     alone = table["psnr"]["other_speech"]
     assert (alone.mean, alone.clips, alone.undefined, alone.actors) == (22.0, 1, 1, 1)
+
+
+def test_intervals_are_over_actors_drawn_by_the_seed() -> None:
+    """Six actors of nine like clips each; clips taken for actors would narrow the interval."""
+    keys = [f"{actor}{take}" for actor in "abcdef" for take in range(9)]
+    actors = [key[0] for key in keys]
+    psnr = [20.0 + 2 * "abcdef".index(actor) for actor in actors]
+    right = [float(actor > "b") for actor in actors]
+    clips = [
+        found(key, key[0], psnr=value, seen=replace(SEEN, generated=1 - int(hit)))
+        for key, value, hit in zip(keys, psnr, right, strict=True)
+    ]
+    for seed in (4, 5):
+        report = Findings(clips).emotion(seed)
+        assert report is not None
+        for value, values in (
+            (Findings(clips).figures(seed)["psnr"]["generated"], psnr),
+            (report.accuracy["generated"], right),
+        ):
+            expected = bootstrap_over_actors(values, actors, seed=seed)
+            assert (value.low, value.high) == (expected.low, expected.high)
+            assert value.actors == 6
+    first, second = (bootstrap_over_actors(psnr, actors, seed=seed) for seed in (0, 5))
+    assert (first.low, first.high) != (second.low, second.high), "the seed can be told"
 
 
 def test_a_row_that_no_clip_has_is_not_in_the_table() -> None:

@@ -95,6 +95,35 @@ def test_the_other_speech_is_a_stored_one_of_another_sentence_by_the_same_actor(
         assert all(giver.split("_")[1] != sentence for giver in givers)
 
 
+@pytest.mark.parametrize("ema", [True, False])
+def test_the_weights_and_the_clips_are_those_asked_for(
+    tmp_path: Path, shards: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, ema: bool
+) -> None:
+    class EnoughError(Exception):
+        """Nothing more has to be looked at."""
+
+    asked: list[object] = []
+
+    def choose(samples: Any, count: int, *, seed: int) -> Any:
+        asked.append(({sample.key for sample in samples}, count, seed))
+        return samples
+
+    def load(folder: Path, **words: object) -> None:
+        asked.append((folder, words))
+        raise EnoughError
+
+    monkeypatch.setattr(module, "choose_clips", choose)
+    monkeypatch.setattr(module, "load_generator", load)
+    config = EvaluateConfig(
+        checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", clips=3, seed=17,
+        ema=ema, device="cpu",
+    )  # fmt: skip
+    with pytest.raises(EnoughError):
+        evaluate(config)
+    keys = {sample.key for sample in ShardSet.open(str(shards)).split("test").samples}
+    assert asked == [(keys, 3, 17), (checkpoint, {"ema": ema, "device": "cpu"})]
+
+
 def test_one_clip_of_every_emotion_is_pictured(
     tmp_path: Path, shards: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -119,6 +119,11 @@ def test_weights_depend_on_the_seed_alone(tmp_path: Path) -> None:
     other = weights("seed=6")
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     assert any(not torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    count = len(list(build_modules(config_of(tmp_path))[0].parameters()))
+    larger = weights("seed=5", "model.generator.auxiliary_emotion=true")[-(len(one) - count) :]
+    assert all(torch.equal(a, b) for a, b in zip(one[count:], larger, strict=True)), (
+        "the discriminators' do not depend on what the generator has drawn before"
+    )
 
 
 def test_what_inference_must_repeat_is_what_training_did(tmp_path: Path) -> None:

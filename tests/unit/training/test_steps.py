@@ -219,6 +219,9 @@ def test_a_term_of_weight_0_is_reported_and_trains_nothing(pair: Pair) -> None:
     before = copies(pair.critics)
     report = pair.discriminator_step(pair.x, losses=pair.plain.critic_weights)
     assert_same_terms(report, pair.plain.discriminator_step(pair.x))
+    assert pair.networks.discriminators is not None
+    steps = pair.networks.discriminators.read_optimizer().steps
+    assert {name.partition(".")[0] for name in steps} == {"frame"}, "the others are at rest"
     for name in ("emotion", "pair", "temporal"):
         for key, value in pair.critics.get_submodule(name).state_dict().items():
             assert torch.equal(value, before[f"{name}.{key}"]), key
