@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,6 +14,7 @@ from emotalk.errors import WrongUse
 from emotalk.schema import FPS, Floats
 
 FADE_S = 0.4
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 EXAMPLES = "happiness, anger:0.8 or 0=neutral,1.5=anger:0.8"
 
 
@@ -138,8 +140,6 @@ def _feeling(start_s: float, text: str, emotions: Sequence[str]) -> Feeling:
 
 
 def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
+    """Return a number in decimal digits, None for whatever else Python takes for one."""
+    number = float(text) if NUMBER.fullmatch(text.strip()) else math.inf
     return number if math.isfinite(number) else None

@@ -26,6 +26,7 @@ STEP_S = 0.008  # so much off, and the next ones as much, is a step; shorter tha
 STEADY_S = 0.003  # as much: within this
 JITTER_S = 0.02  # so much off is a step whatever the next ones are, unless they return
 REPEATED = 2  # blocks with one time that still tell something
+MOST_CUT_S = 1.0  # more than is kept: so much of the sound may lie under other sound
 BACKWARDS_S = 1.0  # times that run back by more are no overlap: the clock was set anew
 
 
@@ -78,7 +79,7 @@ def decode_sound_blocks(
 
     Raises:
         Rejection: `no_audio`, `unreadable` where nothing can be decoded, `no_times` where the times
-            run back, so that it cannot be known where the sound belongs.
+            run back or leave no room for most of the sound: it cannot be known where it belongs.
     """
     if not info.has_audio:
         raise Rejection("no_audio", f"{path.name}: holds no audio stream")
@@ -89,14 +90,14 @@ def decode_sound_blocks(
         for block in _joined(placer.place(_timed_once(_decoded(path, faults)))):
             any_found = True
             yield block
-    except ClockSetBack as error:
+    except TimesDisagree as error:
         raise Rejection("no_times", f"{path.name}: {error}") from None
     if not any_found:
         raise Rejection("no_audio", f"{path.name}: the audio stream holds no sample")
 
 
-class ClockSetBack(Exception):  # noqa: N818  the file's fault, told as a rejection
-    """The times of the sound run back."""
+class TimesDisagree(Exception):  # noqa: N818  the file's fault, told as a rejection
+    """The times of the sound run back, or leave too little room for it."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +239,7 @@ class _Placer:
         self._one_clock = one_clock
         self._waiting: deque[_Decoded] = deque()
         self._end_s: float | None = None
+        self._placed_s = 0.0
         self._run_start_s, self._run_samples, self._run_rate = 0.0, 0, 0
 
     def place(self, blocks: Iterable[_Decoded]) -> Iterator[SoundBlock]:
@@ -256,6 +258,7 @@ class _Placer:
         if self._end_s is not None and start_s is not None and start_s < self._end_s:
             cut = min(len(samples_SC), round((self._end_s - start_s) * block.rate))
             self._faults.cut_s += cut / block.rate
+            self._check_cut()
             samples_SC, follows = samples_SC[cut:], True
             if not samples_SC.size:
                 return
@@ -264,9 +267,19 @@ class _Placer:
         elif block.rate != self._run_rate and self._end_s is not None:
             self._run_start_s, self._run_samples, self._run_rate = self._end_s, 0, block.rate
         at_s = self._run_start_s + self._run_samples / block.rate
+        self._placed_s += len(samples_SC) / block.rate
         self._run_samples += len(samples_SC)
         self._end_s = self._run_start_s + self._run_samples / block.rate
         yield SoundBlock(at_s, block.rate, samples_SC, follows)
+
+    def _check_cut(self) -> None:
+        """Refuse times that put most of the sound where other sound is, before all is decoded."""
+        cut_s = self._faults.cut_s
+        if cut_s > self._placed_s + MOST_CUT_S:
+            raise TimesDisagree(
+                f"by its times {cut_s:.2f} s of the sound lie under other sound, and "
+                f"{self._placed_s:.2f} s do not"
+            )
 
     def _start_of(self, block: _Decoded) -> float | None:
         """Return when a block starts, or None where it follows the one before."""
@@ -280,7 +293,7 @@ class _Placer:
         next_off_s = self._next_off_s(self._end_s + block.length_s)
         if off_s < -BACKWARDS_S and all(other < -BACKWARDS_S for other in next_off_s):
             if self._one_clock:
-                raise ClockSetBack(f"the times of the sound run back by {-off_s:.2f} s")
+                raise TimesDisagree(f"the times of the sound run back by {-off_s:.2f} s")
             return None
         steady = bool(next_off_s) and all(abs(o - off_s) <= STEADY_S for o in next_off_s)
         returns = any(abs(other) <= STEP_S for other in next_off_s)

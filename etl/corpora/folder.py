@@ -12,7 +12,7 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.printable import shown
+from emotalk.printable import is_printable, printable, shown
 from emotalk.schema import ClipLabel
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
 from etl.source import FolderSource, Source, open_source
@@ -21,6 +21,7 @@ REQUIRED = ("clip", "actor", "emotion")
 MOST_FAULTS = 20
 LEVEL = re.compile(r"\d*\.?\d+")
 LONGEST_LEVEL = 40  # letters of a number from 0 to 1
+LONGEST_ACTOR = 1000  # bytes, as the index of a shard has it
 LONGEST_KEY = 200  # bytes: a key is a file's name on the way, of at most 255 with its endings
 
 
@@ -33,8 +34,13 @@ def list_folder(config: EtlConfig) -> Listing:
     source = open_source(config)
     table = config.clips or f"{config.source.rstrip('/')}/clips.csv"
     clips, faults, left_out = [], [], 0
-    for line, row in enumerate(_rows(table, _text(source, config)), start=2):
+    row_of: dict[str, tuple[str, int]] = {}
+    for line, row in _rows(table, _text(source, config)):
         problem = _fault(row, config)
+        if not problem:
+            name, earlier = row_of.setdefault(_file(row["clip"]), (row["clip"], line))
+            if name != row["clip"]:
+                problem = f"clip {shown(row['clip'])} is the file of line {earlier}"
         if problem:
             faults.append(f"line {line}: {problem}")
         elif EMOTION_WORDS[row["emotion"].lower()] not in config.emotion_names:
@@ -52,6 +58,11 @@ def key_of(clip: str) -> str:
     return clip.replace("/", "_").replace(".", "_")
 
 
+def _file(clip: str) -> str:
+    """Return the one way to write a clip's path, however often it says `./` or `//`."""
+    return unicodedata.normalize("NFC", str(PurePosixPath(clip)))
+
+
 def _text(source: Source, config: EtlConfig) -> str | None:
     """Return the table's text, None where there is none."""
     if config.clips is None:
@@ -60,7 +71,8 @@ def _text(source: Source, config: EtlConfig) -> str | None:
     return FolderSource(table.parent).text(table.name)
 
 
-def _rows(table: str, text: str | None) -> list[dict[str, str]]:
+def _rows(table: str, text: str | None) -> list[tuple[int, dict[str, str]]]:
+    """Return the rows with the line of the table on which each one ends."""
     if text is None:
         raise WrongUse(
             f"clips: no file {table}; the folder corpus needs a CSV with the columns clip, actor, "
@@ -71,15 +83,21 @@ def _rows(table: str, text: str | None) -> list[dict[str, str]]:
         reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
         columns = [column.strip() for column in reader.fieldnames or []]
         reader.fieldnames = columns
-        rows = [{k: (v or "").strip() for k, v in row.items() if k} for row in reader]
+        rows = [
+            (reader.line_num, {k: (v or "").strip() for k, v in row.items() if k}) for row in reader
+        ]
     except csv.Error as error:
         raise WrongUse(f"clips: {table} is no CSV: {error}") from None
     missing = [column for column in REQUIRED if column not in columns]
     if missing:
         raise WrongUse(
-            f"{table}: no column {', '.join(missing)} (found: {', '.join(columns) or 'none'}); "
+            f"{table}: no column {', '.join(missing)} (found: "
+            f"{printable(', '.join(columns)) or 'none'}); "
             "needed: clip, actor, emotion; level may be left out"
         )
+    twice = [column for column in (*REQUIRED, "level") if columns.count(column) > 1]
+    if twice:
+        raise WrongUse(f"{table}: {columns.count(twice[0])} columns {twice[0]}; name each once")
     return rows
 
 
@@ -97,14 +115,16 @@ def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
 
 def _fault_of_names(clip: str, actor: str) -> str | None:
     for word in (clip, actor):
-        if any(unicodedata.category(letter) == "Cc" for letter in word):
-            return f"{shown(word)} holds control characters"
+        if not is_printable(word):
+            return f"{shown(word)} holds control characters, or marks of lines or of direction"
+    if len(actor.encode()) > LONGEST_ACTOR:
+        return f"actor {actor[:40]!r}... is longer than {LONGEST_ACTOR} bytes"
     if len(key_of(clip).encode()) > LONGEST_KEY:
         return f"clip {clip[:40]!r}... is longer than {LONGEST_KEY} bytes"
     if "\\" in clip:
         return f"clip {clip!r} has a backslash; part folders by /"
     path = PurePosixPath(clip)
-    if path.is_absolute() or ".." in path.parts:
+    if path.is_absolute() or ".." in path.parts or not path.parts:
         return f"clip {clip!r} is not a path inside the source"
     return None
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.etl import EtlConfig
+from emotalk.data.manifest import SampleEntry
 from emotalk.errors import WrongUse
 from etl.corpora import list_clips
 from etl.corpora.crema_d import agreement
@@ -323,11 +324,52 @@ def test_a_folder_is_read_by_its_table(tmp_path: Path) -> None:
         ('clip,actor,emotion\n"a.mp4,x,anger\nb.mp4,x,anger\n', "is no CSV"),
         ("clip;actor;emotion\na.mp4;x;anger\n", "no column clip.*found: clip;actor;emotion"),
         ("", "no column clip, actor, emotion .found: none"),
+        (
+            "clip,actor,emotion\na.mp4,x,anger\n./a.mp4,y,sad\n",
+            r"line 3: clip '\./a.mp4' .* line 2",
+        ),
+        (
+            "clip,actor,emotion\nb//a.mp4,x,anger\n\nb/a.mp4,y,sad\n",
+            "line 4: clip 'b/a.mp4' is the",
+        ),
+        ("clip,actor,emotion\n\u00e9.mp4,x,fear\ne\u0301.mp4,y,sad\n", "is the file of line 2"),
+        ("clip,actor,emotion\n.,x,anger\n", "'.' is not a path inside the source"),
+        ("clip,actor,emotion\na.mp4,x\u2028y,anger\n", r"'x\\u2028y' holds control characters"),
+        ("clip,actor,emotion\na\u202e.mp4,x,anger\n", "or marks of lines or of direction"),
+        (f"clip,actor,emotion\na.mp4,{'x' * 1001},anger\n", "longer than 1000 bytes"),
+        ("clip,actor,emotion,clip\na.mp4,x,anger,b.mp4\n", "2 columns clip; name each once"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(WrongUse, match=message):
         list_clips(table(tmp_path, text))
+
+
+def test_columns_of_any_number_are_named_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="no column clip, actor, emotion") as refusal:
+        list_clips(table(tmp_path, "x," * 100_000))
+    assert len(str(refusal.value)) < 1000
+
+
+def test_names_that_a_table_may_hold_are_those_that_an_index_may_hold(tmp_path: Path) -> None:
+    """What the corpus lets through, the loader of the finished set must read."""
+    names = [
+        "anna",
+        "\u05d0\u05d1",
+        "\u200f\u05d0",
+        "a\u2029b",
+        "x" * 1000,
+        "x" * 1001,
+        "\U0001f600",
+    ]
+    for name in names:
+        rows = f'clip,actor,emotion\n"{name[:50]}.mp4","{name}",fear\n'
+        try:
+            label = list_clips(table(tmp_path, rows)).clips[0].label
+        except WrongUse:
+            continue
+        entry = {"key": label.key, "actor": label.actor, "emotion": label.emotion, "frames": 5}
+        assert SampleEntry.model_validate(entry | {"members": {}}).actor == name
 
 
 def test_a_table_from_a_spreadsheet_is_read_like_any_other(tmp_path: Path) -> None:

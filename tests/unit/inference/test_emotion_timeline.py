@@ -97,6 +97,11 @@ def test_a_feeling_that_interrupts_a_fade_begins_where_the_fade_was() -> None:
         ("0=neutral,", "not SECONDS=NAME"),
         ("0=neutral,inf=anger", "not SECONDS=NAME"),
         ("x=anger", "not SECONDS=NAME"),
+        ("0=neutral,1_0=anger", "not SECONDS=NAME"),
+        ("0=neutral,\u0663=anger", "not SECONDS=NAME"),
+        ("0=neutral,1e999=anger", "not SECONDS=NAME"),
+        ("anger:\uff11", "not a number from 0 to 1"),
+        ("anger:0_1", "not a number from 0 to 1"),
     ],
 )
 def test_what_is_no_time_line_is_refused_with_the_reason(text: str, message: str) -> None:

@@ -1,7 +1,7 @@
 """Every block of sound stands where its own time says."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +11,9 @@ import soundfile
 
 from emotalk.media.container import probe
 from emotalk.media.sound_blocks import (
-    ClockSetBack,
     SoundBlock,
     SoundFaults,
+    TimesDisagree,
     _Decoded,
     _Placer,
     _timed_once,
@@ -136,11 +136,34 @@ def test_priming_samples_stamped_apart_lie_before_the_sound() -> None:
 
 def test_a_clock_that_is_set_back_is_no_clock() -> None:
     stamps = [100 + n * STEP_S for n in range(20)] + [n * STEP_S for n in range(20)]
-    with pytest.raises(ClockSetBack, match=r"run back by 100\.4"):
+    with pytest.raises(TimesDisagree, match=r"run back by 100\.4"):
         placed(stamps)
     blocks, _ = placed(stamps, one_clock=False)  # two recordings in one file
     assert sum(len(block.samples_SC) for block in blocks) == 40 * BLOCK
     assert sum(not block.follows for block in blocks) == 1
+
+
+@pytest.mark.parametrize("each_s", [0.0, 0.001, 0.4 * STEP_S])
+def test_times_that_leave_no_room_for_the_sound_end_its_decoding(each_s: float) -> None:
+    """A file of minutes may hold days of sound that all claim the same moment."""
+    taken = itertools.count()
+
+    def endless() -> Iterator[_Decoded]:
+        for number in taken:
+            assert number < 10 * HERTZ / BLOCK / (1 - each_s / STEP_S), "it goes on for ever"
+            yield _Decoded(number * each_s, HERTZ, np.zeros((BLOCK, 1), np.float32))
+
+    with pytest.raises(TimesDisagree, match="of the sound lie under other sound"):
+        list(_Placer(SoundFaults(), one_clock=False).place(endless()))
+
+
+def test_sound_that_is_said_twice_is_kept_once() -> None:
+    stamps = [n // 2 * STEP_S for n in range(200)]  # every block with a copy: half is cut
+    blocks, faults = placed(stamps)
+    assert sum(len(block.samples_SC) for block in blocks) / HERTZ == pytest.approx(
+        100 * STEP_S, abs=2 * STEP_S
+    )
+    assert faults.cut_s == pytest.approx(100 * STEP_S, abs=2 * STEP_S)
 
 
 def test_another_rate_midway_goes_on_from_where_the_first_ends() -> None:
