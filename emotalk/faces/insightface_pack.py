@@ -53,10 +53,13 @@ class InsightfaceFinder(TrackingFinder):
                 f"(found: {', '.join(self._app.models)}); buffalo_l and antelopev2 have one"
             )
         self._model = self._app.models[tasks[0]]
+        self._det_size = det_size
         self._app.prepare(ctx_id=-1, det_size=(det_size, det_size))
 
     def boxes(self, frame_HWC: Bytes) -> Doubles:
         """Return left, top, right, bottom, score of every face (N, 5)."""
+        if self._det_size * min(frame_HWC.shape[:2]) < max(frame_HWC.shape[:2]):
+            return np.zeros((0, 5))  # less than a pixel wide in what the detector sees
         found, _ = self._app.det_model.detect(cv2.cvtColor(frame_HWC, cv2.COLOR_RGB2BGR))
         return np.asarray(found, np.float64).reshape(-1, 5)
 

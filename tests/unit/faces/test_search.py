@@ -56,6 +56,13 @@ def test_a_small_face_is_found_where_it_is(finder: LandmarkFinder, left: int, to
     assert np.abs(moved.mean(0)).max() < 3
 
 
+@pytest.mark.parametrize("size", [(2000, 3), (2, 9000), (1, 1)])
+def test_a_picture_of_a_few_pixels_across_has_no_face(
+    finder: LandmarkFinder, size: tuple[int, int]
+) -> None:
+    assert not search_faces(np.zeros((*size, 3), np.uint8), finder).found.count
+
+
 def test_all_faces_of_a_group_are_counted_as_they_stand(finder: LandmarkFinder) -> None:
     group = picture("pyfeat_multi_face.jpg")
     for quarters in (0, 2):
