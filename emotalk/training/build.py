@@ -29,7 +29,7 @@ from emotalk.tracking.mlflow import MlflowTracker, RunFacts, tracking_uri
 from emotalk.tracking.params import as_params
 from emotalk.tracking.tracker import Tracker, Trackers
 from emotalk.training.checkpoint import TrainState, latest_checkpoint
-from emotalk.training.data_facts import data_facts, shards_digest
+from emotalk.training.data_facts import data_facts
 from emotalk.training.ema import Ema
 from emotalk.training.inputs import InputMaker
 from emotalk.training.networks import (
@@ -43,6 +43,7 @@ from emotalk.training.networks import (
 from emotalk.training.preemption import Preemption
 from emotalk.training.resume import load_newest
 from emotalk.training.run_tags import resume_tag, run_tags
+from emotalk.training.same_run import continued_shards
 from emotalk.training.trainer import Parts, Trainer
 from emotalk.training.validation import (
     FindLandmarks,
@@ -81,7 +82,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
             f"; {cut} log lines after it are written again" if cut else "",
         )
     shard_set = ShardSet.open(config.shards, config.data.remote)
-    state.shards = shards_digest(shard_set)
+    state.shards = continued_shards(config, state, shard_set)
     loader.start_step = state.step
     loader.asked_to_stop = lambda: preemption.asked
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})

@@ -11,6 +11,7 @@ from emotalk.config.stages import StageConfig
 from emotalk.data.shards import ShardSet
 from emotalk.errors import WrongUse
 from emotalk.tracking.params import as_params
+from emotalk.training.checkpoint import TrainState
 from emotalk.training.checkpoint_folder import checkpoints
 from emotalk.training.data_facts import data_facts, shards_digest
 from emotalk.training.networks import discriminator_names
@@ -107,6 +108,31 @@ def refuse_other_shards(config: TrainConfig) -> None:
             f"run with start_from={config.run_dir}; or, if this run is meant to go on over the "
             "other set, say so with resume=other_shards"
         )
+
+
+def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet) -> str:
+    """Return the digest of the shard set, which a loaded state has to have learned from.
+
+    Where the newest checkpoint was damaged, that state is an earlier one than
+    `refuse_other_shards` looked at.
+
+    Args:
+        config: of the run.
+        state: as it was loaded, or a new one.
+        shard_set: of the configuration.
+
+    Raises:
+        WrongUse: the state learned from another set, and `resume` does not say that it is meant.
+    """
+    digest = shards_digest(shard_set)
+    if config.resume == "other_shards" or state.shards in ("", digest):
+        return digest
+    raise WrongUse(
+        f"run_dir {config.run_dir}: the newest checkpoint that can be read is that of step "
+        f"{state.step}, which learned from another shard set than shards={config.shards}. Give the "
+        "set of that time, or, if the run is meant to go on from there over this one, say so with "
+        "resume=other_shards"
+    )
 
 
 def _values(config: TrainConfig) -> dict[str, object]:

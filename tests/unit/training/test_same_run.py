@@ -66,6 +66,20 @@ def test_it_goes_on_over_another_set_where_that_is_meant_and_from_then_on(folder
         check_run_folder(tiny_config(folder, "stages.gan.iterations=6"))
 
 
+def test_an_older_checkpoint_of_another_set_is_not_gone_on_from_without_a_word(
+    folder: Path,
+) -> None:
+    """The newest one, of the other set, is damaged; the one before it learned from the first."""
+    words = [f"shards={folder / 'others'}", "stages.gan.iterations=6"]
+    train_here(tiny_config(folder, *words, "resume=other_shards"))
+    (folder / "run/checkpoints/step-000007/generator.safetensors").write_bytes(b"")
+    for _ in range(2):  # the second time there is no damaged one any more
+        with pytest.raises(WrongUse, match=r"learned from another shard set.*resume=other_shards"):
+            train_here(tiny_config(folder, *words))
+    assert (folder / "run/checkpoints/latest").read_text().strip() == "step-000006"
+    assert train_here(tiny_config(folder, *words, "resume=other_shards")).state.step == 7
+
+
 def test_a_set_that_moved_or_was_cut_again_alike_is_the_same(folder: Path) -> None:
     (folder / "shards").rename(folder / "moved")
     rewrite_manifest(folder / "moved", lambda tree: tree.update(run={"seconds": 7, "workers": 9}))
