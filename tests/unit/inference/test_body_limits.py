@@ -66,14 +66,20 @@ def finished_order(server: Running) -> str:
 
 
 def answer_of(connection: socket.socket) -> tuple[int, Any]:
-    """Return status and JSON of the answer, read to the end of the connection."""
+    """Return status and JSON of the answer, read to the end of the connection.
+
+    The answers that ask to come again, and no others, say when.
+    """
     data = b""
     while piece := connection.recv(65536):
         data += piece
     if not data:
         return 0, None
     head, _, body = data.partition(b"\r\n\r\n")
-    return int(head.split()[1]), json.loads(body or b"null")
+    status = int(head.split()[1])
+    if status in (408, 413, 429):
+        assert (b"\r\nretry-after: " in head.lower()) == (status == 429)
+    return status, json.loads(body or b"null")
 
 
 def until(condition: Any) -> None:

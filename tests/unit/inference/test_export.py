@@ -109,6 +109,13 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     assert kept.read_text() == "mine"
 
 
+def test_a_folder_that_cannot_be_made_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    run = write_run(tmp_path / "run")
+    with pytest.raises(WrongUse, match="file/model: cannot be written: Not a directory"):
+        export_model(run, tmp_path / "file" / "model")
+
+
 def test_a_pickle_is_not_exported(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(b"\x80\x04")
     with pytest.raises(WrongUse, match="pickled weights are never loaded"):

@@ -57,6 +57,13 @@ def test_clips_together_are_the_same_as_clips_alone(margin_frames: int) -> None:
         assert_same_pixels(video, generate_video(loaded, clip))
 
 
+def test_no_more_clips_run_together_than_were_allowed() -> None:
+    done: list[int] = []
+    clips = [request(640, str(number)) for number in range(5)]
+    generate_clips(tiny_loaded(), clips, batch_size=2, progress=done.append)
+    assert done == [2, 2, 1]
+
+
 def test_progress_counts_every_clip() -> None:
     done: list[int] = []
     generate_clips(tiny_loaded(), [request(640, str(i)) for i in range(5)], progress=done.append)
