@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
+from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse, refused_name
 from emotalk.home import ensure_home
 from emotalk.masking import masked, masked_setting
 from emotalk.openmp import choose_waiting
@@ -116,6 +116,12 @@ def main() -> None:
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
+    except OSError as error:
+        refused = refused_name(error)
+        if refused is None:
+            raise
+        _say(masked(f"emotalk: {refused}"), err=True)
+        sys.exit(EXIT_WRONG_USE)
 
 
 @cli.command(short_help="Draw a corpus of talking, feeling faces.")

@@ -1,6 +1,11 @@
 """The errors that are meant for people."""
 
-from emotalk.printable import printable_lines
+import errno
+import os
+
+from emotalk.printable import printable, printable_lines
+
+OF_A_NAME = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS, errno.ELOOP)
 
 
 class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
@@ -29,6 +34,14 @@ class Stopped(RuntimeError):  # noqa: N818  a state of the run, not a fault of t
     def __init__(self, message: str) -> None:
         """Keep the message; what a terminal would act upon is escaped in it."""
         super().__init__(printable_lines(message))
+
+
+def refused_name(error: OSError) -> str | None:
+    """Return a message where the system refuses a file by its name or rights, None for the rest."""
+    if error.errno not in OF_A_NAME or error.filename is None:
+        return None
+    name = printable(os.fsdecode(error.filename), longest=200)
+    return f"{name}: {error.strerror}; give another name or folder, or look at its rights"
 
 
 EXIT_DONE = 0

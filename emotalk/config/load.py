@@ -1,6 +1,7 @@
 """A YAML file with one parent and dotted overrides: a checked configuration, or all its faults."""
 
 import difflib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +20,7 @@ Config = TypeVar("Config", bound=BaseModel)
 Tree = dict[str, Any]
 MOST_PARENTS = 16
 MOST_FAULTS = 100  # that a message lists
+LONGEST_NAME = 255  # bytes of a file's name
 LONGEST_KEY = 100  # letters that are compared with the known keys
 
 
@@ -42,7 +44,19 @@ def load_config(model: type[Config], path: Path | None, overrides: Sequence[str]
         _set(tree, override)
     where = "command line" if path is None else str(path)
     refuse_marked(tree, where)
-    return validate(model, tree, where)
+    config = validate(model, tree, where)
+    _refuse_long_names(config.model_dump(), where)
+    return config
+
+
+def _refuse_long_names(tree: Tree, where: str) -> None:
+    """Refuse paths with a part that no file system takes."""
+    for key, value in _leaves(tree, ""):
+        if isinstance(value, Path) and any(len(os.fsencode(p)) > LONGEST_NAME for p in value.parts):
+            raise WrongUse(
+                f"{where}: {key}: {shown(str(value))} has a name of over {LONGEST_NAME} bytes, "
+                "which no file or folder may have; give a shorter one"
+            )
 
 
 def load_written(model: type[Config], path: Path) -> Config:

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from emotalk import cli, doctor
 from emotalk.errors import WrongUse
+from tests.helpers.tiny_model import write_tiny_model
 
 COMMANDS = ("synth", "inspect", "evaluate", "generate", "import-original", "app", "doctor")
 
@@ -91,6 +93,52 @@ def test_our_own_faults_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(doctor, "examine", fail)
     monkeypatch.setattr(sys, "argv", ["emotalk", "doctor"])
     with pytest.raises(RuntimeError, match="ours"):
+        cli.main()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--checkpoint", "{model}", "--output", "{long}"),
+        ("synth", "{long}", "--actors", "1"),
+        ("export", "--checkpoint", "{long}", "--output", "out"),
+        ("inspect", "{long}"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_message(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = write_tiny_model(tmp_path / "model")
+    given = [part.format(model=model, long=tmp_path / ("x" * 300)) for part in arguments]
+    assert run(monkeypatch, *given) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("emotalk: ")
+    assert len(said) < 1000
+    assert "File name too long" in said
+
+
+def test_a_folder_that_is_closed_to_the_user_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/closed/x\x1b[31m")
+
+    monkeypatch.setattr(doctor, "examine", refuse)
+    assert run(monkeypatch, "doctor") == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(r"emotalk: /closed/x\x1b[31m: Permission denied; give another")
+
+
+def test_other_errors_of_the_system_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error", "disk")
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    monkeypatch.setattr(sys, "argv", ["emotalk", "doctor"])
+    with pytest.raises(OSError, match="Input/output error"):
         cli.main()
 
 

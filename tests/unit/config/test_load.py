@@ -26,6 +26,14 @@ def test_later_sources_win_over_earlier_ones(tmp_path: Path) -> None:
     assert config.quality.max_seconds == EtlConfig.model_fields["quality"].default.max_seconds
 
 
+@pytest.mark.parametrize("name", ["x" * 256, "\u00e9" * 128, "a/" + "x" * 300 + "/b"])
+def test_a_path_that_no_file_system_takes_is_refused_by_its_key(tmp_path: Path, name: str) -> None:
+    with pytest.raises(WrongUse, match=r"output: .* over 255 bytes") as refusal:
+        load_config(EtlConfig, _file(tmp_path, MINIMAL), [f"output={name}"])
+    assert len(str(refusal.value)) < 1000
+    load_config(EtlConfig, _file(tmp_path, MINIMAL), ["output=" + "/".join(["x" * 255] * 3)])
+
+
 def test_yamls_text_1e_4_is_taken_as_a_number(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, "stages.gan.updates.0.lr=1e-4", "optim.eps=1e-6")
     assert config.stages[1].updates[0].lr == 1e-4
