@@ -19,6 +19,7 @@ BUSY_SHARE = 0.2  # of the cores, from which on others count
 SAMPLE_S = 0.2  # 20 ticks of the kernel's clock on each core
 STAT = Path("/proc/stat")
 CGROUP = Path("/sys/fs/cgroup")
+OWN_GROUP = Path("/proc/self/cgroup")
 IDLE_FIELDS = (3, 4)  # of /proc/stat: idle, waiting for a disk
 COUNTED_FIELDS = 8  # up to "steal"; time of guests is counted in "user" already
 Ticks = dict[int, tuple[int, int]]  # core -> (idle, all)
@@ -34,10 +35,11 @@ def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
     """
     if any(name in environment for name in OWN_SETTINGS):
         return
-    if environment.get("OMP_NUM_THREADS", "") == "1":  # nobody to wait for
-        return
     cores = os.sched_getaffinity(0)
-    busy = cpu_limit(CGROUP) < len(cores) or busy_share(cores) >= BUSY_SHARE
+    threads = _threads(environment.get("OMP_NUM_THREADS", ""), len(cores))
+    if threads == 1:  # nobody to wait for
+        return
+    busy = min(len(cores), cpu_limit(CGROUP)) < threads or busy_share(cores) >= BUSY_SHARE
     environment["GOMP_SPINCOUNT"] = ROUNDS_WHEN_BUSY if busy else ROUNDS_WHEN_FREE
 
 
@@ -57,8 +59,29 @@ def busy_share(
     return min(1.0, max(0.0, 1 - idle / passed)) if passed > 0 else 0.0
 
 
-def cpu_limit(cgroup: Path) -> float:
-    """Return how many cores' time a container's limit (cgroup v2 or v1) allows; inf without one."""
+def cpu_limit(cgroup: Path, own: Path = OWN_GROUP) -> float:
+    """Return how many cores' time this process may use; inf without a limit.
+
+    Args:
+        cgroup: where control groups (v2 or v1) are mounted; a container sees its own group there.
+        own: names this process's group below it (v2); the groups above it limit it too.
+    """
+    try:
+        (named,) = [
+            line[len("0::") :]
+            for line in own.read_text(encoding="utf-8").splitlines()
+            if line.startswith("0::")
+        ]
+    except (OSError, ValueError):  # unreadable, or v1 alone
+        named = ""
+    groups = [cgroup]
+    for part in named.strip("/").split("/"):
+        groups.append(groups[-1] / part)
+    return min(map(_limit, groups))
+
+
+def _limit(cgroup: Path) -> float:
+    """Return how many cores' time one control group allows; inf without a limit."""
     try:
         if (cgroup / "cpu.max").exists():
             quota, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
@@ -69,6 +92,12 @@ def cpu_limit(cgroup: Path) -> float:
     except (OSError, ValueError, ZeroDivisionError):  # "max": no limit
         return float("inf")
     return allowed if allowed > 0 else float("inf")
+
+
+def _threads(asked: str, cores: int) -> int:
+    """Return how many threads OpenMP starts for OMP_NUM_THREADS ("4", or "4,2" by nesting)."""
+    first = asked.partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) > 0 else cores
 
 
 def _ticks(stat: Path) -> Ticks:

@@ -9,6 +9,8 @@
 #   ETL_OPTIONS, TRAIN_OPTIONS, EVALUATE_OPTIONS   for sbatch: TRAIN_OPTIONS="--nodes=1" EVALUATE_OPTIONS="--gpus=1"
 #   ETL_SETTINGS, EVALUATE_SETTINGS                key=value words: ETL_SETTINGS="landmarks.backend=sidecar"
 #   EVALUATE_CONFIG                                a file of configs/evaluate
+# Words with spaces are quoted within: ETL_SETTINGS="'landmarks.root=/data/my models'". Relative names of files are
+# read from the project's folder, wherever this is called.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/.venv/bin:$PATH
@@ -19,17 +21,31 @@ stop() {
   exit 2
 }
 
-if (($# < 4)) || [[ ! -f $1 || ! -f $2 ]]; then
-  stop "usage: slurm/chain.sh ETL_CONFIG.yaml TRAIN_CONFIG.yaml SOURCE WORK [key=value ...]"
-fi
+usage="usage: slurm/chain.sh ETL_CONFIG.yaml TRAIN_CONFIG.yaml SOURCE WORK [key=value ...]"
+(($# >= 4)) || stop "$usage"
+for file in "$1" "$2"; do
+  [[ -f $file ]] || stop "no configuration $file in $PWD; $usage"
+done
+for word in "${@:5}"; do
+  [[ $word == *=* ]] || stop "$word is no key=value of the training; $usage"
+done
+command -v sbatch >/dev/null || stop "no sbatch on this machine: call it on one that submits jobs to Slurm"
+[[ -x .venv/bin/python ]] || stop "no .venv in $PWD; run 'make setup' there first"
 etl_config=$1 train_config=$2 source=$3 work=$(realpath -m "$4")
 [[ $source == *://* ]] || source=$(realpath "$source") || stop "SOURCE $3 is not there"
 shift 4
-read -ra etl_options <<<"${ETL_OPTIONS:-}"
-read -ra train_options <<<"${TRAIN_OPTIONS:-}"
-read -ra evaluate_options <<<"${EVALUATE_OPTIONS:-}"
-read -ra etl_settings <<<"${ETL_SETTINGS:-}"
-read -ra evaluate_settings <<<"${EVALUATE_SETTINGS:-}"
+# words_of NAME ARRAY: the words of a variable, as quotes within it part them.
+words_of() {
+  local words
+  words=$(xargs -r -n 1 printf '%s\n' <<<"${!1:-}" 2>/dev/null) || stop "$1=${!1} has a quote without its end"
+  [[ -z $words ]] || mapfile -t "$2" <<<"$words"
+}
+etl_options=() train_options=() evaluate_options=() etl_settings=() evaluate_settings=()
+words_of ETL_OPTIONS etl_options
+words_of TRAIN_OPTIONS train_options
+words_of EVALUATE_OPTIONS evaluate_options
+words_of ETL_SETTINGS etl_settings
+words_of EVALUATE_SETTINGS evaluate_settings
 [[ -z ${EVALUATE_CONFIG:-} ]] || evaluate_settings=(--config "$EVALUATE_CONFIG" "${evaluate_settings[@]}")
 
 etl_job=("${etl_options[@]}" slurm/etl.sbatch "$etl_config" "source=$source" "output=$work/shards" "${etl_settings[@]}")
@@ -50,8 +66,10 @@ option() { sed -n "s/^sbatch: $1 *: //p" <<<"$2" | head -n 1; }
 # gpus_a_node NODES SAID: how many slurm/train.sbatch finds on every node, 0 for none.
 gpus_a_node() {
   local gpus all
-  gpus=$(option gpus-per-node "$2")
+  gpus=$(option gres "$2" | grep -oE 'gpu(:[^,]+)?' | head -n 1) # --gres wins over --gpus-per-node
+  [[ -n $gpus ]] || gpus=$(option gpus-per-node "$2")
   gpus=${gpus##*:}
+  [[ $gpus =~ ^[0-9]*$ ]] || gpus=1 # --gres=gpu, --gres=gpu:a100
   all=$(option gpus "$2")
   all=${all##*:}
   if ((${gpus:-0} == 0 && ${all:-0} > 0)); then

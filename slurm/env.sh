@@ -23,6 +23,12 @@ FIRST_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 # shellcheck disable=SC2034
 JOB_PORT=$((20000 + SLURM_JOB_ID % 10000))
 
+# One task on each node, whatever --ntasks-per-node the job was given, and with all GPUs that the job has
+# there: srun would ask for --gpus-per-node's number again, also where --gres was given, which wins.
+unset SLURM_GPUS_PER_NODE
+every_node=(--nodes="$SLURM_NNODES" --ntasks="$SLURM_NNODES" --ntasks-per-node=1
+  --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}")
+
 # value_of KEY ARG...: the value of the last KEY=VALUE, or nothing.
 value_of() {
   local key=$1 value='' arg
@@ -47,6 +53,6 @@ address_of() {
 # gpus_by_node: "NODE COUNT" for every node of this job that has GPUs, the most first.
 gpus_by_node() {
   # shellcheck disable=SC2016
-  [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || srun --ntasks-per-node=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \
+  [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || srun "${every_node[@]}" \
     bash -c 'echo "$SLURMD_NODENAME ${SLURM_GPUS_ON_NODE:-0}"' | sort -k2,2nr -k1,1
 }

@@ -6,7 +6,18 @@ WANTS_REQUEUE=85 # train.py: check-pointed on a signal
 MAX_RESTARTS=${MAX_RESTARTS:-50}
 LOOK_S=10 # between two looks for a preemption
 TELL_AGAIN_S=3
+ASK_AGAIN_S=${ASK_AGAIN_S:-5} # a controller that is starting anew answers nobody for some seconds
 decided=''
+
+# patiently COMMAND...: run it until it ends with 0, six times at most.
+patiently() {
+  local try
+  for ((try = 1; try <= 6; try++)); do
+    "$@" && return
+    sleep "$ASK_AGAIN_S"
+  done
+  return 1
+}
 
 # of_job NAME: a field of what Slurm knows of this job.
 of_job() { scontrol show job "$SLURM_JOB_ID" --oneliner 2>/dev/null | grep -o " $1=[^ ]*" | head -n 1 | cut -d= -f2; }
@@ -30,14 +41,14 @@ requeue_if_asked() {
     [[ -z $decided ]] && { [[ -n $asked ]] || preempted; } || exit "$code"
     echo "${SLURM_JOB_NAME:-slurm}: asked to end (${asked:-preempted}) and ended with $code"
   fi
-  [[ $(of_job JobState) == RUNNING ]] || exit "$code"
+  [[ $(patiently of_job JobState) == RUNNING ]] || exit "$code"
   if ((${SLURM_RESTART_COUNT:-0} >= MAX_RESTARTS)); then
     echo "${SLURM_JOB_NAME:-slurm}: requeued ${SLURM_RESTART_COUNT:-0} times already" \
       "(MAX_RESTARTS=$MAX_RESTARTS); submit the same line again to go on" >&2
     exit 2
   fi
   trap - TERM
-  scontrol requeue "$SLURM_JOB_ID" || exit "$code"
+  patiently scontrol requeue "$SLURM_JOB_ID" || exit "$code"
   sleep 60 # until Slurm ends this attempt
   exit "$code"
 }

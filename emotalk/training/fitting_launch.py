@@ -11,6 +11,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
 
 PROCESSES, ACCUMULATE = "runtime.processes", "runtime.accumulate"
+WITHOUT_WEIGHTS = "losses.perceptual.network=random"
 
 
 def refuse_misfit_launch(config: TrainConfig, path: Path, words: Sequence[str]) -> None:
@@ -43,15 +44,29 @@ def fitting_advice(path: Path, words: Sequence[str]) -> str:
         words: the overrides of the command line.
 
     Returns:
-        "" where something else is wrong with it.
+        "" where something else is wrong with it; VGG-19's weights, which can be fetched, may be
+        missing.
     """
-    try:
-        single = load_config(TrainConfig, path, [*words, f"{PROCESSES}=1", f"{ACCUMULATE}=1"])
-        named = [word.partition("=")[2] for word in words if word.startswith(f"{PROCESSES}=")]
-        asked = int(named[-1] if named else os.environ.get("WORLD_SIZE", "1"))
-    except (WrongUse, ValueError):
+    one = [f"{PROCESSES}=1", f"{ACCUMULATE}=1"]
+    single, fetched = _loaded(path, [*words, *one]), True
+    if single is None and _loaded(path, [*words, WITHOUT_WEIGHTS]) is None:
+        single, fetched = _loaded(path, [*words, *one, WITHOUT_WEIGHTS]), False
+    if single is None:
         return ""
-    return "\n" + _offer(path, words, single.data.batch_size, asked)
+    named = [word.partition("=")[2] for word in words if word.startswith(f"{PROCESSES}=")]
+    try:
+        asked = int(named[-1] if named else os.environ.get("WORLD_SIZE", "1"))
+    except ValueError:
+        return ""
+    return "\n" + _offer(path, words, single.data.batch_size, asked, fetched=fetched)
+
+
+def _loaded(path: Path, words: Sequence[str]) -> TrainConfig | None:
+    """Return a configuration, or None where it is refused."""
+    try:
+        return load_config(TrainConfig, path, words)
+    except WrongUse:
+        return None
 
 
 def largest_fit(batch_size: int, processes: int) -> int:
@@ -59,18 +74,20 @@ def largest_fit(batch_size: int, processes: int) -> int:
     return max(n for n in range(1, max(1, processes) + 1) if batch_size % n == 0)
 
 
-def _offer(path: Path, words: Sequence[str], batch_size: int, asked: int) -> str:
+def _offer(
+    path: Path, words: Sequence[str], batch_size: int, asked: int, *, fetched: bool = True
+) -> str:
     fit = largest_fit(batch_size, asked)
     kept = [word for word in words if not word.startswith(f"{PROCESSES}=")]
     kept.append(f"{PROCESSES}={fit}")
-    try:
-        load_config(TrainConfig, path, kept)
-    except WrongUse:  # micro-batches divide the batch further
+    if _loaded(path, [*kept, *([] if fetched else [WITHOUT_WEIGHTS])]) is None:
+        # micro-batches divide the batch further
         kept = [word for word in kept if not word.startswith(f"{ACCUMULATE}=")]
         kept.append(f"{ACCUMULATE}=1")
     many = f"{fit} processes share" if fit > 1 else "one process takes"
     command = launch_command(path, kept, fit)
-    return f"{many} the batch of {batch_size} clips (data.batch_size) with\n  {command}"
+    first = "" if fetched else ", after `emotalk fetch vgg19`,"
+    return f"{many} the batch of {batch_size} clips (data.batch_size){first} with\n  {command}"
 
 
 def launch_command(path: Path, words: Sequence[str], processes: int) -> str:

@@ -113,10 +113,14 @@ def test_uneven_gpus_are_refused_with_the_nodes(project: Path) -> None:
     assert "--gpus-per-node=N" in log(job)
 
 
-def test_as_many_processes_run_as_the_allocation_has_gpus(project: Path) -> None:
-    job = train_with(
-        project, "end('done', 0) if world == '4' else end('failed', 1)", "--gpus-per-node=2"
-    )
+@pytest.mark.parametrize(
+    "options",
+    ["--gpus-per-node=2", "--gres=gpu:2", "--gpus-per-node=4 --gres=gpu:2",
+     "--gpus-per-node=2 --ntasks-per-node=4"],
+)  # fmt: skip
+def test_as_many_processes_run_as_the_allocation_has_gpus(project: Path, options: str) -> None:
+    body = "end('done', 0) if world == '4' else end('failed', 1)"
+    job = train_with(project, body, *options.split())
     assert wait_until(job)["JobState"] == "COMPLETED", log(job)
 
 

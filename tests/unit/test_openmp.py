@@ -72,6 +72,45 @@ def test_a_containers_limit_is_read(tmp_path: Path, files: dict[str, str], cores
 
 
 @pytest.mark.parametrize(
+    ("own", "cores"),
+    [("0::/\n", 8.0), ("1:cpu:/x\n0::/job/step\n", 3.0), ("0::/job\n", 4.0), ("0::/none/x\n", 8.0)],
+)
+def test_the_groups_above_a_process_limit_it_too(tmp_path: Path, own: str, cores: float) -> None:
+    for name, quota in (("", 800_000), ("job", 400_000), ("job/step", 300_000)):
+        (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / name / "cpu.max").write_text(f"{quota} 100000\n", encoding="ascii")
+    (tmp_path / "own").write_text(own, encoding="ascii")
+    assert cpu_limit(tmp_path, tmp_path / "own") == cores
+
+
+FREE, BUSY = {"GOMP_SPINCOUNT": "30000"}, {"GOMP_SPINCOUNT": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "limit", "chosen"),
+    [
+        ("2", 64, 2.0, FREE),  # no more threads than the container has time for
+        ("4", 64, 2.0, BUSY),
+        ("4,2", 4, float("inf"), FREE),
+        ("4", 2, float("inf"), BUSY),  # they wait for each other's core
+        ("", 1, float("inf"), {}),  # one thread waits for nobody
+        (" 1 ", 8, float("inf"), {}),
+        ("none", 2, float("inf"), FREE),  # OpenMP passes it over
+        ("0", 2, 1.0, BUSY),
+    ],
+)
+def test_the_threads_are_counted_against_the_cores(
+    monkeypatch: pytest.MonkeyPatch, asked: str, cores: int, limit: float, chosen: dict[str, str]
+) -> None:
+    monkeypatch.setattr(openmp, "busy_share", lambda cores: 0.0)
+    monkeypatch.setattr(openmp, "cpu_limit", lambda folder: limit)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    environment = {"OMP_NUM_THREADS": asked}
+    choose_waiting(environment)
+    assert environment == {"OMP_NUM_THREADS": asked, **chosen}
+
+
+@pytest.mark.parametrize(
     ("busy", "limit", "chosen"),
     [
         (0.0, float("inf"), {"GOMP_SPINCOUNT": "30000"}),
@@ -114,6 +153,7 @@ import runpy, sys
 import emotalk.openmp
 def told():
     print("torch" in sys.modules, "chosen")
+    raise SystemExit  # what follows would load torch, seconds
 emotalk.openmp.choose_waiting = told
 try:
     if sys.argv[0] == "train.py":

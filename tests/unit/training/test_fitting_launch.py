@@ -59,6 +59,26 @@ def test_the_reports_batch_is_offered_to_two_processes(
     assert not (tmp_path / "run").exists(), "a dry run writes nothing, refused or not"
 
 
+@pytest.mark.parametrize("preset", ["paper", "eskimez2021", "crema_d_large"])
+def test_missing_weights_do_not_hide_the_command(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    preset: str,
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    words = [f"configs/train/{preset}.yaml", "shards=x", f"run_dir={tmp_path}/run"]
+    said, command = printed(capsys, [*words, "runtime.processes=3", "--dry-run"])
+    assert "not divisible" in said
+    assert "after `emotalk fetch vgg19`" in said
+    path, *overrides = command[command.index("train.py") + 1 :]
+    network = "losses.perceptual.network=random"
+    assert load_config(TrainConfig, Path(path), [*overrides, network]).runtime.processes < 3
+    assert not any(word.startswith("runtime.accumulate") for word in overrides)
+    assert main([*words, "--dry-run"]) == 2  # only the weights are missing
+    assert "share" not in capsys.readouterr().err
+
+
 def test_a_launch_of_eight_is_offered_what_its_batch_divides_among(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
