@@ -5,7 +5,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any folder
 
-from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
+from emotalk.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    EXIT_WRONG_USE,
+    Stopped,
+    WrongUse,
+    refused_name,
+)
 from emotalk.faces.landmarks import build_finder
 from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
@@ -27,8 +34,14 @@ def main(arguments: list[str]) -> int:
     if request.print_config:
         print_config(config)
         return EXIT_DONE
-    source = check_paths(config, in_job=in_a_ray_job())
-    plan = make_plan(config)
+    try:
+        source = check_paths(config, in_job=in_a_ray_job())
+        plan = make_plan(config)
+    except OSError as error:
+        refused = refused_name(error)
+        if refused is None:
+            raise
+        raise WrongUse(refused) from None
     show_plan(console, config, plan)
     if request.dry_run:
         return EXIT_DONE

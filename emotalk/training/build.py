@@ -16,7 +16,7 @@ from emotalk.data.remote_storage import folder_of
 from emotalk.data.shards import ShardSet
 from emotalk.distributed import AdamByParts, Engine, Runtime
 from emotalk.draws import draw_seed
-from emotalk.errors import WrongUse
+from emotalk.errors import WrongUse, refused_name
 from emotalk.masking import masked
 from emotalk.models import Generator
 from emotalk.models.initialise import initialise
@@ -306,7 +306,12 @@ def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> 
 def refuse_missing_shards(config: TrainConfig) -> None:
     """Raise `WrongUse` early where the shards are a local folder that is not there."""
     folder = folder_of(config.shards)
-    if folder is not None and not folder.is_dir():
+    try:
+        there = folder is None or folder.is_dir()
+    except OSError as error:  # a name too long, a folder closed to us
+        refused = refused_name(error) or f"{folder}: {error.strerror}"
+        raise WrongUse(f"shards: {refused}") from None
+    if not there:
         raise WrongUse(
             f"shards={config.shards}: no such folder; make a shard set with `python etl/shard.py "
             "configs/etl/crema_d.yaml source=DIR output=DIR` and give its output here"

@@ -174,9 +174,11 @@ def _end(run_dir: Path | None, state: State, message: str) -> None:
         may_write,
     )
 
-    if run_dir is None or (not is_free(run_dir) and not (run_dir / CONFIG).exists()):
+    if run_dir is None:
         return
     try:
+        if not is_free(run_dir) and not (run_dir / CONFIG).exists():
+            return
         if may_write(run_dir):
             run_dir.mkdir(parents=True, exist_ok=True)
             write_status(run_dir, state, message)

@@ -24,6 +24,7 @@ from emotalk.errors import WrongUse
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
 from emotalk.schema import Bytes, Rejection
+from etl import shard
 from etl.job import own_output, run_job
 from etl.plan import make_plan
 from tests.helpers.clips import NTSC, RATE, face_in_frame, frames, tone, write_clip, write_sidecar
@@ -228,6 +229,15 @@ def as_nobody() -> Iterator[None]:
     os.seteuid(65534)
     yield
     os.seteuid(0)
+
+
+@pytest.mark.parametrize("key", ["source", "clips"])
+def test_a_name_that_no_file_can_have_is_wrong_use(key: str, tmp_path: Path) -> None:
+    settings = {"source": str(tmp_path), "output": str(tmp_path / "out"), key: "x" * 300}
+    words = [f"{name}={value}" for name, value in settings.items()]
+    folder = Path(__file__).parents[2] / "configs" / "etl" / "folder.yaml"
+    with pytest.raises(WrongUse, match="File name too long"):
+        shard.main([str(folder), *words, "--dry-run"])
 
 
 def test_a_file_that_is_not_ours_to_read_is_named(

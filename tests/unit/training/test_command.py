@@ -1,5 +1,6 @@
 """What `train.py` says, returns and writes, whatever its training does."""
 
+import errno
 import json
 import os
 import time
@@ -52,6 +53,25 @@ def test_every_fault_of_the_configuration_is_one_message_and_2(
     assert "seed" in said
     assert status(tmp_path)["state"] == "wrong_use"
     assert "data.frame" in str(status(tmp_path)["message"])
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_shards_by_a_name_that_no_folder_can_have_are_wrong_use(
+    dry: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, f"shards={'x' * 300}", *dry]) == 2
+    assert "File name too long" in capsys.readouterr().err
+
+
+def test_a_run_folder_closed_to_the_user_hides_no_other_message(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(folder: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(run_folder, "is_free", closed)
+    assert main([*words, "seed=-1"]) == 2
+    assert "seed" in capsys.readouterr().err
 
 
 def test_print_config_writes_nothing(
