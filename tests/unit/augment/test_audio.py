@@ -85,3 +85,9 @@ def test_the_speech_given_is_not_written_to() -> None:
     given = speech()
     SpeechAugment(config_of())(given, keys=KEYS, places=PLACES, seed=5)
     assert torch.equal(given, speech())
+
+
+def test_a_clip_gets_new_noise_each_time_it_comes() -> None:
+    config = config_of()
+    seeds = {SpeechDraw.of(config, 1, place, "clip").seed for place in range(8)}
+    assert len(seeds) == 8
