@@ -13,7 +13,10 @@ from emotalk.errors import WrongUse
 
 MASK = "***"
 COMMAND = "pipe:"  # in front of a command whose output is read
-_URL = re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]*+://[^\s'\"<>`]+")
+# `Path` makes one slash of two: an address that was given where a file is wanted.
+_URL = re.compile(
+    r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]*+://|(?:https?|ftps?|s3|gs):/)[^\s'\"<>`]+"
+)
 _PAIR = re.compile(r"([^=&;]*)=([^&;]*)")
 _HEADER = re.compile(
     r"(?<![\w-])((?:authorization|x-[a-z]+(?:-[a-z]+)*)\s*:\s*)[^'\"]+", re.IGNORECASE
@@ -93,7 +96,8 @@ def _masked_pair(found: re.Match[str]) -> str:
 
 
 def _masked_url(url: str) -> str:
-    scheme, _, rest = url.partition("://")
+    sign = "://" if "://" in url else ":/"
+    scheme, _, rest = url.partition(sign)
     end = re.search(r"[/?#]", rest)
     host = rest[: end.start()] if end else rest
     tail = rest[len(host) :]
@@ -102,7 +106,7 @@ def _masked_url(url: str) -> str:
         host, tail = f"{MASK}@", tail.rpartition("@")[2]
     elif "@" in host and (":" in host.rpartition("@")[0] or scheme.startswith("http")):
         host = f"{MASK}@{host.rpartition('@')[2]}"
-    return f"{scheme}://{host}{_masked_tail(tail)}"
+    return f"{scheme}{sign}{host}{_masked_tail(tail)}"
 
 
 def _masked_tail(tail: str) -> str:

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +47,14 @@ def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:
     said = masked(f"cannot read {address} : 403, url='{address}'")
     assert said == f"cannot read {shown} : 403, url='{shown}'"
     assert masked(said) == said
+
+
+def test_no_secret_of_an_address_given_as_a_path_is_shown() -> None:
+    address = Path(f"https://anna:{SECRET}@host.org/run?token={SECRET}")
+    assert masked(f"{address} : no such checkpoint") == (
+        "https:/***@host.org/run?token=*** : no such checkpoint"
+    )
+    assert masked("C:/user@home/run https:/host/run") == "C:/user@home/run https:/host/run"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
