@@ -14,8 +14,8 @@ from emotalk.inference.generate import (
     generate_clips,
     generate_video,
 )
-from emotalk.inference.speech import network_speech
-from emotalk.media.sound_source import SpooledSound
+from emotalk.inference.speech import network_pieces, network_speech
+from emotalk.media.sound_source import SoundInMemory, SpooledSound
 from emotalk.schema import EMOTIONS, Bytes, Floats
 from tests.helpers.tiny_model import tiny_loaded
 
@@ -49,6 +49,15 @@ def test_the_same_seed_gives_the_same_pixels_and_another_gives_others() -> None:
     assert (first != generate_video(loaded, clip, seed=2)).any()
 
 
+def test_the_noise_of_a_clip_is_drawn_by_its_name() -> None:
+    loaded, anna = tiny_loaded(), request(3200, "anna")
+    ben = anna._replace(name="ben")
+    videos = generate_clips(loaded, [anna, ben, anna])
+    assert (videos[0] != videos[1]).any()
+    assert_same_pixels(videos[0], videos[2])
+    assert_same_pixels(np.concatenate(list(generate_blocks(loaded, ben))), videos[1])
+
+
 @pytest.mark.parametrize("margin_frames", [0, 8])
 def test_clips_together_are_the_same_as_clips_alone(margin_frames: int) -> None:
     loaded = tiny_loaded(margin_frames)
@@ -73,7 +82,7 @@ def test_progress_counts_every_clip() -> None:
 @pytest.mark.parametrize("margin_frames", [0, 8])
 @pytest.mark.parametrize("samples", [320, 2000, 9601])
 def test_blocks_are_the_whole_video_cut(margin_frames: int, samples: int) -> None:
-    loaded, clip = tiny_loaded(margin_frames), request(samples)
+    loaded, clip = tiny_loaded(margin_frames), request(samples, "anna")
     blocks = list(generate_blocks(loaded, clip, seconds=0.3))
     assert_same_pixels(np.concatenate(blocks), generate_video(loaded, clip))
 
@@ -118,6 +127,19 @@ def test_speech_is_scaled_to_its_peak_and_framed_by_zeros() -> None:
     np.testing.assert_allclose(heard_S[640:643], [0.4, -1.0, 0.2], rtol=1e-6)
     assert not heard_S[:640].any()
     assert not heard_S[643:].any()
+
+
+def test_a_click_above_the_speech_is_cut_where_the_speech_reaches_full_scale() -> None:
+    """0.2 is the level of the speech; one click has five times that."""
+    speech_S = 0.2 * np.sin(np.arange(8000) / 4).astype(np.float32)
+    speech_S[4000] = -1.0
+    whole_S = network_speech(speech_S, facts(0, "peak"), frames=25)
+    pieces = network_pieces(SoundInMemory(speech_S), facts(0, "peak"), frames=25, samples=3000)
+    for heard_S in (whole_S, np.concatenate(list(pieces))):
+        assert heard_S[4000] == -1.0
+        np.testing.assert_allclose(
+            np.delete(heard_S, 4000), np.delete(speech_S, 4000) * 5, atol=1e-3
+        )
 
 
 def test_speech_keeps_its_level_where_training_did() -> None:
