@@ -37,9 +37,13 @@ EXIT_LEFT_OVER = 1
 class Ending:
     """The run's final state, once it has ended; a thread reads it from standard input."""
 
-    def __init__(self) -> None:
-        """Nothing has ended yet."""
-        self.heard = threading.Event()
+    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
+        """Begin before the end.
+
+        Args:
+            leave: ends this process with a code, whatever its other threads do.
+        """
+        self.heard, self._leave = threading.Event(), leave
         self.state, self._deadline = "failed", float("inf")
 
     def listen(self) -> None:
@@ -64,7 +68,7 @@ class Ending:
             state, seconds = str(word["finish"]), float(word["seconds"])
         self.end(state, seconds)
         time.sleep(seconds + 1.0)
-        os._exit(EXIT_LEFT_OVER)  # a server that accepts and never answers holds the main thread
+        self._leave(EXIT_LEFT_OVER)  # a server that accepts and never answers holds the main thread
 
 
 class Courier:

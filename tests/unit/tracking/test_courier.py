@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import os
+import queue
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -208,21 +209,21 @@ def test_the_last_word_is_heard_though_another_process_holds_the_pipe(
     hear, say = os.pipe()
     with os.fdopen(hear) as stdin, os.fdopen(say, "w") as pipe:
         monkeypatch.setattr(sys, "stdin", stdin)
-        monkeypatch.setattr(os, "_exit", lambda code: None)
         pipe.write(json.dumps({"finish": "preempted", "seconds": 0.0}) + "\n")
         pipe.flush()
-        ending = Ending()
+        left: queue.SimpleQueue[int] = queue.SimpleQueue()
+        ending = Ending(left.put)
         ending.listen()
         assert ending.heard.wait(30)
         assert ending.state == "preempted"
+        assert left.get(timeout=30) == 1, "what is left over ends the process, in its own time"
 
 
 def test_a_pipe_that_ends_without_a_word_is_a_training_that_was_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    monkeypatch.setattr(os, "_exit", lambda code: None)
-    ending = Ending()
+    ending = Ending(leave=lambda code: None)
     ending.listen()
     assert ending.heard.wait(30)
     assert ending.state == "failed"

@@ -28,7 +28,11 @@ class Server:
         self.calls: list[str] = []
 
     def get_experiment_by_name(self, name: str) -> Any:
-        return SimpleNamespace(experiment_id="7") if name == "tests" else None
+        return (
+            SimpleNamespace(experiment_id="7", lifecycle_stage="active")
+            if name == "tests"
+            else None
+        )
 
     def create_experiment(self, name: str) -> str:
         self.calls.append(f"experiment {name}")
