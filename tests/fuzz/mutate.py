@@ -1,5 +1,6 @@
 """Seeded changes of bytes, text and trees: what damage, accidents and attackers do to files."""
 
+import copy
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -123,11 +124,11 @@ def _dump(tree: Any) -> bytes:
 def _change_once(tree: Any, rng: Random) -> Any:
     places = list(_places(tree))
     if not places:
-        return rng.choice(VALUES)
+        return _any_value(rng)
     holder, key = rng.choice(places)
     kind = rng.random()
     if kind < 0.55:
-        holder[key] = rng.choice(VALUES)
+        holder[key] = _any_value(rng)
     elif kind < 0.7:
         del holder[key]
     elif kind < 0.8 and isinstance(holder, dict):
@@ -138,6 +139,11 @@ def _change_once(tree: Any, rng: Random) -> Any:
         other_holder, other_key = rng.choice(places)
         holder[key] = json.loads(json.dumps(other_holder[other_key]))
     return tree
+
+
+def _any_value(rng: Random) -> Any:
+    """Return a copy: the next change may be made inside it."""
+    return copy.deepcopy(rng.choice(VALUES))
 
 
 def _places(tree: Any) -> list[tuple[Any, Any]]:
