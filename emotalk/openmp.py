@@ -2,9 +2,9 @@
 
 libgomp's threads spin 300,000 rounds before they sleep. On idle cores spinning is quickest. Where
 other processes want the cores, the rounds are taken from the very thread that is waited for. No
-fixed number of rounds serves both (`python -m tests.benchmarks.bench_openmp`) and libgomp reads the
-number once, so it is chosen by the work that the cores have at the start. Only the standard library
-is imported here: the entry points call `choose_waiting` before anything else.
+fixed setting serves both (`python -m tests.benchmarks.bench_openmp`) and libgomp reads it once, so
+it is chosen by the work that the cores have at the start. Only the standard library is imported
+here: the entry points call `choose_waiting` before anything else.
 """
 
 import os
@@ -13,8 +13,9 @@ from collections.abc import Callable, Collection, MutableMapping
 from pathlib import Path
 
 OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-ROUNDS_WHEN_FREE = "30000"  # as quick as libgomp's own number, dearer by less beside later work
-ROUNDS_WHEN_BUSY = "1000"  # beside other work quicker than to sleep at once, and than more of them
+FREE = ("GOMP_SPINCOUNT", "300000")  # libgomp's own number: quickest on idle cores
+BUSY = ("OMP_WAIT_POLICY", "PASSIVE")  # quickest beside work of the same priority
+BUSY_AND_NICE = ("GOMP_SPINCOUNT", "1000")  # beside work of higher priority a sleeper waits longer
 BUSY_SHARE = 0.2  # of the cores, from which on others count
 SAMPLE_S = 0.2  # 20 ticks of the kernel's clock on each core
 STAT = Path("/proc/stat")
@@ -26,7 +27,7 @@ Ticks = dict[int, tuple[int, int]]  # core -> (idle, all)
 
 
 def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set GOMP_SPINCOUNT for this process and its children.
+    """Set OMP_WAIT_POLICY or GOMP_SPINCOUNT for this process and its children.
 
     Whatever the user has set stays. What cannot be read counts as free cores.
 
@@ -40,7 +41,9 @@ def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
     if threads == 1:  # nobody to wait for
         return
     busy = min(len(cores), cpu_limit(CGROUP)) < threads or busy_share(cores) >= BUSY_SHARE
-    environment["GOMP_SPINCOUNT"] = ROUNDS_WHEN_BUSY if busy else ROUNDS_WHEN_FREE
+    nice = os.getpriority(os.PRIO_PROCESS, 0) > 0
+    name, value = FREE if not busy else BUSY_AND_NICE if nice else BUSY
+    environment[name] = value
 
 
 def busy_share(

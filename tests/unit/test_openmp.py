@@ -83,7 +83,18 @@ def test_the_groups_above_a_process_limit_it_too(tmp_path: Path, own: str, cores
     assert cpu_limit(tmp_path, tmp_path / "own") == cores
 
 
-FREE, BUSY = {"GOMP_SPINCOUNT": "30000"}, {"GOMP_SPINCOUNT": "1000"}
+FREE, BUSY = {"GOMP_SPINCOUNT": "300000"}, {"OMP_WAIT_POLICY": "PASSIVE"}
+BUSY_AND_NICE = {"GOMP_SPINCOUNT": "1000"}
+
+
+def in_a_room(
+    monkeypatch: pytest.MonkeyPatch, *, busy: float, limit: float, cores: int, nice: int = 0
+) -> None:
+    """Let the machine have so many cores, so much of them used by others."""
+    monkeypatch.setattr(openmp, "busy_share", lambda cores: busy)
+    monkeypatch.setattr(openmp, "cpu_limit", lambda folder: limit)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    monkeypatch.setattr(os, "getpriority", lambda which, who: nice)
 
 
 @pytest.mark.parametrize(
@@ -102,28 +113,27 @@ FREE, BUSY = {"GOMP_SPINCOUNT": "30000"}, {"GOMP_SPINCOUNT": "1000"}
 def test_the_threads_are_counted_against_the_cores(
     monkeypatch: pytest.MonkeyPatch, asked: str, cores: int, limit: float, chosen: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(openmp, "busy_share", lambda cores: 0.0)
-    monkeypatch.setattr(openmp, "cpu_limit", lambda folder: limit)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
+    in_a_room(monkeypatch, busy=0.0, limit=limit, cores=cores)
     environment = {"OMP_NUM_THREADS": asked}
     choose_waiting(environment)
     assert environment == {"OMP_NUM_THREADS": asked, **chosen}
 
 
 @pytest.mark.parametrize(
-    ("busy", "limit", "chosen"),
+    ("busy", "limit", "nice", "chosen"),
     [
-        (0.0, float("inf"), {"GOMP_SPINCOUNT": "30000"}),
-        (0.5, float("inf"), {"GOMP_SPINCOUNT": "1000"}),  # one of two cores is taken
-        (0.0, 1.0, {"GOMP_SPINCOUNT": "1000"}),  # two cores to see, the time of one
+        (0.0, float("inf"), 0, FREE),
+        (0.0, float("inf"), 5, FREE),
+        (0.5, float("inf"), 0, BUSY),  # one of two cores is taken
+        (0.5, float("inf"), 5, BUSY_AND_NICE),  # by somebody who goes first
+        (0.5, float("inf"), -5, BUSY),
+        (0.0, 1.0, 0, BUSY),  # two cores to see, the time of one
     ],
 )
 def test_the_choice_follows_the_cores(
-    monkeypatch: pytest.MonkeyPatch, busy: float, limit: float, chosen: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch, busy: float, limit: float, nice: int, chosen: dict[str, str]
 ) -> None:
-    monkeypatch.setattr(openmp, "busy_share", lambda cores: busy)
-    monkeypatch.setattr(openmp, "cpu_limit", lambda folder: limit)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    in_a_room(monkeypatch, busy=busy, limit=limit, cores=2, nice=nice)
     environment: dict[str, str] = {}
     choose_waiting(environment)
     assert environment == chosen
