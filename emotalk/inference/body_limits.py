@@ -58,9 +58,7 @@ class BodyLimits:
         self._uploads += upload
         try:
             await self._app(scope, body.receive, body.send)
-        except BodyRefused:
-            pass
-        except Exception:
+        except Exception:  # BodyRefused, or what the application made of it
             if body.refusal is None:
                 raise
         finally:

@@ -40,7 +40,7 @@ from emotalk.training.checkpoint_folder import (
     remove_old,
     remove_unfinished,
     set_aside,
-    sync_folder,
+    sync,
 )
 from emotalk.training.ema import Ema
 from emotalk.training.networks import Networks
@@ -179,7 +179,7 @@ def write_checkpoint(
         _write_files(part, snapshot, model, facts)
         _reach_the_disk(part)
         _take_place(part, final)
-        sync_folder(folder)
+        sync(folder)
     except Exception as error:
         shutil.rmtree(part, ignore_errors=True)
         number = error.errno if isinstance(error, OSError) else None
@@ -254,11 +254,7 @@ def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
 def _reach_the_disk(folder: Path) -> None:
     """Wait until the files would survive a loss of power."""
     for path in (*folder.iterdir(), folder):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync(path)
 
 
 def _reason(error: Exception) -> str:

@@ -101,9 +101,9 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` would survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
