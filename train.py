@@ -6,7 +6,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 if __name__ == "__main__":
-    from emotalk.training.preemption import Preemption, named_run_dir
+    from emotalk.runs.signals import Preemption, named_run_dir
 
     preemption = Preemption(named_run_dir(sys.argv[1:]))
     preemption.listen()  # before the imports: they take seconds, and a signal may come in them
@@ -17,6 +17,6 @@ if __name__ == "__main__":
     ensure_home()
     choose_waiting()  # before torch loads
 
-    from emotalk.training.command import leave, main
+    from emotalk.runs.command import leave, main
 
     leave(main(preemption=preemption))

@@ -181,7 +181,7 @@ def inspect(
     emotalk inspect shards
     emotalk inspect shards --contact-sheet faces.png
     """
-    from emotalk.data.inspect import inspect as inspect_shards
+    from emotalk.shards.inspect import inspect as inspect_shards
 
     report = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
     _say(str(report))
@@ -271,7 +271,7 @@ def generate(
     emotalk generate ... --image crop.png --landmarks aligned
     emotalk generate ... --image group.jpg --face largest --scale 2
     """
-    from emotalk.inference.load import load_generator
+    from emotalk.checkpoints.load import load_generator
     from emotalk.inference.talking_video import VideoRequest, make_video
     from emotalk.inference.video import check_output
 
@@ -312,8 +312,8 @@ def export(
     emotalk export --checkpoint run --output model
     emotalk export --checkpoint run --output model --register talking-face
     """
+    from emotalk.checkpoints.export import export_model
     from emotalk.config.tracking import MlflowConfig
-    from emotalk.inference.export import export_model
 
     exported = export_model(checkpoint, output)
     _say(f"{output}: generator of {exported.origin.name}; its card is {output / 'README.md'}")
@@ -348,7 +348,7 @@ def import_original(
     emotalk generate --checkpoint original --image me.jpg --audio hello.wav \\
         --emotion sadness --output hello.mp4
     """
-    from emotalk.inference.import_original import import_original as run_import
+    from emotalk.checkpoints.import_original import import_original as run_import
 
     config = run_import(source, output, channel_order=channel_order.value)
     _say(f"{output}: generator with filters {config.generator.filters}")
@@ -400,8 +400,8 @@ def app(
     \b
     emotalk app --checkpoint run
     """
+    from emotalk.checkpoints.load import load_generator
     from emotalk.inference.app import serve
-    from emotalk.inference.load import load_generator
 
     finder = _landmarks(landmarks, pack, root, detector, landmarker)
     loaded = load_generator(checkpoint, device=device.value)

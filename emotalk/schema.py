@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk.reasons import REASONS
+from emotalk.rejection_reasons import REASONS
 
 FPS = 25
 SAMPLE_RATE = 8000

@@ -20,11 +20,11 @@ from emotalk.masking import masked
 from emotalk.printable import printable
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse, print_config
-from etl.job import already_done, own_output, run_job
+from etl.job.plan import make_plan
+from etl.job.report import clip_progress, show_outcome, show_plan
+from etl.job.run import already_done, own_output, run_job
+from etl.job.take_up import mend, needs_work
 from etl.paths import check_paths, disk_fault
-from etl.plan import make_plan
-from etl.report import clip_progress, show_outcome, show_plan
-from etl.take_up import mend, needs_work
 
 
 def main(arguments: list[str]) -> int:

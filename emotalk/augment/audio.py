@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from emotalk.config.augment import SpeechAugmentConfig
-from emotalk.draws import draw_seed, numpy_generator
 from emotalk.errors import WrongUse
 from emotalk.media.torchaudio_cpu import functional
 from emotalk.schema import SAMPLE_RATE, Floats, check_shape
+from emotalk.seeding import draw_seed, numpy_generator
 
 NoiseKind = Literal["white", "pink", "babble"]
 PINK_FLOOR_HZ = 20.0  # below it a pink spectrum stays level, or it would be mostly rumble

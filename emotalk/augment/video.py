@@ -10,8 +10,8 @@ from torch import Tensor
 from emotalk.augment.clahe import equalise_lightness
 from emotalk.augment.hsv import shift_hsv
 from emotalk.config.augment import DrawConfig, VideoAugmentConfig
-from emotalk.draws import draw_seed, numpy_generator
 from emotalk.schema import check_shape
+from emotalk.seeding import draw_seed, numpy_generator
 
 
 @dataclass(frozen=True)

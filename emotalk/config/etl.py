@@ -41,7 +41,7 @@ class QualityConfig(Section):
     max_faces: Count = 1
     max_extra_faces_share: Share = 0.1  # of frames with more faces: a detector's slips
     min_mouth_share: Share = 1.0  # of frames: with the whole mouth inside the picture
-    min_sharpness: NonNegative = 0.004  # of the crops, see etl/quality.py; focused faces: 0.05 up
+    min_sharpness: NonNegative = 0.004  # see etl/clip/quality.py; focused faces: 0.05 up
     max_landmark_error: Positive = 18.0  # crop px to the template; faces 1 to 7, in profile 16
     max_landmark_drift: Positive = 0.08  # of the face's size when looked at again; faces 0.03
     max_bad_landmarks_share: Share = 0.1  # of frames whose landmarks are not a whole, upright face

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 from emotalk.config.commands import mark_commands, refuse_marked
 from emotalk.config.yaml_text import LONGEST_NUMBER, MOST_BYTES, MOST_DEPTH, parse_yaml
 from emotalk.errors import WrongUse
+from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.masking import masked_tree
 from emotalk.printable import printable, shown
-from emotalk.small_files import UnfitFile, read_small
 
 Config = TypeVar("Config", bound=BaseModel)
 Tree = dict[str, Any]

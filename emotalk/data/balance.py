@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from emotalk.config.data import BalanceConfig
-from emotalk.data.shards import Sample
 from emotalk.errors import WrongUse
+from emotalk.shards.shard_set import Sample
 
 logger = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from emotalk.data.clip import Clip, read_window
-from emotalk.data.shards import Sample, SampleReader
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
+from emotalk.shards.clip import Clip, read_window
+from emotalk.shards.shard_set import Sample, SampleReader
 
 MIB = 1 << 20
 

@@ -17,8 +17,6 @@ from torch.utils.data import DataLoader
 from emotalk.config.data import DataConfig
 from emotalk.data.balance import epoch_repeats
 from emotalk.data.batch import ClipBatch
-from emotalk.data.clip import Clip, read_window
-from emotalk.data.manifest import JSON_MEMBER, NEUTRAL_MEMBER
 from emotalk.data.order import Order
 from emotalk.data.selection import (
     check_emotions,
@@ -27,10 +25,12 @@ from emotalk.data.selection import (
     left_out_lines,
     usable_samples,
 )
-from emotalk.data.shards import DataFault, SampleReader, ShardSet
 from emotalk.data.steps import LoadedStep, StepBatches
 from emotalk.data.workers import Watch, check_room, children, forking, waited_for
 from emotalk.errors import WrongUse
+from emotalk.shards.clip import Clip, read_window
+from emotalk.shards.manifest import JSON_MEMBER, NEUTRAL_MEMBER
+from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk.draws import numpy_generator
+from emotalk.seeding import numpy_generator
 
 EPOCHS_KEPT = 2  # a batch meets at most the end of one and the beginning of the next
 

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from emotalk.config.data import DataConfig
-from emotalk.data.clip import lacking_members
-from emotalk.data.manifest import NEUTRAL_MEMBER
-from emotalk.data.shards import Sample, ShardSet, Split
 from emotalk.errors import WrongUse
+from emotalk.shards.clip import lacking_members
+from emotalk.shards.manifest import NEUTRAL_MEMBER
+from emotalk.shards.shard_set import Sample, ShardSet, Split
 
 logger = logging.getLogger(__name__)
 

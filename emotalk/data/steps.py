@@ -11,12 +11,12 @@ from torch.utils.data import Dataset, get_worker_info
 from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch, zeros_in_one_piece
 from emotalk.data.cache import ClipCache
-from emotalk.data.clip import read_speech
-from emotalk.data.manifest import NEUTRAL_MEMBER
 from emotalk.data.order import Order, Place, rank_places
-from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
 from emotalk.data.windows import cut_speech, levelled, other_clip, window_start
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Floats
+from emotalk.shards.clip import read_speech
+from emotalk.shards.manifest import NEUTRAL_MEMBER
+from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
 
 
 class LoadedStep(NamedTuple):

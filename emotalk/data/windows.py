@@ -4,8 +4,8 @@ from typing import Literal
 
 import numpy as np
 
-from emotalk.draws import numpy_generator
 from emotalk.schema import SAMPLES_PER_FRAME, Floats
+from emotalk.seeding import numpy_generator
 
 
 def window_start(seed: int, epoch: int, repeat: int, key: str, *, clip: int, window: int) -> int:

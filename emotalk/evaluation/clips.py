@@ -4,10 +4,10 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from emotalk.data.clip import Clip, read_facts, read_window
-from emotalk.data.manifest import JSON_MEMBER, NEUTRAL_MEMBER
-from emotalk.data.shards import Sample, SampleReader
-from emotalk.draws import draw_seed
+from emotalk.seeding import draw_seed
+from emotalk.shards.clip import Clip, read_facts, read_window
+from emotalk.shards.manifest import JSON_MEMBER, NEUTRAL_MEMBER
+from emotalk.shards.shard_set import Sample, SampleReader
 
 
 def choose_clips(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:

@@ -9,24 +9,24 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
+from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
-from emotalk.data.clip import Clip, read_speech
-from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
 from emotalk.errors import WrongUse
-from emotalk.evaluation.bench import Bench
 from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
-from emotalk.evaluation.examiners import build_examiner, refuse_judges_on_photographs
-from emotalk.evaluation.faces import choose_judges
-from emotalk.evaluation.findings import Findings
+from emotalk.evaluation.evaluator import Evaluator
+from emotalk.evaluation.face_kind import choose_judges
+from emotalk.evaluation.landmark_models import build_examiner, refuse_judges_on_photographs
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.report import Report
-from emotalk.inference.load import load_generator
-from emotalk.judges import load_emotion_judge
+from emotalk.evaluation.results import Results
 from emotalk.masking import masked_setting
 from emotalk.metrics.lip_sync import mouth_correlation, mouth_lag
 from emotalk.metrics.protocol import partners_with_other_speech
+from emotalk.pretrained import load_emotion_judge
 from emotalk.schema import Floats
+from emotalk.shards.clip import Clip, read_speech
+from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
 
 logger = logging.getLogger(__name__)
 
@@ -49,13 +49,13 @@ def evaluate(config: EvaluateConfig) -> Report:
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
     inputs = describe_inputs(config, shard_set, loaded, chosen)
     claim_output(config.output, inputs)
-    bench = Bench(
+    bench = Evaluator(
         config=config,
         loaded=loaded,
         examiner=build_examiner(config),
         emotion_judge=load_emotion_judge() if config.emotion == "judge" else None,
     )
-    findings = Findings()
+    findings = Results()
     judges = _examine_all(bench, SampleReader(shard_set), chosen, findings)
     if not findings.clips:
         raise WrongUse(
@@ -87,7 +87,7 @@ def evaluate(config: EvaluateConfig) -> Report:
 
 
 def _examine_all(
-    bench: Bench, reader: SampleReader, chosen: Sequence[Sample], findings: Findings
+    bench: Evaluator, reader: SampleReader, chosen: Sequence[Sample], findings: Results
 ) -> dict[str, str]:
     """Fill `findings` group by group; return who judged what."""
     config = bench.config
@@ -116,7 +116,7 @@ def _examine_all(
 
 
 def _sentences(
-    reader: SampleReader, chosen: Sequence[Sample], findings: Findings
+    reader: SampleReader, chosen: Sequence[Sample], findings: Results
 ) -> tuple[list[str], list[Sample]]:
     """Return what is said in each clip that can be read, and these clips."""
     said: list[str] = []
@@ -143,7 +143,7 @@ def _partners(samples: Sequence[Sample], sentences: Sequence[str], seed: int) ->
 
 
 def _read(
-    reader: SampleReader, samples: Sequence[Sample], config: EvaluateConfig, findings: Findings
+    reader: SampleReader, samples: Sequence[Sample], config: EvaluateConfig, findings: Results
 ) -> Iterator[Clip]:
     """Yield the clips that can be read and have what the configuration needs."""
     for sample in samples:
@@ -169,7 +169,7 @@ def _other_speech(
     clips: Sequence[Clip],
     partners: Mapping[str, Sample],
     config: EvaluateConfig,
-    findings: Findings,
+    findings: Results,
 ) -> dict[str, Floats]:
     if config.other_speech == "curve":
         return {}
@@ -185,7 +185,7 @@ def _other_speech(
     return speech
 
 
-def _compare_curves(findings: Findings, partners: Mapping[str, Sample]) -> None:
+def _compare_curves(findings: Results, partners: Mapping[str, Sample]) -> None:
     """Hold each true mouth against the one generated for another sentence."""
     generated = {clip.key: clip.openings["generated"] for clip in findings.clips}
     for place, clip in enumerate(findings.clips):
@@ -202,7 +202,7 @@ def _compare_curves(findings: Findings, partners: Mapping[str, Sample]) -> None:
         findings.clips[place] = replace(clip, rows=rows, openings=openings)
 
 
-def _name_judges(bench: Bench, clips: Sequence[Clip]) -> dict[str, str]:
+def _name_judges(bench: Evaluator, clips: Sequence[Clip]) -> dict[str, str]:
     """Return who judges what, after the drawn faces' judges have shown that they may."""
     config = bench.config
     judges = {"landmarks, NLMD, mouth opening": bench.examiner.name}
@@ -223,12 +223,12 @@ def _name_judges(bench: Bench, clips: Sequence[Clip]) -> dict[str, str]:
     return judges
 
 
-def _leave_out(findings: Findings, key: str, why: str) -> None:
+def _leave_out(findings: Results, key: str, why: str) -> None:
     logger.warning("%s is left out: %s", key, why)
     findings.left_out[key] = why
 
 
-def _caveats(config: EvaluateConfig, findings: Findings) -> tuple[str, ...]:
+def _caveats(config: EvaluateConfig, findings: Results) -> tuple[str, ...]:
     actors = len({clip.actor for clip in findings.clips})
     other = (
         "The row for other speech is the same generation with another sentence's speech."

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotalk.data.clip import Clip
-from emotalk.evaluation.examiners import Examiner
+from emotalk.evaluation.landmark_models import Examiner
 from emotalk.faces.template import template_LP
 from emotalk.media.encode import encode_video
 from emotalk.media.window import decode_video_window
@@ -19,6 +18,7 @@ from emotalk.metrics.image import crop_mouth, psnr, ssim
 from emotalk.metrics.landmarks import LandmarkDistance, landmark_distance
 from emotalk.metrics.lip_sync import mouth_correlation, mouth_lag, mouth_opening, voiced_frames
 from emotalk.schema import FPS, Bytes, Doubles, Floats
+from emotalk.shards.clip import Clip
 
 REENCODED = {"crf": "23", "preset": "medium"}
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emotalk.checkpoint_format import GENERATOR, GENERATOR_EMA
+from emotalk.checkpoints.format import GENERATOR, GENERATOR_EMA
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.evaluate import EvaluateConfig
-from emotalk.data.manifest import MANIFEST_NAME
-from emotalk.data.shards import Sample, ShardSet
 from emotalk.errors import WrongUse
 from emotalk.evaluation.report import FORMAT, Report, to_markdown
-from emotalk.inference.load import LoadedGenerator
+from emotalk.shards.manifest import MANIFEST_NAME
+from emotalk.shards.shard_set import Sample, ShardSet
 
 REPORT_JSON = "report.json"
 REPORT_MARKDOWN = "report.md"

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from emotalk.evaluation.findings import ClipFindings, Findings
 from emotalk.evaluation.report import EmotionReport, Report
+from emotalk.evaluation.results import ClipResults, Results
 from emotalk.schema import EMOTIONS, FPS, Bytes
 
 MOUTHS = "mouth.png"
@@ -20,7 +20,7 @@ SHOWN_FRAMES = 6
 INK, TRUE, MADE, STILL = "#333333", "#222222", "#d1495b", "#9aa5b1"
 
 
-def write_plots(folder: Path, findings: Findings, report: Report) -> list[str]:
+def write_plots(folder: Path, findings: Results, report: Report) -> list[str]:
     """Write the pictures and return their names."""
     figures = {MOUTHS: draw_mouths(findings.clips), FRAMES: draw_frames(findings)}
     if report.emotion is not None:
@@ -30,7 +30,7 @@ def write_plots(folder: Path, findings: Findings, report: Report) -> list[str]:
     return list(figures)
 
 
-def draw_mouths(clips: list[ClipFindings]) -> Figure:
+def draw_mouths(clips: list[ClipResults]) -> Figure:
     """Return true, generated and repeated mouth opening of a few clips, best to worst."""
     shown = _from_best_to_worst(clips)
     figure = Figure(figsize=(10, 1.9 * len(shown) + 0.6), layout="constrained")
@@ -57,7 +57,7 @@ def draw_confusion(emotion: EmotionReport) -> Figure:
     return figure
 
 
-def draw_frames(findings: Findings) -> Figure:
+def draw_frames(findings: Results) -> Figure:
     """Return one clip an emotion: true frames above, generated ones below."""
     shown = [name for name in EMOTIONS if name in findings.shown]
     shown += sorted(set(findings.shown) - set(EMOTIONS))
@@ -70,8 +70,8 @@ def draw_frames(findings: Findings) -> Figure:
     return figure
 
 
-def _from_best_to_worst(clips: list[ClipFindings]) -> list[ClipFindings]:
-    def correlation(clip: ClipFindings) -> float:
+def _from_best_to_worst(clips: list[ClipResults]) -> list[ClipResults]:
+    def correlation(clip: ClipResults) -> float:
         value = clip.rows["generated"]["mouth_correlation"]
         return value if np.isfinite(value) else -2.0
 
@@ -81,7 +81,7 @@ def _from_best_to_worst(clips: list[ClipFindings]) -> list[ClipFindings]:
     return [ordered[place] for place in places]
 
 
-def _draw_curve(axes: Axes, clip: ClipFindings) -> None:
+def _draw_curve(axes: Axes, clip: ClipResults) -> None:
     for row, colour, width in (
         ("truth", TRUE, 1.8),
         ("generated", MADE, 1.8),

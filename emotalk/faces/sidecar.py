@@ -9,9 +9,9 @@ import numpy as np
 
 from emotalk.errors import WrongUse
 from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.files.small_files import read_small
 from emotalk.media.npy import read_npy
 from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
-from emotalk.small_files import read_small
 
 LARGEST_FILE = 2**30  # bytes: 22 days of landmarks
 

@@ -18,12 +18,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.load import validate
 from emotalk.config.section import Section
 from emotalk.errors import WrongUse
 from emotalk.inference.body_limits import TRY_AGAIN_S, BodyLimits
-from emotalk.inference.load import LoadedGenerator
 from emotalk.inference.order_queue import Job, OrderQueue, QueueFull
 from emotalk.inference.server_limits import USUAL, ServerLimits
 from emotalk.inference.talking_video import VideoRequest, make_video

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.data.batch import from_unit, to_unit
-from emotalk.draws import numpy_generator
-from emotalk.inference.load import LoadedGenerator
 from emotalk.inference.speech import frames_of, network_pieces, network_speech
 from emotalk.media.sound_source import SoundInMemory, SoundSource
 from emotalk.schema import SAMPLE_RATE, SIZE, Bytes, Floats, check_shape
+from emotalk.seeding import numpy_generator
 
 LOOK_AHEAD_FRAMES = 5  # the speech encoder sees 180 ms ahead
 

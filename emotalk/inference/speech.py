@@ -8,7 +8,7 @@ from tempfile import gettempdir
 
 import numpy as np
 
-from emotalk.checkpoint_format import ModelFacts
+from emotalk.checkpoints.format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
 from emotalk.media.loudness import LoudnessMeter, PeakMeter

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.landmarks import build_finder
 from emotalk.inference.emotion_timeline import (
@@ -18,7 +19,6 @@ from emotalk.inference.emotion_timeline import (
 )
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import ClipRequest, generate_blocks
-from emotalk.inference.load import LoadedGenerator
 from emotalk.inference.speech import MOST_SPEECH_S, Speech, read_speech
 from emotalk.inference.video import check_output, write_talking_video
 from emotalk.printable import printable

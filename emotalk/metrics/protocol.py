@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emotalk.draws import draw_seed, numpy_generator
 from emotalk.schema import check_shape
+from emotalk.seeding import draw_seed, numpy_generator
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from emotalk.draws import numpy_generator
+from emotalk.seeding import numpy_generator
 
 LstmState = tuple[Tensor, Tensor]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from emotalk.draws import numpy_generator
+from emotalk.seeding import numpy_generator
 
 FIRST_NUMBER = 1001
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from emotalk.draws import numpy_generator
 from emotalk.schema import Doubles, Floats
+from emotalk.seeding import numpy_generator
 from emotalk.synthetic.actor import Actor
 
 GRID_LEFT, GRID_TOP = -118, -136

@@ -6,9 +6,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from emotalk.draws import numpy_generator
 from emotalk.errors import WrongUse
 from emotalk.schema import Bytes, Doubles, Floats
+from emotalk.seeding import numpy_generator
 from emotalk.synthetic.actor import Actor
 from emotalk.synthetic.articulation import Articulation, articulate
 from emotalk.synthetic.expression import LEVELS, MANNERS, movements

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
-from emotalk.draws import numpy_generator
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.schema import Floats
+from emotalk.seeding import numpy_generator
 from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
 from emotalk.synthetic.clip import ClipPlan, plan_clip
 from emotalk.synthetic.expression import CODES, LEVELS

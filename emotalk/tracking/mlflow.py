@@ -21,7 +21,7 @@ from typing import Any
 
 from emotalk.config.tracking import MlflowConfig
 from emotalk.masking import refuse_masked
-from emotalk.tracking.outbox import append
+from emotalk.tracking.queue_file import append
 
 LOG = logging.getLogger("emotalk.mlflow")
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -157,7 +157,7 @@ class MlflowTracker:
     def _start(self) -> subprocess.Popen[str]:
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         courier = subprocess.Popen(
-            [sys.executable, "-m", "emotalk.tracking.courier"],
+            [sys.executable, "-m", "emotalk.tracking.uploader"],
             stdin=subprocess.PIPE,
             text=True,
             env={**COURIER_ENVIRONMENT, **os.environ, "PYTHONPATH": path},

@@ -20,10 +20,10 @@ from typing import Any
 
 import mlflow
 
+from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.load import validate
 from emotalk.errors import WrongUse
-from emotalk.inference.load import LoadedGenerator, load_generator
 from emotalk.inference.talking_video import VideoRequest, make_video
 
 FINDER_KEYS = ("pack", "root", "detector", "landmarker")

@@ -20,7 +20,7 @@ from emotalk.models import (
     TemporalDiscriminator,
 )
 from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
-from emotalk.training.inputs import ClipInputs
+from emotalk.training.input_preparation import ClipInputs
 
 IDLE = "idle"  # beside the outputs: a zero that reaches the discriminators not called
 GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the generator that learn apart

@@ -20,7 +20,7 @@ from emotalk.losses.mouth_region import mouth_region_loss
 from emotalk.losses.perceptual import perceptual_loss
 from emotalk.losses.reconstruction import l1
 from emotalk.models import GeneratorOutput
-from emotalk.training.inputs import ClipInputs
+from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import SPEECH_EMOTION, Networks, full_precision, masked
 
 Terms = dict[str, Tensor]

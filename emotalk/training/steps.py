@@ -9,7 +9,7 @@ from torch import Tensor
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine, NonFiniteGradientError
 from emotalk.losses.combine import nan_unless_finite, not_finite, reaching, weighted_sum
-from emotalk.training.inputs import ClipInputs
+from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import GENERATOR, Networks
 from emotalk.training.objective import (
     Terms,

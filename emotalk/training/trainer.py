@@ -8,24 +8,25 @@ from pathlib import Path
 
 import torch
 
-from emotalk.checkpoint_format import CHECKPOINTS, ModelFacts
+from emotalk.checkpoints.background_writer import Saver
+from emotalk.checkpoints.best import remember_best
+from emotalk.checkpoints.format import CHECKPOINTS, ModelFacts
+from emotalk.checkpoints.save import TrainState, latest_checkpoint, take_snapshot
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader
 from emotalk.data.workers import Interrupted
 from emotalk.distributed import Runtime
+from emotalk.evaluation.sample_videos import sample_files
+from emotalk.evaluation.validation import Validation
 from emotalk.models import Generator
+from emotalk.models.ema import Ema
 from emotalk.models.modes import evaluation_mode
+from emotalk.runs.signals import Preemption
 from emotalk.tracking.tracker import Tracker
-from emotalk.training.best import remember_best
-from emotalk.training.checkpoint import TrainState, latest_checkpoint, take_snapshot
-from emotalk.training.ema import Ema
-from emotalk.training.inputs import ClipInputs, InputMaker
+from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.networks import Networks
 from emotalk.training.not_finite import NonFiniteTrainingError, describe
-from emotalk.training.preemption import Preemption
-from emotalk.training.samples import sample_files
-from emotalk.training.saver import Saver
 from emotalk.training.schedule import DueUpdate, Schedule
 from emotalk.training.speed import Speed
 from emotalk.training.steps import (
@@ -35,7 +36,6 @@ from emotalk.training.steps import (
     discriminator_step,
     generator_step,
 )
-from emotalk.training.validation import Validation
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -48,7 +48,7 @@ class Parts:
     runtime: Runtime
     networks: Networks
     ema: Ema | None
-    inputs: InputMaker
+    inputs: InputPreparation
     loader: ClipLoader
     validation: Validation | None
     tracker: Tracker

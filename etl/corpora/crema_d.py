@@ -24,7 +24,7 @@ from etl.corpora.listing import (
     SourceClip,
     printable,
 )
-from etl.source import Source, open_source
+from etl.corpora.source import Source, open_source
 
 Facts: TypeAlias = dict[str, Any]
 

@@ -15,7 +15,7 @@ from emotalk.errors import WrongUse
 from emotalk.printable import is_printable, printable, shown
 from emotalk.schema import ClipLabel
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
-from etl.source import FolderSource, Source, open_source
+from etl.corpora.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
 MOST_FAULTS = 20

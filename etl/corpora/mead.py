@@ -18,7 +18,7 @@ from etl.corpora.listing import (
     SourceClip,
     printable,
 )
-from etl.source import Source, open_source
+from etl.corpora.source import Source, open_source
 
 EMOTIONS = ("angry", "contempt", "disgusted", "fear", "happy", "neutral", "sad", "surprised")
 VIEWS = ("front", "down", "top", "left_30", "left_60", "right_30", "right_60")

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import torch
 
+from emotalk.checkpoints.background_writer import Saver
+from emotalk.checkpoints.save import TrainState, take_snapshot
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
-from emotalk.training.build import build_networks, engine_names, model_facts
-from emotalk.training.checkpoint import TrainState, take_snapshot
-from emotalk.training.saver import Saver
+from emotalk.runs.build import build_networks, engine_names, model_facts
 from tests.benchmarks.bench_step import clips_of, config_of, fast_step
 from tests.benchmarks.bench_step import parser as step_options
 

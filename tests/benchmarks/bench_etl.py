@@ -30,13 +30,13 @@ from emotalk.faces.landmarks import LandmarkFinder, build_finder
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
 from emotalk.schema import Bytes
+from etl.clip.crash import Crash
+from etl.clip.sample import make_sample
 from etl.cluster import cluster
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
-from etl.crash import Crash
-from etl.members import video_member
-from etl.sample import make_sample
-from etl.work import process_clip
+from etl.job.members import video_member
+from etl.job.work import process_clip
 from tests.benchmarks import bench_plan
 from tests.helpers.clips import tone
 from tests.helpers.shared import shared_root

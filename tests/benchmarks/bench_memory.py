@@ -15,10 +15,10 @@ from pathlib import Path
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
-from emotalk.training.build import build, engine_names, model_facts
-from emotalk.training.dry_run import memory_rows
-from emotalk.training.memory import shadow_run
-from emotalk.training.preemption import Preemption
+from emotalk.runs.build import build, engine_names, model_facts
+from emotalk.runs.dry_run import memory_rows
+from emotalk.runs.memory_estimate import shadow_run
+from emotalk.runs.signals import Preemption
 from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import ROOT
 

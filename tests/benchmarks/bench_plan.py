@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
-from etl.plan import make_plan
+from etl.job.plan import make_plan
 from tests.helpers.corpus_index import crema_d_keys
 from tests.helpers.shared import shared_root
 

@@ -36,9 +36,9 @@ from emotalk.data.loader import build_loader
 from emotalk.distributed import Runtime
 from emotalk.losses.mouth_region import mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
+from emotalk.runs.build import build_modules, build_networks, engine_names
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE
-from emotalk.training.build import build_modules, build_networks, engine_names
-from emotalk.training.inputs import ClipInputs
+from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features
 from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step
 from tests.helpers.plain_step import Losses, PlainStep

@@ -35,9 +35,9 @@ from emotalk.media.encode import encode_video
 from emotalk.media.png import png_bytes
 from emotalk.media.window import decode_video_window
 from emotalk.schema import FPS, AlignedSample, Bytes
+from etl.clip.sample import make_sample
 from etl.corpora import list_clips
-from etl.members import members_of, video_member
-from etl.sample import make_sample
+from etl.job.members import members_of, video_member
 from tests.helpers.shared import shared_root
 
 WINDOW = 25

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.training.run_folder import hold_run_folder
+from emotalk.runs.folder import hold_run_folder
 from tests.distributed.drill import (
     LIMIT_S,
     drill,
@@ -106,7 +106,7 @@ def test_two_jobs_in_one_run_folder_refuse_each_other(config: Path, tmp_path: Pa
     os.close(free)
 
 
-@pytest.mark.slow  # two launches; tests/unit/training/test_run_folder.py holds its parts
+@pytest.mark.slow  # two launches; tests/unit/runs/test_folder.py holds its parts
 def test_a_second_start_of_two_processes_touches_nothing_of_a_live_run(
     config: Path, tmp_path: Path
 ) -> None:

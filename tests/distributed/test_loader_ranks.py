@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from emotalk.data.shards import Sample, ShardSet
+from emotalk.shards.shard_set import Sample, ShardSet
 from tests.helpers.read_as_rank import loader_of, rows_of
 from tests.helpers.real_shards import CLIPS, write_real_shards
 from tests.helpers.shared import shared_data

@@ -8,12 +8,12 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from emotalk.checkpoint_format import ModelFacts
+from emotalk.checkpoints.background_writer import Saver
+from emotalk.checkpoints.format import ModelFacts
+from emotalk.checkpoints.save import Snapshot, TrainState
 from emotalk.config.model import ModelConfig
 from emotalk.distributed.adam import OptimizerState
 from emotalk.distributed.full_state import read_weights
-from emotalk.training.checkpoint import Snapshot, TrainState
-from emotalk.training.saver import Saver
 from tests.helpers.tiny_training import read_metrics, tiny_shards, tiny_yaml, train
 
 FULL = ("losses.perceptual.network=random", "losses.perceptual.width=0.125")

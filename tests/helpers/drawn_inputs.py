@@ -6,7 +6,7 @@ import torch
 
 from emotalk.losses.mouth_region import mouth_region_weights
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
-from emotalk.training.inputs import ClipInputs
+from emotalk.training.input_preparation import ClipInputs
 
 CLIPS, FRAMES, MARGIN = 2, 3, 1
 

@@ -13,7 +13,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from emotalk.data.manifest import index_name
 from emotalk.faces.align import alignment, warp
 from emotalk.faces.shape import transform_points
 from emotalk.media.encode import encode_video
@@ -27,6 +26,7 @@ from emotalk.schema import (
     Bytes,
     Floats,
 )
+from emotalk.shards.manifest import index_name
 from emotalk.synthetic.actor import FIRST_NUMBER, make_actor
 from emotalk.synthetic.clip import CLIP_FPS, plan_clip
 from emotalk.synthetic.voice import VOICE_RATE

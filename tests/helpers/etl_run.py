@@ -15,8 +15,8 @@ import psutil
 
 from emotalk.config.etl import EtlConfig
 from emotalk.config.load import load_config
-from etl.job import own_output, run_job
-from etl.plan import make_plan
+from etl.job.plan import make_plan
+from etl.job.run import own_output, run_job
 from tests.helpers.real_shards import InThisProcess, Quiet
 
 PROJECT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from emotalk.data.clip import Clip
 from emotalk.faces.template import template_LP
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
+from emotalk.shards.clip import Clip
 
 
 def noise_frames(seed: int, frames: int) -> Bytes:

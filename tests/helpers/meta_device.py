@@ -16,9 +16,9 @@ from emotalk.augment.batch import BatchAugment
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.distributed import Runtime
+from emotalk.runs.build import build_networks, engine_names, model_facts
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
-from emotalk.training.build import build_networks, engine_names, model_facts
-from emotalk.training.inputs import InputMaker
+from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.networks import Networks
 
 META = torch.device("meta")
@@ -84,9 +84,9 @@ def networks_on_meta(config: TrainConfig) -> Iterator[Networks]:
         PartialState._reset_state()
 
 
-def inputs_on_meta(config: TrainConfig, noise_features: int) -> InputMaker:
+def inputs_on_meta(config: TrainConfig, noise_features: int) -> InputPreparation:
     """Return what makes batches ready on the device without memory, augmentation included."""
-    return InputMaker(
+    return InputPreparation(
         config,
         emotions=len(model_facts(config).emotions),
         noise_features=noise_features,

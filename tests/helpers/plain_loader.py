@@ -19,9 +19,9 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from emotalk.data.clip import read_window
-from emotalk.data.shards import SampleReader, ShardSet
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE, Bytes
+from emotalk.shards.clip import read_window
+from emotalk.shards.shard_set import SampleReader, ShardSet
 
 MOUTH = slice(48, 68)
 SIGMA = 9.0

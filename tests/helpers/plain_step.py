@@ -24,7 +24,7 @@ from emotalk.models import (
     TemporalDiscriminator,
 )
 from emotalk.models.vgg import VGG19Features
-from emotalk.training.inputs import ClipInputs
+from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators
 from tests.helpers.plain_discriminators import (
     plain_emotion_logits,

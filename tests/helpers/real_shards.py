@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from emotalk.config.etl import EtlConfig
-from etl.job import own_output, run_job
-from etl.plan import make_plan
-from etl.store import Verdict
+from etl.job.plan import make_plan
+from etl.job.run import own_output, run_job
+from etl.job.store import Verdict
 
 CLIPS = {  # three seconds of speech each; the emotions are labels for the tests, not seen in them
     "grid/sbwe5n.mpg": "neutral",

@@ -10,7 +10,7 @@ import io
 import json
 import sys
 
-from emotalk.training.command import main
+from emotalk.runs.command import main
 
 
 def started(words: list[str]) -> tuple[int, str]:

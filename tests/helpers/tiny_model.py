@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
-from emotalk.checkpoint_format import ModelFacts, write_model
+from emotalk.checkpoints.format import ModelFacts, write_model
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.model import ModelConfig
-from emotalk.inference.load import LoadedGenerator
 from emotalk.models import Generator
 from emotalk.schema import EMOTIONS
 

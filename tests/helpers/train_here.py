@@ -9,9 +9,9 @@ from accelerate.state import AcceleratorState, PartialState
 
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
-from emotalk.training.build import build, engine_names
-from emotalk.training.preemption import Preemption
-from emotalk.training.run_folder import open_run_folder
+from emotalk.runs.build import build, engine_names
+from emotalk.runs.folder import open_run_folder
+from emotalk.runs.signals import Preemption
 from emotalk.training.trainer import Trainer
 
 

@@ -9,8 +9,8 @@ from emotalk.config.etl import QualityConfig
 from emotalk.media.frames import read_video
 from emotalk.media.sound import read_sound
 from emotalk.schema import Doubles, Floats, Rejection
-from etl.clock import sound_of, timeline
-from etl.quality import check_whole
+from etl.clip.quality import check_whole
+from etl.clip.timeline import sound_of, timeline
 from tests.media_matrix.flash_beep import BEEP_HERTZ
 
 FRAME_S = 0.04

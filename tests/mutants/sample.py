@@ -8,11 +8,14 @@ from tests.mutants.faults import Fault, faults_of, order_of
 PACKAGES: Mapping[str, str] = {
     "losses": "emotalk/losses",
     "training": "emotalk/training",
+    "shards": "emotalk/shards",
     "data": "emotalk/data",
     "metrics": "emotalk/metrics",
     "evaluation": "emotalk/evaluation",
     "etl": "etl",
     "inference": "emotalk/inference",
+    "checkpoints": "emotalk/checkpoints",
+    "runs": "emotalk/runs",
 }
 
 

@@ -19,14 +19,14 @@ import pytest
 import soundfile
 
 from emotalk.config.etl import EtlConfig
-from emotalk.data.inspect import inspect
 from emotalk.errors import WrongUse
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
 from emotalk.schema import Bytes, Rejection
+from emotalk.shards.inspect import inspect
 from etl import shard
-from etl.job import own_output, run_job
-from etl.plan import make_plan
+from etl.job.plan import make_plan
+from etl.job.run import own_output, run_job
 from tests.helpers.clips import NTSC, RATE, face_in_frame, frames, tone, write_clip, write_sidecar
 from tests.helpers.real_shards import InThisProcess, Quiet
 from tests.helpers.shared import shared_data

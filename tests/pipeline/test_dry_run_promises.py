@@ -14,7 +14,7 @@ from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
 from emotalk.errors import WrongUse
-from emotalk.training.dry_run import describe
+from emotalk.runs.dry_run import describe
 from tests.helpers.every_term import every_term_stages, every_term_yaml
 from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import (

@@ -16,17 +16,17 @@ import soundfile
 import webdataset
 
 from emotalk.config.etl import EtlConfig
-from emotalk.data.inspect import inspect
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import CAPTION_HEIGHT
 from emotalk.faces.template import template_LP
 from emotalk.media.window import decode_audio, decode_video_window
+from emotalk.shards.inspect import inspect
+from etl.clip.sample import make_sample
 from etl.cluster import WorkerDied
-from etl.job import already_done, own_output, run_job
-from etl.plan import make_plan
-from etl.sample import make_sample
-from etl.store import Verdict
-from etl.work import _finder
+from etl.job.plan import make_plan
+from etl.job.run import already_done, own_output, run_job
+from etl.job.store import Verdict
+from etl.job.work import _finder
 from tests.helpers.clips import tone, write_clip, write_crema_d, write_sidecar
 from tests.helpers.etl_run import digests
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.data.inspect import inspect
+from emotalk.shards.inspect import inspect
 from tests.helpers.clips import write_crema_d
 from tests.helpers.etl_run import digests
 from tests.pipeline.test_etl import config_for, make

@@ -13,15 +13,15 @@ import pytest
 
 from emotalk.errors import Stopped
 from emotalk.schema import AlignedSample
-from etl import work
+from etl.clip.crash import Crash
+from etl.clip.sample import make_sample as made
 from etl.cluster import cluster
 from etl.corpora.listing import SourceClip
-from etl.crash import Crash
-from etl.job import own_output, run_job
+from etl.job import work
+from etl.job.plan import make_plan
+from etl.job.run import own_output, run_job
+from etl.job.store import Verdict
 from etl.paths import disk_fault
-from etl.plan import make_plan
-from etl.sample import make_sample as made
-from etl.store import Verdict
 from tests.helpers.clips import write_crema_d
 from tests.helpers.etl_run import digests, finished_clips
 from tests.helpers.real_shards import InThisProcess, Quiet
@@ -89,7 +89,7 @@ def test_a_clip_that_crashed_is_tried_again_when_the_job_goes_on(
     config = config_for(corpus, tmp_path / "out")
     with monkeypatch.context() as patch:
         crash_at(patch, IndexError("x"), BAD)
-        patch.setattr("etl.job.write_shards", lambda *_: 1 / 0)  # broken off after judging
+        patch.setattr("etl.job.run.write_shards", lambda *_: 1 / 0)  # broken off after judging
         with pytest.raises(ZeroDivisionError):
             make(config)
     assert finished_clips(config.output) == CLIPS - 1
@@ -144,7 +144,7 @@ def test_a_node_without_memory_stops_the_job(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     crash_at(monkeypatch, MemoryError(), BAD)
-    monkeypatch.setattr("etl.crash.WORKING_BYTES", 2**60)
+    monkeypatch.setattr("etl.clip.crash.WORKING_BYTES", 2**60)
     with pytest.raises(
         Stopped, match=rf"{socket.gethostname()}: out of memory at VideoFlash/{BAD}"
     ):
@@ -174,7 +174,7 @@ def test_on_ray_too_a_crash_costs_one_clip(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENDS, BAD)
-    monkeypatch.setattr("etl.stages.process_clip", crashing)
+    monkeypatch.setattr("etl.job.stages.process_clip", crashing)
     config = config_for(corpus, tmp_path / "ray")
     with own_output(config.output), cluster("local", 1) as machines:
         manifest = run_job(config, make_plan(config), machines, Quiet())

@@ -18,11 +18,11 @@ import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import Stopped
-from etl.job import already_done, own_output, run_job
+from etl.job.plan import make_plan
+from etl.job.repair import damaged_shards, repair
+from etl.job.run import already_done, own_output, run_job
+from etl.job.store import Verdict
 from etl.paths import disk_fault
-from etl.plan import make_plan
-from etl.repair import damaged_shards, repair
-from etl.store import Verdict
 from tests.helpers.clips import write_clip, write_crema_d
 from tests.helpers.etl_run import PROJECT, SHARD_PY, EtlRun, digests, finished_clips
 from tests.helpers.real_shards import Quiet
@@ -275,7 +275,7 @@ def test_whatever_a_disk_answers_while_shards_are_written_leaves_no_half_shard(
         raise OSError(fault, os.strerror(fault))
 
     def begin() -> None:
-        monkeypatch.setattr("etl.files.os.fsync", refuse)
+        monkeypatch.setattr("emotalk.files.atomic_write.os.fsync", refuse)
 
     with pytest.raises(OSError, match=os.strerror(fault)) as caught:
         make(config, Disturbed(begin, before=CLIPS + 1))

@@ -14,9 +14,9 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import build_loader
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
+from emotalk.runs.build import build_networks, engine_names
 from emotalk.schema import EMOTIONS
-from emotalk.training.build import build_networks, engine_names
-from emotalk.training.inputs import InputMaker
+from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step
 from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards, tiny_yaml, train
 
@@ -77,7 +77,7 @@ def one_step(config: TrainConfig, runtime: Runtime, batch: ClipBatch) -> list[St
     networks = build_networks(config, runtime)
     generator = networks.generator.module
     assert isinstance(generator, Generator)
-    inputs = InputMaker(
+    inputs = InputPreparation(
         config, emotions=len(EMOTIONS), noise_features=generator.noise_features,
         augment=BatchAugment(config.augment, config.seed), device=runtime.device,
     ).micro_batches(batch, 0)  # fmt: skip

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.inference import generate
 from emotalk.inference.generate import ClipRequest, generate_blocks, generate_clips
-from emotalk.inference.load import LoadedGenerator
 from emotalk.models import Generator
+from emotalk.models.ema import Ema
+from emotalk.runs.build import model_facts
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, Bytes
-from emotalk.training.build import model_facts
-from emotalk.training.ema import Ema
 from emotalk.training.steps import Divisor, discriminator_step, generator_step
 from emotalk.training.trainer import Trainer
 from tests.helpers.cudnn_rules import CudnnRefusal, cudnn_rules

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from emotalk.config.etl import EtlConfig
-from emotalk.data.inspect import inspect
-from etl.job import own_output, run_job
-from etl.plan import make_plan
+from emotalk.shards.inspect import inspect
+from etl.job.plan import make_plan
+from etl.job.run import own_output, run_job
 from tests.helpers.real_shards import InThisProcess, Quiet
 from tests.helpers.shared import shared_data
 

@@ -14,9 +14,9 @@ import pytest
 import soundfile
 from typer.testing import CliRunner
 
+from emotalk.checkpoints.load import load_generator
 from emotalk.cli import cli
 from emotalk.errors import WrongUse
-from emotalk.inference.load import load_generator
 from emotalk.inference.talking_video import VideoRequest, make_video
 from emotalk.media.png import png_bytes
 from tests.helpers.tiny_model import write_tiny_model

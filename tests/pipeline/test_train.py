@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from emotalk.inference.load import load_generator
+from emotalk.checkpoints.load import load_generator
 from tests.helpers.tiny_training import ROOT, read_metrics, tiny_shards, tiny_yaml, train
 
 

@@ -66,7 +66,7 @@ def test_libraries_load_for_a_user_without_home_and_name(tmp_path: Path) -> None
         "import getpass, pathlib, matplotlib.pyplot, mlflow\n"
         "from emotalk.tracking.mlflow_run import MlflowRun\n"
         "from emotalk.config.etl import LandmarksConfig\n"
-        "from emotalk.data.remote_storage import folder_of\n"
+        "from emotalk.shards.remote_storage import folder_of\n"
         "print('fine', getpass.getuser(), folder_of('~/x'), pathlib.Path.home())\n"
     )
     caps = "+dac_read_search,+dac_override"  # to read this interpreter, wherever it lies

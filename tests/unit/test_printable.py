@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotalk.data.shards import DataFault
 from emotalk.errors import Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.media.window import MemberFault
 from emotalk.printable import is_printable, printable, printable_lines, shown
+from emotalk.shards.shard_set import DataFault
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ ben/three.mov,ben,angry,0.4,Stop
 def _table(folder: Path) -> Door:
     from emotalk.config.etl import EtlConfig
     from emotalk.errors import WrongUse
-    from etl.plan import make_plan
+    from etl.job.plan import make_plan
 
     source = folder / "source"
     for name in ("anna/one.mp4", "anna/two.mp4", "ben/three.mov"):
@@ -48,7 +48,7 @@ def _names(
 ) -> Door:
     from emotalk.config.etl import EtlConfig
     from emotalk.errors import WrongUse
-    from etl.plan import make_plan
+    from etl.job.plan import make_plan
 
     source = folder / "source"
     config = EtlConfig(corpus=corpus, source=str(source), output=folder / "out")

@@ -149,9 +149,9 @@ def _clips(folder: Path) -> Door:
     from emotalk.config.etl import EtlConfig, QualityConfig
     from emotalk.faces.sidecar import SidecarFinder
     from emotalk.schema import ClipLabel, Rejection
+    from etl.clip.sample import make_sample
     from etl.corpora.listing import SourceClip
-    from etl.sample import make_sample
-    from etl.source import FolderSource
+    from etl.corpora.source import FolderSource
     from tests.helpers.clips import face_in_frame
 
     landmarks = folder / "landmarks"

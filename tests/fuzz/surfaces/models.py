@@ -16,8 +16,8 @@ def _written(folder: Path) -> Path:
 
 
 def _description(folder: Path) -> Door:
+    from emotalk.checkpoints.load import load_generator
     from emotalk.errors import WrongUse
-    from emotalk.inference.load import load_generator
 
     model = _written(folder)
     path = model / "model.json"
@@ -31,7 +31,7 @@ def _description(folder: Path) -> Door:
 
 
 def _weights(folder: Path) -> Door:
-    from emotalk.checkpoint_format import read_generator
+    from emotalk.checkpoints.format import read_generator
     from emotalk.errors import WrongUse
 
     model = _written(folder)
@@ -59,10 +59,10 @@ def _state(folder: Path) -> Door:
     """Try `state.json` as going on with a run reads it, and as an export does."""
     from dataclasses import asdict
 
-    from emotalk.inference.training_record import read_state_facts
-    from emotalk.training.checkpoint import FORMAT, TrainState
-    from emotalk.training.resume import UNREADABLE
-    from emotalk.training.state_file import read_state
+    from emotalk.checkpoints.resume import UNREADABLE
+    from emotalk.checkpoints.save import FORMAT, TrainState
+    from emotalk.checkpoints.state_file import read_state
+    from emotalk.checkpoints.training_record import read_state_facts
 
     steps = {"generator": {"decoder.0.weight": 10}, "discriminators": {"frame.0.bias": 5}}
     known = TrainState(10, 20, 1, 9, {"train/total": (3.5, 2)}, (27.5, 8), "psnr", "ab" * 32)
@@ -79,7 +79,7 @@ def _state(folder: Path) -> Door:
 
 def _pointer(folder: Path) -> Door:
     """Try the text files `latest` and `best`, which name a checkpoint."""
-    from emotalk.checkpoint_format import find_model
+    from emotalk.checkpoints.format import find_model
     from emotalk.errors import WrongUse
 
     checkpoints = folder / "run" / "checkpoints"

@@ -11,7 +11,7 @@ from tests.fuzz.surface import Case, Door, Surface
 
 
 def _open_set(folder: Path) -> Path:
-    from emotalk.data.inspect import inspect
+    from emotalk.shards.inspect import inspect
     from tests.helpers.shard_set import (
         MadeClip,
         made_clips,
@@ -45,10 +45,10 @@ def _open_set(folder: Path) -> Path:
 
 def _look(shards: Path) -> None:
     """Use a set as training does, and as `emotalk inspect` does."""
-    from emotalk.data.clip import read_window
-    from emotalk.data.inspect import inspect
-    from emotalk.data.shards import DataFault, SampleReader, ShardSet
     from emotalk.errors import WrongUse
+    from emotalk.shards.clip import read_window
+    from emotalk.shards.inspect import inspect
+    from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
 
     report = inspect(shards)
     assert str(report).encode("utf-8")

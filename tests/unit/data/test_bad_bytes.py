@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emotalk.data.clip import read_window
-from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
+from emotalk.shards.clip import read_window
+from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
 from tests.helpers.shard_set import (
     MadeClip,
     Members,

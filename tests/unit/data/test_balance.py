@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from emotalk.config.data import BalanceConfig
 from emotalk.data.balance import epoch_repeats
 from emotalk.data.order import Order, rank_places
-from emotalk.data.shards import Sample
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import Sample
 
 
 def level_name(intensity: float | None) -> str:

@@ -17,10 +17,10 @@ import torch
 from emotalk.config.data import BalanceConfig, DataConfig
 from emotalk.data.batch import ClipBatch, from_unit, to_unit, zeros_in_one_piece
 from emotalk.data.loader import ClipLoader, build_loader, read_clip
-from emotalk.data.shards import DataFault, ShardSet
 from emotalk.data.windows import cut_speech
 from emotalk.errors import WrongUse
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import DataFault, ShardSet
 from tests.helpers.shard_set import (
     MadeClip,
     frame_level,

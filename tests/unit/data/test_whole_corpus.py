@@ -13,9 +13,9 @@ from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.order import Order, Place, rank_places
-from emotalk.data.shards import Sample
 from emotalk.data.steps import StepBatches
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import Sample
 from tests.helpers.corpus_index import CLIPS, crema_d_keys, write_corpus_index
 from tests.helpers.shared import shared_root
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.etl import EtlConfig
-from emotalk.data.manifest import SampleEntry
 from emotalk.errors import WrongUse
+from emotalk.shards.manifest import SampleEntry
 from etl.corpora import list_clips
 from etl.corpora.crema_d import agreement
 from etl.corpora.folder import key_of
-from etl.plan import make_plan
+from etl.job.plan import make_plan
 from tests.helpers.shared import shared_data
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.checkpoint_format import ModelFacts, write_model
+from emotalk.checkpoints.format import ModelFacts, write_model
 from emotalk.config.model import ModelConfig
 from emotalk.models import Generator
 from emotalk.schema import EMOTIONS

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from emotalk.config.data import RemoteConfig
-from emotalk.data.shards import DataFault, Sample, SampleReader, ShardSet
 from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
 from tests.helpers.broken_sets import BROKEN
 from tests.helpers.drawn_shards import DrawnClip
 

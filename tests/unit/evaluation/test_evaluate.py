@@ -9,13 +9,13 @@ import pytest
 from rich.console import Console
 from skimage.metrics import peak_signal_noise_ratio
 
+from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.output import read_report
 from emotalk.evaluation.report import Report, summary_table
 from emotalk.inference.generate import ClipRequest, generate_video
-from emotalk.inference.load import load_generator
 from emotalk.media.window import decode_video_window
 from emotalk.schema import EMOTIONS
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
@@ -64,7 +64,7 @@ def test_the_true_video_reencoded_is_nearly_perfect_and_a_still_follows_nothing(
 def test_a_clips_psnr_is_that_of_the_generators_own_frames(
     report: Report, checkpoint: Path, shards: Path, drawn_clips: Clips
 ) -> None:
-    from emotalk.data.shards import SampleReader, ShardSet
+    from emotalk.shards.shard_set import SampleReader, ShardSet
 
     shard_set = ShardSet.open(str(shards))
     sample = next(s for s in shard_set.split("test").samples if s.key == "1001_IEO_happiness")

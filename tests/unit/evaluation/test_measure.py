@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from emotalk.data.clip import Clip
 from emotalk.evaluation.measure import (
     Truth,
     as_reported_figures,
@@ -19,6 +18,7 @@ from emotalk.evaluation.measure import (
 )
 from emotalk.faces.template import template_LP
 from emotalk.schema import Doubles, Floats
+from emotalk.shards.clip import Clip
 from tests.helpers.evaluation_clips import ToldExaminer, face_TLP, noise_frames, plain_clip
 
 FRAMES = 24

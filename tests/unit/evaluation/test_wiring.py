@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
-from emotalk.data.clip import read_speech
-from emotalk.data.shards import Sample, SampleReader, ShardSet
 from emotalk.evaluation import evaluate as module
-from emotalk.evaluation.bench import Bench
 from emotalk.evaluation.evaluate import evaluate
-from emotalk.evaluation.findings import ClipFindings, Findings
+from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.output import describe_inputs
-from emotalk.inference.load import load_generator
+from emotalk.evaluation.results import ClipResults, Results
+from emotalk.shards.clip import read_speech
+from emotalk.shards.shard_set import Sample, SampleReader, ShardSet
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
 
 Clips = dict[tuple[int, str, str], DrawnClip]
@@ -24,8 +24,8 @@ def sample(key: str) -> Sample:
     return Sample(key, 24, key[0], "anger", 1.0, 0, {})
 
 
-def found(key: str, generated: np.ndarray, truth: np.ndarray) -> ClipFindings:
-    return ClipFindings(
+def found(key: str, generated: np.ndarray, truth: np.ndarray) -> ClipResults:
+    return ClipResults(
         key=key, actor="a", emotion="anger", intensity=None,
         rows={"generated": {"mouth_correlation": 0.0, "mouth_lag": 0.0}},
         openings={"generated": generated, "truth": truth},
@@ -36,7 +36,7 @@ def found(key: str, generated: np.ndarray, truth: np.ndarray) -> ClipFindings:
 def test_a_curve_is_the_mouth_made_for_the_partner_against_the_clip_s_own_true_one() -> None:
     rng = np.random.Generator(np.random.PCG64(0))
     curves = {name: rng.normal(1, 0.3, 24) for name in ("a made", "a true", "b made", "b true")}
-    findings = Findings(
+    findings = Results(
         [
             found("a", curves["a made"], curves["a true"]),
             found("b", curves["b made"], curves["b true"]),
@@ -58,15 +58,15 @@ def test_a_curve_is_the_mouth_made_for_the_partner_against_the_clip_s_own_true_o
 def heard(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     """The other speech that each clip's video was generated for."""
     speech: dict[str, np.ndarray] = {}
-    generate = Bench.generate
+    generate = Evaluator.generate
 
-    def listen(self: Bench, clips: Any, other_speech: Any) -> Any:
+    def listen(self: Evaluator, clips: Any, other_speech: Any) -> Any:
         speech.update(other_speech)
         groups.append([clip.key for clip in clips])
         return generate(self, clips, other_speech)
 
     groups: list[list[str]] = []
-    monkeypatch.setattr(Bench, "generate", listen)
+    monkeypatch.setattr(Evaluator, "generate", listen)
     speech["groups"] = groups  # type: ignore[assignment]
     return speech
 
@@ -127,9 +127,9 @@ def test_the_weights_and_the_clips_are_those_asked_for(
 def test_one_clip_of_every_emotion_is_pictured(
     tmp_path: Path, shards: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Findings] = []
+    seen: list[Results] = []
 
-    def draw(_folder: Path, findings: Findings, _report: object) -> list[str]:
+    def draw(_folder: Path, findings: Results, _report: object) -> list[str]:
         seen.append(findings)
         return []
 

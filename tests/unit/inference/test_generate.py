@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotalk.checkpoint_format import ModelFacts
-from emotalk.draws import numpy_generator
+from emotalk.checkpoints.format import ModelFacts
 from emotalk.inference.emotion_timeline import parse_timeline, timeline_weights
 from emotalk.inference.generate import (
     ClipRequest,
@@ -17,6 +16,7 @@ from emotalk.inference.generate import (
 from emotalk.inference.speech import network_pieces, network_speech
 from emotalk.media.sound_source import SoundInMemory, SpooledSound
 from emotalk.schema import EMOTIONS, Bytes, Floats
+from emotalk.seeding import numpy_generator
 from tests.helpers.tiny_model import tiny_loaded
 
 HAPPY = np.eye(len(EMOTIONS), dtype=np.float32)[3]

@@ -10,7 +10,7 @@ import soundfile
 import torch
 from PIL import Image
 
-from emotalk.inference.load import LoadedGenerator
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.inference.talking_video import VideoRequest, make_video
 from emotalk.schema import EMOTIONS
 from tests.helpers.tiny_model import tiny_loaded

@@ -14,8 +14,8 @@ from emotalk.media.frames import read_video
 from emotalk.media.sound import read_audio
 from emotalk.schema import SAMPLES_PER_FRAME
 from emotalk.synthetic.mead import every_recording_of, write_mead
+from etl.clip.sample import make_sample
 from etl.corpora import list_clips
-from etl.sample import make_sample
 from tests.unit.synthetic.test_corpus import digests
 
 HEIGHT = 216

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.errors import WrongUse
-from emotalk.inference.load import LoadedGenerator
 from emotalk.inference.talking_video import VideoRequest
 from emotalk.tracking import talking_face as module
 from emotalk.tracking.talking_face import TalkingFace

@@ -13,8 +13,8 @@ from torch import Tensor
 from emotalk.config.stages import DISCRIMINATOR_TERMS, GENERATOR_TERMS
 from emotalk.distributed import Engine
 from emotalk.models import Generator, GeneratorOutput
-from emotalk.training.build import build_modules
-from emotalk.training.inputs import ClipInputs
+from emotalk.runs.build import build_modules
+from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
 from emotalk.training.objective import (
     Judgements,

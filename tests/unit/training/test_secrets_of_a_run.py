@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.run import TrainConfig
-from emotalk.data.shards import SampleReader, ShardSet
 from emotalk.errors import WrongUse
+from emotalk.runs.dry_run import describe
+from emotalk.runs.folder import check_run_folder, open_run_folder
+from emotalk.runs.status import write_status
+from emotalk.runs.tags import run_tags
+from emotalk.shards.shard_set import SampleReader, ShardSet
 from emotalk.tracking.params import as_params
-from emotalk.training.dry_run import describe
-from emotalk.training.run_folder import check_run_folder, open_run_folder
-from emotalk.training.run_tags import run_tags
-from emotalk.training.status import write_status
 from tests.helpers.tiny_model import write_tiny_model
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from emotalk.config.run import TrainConfig
 from emotalk.data.workers import Interrupted
+from emotalk.evaluation.validation import Validation
 from emotalk.models import Generator
 from emotalk.schema import EMOTIONS
 from emotalk.training import trainer as loop
-from emotalk.training.inputs import ClipInputs, InputMaker
+from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from emotalk.training.trainer import Trainer
-from emotalk.training.validation import Validation
 from tests.helpers.checkpoint_files import rewrite_state
 from tests.helpers.shard_set import made_clips
 from tests.helpers.tiny_training import ALL_TERMS, read_metrics, tiny_config, tiny_shards
@@ -79,10 +79,10 @@ def watched(trainer: Trainer) -> Iterator[Watched]:
     seen = Watched()
     parts = trainer._parts
     generator = parts.networks.generator.module
-    make, learn, judge = InputMaker.micro_batches, generator_step, discriminator_step
+    make, learn, judge = InputPreparation.micro_batches, generator_step, discriminator_step
     measure = Validation.measure
 
-    def made(maker: InputMaker, *args: Any) -> list[ClipInputs]:
+    def made(maker: InputPreparation, *args: Any) -> list[ClipInputs]:
         found = make(maker, *args)
         seen.inputs += found
         return found
@@ -115,7 +115,7 @@ def watched(trainer: Trainer) -> Iterator[Watched]:
     seen.generators.append(copies())
     hook = generator.register_forward_pre_hook(hear)
     with (
-        mock.patch.object(InputMaker, "micro_batches", made),
+        mock.patch.object(InputPreparation, "micro_batches", made),
         mock.patch.object(loop, "generator_step", learnt),
         mock.patch.object(loop, "discriminator_step", judged),
         mock.patch.object(Validation, "measure", measured),

@@ -1,0 +1,120 @@
+"""The folder of a run's checkpoints: which entries are checkpoints, which one is best, which go.
+
+A checkpoint is a folder of the exact name `step-XXXXXX` (six digits, more where the step needs
+them). Everything else in the folder, a copy such as `step-000022-backup` too, is the user's: it is
+neither read nor counted nor removed. `latest` and `best` are text files that hold a name.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from emotalk.checkpoints.format import BEST, LATEST
+
+STATE = "state.json"
+NAME = re.compile(r"step-([0-9]{6,18})")
+UNFINISHED = re.compile(r"\.step-[0-9]{6,18}\.part")  # being written or removed
+
+
+def checkpoint_name(step: int) -> str:
+    """Return the folder name of the checkpoint of `step`."""
+    return f"step-{step:06d}"
+
+
+def step_of(name: str) -> int | None:
+    """Return the step of the checkpoint called `name`, or None where it is no checkpoint's name."""
+    match = NAME.fullmatch(name)
+    if match is None or checkpoint_name(int(match[1])) != name:
+        return None
+    return int(match[1])
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints in `folder` by their step, oldest first; none of them is opened."""
+    if not folder.is_dir():
+        return []
+    found = {step_of(path.name): path for path in folder.iterdir() if path.is_dir()}
+    return [found[step] for step in sorted(step for step in found if step is not None)]
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint, or None."""
+    found = checkpoints(folder)
+    return found[-1] if found else None
+
+
+def part_of(path: Path) -> Path:
+    """Return the name under which the checkpoint `path` is written and removed."""
+    return path.with_name(f".{path.name}.part")
+
+
+def point_latest(folder: Path, name: str) -> None:
+    """Make `latest` hold `name`, in one piece."""
+    _point(folder / LATEST, name)
+
+
+def point_best(folder: Path, best_step: int | None) -> None:
+    """Make `best` hold the name of the best checkpoint; remove it where that one is not there."""
+    name = None if best_step is None else checkpoint_name(best_step)
+    if name is not None and (folder / name / STATE).is_file():
+        _point(folder / BEST, name)
+    else:
+        (folder / BEST).unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename what stands in the place of a checkpoint, delete nothing; return its new path."""
+    number, aside = 1, path.with_name(f"damaged-{path.name}")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"damaged-{path.name}-{number}")
+    return path.rename(aside)
+
+
+def remove_old(
+    folder: Path, *, keep_last: int, best_step: int | None, newest: int | None = None
+) -> None:
+    """Remove this run's checkpoints but the newest ones and the best.
+
+    Args:
+        folder: of the run's checkpoints.
+        keep_last: how many of the newest stay, 1 at least.
+        best_step: step of one that stays as well.
+        newest: step of the checkpoint that was just written. Later ones were not written by this
+            run: they neither count nor go. None: the last in the folder.
+    """
+    steps = {path: step_of(path.name) for path in checkpoints(folder) if _may_go(path)}
+    ours = [path for path, step in steps.items() if newest is None or (step or 0) <= newest]
+    for path in ours[:-keep_last]:
+        if steps[path] not in (best_step, newest):
+            leaving = part_of(path)  # never half a one under its own name
+            shutil.rmtree(leaving, ignore_errors=True)
+            path.rename(leaving)
+            shutil.rmtree(leaving)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a run that was killed left half written or half removed."""
+    for path in folder.iterdir():
+        if UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, would survive a loss of power."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _may_go(path: Path) -> bool:
+    return not path.is_symlink() and (path / STATE).is_file()
+
+
+def _point(pointer: Path, name: str) -> None:
+    fresh = pointer.with_name(f".{pointer.name}.part")
+    fresh.write_text(name + "\n", encoding="utf-8")
+    fresh.replace(pointer)

@@ -1,0 +1,103 @@
+"""The original's public networks as a model folder of ours."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from emotalk.checkpoints.format import DESCRIPTION, ModelFacts, write_model
+from emotalk.config.model import (
+    EmotionDiscriminatorConfig,
+    FrameDiscriminatorConfig,
+    GeneratorConfig,
+    ModelConfig,
+)
+from emotalk.errors import WrongUse
+from emotalk.files.tensor_files import write_tensors
+from emotalk.models.original import ChannelOrder, Kind, OriginalNetwork, read_original
+from emotalk.schema import EMOTIONS
+
+FILES: dict[Kind, str] = {
+    "generator": "generator.pt",
+    "frame": "disc_frame.pt",
+    "emotion": "disc_emo.pt",
+}
+DISCRIMINATORS = "discriminators.safetensors"
+
+
+def import_original(
+    source: Path, output: Path, *, channel_order: ChannelOrder = "rgb"
+) -> ModelConfig:
+    """Write the networks of `source` as a model folder and return their sizes.
+
+    Source: Eskimez et al. 2021: six emotions in our order, the first frame as condition, no speech
+    around the window, speech scaled to its peak.
+
+    Args:
+        source: `generator.pt` as the original saves it, or a folder that holds it and perhaps
+            `disc_frame.pt` and `disc_emo.pt`; read without executing anything in them.
+        output: a new or empty folder.
+        channel_order: of the pictures they were trained on.
+
+    Raises:
+        WrongUse: `source` is no generator of the original, or `output` holds something.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise WrongUse(f"{output}: is there already and not empty; name a new folder")
+    networks = {kind: _read(kind, path, channel_order) for kind, path in _files(source).items()}
+    config = _sizes(networks)
+    facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=0)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        critics = _named_by_kind({k: n for k, n in networks.items() if k != "generator"})
+        if critics:
+            write_tensors(critics, output / DISCRIMINATORS)
+        write_model(output, networks["generator"].state, config, facts)
+    except OSError as error:
+        raise WrongUse(f"{output / DESCRIPTION}: cannot be written: {error.strerror}") from None
+    return config
+
+
+def _files(source: Path) -> dict[Kind, Path]:
+    if not source.is_dir():
+        return {"generator": source}
+    found = {kind: source / name for kind, name in FILES.items() if (source / name).is_file()}
+    if "generator" not in found:
+        raise WrongUse(f"{source}: holds no generator.pt; give that file or the folder it is in")
+    return found
+
+
+def _read(kind: Kind, path: Path, channel_order: ChannelOrder) -> OriginalNetwork:
+    network = read_original(path, channel_order=channel_order)
+    if network.kind != kind:
+        raise WrongUse(
+            f"{path}: holds the original's {network.kind} network, expected its {kind}; give its "
+            f"{FILES[kind]}, or the folder that holds all its files"
+        )
+    emotions = network.arguments.get("emotions", len(EMOTIONS))
+    if emotions != len(EMOTIONS):
+        raise WrongUse(
+            f"{path}: a network of {emotions} emotions; the original's six are "
+            f"{', '.join(EMOTIONS)}, others have no names here"
+        )
+    return network
+
+
+def _sizes(networks: dict[Kind, OriginalNetwork]) -> ModelConfig:
+    sizes = {
+        kind: {name: value for name, value in network.arguments.items() if name != "emotions"}
+        for kind, network in networks.items()
+    }
+    return ModelConfig(
+        generator=GeneratorConfig(**sizes["generator"]),
+        frame=FrameDiscriminatorConfig(**sizes.get("frame", {})),
+        emotion=EmotionDiscriminatorConfig(**sizes.get("emotion", {})),
+    )
+
+
+def _named_by_kind(networks: dict[Kind, OriginalNetwork]) -> dict[str, Tensor]:
+    """Return all weights under the names that a training run's checkpoint gives them."""
+    return {
+        f"{kind}.{name}": value.contiguous()
+        for kind, network in networks.items()
+        for name, value in network.state.items()
+    }

@@ -1,0 +1,83 @@
+"""A generator ready to run, from whatever folder holds its weights."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from emotalk.checkpoints.format import ModelFacts, find_model, read_description, read_generator
+from emotalk.config.model import ModelConfig
+from emotalk.errors import WrongUse
+from emotalk.files.tensor_files import Shapes
+from emotalk.models import Generator
+
+DeviceName = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True)
+class LoadedGenerator:
+    """A generator in evaluation mode and what it has to be told.
+
+    Attributes:
+        generator: the network, on its device.
+        config: what it was built from.
+        facts: emotion names, speech margin and level it was trained with.
+        folder: where its weights lie.
+    """
+
+    generator: Generator
+    config: ModelConfig
+    facts: ModelFacts
+    folder: Path
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device of the network's weights."""
+        return next(self.generator.parameters()).device
+
+
+def load_generator(
+    checkpoint: Path, *, ema: bool = True, device: DeviceName | torch.device = "cpu"
+) -> LoadedGenerator:
+    """Return the generator of a run folder, a checkpoint or an exported model.
+
+    Args:
+        checkpoint: see `emotalk.checkpoints.format.find_model`.
+        ema: take the running average of the weights where there is one.
+        device: `auto` takes the first CUDA device if there is one.
+
+    Raises:
+        WrongUse: no model there, a pickle, no such device, or weights that do not fit the network
+            that `model.json` describes; the message names tensors.
+    """
+    folder = find_model(checkpoint)
+    description = read_description(folder)
+    arguments = description.model.generator_arguments(len(description.emotions))
+    state = read_generator(folder, ema=ema, wanted=_shapes(arguments, folder))
+    generator = Generator(**arguments)
+    generator.load_state_dict(state)
+    facts = ModelFacts(**description.model_dump(include=set(ModelFacts.model_fields)))
+    place = _device(device)
+    return LoadedGenerator(generator.eval().to(place), description.model, facts, folder)
+
+
+def _shapes(arguments: Mapping[str, Any], folder: Path) -> Shapes:
+    """Return names and shapes of the network's tensors; no memory is taken for them."""
+    try:
+        with torch.device("meta"):
+            state = Generator(**arguments).state_dict()
+    except (RuntimeError, ValueError) as error:
+        raise WrongUse(f"{folder}: model.json describes no network: {error}") from None
+    return {name: tuple(value.shape) for name, value in state.items()}
+
+
+def _device(name: DeviceName | torch.device) -> torch.device:
+    if isinstance(name, torch.device):
+        return name
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise WrongUse("device cuda: torch sees no CUDA device here; use --device cpu or auto")
+    return torch.device(name)

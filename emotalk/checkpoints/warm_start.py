@@ -1,0 +1,97 @@
+"""Starting a run from weights that another run, or the original, has learnt."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from emotalk.checkpoints.format import find_model, read_generator
+from emotalk.checkpoints.resume import compare_tensors
+from emotalk.checkpoints.save import DISCRIMINATORS
+from emotalk.errors import WrongUse
+from emotalk.files.checksums import check_sums
+from emotalk.files.tensor_files import read_tensors
+from emotalk.training.networks import Networks
+
+Shapes = dict[str, tuple[int, ...]]
+LOG = logging.getLogger("emotalk.train")
+
+
+def start_from(source: Path, networks: Networks) -> None:
+    """Put the weights at `source` into the networks; optimisers start anew.
+
+    Discriminators that the source lacks keep their random start, those it has beyond the run's are
+    passed over; which, is logged. Every process must call it.
+
+    Args:
+        source: an imported or exported model, a checkpoint or a run folder.
+        networks: changed in place.
+
+    Raises:
+        WrongUse: no model there, or its tensors are not of this configuration's sizes.
+    """
+    critics = networks.discriminators
+    shapes = None if critics is None else critics.weight_shapes()
+    start = check_start(source, networks.generator.weight_shapes(), shapes)
+    networks.generator.write_weights(start.generator)
+    if critics is None or not start.discriminators:
+        LOG.info("generator started from %s", start.folder)
+        return
+    critics.write_weights({**critics.read_weights(), **start.discriminators})
+    taken = sorted({name.partition(".")[0] for name in start.discriminators})
+    LOG.info("generator and discriminators %s started from %s", taken, start.folder)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Weights that a run begins with.
+
+    Attributes:
+        folder: where they lie.
+        generator: all of its tensors.
+        discriminators: all tensors of those that the source and the run share.
+    """
+
+    folder: Path
+    generator: dict[str, Tensor]
+    discriminators: dict[str, Tensor]
+
+
+def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) -> Start:
+    """Return the weights at `source`, compared with the shapes of a run's tensors.
+
+    Args:
+        source: as for `start_from`.
+        generator: of the run's generator.
+        discriminators: of the run's discriminators, or None where it has none.
+
+    Raises:
+        WrongUse: no model there, or its tensors are not of these sizes.
+    """
+    folder = find_model(source)
+    weights = read_generator(folder)
+    _refuse_other_sizes(generator, weights, folder)
+    if discriminators is None or not (folder / DISCRIMINATORS).exists():
+        return Start(folder, weights, {})
+    try:
+        check_sums(folder, (DISCRIMINATORS,))
+        given = read_tensors(folder / DISCRIMINATORS)
+    except (ValueError, OSError) as error:
+        raise WrongUse(f"{folder / DISCRIMINATORS}: not readable: {error}") from None
+    shared = {name.partition(".")[0] for name in given}
+    shared &= {name.partition(".")[0] for name in discriminators}
+    mine = {n: shape for n, shape in discriminators.items() if n.partition(".")[0] in shared}
+    taken = {name: value for name, value in given.items() if name.partition(".")[0] in shared}
+    _refuse_other_sizes(mine, taken, folder)
+    return Start(folder, weights, taken)
+
+
+def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) -> None:
+    try:
+        shapes = {name: tuple(value.shape) for name, value in given.items()}
+        compare_tensors(wanted, shapes, f"start_from={folder}")
+    except ValueError as error:
+        raise WrongUse(
+            f"{error}; the model sections must be the same: compare with {folder}/model.json"
+        ) from None

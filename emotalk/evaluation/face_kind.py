@@ -1,0 +1,73 @@
+"""Drawn faces or photographs: told by the shard set's manifest, and who may judge them."""
+
+import re
+from typing import Any
+
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.errors import WrongUse
+from emotalk.shards.manifest import Manifest
+
+DETECTORS = ("insightface", "onnx")
+"""Back ends that find faces in photographs; landmarks of drawn faces lie in side-car files."""
+
+PACK_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
+
+
+def choose_judges(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateConfig, str]:
+    """Return the configuration without `auto`, and one sentence on the faces and their judges.
+
+    Where the set's own landmarks were found by a detector, its faces are photographs: the same
+    detector judges the landmarks, and nobody the emotions.
+
+    Raises:
+        WrongUse: judges of drawn faces asked to judge photographs, or a detector whose model files
+            are not named.
+    """
+    detector, pack = _detector(manifest)
+    if detector is None:
+        chosen = _without_auto(config, landmarks="judge", emotion="judge")
+        return chosen, _sentence(chosen, "taken for drawn ones, no detector found their landmarks")
+    _refuse_drawn_judges(config, detector)
+    chosen = _without_auto(config, landmarks=detector, emotion="none")
+    if config.landmarks == "auto" and "pack" not in config.finder.model_fields_set and pack:
+        finder = chosen.finder.model_copy(update={"pack": pack})
+        chosen = chosen.model_copy(update={"finder": finder})
+    return chosen, _sentence(chosen, f"photographs, in which {detector} found the landmarks")
+
+
+def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
+    """Return the detector that found the set's landmarks and its pack; None where there is none."""
+    landmarks: Any = manifest.config.get("landmarks")
+    facts = landmarks if isinstance(landmarks, dict) else {}
+    backend, pack = facts.get("backend"), facts.get("pack")
+    usable = isinstance(pack, str) and PACK_NAME.fullmatch(pack) is not None
+    return (backend if backend in DETECTORS else None), (pack if usable else None)
+
+
+def _refuse_drawn_judges(config: EvaluateConfig, detector: str) -> None:
+    asked = [name for name in ("landmarks", "emotion") if getattr(config, name) == "judge"]
+    if asked:
+        raise WrongUse(
+            f"{config.shards}: its landmarks were found by {detector}, so its faces are "
+            f"photographs, and {', '.join(f'{name}=judge' for name in asked)} knows drawn faces "
+            f"only; leave {' and '.join(asked)} at auto, or use landmarks={detector} "
+            "(finder.pack, finder.root) and emotion=none"
+        )
+
+
+def _without_auto(config: EvaluateConfig, *, landmarks: str, emotion: str) -> EvaluateConfig:
+    wanted = {"landmarks": landmarks, "emotion": emotion}
+    update = {name: value for name, value in wanted.items() if getattr(config, name) == "auto"}
+    return config.model_copy(update=update)
+
+
+def _sentence(config: EvaluateConfig, faces: str) -> str:
+    who = {
+        "judge": "the shipped judge of drawn faces",
+        "insightface": f"insightface, pack {config.finder.pack}",
+        "onnx": f"onnx, {config.finder.landmarker}",
+        "none": "nobody, so there is no emotion accuracy",
+    }
+    return (
+        f"Faces: {faces}. Landmarks by {who[config.landmarks]}; emotions by {who[config.emotion]}."
+    )

@@ -1,0 +1,139 @@
+"""Hold the measurements of every clip and summarise them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk.evaluation.report import QUANTITIES, ROWS, EmotionReport, Value, finite
+from emotalk.metrics.emotion import emotion_scores
+from emotalk.metrics.protocol import bootstrap_over_actors
+from emotalk.schema import EMOTIONS, Bytes, Doubles
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class EmotionSeen:
+    """Indices in `schema.EMOTIONS`: what was asked for, and what the judge saw in each video."""
+
+    wanted: int
+    generated: int
+    still: int
+    truth: int
+
+
+@dataclass(frozen=True)
+class ClipResults:
+    """All that is kept of one clip once its frames are let go.
+
+    Attributes:
+        key, actor, emotion, intensity: whose it is.
+        rows: row of the report -> figure -> value.
+        openings: `truth`, `generated`, `repeat`, ... -> mouth opening (T,).
+        voiced_T: its voiced frames.
+        seen: what the emotion judge saw; None where it was not asked.
+        as_reported: the faulty figures; empty where not asked for.
+    """
+
+    key: str
+    actor: str
+    emotion: str
+    intensity: float | None
+    rows: dict[str, Figures]
+    openings: dict[str, Doubles]
+    voiced_T: NDArray[np.bool_]
+    seen: EmotionSeen | None
+    as_reported: Figures
+
+
+@dataclass
+class Results:
+    """The findings of all clips so far.
+
+    Attributes:
+        clips: in the order of their keys.
+        left_out: what could not be evaluated -> why.
+        shown: emotion -> (true frames, frames from the neutral still or the condition image) of
+            one clip, for the picture.
+    """
+
+    clips: list[ClipResults] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    shown: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
+
+    def figures(self, seed: int) -> dict[str, dict[str, Value]]:
+        """Return quantity -> row -> mean with its interval, rows that have the quantity only."""
+        table: dict[str, dict[str, Value]] = {}
+        for quantity in QUANTITIES:
+            holders = [
+                row for row in ROWS if any(quantity in c.rows.get(row, {}) for c in self.clips)
+            ]
+            table[quantity] = {row: self._value(row, quantity, seed) for row in holders}
+        return table
+
+    def _value(self, row: str, quantity: str, seed: int) -> Value:
+        values = [clip.rows.get(row, {}).get(quantity, float("nan")) for clip in self.clips]
+        return mean_over_actors(values, [clip.actor for clip in self.clips], seed)
+
+    def emotion(self, seed: int) -> EmotionReport | None:
+        """Return what the emotion judge saw, or None if it was not asked."""
+        judged = [(clip.actor, clip.seen) for clip in self.clips if clip.seen is not None]
+        if not judged:
+            return None
+        actors = [actor for actor, _ in judged]
+        wanted = [seen.wanted for _, seen in judged]
+        scores = {
+            row: emotion_scores([getattr(seen, row) for _, seen in judged], wanted, len(EMOTIONS))
+            for row in ("generated", "still", "truth")
+        }
+        recall = [finite(float(share)) for share in scores["generated"].recall_E]
+        return EmotionReport(
+            emotions=EMOTIONS,
+            accuracy={
+                row: mean_over_actors(score.correct_B, actors, seed)
+                for row, score in scores.items()
+            },
+            confusion_generated=_counts(scores["generated"].confusion_EE),
+            confusion_truth=_counts(scores["truth"].confusion_EE),
+            recall_generated=dict(zip(EMOTIONS, recall, strict=True)),
+        )
+
+    def as_reported(self, seed: int) -> dict[str, Value]:
+        """Return the faulty figures' means."""
+        names = self.clips[0].as_reported
+        actors = [clip.actor for clip in self.clips]
+        return {
+            name: mean_over_actors([clip.as_reported[name] for clip in self.clips], actors, seed)
+            for name in names
+        }
+
+    def per_clip(self) -> dict[str, dict[str, dict[str, float | str | None]]]:
+        """Return every value of every clip, None where it is undefined."""
+        return {clip.key: _one_clip(clip) for clip in self.clips}
+
+
+def mean_over_actors(
+    values: Sequence[float] | NDArray[np.float64], actors: Sequence[str], seed: int
+) -> Value:
+    """Return the mean over clips with its interval over actors."""
+    return Value.of(bootstrap_over_actors(values, actors, seed=seed))
+
+
+def _one_clip(clip: ClipResults) -> dict[str, dict[str, float | str | None]]:
+    rows: dict[str, dict[str, float | str | None]] = {
+        "clip": {"actor": clip.actor, "emotion": clip.emotion, "intensity": clip.intensity}
+    }
+    for row, figures in clip.rows.items():
+        rows[row] = {name: finite(value) for name, value in figures.items()}
+    if clip.seen is not None:
+        rows["emotion"] = {
+            row: EMOTIONS[getattr(clip.seen, row)]
+            for row in ("wanted", "generated", "still", "truth")
+        }
+    return rows
+
+
+def _counts(confusion_EE: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(int(count) for count in row) for row in confusion_EE)

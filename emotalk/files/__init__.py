@@ -1,0 +1,1 @@
+"""Read and write files safely: atomic writes, locks, hashes, bounded reads."""

@@ -1,0 +1,195 @@
+"""Decide whether a run may go on in its folder: its configuration, its shards, its length."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from emotalk.checkpoints.folder import checkpoints
+from emotalk.checkpoints.format import CHECKPOINTS, DataFacts, read_description
+from emotalk.checkpoints.save import TrainState
+from emotalk.checkpoints.state_file import read_state
+from emotalk.config.load import flatten, load_written
+from emotalk.config.run import TrainConfig
+from emotalk.config.stages import StageConfig
+from emotalk.errors import WrongUse
+from emotalk.runs.data_facts import data_facts, shards_digest
+from emotalk.shards.shard_set import ShardSet
+from emotalk.tracking.params import as_params
+from emotalk.training.networks import discriminator_names
+
+LOG = logging.getLogger("emotalk.train")
+# What may differ when a run goes on: how it computes and reports, not what it learns.
+MAY_DIFFER: tuple[str, ...] = (
+    "run_dir",
+    "shards",
+    "resume",
+    "runtime.",
+    "tracking.",
+    "validation.",
+    "checkpoint.",
+    "data.workers",
+    "data.prefetch",
+    "data.silence_s",
+    "data.on_fault",
+    "data.cache_mib",
+    "data.verify",
+    "data.remote.",
+)
+LENGTHEN = (
+    "a run may be made longer: more iterations (or epochs) of its last stage, or stages after it"
+)
+
+
+def refuse_other_configuration(config: TrainConfig, saved: Path) -> None:
+    """Compare the configuration with the one the run folder was begun with.
+
+    Args:
+        config: of this start.
+        saved: the run folder's `config.yaml`.
+
+    Raises:
+        WrongUse: they differ in what is learned, other than by a longer schedule.
+    """
+    old = load_written(TrainConfig, saved)
+    before, now = _values(old), _values(config)
+    may_differ = MAY_DIFFER
+    if is_lengthened(old.stages, config.stages):
+        may_differ = (*MAY_DIFFER, "stages.")
+        _refuse_further_discriminators(old, config)
+        _say_rate_jumps(old, config)
+    differing = [
+        f"{key}: {before.get(key)!r} there, {now.get(key)!r} now"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key) and not key.startswith(may_differ)
+    ]
+    if differing:
+        longer = [LENGTHEN] if any(key.startswith("stages.") for key in differing) else []
+        raise WrongUse(
+            "\n  ".join(
+                [
+                    f"run_dir {config.run_dir} belongs to a run of another configuration; choose "
+                    "another run_dir or give the same values. They differ in:",
+                    *differing,
+                    *longer,
+                ]
+            )
+        )
+
+
+def is_lengthened(before: Sequence[StageConfig], now: Sequence[StageConfig]) -> bool:
+    """Return whether `now` begins with all of `before`, the last stage as long or longer."""
+    *earlier, last = before
+    return (
+        len(now) >= len(before)
+        and list(now[: len(earlier)]) == earlier
+        and _is_as_long(last, now[len(earlier)])
+    )
+
+
+def refuse_other_shards(config: TrainConfig) -> None:
+    """Compare the shard set with the one that the newest checkpoint learned from.
+
+    Raises:
+        WrongUse: it is another one, and `resume` does not say that it is meant.
+    """
+    if config.resume == "other_shards":
+        return
+    known = _known_shards(config.run_dir / CHECKPOINTS)
+    if known is None:
+        return
+    digest, facts = known
+    shard_set = ShardSet.open(config.shards, config.data.remote)
+    here = data_facts(shard_set)
+    same = digest == shards_digest(shard_set) if digest else facts == here
+    if not same:
+        raise WrongUse(
+            f"run_dir {config.run_dir} learned from another shard set than shards={config.shards}: "
+            f"there {_told(facts)}, here {_told(here)}. Give the set it began with; or start a new "
+            f"run with start_from={config.run_dir}; or, if this run is meant to go on over the "
+            "other set, say so with resume=other_shards"
+        )
+
+
+def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet) -> str:
+    """Return the digest of the shard set, which a loaded state has to have learned from.
+
+    Where the newest checkpoint was damaged, that state is an earlier one than
+    `refuse_other_shards` looked at.
+
+    Args:
+        config: of the run.
+        state: as it was loaded, or a new one.
+        shard_set: of the configuration.
+
+    Raises:
+        WrongUse: the state learned from another set, and `resume` does not say that it is meant.
+    """
+    digest = shards_digest(shard_set)
+    if config.resume == "other_shards" or state.shards in ("", digest):
+        return digest
+    raise WrongUse(
+        f"run_dir {config.run_dir}: the newest checkpoint that can be read is that of step "
+        f"{state.step}, which learned from another shard set than shards={config.shards}. Give the "
+        "set of that time, or, if the run is meant to go on from there over this one, say so with "
+        "resume=other_shards"
+    )
+
+
+def _values(config: TrainConfig) -> dict[str, object]:
+    """Return dotted name -> value, the stages' by the names of the command line."""
+    stages = as_params({"stages": config.model_dump(mode="json")["stages"]})
+    return {key: value for key, value in flatten(config).items() if key != "stages"} | stages
+
+
+def _known_shards(folder: Path) -> tuple[str, DataFacts] | None:
+    """Return digest and facts of the shard set behind the newest checkpoint that tells them.
+
+    The digest is empty in checkpoints of before; None: there is nothing to compare.
+    """
+    for path in reversed(checkpoints(folder)):
+        try:
+            facts = read_description(path).data
+            if facts is not None:
+                return read_state(path).shards, facts
+        except (OSError, ValueError):
+            continue  # damaged: the one before it may tell
+    return None
+
+
+def _told(facts: DataFacts) -> str:
+    return (
+        f"{facts.clips} training clips of {facts.actors} people ({facts.corpus}, manifest "
+        f"{facts.manifest_sha256[:12]})"
+    )
+
+
+def _is_as_long(before: StageConfig, now: StageConfig) -> bool:
+    """Return whether two stages are the same but for a length that has not become shorter."""
+    if before.model_copy(update={"iterations": now.iterations, "epochs": now.epochs}) != now:
+        return False
+    if before.iterations is not None and now.iterations is not None:
+        return now.iterations >= before.iterations
+    if before.epochs is not None and now.epochs is not None:
+        return now.epochs >= before.epochs
+    return False
+
+
+def _refuse_further_discriminators(old: TrainConfig, config: TrainConfig) -> None:
+    further = sorted(discriminator_names(config) - discriminator_names(old))
+    if further:
+        raise WrongUse(
+            f"stages: the added ones ask for discriminators that this run has not: "
+            f"{', '.join(further)}; begin a new run with start_from={config.run_dir}"
+        )
+
+
+def _say_rate_jumps(old: TrainConfig, config: TrainConfig) -> None:
+    before, now = old.stages[-1], config.stages[len(old.stages) - 1]
+    if before != now and before.lr_decay != "none":
+        LOG.warning(
+            "stages.%s is longer than it was: its learning rate (lr_decay=%s) falls over the new "
+            "length, so it is higher from here on than it was; a stage added after it would start "
+            "at a rate of its own",
+            now.name,
+            now.lr_decay,
+        )

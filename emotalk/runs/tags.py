@@ -1,0 +1,78 @@
+"""Collect a run's tags: its code, its data, and who started it."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from emotalk.checkpoints.format import DataFacts
+from emotalk.config.run import TrainConfig
+from emotalk.masking import masked_setting, masked_tree
+
+ROOT = Path(__file__).parents[2]
+# A variable that a launcher sets for its processes; accelerate's starts torchrun's, so it is first.
+LAUNCHERS = {
+    "ACCELERATE_MIXED_PRECISION": "accelerate",
+    "TORCHELASTIC_RUN_ID": "torchrun",
+    "CROSS_RANK": "deepspeed",
+}
+
+
+def run_tags(config: TrainConfig, data: DataFacts | None) -> dict[str, str]:
+    """Return the tags of this start of the run, the configuration's own among them."""
+    environment = os.environ
+    return {
+        **masked_tree(config.tracking.tags),
+        "shards": masked_setting(config.shards),
+        **(_data_tags(data) if data is not None else {}),
+        **dict(_commit_tags()),
+        "launcher": launcher(environment),
+        "processes": str(config.runtime.processes),
+        **slurm_tags(environment),
+    }
+
+
+def resume_tag(step: int) -> dict[str, str]:
+    """Return the tag of a start that continues from a checkpoint: the step it continues from."""
+    return {"resumed_at_step": str(step)} if step else {}
+
+
+def launcher(environment: Mapping[str, str]) -> str:
+    """Return what started this process: accelerate, torchrun, deepspeed, slurm (srun) or python."""
+    for variable, name in LAUNCHERS.items():
+        if variable in environment:
+            return name
+    return "slurm" if "SLURM_PROCID" in environment else "python"
+
+
+def slurm_tags(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the Slurm job's facts under lower-case names; empty outside a job."""
+    names = ("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT")
+    return {name.lower(): environment[name] for name in names if name in environment}
+
+
+def _data_tags(data: DataFacts) -> dict[str, str]:
+    return {
+        "manifest_sha256": data.manifest_sha256,
+        "corpus": data.corpus,
+        "training_clips": str(data.clips),
+    }
+
+
+def _commit_tags() -> Iterator[tuple[str, str]]:
+    commit = _git("rev-parse", "HEAD")
+    if commit:
+        yield "git_commit", commit
+        yield "git_changes", "yes" if _git("status", "--porcelain", "-uno") else "none"
+        yield "mlflow.source.git.commit", commit  # MLflow's page shows this one by itself
+        yield "mlflow.source.name", "train.py"
+
+
+def _git(*words: str) -> str:
+    try:
+        out = subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True, timeout=5
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return out.stdout.strip()

@@ -1,0 +1,1 @@
+"""Read, check and write shard sets: tars, their indexes and the manifest."""

@@ -1,0 +1,136 @@
+"""Check that a tar and its index are as the manifest says, down to every member of every sample."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotalk.errors import WrongUse
+from emotalk.printable import printable, shown
+from emotalk.shards.clip import member_faults
+from emotalk.shards.manifest import (
+    Manifest,
+    SampleEntry,
+    ShardEntry,
+    ShardIndex,
+    index_name,
+    parse_index,
+)
+from emotalk.shards.shard_set import Sample, SampleReader, ShardSet, sample_of
+from emotalk.shards.storage import DiskStorage, StorageFault, file_sha256
+from emotalk.shards.tar_members import UnfitTar, tar_members
+
+
+@dataclass(frozen=True)
+class ShardCheck:
+    """Content and faults of a shard.
+
+    Attributes:
+        samples: as its index lists them; empty where the index cannot be read.
+        faults: one line each.
+    """
+
+    samples: tuple[Sample, ...]
+    faults: tuple[str, ...]
+
+
+def check_shard(folder: Path, manifest: Manifest, number: int) -> ShardCheck:
+    """Return the check of the manifest's shard `number`, read as the loader reads it.
+
+    Members are looked at where sizes and hashes are right: bytes that were changed are one fault.
+
+    Args:
+        folder: of the shard set.
+        manifest: what the set says of itself.
+        number: index among the manifest's shards.
+    """
+    shard = manifest.shards[number]
+    storage = DiskStorage(folder)
+    faults = _tar_faults(folder, shard)
+    index, index_faults = _index(storage, shard)
+    samples = tuple(sample_of(entry, number) for entry in index.samples) if index else ()
+    if index is not None and not faults and not index_faults:
+        reader = SampleReader(ShardSet(str(folder), manifest, storage))
+        faults = _placing_faults(folder / shard.file, index)
+        if not faults:
+            faults = _member_faults(reader, shard, samples)
+    storage.close()
+    lines = (printable(fault, longest=1000) for fault in [*faults, *index_faults])
+    return ShardCheck(samples, tuple(lines))
+
+
+def reader_of(folder: Path, manifest: Manifest) -> SampleReader:
+    """Return the reader of a shard set on disk."""
+    return SampleReader(ShardSet(str(folder), manifest, DiskStorage(folder)))
+
+
+def _tar_faults(folder: Path, shard: ShardEntry) -> list[str]:
+    tar = folder / shard.file
+    if not tar.exists():
+        return [f"{shard.file}: missing"]
+    if not tar.is_file():
+        return [f"{shard.file}: is no file but a folder, pipe or device"]
+    faults = []
+    try:
+        if (size := tar.stat().st_size) != shard.bytes:
+            faults.append(f"{shard.file}: {size} bytes, the manifest says {shard.bytes}")
+        if file_sha256(tar) != shard.sha256:
+            faults.append(f"{shard.file}: its sha256 is not the manifest's: changed or damaged")
+    except OSError as error:
+        faults.append(f"{shard.file}: cannot be read: {error.strerror}")
+    return faults
+
+
+def _index(storage: DiskStorage, shard: ShardEntry) -> tuple[ShardIndex | None, list[str]]:
+    """Return the index if it can be read, and what is wrong with it."""
+    name = index_name(shard.file)
+    if not (storage.folder / name).exists():
+        return None, [f"{name}: missing"]
+    try:
+        data = storage.read_file(name)
+    except StorageFault as fault:
+        return None, [f"{fault}: cannot be read"]
+    faults = []
+    if hashlib.sha256(data).hexdigest() != shard.index_sha256:
+        faults.append(f"{name}: its sha256 is not the manifest's: changed or damaged")
+    try:
+        return parse_index(data, name, shard), faults
+    except WrongUse as error:
+        return None, [*faults, str(error)]
+
+
+def _placing_faults(tar: Path, index: ShardIndex) -> list[str]:
+    """Return which members of a tar are not where, or not of the length, that the index says."""
+    inside: dict[str, tuple[int, int]] = {}
+    try:
+        for member in tar_members(tar):
+            if member.name in inside:
+                return [f"{tar.name}: {shown(member.name)} is in it more than once"]
+            inside[member.name] = (member.offset, member.size)
+    except UnfitTar as error:
+        return [f"{tar.name}: not the tar of a shard: {error}"]
+    except OSError as error:
+        return [f"{tar.name}: cannot be read: {error.strerror}"]
+    promised = _promised(index.samples)
+    wrong = sorted(k for k in {*inside, *promised} if inside.get(k) != promised.get(k))
+    if not wrong:
+        return []
+    more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
+    return [f"{tar.name}: {shown(wrong[0])}{more} not as indexed"]
+
+
+def _promised(samples: tuple[SampleEntry, ...]) -> dict[str, tuple[int, int]]:
+    return {
+        f"{sample.key}.{suffix}": place
+        for sample in samples
+        for suffix, place in sample.members.items()
+    }
+
+
+def _member_faults(
+    reader: SampleReader, shard: ShardEntry, samples: tuple[Sample, ...]
+) -> list[str]:
+    return [
+        f"{shard.file}: sample {sample.key}: {fault}"
+        for sample in samples
+        for fault in member_faults(reader, sample)
+    ]

@@ -1,0 +1,230 @@
+"""A look at a finished shard set: is every byte as promised, what is in it, how does it look."""
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from emotalk.errors import WrongUse
+from emotalk.files.small_files import UnfitFile, parse_json, read_small
+from emotalk.printable import printable, shown
+from emotalk.schema import FPS, SPLITS
+from emotalk.shards.check import ShardCheck, check_shard, reader_of
+from emotalk.shards.contact_sheet import check_sheet, write_sheet
+from emotalk.shards.manifest import MANIFEST_NAME, Manifest, parse_manifest
+from emotalk.shards.shard_set import Sample
+from emotalk.shards.statistics import (
+    SplitStatistics,
+    census_lines,
+    count_levels,
+    reason_lines,
+    split_facts,
+)
+from emotalk.shards.storage import LARGEST_FILE
+
+MOST_THREADS = 8
+LONGEST_FAULT = 1000  # letters
+REJECTED_NAME = "rejected.jsonl"
+
+
+@dataclass(frozen=True)
+class InspectReport:
+    """Content and faults of a shard set.
+
+    Attributes:
+        shards: the folder.
+        manifest: what it says of itself.
+        splits: what each split holds, counted in the indices.
+        faults: one line for each thing that is not as promised; empty if all is well.
+    """
+
+    shards: Path
+    manifest: Manifest
+    splits: tuple[SplitStatistics, ...]
+    faults: tuple[str, ...] = field(default=())
+
+    @property
+    def ok(self) -> bool:
+        """Return whether every hash and count is as promised."""
+        return not self.faults
+
+    def __str__(self) -> str:
+        """Return the summary for people: splits by emotion and level, rejections, faults."""
+        reasons = reason_lines(self.manifest.rejected_by_reason)
+        parts = [self._head(), census_lines(self.splits), reasons, self._verdict()]
+        return "\n\n".join("\n".join(part) for part in parts if part)
+
+    def _head(self) -> list[str]:
+        clips = self.manifest.clips
+        size = sum(shard.bytes for shard in self.manifest.shards) / 2**20
+        return [
+            f"{self.shards}: {len(self.manifest.shards)} shards, {size:.1f} MiB, "
+            f"{clips.get('found', 0)} clips found, {clips.get('accepted', 0)} accepted, "
+            f"{clips.get('rejected', 0)} rejected"
+        ]
+
+    def _verdict(self) -> list[str]:
+        if self.ok:
+            return ["every hash and count is as promised"]
+        count = f"{len(self.faults)} fault{'' if len(self.faults) == 1 else 's'}:"
+        return [count, *(f"  {fault}" for fault in self.faults)]
+
+
+def inspect(
+    shards: Path | str, *, contact_sheet: Path | None = None, overwrite: bool = False
+) -> InspectReport:
+    """Return what a shard set holds after checking every hash, count and member.
+
+    Args:
+        shards: the folder.
+        contact_sheet: a PNG to write: first crops with landmarks, in rows by emotion.
+            Not written where there are faults.
+        overwrite: replace a file that is there already.
+
+    Raises:
+        WrongUse: there is no shard set, its manifest cannot be read, or it lies at a URL; the
+            picture cannot be written.
+    """
+    if "://" in str(shards):
+        raise WrongUse(f"{shards}: only a folder can be inspected; copy the shard set here first")
+    if contact_sheet is not None:
+        check_sheet(contact_sheet, overwrite=overwrite)
+    shards = Path(shards)
+    manifest = _manifest(shards)
+    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+        numbers = range(len(manifest.shards))
+        checks = list(pool.map(partial(check_shard, shards, manifest), numbers))
+    faults = _count_faults(shards, manifest)
+    faults += [fault for check in checks for fault in check.faults]
+    faults += _doubles_fault(checks)
+    samples = _by_split(manifest, checks)
+    splits = tuple(_census(split, inside) for split, inside in samples.items())
+    faults += [] if faults else _split_faults(manifest, samples)
+    if contact_sheet is not None and not faults:
+        chosen = [sample for check in checks for sample in check.samples]
+        write_sheet(contact_sheet, reader_of(shards, manifest), chosen)
+    lines = (printable(fault, longest=LONGEST_FAULT) for fault in faults)
+    return InspectReport(shards, manifest, splits, tuple(lines))
+
+
+def _by_split(manifest: Manifest, checks: Sequence[ShardCheck]) -> dict[str, list[Sample]]:
+    """Return the samples of each split that the manifest names."""
+    promised = [split for split in SPLITS if split in manifest.splits]
+    samples: dict[str, list[Sample]] = {s: [] for s in (*promised, *manifest.split_names)}
+    for shard, check in zip(manifest.shards, checks, strict=True):
+        samples[shard.split].extend(check.samples)
+    return samples
+
+
+def _doubles_fault(checks: Sequence[ShardCheck]) -> list[str]:
+    """Return a line where keys occur more than once in the set, as the loader would refuse it."""
+    counts = Counter(sample.key for check in checks for sample in check.samples)
+    doubles = sorted(key for key, count in counts.items() if count > 1)
+    if not doubles:
+        return []
+    return [f"keys occur more than once ({len(doubles)}, e.g. {doubles[0]})"]
+
+
+def _census(split: str, samples: list[Sample]) -> SplitStatistics:
+    return SplitStatistics(
+        name=split,
+        actors=len({sample.actor for sample in samples}),
+        minutes=sum(sample.frames for sample in samples) / FPS / 60,
+        samples=count_levels((sample.emotion, sample.intensity) for sample in samples),
+    )
+
+
+def _split_faults(manifest: Manifest, samples: dict[str, list[Sample]]) -> list[str]:
+    """Return where the manifest's actors, emotions and levels are not those of the indices."""
+    faults = []
+    for split, facts in manifest.splits.items():
+        counted = split_facts(samples.get(split, []))
+        faults += [
+            f"{MANIFEST_NAME}: split {split}: its {name} are not those of its samples"
+            for name, value in counted.items()
+            if name in facts and facts[name] != value
+        ]
+    return faults
+
+
+def _manifest(shards: Path) -> Manifest:
+    path = shards / MANIFEST_NAME
+    try:
+        return parse_manifest(read_small(path, most_bytes=LARGEST_FILE), str(path))
+    except FileNotFoundError:
+        what = "a shard set that is not finished" if shards.is_dir() else "no such folder"
+        raise WrongUse(
+            f"{shards}: no {MANIFEST_NAME}: {what}; give the output of etl/shard.py"
+        ) from None
+    except OSError as error:
+        raise WrongUse(f"{path}: cannot be read: {error.strerror}") from None
+    except UnfitFile as error:
+        raise WrongUse(f"{path}: {error}; copy the shard set again") from None
+
+
+def _count_faults(shards: Path, manifest: Manifest) -> list[str]:
+    """Return what does not add up in the manifest, the list of rejected clips and the folder."""
+    clips = manifest.clips
+    written = sum(shard.samples for shard in manifest.shards)
+    accepted, rejected = clips.get("accepted", 0), clips.get("rejected", 0)
+    by_reason = sum(manifest.rejected_by_reason.values())
+    faults: list[str] = []
+    for name, one, other in (
+        ("clips found is not accepted + rejected", clips.get("found", 0), accepted + rejected),
+        ("clips accepted is not the samples of all shards", accepted, written),
+        ("clips rejected is not the sum of its reasons", rejected, by_reason),
+    ):
+        if one != other:
+            faults.append(f"{MANIFEST_NAME}: {name}: {one} and {other}")
+    faults += _rejected_faults(shards, rejected)
+    for split, facts in manifest.splits.items():
+        inside = sum(shard.samples for shard in manifest.shards if shard.split == split)
+        if facts.get("samples") != inside:
+            faults.append(
+                f"{MANIFEST_NAME}: split {split} has {shown(facts.get('samples'))} samples, "
+                f"its shards {inside}"
+            )
+    known = {shard.file for shard in manifest.shards}
+    strangers = sorted(path.name for path in shards.glob("*.tar") if path.name not in known)
+    return faults + [f"{name}: not in {MANIFEST_NAME}" for name in strangers]
+
+
+def _rejected_faults(shards: Path, rejected: int) -> list[str]:
+    """Return what is wrong with the list of rejected clips."""
+    try:
+        data = read_small(shards / REJECTED_NAME, most_bytes=LARGEST_FILE)
+    except FileNotFoundError:
+        return [f"{REJECTED_NAME}: missing"]
+    except OSError as error:
+        return [f"{REJECTED_NAME}: cannot be read: {error.strerror}"]
+    except UnfitFile as error:
+        return [f"{REJECTED_NAME}: {error}"]
+    lines = data.split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    faults = []
+    if len(lines) != rejected:
+        faults.append(
+            f"{MANIFEST_NAME}: clips rejected is not the lines of {REJECTED_NAME}: {rejected} and "
+            f"{len(lines)}"
+        )
+    unfit = [number for number, line in enumerate(lines, 1) if not _names_a_clip(line)]
+    if unfit:
+        faults.append(
+            f"{REJECTED_NAME}: {len(unfit)} lines are no objects with clip and reason, first line "
+            f"{unfit[0]}"
+        )
+    return faults
+
+
+def _names_a_clip(line: bytes) -> bool:
+    try:
+        tree = parse_json(line)
+    except ValueError:
+        return False
+    return isinstance(tree, dict) and all(
+        isinstance(tree.get(name), str) for name in ("clip", "reason")
+    )

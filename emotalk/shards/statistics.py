@@ -1,0 +1,115 @@
+"""Count what a shard set holds: the tables that the ETL prints at its end and `inspect` repeats."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from emotalk.rejection_reasons import REASONS
+
+LEVELS = ("low", "middle", "high", "unknown")
+HEAD = ("", "samples", *LEVELS)
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class SplitStatistics:
+    """The samples of one split.
+
+    Attributes:
+        name: of the split.
+        actors: number of different people.
+        minutes: of video.
+        samples: (emotion, level) -> number of samples.
+    """
+
+    name: str
+    actors: int
+    minutes: float
+    samples: Mapping[tuple[str, str], int]
+
+
+def level_of(intensity: float | None) -> str:
+    """Return which third of [0, 1] an intensity lies in: CREMA-D's LO, MD, HI; `unknown` for XX."""
+    if intensity is None:
+        return LEVELS[3]
+    return LEVELS[(intensity > 1 / 3 + ROUNDING) + (intensity > 2 / 3 + ROUNDING)]
+
+
+def count_levels(samples: Iterable[tuple[str, float | None]]) -> Counter[tuple[str, str]]:
+    """Return how many samples of each (emotion, level) there are among (emotion, intensity)."""
+    return Counter((emotion, level_of(intensity)) for emotion, intensity in samples)
+
+
+class Labelled(Protocol):
+    """A sample as the ETL plans it or an index lists it."""
+
+    @property
+    def actor(self) -> str:
+        """Return the actor's name."""
+        ...
+
+    @property
+    def emotion(self) -> str:
+        """Return the emotion's name."""
+        ...
+
+    @property
+    def intensity(self) -> float | None:
+        """Return the intensity in [0, 1]; None where it is unknown."""
+        ...
+
+
+def split_facts(samples: Collection[Labelled]) -> dict[str, Any]:
+    """Return actors, emotions and levels of a split as the manifest states them."""
+    levels: dict[str, dict[str, int]] = {}
+    counted = count_levels((sample.emotion, sample.intensity) for sample in samples)
+    for (emotion, level), number in sorted(counted.items()):
+        levels.setdefault(emotion, {})[level] = number
+    return {
+        "actors": sorted({sample.actor for sample in samples}),
+        "emotions": dict(sorted(Counter(sample.emotion for sample in samples).items())),
+        "levels": levels,
+    }
+
+
+def census_lines(splits: Iterable[SplitStatistics]) -> list[str]:
+    """Return a table: for each split a row with all its samples, and below one for each emotion."""
+    rows: list[tuple[str, ...]] = [HEAD]
+    for split in splits:
+        people = f"{split.actors} actor{'' if split.actors == 1 else 's'}"
+        rows.append(_row(f"{split.name} ({people}, {split.minutes:.1f} min)", split.samples))
+        for emotion in sorted({emotion for emotion, _ in split.samples}):
+            of_it = {pair: n for pair, n in split.samples.items() if pair[0] == emotion}
+            rows.append(_row(f"  {emotion}", of_it))
+    return _aligned(rows)
+
+
+def reason_lines(rejected: Mapping[str, int]) -> list[str]:
+    """Return a table of the reasons for which clips were left out, the most frequent first."""
+    if not rejected:
+        return []
+    ordered = sorted(rejected.items(), key=lambda item: (-item[1], item[0]))
+    rows = [
+        ("rejected because", "clips", ""),
+        *((why, str(n), _meaning(why)) for why, n in ordered),
+    ]
+    lines = _aligned([row[:2] for row in rows])
+    return [f"{line}  {row[2]}".rstrip() for line, row in zip(lines, rows, strict=True)]
+
+
+def _meaning(reason: str) -> str:
+    return REASONS[reason].meaning if reason in REASONS else ""  # a set may be of a later version
+
+
+def _row(name: str, samples: Mapping[tuple[str, str], int]) -> tuple[str, ...]:
+    by_level = [sum(n for (_, of), n in samples.items() if of == level) for level in LEVELS]
+    return (name, *map(str, (sum(by_level), *by_level)))
+
+
+def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+        for row in rows
+    ]

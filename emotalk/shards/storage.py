@@ -1,0 +1,174 @@
+"""Read the bytes of a shard set's files from a folder, a URL, or a command's output."""
+
+import hashlib
+import os
+import stat
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from pathlib import Path
+
+from emotalk.files.small_files import UnfitFile, read_small
+from emotalk.shards.manifest import ShardEntry
+
+OPEN_FILES = 64
+LARGEST_FILE = 256 * 2**20  # bytes of a manifest or an index
+Version = tuple[int, int, int, int]  # of a file: device, inode, bytes, time of its last change
+
+
+class StorageFault(OSError):  # noqa: N818  what the files lack, not the program
+    """Bytes that should be there are not."""
+
+
+class Storage(ABC):
+    """The files of one shard set."""
+
+    @abstractmethod
+    def read_file(self, name: str) -> bytes:
+        """Return a whole small file.
+
+        Raises:
+            StorageFault: missing or unreadable.
+        """
+
+    @abstractmethod
+    def read_range(self, shard: ShardEntry, begin: int, size: int) -> bytes:
+        """Return exactly `size` bytes of a tar from byte `begin` on.
+
+        Raises:
+            StorageFault: missing, unreadable, or of another size than the manifest says.
+        """
+
+    @abstractmethod
+    def sha256(self, shard: ShardEntry) -> str:
+        """Return the hash of a whole tar in hex; reads all of it.
+
+        Raises:
+            StorageFault: missing or unreadable.
+        """
+
+    def local_size(self, name: str) -> int | None:
+        """Return a file's size, -1 if it is missing, None if it is not on disk."""
+        return None
+
+    def access_fault(self, name: str) -> str | None:
+        """Return why this way of access cannot work, tried on a file that is there, or None."""
+        return None
+
+
+class DiskStorage(Storage):
+    """A folder. Opened tars stay open, the least recently used is closed.
+
+    A tar that is not the file first met, or was written to since, is hashed before more is read of
+    it: what was copied again is fine, what was changed is a fault.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._owner = os.getpid()
+        self._open: OrderedDict[str, int] = OrderedDict()
+        self._verdicts: dict[str, dict[Version, str]] = {}  # what is wrong with it, "" if nothing
+
+    def read_file(self, name: str) -> bytes:
+        """Return a whole file."""
+        try:
+            return read_small(self.folder / name, most_bytes=LARGEST_FILE)
+        except OSError as error:
+            raise StorageFault(f"{name}: {error.strerror}") from error
+        except UnfitFile as error:
+            raise StorageFault(f"{name}: {error}") from error
+
+    def read_range(self, shard: ShardEntry, begin: int, size: int) -> bytes:
+        """Return bytes of a tar."""
+        try:
+            data = os.pread(self._descriptor(shard), size, begin)
+        except OSError as error:
+            self._close(shard.file)
+            raise StorageFault(error.strerror or str(error)) from error
+        if len(data) != size:
+            raise StorageFault(f"ends before byte {begin + size}")
+        return data
+
+    def sha256(self, shard: ShardEntry) -> str:
+        """Return a tar's hash."""
+        try:
+            return _sha256(self._descriptor(shard))
+        except StorageFault:
+            raise
+        except OSError as error:
+            self._close(shard.file)
+            raise StorageFault(error.strerror or str(error)) from error
+
+    def local_size(self, name: str) -> int | None:
+        """Return a file's size."""
+        try:
+            status = (self.folder / name).stat()
+        except OSError:
+            return -1
+        self._verdicts.setdefault(name, {_version(status): ""})
+        return status.st_size
+
+    def close(self) -> None:
+        """Close the tars that were kept open; reading opens them again."""
+        for name in list(self._open):
+            self._close(name)
+
+    def _descriptor(self, shard: ShardEntry) -> int:
+        if self._owner != os.getpid():  # after a fork: the parent's are the parent's
+            self._owner, self._open = os.getpid(), OrderedDict()
+        kept = shard.file in self._open
+        fault = self._fault(shard, self._opened(shard.file))
+        if fault and kept:  # the name may stand for another file by now
+            self._close(shard.file)
+            fault = self._fault(shard, self._opened(shard.file))
+        if fault:
+            self._close(shard.file)
+            raise StorageFault(fault)
+        return self._open[shard.file]
+
+    def _opened(self, name: str) -> int:
+        if name not in self._open:
+            if len(self._open) >= OPEN_FILES:
+                self._close(next(iter(self._open)))
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe is not waited for
+            self._open[name] = os.open(self.folder / name, flags)
+        self._open.move_to_end(name)
+        return self._open[name]
+
+    def _fault(self, shard: ShardEntry, descriptor: int) -> str:
+        """Return what is wrong with an opened tar, or an empty text."""
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            return "is no file but a folder, pipe or device"
+        if status.st_size != shard.bytes:
+            return f"has {status.st_size} bytes, the manifest says {shard.bytes}"
+        version = _version(status)
+        met = self._verdicts.setdefault(shard.file, {version: ""})
+        if version not in met:
+            found = _sha256(descriptor)
+            changed = (
+                f"was changed since the run began: sha256 {found[:12]}..., the manifest says "
+                f"{shard.sha256[:12]}..."
+            )
+            met[version] = "" if found == shard.sha256 else changed
+        return met[version]
+
+    def _close(self, name: str) -> None:
+        descriptor = self._open.pop(name, None)
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hash of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(descriptor: int) -> str:
+    with open(descriptor, "rb", closefd=False) as file:
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(status: os.stat_result) -> Version:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

@@ -1,0 +1,113 @@
+"""The aligned crops of one clip, cut while its frames go by."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from emotalk.config.etl import EtlConfig
+from emotalk.faces.align import alignment, warp
+from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
+from emotalk.faces.shape import transform_points
+from emotalk.media.frames import VideoFrames
+from emotalk.schema import Bytes, Doubles, Floats, Rejection
+from etl.clip.quality import check_faces, check_inside_crop, check_landmarks, check_picture
+from etl.clip.timeline import Timeline
+
+
+@dataclass
+class Crops:
+    """Neighbouring source frames that all show a face.
+
+    Attributes:
+        sources: index of each frame in the video, rising.
+        frames: crops, uint8 RGB.
+        faces: what was found in each, in source pixels.
+        landmarks: 68 points of each in crop pixels.
+        transforms: from source to crop pixels: one for all frames or one for each.
+    """
+
+    sources: list[int] = field(default_factory=list)
+    frames: list[Bytes] = field(default_factory=list)
+    faces: list[FaceLandmarks] = field(default_factory=list)
+    landmarks: list[Floats] = field(default_factory=list)
+    transforms: list[Doubles] = field(default_factory=list)
+
+    def add(self, source: int, frame: Bytes, face: FaceLandmarks, *, every_frame: bool) -> None:
+        """Cut one more frame, aligned by its own landmarks or as the first one is."""
+        landmarks_LP = face.landmarks_LP
+        if landmarks_LP is None:
+            raise ValueError("a frame without a face has no crop")
+        if every_frame or not self.transforms:
+            self.transforms.append(_alignment(landmarks_LP))
+        transform = self.transforms[-1]
+        moved = transform_points(transform, landmarks_LP.astype(np.float64))
+        self.sources.append(source)
+        self.faces.append(face)
+        self.landmarks.append(moved.astype(np.float32))
+        self.frames.append(warp(frame, transform))
+
+
+def cut_crops(
+    video: VideoFrames, line: Timeline, finder: LandmarkFinder, config: EtlConfig
+) -> tuple[Crops, slice]:
+    """Return the crops of a clip's frames that the ticks need, and which of the ticks they serve.
+
+    With `quality.min_face_share` 1 a frame without a face rejects the clip. With less, the longest
+    stretch of frames that all have one is kept, if it is that share of the clip.
+
+    Args:
+        video: the clip; a few frames are in memory at a time.
+        line: its ticks.
+        finder: finds and follows the face.
+        config: sections `align` and `quality`.
+
+    Raises:
+        Rejection: `no_face`, `bad_landmarks`, `leaves_crop` and what `quality` refuses.
+    """
+    indices = np.union1d(line.source_T, line.next_T).tolist()
+    stretches = [Crops()]
+    found: list[FaceLandmarks] = []
+    for index, (frame, face) in zip(
+        indices, finder.follow(video.at(indices), clip=video.path, indices=indices), strict=True
+    ):
+        found.append(face)
+        if face.landmarks_LP is None:
+            stretches = [_longest(stretches), Crops()]
+        else:
+            every = config.align == "every_frame"
+            stretches[-1].add(index, frame, face, every_frame=every)
+    crops = _longest(stretches)
+    ticks = line.between(crops.sources[0], crops.sources[-1] + 1) if crops.sources else slice(0, 0)
+    check_faces(found, covered=(ticks.stop - ticks.start) / line.frames, limits=config.quality)
+    check_picture(crops.frames, crops.faces, video.size, config.quality)
+    looks = [face for face in found if face.drift is not None]
+    check_landmarks(crops.faces, video.size, config.quality, looks=looks)
+    check_inside_crop(crops.landmarks, config.quality)
+    return crops, ticks
+
+
+def on_ticks(crops: Crops, line: Timeline, ticks: slice) -> tuple[Bytes, Floats]:
+    """Return the crops (T, H, W, 3) and landmarks (T, 68, 2) of these ticks, mixed where asked."""
+    first = np.searchsorted(crops.sources, line.source_T[ticks])
+    second = np.searchsorted(crops.sources, line.next_T[ticks])
+    weight_T = line.weight_T[ticks]
+    frames_THWC = np.stack([crops.frames[index] for index in first])
+    landmarks_TLP = np.stack([crops.landmarks[index] for index in first])
+    for tick in np.flatnonzero(weight_T):
+        share = float(weight_T[tick])
+        other = crops.frames[second[tick]]
+        frames_THWC[tick] = cv2.addWeighted(frames_THWC[tick], 1 - share, other, share, 0.0)
+        landmarks_TLP[tick] += share * (crops.landmarks[second[tick]] - landmarks_TLP[tick])
+    return frames_THWC, landmarks_TLP
+
+
+def _longest(stretches: list[Crops]) -> Crops:
+    return max(stretches, key=lambda crops: len(crops.frames))  # of equals the first
+
+
+def _alignment(landmarks_LP: Floats) -> Doubles:
+    try:
+        return alignment(landmarks_LP)
+    except ValueError as error:
+        raise Rejection("bad_landmarks", f"a frame cannot be aligned by them: {error}") from None

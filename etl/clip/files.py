@@ -1,0 +1,69 @@
+"""The files that a clip is judged by: which they are, and what tells a later version of one."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from emotalk.config.etl import EtlConfig
+from emotalk.faces.sidecar import sidecar_files
+from emotalk.files.atomic_write import file_sha256
+from etl.corpora.listing import SourceClip
+from etl.corpora.source import MediaFile, stamp
+
+STAMP_BITS = 62
+
+
+def files_of(clip: SourceClip, config: EtlConfig) -> tuple[MediaFile, ...]:
+    """Return the clip's video, the sound beside it and its side-car landmarks, there or not."""
+    files: list[MediaFile] = [clip.video]
+    if clip.audio is not None:
+        files.append(clip.audio)
+    if config.landmarks.backend == "sidecar" and isinstance(clip.video, Path):
+        source = Path(config.source).expanduser()
+        folder = source / config.landmarks.sidecar
+        files += sidecar_files(clip.video, folder, source=source)
+    return tuple(files)
+
+
+def stamp_of(clip: SourceClip, config: EtlConfig) -> tuple[int, int]:
+    """Return two numbers that change when any of a clip's files does; opens none of them."""
+    stamps = [stamp(file) for file in files_of(clip, config)]
+    if len(stamps) == 1:
+        return stamps[0]
+    digest = hashlib.sha256(repr(stamps).encode()).digest()
+    return sum(size for size, _ in stamps), int.from_bytes(digest[:8], "big") >> (64 - STAMP_BITS)
+
+
+def content_digest(clip: SourceClip, config: EtlConfig) -> str:
+    """Return a digest of the content of a clip's files; the same on every machine.
+
+    Of a file at a URL its size and tag stand for the content.
+    """
+    parts = [_content(file) for file in files_of(clip, config)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def changed_since(files: Sequence[MediaFile], time_ns: int) -> bool:
+    """Return whether a file on disk was written, moved or linked to after a point in time."""
+    times = [_change_ns(file) for file in files if isinstance(file, Path)]
+    return any(time > time_ns for time in times)
+
+
+def _content(file: MediaFile) -> str:
+    if not isinstance(file, Path):
+        return repr(stamp(file))
+    try:
+        return file_sha256(file) if file.is_file() else "not there"
+    except OSError as error:
+        return f"errno {error.errno}"
+
+
+def _change_ns(file: Path) -> int:
+    """Return when the content, or the entry of a folder that leads to it, changed; 0 unknown."""
+    times = []
+    for follow in (True, False):
+        try:
+            times.append(file.stat(follow_symlinks=follow).st_ctime_ns)
+        except OSError:
+            continue
+    return max(times, default=0)

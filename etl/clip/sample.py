@@ -1,0 +1,84 @@
+"""From one raw clip to one aligned sample, or the reason why not."""
+
+from pathlib import Path
+
+import numpy as np
+
+from emotalk.config.etl import EtlConfig, QualityConfig
+from emotalk.faces.landmarks import LandmarkFinder
+from emotalk.files.atomic_write import file_sha256
+from emotalk.media.container import MediaInfo
+from emotalk.media.frames import read_video
+from emotalk.media.sound import Sound, read_sound
+from emotalk.schema import (
+    SAMPLES_PER_FRAME,
+    AlignedSample,
+    Rejection,
+)
+from etl.clip.crops import cut_crops, on_ticks
+from etl.clip.quality import check_length, check_loudness, check_whole
+from etl.clip.timeline import sound_of, timeline
+from etl.corpora.listing import SourceClip
+from etl.corpora.source import on_disk
+
+LONGEST_SOUND = 2  # times the longest clip: more is not read, whatever the picture's length
+
+
+def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> AlignedSample:
+    """Return a clip cropped, aligned and brought to 25 Hz and 8 kHz.
+
+    The crop follows one similarity for the whole clip, from the landmarks of its first frame, or
+    one for each frame (`align`). At most a few source frames are in memory at a time.
+
+    Raises:
+        Rejection: the reason, with `clip` filled in.
+    """
+    try:
+        with on_disk(clip.video) as path:
+            return _aligned(clip, path, finder, config)
+    except Rejection as rejection:
+        raise Rejection(rejection.reason, rejection.detail, clip.label.clip) from None
+
+
+def _aligned(
+    clip: SourceClip, path: Path, finder: LandmarkFinder, config: EtlConfig
+) -> AlignedSample:
+    limits = config.quality
+    video = read_video(path)
+    promised_s = video.info.duration_s
+    check_length(promised_s or float(np.ptp(video.times_s)), _upper(limits))
+    sound, is_own = _sound(clip, path, video.info, limits)
+    line = timeline(video.times_s, sound, limits, config.resampling)
+    check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
+    sound_S = sound_of(line, sound)
+    check_loudness(sound_S, limits)
+    crops, ticks = cut_crops(video, line, finder, config)
+    frames_THWC, landmarks_TLP = on_ticks(crops, line, ticks)
+    samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
+    return AlignedSample(
+        label=clip.label,
+        frames_THWC=frames_THWC,
+        audio_S=sound_S[samples],
+        landmarks_TLP=landmarks_TLP,
+        transforms=np.stack(crops.transforms),
+        source_sha256=file_sha256(path),
+    )
+
+
+def _upper(limits: QualityConfig) -> QualityConfig:
+    """Return the limits without the lower one: a header may say too little, never too much work."""
+    return limits.model_copy(update={"min_seconds": 0.0})
+
+
+def _sound(
+    clip: SourceClip, video: Path, info: MediaInfo, limits: QualityConfig
+) -> tuple[Sound, bool]:
+    """Return the sound of the video and True, or where that has none, of the file beside it."""
+    most_s = LONGEST_SOUND * limits.max_seconds
+    try:
+        return read_sound(video, info=info, most_s=most_s), True
+    except Rejection as rejection:
+        if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
+            raise
+    with on_disk(clip.audio) as audio:
+        return read_sound(audio, most_s=most_s), False

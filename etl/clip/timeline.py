@@ -1,0 +1,132 @@
+"""One clock of 25 Hz for picture and sound: which frame is shown when."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emotalk.config.etl import QualityConfig
+from emotalk.media.sound import Sound
+from emotalk.schema import FPS, SAMPLES_PER_FRAME, Doubles, Floats, Rejection
+from etl.clip.quality import check_gaps, check_length
+
+Indices: TypeAlias = NDArray[np.int64]
+Resampling: TypeAlias = Literal["nearest", "blended"]
+
+SLACK_S = 0.002  # time stamps of some containers are rounded to milliseconds
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A clip's 25 Hz ticks.
+
+    Attributes:
+        start_s: when tick 0 is, on the file's clock.
+        source_T: for each tick the index of the source frame nearest in time or, if frames are to
+            be blended, of the last one before.
+        next_T: the frame after that to blend with; the same one where there is nothing to blend.
+        weight_T: of the frame after, in [0, 1].
+        end_s: when the last source frame has been shown, on the file's clock.
+    """
+
+    start_s: float
+    source_T: Indices
+    next_T: Indices
+    weight_T: Floats
+    end_s: float
+
+    @property
+    def frames(self) -> int:
+        """Return the number of ticks."""
+        return len(self.source_T)
+
+    def between(self, start: int, end: int) -> slice:
+        """Return the ticks that need no source frame before `start` or from `end` on."""
+        ticks = np.flatnonzero((self.source_T >= start) & (self.next_T < end))
+        return slice(int(ticks[0]), int(ticks[-1]) + 1) if ticks.size else slice(0, 0)
+
+
+def timeline(
+    times_s: Doubles,
+    sound: Sound | Floats,
+    limits: QualityConfig,
+    resampling: Resampling = "nearest",
+) -> Timeline:
+    """Return the ticks for which there is both picture and sound.
+
+    The first tick is the first moment at or after time 0 when both exist (frames before time 0 are
+    the ones an edit list hides). Sound that ends less than one frame early is filled up with zeros,
+    more than that shortens the clip.
+
+    Args:
+        times_s: rising times of the source frames (T,).
+        sound: at 8 kHz; bare samples begin at time 0.
+        limits: section `quality`.
+        resampling: `nearest` shows for each tick the frame nearest in time, `blended` mixes the two
+            frames about it, linearly in time.
+
+    Raises:
+        Rejection: `too_short`, `too_long`, `truncated_audio`, `audio_gaps`.
+    """
+    sound = _as_sound(sound)
+    shown = times_s[times_s > -SLACK_S]
+    if not shown.size:
+        raise Rejection("too_short", "every frame has a time before 0, so none would be shown")
+    start_s = max(0.0, float(shown[0]), sound.start_s)
+    step_s = float(shown[-1] - shown[-2]) if shown.size > 1 else 1 / FPS
+    video_s = float(shown[-1]) + step_s - start_s
+    check_length(video_s, limits)
+    audio_s = sound.end_s - start_s
+    if audio_s < video_s - limits.max_audio_gap_s:
+        raise Rejection(
+            "truncated_audio",
+            f"the sound ends {video_s - audio_s:.2f} s before the picture, at most "
+            f"{limits.max_audio_gap_s:g} s (quality.max_audio_gap_s)",
+        )
+    ticks = min(int((video_s + SLACK_S) * FPS), int(np.ceil((audio_s - SLACK_S) * FPS)))
+    check_length(ticks / FPS, limits)
+    check_gaps(sound.silence_s(start_s, start_s + ticks / FPS), ticks / FPS, limits)
+    wanted_s = start_s + np.arange(ticks) / FPS
+    end_s = start_s + video_s
+    if resampling == "blended":
+        return Timeline(start_s, *around(times_s, wanted_s), end_s)
+    shown_T = nearest(times_s, wanted_s)
+    return Timeline(start_s, shown_T, shown_T, np.zeros(ticks, np.float32), end_s)
+
+
+def nearest(times_s: Doubles, wanted_s: Doubles) -> Indices:
+    """Return for each wanted time the index of the nearest of rising `times_s`; ties: earlier."""
+    after = np.clip(np.searchsorted(times_s, wanted_s), 1, max(1, len(times_s) - 1))
+    if len(times_s) == 1:
+        return np.zeros(len(wanted_s), np.int64)
+    before = after - 1
+    closer = wanted_s - times_s[before] <= times_s[after] - wanted_s + 1e-9
+    return np.where(closer, before, after).astype(np.int64)
+
+
+def around(times_s: Doubles, wanted_s: Doubles) -> tuple[Indices, Indices, Floats]:
+    """Return for each wanted time the frame before, the frame after, and the weight of that.
+
+    A time within `SLACK_S` of a frame's, before the first or after the last takes that frame alone.
+    """
+    last = len(times_s) - 1
+    before = np.clip(np.searchsorted(times_s, wanted_s, side="right") - 1, 0, last)
+    after = np.minimum(before + 1, last)
+    gap_s = np.maximum(times_s[after] - times_s[before], 1e-9)
+    since_s = np.clip(wanted_s - times_s[before], 0.0, gap_s)
+    at_before = (since_s <= SLACK_S) | (after == before)
+    at_after = ~at_before & (gap_s - since_s <= SLACK_S)
+    single = np.where(at_after, after, before)
+    alone = at_before | at_after
+    weight = np.where(alone, 0.0, since_s / gap_s).astype(np.float32)
+    return np.where(alone, single, before), np.where(alone, single, after), weight
+
+
+def sound_of(line: Timeline, sound: Sound | Floats) -> Floats:
+    """Return exactly `SAMPLES_PER_FRAME` samples for each tick."""
+    return _as_sound(sound).between(line.start_s, line.frames * SAMPLES_PER_FRAME)
+
+
+def _as_sound(sound: Sound | Floats) -> Sound:
+    return sound if isinstance(sound, Sound) else Sound(sound)

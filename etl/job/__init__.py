@@ -1,0 +1,1 @@
+"""Plan a shard set, process its clips, and write its shards and manifest."""

@@ -1,0 +1,35 @@
+"""The model files that find the landmarks, told by their content, not by their names."""
+
+import hashlib
+from pathlib import Path
+
+from emotalk.config.etl import LandmarksConfig
+from emotalk.files.atomic_write import file_sha256
+
+
+def models_sha256(config: LandmarksConfig) -> str | None:
+    """Return a digest of the back end's model files; None where it has none, or they are not here.
+
+    Whoever loads them says what is missing.
+    """
+    files = sorted(_files(config), key=lambda path: path.name)
+    if not files or not all(path.is_file() for path in files):
+        return None
+    lines = [f"{_role(config, path)} {file_sha256(path)}\n" for path in files]
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def _files(config: LandmarksConfig) -> list[Path]:
+    if config.backend == "insightface":
+        return list((config.root.expanduser() / "models" / config.pack).glob("*.onnx"))
+    if config.backend == "onnx":
+        given = (config.detector, config.landmarker)
+        return [path.expanduser() for path in given if path is not None]
+    return []
+
+
+def _role(config: LandmarksConfig, path: Path) -> str:
+    """Return what a file is for: its name in a pack, else which of the two settings names it."""
+    if config.backend == "insightface":
+        return path.name
+    return "detector" if path == config.detector else "landmarker"

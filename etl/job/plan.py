@@ -1,0 +1,203 @@
+"""Plan the whole set before any work: splits by actor, shard contents, neutral stills.
+
+Pure functions of names and configuration: the same at any number of workers and in any order of
+completion.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
+from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, ClipLabel, Rejection
+from etl.corpora import list_clips
+from etl.corpora.listing import SourceClip
+from etl.job.members import facts_of_label
+from etl.job.model_files import models_sha256
+from etl.job.programs import programs_digest
+from etl.job.splits import Method, method_of, split_clips
+
+NOT_DECISIVE = (
+    "source",
+    "output",
+    "workers",
+    "ray_address",
+    "max_rejected_share",
+    "max_crashes_in_a_row",
+    "clips",
+)
+LATER_DIGESTS = ("labels_sha256", "splits_sha256", "models_sha256")
+"""Parts of the configuration that manifests of older versions lack."""
+PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
+
+
+@dataclass(frozen=True)
+class PlannedShard:
+    """One tar: its name and the keys it holds unless they are rejected, in order."""
+
+    file: str
+    split: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The whole job.
+
+    Attributes:
+        clips: to be opened, by key, in the order of work.
+        rejected: left out by name alone.
+        left_out: number of clips that the configuration does not ask for.
+        split_of: key -> split.
+        shards: every tar.
+        config: what decides the bytes, as the manifest keeps it.
+        passed_over: files that operating systems and file servers left among the clips.
+    """
+
+    clips: Mapping[str, SourceClip]
+    rejected: tuple[Rejection, ...]
+    left_out: int
+    split_of: Mapping[str, str]
+    shards: tuple[PlannedShard, ...]
+    config: Mapping[str, Any]
+    passed_over: int = 0
+
+    @property
+    def found(self) -> int:
+        """Number of clips that get a verdict."""
+        return len(self.clips) + len(self.rejected)
+
+    @property
+    def digest(self) -> str:
+        """A name for everything that decides the bytes, the programs included."""
+        decisive = [self.config, programs_digest()]
+        return hashlib.sha256(_canonical(decisive)).hexdigest()[:16]
+
+
+def make_plan(config: EtlConfig) -> Plan:
+    """Return the plan of a job; reads names and tables, opens no clip.
+
+    Raises:
+        WrongUse: no source, duplicate keys, or too few actors for the splits.
+    """
+    listing = list_clips(config)
+    check_keys(listing.clips)
+    clips = {clip.label.key: clip for clip in listing.clips}
+    split_of = split_clips(config, clips)
+    return Plan(
+        clips=clips,
+        rejected=listing.rejected,
+        left_out=listing.left_out,
+        split_of=split_of,
+        shards=tuple(plan_shards(split_of, config.samples_per_shard)),
+        config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
+        passed_over=listing.passed_over,
+    )
+
+
+def check_keys(clips: Iterable[SourceClip]) -> None:
+    """Refuse two clips with one key.
+
+    Raises:
+        WrongUse: lists the keys and the clips that share them.
+    """
+    by_key: dict[str, list[str]] = {}
+    for clip in clips:
+        by_key.setdefault(clip.label.key, []).append(clip.label.clip)
+    shared = {key: names for key, names in by_key.items() if len(names) > 1}
+    if shared:
+        lines = [f"{key}: {', '.join(names)}" for key, names in sorted(shared.items())[:10]]
+        raise WrongUse(
+            "\n  ".join([f"{len(shared)} keys belong to several clips; rename or drop:", *lines])
+        )
+
+
+def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[PlannedShard]:
+    """Return the tars: the keys of each split in the order of a hash, cut into equal parts.
+
+    The hash mixes actors and emotions, so that any stretch of a shard is a fair draw.
+    """
+    shards = []
+    for split in SPLITS:
+        keys = sorted(
+            (k for k, s in split_of.items() if s == split), key=lambda k: _hash("order", k)
+        )
+        for number, start in enumerate(range(0, len(keys), samples_per_shard)):
+            chunk = tuple(keys[start : start + samples_per_shard])
+            shards.append(PlannedShard(f"{split}-{number:06d}.tar", split, chunk))
+    return shards
+
+
+def choose_neutrals(clips: Iterable[SourceClip]) -> dict[str, str]:
+    """Return for each accepted clip the key of the neutral clip that lends it a still.
+
+    Among the actor's accepted neutral clips the one with the smallest sha256 of "actor/clip"; a
+    neutral clip takes another one, itself only if there is no other. Actors without one are absent.
+    """
+    clips = list(clips)
+    neutrals: dict[str, list[SourceClip]] = {}
+    for clip in sorted(clips, key=_neutral_order):
+        if clip.label.emotion == NEUTRAL:
+            neutrals.setdefault(clip.label.actor, []).append(clip)
+    chosen = {}
+    for clip in clips:
+        candidates = neutrals.get(clip.label.actor, [])
+        others = [c for c in candidates if c.label.key != clip.label.key] or candidates
+        if others:
+            chosen[clip.label.key] = others[0].label.key
+    return chosen
+
+
+def decisive_config(
+    config: EtlConfig,
+    clips: Sequence[SourceClip],
+    method: Method = "shares",
+    split_of: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Return what decides the bytes: the configuration without paths and workers, and the clips.
+
+    Of the clips all that the corpus says of them and the splits they go to; of the landmark models
+    their content.
+    """
+    tree: dict[str, Any] = config.model_dump(mode="json")
+    tree["split"]["method"] = method
+    for key in NOT_DECISIVE:
+        tree.pop(key)
+    for key in PATHS_OF_LANDMARKS:
+        tree["landmarks"].pop(key)
+    labels = sorted((c.label.key, c.label.clip, c.label.actor, c.label.emotion) for c in clips)
+    tree["clips_sha256"] = _digest(labels)
+    tree["labels_sha256"] = _digest(sorted(_whole_label(c.label) for c in clips))
+    tree["splits_sha256"] = _digest(dict(split_of or {}))
+    tree["models_sha256"] = models_sha256(config.landmarks)
+    tree["format"] = FORMAT_VERSION
+    return tree
+
+
+def count_emotions(plan: Plan) -> Counter[tuple[str, str]]:
+    """Return how many clips of each (split, emotion) there are."""
+    return Counter((plan.split_of[key], clip.label.emotion) for key, clip in plan.clips.items())
+
+
+def _neutral_order(clip: SourceClip) -> str:
+    return hashlib.sha256(f"{clip.label.actor}/{clip.label.clip}".encode()).hexdigest()
+
+
+def _whole_label(label: ClipLabel) -> str:
+    return _canonical([label.key, facts_of_label(label)]).decode()
+
+
+def _digest(tree: Any) -> str:
+    return hashlib.sha256(_canonical(tree)).hexdigest()
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
+
+
+def _canonical(tree: Any) -> bytes:
+    return json.dumps(tree, sort_keys=True, ensure_ascii=False).encode()

@@ -1,0 +1,44 @@
+"""The programs that a clip's bytes come from: this package's own code and the libraries it uses."""
+
+import hashlib
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from emotalk.files.atomic_write import file_sha256
+
+PACKAGES = ("av", "decord", "insightface", "numpy", "onnxruntime", "opencv-python", "scipy")
+KINDS = {".py", ".npy", ".json", ".csv"}  # code, and the tables that lie beside it
+SOURCES = ("etl", "emotalk/faces", "emotalk/media", "emotalk/schema.py", "emotalk/config/etl.py")
+
+
+@lru_cache(maxsize=1)
+def programs_digest() -> str:
+    """Return a digest of the code and the libraries' versions.
+
+    Clips that an older version finished are not mixed with those of this one in an unfinished set.
+    A finished set stays what it is.
+    """
+    return digest_of_programs(Path(__file__).resolve().parents[1])
+
+
+def digest_of_programs(root: Path) -> str:
+    """Return the digest of the code below a project's folder and of the libraries' versions."""
+    digest = hashlib.sha256()
+    for place in SOURCES:
+        path = root / place
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if file.suffix in KINDS and file.is_file():
+                name = file.relative_to(root).as_posix()
+                digest.update(f"{name} {file_sha256(file)}\n".encode())
+    for name in PACKAGES:
+        digest.update(f"{name} {_version(name)}\n".encode())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not there"

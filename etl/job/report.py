@@ -1,0 +1,165 @@
+"""Show a job to people: the progress bar while it runs, the tables when it is done."""
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from emotalk.config.etl import EtlConfig
+from emotalk.printable import printable_lines
+from emotalk.schema import FPS, SPLITS
+from emotalk.shards.statistics import SplitStatistics, census_lines, reason_lines
+from etl.job.plan import Plan, count_emotions
+from etl.job.splits import shared_actors
+from etl.job.store import Verdict
+
+LINE_EVERY_S = 20.0
+
+
+class ClipProgress:
+    """Counts verdicts; a bar on a terminal, a line now and then in a log file."""
+
+    def __init__(self, console: Console, bar: Progress, total: int) -> None:
+        """Start the clock."""
+        self._console = console
+        self._bar = bar
+        self._task = bar.add_task("clips", total=total, rate="", accepted=0, rejected=0)
+        self._total = total
+        self._done = self._kept = self._accepted = 0
+        self._began = self._told = time.monotonic()
+
+    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+        """Count one verdict."""
+        self._done += 1
+        self._kept += kept
+        self._accepted += verdict.accepted
+        now = time.monotonic()
+        rate = (self._done - self._kept) / max(now - self._began, 1e-3)
+        rejected = self._done - self._accepted
+        self._bar.update(
+            self._task,
+            advance=1,
+            rate=f"{rate:.1f} clips/s",
+            accepted=self._accepted,
+            rejected=rejected,
+        )
+        if not self._console.is_terminal and now - self._told > LINE_EVERY_S:
+            self._told = now
+            left = (self._total - self._done) / max(rate, 1e-6)
+            self._console.print(
+                f"clips {self._done}/{self._total}  {rate:.1f} clips/s  accepted {self._accepted}  "
+                f"rejected {rejected}  {left:.0f} s left",
+                highlight=False,
+            )
+
+
+@contextmanager
+def clip_progress(console: Console, total: int) -> Iterator[ClipProgress]:
+    """Show the progress of a job of `total` clips."""
+    columns = (
+        BarColumn(bar_width=None),  # what the words leave of the line
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("accepted {task.fields[accepted]}"),
+        TextColumn("rejected {task.fields[rejected]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, expand=True, disable=not console.is_terminal) as bar:
+        yield ClipProgress(console, bar, total)
+
+
+def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
+    """Print what would be made."""
+    console.print(
+        f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
+        f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
+        highlight=False,
+        markup=False,
+    )
+    if plan.passed_over:
+        console.print(
+            f"{plan.passed_over} files passed over that are no clips: hidden ones (._*, "
+            ".DS_Store), Thumbs.db, desktop.ini and what lies in hidden folders or @eaDir",
+            highlight=False,
+            markup=False,
+        )
+    counts = count_emotions(plan)
+    emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
+    table = Table("split", "actors", "clips", "shards", *emotions)
+    actors: dict[str, set[str]] = {}
+    for split in SPLITS:
+        keys = [key for key, name in plan.split_of.items() if name == split]
+        actors[split] = {plan.clips[key].label.actor for key in keys}
+        shards = sum(shard.split == split for shard in plan.shards)
+        row = [len(actors[split]), len(keys), shards, *(counts[split, e] for e in emotions)]
+        table.add_row(split, *map(str, row))
+    console.print(table)
+    _warn_of_shared_people(console, actors)
+
+
+def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> bool:
+    """Print what was made; return whether few enough clips were rejected."""
+    clips = manifest["clips"]
+    lines = [
+        "",
+        *census_lines(_censuses(manifest)),
+        "",
+        f"{clips['found']} clips found, {clips['accepted']} accepted, "
+        f"{clips['rejected']} rejected, {len(manifest['shards'])} shards in {config.output}",
+    ]
+    if reasons := reason_lines(manifest["rejected_by_reason"]):
+        each = f"each one with its reason: {config.output / 'rejected.jsonl'}"
+        lines += ["", *reasons, "", each]
+    for line in lines:
+        console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)
+    _warn_of_shared_people(
+        console, {name: facts["actors"] for name, facts in manifest["splits"].items()}
+    )
+    share = clips["rejected"] / max(1, clips["found"])
+    if share > config.max_rejected_share:
+        console.print(
+            f"failed: {share:.0%} of the clips were rejected, more than max_rejected_share="
+            f"{config.max_rejected_share:g}; the shard set is complete but for them",
+            style="bold red",
+            highlight=False,
+        )
+    return bool(share <= config.max_rejected_share)
+
+
+def _censuses(manifest: Mapping[str, Any]) -> list[SplitStatistics]:
+    frames: Counter[str] = Counter()
+    for shard in manifest["shards"]:
+        frames[shard["split"]] += shard["frames"]
+    return [
+        SplitStatistics(
+            name=split,
+            actors=len(facts["actors"]),
+            minutes=frames[split] / FPS / 60,
+            samples={
+                (emotion, level): number
+                for emotion, levels in facts["levels"].items()
+                for level, number in levels.items()
+            },
+        )
+        for split, facts in manifest["splits"].items()
+    ]
+
+
+def _warn_of_shared_people(console: Console, actors: Mapping[str, Collection[str]]) -> None:
+    shared = shared_actors(actors.values())
+    if shared:
+        some = ", ".join(shared[:3]) + (" ..." if shared[3:] else "")
+        console.print(
+            f"{len(shared)} people are in more than one split ({some}): the same people are in "
+            f"{', '.join(name for name in actors if actors[name])}, so figures on val and test say "
+            "nothing of people never seen",
+            style="bold yellow",
+            highlight=False,
+            markup=False,
+        )

@@ -1,0 +1,126 @@
+"""Keep finished clips and shards; each is checked by its hash before it is used again.
+
+The folder's name holds a digest of what decides the bytes, so that a rerun with other settings
+never meets the leavings of the first.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from emotalk.errors import Stopped
+from emotalk.files.atomic_write import atomic_write, sealed, unsealed
+from emotalk.schema import Rejection
+
+VERDICT = "verdict.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+CLIP, SHARD = ".clip", ".shard"
+UNKNOWN = (0, 0)  # stamp of a clip whose files nobody looked at
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of one clip.
+
+    Attributes:
+        key: the sample's key.
+        source: size in bytes and modification time in ns of the clip's file, to notice a new one.
+        frames: length at 25 Hz; 0 if rejected.
+        mean_face: mean landmarks of the clip, 68 pairs in crop pixels; empty if rejected.
+        reason: why it was rejected, or empty.
+        detail: value, limit, advice.
+        clip: the clip's name.
+        seconds: how long each stage took on the worker; not part of any shard.
+        sha256: of the members, to tell whether a shard was made of these very ones.
+        node: the machine that judged it; not part of any shard.
+    """
+
+    key: str
+    clip: str
+    source: tuple[int, int]
+    frames: int = 0
+    mean_face: tuple[tuple[float, float], ...] = ()
+    reason: str = ""
+    detail: str = ""
+    seconds: Mapping[str, float] | None = None
+    sha256: str = ""
+    node: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        """Return whether the clip became a sample."""
+        return not self.reason
+
+    @property
+    def rejection(self) -> Rejection:
+        """The rejection of a clip that did not."""
+        return Rejection(self.reason, self.detail, self.clip)
+
+
+def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
+    """Write a clip's verdict and members, complete or not at all."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
+        for name, member in members.items():
+            archive.writestr(zipfile.ZipInfo(name, EPOCH), member)
+        archive.writestr(zipfile.ZipInfo(VERDICT, EPOCH), json.dumps(asdict(verdict)))
+    with atomic_write(folder / f"{verdict.key}{CLIP}", aside=folder, on_disk=False) as file:
+        file.write(sealed(data.getvalue()))
+
+
+def kept_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | None:
+    """Return the verdict on a clip finished before; None if there is none for this very file.
+
+    A clip whose bytes are not those that were written counts as not finished.
+    """
+    archive = _archive(folder, key)
+    if archive is None:
+        return None
+    facts: dict[str, Any] = json.loads(archive.read(VERDICT))
+    face = tuple((float(x), float(y)) for x, y in facts.pop("mean_face"))
+    verdict = Verdict(**{**facts, "mean_face": face, "source": tuple(facts["source"])})
+    return verdict if verdict.source == source else None
+
+
+def kept_members(folder: Path, key: str) -> dict[str, bytes]:
+    """Return the members of an accepted clip, name -> bytes.
+
+    Raises:
+        Stopped: they are not those that were written.
+    """
+    archive = _archive(folder, key)
+    if archive is None:
+        raise Stopped(
+            f"{folder / (key + CLIP)}: damaged or removed since it was written; check the disk and "
+            "start again: the clip is made anew, the others are kept"
+        )
+    return {name: archive.read(name) for name in archive.namelist() if name != VERDICT}
+
+
+def keep_shard(folder: Path, recipe: str, entry: Mapping[str, Any]) -> None:
+    """Remember a shard that is in its place, with what it was made of."""
+    text = json.dumps({"recipe": recipe, "entry": dict(entry)})
+    with atomic_write(folder / f"{entry['file']}{SHARD}", aside=folder, on_disk=False) as file:
+        file.write(sealed(text.encode()))
+
+
+def kept_shard(folder: Path, name: str, recipe: str) -> dict[str, Any] | None:
+    """Return the manifest's entry of a shard made before of the same samples, or None.
+
+    What lies under the shard's name must still be compared with it.
+    """
+    data = unsealed(folder / f"{name}{SHARD}")
+    facts: dict[str, Any] = {} if data is None else json.loads(data)
+    if facts.get("recipe") != recipe:
+        return None
+    entry: dict[str, Any] = facts["entry"]
+    return entry
+
+
+def _archive(folder: Path, key: str) -> zipfile.ZipFile | None:
+    data = unsealed(folder / f"{key}{CLIP}")
+    return None if data is None else zipfile.ZipFile(io.BytesIO(data))

@@ -1,0 +1,150 @@
+"""Process one clip in a worker: open it, judge it, leave its members where the writer looks."""
+
+import hashlib
+import socket
+import time
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from emotalk.config.etl import EtlConfig, LandmarksConfig
+from emotalk.errors import Stopped, WrongUse
+from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces.shape import mean_shape
+from emotalk.faces.template import template_LP
+from emotalk.home import ensure_home
+from emotalk.host_memory import keep_freed_memory
+from emotalk.schema import Floats, Rejection
+from etl.clip.crash import (
+    Crash,
+    check_memory,
+    check_readable,
+    crash_of,
+    naming_node,
+    short_of_memory,
+)
+from etl.clip.files import stamp_of
+from etl.clip.sample import make_sample
+from etl.corpora.listing import SourceClip
+from etl.corpora.source import check_reachable
+from etl.job.members import members_of
+from etl.job.store import Verdict, keep
+
+
+def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Crash:
+    """Return what became of a clip, after its members and the verdict are safe in `store`.
+
+    A crash is not kept: the next run tries the clip again.
+
+    Raises:
+        SourceLost: the source cannot be reached, so that nothing can be said of the clip.
+        OSError: a disk failed, the source's or the store's; a note names this machine.
+        Stopped: this machine has too little memory for any clip.
+        WrongUse: this machine lacks the models that find faces.
+    """
+    _set_up_process()
+    try:
+        finder = _finder(config.landmarks, Path(config.source).expanduser())
+    except WrongUse as error:
+        check_reachable(config.source)  # which holds the side-car files
+        # The driver found them: it is this node that lacks them.
+        raise WrongUse(
+            f"on {socket.gethostname()}: {error}. Other nodes have it: put it there too, or leave "
+            "that node out (Slurm: sbatch --exclude=NODE)"
+        ) from None
+    with naming_node(clip.label.clip):
+        source = stamp_of(clip, config)
+        outcome = _judged(clip, finder, config, source)
+        if isinstance(outcome, Crash):
+            return outcome
+        verdict, members = outcome
+        keep(store, verdict, members)
+    return verdict
+
+
+def _judged(
+    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, source: tuple[int, int]
+) -> tuple[Verdict, dict[str, bytes]] | Crash:
+    """Return the verdict on a clip and its members, or the exception that it ended in."""
+    try:
+        return _accepted(clip, finder, config, source)
+    except Rejection as rejection:
+        check_reachable(config.source)
+        check_readable(clip.video)
+        return rejected(clip, rejection, source), {}
+    except (Stopped, WrongUse):
+        raise  # of the job, not of the clip
+    except Exception as error:  # noqa: BLE001  whatever it is, it is told and the others go on
+        crash, memory = crash_of(error, clip.video), short_of_memory(error)
+    # Out here, where nothing holds the clip's frames any more.
+    check_reachable(config.source)
+    check_readable(clip.video)
+    if memory:
+        check_memory(clip.label.clip, crash)
+    return crash
+
+
+def _accepted(
+    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, source: tuple[int, int]
+) -> tuple[Verdict, dict[str, bytes]]:
+    began = time.perf_counter()
+    sample = make_sample(clip, finder, config)
+    made = time.perf_counter()
+    members = members_of(sample, config)
+    verdict = Verdict(
+        key=clip.label.key,
+        clip=clip.label.clip,
+        source=source,
+        frames=len(sample.frames_THWC),
+        mean_face=mean_face_of(sample.landmarks_TLP),
+        seconds={"sample": made - began, "encode": time.perf_counter() - made},
+        sha256=digest_of(members),
+        node=socket.gethostname(),
+    )
+    return verdict, members
+
+
+def rejected(clip: SourceClip, rejection: Rejection, source: tuple[int, int]) -> Verdict:
+    """Return the verdict on a clip that was left out; `source` as it was before it was opened."""
+    return Verdict(
+        key=clip.label.key,
+        clip=clip.label.clip,
+        source=source,
+        reason=rejection.reason,
+        detail=rejection.detail,
+        node=socket.gethostname(),
+    )
+
+
+def digest_of(members: Mapping[str, bytes]) -> str:
+    """Return a digest of a clip's members, their names and order included."""
+    digests = [f"{name} {hashlib.sha256(data).hexdigest()}\n" for name, data in members.items()]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+@lru_cache(maxsize=1)
+def _finder(config: LandmarksConfig, source: Path) -> LandmarkFinder:
+    """Return the worker's own landmark models, loaded once."""
+    return build_finder(config, source=source)
+
+
+@lru_cache(maxsize=1)
+def _set_up_process() -> None:
+    """Keep workers from fighting for cores and their numbers the same on a busy machine.
+
+    They also keep the memory of a frame for the next.
+    """
+    ensure_home()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    keep_freed_memory()
+
+
+def mean_face_of(landmarks_TLP: Floats) -> tuple[tuple[float, float], ...]:
+    """Return a clip's mean landmarks on the template, 68 pairs in crop pixels."""
+    mean = mean_shape(landmarks_TLP.astype(np.float64), template_LP(), rounds=2)
+    return tuple((round(float(x), 6), round(float(y), 6)) for x, y in mean)

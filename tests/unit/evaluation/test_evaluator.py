@@ -1,0 +1,259 @@
+"""Which picture, speech and emotion each video is made of, and what each row is held against."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from emotalk.checkpoints.format import ModelFacts
+from emotalk.checkpoints.load import LoadedGenerator
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.model import ModelConfig
+from emotalk.errors import WrongUse
+from emotalk.evaluation import evaluator as module
+from emotalk.evaluation.evaluator import Evaluator, Generated, fitted
+from emotalk.evaluation.measure import reencoded
+from emotalk.inference.generate import ClipRequest
+from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, Bytes
+from emotalk.shards.clip import Clip
+from tests.helpers.evaluation_clips import (
+    BrightnessJudge,
+    ToldExaminer,
+    face_TLP,
+    noise_frames,
+    plain_clip,
+)
+
+Run = tuple[list[ClipRequest], dict[str, Any]]
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """What the generator is asked for; its videos are its condition image, brighter by a frame."""
+    asked: list[Run] = []
+
+    def generate(loaded: object, requests: Sequence[ClipRequest], **more: Any) -> list[Bytes]:
+        asked.append((list(requests), more))
+        return [video_of(request) for request in requests]
+
+    monkeypatch.setattr(module, "generate_clips", generate)
+    return asked
+
+
+def video_of(request: ClipRequest) -> Bytes:
+    """Return a video that depends on the request's picture, speech and emotion."""
+    frames = len(request.speech_S) // SAMPLES_PER_FRAME
+    tint = int(1000 * abs(request.speech_S[:50]).sum()) % 20 + 3 * int(request.emotion.argmax())
+    image = request.condition_CHW.transpose(1, 2, 0)
+    return np.stack([np.clip(image.astype(int) + tint + t, 0, 255) for t in range(frames)]).astype(
+        np.uint8
+    )
+
+
+def bench(
+    *, judge: BrightnessJudge | None = None, intensity: bool = False, **more: Any
+) -> Evaluator:
+    tree = {"checkpoint": "run", "shards": "set", "output": "out", **more}
+    facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=8, use_intensity=intensity)
+    return Evaluator(
+        config=EvaluateConfig.model_validate(tree),
+        loaded=LoadedGenerator(None, ModelConfig(), facts, Path("run")),  # type: ignore[arg-type]
+        examiner=ToldExaminer(lambda frames: face_TLP([4.0] * len(frames))),
+        emotion_judge=judge,  # type: ignore[arg-type]
+    )
+
+
+def picture(request: ClipRequest) -> Bytes:
+    return request.condition_CHW.transpose(1, 2, 0)
+
+
+def test_a_video_is_made_of_the_first_frame_and_the_clip_s_own_speech_and_emotion(
+    runs: list[Run],
+) -> None:
+    clips = [plain_clip("a_1"), plain_clip("a_2", seed=1, emotion="fear", frames=9)]
+    made = bench(seed=7, batch_size=3).generate(clips, {})
+    requests, more = runs[0]
+    assert more == {"seed": 7, "batch_size": 3}
+    for clip, request, video in zip(clips, requests, made, strict=True):
+        np.testing.assert_array_equal(picture(request), clip.video_THWC[0])
+        np.testing.assert_array_equal(request.speech_S, clip.audio_S)
+        assert request.name == clip.key
+        assert request.emotion.tolist() == [float(name == clip.emotion) for name in EMOTIONS]
+        np.testing.assert_array_equal(video.video, video_of(request))
+        assert video.from_still is None
+        assert video.other_speech is None
+
+
+def test_the_video_that_emotions_are_judged_by_is_made_of_the_neutral_still(
+    runs: list[Run],
+) -> None:
+    clips = [plain_clip("a_1"), plain_clip("a_2", seed=1, still=False), plain_clip("a_3", seed=2)]
+    made = bench(judge=BrightnessJudge()).generate(clips, {})
+    stills = runs[-1][0]
+    assert [request.name for request in stills] == ["a_1", "a_3"]
+    for clip, request in zip([clips[0], clips[2]], stills, strict=True):
+        np.testing.assert_array_equal(picture(request), clip.neutral_HWC)
+        np.testing.assert_array_equal(request.speech_S, clip.audio_S)
+        assert request.emotion.argmax() == EMOTIONS.index(clip.emotion)
+    np.testing.assert_array_equal(made[0].from_still, video_of(stills[0]))
+    assert made[1].from_still is None
+    np.testing.assert_array_equal(made[2].from_still, video_of(stills[1]))
+
+
+def test_under_the_neutral_condition_one_video_serves_both(runs: list[Run]) -> None:
+    clip = plain_clip()
+    made = bench(judge=BrightnessJudge(), condition="neutral").generate([clip], {})[0]
+    np.testing.assert_array_equal(picture(runs[0][0][0]), clip.neutral_HWC)
+    np.testing.assert_array_equal(made.video, made.from_still)
+
+
+def test_a_neutral_condition_without_a_still_is_our_own_bug(runs: list[Run]) -> None:
+    with pytest.raises(ValueError, match="a_1: condition neutral without a still"):
+        bench(condition="neutral").generate([plain_clip(still=False)], {})
+
+
+def test_other_speech_changes_the_speech_alone(runs: list[Run]) -> None:
+    one, two = plain_clip("a_1"), plain_clip("a_2", seed=1)
+    other = plain_clip("b", seed=9, frames=30).audio_S
+    made = bench().generate([one, two], {"a_2": other})
+    swapped = runs[1][0]
+    assert [request.name for request in swapped] == ["a_2"]
+    np.testing.assert_array_equal(swapped[0].speech_S, other[: len(two.audio_S)])
+    np.testing.assert_array_equal(picture(swapped[0]), two.video_THWC[0])
+    assert swapped[0].emotion.argmax() == EMOTIONS.index("anger")
+    assert made[0].other_speech is None
+    np.testing.assert_array_equal(made[1].other_speech, video_of(swapped[0]))
+
+
+@pytest.mark.parametrize(
+    ("use", "intensity", "weight"), [(True, 0.5, 0.5), (True, None, 1), (False, 0.5, 1)]
+)
+def test_the_intensity_is_given_where_the_model_knows_it(
+    runs: list[Run], use: bool, intensity: float | None, weight: float
+) -> None:
+    bench(intensity=use).generate([plain_clip(intensity=intensity)], {})
+    assert runs[0][0][0].emotion.max() == weight
+
+
+def test_an_emotion_that_the_model_does_not_know_is_wrong_use(runs: list[Run]) -> None:
+    with pytest.raises(WrongUse, match="a_1: emotion contempt, but the checkpoint run knows anger"):
+        bench().generate([plain_clip(emotion="contempt")], {})
+
+
+def test_an_emotion_beyond_the_judge_s_six_is_not_judged(runs: list[Run]) -> None:
+    judge = BrightnessJudge()
+    strange = bench(judge=judge)
+    facts = ModelFacts(emotions=(*EMOTIONS, "contempt"), speech_margin_frames=8)
+    loaded = LoadedGenerator(None, ModelConfig(), facts, Path("run"))  # type: ignore[arg-type]
+    strange = Evaluator(strange.config, loaded, strange.examiner, strange.emotion_judge)
+    clip = plain_clip(emotion="contempt")
+    assert strange.generate([clip], {})[0].from_still is None
+    made = Generated(clip.video_THWC, clip.video_THWC, None)
+    assert strange.examine(clip, made)[0].seen is None
+    assert judge.shown == []
+
+
+def psnr_of(video: Bytes, truth: Bytes) -> float:
+    return float(peak_signal_noise_ratio(truth / 255.0, video / 255.0, data_range=1.0))
+
+
+def made_for(clip: Clip) -> Generated:
+    frames = len(clip.video_THWC)
+    return Generated(noise_frames(50, frames), noise_frames(51, frames), noise_frames(52, frames))
+
+
+def test_each_row_is_its_own_video_held_against_the_true_one() -> None:
+    clip = plain_clip()
+    made = made_for(clip)
+    assert made.other_speech is not None
+    found, _ = bench().examine(clip, made)
+    still = np.broadcast_to(clip.video_THWC[0], clip.video_THWC.shape)
+    expected = {
+        "generated": made.video,
+        "repeat": still,
+        "reencoded": reencoded(clip.video_THWC),
+        "other_speech": made.other_speech,
+    }
+    assert set(found.rows) == set(expected)
+    for row, video in expected.items():
+        assert found.rows[row]["psnr"] == pytest.approx(psnr_of(video, clip.video_THWC), abs=1e-3)
+
+
+def test_under_the_neutral_condition_the_still_is_what_is_repeated() -> None:
+    clip = plain_clip()
+    assert clip.neutral_HWC is not None
+    found, _ = bench(condition="neutral").examine(clip, made_for(clip))
+    still = np.broadcast_to(clip.neutral_HWC, clip.video_THWC.shape)
+    assert found.rows["repeat"]["psnr"] == pytest.approx(psnr_of(still, clip.video_THWC), abs=1e-3)
+
+
+def test_without_other_speech_there_is_no_row_for_it() -> None:
+    clip = plain_clip()
+    made = Generated(made_for(clip).video, None, None)
+    found, shown = bench().examine(clip, made)
+    assert set(found.rows) == {"generated", "repeat", "reencoded"}
+    assert set(found.openings) == {"truth", "generated", "repeat", "reencoded"}
+    assert shown is made.video
+
+
+def test_openings_are_those_of_the_row_s_own_mouth() -> None:
+    clip = plain_clip()
+    made = made_for(clip)
+
+    def told(frames: Bytes) -> Any:
+        opening = 8.0 if np.array_equal(frames, made.video) else 2.0
+        opening = 5.0 if np.array_equal(frames, clip.video_THWC) else opening
+        return face_TLP([opening] * len(frames))
+
+    examined = Evaluator(bench().config, bench().loaded, ToldExaminer(told), None)
+    openings = examined.examine(clip, made)[0].openings
+    unit = openings["truth"][0] / 5.0
+    assert {row: round(float(o[0] / unit), 3) for row, o in openings.items()} == {
+        "truth": 5, "generated": 8, "repeat": 2, "reencoded": 2, "other_speech": 2,
+    }  # fmt: skip
+    assert {len(opening) for opening in openings.values()} == {12}
+
+
+def test_emotions_are_seen_in_the_still_s_video_the_still_and_the_truth() -> None:
+    clip = plain_clip(emotion="fear")
+    assert clip.neutral_HWC is not None
+    judge = BrightnessJudge()
+    made = made_for(clip)
+    assert made.from_still is not None
+    found, shown = bench(judge=judge).examine(clip, made)
+    assert found.seen is not None
+    fresh = BrightnessJudge()
+    assert found.seen.wanted == EMOTIONS.index("fear")
+    assert found.seen.generated == fresh.emotion(made.from_still)
+    assert found.seen.still == fresh.emotion(clip.neutral_HWC[None])
+    assert found.seen.truth == fresh.emotion(clip.video_THWC)
+    assert shown is made.from_still
+    assert not any(np.array_equal(frames, made.video) for frames in judge.shown)
+
+
+def test_nobody_sees_emotions_without_a_judge_or_a_still() -> None:
+    assert bench().examine(plain_clip(), made_for(plain_clip()))[0].seen is None
+    clip = plain_clip(still=False)
+    made = Generated(made_for(clip).video, None, None)
+    assert bench(judge=BrightnessJudge()).examine(clip, made)[0].seen is None
+
+
+def test_a_finding_says_whose_it_is_and_the_faulty_figures_only_on_request() -> None:
+    clip = plain_clip("k", actor="bo", emotion="fear", intensity=0.25)
+    found, _ = bench().examine(clip, made_for(clip))
+    assert (found.key, found.actor, found.emotion, found.intensity) == ("k", "bo", "fear", 0.25)
+    assert found.as_reported == {}
+    assert found.voiced_T.tolist() == [True] * 12
+    faulty = bench(as_reported=True).examine(clip, made_for(clip))[0]
+    assert faulty.as_reported["nlmd_without_procrustes"] == faulty.rows["generated"]["nlmd_iod"]
+
+
+def test_other_speech_is_cut_or_followed_by_silence() -> None:
+    clip = plain_clip(frames=3)
+    long = np.arange(2000, dtype=np.float32)
+    np.testing.assert_array_equal(fitted(long, clip), long[:960])
+    short = fitted(long[:500] + 1, clip)
+    np.testing.assert_array_equal(short, [*(long[:500] + 1), *[0] * 460])

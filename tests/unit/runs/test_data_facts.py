@@ -1,0 +1,37 @@
+"""What a model tells of its shard set is what the set says of itself."""
+
+import hashlib
+from pathlib import Path
+
+from emotalk.runs.data_facts import data_facts, shards_digest
+from emotalk.shards.shard_set import ShardSet
+from tests.helpers.shard_set import made_clips, rewrite_manifest, write_shard_set
+
+
+def test_facts_are_of_the_training_split_and_the_manifest_as_it_stands(tmp_path: Path) -> None:
+    clips = made_clips(9)
+    write_shard_set(tmp_path, [("train", clips[:4]), ("train", clips[4:7]), ("val", clips[7:])])
+    config = {"corpus": "mead", "landmarks": {"backend": "onnx"}}
+    rewrite_manifest(tmp_path, lambda tree: tree.update(config=config))
+    facts = data_facts(ShardSet.open(str(tmp_path)))
+    manifest = (tmp_path / "manifest.json").read_bytes()
+    assert facts.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
+    assert (facts.corpus, facts.landmarks) == ("mead", "onnx")
+    assert facts.clips == 7
+    assert facts.actors == len({clip.actor for clip in clips[:7]})
+
+
+def test_what_the_manifest_does_not_say_is_unknown(tmp_path: Path) -> None:
+    write_shard_set(tmp_path, [("train", made_clips(1))])
+    rewrite_manifest(tmp_path, lambda tree: tree.update(config={"landmarks": "sidecar"}))
+    facts = data_facts(ShardSet.open(str(tmp_path)))
+    assert (facts.corpus, facts.landmarks) == ("unknown", "unknown")
+
+
+def test_the_digest_forgets_how_the_etl_ran_and_nothing_else(tmp_path: Path) -> None:
+    write_shard_set(tmp_path, [("train", made_clips(2))])
+    before = shards_digest(ShardSet.open(str(tmp_path)))
+    rewrite_manifest(tmp_path, lambda tree: tree.update(run={"seconds": 7.5}))
+    assert shards_digest(ShardSet.open(str(tmp_path))) == before
+    rewrite_manifest(tmp_path, lambda tree: tree.update(config={"corpus": "mead"}))
+    assert shards_digest(ShardSet.open(str(tmp_path))) != before
