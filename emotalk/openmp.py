@@ -15,7 +15,7 @@ from pathlib import Path
 OWN_SETTINGS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 FREE = ("GOMP_SPINCOUNT", "300000")  # libgomp's own number: quickest on idle cores
 BUSY = ("OMP_WAIT_POLICY", "PASSIVE")  # quickest beside work of the same priority
-BUSY_AND_NICE = ("GOMP_SPINCOUNT", "1000")  # beside work of higher priority a sleeper waits longer
+BUSY_AND_NICE = ("GOMP_SPINCOUNT", "10000")  # a sleeper of lower priority wakes late: spin a little
 BUSY_SHARE = 0.2  # of the cores, from which on others count
 SAMPLE_S = 0.2  # 20 ticks of the kernel's clock on each core
 STAT = Path("/proc/stat")

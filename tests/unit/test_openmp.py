@@ -84,7 +84,7 @@ def test_the_groups_above_a_process_limit_it_too(tmp_path: Path, own: str, cores
 
 
 FREE, BUSY = {"GOMP_SPINCOUNT": "300000"}, {"OMP_WAIT_POLICY": "PASSIVE"}
-BUSY_AND_NICE = {"GOMP_SPINCOUNT": "1000"}
+BUSY_AND_NICE = {"GOMP_SPINCOUNT": "10000"}
 
 
 def in_a_room(
