@@ -25,7 +25,6 @@ from emotalk.distributed.adam import MOMENTS, OptimizerState
 from emotalk.errors import WrongUse
 from emotalk.files.tensor_files import Shapes, read_tensors, tensor_shapes
 from emotalk.models.ema import Ema
-from emotalk.training.networks import Networks
 
 LOG = logging.getLogger("emotalk.checkpoint")
 UNREADABLE = (ValueError, KeyError, TypeError, OSError)
@@ -42,9 +41,9 @@ class Contents:
 
 
 def load_newest(
-    folder: Path, networks: Networks, ema: Ema | None, runtime: Runtime
+    folder: Path, engines: Mapping[str, Engine], ema: Ema | None, runtime: Runtime
 ) -> TrainState | None:
-    """Put the newest readable checkpoint into the networks; None where there is none.
+    """Put the newest readable checkpoint into the engines; None where there is none.
 
     One that is damaged for any process is passed over by all for the one before it, set aside under
     another name, and said so.
@@ -57,10 +56,10 @@ def load_newest(
     names = runtime.gather([[path.name for path in checkpoints(folder)]])[0]
     assert isinstance(names, list)
     for name in reversed(names):
-        contents, problem = _try(folder / name, networks, ema)
+        contents, problem = _try(folder / name, engines, ema)
         problems = [str(text) for text in runtime.gather([problem]) if text]
         if contents is not None and not problems:
-            _put(contents, networks, ema)
+            _put(contents, engines, ema)
             state = _without_lost_best(contents.state, names)
             if runtime.is_main:
                 _set_aside_after(folder, name, names)
@@ -88,16 +87,16 @@ def _without_lost_best(state: TrainState, names: Sequence[str]) -> TrainState:
     return replace(state, best=None)
 
 
-def _try(path: Path, networks: Networks, ema: Ema | None) -> tuple[Contents | None, str]:
+def _try(path: Path, engines: Mapping[str, Engine], ema: Ema | None) -> tuple[Contents | None, str]:
     """Return the contents, or None and why there are none."""
     try:
-        return read_checkpoint(path, networks, ema), ""
+        return read_checkpoint(path, engines, ema), ""
     except UNREADABLE as error:
         return None, str(error) or type(error).__name__
 
 
-def read_checkpoint(path: Path, networks: Networks, ema: Ema | None) -> Contents:
-    """Return what the checkpoint at `path` holds for these networks.
+def read_checkpoint(path: Path, engines: Mapping[str, Engine], ema: Ema | None) -> Contents:
+    """Return what the checkpoint at `path` holds for these engines.
 
     Raises:
         ValueError: a file is not as it was written, the format is another, or tensors are missing,
@@ -109,7 +108,6 @@ def read_checkpoint(path: Path, networks: Networks, ema: Ema | None) -> Contents
     if state.step != step_of(path.name):
         raise ValueError(f"{path / STATE} is of step {state.step}: a renamed folder or a copy")
     read_description(path)
-    engines = _engines(networks)
     weights: dict[str, dict[str, Tensor]] = {}
     moments: dict[str, dict[str, Tensor]] = {}
     for name, engine in engines.items():
@@ -123,19 +121,14 @@ def read_checkpoint(path: Path, networks: Networks, ema: Ema | None) -> Contents
     return Contents(state, weights, moments, average)
 
 
-def _put(contents: Contents, networks: Networks, ema: Ema | None) -> None:
-    for name, engine in _engines(networks).items():
+def _put(contents: Contents, engines: Mapping[str, Engine], ema: Ema | None) -> None:
+    for name, engine in engines.items():
         engine.write_weights(contents.weights[name])
         steps = contents.state.optimizer_steps[name]
         engine.write_optimizer(OptimizerState(contents.moments[name], steps))
     if ema is not None and contents.average is not None:
         ema.module.load_state_dict(contents.average)
         ema.updates = contents.state.ema_updates
-
-
-def _engines(networks: Networks) -> dict[str, Engine]:
-    engines = (networks.generator, networks.discriminators)
-    return {engine.name: engine for engine in engines if engine is not None}
 
 
 def _tensors(path: Path, wanted: Shapes) -> dict[str, Tensor]:

@@ -43,7 +43,6 @@ from emotalk.files.checksums import SUMS, read_sums
 from emotalk.files.tensor_files import write_tensors
 from emotalk.models.ema import Ema
 from emotalk.shards.storage import file_sha256
-from emotalk.training.networks import Networks
 
 DISCRIMINATORS = "discriminators.safetensors"
 TENSORS = ".safetensors"
@@ -125,14 +124,17 @@ class Snapshot:
 
 
 def take_snapshot(
-    networks: Networks, ema: Ema | None, state: TrainState, *, keep: bool
+    engines: Mapping[str, Engine], ema: Ema | None, state: TrainState, *, keep: bool
 ) -> Snapshot | None:
-    """Return the present moment; None where this process is not the one that keeps it.
+    """Copy the present weights, moments and counters. Every process must call it.
 
-    Every process must call it: ZeRO's parts are gathered.
+    Args:
+        engines: name -> engine; ZeRO's parts are gathered.
+        ema: running average of the generator.
+        state: counters and positions.
+        keep: False on processes that only take part in the gathering; they get None.
     """
-    engines = [e for e in (networks.generator, networks.discriminators) if e is not None]
-    weights = {engine.name: _read(engine, keep=keep) for engine in engines}
+    weights = {name: _read(engine, keep=keep) for name, engine in engines.items()}
     if not keep:
         return None
     optimizers = {name: optimizer for name, (_, optimizer) in weights.items()}

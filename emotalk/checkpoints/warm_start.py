@@ -1,6 +1,7 @@
 """Starting a run from weights that another run, or the original, has learnt."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,32 +10,32 @@ from torch import Tensor
 from emotalk.checkpoints.format import find_model, read_generator
 from emotalk.checkpoints.resume import compare_tensors
 from emotalk.checkpoints.save import DISCRIMINATORS
+from emotalk.distributed import Engine
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import check_sums
 from emotalk.files.tensor_files import read_tensors
-from emotalk.training.networks import Networks
 
 Shapes = dict[str, tuple[int, ...]]
 LOG = logging.getLogger("emotalk.train")
 
 
-def start_from(source: Path, networks: Networks) -> None:
-    """Put the weights at `source` into the networks; optimisers start anew.
+def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
+    """Put the weights at `source` into the engines; optimisers start anew.
 
     Discriminators that the source lacks keep their random start, those it has beyond the run's are
     passed over; which, is logged. Every process must call it.
 
     Args:
         source: an imported or exported model, a checkpoint or a run folder.
-        networks: changed in place.
+        engines: name -> engine, changed in place.
 
     Raises:
         WrongUse: no model there, or its tensors are not of this configuration's sizes.
     """
-    critics = networks.discriminators
+    critics = engines.get("discriminators")
     shapes = None if critics is None else critics.weight_shapes()
-    start = check_start(source, networks.generator.weight_shapes(), shapes)
-    networks.generator.write_weights(start.generator)
+    start = check_start(source, engines["generator"].weight_shapes(), shapes)
+    engines["generator"].write_weights(start.generator)
     if critics is None or not start.discriminators:
         LOG.info("generator started from %s", start.folder)
         return

@@ -1,7 +1,7 @@
 """From a configuration to the parts of a run, from outside in."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -32,7 +32,6 @@ from emotalk.models.initialise import initialise
 from emotalk.printable import printable
 from emotalk.runs.data_facts import data_facts
 from emotalk.runs.same_run import continued_shards
-from emotalk.runs.signals import Preemption
 from emotalk.runs.tags import resume_tag, run_tags
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 from emotalk.seeding import draw_seed
@@ -58,22 +57,28 @@ from emotalk.training.trainer import Parts, Trainer
 LOG = logging.getLogger("emotalk.train")
 
 
-def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trainer:
-    """Return a trainer that stands where the run folder's newest checkpoint left off."""
+def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool]) -> Trainer:
+    """Return a trainer that stands where the run folder's newest checkpoint left off.
+
+    Args:
+        config: of the run.
+        runtime: this process among its peers.
+        stop_asked: tells whether a signal has asked the run to save and leave.
+    """
     # First: what is wrong with shards shows at once.
     loader = build_train_loader(config, runtime.rank, runtime.world_size)
     networks = build_networks(config, runtime)
     refuse_beside_zero(config, {networks.generator.name: networks.generator.zero_stage})
-    if config.start_from is not None and latest_checkpoint(config.run_dir / CHECKPOINTS) is None:
-        start_from(config.start_from, networks)
+    folder = config.run_dir / CHECKPOINTS
+    if config.start_from is not None and latest_checkpoint(folder) is None:
+        start_from(config.start_from, networks.engines)
     ema = _build_ema(config, networks)
-    state = load_newest(config.run_dir / CHECKPOINTS, networks, ema, runtime) or TrainState()
+    state = load_newest(folder, networks.engines, ema, runtime) or TrainState()
     if runtime.is_main:
         for line in (*loader.describe(), *unknown_intensities(config, loader)):
             LOG.info("%s", line)
-        for engine in (networks.generator, networks.discriminators):
-            if engine is not None:
-                LOG.info("%s: %s x %d", engine.name, engine.kind, runtime.world_size)
+        for name, engine in networks.engines.items():
+            LOG.info("%s: %s x %d", name, engine.kind, runtime.world_size)
         cut = cut_back(config.run_dir / METRICS, state.step)
         LOG.info(
             "%s at step %d%s",
@@ -84,7 +89,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
     shard_set = ShardSet.open(config.shards, config.data.remote)
     state.shards = continued_shards(config, state, shard_set)
     loader.start_step = state.step
-    loader.asked_to_stop = lambda: preemption.asked
+    loader.asked_to_stop = stop_asked
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})
     generator = networks.generator.module
     assert isinstance(generator, Generator)
@@ -105,7 +110,7 @@ def build(config: TrainConfig, runtime: Runtime, preemption: Preemption) -> Trai
         validation=_build_validation(config, runtime, shard_set, facts),
         tracker=_build_tracker(config, runtime, state, facts, loader.clips_per_epoch),
         facts=facts,
-        preemption=preemption,
+        stop_asked=stop_asked,
     )
     return Trainer(parts, state)
 

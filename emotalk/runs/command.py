@@ -138,7 +138,7 @@ def _train(config: TrainConfig, preemption: Preemption) -> int:
     refuse_missing_shards(config)
     runtime = Runtime.start(config.runtime, engine_names(config))
     open_together(config, runtime)
-    trainer = build(config, runtime, preemption)
+    trainer = build(config, runtime, lambda: preemption.asked)
     runtime.barrier()  # nobody makes a step while another process may still leave without one
     preemption.remember()
     state: State = "done" if trainer.run() == "done" else "preempted"

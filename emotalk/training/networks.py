@@ -76,6 +76,12 @@ class Networks:
     features: VGG19Features | None
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext
 
+    @property
+    def engines(self) -> dict[str, Engine]:
+        """Return name -> engine, the generator's first."""
+        both = (self.generator, self.discriminators)
+        return {engine.name: engine for engine in both if engine is not None}
+
     def generate(self, x: ClipInputs, generator: Callable[..., GeneratorOutput]) -> GeneratorOutput:
         """Return the generated video of `x` in full precision, by the engine or a bare module."""
         with self.autocast():

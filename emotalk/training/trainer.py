@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ from emotalk.evaluation.validation import Validation
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.models.modes import evaluation_mode
-from emotalk.runs.signals import Preemption
 from emotalk.tracking.tracker import Tracker
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.networks import Networks
@@ -53,7 +52,7 @@ class Parts:
     validation: Validation | None
     tracker: Tracker
     facts: ModelFacts
-    preemption: Preemption
+    stop_asked: Callable[[], bool]
 
 
 class Trainer:
@@ -148,7 +147,7 @@ class Trainer:
     def _count(self, batch: ClipBatch | None) -> tuple[int, int]:
         """Return the step's valid clips and the processes a signal came to, over all of them."""
         valid = 0.0 if batch is None else float(batch.valid_B.sum())
-        mine = [valid, float(batch is None or self._parts.preemption.asked)]
+        mine = [valid, float(batch is None or self._parts.stop_asked())]
         numbers = torch.tensor(mine, device=self._parts.runtime.device)
         clips, signals = self._parts.runtime.sum(numbers).tolist()
         return int(clips), int(signals)
@@ -227,7 +226,9 @@ class Trainer:
     def _save(self) -> None:
         """Copy the present state; the main process goes on to write it beside the training."""
         parts, began = self._parts, time.monotonic()
-        snapshot = take_snapshot(parts.networks, parts.ema, self.state, keep=parts.runtime.is_main)
+        snapshot = take_snapshot(
+            parts.networks.engines, parts.ema, self.state, keep=parts.runtime.is_main
+        )
         if snapshot is not None:
             self._saver.begin(snapshot, None if self.state.best is None else self.state.best[1])
         self._speed.held_s += time.monotonic() - began

@@ -66,7 +66,7 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
     def step_with_checkpoint() -> None:
         began = time.monotonic()
         state = TrainState(step=len(copies))
-        snapshot = take_snapshot(networks, None, state, keep=True)
+        snapshot = take_snapshot(networks.engines, None, state, keep=True)
         assert snapshot is not None
         saver.begin(snapshot, best_step=None)
         copies.append(time.monotonic() - began)

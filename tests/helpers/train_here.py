@@ -1,6 +1,6 @@
 """The trainer itself, in the test's own process."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
@@ -11,7 +11,6 @@ from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.runs.build import build, engine_names
 from emotalk.runs.folder import open_run_folder
-from emotalk.runs.signals import Preemption
 from emotalk.training.trainer import Trainer
 
 
@@ -30,11 +29,13 @@ def runtime_here(config: TrainConfig) -> Iterator[Runtime]:
 
 
 @contextmanager
-def trainer_here(config: TrainConfig) -> Iterator[Trainer]:
+def trainer_here(
+    config: TrainConfig, stop_asked: Callable[[], bool] = lambda: False
+) -> Iterator[Trainer]:
     """Build the trainer that `train.py` builds, at the state its run folder is in."""
     with runtime_here(config) as runtime:
         open_run_folder(config)
-        yield build(config, runtime, Preemption())
+        yield build(config, runtime, stop_asked)
 
 
 def train_here(config: TrainConfig) -> Trainer:

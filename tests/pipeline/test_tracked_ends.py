@@ -76,11 +76,12 @@ def test_a_preempted_training_is_scheduled_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(tracking.FLUSH_S, "preempted", 60.0)
-    with trainer_here(config_of(folder, "preempted", LONG)) as trainer:
+    stop = threading.Event()
+    with trainer_here(config_of(folder, "preempted", LONG), stop.is_set) as trainer:
 
         def signal() -> None:
             until(is_known(folder, "preempted"))
-            trainer._parts.preemption.name = "SIGTERM"
+            stop.set()
 
         threading.Thread(target=signal).start()
         assert trainer.run() == "preempted"

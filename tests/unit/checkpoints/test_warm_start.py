@@ -55,7 +55,7 @@ def values(state: dict[str, Tensor]) -> set[float]:
 def test_both_networks_begin_with_the_weights_there_the_average_where_there_is_one(
     average: bool, expected: float, config: TrainConfig, networks: Networks, tmp_path: Path
 ) -> None:
-    start_from(write_source(tmp_path / "m", config, networks, average=average), networks)
+    start_from(write_source(tmp_path / "m", config, networks, average=average), networks.engines)
     assert values(networks.generator.read_weights()) == {expected}
     assert networks.discriminators is not None
     assert values(networks.discriminators.read_weights()) == {4.0}
@@ -71,7 +71,7 @@ def test_discriminators_that_only_one_side_has_are_left_alone(
     save_file({**few, "of_others.weight": torch.ones(2)}, source / NAME)
     assert networks.discriminators is not None
     before = networks.discriminators.read_weights()
-    start_from(source, networks)
+    start_from(source, networks.engines)
     after = networks.discriminators.read_weights()
     for name, value in after.items():
         if name.startswith("temporal."):
@@ -87,7 +87,7 @@ def test_a_model_without_discriminators_is_a_start_of_the_generator(
     (source / NAME).unlink()
     assert networks.discriminators is not None
     before = networks.discriminators.read_weights()
-    start_from(source, networks)
+    start_from(source, networks.engines)
     assert values(networks.generator.read_weights()) == {2.0}
     after = networks.discriminators.read_weights()
     assert all(torch.equal(after[name], before[name]) for name in before)
@@ -102,7 +102,7 @@ def test_other_sizes_are_refused_by_tensor_and_change_nothing(
     save_file(given, source / NAME)
     before = networks.generator.read_weights()
     with pytest.raises(WrongUse, match=r"frame\.out\.2\.bias is \(2,\), expected \(1,\)"):
-        start_from(source, networks)
+        start_from(source, networks.engines)
     after = networks.generator.read_weights()
     assert all(torch.equal(after[name], before[name]) for name in before)
 
@@ -113,6 +113,6 @@ def test_a_file_that_holds_no_tensors_is_refused(
     source = write_source(tmp_path / "m", config, networks)
     (source / NAME).write_bytes(b"\x80\x04pickle")
     with pytest.raises(WrongUse, match="not readable"):
-        start_from(source, networks)
+        start_from(source, networks.engines)
     with pytest.raises(WrongUse):
-        start_from(tmp_path / "nowhere", networks)
+        start_from(tmp_path / "nowhere", networks.engines)

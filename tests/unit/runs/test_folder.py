@@ -71,7 +71,7 @@ def test_a_folder_with_checkpoints_but_no_configuration_is_left_alone(tmp_path: 
 OTHER = (
     "import sys; from pathlib import Path\n"
     "from emotalk.errors import InUse\n"
-    "from emotalk.training import run_folder\n"
+    "from emotalk.runs import folder as run_folder\n"
     "run_folder.LEASE_S = 2.0\n"
     "try: run_folder.hold_run_folder(Path(sys.argv[1])); print('mine')\n"
     "except InUse as error: print(error)\n"

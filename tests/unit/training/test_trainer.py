@@ -300,16 +300,8 @@ def test_a_signal_ends_the_run_before_its_next_step_with_a_checkpoint(
     run: Run, tmp_path: Path
 ) -> None:
     config = run.config.model_copy(update={"run_dir": tmp_path / "run"})
-    with trainer_here(config) as trainer:
-        train_one = trainer._train_one
-
-        def told() -> bool:
-            if trainer.state.step == 3:
-                trainer._parts.preemption.name = "SIGTERM"
-            return train_one()
-
-        with mock.patch.object(trainer, "_train_one", told):
-            assert trainer.run() == "preempted"
+    with trainer_here(config, lambda: trainer.state.step == 3) as trainer:
+        assert trainer.run() == "preempted"
     assert trainer.state.step == 3
     assert (config.run_dir / "checkpoints/step-000003/state.json").exists()
 
