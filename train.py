@@ -6,10 +6,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 if __name__ == "__main__":
-    from emotalk.runs.signals import Preemption, named_run_dir
+    from emotalk.runs.signals import StopSignals, named_run_dir
 
-    preemption = Preemption(named_run_dir(sys.argv[1:]))
-    preemption.listen()  # before the imports: they take seconds, and a signal may come in them
+    signals = StopSignals(named_run_dir(sys.argv[1:]))
+    signals.install()  # before the imports below: they take seconds
 
     from emotalk.home import ensure_home
     from emotalk.openmp import choose_waiting
@@ -19,4 +19,4 @@ if __name__ == "__main__":
 
     from emotalk.runs.command import leave, main
 
-    leave(main(preemption=preemption))
+    leave(main(signals=signals))

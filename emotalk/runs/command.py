@@ -17,7 +17,7 @@ from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, Wron
 from emotalk.logging_setup import set_up_logging
 from emotalk.masking import masked
 from emotalk.runs.process_count import fitting_advice, refuse_misfit_launch
-from emotalk.runs.signals import Preemption, named_run_dir
+from emotalk.runs.signals import StopSignals, named_run_dir
 from emotalk.runs.status import CODES, NAME, State, failed_since, write_status
 
 LOG = logging.getLogger("emotalk.train")
@@ -33,20 +33,20 @@ The same command again continues the run where its last checkpoint left off. SIG
 saves a checkpoint and ends with exit code 85; run_dir/status.json says how a run ended."""
 
 
-def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, signals: StopSignals | None = None) -> int:
     """Run the command and return its exit code.
 
     Args:
         arguments: words of the command line; `sys.argv`'s unless given.
-        preemption: one that listens already, since before this module was imported.
+        signals: handlers that are already installed, since before this module was imported.
     """
-    preemption = preemption or Preemption()
+    signals = signals or StopSignals()
     options = _parse(arguments)
     rank = int(os.environ.get("RANK", "0"))
     began = time.time()
     set_up_logging(rank)
-    only_told = options.dry_run or options.print_config
-    run_dir = None if only_told else named_run_dir(options.overrides)
+    prints_only = options.dry_run or options.print_config
+    run_dir = None if prints_only else named_run_dir(options.overrides)
     try:
         config = _load(options.config, options.overrides)
         if options.print_config:
@@ -56,32 +56,31 @@ def main(arguments: Sequence[str] | None = None, *, preemption: Preemption | Non
             return _describe(config, before_shards=options.before_shards)
         run_dir = config.run_dir
         refuse_misfit_launch(config, options.config, options.overrides)
-        return _train(config, preemption)
+        return _train(config, signals)
     except WrongUse as error:
         if rank != 0:
-            _let_the_first_rank_speak(preemption)
+            _wait_for_rank_0(signals)
         sys.stderr.write(masked(f"train.py: {error}\n"))
         if rank == 0:
             _end(run_dir, "wrong_use", str(error))
         return EXIT_WRONG_USE
     except Exception as error:
-        # Kept for the batch scripts; the traceback and the exit code stay what they are.
-        said = "".join(traceback.format_exception_only(error)).strip()
-        said = str(error) if isinstance(error, Stopped) else said
+        # Recorded for the batch scripts; the traceback and the exit code stay as they are.
+        reason = "".join(traceback.format_exception_only(error)).strip()
+        reason = str(error) if isinstance(error, Stopped) else reason
         if run_dir is not None and not failed_since(run_dir, began):
-            _end(run_dir, "failed", f"rank {rank}: {said}" if "RANK" in os.environ else said)
-        if isinstance(error, Stopped):  # no fault of the program: its message says all
+            _end(run_dir, "failed", f"rank {rank}: {reason}" if "RANK" in os.environ else reason)
+        if isinstance(error, Stopped):  # not a fault of the program: no traceback is needed
             sys.stderr.write(masked(f"train.py: {error}\n"))
             return EXIT_FAILED
         raise
 
 
 def leave(code: int) -> NoReturn:
-    """End this process; one of several does without the destructors of C++ libraries.
+    """Exit; with several processes, without running the destructors of C++ libraries.
 
-    Processes come apart in any order at the end. Now and then a thread of torch's still runs when
-    what holds it is destroyed, which aborts a process whose work is done and written, and the
-    launcher calls the whole job failed.
+    At exit, a thread of torch sometimes still runs when the object that owns it is destroyed. That
+    aborts a process whose work is done, and the launcher reports the whole job as failed.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         atexit._run_exitfuncs()
@@ -113,7 +112,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _load(path: Path, words: Sequence[str]) -> TrainConfig:
-    """Return the configuration; a refusal for the number of processes names a command that fits."""
+    """Return the configuration; add a command that fits to errors about the process count."""
     try:
         return load_config(TrainConfig, path, words)
     except WrongUse as error:
@@ -127,46 +126,45 @@ def _describe(config: TrainConfig, *, before_shards: bool) -> int:
     return EXIT_DONE
 
 
-def _train(config: TrainConfig, preemption: Preemption) -> int:
-    # Imported here: seconds of torch, accelerate and the rest that --help need not wait for.
+def _train(config: TrainConfig, signals: StopSignals) -> int:
+    # Imported here, because torch and accelerate take seconds that --help need not wait for.
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.runs.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
     from emotalk.runs.folder import open_together  # noqa: PLC0415
 
-    preemption.run_dir = config.run_dir
-    preemption.listen()
+    signals.run_dir = config.run_dir
+    signals.install()
     refuse_missing_shards(config)
     runtime = Runtime.start(config.runtime, engine_names(config))
     open_together(config, runtime)
-    trainer = build(config, runtime, lambda: preemption.asked)
-    runtime.barrier()  # nobody makes a step while another process may still leave without one
-    preemption.remember()
+    trainer = build(config, runtime, lambda: signals.received)
+    runtime.barrier()  # no process makes a step while another may still exit without one
+    signals.defer()
     state: State = "done" if trainer.run() == "done" else "preempted"
     trainer.finish(state)
     if runtime.is_main:
-        said = f"{preemption.name or 'a signal'} came: checkpoint saved, start the same command"
-        message = "all steps are done" if state == "done" else said
+        name = signals.name or "a signal"
+        preempted = f"{name} came: checkpoint saved, start the same command"
+        message = "all steps are done" if state == "done" else preempted
         write_status(config.run_dir, state, message, trainer.state.step)
-    runtime.barrier()  # nobody leaves before it is written: a batch system ends the others then
+    runtime.barrier()  # a batch system kills the others as soon as one process has exited
     runtime.stop()
     return CODES[state]
 
 
-def _let_the_first_rank_speak(preemption: Preemption) -> None:
-    """Wait to be ended by the launcher, which ends every process as soon as one has ended.
+def _wait_for_rank_0(signals: StopSignals) -> None:
+    """Wait until the launcher ends this process, which it does as soon as rank 0 exits.
 
-    What all processes refuse, rank 0 says and writes down. Who is still here after the wait has met
-    something of its own.
+    Rank 0 reports what every process refuses. After the wait, the error is this process's own.
     """
-    preemption.refuse()
+    signals.exit_as_refused()
     time.sleep(FIRST_RANK_S)
 
 
 def _end(run_dir: Path | None, state: State, message: str) -> None:
-    """Say in `status.json` how it ended, where the folder is a run's or still to be made.
+    """Write how the command ended to `status.json`, if the folder is a run's or can become one.
 
-    A command that was refused, or failed before it held the folder, leaves the status of a run that
-    is going on there alone.
+    The status of a run that another process trains there is left alone.
     """
     from emotalk.runs.folder import (  # noqa: PLC0415  torch, seconds
         CONFIG,

@@ -1,9 +1,9 @@
-"""Signals that ask a run to save itself and leave, heard from the first line of train.py on.
+"""Handle SIGTERM and SIGUSR1, which ask a run to save a checkpoint and exit.
 
-Two phases. Until the first step there is nothing to save: a signal ends the process at once, even
-while its main thread imports libraries or waits for other processes. From then on it is remembered,
-and the training loop asks between steps; a second SIGTERM ends the process at once, whatever its
-main thread waits for. Only the standard library is imported here.
+Until the first step there is nothing to save: a signal ends the process at once, even while its
+main thread imports libraries or waits for other processes. After that the handler sets a flag that
+the training loop reads between steps, and a second SIGTERM ends the process at once. No third-party
+library is imported here, because train.py installs the handlers before it imports torch.
 """
 
 import fcntl
@@ -22,54 +22,58 @@ from emotalk.runs.status import NAME, write_status
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 LOCK, CONFIG = ".lock", "config.yaml"  # of the run folder
-# Slurm and launchers each tell every process of a job: theirs is the same wish, come twice.
+# Slurm and the launcher both signal every process of a job: the second SIGTERM may be a copy.
 REPEATED_S = 10.0
 PASSED_ON_BY = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID")
 ENDED_BY_SIGTERM = 128 + signal.SIGTERM
 WITHOUT_A_RUN = ("--dry-run", "--print-config", "--help", "-h")
 
 
-class Preemption:
-    """Ends the process on a signal while it starts, remembers the first signal afterwards."""
+class StopSignals:
+    """Exits on a signal during start-up; keeps the first signal for the training loop afterwards.
+
+    Attributes:
+        name: of the first signal received; empty before it.
+        run_dir: run folder whose `status.json` is written on an exit, or None if unknown.
+    """
 
     def __init__(self, run_dir: Path | None = None) -> None:
-        """Take the folder whose `status.json` says that a starting run was ended, if known."""
         self.name = ""
         self.run_dir = run_dir
         self._wake: socket.socket | None = None
         self._trains = False
-        self._code = EXIT_PREEMPTED  # of a process that is ended while it starts
-        self._first_term = 0.0  # when the training was first told to end
+        self._code = EXIT_PREEMPTED  # exit code during start-up
+        self._first_term = 0.0  # time of the first SIGTERM during training
 
-    def listen(self) -> None:
-        """Catch SIGTERM and SIGUSR1 from now on, as a process that starts."""
+    def install(self) -> None:
+        """Install the handlers for SIGTERM and SIGUSR1; a second call changes nothing."""
         if self._wake is not None:
             return
         hear, self._wake = socket.socketpair()
         self._wake.setblocking(False)
-        # The interpreter writes a signal's number there at once. Its handlers in Python wait until
-        # the main thread comes back from the C code of an import or of a process group.
+        # The interpreter writes a signal's number to this socket at once. Handlers in Python run
+        # only after the main thread returns from C code, such as an import or a process group.
         signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._end_on_signal, args=(hear,), daemon=True).start()
         for number in SIGNALS:
-            signal.signal(number, self._remember)
+            signal.signal(number, self._keep)
 
-    def remember(self) -> None:
-        """Only remember the first signal from now on: training begins, and asks for itself."""
+    def defer(self) -> None:
+        """Keep the first signal for the training loop from now on, instead of exiting."""
         self._trains = True
 
-    def refuse(self) -> None:
-        """End by a signal as a command that was refused does: it was no run, nobody preempts it."""
+    def exit_as_refused(self) -> None:
+        """Exit with the code of wrong use on the next signal, because the command was refused."""
         self._trains, self._code = False, EXIT_WRONG_USE
         for number in SIGNALS:
             signal.signal(number, lambda *_: os._exit(EXIT_WRONG_USE))
 
     @property
-    def asked(self) -> bool:
-        """Return whether a signal has come."""
+    def received(self) -> bool:
+        """Return whether a signal was received."""
         return bool(self.name)
 
-    def _remember(self, number: int, frame: FrameType | None) -> None:
+    def _keep(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.name = self.name or signal.Signals(number).name
 
@@ -89,7 +93,7 @@ class Preemption:
             self._end_at_once()
 
     def _is_repeated(self) -> bool:
-        """Return whether this SIGTERM may be a repetition of the first one by a launcher."""
+        """Return whether this SIGTERM may be the launcher's copy of the first one."""
         passed_on = any(name in os.environ for name in PASSED_ON_BY)
         return passed_on and time.monotonic() - self._first_term < REPEATED_S
 
@@ -105,23 +109,23 @@ class Preemption:
         os._exit(ENDED_BY_SIGTERM)
 
     def _leave(self, name: str) -> None:
-        """End this process; its run was at the beginning or at a checkpoint, nothing is lost."""
+        """Exit before the first step of this start; the last checkpoint holds all progress."""
         is_first = os.environ.get("RANK", "0") == "0"
         if self._code == EXIT_PREEMPTED and is_first and self.run_dir is not None:
-            say_preempted(self.run_dir, f"{name} came before the first step: start it again")
+            write_preempted(self.run_dir, f"{name} came before the first step: start it again")
         os._exit(self._code)
 
 
 def named_run_dir(words: Sequence[str]) -> Path | None:
-    """Return the run folder that a command line names, if that command would write to it."""
+    """Return the run folder that a command line names, or None if the command writes nothing."""
     named = [word.removeprefix("run_dir=") for word in words if word.startswith("run_dir=")]
     return Path(named[-1]) if named and not set(words) & set(WITHOUT_A_RUN) else None
 
 
-def say_preempted(run_dir: Path, message: str) -> None:
-    """Write `status.json`, unless the folder is another process's or holds no run.
+def write_preempted(run_dir: Path, message: str) -> None:
+    """Write status `preempted`, unless another process holds the folder or it holds no run.
 
-    What cannot be written is left unsaid: the exit code says the same.
+    Errors of the file system are ignored, because the exit code carries the same information.
     """
     try:
         known = not run_dir.exists() or not any(run_dir.iterdir())

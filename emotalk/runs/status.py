@@ -1,4 +1,4 @@
-"""`status.json`: how a run ended, for the batch scripts; launchers hide exit codes."""
+"""Write `status.json`, which tells batch scripts how a run ended; launchers hide exit codes."""
 
 import json
 import os
@@ -22,7 +22,7 @@ CODES: dict[State, int] = {
 
 @dataclass(frozen=True)
 class Status:
-    """The content of `status.json`."""
+    """Content of `status.json`."""
 
     state: State
     code: int
@@ -31,13 +31,13 @@ class Status:
 
 
 def failed_since(run_dir: Path, began: float) -> bool:
-    """Return whether another process of this attempt has written already why the run failed.
+    """Return whether another process of this start has already written why the run failed.
 
-    Those that follow only say that they lost it.
+    The processes that fail after it only report that they lost the connection to it.
 
     Args:
-        run_dir: the run folder.
-        began: seconds since the epoch when this process began.
+        run_dir: run folder.
+        began: start of this process, in seconds since the epoch.
     """
     path = run_dir / NAME
     try:
@@ -48,7 +48,7 @@ def failed_since(run_dir: Path, began: float) -> bool:
 
 
 def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
-    """Write `status.json` in one piece and return what it holds."""
+    """Write `status.json` atomically and return its content."""
     status = Status(state, CODES[state], masked(message), step)
     fresh = run_dir / f".{NAME}.{os.getpid()}.part"
     fresh.write_text(json.dumps(asdict(status), indent=2) + "\n", encoding="utf-8")

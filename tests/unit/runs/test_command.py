@@ -14,7 +14,7 @@ from emotalk.errors import InUse, WrongUse
 from emotalk.runs import command
 from emotalk.runs import folder as run_folder
 from emotalk.runs.command import main
-from emotalk.runs.signals import Preemption
+from emotalk.runs.signals import StopSignals
 from emotalk.runs.status import write_status
 from tests.helpers.tiny_training import tiny_yaml
 
@@ -163,7 +163,7 @@ def test_what_all_refuse_the_first_rank_says(
 ) -> None:
     """The others wait to be ended by the launcher, with the code of a refusal."""
     refused: list[bool] = []
-    monkeypatch.setattr(Preemption, "refuse", lambda _: refused.append(True))
+    monkeypatch.setattr(StopSignals, "exit_as_refused", lambda _: refused.append(True))
     monkeypatch.setattr(command, "FIRST_RANK_S", 0.0)
     monkeypatch.setenv("RANK", "1")
     ends(WrongUse("no such thing"))

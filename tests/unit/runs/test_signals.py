@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.runs import signals as preemption
+from emotalk.runs import signals as module
 from emotalk.runs.folder import CONFIG, LOCK, hold_run_folder
 from emotalk.runs.signals import (
     PASSED_ON_BY,
-    Preemption,
+    StopSignals,
     named_run_dir,
-    say_preempted,
+    write_preempted,
 )
 from emotalk.runs.status import write_status
 from tests.helpers.tiny_training import ROOT
@@ -24,9 +24,9 @@ from tests.helpers.tiny_training import ROOT
 LISTEN = """
 import sys, time
 from pathlib import Path
-from emotalk.runs.signals import Preemption
-preemption = Preemption(Path(sys.argv[1]))
-preemption.listen()
+from emotalk.runs.signals import StopSignals
+signals = StopSignals(Path(sys.argv[1]))
+signals.install()
 """
 # Waits in C without coming back to the interpreter, as an import or a process group does: the
 # signal finds another thread, or the sleep would be over.
@@ -37,12 +37,12 @@ print('ready', flush=True)
 ctypes.CDLL(None).sleep(30)
 """
 REMEMBERS = """
-preemption.remember()
+signals.defer()
 print('ready', flush=True)
 deadline = time.monotonic() + 30
-while not preemption.asked and time.monotonic() < deadline:
+while not signals.received and time.monotonic() < deadline:
     time.sleep(0.01)
-print(preemption.name)
+print(signals.name)
 """
 
 
@@ -92,7 +92,7 @@ def test_a_training_process_remembers_the_signal_and_goes_on(tmp_path: Path) -> 
 
 
 # Trains, but its main thread hangs in C and never comes to ask.
-TRAINS = "preemption.remember()\n" + BLOCKED
+TRAINS = "signals.defer()\n" + BLOCKED
 
 
 def ended_by(run_dir: Path, *signals: signal.Signals, **environment: str) -> int | None:
@@ -139,7 +139,7 @@ def test_what_a_launcher_passes_on_is_no_second_sigterm(tmp_path: Path) -> None:
 
 
 def test_a_refused_command_that_its_launcher_ends_was_no_run(tmp_path: Path) -> None:
-    assert signalled("preemption.refuse()\n" + BLOCKED, tmp_path, signal.SIGTERM)[0] == 2
+    assert signalled("signals.exit_as_refused()\n" + BLOCKED, tmp_path, signal.SIGTERM)[0] == 2
     assert not (tmp_path / "status.json").exists()
 
 
@@ -174,8 +174,8 @@ def test_a_run_that_another_process_trains_keeps_its_status(tmp_path: Path) -> N
     before = (tmp_path / "status.json").read_bytes()
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from emotalk.runs.signals import say_preempted\n"
-        "say_preempted(Path(sys.argv[1]), 'a signal')"
+        "from emotalk.runs.signals import write_preempted\n"
+        "write_preempted(Path(sys.argv[1]), 'a signal')"
     )
     handle = hold_run_folder(tmp_path)
     try:
@@ -189,12 +189,12 @@ def test_a_run_that_another_process_trains_keeps_its_status(tmp_path: Path) -> N
 
 def test_a_folder_that_holds_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
-    say_preempted(tmp_path, "a signal")
+    write_preempted(tmp_path, "a signal")
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
 
 def test_the_names_are_those_of_the_run_folder() -> None:
-    assert (preemption.LOCK, preemption.CONFIG) == (LOCK, CONFIG)
+    assert (module.LOCK, module.CONFIG) == (LOCK, CONFIG)
 
 
 @pytest.mark.parametrize(
@@ -213,16 +213,16 @@ def test_the_run_folder_is_read_from_the_command_line(
 
 
 def test_listening_twice_changes_nothing() -> None:
-    before = {number: signal.getsignal(number) for number in preemption.SIGNALS}
-    one = Preemption()
+    before = {number: signal.getsignal(number) for number in module.SIGNALS}
+    one = StopSignals()
     try:
-        one.listen()
-        handlers = [signal.getsignal(number) for number in preemption.SIGNALS]
-        one.listen()
-        assert [signal.getsignal(number) for number in preemption.SIGNALS] == handlers
-        one.remember()
+        one.install()
+        handlers = [signal.getsignal(number) for number in module.SIGNALS]
+        one.install()
+        assert [signal.getsignal(number) for number in module.SIGNALS] == handlers
+        one.defer()
         signal.raise_signal(signal.SIGUSR1)
-        assert (one.asked, one.name) == (True, "SIGUSR1")
+        assert (one.received, one.name) == (True, "SIGUSR1")
     finally:
         signal.set_wakeup_fd(-1)
         for number, handler in before.items():
