@@ -1,4 +1,4 @@
-"""Checkpoints written beside the training: a step waits for a copy in memory, not for the disk."""
+"""Write checkpoints in a background thread, so that a training step never waits for the disk."""
 
 import logging
 import os
@@ -13,23 +13,24 @@ import torch
 
 from emotalk.checkpoints.folder import point_best, remove_old
 from emotalk.checkpoints.format import ModelFacts
-from emotalk.checkpoints.save import Snapshot, write_checkpoint
+from emotalk.checkpoints.save import write_checkpoint
+from emotalk.checkpoints.snapshot import Snapshot
 from emotalk.config.model import ModelConfig
 
-NICENESS = 15  # of 19: a thirtieth of a core that others want too, all of one that nobody wants
+NICENESS = 15  # of 19: about 1/30 of a core that is shared, all of an idle one
 LOG = logging.getLogger("emotalk.checkpoint")
 
 
-class Saver:
-    """Writes one checkpoint at a time in a thread, and removes those no longer kept.
+class BackgroundWriter:
+    """Writes one checkpoint at a time in a thread and removes old ones.
 
     Args:
-        folder: of the run's checkpoints.
-        model: what rebuilds the networks.
-        facts: what inference has to know.
-        keep_last: how many of the newest stay.
-        written: told of each complete checkpoint, in the writing thread.
-        whole: step of the checkpoint that the run was just read from, which needs no writing.
+        folder: the run's checkpoints.
+        model: configuration that rebuilds the networks.
+        facts: settings that inference must repeat.
+        keep_last: number of the newest ones to keep.
+        written: called in the writing thread with the path of each complete checkpoint.
+        whole: step of the checkpoint that the run resumed from, which is not written again.
     """
 
     def __init__(
@@ -44,12 +45,12 @@ class Saver:
     ) -> None:
         self._folder, self._model, self._facts = folder, model, facts
         self._keep_last, self._written = keep_last, written
-        self._whole = whole  # step of the last checkpoint known to be whole
+        self._whole = whole  # step of the last complete checkpoint
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
 
     def begin(self, snapshot: Snapshot, best_step: int | None) -> None:
-        """Start writing a snapshot; one that is still being written is waited for.
+        """Start writing a snapshot, after the one before is complete.
 
         Raises:
             OSError: the one before could not be written.
@@ -66,13 +67,13 @@ class Saver:
         self._thread.start()
 
     def check(self) -> None:
-        """Raise what went wrong with the last checkpoint, if anything has by now."""
+        """Raise the error of the last checkpoint, if there is one."""
         if self._error is not None:
             error, self._error = self._error, None
             raise error
 
     def finish(self) -> None:
-        """Wait for the checkpoint being written; raise what went wrong with it."""
+        """Wait for the checkpoint being written; raise its error, if there is one."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -82,7 +83,7 @@ class Saver:
         self, snapshot: Snapshot, best_step: int | None, ready: torch.cuda.Event | None
     ) -> None:
         began = time.monotonic()
-        _step_back()
+        _lower_priority()
         try:
             with _own_stream(ready):
                 on_cpu = snapshot.to_cpu()
@@ -92,24 +93,24 @@ class Saver:
             remove_old(self._folder, keep_last=self._keep_last, best_step=best_step, newest=step)
             self._whole = step
             self._written(path)
-        except Exception as error:  # noqa: BLE001  handed to the training thread, which raises it
+        except Exception as error:  # noqa: BLE001  raised in the training thread
             self._error = error
         else:
             LOG.info("saved %s in %.1f s", path, time.monotonic() - began)
 
 
-def _step_back() -> None:
-    """Give this thread the time that the training's threads leave over.
+def _lower_priority() -> None:
+    """Lower the priority of this thread below that of the training's threads.
 
-    Where the training runs on the CPU, each of its parallel loops waits for the slowest thread: one
-    that shared its core evenly with the writer would slow down all of them.
+    On a CPU, every parallel loop of the training waits for its slowest thread. A thread that shared
+    its core evenly with the writer would slow down all of them.
     """
-    if sys.platform == "linux":  # elsewhere a priority is a whole process's
+    if sys.platform == "linux":  # elsewhere a priority belongs to the whole process
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _own_stream(ready: torch.cuda.Event | None) -> AbstractContextManager[object]:
-    """Return a context whose copies from the GPU do not queue up with the training's kernels."""
+    """Return a context that copies from the GPU on a CUDA stream of its own."""
     if ready is None:
         return nullcontext()
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]

@@ -1,22 +1,22 @@
-"""Choose the best checkpoint of a run by a figure of validation."""
+"""Track the best checkpoint of a run by a validation figure."""
 
 import math
 from collections.abc import Mapping
 
-from emotalk.checkpoints.save import TrainState
+from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.run import TrainConfig
 
 HIGHER_IS_BETTER = {"validation/psnr_mouth": True, "validation/nlmd": False}
 
 
 def remember_best(state: TrainState, figures: Mapping[str, float], config: TrainConfig) -> bool:
-    """Note the step in `state.best` if it is better than every one before; return whether it is.
+    """Update `state.best` if this validation is better than all before; return whether it is.
 
     Args:
-        state: of the run, at the step that was validated; changed in place.
-        figures: of this validation, names as in MLflow.
-        config: names the watched figure, `checkpoint.keep_best`. A best that was measured by
-            another figure, on other clips or other lengths is forgotten.
+        state: state at the validated step; changed in place.
+        figures: figures of this validation, with their names in MLflow.
+        config: names the watched figure, `checkpoint.keep_best`. A best value that was measured by
+            another figure, on other clips or other lengths is discarded.
     """
     name = config.checkpoint.keep_best
     value = figures.get(name, math.nan)
@@ -34,7 +34,7 @@ def remember_best(state: TrainState, figures: Mapping[str, float], config: Train
 
 
 def _measured_by(config: TrainConfig) -> str:
-    """Return what two values of the watched figure must have in common to be compared."""
+    """Return the settings under which values of the watched figure can be compared."""
     wanted = config.validation
     return (
         f"{config.checkpoint.keep_best}, {wanted.clips} clips, {wanted.max_frames} frames, "

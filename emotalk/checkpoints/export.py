@@ -1,11 +1,11 @@
-"""A trained generator as one small folder to hand out: weights, description and model card.
+"""Export a trained generator as a folder to distribute: weights, description and model card.
 
-    model.json              what rebuilds the network
-    generator.safetensors   its weights: the running average where training kept one
-    config.yaml             the training run's configuration, where it is known
-    README.md               the model card
+    model.json              configuration that rebuilds the network
+    generator.safetensors   weights: the running average if training kept one
+    config.yaml             configuration of the training run, if known
+    README.md               model card
 
-`emotalk generate --checkpoint FOLDER` takes it as it is.
+`emotalk generate --checkpoint FOLDER` reads it.
 """
 
 import math
@@ -13,12 +13,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk.checkpoints.format import (
-    CHECKPOINTS,
-    GENERATOR,
-    GENERATOR_EMA,
-    write_model,
-)
+from emotalk.checkpoints.folder import CHECKPOINTS
+from emotalk.checkpoints.format import GENERATOR, GENERATOR_EMA, refuse_used_folder, write_model
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.checkpoints.model_card import CARD, Origin, model_card
 from emotalk.checkpoints.training_record import (
@@ -35,13 +31,13 @@ CONFIG = "config.yaml"
 
 @dataclass(frozen=True)
 class Export:
-    """Files of an export.
+    """An exported model.
 
     Attributes:
-        folder: the new folder.
-        origin: what is known of the training.
-        mlflow_uri: server of the training's run; empty if there was none.
-        mlflow_run: id of the training's run; empty if there was none.
+        folder: new folder.
+        origin: facts about the training.
+        mlflow_uri: MLflow server of the training; empty if there was none.
+        mlflow_run: id of the training's run in MLflow; empty if there was none.
     """
 
     folder: Path
@@ -51,18 +47,17 @@ class Export:
 
 
 def export_model(checkpoint: Path, output: Path) -> Export:
-    """Write the generator of a run folder or checkpoint to `output` and return what is known of it.
+    """Write the generator of a run folder or checkpoint to `output` and return the facts about it.
 
     Args:
-        checkpoint: see `emotalk.checkpoints.format.find_model`.
-        output: a new or empty folder; there in one piece or not at all.
+        checkpoint: see `emotalk.checkpoints.find_model.find_model`.
+        output: new or empty folder; written atomically.
 
     Raises:
         WrongUse: no model there, weights that do not fit it, or `output` holds something or cannot
             be written.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise WrongUse(f"{output}: is there already and not empty; name a new folder")
+    refuse_used_folder(output)
     loaded = load_generator(checkpoint)
     run_dir = _run_folder(loaded.folder)
     state = read_state_facts(loaded.folder)
@@ -102,6 +97,6 @@ def _origin(
 
 
 def _run_folder(folder: Path) -> Path | None:
-    """Return the run folder that a checkpoint lies in, or None."""
+    """Return the run folder of a checkpoint, or None."""
     real = folder.resolve()
     return real.parent.parent if real.parent.name == CHECKPOINTS else None

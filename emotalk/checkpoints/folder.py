@@ -1,7 +1,7 @@
-"""The folder of a run's checkpoints: which entries are checkpoints, which one is best, which go.
+"""List, point to and remove the checkpoints in a run's folder of checkpoints.
 
-A checkpoint is a folder of the exact name `step-XXXXXX` (six digits, more where the step needs
-them). Everything else in the folder, a copy such as `step-000022-backup` too, is the user's: it is
+A checkpoint is a folder of the exact name `step-XXXXXX` (six digits, or more if the step needs
+them). Every other entry belongs to the user, for example a copy `step-000022-backup`: it is
 neither read nor counted nor removed. `latest` and `best` are text files that hold a name.
 """
 
@@ -10,8 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
-from emotalk.checkpoints.format import BEST, LATEST
-
+CHECKPOINTS = "checkpoints"  # name of the folder within the run folder
+LATEST, BEST = "latest", "best"
 STATE = "state.json"
 NAME = re.compile(r"step-([0-9]{6,18})")
 UNFINISHED = re.compile(r"\.step-[0-9]{6,18}\.part")  # being written or removed
@@ -23,7 +23,7 @@ def checkpoint_name(step: int) -> str:
 
 
 def step_of(name: str) -> int | None:
-    """Return the step of the checkpoint called `name`, or None where it is no checkpoint's name."""
+    """Return the step in a checkpoint's name, or None if `name` is not the name of one."""
     match = NAME.fullmatch(name)
     if match is None or checkpoint_name(int(match[1])) != name:
         return None
@@ -31,7 +31,7 @@ def step_of(name: str) -> int | None:
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """Return the checkpoints in `folder` by their step, oldest first; none of them is opened."""
+    """Return the checkpoints in `folder`, oldest first, without opening them."""
     if not folder.is_dir():
         return []
     found = {step_of(path.name): path for path in folder.iterdir() if path.is_dir()}
@@ -45,17 +45,17 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 
 def part_of(path: Path) -> Path:
-    """Return the name under which the checkpoint `path` is written and removed."""
+    """Return the temporary name under which the checkpoint `path` is written and removed."""
     return path.with_name(f".{path.name}.part")
 
 
 def point_latest(folder: Path, name: str) -> None:
-    """Make `latest` hold `name`, in one piece."""
+    """Write `name` to `latest` atomically."""
     _point(folder / LATEST, name)
 
 
 def point_best(folder: Path, best_step: int | None) -> None:
-    """Make `best` hold the name of the best checkpoint; remove it where that one is not there."""
+    """Write the name of the best checkpoint to `best`; remove `best` if there is none."""
     name = None if best_step is None else checkpoint_name(best_step)
     if name is not None and (folder / name / STATE).is_file():
         _point(folder / BEST, name)
@@ -64,7 +64,7 @@ def point_best(folder: Path, best_step: int | None) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what stands in the place of a checkpoint, delete nothing; return its new path."""
+    """Rename what has the name of a checkpoint to `damaged-NAME` and return its new path."""
     number, aside = 1, path.with_name(f"damaged-{path.name}")
     while os.path.lexists(aside):
         number += 1
@@ -75,34 +75,34 @@ def set_aside(path: Path) -> Path:
 def remove_old(
     folder: Path, *, keep_last: int, best_step: int | None, newest: int | None = None
 ) -> None:
-    """Remove this run's checkpoints but the newest ones and the best.
+    """Remove this run's checkpoints except the newest ones and the best.
 
     Args:
-        folder: of the run's checkpoints.
-        keep_last: how many of the newest stay, 1 at least.
-        best_step: step of one that stays as well.
+        folder: the run's checkpoints.
+        keep_last: number of the newest ones to keep, at least 1.
+        best_step: step of one more to keep.
         newest: step of the checkpoint that was just written. Later ones were not written by this
-            run: they neither count nor go. None: the last in the folder.
+            run and are neither counted nor removed. None: the last one in the folder.
     """
     steps = {path: step_of(path.name) for path in checkpoints(folder) if _may_go(path)}
     ours = [path for path, step in steps.items() if newest is None or (step or 0) <= newest]
     for path in ours[:-keep_last]:
         if steps[path] not in (best_step, newest):
-            leaving = part_of(path)  # never half a one under its own name
+            leaving = part_of(path)  # so that a half-removed one never has a checkpoint's name
             shutil.rmtree(leaving, ignore_errors=True)
             path.rename(leaving)
             shutil.rmtree(leaving)
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a run that was killed left half written or half removed."""
+    """Remove the checkpoints that a killed run left half written or half removed."""
     for path in folder.iterdir():
         if UNFINISHED.fullmatch(path.name) and path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, would survive a loss of power."""
+    """Flush a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

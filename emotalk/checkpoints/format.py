@@ -1,15 +1,14 @@
-"""The files that hold a trained generator: training and import write them, inference reads them.
+"""Write and read the model folder: a generator's weights and its description.
 
-A folder with
+A model folder holds
 
-    model.json                  what rebuilds the network, and what it was trained on
-    generator.safetensors       its weights
-    generator_ema.safetensors   their running average, where training kept one
+    model.json                  description: configuration of the networks, facts of the training
+    generator.safetensors       weights
+    generator_ema.safetensors   running average of the weights, if training kept one
 
-beside whatever else a checkpoint holds. Only safetensors: nothing here is ever unpickled.
+A checkpoint and an exported model are model folders with more files. Nothing in it is a pickle.
 """
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -36,13 +35,9 @@ FORMAT: Final = "emotalk-model/1"
 DESCRIPTION = "model.json"
 GENERATOR = "generator.safetensors"
 GENERATOR_EMA = "generator_ema.safetensors"
-CHECKPOINTS = "checkpoints"
-LATEST, BEST = "latest", "best"  # text files beside the checkpoints that hold a name
-LONGEST_NAME = 255  # bytes: what file systems allow
-NAME_BESIDE = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]*")
+DISCRIMINATORS = "discriminators.safetensors"
 LARGEST_DESCRIPTION = 2**20  # bytes
 MOST_MARGIN_FRAMES = 1000  # 40 s of speech
-PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl")
 
 
 def _printable(text: str) -> str:
@@ -56,14 +51,14 @@ EmotionName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(
 
 
 class DataFacts(Section):
-    """The data a generator learned from.
+    """Facts about a generator's training data.
 
     Attributes:
-        manifest_sha256: of the shard set's `manifest.json`.
-        corpus: the ETL's name of it: crema_d, mead, folder; unknown where the manifest is silent.
-        landmarks: who found them: insightface, onnx, sidecar; unknown likewise.
-        clips: of the training split.
-        actors: of the training split.
+        manifest_sha256: hash of the shard set's `manifest.json`.
+        corpus: crema_d, mead or folder; unknown if the manifest does not say.
+        landmarks: source of the landmarks: insightface, onnx or sidecar; unknown likewise.
+        clips: number of clips in the training split.
+        actors: number of actors in the training split.
     """
 
     manifest_sha256: Word
@@ -81,9 +76,9 @@ class ModelFacts(Section):
         speech_margin_frames: real frames of speech before and after the window.
         speech_level: `peak`: each clip's speech is scaled to a largest magnitude of 1; `none`: it
             is taken as it is.
-        condition: which picture of the actor the generator saw.
-        use_intensity: whether its emotion input was scaled by the clip's intensity.
-        data: what it learned from; None where that is not known.
+        condition: the picture of the actor used as condition image.
+        use_intensity: whether the emotion input was scaled by the clip's intensity.
+        data: facts about the training data; None if unknown.
     """
 
     emotions: tuple[EmotionName, ...] = Field(min_length=1, max_length=64)
@@ -95,7 +90,7 @@ class ModelFacts(Section):
 
 
 class ModelFile(ModelFacts):
-    """The content of `model.json`."""
+    """Content of `model.json`."""
 
     format: Literal["emotalk-model/1"] = FORMAT
     model: ModelConfig
@@ -111,11 +106,11 @@ def write_model(
     """Write a generator into `folder`, its description last.
 
     Args:
-        folder: made if it is not there; files of the same names are replaced.
-        generator_state: the generator's `state_dict`, full and on any device.
-        model_config: what rebuilds the networks.
-        facts: what the generator was trained on.
-        ema_state: the running average of the same tensors.
+        folder: created if missing; files of the same names are replaced.
+        generator_state: whole `state_dict` of the generator, on any device.
+        model_config: configuration that rebuilds the networks.
+        facts: settings that inference must repeat.
+        ema_state: running average of the same tensors.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _save(generator_state, folder / GENERATOR)
@@ -125,49 +120,14 @@ def write_model(
     (folder / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", "utf-8")
 
 
-def find_model(checkpoint: Path) -> Path:
-    """Return the folder that holds `model.json`.
-
-    Args:
-        checkpoint: a run folder (its `checkpoints/latest` is followed), `RUN/checkpoints/latest` or
-            `RUN/checkpoints/best` (a text file that holds a name, or a link), a checkpoint, or an
-            exported folder.
-
-    Raises:
-        WrongUse: there is no model, or a pickle was offered.
-    """
-    if checkpoint.suffix in PICKLES:
-        raise WrongUse(
-            f"{checkpoint}: pickled weights are never loaded, they can run any code; give a folder "
-            "with model.json and generator.safetensors (emotalk import-original makes one from the "
-            "original's generator.pt)"
-        )
-    if checkpoint.name in (LATEST, BEST) and checkpoint.is_file():
-        return _follow(checkpoint)
-    if not checkpoint.exists():
-        raise WrongUse(f"{checkpoint}: {_why_missing(checkpoint)}")
-    for folder in (checkpoint, checkpoint / CHECKPOINTS):
-        if (folder / DESCRIPTION).is_file():
-            return folder
-        if (folder / LATEST).is_file() or (folder / LATEST).is_dir():
-            return _follow(folder / LATEST)
-    raise WrongUse(
-        f"{checkpoint}: no {DESCRIPTION} here and no {CHECKPOINTS}/{LATEST}; give a run folder "
-        "that has reached its first checkpoint, a checkpoint folder, or an exported model"
-    )
-
-
-def _why_missing(checkpoint: Path) -> str:
-    if checkpoint.name == BEST and checkpoint.parent.is_dir():
-        return (
-            "this run has kept no best checkpoint: validation finds it (validation.clips, "
-            f"checkpoint.keep_best); give {checkpoint.with_name(LATEST)} or a checkpoint"
-        )
-    return "no such checkpoint; give a run folder or a checkpoint of it"
+def refuse_used_folder(output: Path) -> None:
+    """Raise `WrongUse` if `output` is a file or a folder that is not empty."""
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise WrongUse(f"{output}: is there already and not empty; name a new folder")
 
 
 def read_description(folder: Path) -> ModelFile:
-    """Return the checked content of `folder`'s `model.json`.
+    """Return the validated content of `folder`'s `model.json`.
 
     Raises:
         WrongUse: it is not JSON, of another format, or describes no network of this version.
@@ -190,12 +150,12 @@ def read_description(folder: Path) -> ModelFile:
 def read_generator(
     folder: Path, *, ema: bool = True, wanted: Shapes | None = None
 ) -> dict[str, Tensor]:
-    """Return the generator's tensors, the running average where there is one and `ema` asks for it.
+    """Return the generator's tensors: the running average if there is one and `ema` is True.
 
     Args:
-        folder: holds `model.json`.
+        folder: model folder.
         ema: prefer the running average.
-        wanted: names and shapes of the network, compared before anything is allocated.
+        wanted: names and shapes of the network, compared before tensors are allocated.
 
     Raises:
         WrongUse: the file is missing, not safetensors, not as `SHA256SUMS` says, of other tensors
@@ -231,30 +191,3 @@ def _check_fit(wanted: Shapes, found: Shapes, folder: Path) -> None:
 
 def _save(state: Mapping[str, Tensor], path: Path) -> None:
     write_tensors({name: value.detach().cpu().contiguous() for name, value in state.items()}, path)
-
-
-def _follow(pointer: Path) -> Path:
-    """Return the checkpoint that `latest` or `best` names: one that lies beside it.
-
-    Raises:
-        WrongUse: it cannot be read, holds no name, leads out of its folder or to no model.
-    """
-    target = pointer if pointer.is_dir() else pointer.with_name(_read_name(pointer))
-    if target.resolve().parent != pointer.parent.resolve():
-        raise WrongUse(f"{pointer}: leads to {target.resolve()}, out of its folder; name that one")
-    if not (target / DESCRIPTION).is_file():
-        raise WrongUse(f"{pointer}: points to {target}, which holds no {DESCRIPTION}")
-    return target
-
-
-def _read_name(pointer: Path) -> str:
-    """Return the name that a text file holds."""
-    try:
-        with pointer.open("rb") as file:
-            data = file.read(LONGEST_NAME + 2)
-    except OSError as error:
-        raise WrongUse(f"{pointer}: cannot be read: {error.strerror}") from None
-    name = data.decode("utf-8", errors="replace").strip()
-    if len(data) > LONGEST_NAME + 1 or not NAME_BESIDE.fullmatch(name):
-        raise WrongUse(f"{pointer}: holds {name[:40]!r}, not the name of a checkpoint beside it")
-    return name

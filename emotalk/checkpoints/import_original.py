@@ -1,10 +1,16 @@
-"""The original's public networks as a model folder of ours."""
+"""Convert the original's public networks to a model folder."""
 
 from pathlib import Path
 
 from torch import Tensor
 
-from emotalk.checkpoints.format import DESCRIPTION, ModelFacts, write_model
+from emotalk.checkpoints.format import (
+    DESCRIPTION,
+    DISCRIMINATORS,
+    ModelFacts,
+    refuse_used_folder,
+    write_model,
+)
 from emotalk.config.model import (
     EmotionDiscriminatorConfig,
     FrameDiscriminatorConfig,
@@ -21,28 +27,26 @@ FILES: dict[Kind, str] = {
     "frame": "disc_frame.pt",
     "emotion": "disc_emo.pt",
 }
-DISCRIMINATORS = "discriminators.safetensors"
 
 
 def import_original(
     source: Path, output: Path, *, channel_order: ChannelOrder = "rgb"
 ) -> ModelConfig:
-    """Write the networks of `source` as a model folder and return their sizes.
+    """Write the networks of `source` as a model folder and return their configuration.
 
-    Source: Eskimez et al. 2021: six emotions in our order, the first frame as condition, no speech
-    around the window, speech scaled to its peak.
+    Source: Eskimez et al. 2021: six emotions in our order, the first frame as condition image, no
+    speech margin, speech scaled to its peak.
 
     Args:
-        source: `generator.pt` as the original saves it, or a folder that holds it and perhaps
-            `disc_frame.pt` and `disc_emo.pt`; read without executing anything in them.
-        output: a new or empty folder.
-        channel_order: of the pictures they were trained on.
+        source: `generator.pt` as the original saves it, or a folder with it and optionally
+            `disc_frame.pt` and `disc_emo.pt`; they are read without executing anything in them.
+        output: new or empty folder.
+        channel_order: channel order of the images they were trained on.
 
     Raises:
         WrongUse: `source` is no generator of the original, or `output` holds something.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise WrongUse(f"{output}: is there already and not empty; name a new folder")
+    refuse_used_folder(output)
     networks = {kind: _read(kind, path, channel_order) for kind, path in _files(source).items()}
     config = _sizes(networks)
     facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=0)
@@ -95,7 +99,7 @@ def _sizes(networks: dict[Kind, OriginalNetwork]) -> ModelConfig:
 
 
 def _named_by_kind(networks: dict[Kind, OriginalNetwork]) -> dict[str, Tensor]:
-    """Return all weights under the names that a training run's checkpoint gives them."""
+    """Return all weights with the names they have in a checkpoint."""
     return {
         f"{kind}.{name}": value.contiguous()
         for kind, network in networks.items()

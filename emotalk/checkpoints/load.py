@@ -1,4 +1,4 @@
-"""A generator ready to run, from whatever folder holds its weights."""
+"""Load a generator from a run folder, a checkpoint or an exported model."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import torch
 
-from emotalk.checkpoints.format import ModelFacts, find_model, read_description, read_generator
+from emotalk.checkpoints.find_model import find_model
+from emotalk.checkpoints.format import ModelFacts, read_description, read_generator
 from emotalk.config.model import ModelConfig
 from emotalk.errors import WrongUse
 from emotalk.files.tensor_files import Shapes
@@ -18,13 +19,13 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True)
 class LoadedGenerator:
-    """A generator in evaluation mode and what it has to be told.
+    """A generator in evaluation mode and the settings it was trained with.
 
     Attributes:
-        generator: the network, on its device.
-        config: what it was built from.
-        facts: emotion names, speech margin and level it was trained with.
-        folder: where its weights lie.
+        generator: network on its device.
+        config: configuration it was built from.
+        facts: emotion names, speech margin and level of its training.
+        folder: model folder it was read from.
     """
 
     generator: Generator
@@ -44,8 +45,8 @@ def load_generator(
     """Return the generator of a run folder, a checkpoint or an exported model.
 
     Args:
-        checkpoint: see `emotalk.checkpoints.format.find_model`.
-        ema: take the running average of the weights where there is one.
+        checkpoint: see `emotalk.checkpoints.find_model.find_model`.
+        ema: take the running average of the weights if there is one.
         device: `auto` takes the first CUDA device if there is one.
 
     Raises:
@@ -64,7 +65,7 @@ def load_generator(
 
 
 def _shapes(arguments: Mapping[str, Any], folder: Path) -> Shapes:
-    """Return names and shapes of the network's tensors; no memory is taken for them."""
+    """Return names and shapes of the network's tensors without allocating them."""
     try:
         with torch.device("meta"):
             state = Generator(**arguments).state_dict()

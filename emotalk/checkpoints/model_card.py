@@ -1,4 +1,4 @@
-"""The model card: what a generator is, learned from, can do, and must not be used for."""
+"""Write the model card: network, training data, figures, licence and limits of a generator."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -49,13 +49,13 @@ class Origin:
     """Facts about the training a generator comes from.
 
     Attributes:
-        name: of the run, or of the folder where there was none.
-        step: training steps made, or None if unknown.
-        clips_seen: clips seen, or None if unknown.
+        name: name of the run, or of the folder if there was no run.
+        step: number of training steps, or None if unknown.
+        clips_seen: number of clips seen, or None if unknown.
         is_average: whether the weights are the running average.
-        weights_sha256: of the exported `generator.safetensors`.
-        figures_step: the step of the validation that `figures` are from.
-        figures: the last validation's, names as in MLflow.
+        weights_sha256: hash of the exported `generator.safetensors`.
+        figures_step: step of the validation that `figures` are from.
+        figures: figures of the last validation, with their names in MLflow.
     """
 
     name: str
@@ -129,8 +129,8 @@ def _network(loaded: LoadedGenerator, origin: Origin) -> Iterator[str]:
     yield f"| speech level | {facts.speech_level} |"
     yield f"| intensity of the emotion | {'heard' if facts.use_intensity else 'not trained'} |"
     yield ""
-    yield "`config.yaml` beside this file, where the training run was at hand, holds all of it;"
-    yield "`model.json` what rebuilds the network."
+    yield "`config.yaml`, if it is beside this file, holds the whole configuration of the training;"
+    yield "`model.json` holds the sizes of the network."
     yield ""
 
 
@@ -146,7 +146,7 @@ def _data(data: DataFacts | None) -> Iterator[str]:
 
 
 def licence_note(data: DataFacts | None) -> str:
-    """Return what the licence of the training data means for the model."""
+    """Return the conditions that the licence of the training data sets for the model."""
     if data is None:
         return UNKNOWN
     if data.corpus == "crema_d" and data.landmarks == "sidecar":

@@ -1,4 +1,4 @@
-"""Going on: the newest checkpoint that can be read, put back on any number of processes."""
+"""Resume a run from its newest undamaged checkpoint, on any number of processes."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ from emotalk.checkpoints.folder import (
     step_of,
 )
 from emotalk.checkpoints.format import GENERATOR_EMA, read_description
-from emotalk.checkpoints.save import TrainState, verify
-from emotalk.checkpoints.state_file import read_state
+from emotalk.checkpoints.save import verify
+from emotalk.checkpoints.train_state import TrainState, read_state
 from emotalk.distributed import Engine, Runtime
 from emotalk.distributed.adam import MOMENTS, OptimizerState
 from emotalk.errors import WrongUse
-from emotalk.files.tensor_files import Shapes, read_tensors, tensor_shapes
+from emotalk.files.tensor_files import Shapes, read_tensors
 from emotalk.models.ema import Ema
 
 LOG = logging.getLogger("emotalk.checkpoint")
@@ -32,7 +32,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, OSError)
 
 @dataclass(frozen=True)
 class Contents:
-    """Content of a checkpoint, read and compared before anything of it is used."""
+    """Content of a checkpoint, checked against the engines before anything of it is used."""
 
     state: TrainState
     weights: dict[str, dict[str, Tensor]]
@@ -43,10 +43,9 @@ class Contents:
 def load_newest(
     folder: Path, engines: Mapping[str, Engine], ema: Ema | None, runtime: Runtime
 ) -> TrainState | None:
-    """Put the newest readable checkpoint into the engines; None where there is none.
+    """Load the newest undamaged checkpoint into the engines; return its state, or None without one.
 
-    One that is damaged for any process is passed over by all for the one before it, set aside under
-    another name, and said so.
+    A checkpoint that any process cannot read is skipped by all of them, renamed and reported.
 
     Raises:
         WrongUse: there are checkpoints, but none can be read.
@@ -75,20 +74,20 @@ def load_newest(
 
 
 def _set_aside_after(folder: Path, name: str, names: Sequence[str]) -> None:
-    """Set aside the checkpoints behind `name`, none of which could be used."""
+    """Rename the checkpoints after `name`, none of which could be read."""
     for later in names[names.index(name) + 1 :]:
         LOG.warning("%s is kept as %s", folder / later, set_aside(folder / later).name)
 
 
 def _without_lost_best(state: TrainState, names: Sequence[str]) -> TrainState:
-    """Return the state; a best whose checkpoint is not there is forgotten: the next one is kept."""
+    """Return the state without its best value if the checkpoint of that value is missing."""
     if state.best is None or checkpoint_name(state.best[1]) in names:
         return state
     return replace(state, best=None)
 
 
 def _try(path: Path, engines: Mapping[str, Engine], ema: Ema | None) -> tuple[Contents | None, str]:
-    """Return the contents, or None and why there are none."""
+    """Return the contents and "", or None and the reason."""
     try:
         return read_checkpoint(path, engines, ema), ""
     except UNREADABLE as error:
@@ -96,7 +95,7 @@ def _try(path: Path, engines: Mapping[str, Engine], ema: Ema | None) -> tuple[Co
 
 
 def read_checkpoint(path: Path, engines: Mapping[str, Engine], ema: Ema | None) -> Contents:
-    """Return what the checkpoint at `path` holds for these engines.
+    """Return the content of the checkpoint at `path` for these engines.
 
     Raises:
         ValueError: a file is not as it was written, the format is another, or tensors are missing,
@@ -132,30 +131,15 @@ def _put(contents: Contents, engines: Mapping[str, Engine], ema: Ema | None) -> 
 
 
 def _tensors(path: Path, wanted: Shapes) -> dict[str, Tensor]:
-    """Return the tensors of a file whose header has been compared with `wanted` before."""
-    compare_tensors(wanted, tensor_shapes(path), str(path))
+    """Return the tensors of a file; errors name the file."""
     try:
-        return read_tensors(path)
+        return read_tensors(path, wanted)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def compare_tensors(wanted: Shapes, shapes: Shapes, where: str) -> None:
-    """Raise `ValueError` that names missing, unexpected and mis-shaped tensors, if any."""
-    faults = [f"missing {name}" for name in sorted(set(wanted) - set(shapes))]
-    faults += [f"unexpected {name}" for name in sorted(set(shapes) - set(wanted))]
-    faults += [
-        f"{name} is {shapes[name]}, expected {wanted[name]}"
-        for name in sorted(set(wanted) & set(shapes))
-        if shapes[name] != wanted[name]
-    ]
-    if faults:
-        more = f" and {len(faults) - 8} more" if len(faults) > 8 else ""
-        raise ValueError(f"{where}: {'; '.join(faults[:8])}{more}")
-
-
 def _moment_shapes(shapes: Shapes, steps: Mapping[str, int], path: Path) -> Shapes:
-    """Return the shapes of both moments of every parameter that has stepped."""
+    """Return the shapes of both moments of every parameter that Adam has updated."""
     unknown = sorted(set(steps) - set(shapes))
     if unknown:
         raise ValueError(f"{path / STATE}: steps of unknown parameters: {', '.join(unknown[:8])}")

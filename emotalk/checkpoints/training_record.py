@@ -1,4 +1,4 @@
-"""Read a checkpoint's and a run folder's record of the training within types and bounds."""
+"""Read the facts about a training that an export reports, with checked types and sizes."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,13 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from emotalk.checkpoints.folder import STATE
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import check_sums
 from emotalk.files.small_files import parse_json, read_small
 from emotalk.printable import is_printable, printable
 
-STATE, METRICS, MLFLOW = "state.json", "metrics.jsonl", "mlflow.json"
+METRICS, MLFLOW = "metrics.jsonl", "mlflow.json"
 LARGEST = 64 * 2**20
 LONGEST_LINE = 2**20
 VALIDATION = "validation/"
@@ -24,7 +25,7 @@ class _Facts(BaseModel):
 
 
 class StateFacts(_Facts):
-    """Facts of `state.json` that an export tells."""
+    """Facts of `state.json` that an export reports."""
 
     step: Count | None = None
     clips_seen: Count | None = None
@@ -33,7 +34,7 @@ class StateFacts(_Facts):
 
 
 class MlflowFacts(_Facts):
-    """The MLflow run that a training reported to."""
+    """MLflow server and run of a training."""
 
     uri: Text = ""
     run_id: Text = ""
@@ -43,7 +44,7 @@ Facts = TypeVar("Facts", bound=_Facts)
 
 
 def read_state_facts(checkpoint: Path) -> StateFacts:
-    """Return what the checkpoint's `state.json` says; nothing where there is none.
+    """Return the facts of the checkpoint's `state.json`; empty ones if there is no such file.
 
     Raises:
         WrongUse: it is not as `SHA256SUMS` says, not JSON, or a value is of another type.
@@ -58,7 +59,7 @@ def read_state_facts(checkpoint: Path) -> StateFacts:
 
 
 def read_mlflow_facts(run_dir: Path | None) -> MlflowFacts:
-    """Return where a run reported to; nothing where it did not.
+    """Return the MLflow run of a training; empty facts if it did not use MLflow.
 
     Raises:
         WrongUse: the file is not JSON, or a value is of another type.
@@ -69,9 +70,9 @@ def read_mlflow_facts(run_dir: Path | None) -> MlflowFacts:
 
 
 def last_validation(run_dir: Path | None, step: int | None) -> dict[str, float]:
-    """Return the last figures of `metrics.jsonl` up to `step` and their `step`.
+    """Return the last validation figures of `metrics.jsonl` up to `step`, and their `step`.
 
-    Older checkpoints hold none. Lines that are cut or hold something else are passed over.
+    They are for older checkpoints, which hold no figures. Invalid lines are skipped.
     """
     if run_dir is None or step is None or not (run_dir / METRICS).is_file():
         return {}
@@ -85,7 +86,7 @@ def last_validation(run_dir: Path | None, step: int | None) -> dict[str, float]:
 
 
 def _figures(text: bytes) -> dict[str, float]:
-    """Return the step and the figures of validation of a line, nothing where it has none."""
+    """Return the step and the validation figures of a line; empty if it has none."""
     try:
         line = parse_json(text)
     except ValueError:

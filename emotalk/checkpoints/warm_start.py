@@ -1,4 +1,4 @@
-"""Starting a run from weights that another run, or the original, has learnt."""
+"""Start a run from the weights of another run or of the original."""
 
 import logging
 from collections.abc import Mapping
@@ -7,23 +7,21 @@ from pathlib import Path
 
 from torch import Tensor
 
-from emotalk.checkpoints.format import find_model, read_generator
-from emotalk.checkpoints.resume import compare_tensors
-from emotalk.checkpoints.save import DISCRIMINATORS
+from emotalk.checkpoints.find_model import find_model
+from emotalk.checkpoints.format import DISCRIMINATORS, read_generator
 from emotalk.distributed import Engine
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import check_sums
-from emotalk.files.tensor_files import read_tensors
+from emotalk.files.tensor_files import Shapes, compare_shapes, read_tensors
 
-Shapes = dict[str, tuple[int, ...]]
 LOG = logging.getLogger("emotalk.train")
 
 
 def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
-    """Put the weights at `source` into the engines; optimisers start anew.
+    """Load the weights at `source` into the engines; optimisers start anew.
 
-    Discriminators that the source lacks keep their random start, those it has beyond the run's are
-    passed over; which, is logged. Every process must call it.
+    Only discriminators that both sides have are loaded; the log names them. Every process must
+    call it.
 
     Args:
         source: an imported or exported model, a checkpoint or a run folder.
@@ -46,12 +44,12 @@ def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
 
 @dataclass(frozen=True)
 class Start:
-    """Weights that a run begins with.
+    """Weights that a run starts from.
 
     Attributes:
-        folder: where they lie.
+        folder: model folder they were read from.
         generator: all of its tensors.
-        discriminators: all tensors of those that the source and the run share.
+        discriminators: tensors of the discriminators that source and run share.
     """
 
     folder: Path
@@ -60,12 +58,12 @@ class Start:
 
 
 def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) -> Start:
-    """Return the weights at `source`, compared with the shapes of a run's tensors.
+    """Return the weights at `source`, checked against the shapes of a run's tensors.
 
     Args:
         source: as for `start_from`.
-        generator: of the run's generator.
-        discriminators: of the run's discriminators, or None where it has none.
+        generator: shapes of the run's generator.
+        discriminators: shapes of the run's discriminators, or None without any.
 
     Raises:
         WrongUse: no model there, or its tensors are not of these sizes.
@@ -90,9 +88,9 @@ def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) 
 
 def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) -> None:
     try:
-        shapes = {name: tuple(value.shape) for name, value in given.items()}
-        compare_tensors(wanted, shapes, f"start_from={folder}")
+        compare_shapes(wanted, {name: tuple(value.shape) for name, value in given.items()})
     except ValueError as error:
         raise WrongUse(
-            f"{error}; the model sections must be the same: compare with {folder}/model.json"
+            f"start_from={folder}: {error}; the model sections must be the same: compare with "
+            f"{folder}/model.json"
         ) from None

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from emotalk.augment.batch import BatchAugment
-from emotalk.checkpoints.format import CHECKPOINTS, ModelFacts
+from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
+from emotalk.checkpoints.format import ModelFacts
 from emotalk.checkpoints.resume import load_newest
-from emotalk.checkpoints.save import TrainState, latest_checkpoint
+from emotalk.checkpoints.train_state import TrainState
 from emotalk.checkpoints.warm_start import start_from
 from emotalk.config.data import DataConfig
 from emotalk.config.run import TrainConfig

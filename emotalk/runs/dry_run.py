@@ -7,8 +7,7 @@ from pathlib import Path
 import psutil
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from emotalk.checkpoints.format import CHECKPOINTS
-from emotalk.checkpoints.save import latest_checkpoint
+from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.checkpoints.warm_start import check_start
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import StageConfig

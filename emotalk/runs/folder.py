@@ -7,8 +7,7 @@ import socket
 import time
 from pathlib import Path
 
-from emotalk.checkpoints.folder import latest_checkpoint
-from emotalk.checkpoints.format import CHECKPOINTS
+from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.config.load import dump_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime

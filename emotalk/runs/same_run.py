@@ -4,10 +4,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from emotalk.checkpoints.folder import checkpoints
-from emotalk.checkpoints.format import CHECKPOINTS, DataFacts, read_description
-from emotalk.checkpoints.save import TrainState
-from emotalk.checkpoints.state_file import read_state
+from emotalk.checkpoints.folder import CHECKPOINTS, checkpoints
+from emotalk.checkpoints.format import DataFacts, read_description
+from emotalk.checkpoints.train_state import TrainState, read_state
 from emotalk.config.load import flatten, load_written
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import StageConfig

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import torch
 
-from emotalk.checkpoints.background_writer import Saver
+from emotalk.checkpoints.background_writer import BackgroundWriter
 from emotalk.checkpoints.best import remember_best
-from emotalk.checkpoints.format import CHECKPOINTS, ModelFacts
-from emotalk.checkpoints.save import TrainState, latest_checkpoint, take_snapshot
+from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
+from emotalk.checkpoints.format import ModelFacts
+from emotalk.checkpoints.snapshot import take_snapshot
+from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader
@@ -68,7 +70,7 @@ class Trainer:
         )
         self._speed = Speed()
         self._batches = iter(parts.loader)
-        self._saver = Saver(
+        self._saver = BackgroundWriter(
             parts.config.run_dir / CHECKPOINTS,
             parts.config.model,
             parts.facts,

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import torch
 
-from emotalk.checkpoints.background_writer import Saver
-from emotalk.checkpoints.save import TrainState, take_snapshot
+from emotalk.checkpoints.background_writer import BackgroundWriter
+from emotalk.checkpoints.snapshot import take_snapshot
+from emotalk.checkpoints.train_state import TrainState
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.runs.build import build_networks, engine_names, model_facts
@@ -55,7 +56,9 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
     assert isinstance(generator, Generator)
     x = clips_of(runtime.device, generator.noise_features)
     written: list[Path] = []
-    saver = Saver(folder, config.model, model_facts(config), keep_last=1, written=written.append)
+    saver = BackgroundWriter(
+        folder, config.model, model_facts(config), keep_last=1, written=written.append
+    )
     copies: list[float] = []
 
     def step() -> None:

@@ -8,9 +8,10 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from emotalk.checkpoints.background_writer import Saver
+from emotalk.checkpoints.background_writer import BackgroundWriter
 from emotalk.checkpoints.format import ModelFacts
-from emotalk.checkpoints.save import Snapshot, TrainState
+from emotalk.checkpoints.snapshot import Snapshot
+from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.model import ModelConfig
 from emotalk.distributed.adam import OptimizerState
 from emotalk.distributed.full_state import read_weights
@@ -87,7 +88,7 @@ def test_a_snapshot_is_of_its_moment_though_training_goes_on(tmp_path: Path) -> 
     network = nn.Linear(2048, 2048, bias=False).cuda()
     expected = network.weight.detach().cpu().clone()
     facts = ModelFacts(emotions=("neutral",), speech_margin_frames=0)
-    saver = Saver(tmp_path, ModelConfig(), facts, keep_last=1, written=lambda _: None)
+    saver = BackgroundWriter(tmp_path, ModelConfig(), facts, keep_last=1, written=lambda _: None)
     adam = {"generator": OptimizerState({}, {})}
     weights = read_weights(network)
     assert weights["weight"].is_cuda

@@ -60,8 +60,7 @@ def _state(folder: Path) -> Door:
     from dataclasses import asdict
 
     from emotalk.checkpoints.resume import UNREADABLE
-    from emotalk.checkpoints.save import FORMAT, TrainState
-    from emotalk.checkpoints.state_file import read_state
+    from emotalk.checkpoints.train_state import FORMAT, TrainState, read_state
     from emotalk.checkpoints.training_record import read_state_facts
 
     steps = {"generator": {"decoder.0.weight": 10}, "discriminators": {"frame.0.bias": 5}}
@@ -79,7 +78,7 @@ def _state(folder: Path) -> Door:
 
 def _pointer(folder: Path) -> Door:
     """Try the text files `latest` and `best`, which name a checkpoint."""
-    from emotalk.checkpoints.format import find_model
+    from emotalk.checkpoints.find_model import find_model
     from emotalk.errors import WrongUse
 
     checkpoints = folder / "run" / "checkpoints"

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 
 from emotalk.checkpoints import save as module
-from emotalk.checkpoints.background_writer import Saver
-from emotalk.checkpoints.save import checkpoints, verify
+from emotalk.checkpoints.background_writer import BackgroundWriter
+from emotalk.checkpoints.folder import checkpoints
+from emotalk.checkpoints.save import verify
 from emotalk.config.model import ModelConfig
 from tests.unit.checkpoints.test_save import FACTS, snapshot
 
 
-def saver(folder: Path, written: list[Path], keep_last: int = 2) -> Saver:
-    return Saver(folder, ModelConfig(), FACTS, keep_last=keep_last, written=written.append)
+def saver(folder: Path, written: list[Path], keep_last: int = 2) -> BackgroundWriter:
+    return BackgroundWriter(
+        folder, ModelConfig(), FACTS, keep_last=keep_last, written=written.append
+    )
 
 
 def test_saving_goes_on_beside_and_one_after_the_other(tmp_path: Path) -> None:
@@ -50,7 +53,9 @@ def test_a_step_that_is_on_disk_is_not_written_again(tmp_path: Path) -> None:
         first.begin(snapshot(4), best_step=None)
         first.finish()
     assert len(written) == 1
-    goes_on = Saver(tmp_path, ModelConfig(), FACTS, keep_last=2, written=written.append, whole=4)
+    goes_on = BackgroundWriter(
+        tmp_path, ModelConfig(), FACTS, keep_last=2, written=written.append, whole=4
+    )
     goes_on.begin(snapshot(4), best_step=None)
     goes_on.finish()
     assert len(written) == 1

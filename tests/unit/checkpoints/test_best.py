@@ -8,8 +8,8 @@ import pytest
 from safetensors.torch import load_file
 
 from emotalk.checkpoints.best import remember_best
-from emotalk.checkpoints.format import find_model
-from emotalk.checkpoints.save import TrainState
+from emotalk.checkpoints.find_model import find_model
+from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.validation import Validation

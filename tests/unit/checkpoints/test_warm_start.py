@@ -101,7 +101,7 @@ def test_other_sizes_are_refused_by_tensor_and_change_nothing(
     given["frame.out.2.bias"] = torch.zeros(2)
     save_file(given, source / NAME)
     before = networks.generator.read_weights()
-    with pytest.raises(WrongUse, match=r"frame\.out\.2\.bias is \(2,\), expected \(1,\)"):
+    with pytest.raises(WrongUse, match=r"frame\.out\.2\.bias has shape \(2,\), expected \(1,\)"):
         start_from(source, networks.engines)
     after = networks.generator.read_weights()
     assert all(torch.equal(after[name], before[name]) for name in before)

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from emotalk.checkpoints.save import FORMAT, TrainState
-from emotalk.checkpoints.state_file import read_state
+from emotalk.checkpoints.train_state import FORMAT, TrainState, read_state
 from tests.helpers.shared import shared_data
 
 STATE = TrainState(
