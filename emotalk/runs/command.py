@@ -129,8 +129,10 @@ def _describe(config: TrainConfig, *, before_shards: bool) -> int:
 def _train(config: TrainConfig, signals: StopSignals) -> int:
     # Imported here, because torch and accelerate take seconds that --help need not wait for.
     from emotalk.distributed import Runtime  # noqa: PLC0415
-    from emotalk.runs.build import build, engine_names, refuse_missing_shards  # noqa: PLC0415
+    from emotalk.runs.build import build  # noqa: PLC0415
     from emotalk.runs.folder import open_together  # noqa: PLC0415
+    from emotalk.runs.loader import refuse_missing_shards  # noqa: PLC0415
+    from emotalk.runs.networks import engine_names  # noqa: PLC0415
 
     signals.run_dir = config.run_dir
     signals.install()

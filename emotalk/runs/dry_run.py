@@ -14,18 +14,12 @@ from emotalk.config.stages import StageConfig
 from emotalk.distributed.full_state import full_shapes
 from emotalk.errors import WrongUse
 from emotalk.masking import COMMAND, masked, masked_command, masked_setting
-from emotalk.runs.build import (
-    build_modules,
-    build_train_loader,
-    engine_names,
-    landmark_finder,
-    model_facts,
-    refuse_beside_zero,
-    refuse_missing_shards,
-    unknown_intensities,
-)
+from emotalk.runs.facts import model_facts
 from emotalk.runs.folder import check_run_folder
+from emotalk.runs.loader import build_train_loader, refuse_missing_shards, unknown_intensities
 from emotalk.runs.memory_estimate import FLOAT, Shadow, shadow_run
+from emotalk.runs.networks import build_modules, engine_names, refuse_beside_zero
+from emotalk.runs.validation import landmark_finder
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.networks import build_features
 

@@ -11,7 +11,7 @@ from emotalk.config.load import flatten, load_written
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import StageConfig
 from emotalk.errors import WrongUse
-from emotalk.runs.data_facts import data_facts, shards_digest
+from emotalk.runs.facts import data_facts, shards_digest
 from emotalk.shards.shard_set import ShardSet
 from emotalk.tracking.params import as_params
 from emotalk.training.networks import discriminator_names

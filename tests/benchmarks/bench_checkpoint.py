@@ -25,7 +25,8 @@ from emotalk.checkpoints.snapshot import take_snapshot
 from emotalk.checkpoints.train_state import TrainState
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
-from emotalk.runs.build import build_networks, engine_names, model_facts
+from emotalk.runs.facts import model_facts
+from emotalk.runs.networks import build_networks, engine_names
 from tests.benchmarks.bench_step import clips_of, config_of, fast_step
 from tests.benchmarks.bench_step import parser as step_options
 

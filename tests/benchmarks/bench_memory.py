@@ -15,9 +15,11 @@ from pathlib import Path
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
-from emotalk.runs.build import build, engine_names, model_facts
+from emotalk.runs.build import build
 from emotalk.runs.dry_run import memory_rows
+from emotalk.runs.facts import model_facts
 from emotalk.runs.memory_estimate import shadow_run
+from emotalk.runs.networks import engine_names
 from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import ROOT
 

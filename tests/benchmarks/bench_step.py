@@ -36,7 +36,7 @@ from emotalk.data.loader import build_loader
 from emotalk.distributed import Runtime
 from emotalk.losses.mouth_region import mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
-from emotalk.runs.build import build_modules, build_networks, engine_names
+from emotalk.runs.networks import build_modules, build_networks, engine_names
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
-from emotalk.runs.build import build_modules
+from emotalk.runs.networks import build_modules
 from tests.helpers.tiny_training import ALL_TERMS, ROOT, TINY, read_metrics, tiny_shards, train
 
 GOLDEN = ROOT / "tests" / "golden" / "full_objective.json"

@@ -16,7 +16,8 @@ from emotalk.augment.batch import BatchAugment
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.distributed import Runtime
-from emotalk.runs.build import build_networks, engine_names, model_facts
+from emotalk.runs.facts import model_facts
+from emotalk.runs.networks import build_networks, engine_names
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
 from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.networks import Networks

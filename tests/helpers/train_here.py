@@ -9,8 +9,9 @@ from accelerate.state import AcceleratorState, PartialState
 
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
-from emotalk.runs.build import build, engine_names
+from emotalk.runs.build import build
 from emotalk.runs.folder import open_run_folder
+from emotalk.runs.networks import engine_names
 from emotalk.training.trainer import Trainer
 
 

@@ -14,7 +14,7 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import build_loader
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
-from emotalk.runs.build import build_networks, engine_names
+from emotalk.runs.networks import build_networks, engine_names
 from emotalk.schema import EMOTIONS
 from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step

@@ -16,7 +16,7 @@ from emotalk.inference import generate
 from emotalk.inference.generate import ClipRequest, generate_blocks, generate_clips
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
-from emotalk.runs.build import model_facts
+from emotalk.runs.facts import model_facts
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, Bytes
 from emotalk.training.steps import Divisor, discriminator_step, generator_step
 from emotalk.training.trainer import Trainer

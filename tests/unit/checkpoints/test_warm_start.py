@@ -12,7 +12,8 @@ from emotalk.checkpoints.format import write_model
 from emotalk.checkpoints.warm_start import start_from
 from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
-from emotalk.runs.build import build_networks, model_facts
+from emotalk.runs.facts import model_facts
+from emotalk.runs.networks import build_networks
 from emotalk.training.networks import Networks
 from tests.helpers.tiny_training import tiny_config
 from tests.helpers.train_here import runtime_here

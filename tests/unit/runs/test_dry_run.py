@@ -7,9 +7,10 @@ import pytest
 
 from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
-from emotalk.runs.build import build_modules, model_facts
 from emotalk.runs.dry_run import describe, memory_rows
+from emotalk.runs.facts import model_facts
 from emotalk.runs.memory_estimate import Shadow, shadow_run
+from emotalk.runs.networks import build_modules
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 
 MIB = 2.0**20

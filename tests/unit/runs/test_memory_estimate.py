@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from emotalk.config.run import TrainConfig
-from emotalk.runs.build import build_modules, model_facts
+from emotalk.runs.facts import model_facts
 from emotalk.runs.memory_estimate import Kept, shadow_run
+from emotalk.runs.networks import build_modules
 from tests.helpers.meta_device import loaded_batch
 from tests.helpers.tiny_training import tiny_config
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
-from emotalk.runs.data_facts import shards_digest
 from emotalk.runs.dry_run import describe
+from emotalk.runs.facts import shards_digest
 from emotalk.runs.folder import check_run_folder
 from emotalk.runs.same_run import is_lengthened
 from emotalk.shards.shard_set import ShardSet

@@ -11,7 +11,7 @@ from torch import nn
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
 from emotalk.models import Generator
-from emotalk.runs.build import build_modules
+from emotalk.runs.networks import build_modules
 from emotalk.training.networks import (
     IDLE,
     Discriminators,

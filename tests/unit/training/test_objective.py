@@ -13,7 +13,7 @@ from torch import Tensor
 from emotalk.config.stages import DISCRIMINATOR_TERMS, GENERATOR_TERMS
 from emotalk.distributed import Engine
 from emotalk.models import Generator, GeneratorOutput
-from emotalk.runs.build import build_modules
+from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
 from emotalk.training.objective import (

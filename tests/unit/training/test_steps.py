@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.models import Generator
-from emotalk.runs.build import build_modules, build_networks
+from emotalk.runs.networks import build_modules, build_networks
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
 from emotalk.training.steps import (

@@ -1,11 +1,13 @@
-"""What a model tells of its shard set is what the set says of itself."""
+"""A model is saved with the facts of its shard set and of its configuration."""
 
 import hashlib
 from pathlib import Path
 
-from emotalk.runs.data_facts import data_facts, shards_digest
+from emotalk.runs.facts import data_facts, model_facts, shards_digest
+from emotalk.schema import EMOTIONS
 from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import made_clips, rewrite_manifest, write_shard_set
+from tests.helpers.tiny_training import tiny_config
 
 
 def test_facts_are_of_the_training_split_and_the_manifest_as_it_stands(tmp_path: Path) -> None:
@@ -35,3 +37,16 @@ def test_the_digest_forgets_how_the_etl_ran_and_nothing_else(tmp_path: Path) -> 
     assert shards_digest(ShardSet.open(str(tmp_path))) == before
     rewrite_manifest(tmp_path, lambda tree: tree.update(config={"corpus": "mead"}))
     assert shards_digest(ShardSet.open(str(tmp_path))) != before
+
+
+def test_what_inference_must_repeat_is_what_training_did(tmp_path: Path) -> None:
+    facts = model_facts(
+        tiny_config(
+            tmp_path, "data.speech_margin_frames=3", "data.speech_level=none",
+            "data.condition=neutral", "emotion.use_intensity=true",
+        )
+    )  # fmt: skip
+    assert facts.emotions == EMOTIONS
+    assert (facts.speech_margin_frames, facts.speech_level) == (3, "none")
+    assert (facts.condition, facts.use_intensity) == ("neutral", True)
+    assert len(model_facts(tiny_config(tmp_path, "emotion.set=mead8")).emotions) == 8

@@ -1,20 +1,34 @@
-"""Collect the facts of a shard set that a model trained on it must pass on."""
+"""Collect the facts about a run that its model is saved with."""
 
 import hashlib
 import json
 
-from emotalk.checkpoints.format import DataFacts
+from emotalk.checkpoints.format import DataFacts, ModelFacts
+from emotalk.config.run import TrainConfig
 from emotalk.printable import printable
+from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 from emotalk.shards.manifest import MANIFEST_NAME
 from emotalk.shards.shard_set import ShardSet
 
-LONGEST = 100  # letters of a name from the manifest
+LONGEST = 100  # characters of a name from the manifest
+
+
+def model_facts(config: TrainConfig) -> ModelFacts:
+    """Return the settings of this run that inference must repeat."""
+    return ModelFacts(
+        emotions=EMOTIONS if config.emotion.set == "six" else EMOTIONS_MEAD8,
+        speech_margin_frames=config.data.speech_margin_frames,
+        speech_level=config.data.speech_level,
+        condition=config.data.condition,
+        use_intensity=config.emotion.use_intensity,
+    )
 
 
 def shards_digest(shard_set: ShardSet) -> str:
-    """Return the sha256 of all that the manifest says but for how the ETL ran.
+    """Return the sha256 of the manifest without its `run` section.
 
-    The same clips cut again by another number of workers or on another day give the same digest.
+    Making the same set again, with another number of workers or on another day, gives the same
+    digest.
     """
     tree = json.loads(shard_set.storage.read_file(MANIFEST_NAME))
     tree.pop("run", None)
