@@ -1,1 +1,1 @@
-"""Save, read and export the state of a training and its generator."""
+"""Write, read and export checkpoints."""

@@ -1,1 +1,1 @@
-"""Start, describe and continue a training run in its folder."""
+"""Start, describe and resume training runs."""

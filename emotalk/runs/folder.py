@@ -1,4 +1,4 @@
-"""The run folder: made once, continued by the same configuration, never overwritten by another."""
+"""Create, check and lock a run folder; only the same configuration may continue in it."""
 
 import fcntl
 import logging
@@ -20,21 +20,21 @@ CONFIG = "config.yaml"
 LOCK = ".lock"
 PART = f".{CONFIG}.part"
 SAMPLES = "samples"
-LEASE_S = 120.0  # longer than file servers believe in a machine that no longer answers
+LEASE_S = 120.0  # longer than file servers keep the lock of a machine that does not answer
 LOG = logging.getLogger("emotalk.train")
-JOINED: dict[Path, str] = {}  # folders that another process of this very run holds: its name
+JOINED: dict[Path, str] = {}  # run folder -> holder, where the main process of this run holds it
 
 
 def check_run_folder(config: TrainConfig, *, before_shards: bool = False) -> bool:
-    """Return whether the run folder holds a checkpoint to go on from; change nothing.
+    """Return whether the run folder holds a checkpoint; change nothing.
 
     Args:
-        config: of the run.
-        before_shards: the shard set cannot be looked at yet, so it is not compared.
+        config: configuration of the run.
+        before_shards: the shard set does not exist yet and is not compared.
 
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, or holds a run
-            that may not be resumed or learned from another shard set.
+            that may not be resumed or that was trained on another shard set.
     """
     folder = config.run_dir
     if (folder / CONFIG).exists():
@@ -56,9 +56,9 @@ def check_run_folder(config: TrainConfig, *, before_shards: bool = False) -> boo
 
 
 def open_run_folder(config: TrainConfig) -> bool:
-    """Make the run folder, or check that it holds this run; return whether it has a checkpoint.
+    """Create or check the run folder and lock it; return whether it holds a checkpoint.
 
-    From then on this process holds it, to its end.
+    The lock is held until this process ends.
 
     Raises:
         WrongUse: the folder is not this run's (`check_run_folder`), or cannot be written.
@@ -81,7 +81,7 @@ def open_run_folder(config: TrainConfig) -> bool:
 
 
 def open_together(config: TrainConfig, runtime: Runtime) -> None:
-    """Open the run folder for all processes: the main one holds it, what it meets all raise.
+    """Open the run folder in the main process; raise its error in every process.
 
     Raises:
         WrongUse: the folder is not this run's, or cannot be written; on every process.
@@ -104,21 +104,21 @@ def open_together(config: TrainConfig, runtime: Runtime) -> None:
 
 
 def may_write(folder: Path) -> bool:
-    """Return whether this process may say in the folder how its run ended.
+    """Return whether this process may write the status of the folder.
 
-    It may where its run holds the folder, or nobody does.
+    It may if its own run holds the folder, or if no process does.
     """
     if not (folder / LOCK).exists() or JOINED.get(folder) == holder_of(folder):
         return True
     try:
         with (folder / LOCK).open("r+b") as file:
-            return _locked(file.fileno())  # closing lets go of it: the end of this process is near
+            return _locked(file.fileno())  # closing the file releases the lock again
     except OSError:
         return True  # a file system without locks
 
 
 def holder_of(folder: Path) -> str:
-    """Return the process that holds the run folder, or held it last, as it named itself."""
+    """Return the name of the process that holds the run folder or held it last."""
     try:
         with (folder / LOCK).open("rb") as file:
             return file.read(200).decode(errors="replace").strip()
@@ -127,14 +127,14 @@ def holder_of(folder: Path) -> str:
 
 
 def hold_run_folder(folder: Path) -> int:
-    """Hold the run folder for this process; return the handle that lets it go when it is closed.
+    """Lock the run folder for this process; return a handle whose closing releases the lock.
 
-    A lock of the record kind: it ends with this very process, however that ends, and no worker
-    forked from it keeps it. A file server holds the lock of a machine that was lost for a while
-    yet: a process of another machine is waited for, `LEASE_S` at most.
+    The lock is a POSIX record lock: it ends with this process and is not inherited by its workers.
+    A file server keeps the lock of a lost machine for a while, so a lock that is held on another
+    machine is waited for, at most `LEASE_S` seconds.
 
     Raises:
-        InUse: another process trains here; two would mix their checkpoints and figures.
+        InUse: another process trains in this folder.
     """
     handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     began = time.monotonic()
@@ -150,7 +150,7 @@ def hold_run_folder(folder: Path) -> int:
                 )
             LOG.warning("waiting for %s to let go of %s, or to be lost", holder, folder)
             time.sleep(LEASE_S / 20)
-    except OSError:  # a file system without locks: nothing to hold on to, and no reason to stop
+    except OSError:  # a file system without locks: the run continues without one
         return handle
     os.ftruncate(handle, 0)
     os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
@@ -158,7 +158,7 @@ def hold_run_folder(folder: Path) -> int:
 
 
 def _locked(handle: int) -> bool:
-    """Take the lock if nobody has it; return whether it is ours."""
+    """Take the lock if it is free; return whether this process holds it."""
     try:
         fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -167,7 +167,7 @@ def _locked(handle: int) -> bool:
 
 
 def is_free(folder: Path) -> bool:
-    """Return whether a run may begin in `folder`: it is not there, or holds no run's results."""
+    """Return whether a run may start in `folder`: it does not exist or holds no results."""
     if not folder.exists():
         return True
     return folder.is_dir() and all(

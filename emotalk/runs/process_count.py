@@ -1,4 +1,4 @@
-"""A launch whose number of processes fits the batch, and the command for it."""
+"""Check the number of launched processes and suggest a command that fits the batch."""
 
 import os
 import shlex
@@ -15,15 +15,14 @@ WITHOUT_WEIGHTS = "losses.perceptual.network=random"
 
 
 def refuse_misfit_launch(config: TrainConfig, path: Path, words: Sequence[str]) -> None:
-    """Refuse a launch whose number of processes is not the configured one.
+    """Raise `WrongUse` if the number of launched processes is not the configured one.
+
+    The message holds a command that starts a number of processes that divides the batch.
 
     Args:
-        config: what `path` and `words` say.
-        path: the configuration's file.
-        words: the overrides of the command line.
-
-    Raises:
-        WrongUse: with a command that starts a number of processes that the batch divides among.
+        config: configuration from `path` and `words`.
+        path: configuration file.
+        words: overrides of the command line.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started == config.runtime.processes:
@@ -37,15 +36,16 @@ def refuse_misfit_launch(config: TrainConfig, path: Path, words: Sequence[str]) 
 
 
 def fitting_advice(path: Path, words: Sequence[str]) -> str:
-    """Return the command for a configuration that only its number of processes makes impossible.
+    """Return a command that fits if the number of processes is the only fault of a configuration.
+
+    Missing weights of VGG-19 are ignored, because they can be fetched.
 
     Args:
-        path: the configuration's file.
-        words: the overrides of the command line.
+        path: configuration file.
+        words: overrides of the command line.
 
     Returns:
-        "" where something else is wrong with it; VGG-19's weights, which can be fetched, may be
-        missing.
+        the command, or "" if the configuration has another fault.
     """
     one = [f"{PROCESSES}=1", f"{ACCUMULATE}=1"]
     single, fetched = _loaded(path, [*words, *one]), True
@@ -62,7 +62,7 @@ def fitting_advice(path: Path, words: Sequence[str]) -> str:
 
 
 def _loaded(path: Path, words: Sequence[str]) -> TrainConfig | None:
-    """Return a configuration, or None where it is refused."""
+    """Return the configuration, or None if it is invalid."""
     try:
         return load_config(TrainConfig, path, words)
     except WrongUse:
@@ -70,7 +70,7 @@ def _loaded(path: Path, words: Sequence[str]) -> TrainConfig | None:
 
 
 def largest_fit(batch_size: int, processes: int) -> int:
-    """Return the most processes, `processes` at most, that share a batch equally."""
+    """Return the largest number up to `processes` that divides the batch."""
     return max(n for n in range(1, max(1, processes) + 1) if batch_size % n == 0)
 
 
@@ -81,7 +81,7 @@ def _offer(
     kept = [word for word in words if not word.startswith(f"{PROCESSES}=")]
     kept.append(f"{PROCESSES}={fit}")
     if _loaded(path, [*kept, *([] if fetched else [WITHOUT_WEIGHTS])]) is None:
-        # micro-batches divide the batch further
+        # the micro-batches may not divide the share of a process
         kept = [word for word in kept if not word.startswith(f"{ACCUMULATE}=")]
         kept.append(f"{ACCUMULATE}=1")
     many = f"{fit} processes share" if fit > 1 else "one process takes"
@@ -91,7 +91,7 @@ def _offer(
 
 
 def launch_command(path: Path, words: Sequence[str], processes: int) -> str:
-    """Return the command that starts so many processes, for where this process runs."""
+    """Return the command that starts this number of processes, by sbatch inside a Slurm job."""
     told = [str(path), *words]
     if "SLURM_JOB_ID" in os.environ:
         told = [word for word in told if not word.startswith(f"{PROCESSES}=")]

@@ -1,4 +1,4 @@
-"""Decide whether a run may go on in its folder: its configuration, its shards, its length."""
+"""Decide whether a run may continue in its folder with this configuration and shard set."""
 
 import logging
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from emotalk.tracking.params import as_params
 from emotalk.training.networks import discriminator_names
 
 LOG = logging.getLogger("emotalk.train")
-# What may differ when a run goes on: how it computes and reports, not what it learns.
+# Keys that may differ when a run continues: how it computes and reports, not what it learns.
 MAY_DIFFER: tuple[str, ...] = (
     "run_dir",
     "shards",
@@ -40,14 +40,13 @@ LENGTHEN = (
 
 
 def refuse_other_configuration(config: TrainConfig, saved: Path) -> None:
-    """Compare the configuration with the one the run folder was begun with.
+    """Raise `WrongUse` if the run folder belongs to a configuration that learns something else.
+
+    A longer schedule is allowed.
 
     Args:
-        config: of this start.
-        saved: the run folder's `config.yaml`.
-
-    Raises:
-        WrongUse: they differ in what is learned, other than by a longer schedule.
+        config: configuration of this start.
+        saved: `config.yaml` of the run folder.
     """
     old = load_written(TrainConfig, saved)
     before, now = _values(old), _values(config)
@@ -55,7 +54,7 @@ def refuse_other_configuration(config: TrainConfig, saved: Path) -> None:
     if is_lengthened(old.stages, config.stages):
         may_differ = (*MAY_DIFFER, "stages.")
         _refuse_further_discriminators(old, config)
-        _say_rate_jumps(old, config)
+        _warn_of_rate_jump(old, config)
     differing = [
         f"{key}: {before.get(key)!r} there, {now.get(key)!r} now"
         for key in sorted(before.keys() | now.keys())
@@ -76,7 +75,7 @@ def refuse_other_configuration(config: TrainConfig, saved: Path) -> None:
 
 
 def is_lengthened(before: Sequence[StageConfig], now: Sequence[StageConfig]) -> bool:
-    """Return whether `now` begins with all of `before`, the last stage as long or longer."""
+    """Return whether `now` starts with the stages of `before`, the last as long or longer."""
     *earlier, last = before
     return (
         len(now) >= len(before)
@@ -86,10 +85,9 @@ def is_lengthened(before: Sequence[StageConfig], now: Sequence[StageConfig]) -> 
 
 
 def refuse_other_shards(config: TrainConfig) -> None:
-    """Compare the shard set with the one that the newest checkpoint learned from.
+    """Raise `WrongUse` if the newest checkpoint was trained on another shard set.
 
-    Raises:
-        WrongUse: it is another one, and `resume` does not say that it is meant.
+    `resume=other_shards` allows it.
     """
     if config.resume == "other_shards":
         return
@@ -103,25 +101,25 @@ def refuse_other_shards(config: TrainConfig) -> None:
     if not same:
         raise WrongUse(
             f"run_dir {config.run_dir} learned from another shard set than shards={config.shards}: "
-            f"there {_told(facts)}, here {_told(here)}. Give the set it began with; or start a new "
+            f"there {_describe(facts)}, here {_describe(here)}. Give the set it began with; or start a new "
             f"run with start_from={config.run_dir}; or, if this run is meant to go on over the "
             "other set, say so with resume=other_shards"
         )
 
 
 def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet) -> str:
-    """Return the digest of the shard set, which a loaded state has to have learned from.
+    """Return the digest of the shard set after comparing it with the one of the loaded state.
 
-    Where the newest checkpoint was damaged, that state is an earlier one than
-    `refuse_other_shards` looked at.
+    If the newest checkpoint was damaged, the state is older than the one `refuse_other_shards`
+    checked.
 
     Args:
-        config: of the run.
-        state: as it was loaded, or a new one.
-        shard_set: of the configuration.
+        config: configuration of the run.
+        state: loaded or new state.
+        shard_set: shard set of the configuration.
 
     Raises:
-        WrongUse: the state learned from another set, and `resume` does not say that it is meant.
+        WrongUse: the state was trained on another set and `resume` does not allow it.
     """
     digest = shards_digest(shard_set)
     if config.resume == "other_shards" or state.shards in ("", digest):
@@ -135,15 +133,15 @@ def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet
 
 
 def _values(config: TrainConfig) -> dict[str, object]:
-    """Return dotted name -> value, the stages' by the names of the command line."""
+    """Return dotted key -> value, with the stages under their names on the command line."""
     stages = as_params({"stages": config.model_dump(mode="json")["stages"]})
     return {key: value for key, value in flatten(config).items() if key != "stages"} | stages
 
 
 def _known_shards(folder: Path) -> tuple[str, DataFacts] | None:
-    """Return digest and facts of the shard set behind the newest checkpoint that tells them.
+    """Return digest and facts of the shard set of the newest checkpoint that records them.
 
-    The digest is empty in checkpoints of before; None: there is nothing to compare.
+    The digest is empty in older checkpoints. None: no checkpoint records them.
     """
     for path in reversed(checkpoints(folder)):
         try:
@@ -151,11 +149,11 @@ def _known_shards(folder: Path) -> tuple[str, DataFacts] | None:
             if facts is not None:
                 return read_state(path).shards, facts
         except (OSError, ValueError):
-            continue  # damaged: the one before it may tell
+            continue  # damaged: try the one before it
     return None
 
 
-def _told(facts: DataFacts) -> str:
+def _describe(facts: DataFacts) -> str:
     return (
         f"{facts.clips} training clips of {facts.actors} people ({facts.corpus}, manifest "
         f"{facts.manifest_sha256[:12]})"
@@ -163,7 +161,7 @@ def _told(facts: DataFacts) -> str:
 
 
 def _is_as_long(before: StageConfig, now: StageConfig) -> bool:
-    """Return whether two stages are the same but for a length that has not become shorter."""
+    """Return whether two stages are equal, except that the second may be longer."""
     if before.model_copy(update={"iterations": now.iterations, "epochs": now.epochs}) != now:
         return False
     if before.iterations is not None and now.iterations is not None:
@@ -182,7 +180,7 @@ def _refuse_further_discriminators(old: TrainConfig, config: TrainConfig) -> Non
         )
 
 
-def _say_rate_jumps(old: TrainConfig, config: TrainConfig) -> None:
+def _warn_of_rate_jump(old: TrainConfig, config: TrainConfig) -> None:
     before, now = old.stages[-1], config.stages[len(old.stages) - 1]
     if before != now and before.lr_decay != "none":
         LOG.warning(

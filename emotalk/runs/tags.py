@@ -1,4 +1,4 @@
-"""Collect a run's tags: its code, its data, and who started it."""
+"""Collect the MLflow tags of a run: code, data and launcher."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.masking import masked_setting, masked_tree
 
 ROOT = Path(__file__).parents[2]
-# A variable that a launcher sets for its processes; accelerate's starts torchrun's, so it is first.
+# Variable set by a launcher -> its name; accelerate starts torchrun, so it comes first.
 LAUNCHERS = {
     "ACCELERATE_MIXED_PRECISION": "accelerate",
     "TORCHELASTIC_RUN_ID": "torchrun",
@@ -19,7 +19,7 @@ LAUNCHERS = {
 
 
 def run_tags(config: TrainConfig, data: DataFacts | None) -> dict[str, str]:
-    """Return the tags of this start of the run, the configuration's own among them."""
+    """Return the tags of this start of the run, including those of the configuration."""
     environment = os.environ
     return {
         **masked_tree(config.tracking.tags),
@@ -33,7 +33,7 @@ def run_tags(config: TrainConfig, data: DataFacts | None) -> dict[str, str]:
 
 
 def resume_tag(step: int) -> dict[str, str]:
-    """Return the tag of a start that continues from a checkpoint: the step it continues from."""
+    """Return a tag with the step that the run resumes from; empty for a new run."""
     return {"resumed_at_step": str(step)} if step else {}
 
 
@@ -46,7 +46,7 @@ def launcher(environment: Mapping[str, str]) -> str:
 
 
 def slurm_tags(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the Slurm job's facts under lower-case names; empty outside a job."""
+    """Return id, name, nodes and restarts of the Slurm job; empty outside a job."""
     names = ("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT")
     return {name.lower(): environment[name] for name in names if name in environment}
 

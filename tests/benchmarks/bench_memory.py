@@ -16,9 +16,8 @@ from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.runs.build import build
-from emotalk.runs.dry_run import memory_rows
-from emotalk.runs.facts import model_facts
-from emotalk.runs.memory_estimate import shadow_run
+from emotalk.runs.description import memory_rows
+from emotalk.runs.memory_estimate import measure_sizes
 from emotalk.runs.networks import engine_names
 from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import ROOT
@@ -45,7 +44,7 @@ def main() -> None:
             "validation.clips=0", "checkpoint.every=0", "tracking.mlflow.enabled=false",
         ]  # fmt: skip
         config = load_config(TrainConfig, ROOT / "configs/train/paper.yaml", words)
-        rows = memory_rows(config, shadow_run(config, model_facts(config)), {})
+        rows = memory_rows(config, measure_sizes(config), {})
         expected = sum(size for name, size in rows if not name.startswith(LATER))
         measured = _measure(config)
     for name, size in rows:

@@ -1,17 +1,21 @@
 """Sizes found without content are those of the networks with it."""
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from emotalk.config.run import TrainConfig
-from emotalk.runs.facts import model_facts
-from emotalk.runs.memory_estimate import Kept, shadow_run
-from emotalk.runs.networks import build_modules
-from tests.helpers.meta_device import loaded_batch
+from emotalk.runs import memory_estimate as module
+from emotalk.runs.memory_estimate import PeakMemory, measure_sizes
+from emotalk.runs.networks import build_modules, build_networks
+from emotalk.training.steps import Divisor, discriminator_step
 from tests.helpers.tiny_training import tiny_config
+from tests.helpers.train_here import runtime_here
 
 EMOTION_ALONE = (
     "stages=[{name: emotion, iterations: 1, updates: "
@@ -33,50 +37,55 @@ def size(module: nn.Module) -> int:
 
 
 def test_parameters_are_those_of_the_networks_a_run_builds(config: TrainConfig) -> None:
-    shadow = shadow_run(config, model_facts(config))
+    sizes = measure_sizes(config)
     generator, critics = build_modules(config)
     assert critics is not None
     expected = {"generator": size(generator)}
     expected |= {name: size(module) for name, module in critics.named_children()}
-    assert shadow.parameters == expected
-    assert shadow.features == 0
+    assert sizes.parameters == expected
+    assert sizes.features == 0
 
 
-def test_what_is_kept_is_what_autograd_keeps_of_the_real_networks(tmp_path: Path) -> None:
-    """The emotion discriminator on one batch, with content."""
+def allocated_at_most(work: Callable[[], object]) -> int:
+    """Return the peak of the bytes that torch's allocator has handed out since the beginning."""
+    with torch.profiler.profile(profile_memory=True) as profile:
+        work()
+    assert profile.profiler is not None
+    events = profile.profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    return max(itertools.accumulate(change for _, change in changes))
+
+
+def test_the_peak_is_what_the_allocator_measures_in_a_real_step(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, EMOTION_ALONE)
-    shadow = shadow_run(config, model_facts(config))
-    _, critics = build_modules(config)
-    assert critics is not None
-    own = {p.untyped_storage().data_ptr() for p in critics.parameters()}
-    kept: dict[int, int] = {}
-    alive = []
+    (update,) = config.stages[0].updates
+    with runtime_here(config) as runtime:
+        networks = build_networks(config, runtime)
+        assert networks.discriminators is not None
+        for parameter in networks.discriminators.module.parameters():
+            parameter.grad = torch.zeros_like(parameter)  # gradients are not part of the estimate
+        divisor = Divisor(config.data.batch_size, 1)
 
-    def pack(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            kept[storage.data_ptr()] = storage.nbytes()
-            alive.append(tensor)
-        return tensor
+        def step() -> None:
+            x = [module._inputs(config, noise_features=1)]
+            discriminator_step(x, networks, update, divisor, 0.0, penalty_weight=1.0)
 
-    video = loaded_batch(config).video_BTCHW.float()
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        critics.get_submodule("emotion")(video)
-    assert shadow.activations["discriminators"] == pytest.approx(sum(kept.values()), rel=0.15)
+        peak = allocated_at_most(step)
+    assert measure_sizes(config).activations == {"discriminators": pytest.approx(peak, rel=0.1)}
 
 
 def test_a_run_without_discriminators_has_the_generator_alone(tmp_path: Path) -> None:
     config = tiny_config(tmp_path, L1_ALONE)
-    shadow = shadow_run(config, model_facts(config))
-    assert set(shadow.parameters) == {"generator"}
-    assert set(shadow.activations) == {"generator"}
-    assert shadow.activations["generator"] > 0
+    sizes = measure_sizes(config)
+    assert set(sizes.parameters) == {"generator"}
+    assert set(sizes.activations) == {"generator"}
+    assert sizes.activations["generator"] > 0
 
 
 def test_micro_batches_halve_what_is_kept(config: TrainConfig, tmp_path: Path) -> None:
-    whole = shadow_run(config, model_facts(config)).activations
+    whole = measure_sizes(config).activations
     halves = tiny_config(tmp_path, "runtime.accumulate=2")
-    half = shadow_run(halves, model_facts(halves)).activations
+    half = measure_sizes(halves).activations
     for name, kept in whole.items():
         assert half[name] == pytest.approx(kept / 2, rel=0.02)
 
@@ -84,23 +93,34 @@ def test_micro_batches_halve_what_is_kept(config: TrainConfig, tmp_path: Path) -
 def test_the_features_of_the_perceptual_loss_are_counted(tmp_path: Path) -> None:
     words = ["losses.perceptual.network=random", "stages.gan.updates.0.losses.perceptual=1"]
     config = tiny_config(tmp_path, *words)
-    shadow = shadow_run(config, model_facts(config))
-    assert shadow.features == 20_024_384, "VGG-19's convolutions"
+    sizes = measure_sizes(config)
+    assert sizes.features == 20_024_384, "VGG-19's convolutions"
     few = tiny_config(tmp_path, *words, "losses.perceptual.frames=0.25")
-    fewer = shadow_run(few, model_facts(few)).activations["generator"]
-    assert fewer < shadow.activations["generator"]
+    fewer = measure_sizes(few).activations["generator"]
+    assert fewer < sizes.activations["generator"]
 
 
 def test_every_update_asks_its_discriminators_and_leaves_their_flags(tmp_path: Path) -> None:
     """The generator's stage and the discriminators' are both counted, whatever came before."""
     config = tiny_config(tmp_path)
     turned = config.model_copy(update={"stages": tuple(reversed(config.stages))})
-    assert shadow_run(turned, model_facts(turned)) == shadow_run(config, model_facts(config))
+    assert measure_sizes(turned) == measure_sizes(config)
 
 
-def test_each_storage_is_counted_once_and_the_networks_own_not() -> None:
+def test_each_storage_is_counted_once_while_it_is_in_use_and_the_networks_own_not() -> None:
     linear = nn.Linear(8, 8, bias=False)
-    x = torch.zeros(4, 8, requires_grad=True)
-    # The product keeps x and the weight; the square keeps the product; the sum nothing.
-    assert Kept((linear,)).bytes_of(lambda: linear(x).square().sum()) == 2 * 4 * 8 * 4
-    assert Kept((linear, None)).bytes_of(lambda: x.detach() * 2) == 0
+    x = torch.zeros(4, 8)
+    with PeakMemory([linear.weight, x]) as memory:
+        linear(x).square().sum()  # the product and its square together, then the sum
+    assert memory.peak == 2 * 4 * 8 * 4 + 4
+    with PeakMemory([x]) as memory:
+        for _ in range(3):
+            (x * 2).view(8, 4).t()
+    assert memory.peak == 4 * 8 * 4
+
+
+def test_a_mask_of_unknown_values_selects_nothing() -> None:
+    with FakeTensorMode(), PeakMemory([]):
+        labels = torch.zeros(4, dtype=torch.long)
+        assert labels[labels < 0].numel() == 0
+        assert labels[torch.zeros(2, dtype=torch.long)].numel() == 2
