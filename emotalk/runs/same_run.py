@@ -101,9 +101,9 @@ def refuse_other_shards(config: TrainConfig) -> None:
     if not same:
         raise WrongUse(
             f"run_dir {config.run_dir} learned from another shard set than shards={config.shards}: "
-            f"there {_describe(facts)}, here {_describe(here)}. Give the set it began with; or start a new "
-            f"run with start_from={config.run_dir}; or, if this run is meant to go on over the "
-            "other set, say so with resume=other_shards"
+            f"there {_describe(facts)}, here {_describe(here)}. Give the set it began with; or "
+            f"start a new run with start_from={config.run_dir}; or, if this run is meant to go on "
+            "over the other set, say so with resume=other_shards"
         )
 
 
