@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# The whole way on this machine: clips -> shards -> training -> figures -> video.
+# Run all steps on this machine: clips -> shards -> training -> figures -> video.
 #   bash launch/demo.sh                                  on the drawn corpus, no download
 #   SOURCE=DIR bash launch/demo.sh                       on a folder of real clips (insightface pack)
 # Variables: SOURCE, DEMO_DIR (demo), ACTORS (16), CLIPS (24), SEED (0), PACK, PACK_ROOT, OVERRIDES
-# (more `key=value` for training). Started again, it goes on where it stopped.
+# (more `key=value` for training). Started again, it continues where it stopped.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -64,7 +64,7 @@ step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml 
   "shards=$demo/shards" "run_dir=$demo/run" \
   "tracking.mlflow.uri=sqlite:///$root/$demo/mlflow.db" "${more[@]}"
 
-# Shards are plain tars: take a person that the training has not seen, and somebody's speech.
+# Take a face and speech of the test split from a shard, which is a plain tar.
 tar=$(find "$demo/shards" -name 'test-*.tar' | sort | head -n 1)
 keys=$(tar -tf "$tar" | sed -n 's/\.json$//p')
 key=$(grep -m 1 _HAP_ <<<"$keys" || head -n 1 <<<"$keys")

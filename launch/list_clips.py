@@ -1,7 +1,7 @@
-"""Write the table that the folder corpus reads, for a folder that has none.
+"""Write the clips.csv that the folder corpus reads, for a folder without one.
 
-`list_clips.py SOURCE clips.csv`: SOURCE/clips.csv is taken over where there is one. Else every clip
-counts as neutral, and the part of its name before the first `_` as the person.
+`list_clips.py SOURCE clips.csv` copies SOURCE/clips.csv if it exists. Otherwise every clip is
+taken as neutral, and the part of its name before the first `_` as the actor.
 """
 
 import csv

@@ -1,7 +1,7 @@
-"""Memory of a process and all that it starts: `peak_memory.py PID FILE` watches, `--show` tells.
+"""Record the peak memory of a process tree (`peak_memory.py PID FILE`), or show it (`--show`).
 
 The sum of proportional set sizes (PSS): pages that processes share, such as Ray's object store, are
-counted once. Sampled once a second until it is told to stop (SIGTERM).
+counted once. It is sampled once a second until SIGTERM.
 """
 
 import json
@@ -16,7 +16,7 @@ INTERVAL_S = 1.0
 
 
 def family_pss(root: psutil.Process) -> int:
-    """Return the summed PSS in bytes of `root` and its descendants, this process left out."""
+    """Return the sum of the PSS in bytes of `root` and its descendants, without this process."""
     total = 0
     for process in [root, *root.children(recursive=True)]:
         if process.pid == psutil.Process().pid:
@@ -29,7 +29,7 @@ def family_pss(root: psutil.Process) -> int:
 
 
 def watch(pid: int, file: Path) -> None:
-    """Write the highest sum seen so far to `file`, until SIGTERM."""
+    """Write the largest sum so far to `file` until SIGTERM."""
     root, peak = psutil.Process(pid), 0
     while root.is_running():
         now = family_pss(root)
@@ -40,7 +40,7 @@ def watch(pid: int, file: Path) -> None:
 
 
 def main() -> None:
-    """Watch or show."""
+    """Record or show the peak."""
     if sys.argv[1] == "--show":
         peak = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))["peak_pss_bytes"]
         sys.stdout.write(f"{peak / 2**30:.2f} GiB at most (sum of PSS)\n")

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# What `make setup` runs: a virtual environment in .venv with the project and all it needs.
-# PYTHON=python3.12 chooses the interpreter. Which build of torch (CPU, CUDA) comes is pip's own
-# affair: see "Installing" in README.md.
+# Create a virtual environment in .venv with the project and its dependencies (`make setup`).
+# PYTHON=python3.12 chooses the interpreter. pip chooses the build of torch (CPU, CUDA); see
+# "Installing" in README.md.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,8 +28,8 @@ find_python() {
   stop "no Python 3.11 or 3.12 found." "Debian 12: apt-get install python3 python3-venv; or set PYTHON=/path/to/python3.11"
 }
 
-# What no wheel carries, all of it named at once. OpenCV, which insightface imports, does not load
-# without the two libraries; Debian's python3 comes without the part of venv that brings pip.
+# Name all missing system packages at once. OpenCV, which insightface imports, does not load without
+# the two libraries. Debian's python3 lacks the part of venv that installs pip.
 check_system() {
   local python=$1 missing=()
   has_library "$python" libGL.so.1 || missing+=(libgl1)
@@ -47,7 +47,7 @@ check_system() {
 
 has_library() { "$1" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$2" 2>/dev/null; }
 
-# An import is the only proof: a wheel may need more than this script knows.
+# Import the package, because a wheel may need more than this script checks.
 check_imports() {
   .venv/bin/python -c 'import torch, cv2, decord, av, soundfile, emotalk' ||
     stop "installed, but it does not import: the last line above names the library that is missing." \

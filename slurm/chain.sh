@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Submit the whole way as three jobs that wait for each other: raw clips -> shards -> run -> report.
+# Submit three jobs that run one after the other: raw clips -> shards -> run -> report.
 #   slurm/chain.sh ETL_CONFIG TRAIN_CONFIG SOURCE WORK [key=value of the training ...]
 # e.g. slurm/chain.sh configs/etl/crema_d.yaml configs/train/crema_d_large.yaml /data/CREMA-D /scratch/emotalk
-# Results: WORK/shards, WORK/run, WORK/report/run/report.md. If a job fails, the later ones are taken from the
-# queue. Everything is checked before anything is queued: what Slurm says of the three jobs, and the three
-# configurations, the training's with the very number of processes that its job will start.
+# Results: WORK/shards, WORK/run, WORK/report/run/report.md. If a job fails, the later ones are cancelled. All three
+# jobs and configurations are checked before anything is queued, the training's with the number of processes that its
+# job will start.
 # In the environment:
 #   ETL_OPTIONS, TRAIN_OPTIONS, EVALUATE_OPTIONS   for sbatch: TRAIN_OPTIONS="--nodes=1" EVALUATE_OPTIONS="--gpus=1"
 #   ETL_SETTINGS, EVALUATE_SETTINGS                key=value words: ETL_SETTINGS="landmarks.backend=sidecar"
 #   EVALUATE_CONFIG                                a file of configs/evaluate
-# Words with spaces are quoted within: ETL_SETTINGS="'landmarks.root=/data/my models'". Relative names of files are
-# read from the project's folder, wherever this is called.
+# Quote words with spaces: ETL_SETTINGS="'landmarks.root=/data/my models'". Relative paths are relative to the
+# project's folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH=$PWD/.venv/bin:$PATH
@@ -34,7 +34,7 @@ command -v sbatch >/dev/null || stop "no sbatch on this machine: call it on one 
 etl_config=$1 train_config=$2 source=$3 work=$(realpath -m "$4")
 [[ $source == *://* ]] || source=$(realpath "$source") || stop "SOURCE $3 is not there"
 shift 4
-# words_of NAME ARRAY: the words of a variable, as quotes within it part them.
+# words_of NAME ARRAY: split a variable into words, respecting quotes.
 words_of() {
   local words
   words=$(xargs -r -n 1 printf '%s\n' <<<"${!1:-}" 2>/dev/null) || stop "$1=${!1} has a quote without its end"
@@ -53,17 +53,17 @@ train_job=("${train_options[@]}" slurm/train.sbatch "$train_config" "shards=$wor
 evaluate_job=("${evaluate_options[@]}" slurm/evaluate.sbatch "$work/shards" "$work/report" "$work/run"
   -- "${evaluate_settings[@]}")
 
-# would_run NAME WORDS...: what sbatch has understood of a job that it would take; stops otherwise.
+# would_run NAME WORDS...: print the options of a job as sbatch reads them; stop if sbatch refuses the job.
 would_run() {
   local said
   said=$(sbatch --test-only --verbose "${@:2}" 2>&1) ||
     stop "Slurm would not take the $1 job:" "$(grep -E 'error|failure|fatal' <<<"$said" || cat <<<"$said")"
   echo "$said"
 }
-# option NAME SAID: an option of a job as sbatch has understood it, or nothing.
+# option NAME SAID: print an option from the output of would_run, or nothing.
 option() { sed -n "s/^sbatch: $1 *: //p" <<<"$2" | head -n 1; }
 
-# gpus_a_node NODES SAID: how many slurm/train.sbatch finds on every node, 0 for none.
+# gpus_a_node NODES SAID: print the number of GPUs that slurm/train.sbatch will find on each node.
 gpus_a_node() {
   local gpus all
   gpus=$(option gres "$2" | grep -oE 'gpu(:[^,]+)?' | head -n 1) # --gres wins over --gpus-per-node
@@ -89,14 +89,14 @@ on_gpus=$(gpus_a_node "$nodes" "$train_said")
 per_node=${PROCESSES_PER_NODE:-$((on_gpus ? on_gpus : 1))}
 processes=$((nodes * per_node))
 
-# checked WHAT COMMAND...: run it, silent unless it fails.
+# checked WHAT COMMAND...: run it and show its output only if it fails.
 checked() {
   local said fit
   said=$("${@:2}" 2>&1) && return
   fit=$(sed -n 's/^one process takes.*/1/p; s/^\([0-9]*\) processes share.*/\1/p' <<<"$said" | head -n 1)
   stop "the $1 would fail:" "$said" ${fit:+"or here: TRAIN_OPTIONS='--nodes=1 $(size_for "$fit")'"}
 }
-# size_for PROCESSES: sbatch's words for so many on one node, on GPUs where the job asks for some.
+# size_for PROCESSES: print sbatch's options for this number of processes on one node.
 size_for() { if ((on_gpus)); then echo "--gpus-per-node=$1"; else echo "--gpus-per-node=0' PROCESSES_PER_NODE='$1"; fi; }
 checked "ETL" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run
 checked "training on $processes process(es) (TRAIN_OPTIONS decides)" python train.py \

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the jobs of this folder share. They are submitted from the project's folder (or with
-# --chdir=FOLDER), on a file system that every node sees. Settings of your own cluster (modules,
+# Shared set-up of the jobs in this folder. Submit them from the project's folder (or with
+# --chdir=FOLDER), on a file system that all nodes share. Settings of your own cluster (modules,
 # NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME, HTTP proxies) belong in slurm/site.sh, which git ignores.
 
 stop() {
@@ -17,19 +17,19 @@ if [[ -f slurm/site.sh ]]; then
   . slurm/site.sh
 fi
 
-# Where the processes of a job meet: the first node, and a port that no other job of this node takes.
+# Rendezvous of the processes of a job: the first node, and a port that differs for each job.
 # shellcheck disable=SC2034
 FIRST_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 # shellcheck disable=SC2034
 JOB_PORT=$((20000 + SLURM_JOB_ID % 10000))
 
-# One task on each node, whatever --ntasks-per-node the job was given, and with all GPUs that the job has
-# there: srun would ask for --gpus-per-node's number again, also where --gres was given, which wins.
+# One task on each node, regardless of the job's --ntasks-per-node, with all GPUs that the job has there. Without this
+# srun would request the number of --gpus-per-node again, even if --gres overrides it.
 unset SLURM_GPUS_PER_NODE
 every_node=(--nodes="$SLURM_NNODES" --ntasks="$SLURM_NNODES" --ntasks-per-node=1
   --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}")
 
-# value_of KEY ARG...: the value of the last KEY=VALUE, or nothing.
+# value_of KEY ARG...: print the value of the last KEY=VALUE, or nothing.
 value_of() {
   local key=$1 value='' arg
   shift
@@ -39,18 +39,18 @@ value_of() {
   echo "$value"
 }
 
-# address_of NODE: its IPv4 address, as the other nodes reach it.
+# address_of NODE: print the IPv4 address under which the other nodes reach it.
 address_of() {
   local name address
   name=$(scontrol show node "$1" --oneliner | grep -o ' NodeAddr=[^ ]*' | cut -d= -f2)
   address=$(getent ahostsv4 "$name" | awk 'NR == 1 {print $1}')
-  # Debian's installer gives a machine's own name this address, which nobody else can reach.
+  # Debian's installer maps a machine's own name to this address, which other machines cannot reach.
   [[ $address == 127.0.1.1 ]] && address=$(hostname -I | awk '{print $1}')
   [[ -n $address ]] || stop "no address found for node $1"
   echo "$address"
 }
 
-# gpus_by_node: "NODE COUNT" for every node of this job that has GPUs, the most first.
+# gpus_by_node: print "NODE COUNT" for every node of this job that has GPUs, in descending order.
 gpus_by_node() {
   # shellcheck disable=SC2016
   [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || srun "${every_node[@]}" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One node of the ETL's Ray cluster, in a step of its own: `ray start` with these words, ended and cleared
-# away when standard input ends, i.e. when the batch script closes it or dies.
+# Run one node of the ETL's Ray cluster with `ray start`. It ends and removes its temporary folder when standard input
+# ends, that is, when the batch script closes it or dies.
 #   bash slurm/ray_node.sh FOLDER [words for ray start ...]
 # FOLDER is the cluster's temporary folder on this node.
 set -euo pipefail
@@ -17,7 +17,7 @@ clear_away() {
 trap clear_away EXIT
 trap 'exit 1' TERM INT
 
-# A second at a time: `read` says more than 128 when nothing came, 1 at the end of the input.
+# With a time limit of a second, `read` returns more than 128 on a time-out and 1 at the end of the input.
 while kill -0 "$ray" 2>/dev/null; do
   code=0
   read -r -t 1 _ || code=$?

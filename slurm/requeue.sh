@@ -1,15 +1,15 @@
 # shellcheck shell=bash
-# How a job comes back after Slurm has asked it to end. Sourced first, after the script's own traps:
-# `asked` names the signal that came, "" for none.
+# Requeue a job that Slurm has signalled. Sourced after the script's own traps; `asked` holds the name of the
+# signal, or "" without one.
 
 WANTS_REQUEUE=85 # train.py: check-pointed on a signal
 MAX_RESTARTS=${MAX_RESTARTS:-50}
 LOOK_S=10 # between two looks for a preemption
 TELL_AGAIN_S=3
-ASK_AGAIN_S=${ASK_AGAIN_S:-5} # a controller that is starting anew answers nobody for some seconds
+ASK_AGAIN_S=${ASK_AGAIN_S:-5} # a controller that restarts does not answer for some seconds
 decided=''
 
-# patiently COMMAND...: run it until it ends with 0, six times at most.
+# patiently COMMAND...: run it up to six times, until it succeeds.
 patiently() {
   local try
   for ((try = 1; try <= 6; try++)); do
@@ -19,19 +19,19 @@ patiently() {
   return 1
 }
 
-# of_job NAME: a field of what Slurm knows of this job.
+# of_job NAME: print a field of this job from `scontrol show job`.
 of_job() { scontrol show job "$SLURM_JOB_ID" --oneliner 2>/dev/null | grep -o " $1=[^ ]*" | head -n 1 | cut -d= -f2; }
 
-# preempted: Slurm signals a job's steps then, not its batch shell; a requeued job keeps the old time.
+# preempted: test whether Slurm has preempted this attempt. A requeued job keeps the time of an earlier preemption.
 preempted() {
   local time
   time=$(of_job PreemptTime)
   [[ $time == 20* && ! $time < $(of_job StartTime) ]]
 }
 
-# requeue_if_asked CODE: the last word of a job. An error that followed a signal counts as the signal's:
-# if it was not, the next attempt ends with it. Wrong use (`decided`) is never repeated, and a job that
-# somebody has cancelled, or that has run out of time, is no longer RUNNING and stays ended.
+# requeue_if_asked CODE: end the job with CODE, or requeue it if it was signalled. An error after a signal counts as an
+# effect of the signal; a real error repeats in the next attempt. Wrong use (`decided`) is never requeued. A job that
+# was cancelled or ran out of time is no longer RUNNING and is not requeued either.
 requeue_if_asked() {
   local code=$1
   trap - EXIT
@@ -53,9 +53,9 @@ requeue_if_asked() {
   exit "$code"
 }
 
-# wait_and_tell PID: the exit code of a step. Once the job is asked to end, the step hears USR1 again and
-# again: a process that was just starting had no ear for the first. Nobody tells the batch shell of a
-# preemption, so Slurm is asked for one.
+# wait_and_tell PID: return the exit code of a step. Once the job is asked to end, send USR1 to the step repeatedly,
+# because a process that was just starting may miss the first one. Slurm does not signal the batch shell on a
+# preemption, so ask for one.
 wait_and_tell() {
   local code=0 pause
   while kill -0 "$1" 2>/dev/null; do
@@ -73,7 +73,7 @@ wait_and_tell() {
   return "$code"
 }
 
-# wait_or_end PID: the exit code of a step that is simply ended (SIGTERM) once the job is asked to end.
+# wait_or_end PID: return the exit code of a step; send it SIGTERM once the job is asked to end.
 wait_or_end() {
   local code=0
   while kill -0 "$1" 2>/dev/null; do
