@@ -25,32 +25,6 @@ from emotalk.host_memory import keep_freed_memory
 LOG = logging.getLogger("emotalk.train")
 
 
-def launched_processes() -> int:
-    """Return how many processes the launcher says it started (1 without a launcher)."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
-def check_launch(config: RuntimeConfig) -> None:
-    """Refuse a launch whose number of processes is not the configured one.
-
-    Raises:
-        WrongUse: with the command that starts the configured number.
-    """
-    started = launched_processes()
-    if started == config.processes:
-        return
-    profile = "gpu_ddp" if torch.cuda.is_available() and config.device != "cpu" else "cpu2"
-    launch = "accelerate launch"
-    if config.processes > 1:
-        launch += f" --config_file launch/accelerate/{profile}.yaml"
-        launch += f" --num_processes {config.processes}"
-    raise WrongUse(
-        f"runtime.processes is {config.processes}, but the launcher started {started} "
-        f"(`accelerate launch --cpu --num_processes N` starts one, whatever N is). Start it with "
-        f"`{launch} train.py ...`, or set runtime.processes={started}"
-    )
-
-
 @dataclass(frozen=True)
 class Runtime:
     """This process among its peers.
@@ -64,7 +38,6 @@ class Runtime:
     @classmethod
     def start(cls, config: RuntimeConfig, engines: Sequence[str]) -> "Runtime":
         """Join the process group and return this process's place in it."""
-        check_launch(config)
         take_out_accelerate_settings()
         threads = config.threads or max(1, (os.cpu_count() or 1) // local_processes())
         torch.set_num_threads(threads)

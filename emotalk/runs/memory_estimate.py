@@ -1,7 +1,6 @@
 """Measure the memory of a run's steps by running them on tensors without content."""
 
-import weakref
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -10,21 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine
-from emotalk.models.vgg import CHANNELS, VGG19Features
+from emotalk.models.vgg import VGG19Features
 from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_modules
+from emotalk.runs.peak_memory import PeakMemory
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
 from emotalk.training.input_preparation import ClipInputs
-from emotalk.training.networks import Networks, autocast_context
+from emotalk.training.networks import Networks, autocast_context, build_features
 from emotalk.training.steps import Divisor, discriminator_step, generator_step
-
-BY_INDEX = torch.ops.aten.index.Tensor
 
 
 @dataclass(frozen=True)
@@ -67,45 +63,6 @@ def measure_sizes(config: TrainConfig) -> RunSizes:
     if critics is not None:
         sizes |= {name: _size(module) for name, module in critics.named_children()}
     return RunSizes(sizes, 0 if features is None else _size(features), activations)
-
-
-class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of all tensors made within the block, each storage once.
-
-    Attributes:
-        peak: largest number of bytes in use at one time.
-    """
-
-    def __init__(self, besides: Iterable[Tensor]) -> None:
-        """Leave out the tensors `besides`, which exist before the block."""
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = self._now = 0
-        self._known = {tensor.untyped_storage()._cdata for tensor in besides}
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run an operation and count its results."""
-        del types
-        if func is BY_INDEX and any(i is not None and i.dtype == torch.bool for i in args[1]):
-            return args[0].new_empty(0)  # the values that a mask would select are not known
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
-                self._count(leaf.untyped_storage())
-        return result
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key not in self._known:
-            self._known.add(key)
-            self._now += size
-            self.peak = max(self.peak, self._now)
-            weakref.finalize(storage, self._free, key, size)
-
-    def _free(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self._now -= size
 
 
 class FakeEngine(Engine):
@@ -156,12 +113,11 @@ def _peak_of(update: UpdateConfig, inputs: Callable[[], ClipInputs], networks: N
 
 
 def _features(config: TrainConfig) -> VGG19Features | None:
-    wanted = any("generator.perceptual" in stage.terms for stage in config.stages)
-    perceptual = config.losses.perceptual
-    if not wanted or perceptual.network == "none":
-        return None
-    channels = [max(1, round(size * perceptual.width)) for size in CHANNELS]
-    return VGG19Features(channels=channels).requires_grad_(requires_grad=False)
+    losses = config.losses
+    if losses.perceptual.network == "vgg19":  # untrained weights have the same sizes
+        untrained = losses.perceptual.model_copy(update={"network": "random"})
+        losses = losses.model_copy(update={"perceptual": untrained})
+    return build_features(config.model_copy(update={"losses": losses}))
 
 
 def _inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
