@@ -32,10 +32,8 @@ NEUTRAL = "neutral"
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
 # iBUG 68 points, 0-based.
-JAW = slice(0, 17)
 OUTER_EYE_CORNERS = (36, 45)
 INNER_LIP_TOP_BOTTOM = (62, 66)
-MOUTH_CORNERS = (48, 54)
 MOUTH = slice(48, 68)
 
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -62,21 +60,6 @@ class ClipLabel:
     emotion: str
     intensity: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class RawClip:
-    """A decoded clip on its own clock.
-
-    Attributes:
-        frames_THWC: uint8 RGB.
-        times_s: time of each frame in seconds, starting with the video stream's own offset.
-        audio_S: mono float in [-1, 1] at `SAMPLE_RATE`, starting at time 0 of the file.
-    """
-
-    frames_THWC: Bytes
-    times_s: Doubles
-    audio_S: Floats
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from emotalk.errors import (
     WrongUse,
     refused_name,
 )
-from emotalk.faces.landmarks import build_finder
+from emotalk.faces.backends import build_landmark_detector
 from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
 from emotalk.masking import masked
@@ -50,7 +50,9 @@ def main(arguments: list[str]) -> int:
         words = f"{config.output} already holds this very shard set: nothing to do"
         console.print(printable(words), highlight=False, markup=False)
         return EXIT_DONE
-    build_finder(config.landmarks, source=source)  # says now what is missing, not in every worker
+    build_landmark_detector(
+        config.landmarks, source=source
+    )  # says now what is missing, not in every worker
     with (
         own_output(config.output),
         cluster(config.ray_address, config.workers) as machines,

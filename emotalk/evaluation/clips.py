@@ -1,4 +1,4 @@
-"""Choose the clips of an evaluation and read them."""
+"""Choose the clips of an evaluation or a validation, and read them."""
 
 import math
 from collections import Counter
@@ -11,33 +11,46 @@ from emotalk.shards.shard_set import Sample, SampleReader
 
 
 def choose_clips(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:
-    """Return `count` samples (0: all) spread over actors and emotions, in the order of their keys.
-
-    Every emotion comes once with another actor before any comes twice with the same; which of an
-    actor's clips is taken is a keyed draw, so the same arguments give the same clips.
-    """
-    actors = sorted({sample.actor for sample in samples})
-    emotions = sorted({sample.emotion for sample in samples})
-    order = _in_turn(len(actors), len(emotions))
-    taken: Counter[tuple[int, int]] = Counter()
-    places: dict[str, tuple[int, int]] = {}
-    for sample in sorted(samples, key=lambda s: draw_seed(seed, "evaluated clip", s.key)):
-        cell = (actors.index(sample.actor), emotions.index(sample.emotion))
-        places[sample.key] = (taken[cell], order[cell])
-        taken[cell] += 1
-    chosen = sorted(samples, key=lambda sample: places[sample.key])[: count or None]
+    """Return `count` samples (0: all) for an evaluation, in the order of their keys."""
+    chosen = spread_clips(samples, count, seed=seed, purpose="evaluated clip", over_actors=True)
     return sorted(chosen, key=lambda sample: sample.key)
 
 
-def _in_turn(actors: int, emotions: int) -> dict[tuple[int, int], int]:
-    """Return the turn of each (actor, emotion), so that any first turns use both evenly."""
+def spread_clips(
+    samples: Sequence[Sample], count: int, *, seed: int, purpose: str, over_actors: bool
+) -> list[Sample]:
+    """Return `count` samples (0: all) spread over the emotions, every emotion in turn.
+
+    Args:
+        samples: the samples of a split, in any order.
+        count: how many to choose.
+        seed: seed of the draw; the same arguments give the same clips.
+        purpose: name of the draw; other names give other clips.
+        over_actors: spread them over the actors too: every emotion comes once with each actor
+            before it comes twice with one.
+    """
+    actors = sorted({sample.actor for sample in samples}) if over_actors else []
+    emotions = sorted({sample.emotion for sample in samples})
+    order = _turns(max(1, len(actors)), len(emotions))
+    taken: Counter[tuple[int, int]] = Counter()
+    places: dict[str, tuple[int, int]] = {}
+    for sample in sorted(samples, key=lambda s: draw_seed(seed, purpose, s.key)):
+        actor = actors.index(sample.actor) if over_actors else 0
+        cell = (actor, emotions.index(sample.emotion))
+        places[sample.key] = (taken[cell], order[cell])
+        taken[cell] += 1
+    return sorted(samples, key=lambda sample: places[sample.key])[: count or None]
+
+
+def _turns(actors: int, emotions: int) -> dict[tuple[int, int], int]:
+    """Return the turn of each (actor, emotion), so that the first turns use both evenly."""
     repeat = math.lcm(actors, emotions)
     turns = range(actors * emotions)
     return {((turn + turn // repeat) % actors, turn % emotions): turn for turn in turns}
 
 
 def read_clip(reader: SampleReader, sample: Sample) -> Clip:
-    """Return the whole clip of a sample with its neutral still and what the corpus says of it.
+    """Return the whole clip of a sample with its neutral still and its JSON.
 
     Raises:
         DataFault: a member is missing or broken, or the tar is not the one the index describes.
@@ -47,7 +60,7 @@ def read_clip(reader: SampleReader, sample: Sample) -> Clip:
 
 
 def read_sentence(reader: SampleReader, sample: Sample) -> str:
-    """Return what is said in a clip, or its key where the corpus does not say.
+    """Return the sentence of a clip, or its key if the corpus does not state it.
 
     Raises:
         DataFault: the sample's JSON is broken, or the tar is not the one the index describes.

@@ -1,4 +1,4 @@
-"""Prepare the folder of a report; refuse to replace a report of other inputs."""
+"""Prepare the folder of a report, and write the report."""
 
 import hashlib
 import json
@@ -11,12 +11,13 @@ from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.report import FORMAT, Report, to_markdown
+from emotalk.files.atomic_write import atomic_write
 from emotalk.shards.manifest import MANIFEST_NAME
 from emotalk.shards.shard_set import Sample, ShardSet
 
 REPORT_JSON = "report.json"
 REPORT_MARKDOWN = "report.md"
-NOT_DECISIVE = {
+IRRELEVANT = {
     "checkpoint", "shards", "output", "device", "batch_size", "clips_in_memory", "remote",
 }  # fmt: skip
 
@@ -24,11 +25,11 @@ NOT_DECISIVE = {
 def describe_inputs(
     config: EvaluateConfig, shard_set: ShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
 ) -> dict[str, Any]:
-    """Return what decides the figures: hashes of weights, manifest and clips, and the settings."""
+    """Return what determines the figures: settings, and hashes of weights, manifest and clips."""
     weights = loaded.folder / GENERATOR_EMA
     if not config.ema or not weights.exists():
         weights = loaded.folder / GENERATOR
-    settings = config.model_dump(mode="json", exclude=NOT_DECISIVE)
+    settings = config.model_dump(mode="json", exclude=IRRELEVANT)
     settings["finder"].pop("root")
     return {
         "weights": weights.name,
@@ -40,10 +41,10 @@ def describe_inputs(
 
 
 def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
-    """Make the folder, or accept one that is empty or holds a report of the same inputs.
+    """Create the folder, or accept one that is empty or holds a report of the same inputs.
 
     Raises:
-        WrongUse: it cannot be made or written, or holds anything else, which is never overwritten.
+        WrongUse: it cannot be created or written, or it holds anything else.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,24 +65,10 @@ def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
 
 
 def write_report(folder: Path, report: Report, plots: Sequence[str]) -> None:
-    """Write the page, then the JSON that marks the report as complete."""
+    """Write the Markdown page and then the JSON, which marks the report as complete."""
     (folder / REPORT_MARKDOWN).write_text(to_markdown(report, plots), "utf-8")
-    text = report.model_dump_json(indent=1) + "\n"
-    part = folder / f".{REPORT_JSON}.part"
-    part.write_text(text, "utf-8")
-    part.replace(folder / REPORT_JSON)
-
-
-def read_report(folder: Path) -> Report:
-    """Return the report of a folder.
-
-    Raises:
-        WrongUse: there is none.
-    """
-    path = folder / REPORT_JSON
-    if not path.is_file():
-        raise WrongUse(f"{path}: no report; `emotalk evaluate` writes one")
-    return Report.model_validate_json(path.read_text("utf-8"))
+    with atomic_write(folder / REPORT_JSON, aside=folder) as file:
+        file.write((report.model_dump_json(indent=1) + "\n").encode())
 
 
 def _inputs_of_report(path: Path) -> Any:

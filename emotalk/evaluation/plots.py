@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: mouths over time, emotions seen, frames side by side."""
+"""Plot mouth openings, confusion matrices and frames of an evaluation."""
 
 from pathlib import Path
 
@@ -20,9 +20,9 @@ SHOWN_FRAMES = 6
 INK, TRUE, MADE, STILL = "#333333", "#222222", "#d1495b", "#9aa5b1"
 
 
-def write_plots(folder: Path, findings: Results, report: Report) -> list[str]:
-    """Write the pictures and return their names."""
-    figures = {MOUTHS: draw_mouths(findings.clips), FRAMES: draw_frames(findings)}
+def write_plots(folder: Path, results: Results, report: Report) -> list[str]:
+    """Write the plots and return their file names."""
+    figures = {MOUTHS: draw_mouths(results.clips), FRAMES: draw_frames(results)}
     if report.emotion is not None:
         figures[CONFUSION] = draw_confusion(report.emotion)
     for name, figure in figures.items():
@@ -31,8 +31,8 @@ def write_plots(folder: Path, findings: Results, report: Report) -> list[str]:
 
 
 def draw_mouths(clips: list[ClipResults]) -> Figure:
-    """Return true, generated and repeated mouth opening of a few clips, best to worst."""
-    shown = _from_best_to_worst(clips)
+    """Return a plot of the mouth openings of a few clips, from the best to the worst."""
+    shown = _best_to_worst(clips)
     figure = Figure(figsize=(10, 1.9 * len(shown) + 0.6), layout="constrained")
     for axes, clip in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
         _draw_curve(axes, clip)
@@ -44,7 +44,7 @@ def draw_mouths(clips: list[ClipResults]) -> Figure:
 
 
 def draw_confusion(emotion: EmotionReport) -> Figure:
-    """Return what the judge saw in generated and in true clips, as shares of each wanted row."""
+    """Return the confusion matrices of generated and true clips, coloured by share of the row."""
     figure = Figure(figsize=(11, 5), layout="constrained")
     left, right = figure.subplots(1, 2)
     panels = (
@@ -57,20 +57,20 @@ def draw_confusion(emotion: EmotionReport) -> Figure:
     return figure
 
 
-def draw_frames(findings: Results) -> Figure:
-    """Return one clip an emotion: true frames above, generated ones below."""
-    shown = [name for name in EMOTIONS if name in findings.shown]
-    shown += sorted(set(findings.shown) - set(EMOTIONS))
+def draw_frames(results: Results) -> Figure:
+    """Return frames of one clip for each emotion, true above generated."""
+    shown = [name for name in EMOTIONS if name in results.shown]
+    shown += sorted(set(results.shown) - set(EMOTIONS))
     figure = Figure(figsize=(1.4 * SHOWN_FRAMES + 1.6, 3.0 * len(shown)), layout="constrained")
     for axes, name in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
-        true, made = findings.shown[name]
+        true, made = results.shown[name]
         axes.imshow(np.concatenate([_strip(true), _strip(made)]))
         axes.set_title(name, fontsize=10, loc="left")
         axes.set(xticks=[], yticks=[64, 192], yticklabels=["true", "generated"])
     return figure
 
 
-def _from_best_to_worst(clips: list[ClipResults]) -> list[ClipResults]:
+def _best_to_worst(clips: list[ClipResults]) -> list[ClipResults]:
     def correlation(clip: ClipResults) -> float:
         value = clip.rows["generated"]["mouth_correlation"]
         return value if np.isfinite(value) else -2.0
@@ -111,6 +111,6 @@ def _draw_matrix(axes: Axes, counts_EE: NDArray[np.int64], emotions: tuple[str, 
 
 
 def _strip(frames_THWC: Bytes) -> Bytes:
-    """Return a few frames side by side, evenly spread over the clip."""
+    """Return a few evenly spaced frames of a clip side by side."""
     places = np.linspace(0, len(frames_THWC) - 1, SHOWN_FRAMES).round().astype(int)
     return np.concatenate(list(frames_THWC[places]), axis=1)

@@ -1,42 +1,16 @@
-"""Write the results of an evaluation as JSON, as Markdown and as a table."""
+"""Define the report of an evaluation, and format it as Markdown and as a table."""
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from rich.table import Table
 
-from emotalk.metrics.protocol import Estimate
+from emotalk.evaluation.quantities import quantities
+from emotalk.metrics.bootstrap import Estimate
 
 FORMAT = "emotalk-report/1"
-
-
-class Quantity(NamedTuple):
-    """A figure's name for people.
-
-    Attributes:
-        label: with its unit.
-        better: `higher` or `lower`.
-        digits: after the point.
-    """
-
-    label: str
-    better: str
-    digits: int
-
-
-QUANTITIES: dict[str, Quantity] = {
-    "psnr": Quantity("PSNR, whole face (dB)", "higher", 2),
-    "psnr_mouth": Quantity("PSNR, mouth crop (dB)", "higher", 2),
-    "ssim": Quantity("SSIM, whole face", "higher", 4),
-    "ssim_mouth": Quantity("SSIM, mouth crop", "higher", 4),
-    "nlmd": Quantity("NLMD (sides of the crop)", "lower", 5),
-    "nlmd_iod": Quantity("nlmd_iod (outer-eye distances, no Procrustes)", "lower", 5),
-    "missed_share": Quantity("frames without a face (share)", "lower", 3),
-    "mouth_correlation": Quantity("mouth opening, correlation over voiced frames", "higher", 3),
-    "mouth_lag": Quantity("sync distance (frames)", "lower", 2),
-}
 
 ROWS: dict[str, str] = {
     "generated": "generated",
@@ -48,18 +22,18 @@ ROWS: dict[str, str] = {
 EMOTION_ROWS: dict[str, str] = {
     "generated": "generated from the neutral still",
     "still": "neutral still repeated",
-    "truth": "true clips (the judge's ceiling)",
+    "truth": "true clips (the classifier's ceiling)",
 }
 
 
 class Part(BaseModel):
-    """A piece of the report."""
+    """A frozen model without unknown fields, for a part of the report."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Value(Part):
-    """A mean over clips and its 95 % interval over actors; None where it is undefined."""
+    """A mean over clips and its 95 % interval over actors; None if it is undefined."""
 
     mean: float | None
     low: float | None
@@ -70,7 +44,7 @@ class Value(Part):
 
     @classmethod
     def of(cls, estimate: Estimate) -> "Value":
-        """Return the estimate with None in place of NaN, which JSON does not know."""
+        """Return the estimate with None in place of NaN, which JSON does not have."""
         return cls(
             mean=finite(estimate.mean),
             low=finite(estimate.low),
@@ -88,14 +62,14 @@ class Value(Part):
 
 
 class EmotionReport(Part):
-    """Share of clips in which the judge saw the wanted emotion.
+    """Accuracy of the emotion classifier: share of clips predicted as the wanted emotion.
 
     Attributes:
         emotions: names of rows and columns.
         accuracy: row of `EMOTION_ROWS` -> share of clips.
-        confusion_generated: clips, row = wanted, column = seen.
+        confusion_generated: number of clips, row = wanted, column = predicted.
         confusion_truth: the same for the true clips.
-        recall_generated: emotion -> share of its generated clips seen as it.
+        recall_generated: emotion -> share of its generated clips that are predicted as it.
     """
 
     emotions: tuple[str, ...]
@@ -106,22 +80,22 @@ class EmotionReport(Part):
 
 
 class Report(Part):
-    """One evaluation.
+    """The report of one evaluation.
 
     Attributes:
-        format: of this file.
-        inputs: what decides the figures: hashes and settings.
-        where: paths and times, which do not.
-        judges: task -> who judged.
-        clips: number of clips evaluated.
-        actors: who they show.
-        condition: the picture the generator was given.
-        faces: a sentence on the faces of the set and who judged them.
+        format: name and version of the format.
+        inputs: hashes and settings that determine the figures.
+        where: paths and times, which do not change the figures.
+        judges: task -> description of the model that was used.
+        clips: number of evaluated clips.
+        actors: the actors they show.
+        condition: the picture that the generator got.
+        faces: a sentence on the kind of faces and the models.
         figures: quantity -> row -> value.
-        emotion: None where nobody judged it.
-        as_reported: the report's faulty figures, where asked for.
-        left_out: what could not be evaluated -> why.
-        caveats: what a reader must know.
+        emotion: None if emotions were not classified.
+        as_reported: the faulty figures of the original report, if requested.
+        left_out: key -> why the clip, or its emotion, was not evaluated.
+        caveats: notes on the interpretation.
         per_clip: key -> row -> quantity -> value.
     """
 
@@ -132,7 +106,7 @@ class Report(Part):
     clips: int
     actors: tuple[str, ...]
     condition: str
-    faces: str = ""  # reports of older versions do not say it
+    faces: str = ""  # reports of older versions do not have it
     figures: dict[str, dict[str, Value]]
     emotion: EmotionReport | None
     as_reported: dict[str, Value] | None
@@ -155,7 +129,7 @@ def summary_table(report: Report) -> Table:
             heading, justify="left" if heading in {"figure", "baseline is"} else "right"
         )
     for name in ("mouth_correlation", "nlmd", "psnr_mouth", "psnr", "ssim_mouth", "ssim"):
-        quantity, values = QUANTITIES[name], report.figures[name]
+        quantity, values = quantities()[name], report.figures[name]
         row = "other_speech" if name == "mouth_correlation" else "repeat"
         table.add_row(
             quantity.label,
@@ -178,8 +152,8 @@ def to_markdown(report: Report, plots: Sequence[str] = ()) -> str:
     """Return the report as one readable page.
 
     Args:
-        report: what was found.
-        plots: file names beside the page.
+        report: the report.
+        plots: names of picture files in the page's folder.
     """
     blocks = [
         "# Evaluation",
@@ -187,7 +161,7 @@ def to_markdown(report: Report, plots: Sequence[str] = ()) -> str:
         _figure_table(report),
         _emotion_block(report),
         _as_reported_block(report),
-        _bullets("## Who judged", [f"{task}: {name}" for task, name in report.judges.items()]),
+        _bullets("## Models", [f"{task}: {name}" for task, name in report.judges.items()]),
         _bullets("## What to know", report.caveats),
         _bullets("## Left out", [f"`{key}`: {why}" for key, why in report.left_out.items()]),
         "\n\n".join(f"![{name}]({name})" for name in plots),
@@ -207,7 +181,7 @@ def _facts(report: Report) -> str:
 def _figure_table(report: Report) -> str:
     rows = [row for row in ROWS if any(row in values for values in report.figures.values())]
     lines = [[" ", *(ROWS[row] for row in rows), "better"]]
-    for name, quantity in QUANTITIES.items():
+    for name, quantity in quantities().items():
         values = report.figures[name]
         cells = [values[row].text(quantity.digits) if row in values else "" for row in rows]
         lines.append([quantity.label, *cells, quantity.better])
@@ -217,13 +191,13 @@ def _figure_table(report: Report) -> str:
 def _emotion_block(report: Report) -> str:
     if report.emotion is None:
         return ""
-    found = report.emotion
+    emotion = report.emotion
     accuracy = [[" ", "share of clips seen as wanted"]]
-    accuracy += [[EMOTION_ROWS[row], value.text(3)] for row, value in found.accuracy.items()]
-    confusion = [["wanted \\ seen", *found.emotions]]
-    for name, row in zip(found.emotions, found.confusion_generated, strict=True):
+    accuracy += [[EMOTION_ROWS[row], value.text(3)] for row, value in emotion.accuracy.items()]
+    confusion = [["wanted \\ seen", *emotion.emotions]]
+    for name, row in zip(emotion.emotions, emotion.confusion_generated, strict=True):
         confusion.append([name, *map(str, row)])
-    title = f"## Emotions (chance: {1 / len(found.emotions):.2f})"
+    title = f"## Emotions (chance: {1 / len(emotion.emotions):.2f})"
     return "\n\n".join([title, _markdown_table(accuracy), _markdown_table(confusion)])
 
 

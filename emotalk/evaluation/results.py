@@ -1,4 +1,4 @@
-"""Hold the measurements of every clip and summarise them."""
+"""Collect the figures of every clip and summarise them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk.evaluation.report import QUANTITIES, ROWS, EmotionReport, Value, finite
+from emotalk.evaluation.quantities import quantities
+from emotalk.evaluation.report import ROWS, EmotionReport, Value, finite
+from emotalk.metrics.bootstrap import bootstrap_over_actors
 from emotalk.metrics.emotion import emotion_scores
-from emotalk.metrics.protocol import bootstrap_over_actors
 from emotalk.schema import EMOTIONS, Bytes, Doubles
 
 Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
-class EmotionSeen:
-    """Indices in `schema.EMOTIONS`: what was asked for, and what the judge saw in each video."""
+class EmotionPredictions:
+    """The wanted emotion and the classifier's prediction for each video, as EMOTIONS indices."""
 
     wanted: int
     generated: int
@@ -26,15 +27,15 @@ class EmotionSeen:
 
 @dataclass(frozen=True)
 class ClipResults:
-    """All that is kept of one clip once its frames are let go.
+    """The figures of one clip.
 
     Attributes:
-        key, actor, emotion, intensity: whose it is.
+        key, actor, emotion, intensity: the clip's label.
         rows: row of the report -> figure -> value.
         openings: `truth`, `generated`, `repeat`, ... -> mouth opening (T,).
         voiced_T: its voiced frames.
-        seen: what the emotion judge saw; None where it was not asked.
-        as_reported: the faulty figures; empty where not asked for.
+        predictions: the predicted emotions; None if they were not classified.
+        as_reported: the faulty figures; empty unless requested.
     """
 
     key: str
@@ -44,29 +45,27 @@ class ClipResults:
     rows: dict[str, Figures]
     openings: dict[str, Doubles]
     voiced_T: NDArray[np.bool_]
-    seen: EmotionSeen | None
+    predictions: EmotionPredictions | None
     as_reported: Figures
 
 
 @dataclass
 class Results:
-    """The findings of all clips so far.
+    """The figures of all clips.
 
     Attributes:
-        clips: in the order of their keys.
-        left_out: what could not be evaluated -> why.
+        clips: the clips in the order of their keys.
         shown: emotion -> (true frames, frames from the neutral still or the condition image) of
             one clip, for the picture.
     """
 
     clips: list[ClipResults] = field(default_factory=list)
-    left_out: dict[str, str] = field(default_factory=dict)
     shown: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
 
     def figures(self, seed: int) -> dict[str, dict[str, Value]]:
-        """Return quantity -> row -> mean with its interval, rows that have the quantity only."""
+        """Return quantity -> row -> mean with its interval, for rows that have the quantity."""
         table: dict[str, dict[str, Value]] = {}
-        for quantity in QUANTITIES:
+        for quantity in quantities():
             holders = [
                 row for row in ROWS if any(quantity in c.rows.get(row, {}) for c in self.clips)
             ]
@@ -78,14 +77,14 @@ class Results:
         return mean_over_actors(values, [clip.actor for clip in self.clips], seed)
 
     def emotion(self, seed: int) -> EmotionReport | None:
-        """Return what the emotion judge saw, or None if it was not asked."""
-        judged = [(clip.actor, clip.seen) for clip in self.clips if clip.seen is not None]
-        if not judged:
+        """Return the summary of the predicted emotions, or None if no clip was classified."""
+        classified = [(c.actor, c.predictions) for c in self.clips if c.predictions is not None]
+        if not classified:
             return None
-        actors = [actor for actor, _ in judged]
-        wanted = [seen.wanted for _, seen in judged]
+        actors = [actor for actor, _ in classified]
+        wanted = [predictions.wanted for _, predictions in classified]
         scores = {
-            row: emotion_scores([getattr(seen, row) for _, seen in judged], wanted, len(EMOTIONS))
+            row: emotion_scores([getattr(p, row) for _, p in classified], wanted, len(EMOTIONS))
             for row in ("generated", "still", "truth")
         }
         recall = [finite(float(share)) for share in scores["generated"].recall_E]
@@ -127,9 +126,9 @@ def _one_clip(clip: ClipResults) -> dict[str, dict[str, float | str | None]]:
     }
     for row, figures in clip.rows.items():
         rows[row] = {name: finite(value) for name, value in figures.items()}
-    if clip.seen is not None:
+    if clip.predictions is not None:
         rows["emotion"] = {
-            row: EMOTIONS[getattr(clip.seen, row)]
+            row: EMOTIONS[getattr(clip.predictions, row)]
             for row in ("wanted", "generated", "still", "truth")
         }
     return rows

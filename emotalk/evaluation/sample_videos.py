@@ -1,4 +1,4 @@
-"""Write sample videos of each emotion and one picture of all, true beside generated."""
+"""Write sample videos of each emotion and a picture of all, true beside generated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,35 +18,35 @@ CAPTION = 17  # characters that fit under a picture
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One clip and what the generator made of it.
+class SampleVideo:
+    """A generated clip beside the true one.
 
     Attributes:
-        key: the clip's.
-        emotion: the wanted one, the clip's own.
-        condition_HWC: the picture that the generator was given.
+        key: key of the clip.
+        emotion: emotion of the clip, which the generator was asked for.
+        condition_HWC: the picture that the generator got.
         truth_THWC: the true frames.
-        made_THWC: the generated ones.
-        audio_S: the speech, 8 kHz.
+        generated_THWC: the generated frames.
+        audio_S: the speech at 8 kHz.
     """
 
     key: str
     emotion: str
     condition_HWC: Bytes
     truth_THWC: Bytes
-    made_THWC: Bytes
+    generated_THWC: Bytes
     audio_S: Floats
 
 
-def write_samples(samples: Sequence[Sample], folder: Path) -> None:
-    """Write a video of each sample, true to the left, generated to the right, and the picture."""
+def write_samples(samples: Sequence[SampleVideo], folder: Path) -> None:
+    """Write the grid and a video of each sample, true to the left and generated to the right."""
     if not samples:
         return
     folder.mkdir(parents=True, exist_ok=True)
     for sample in samples:
         encode_video(
             folder / f"{sample.emotion}-{sample.key}.mp4",
-            np.concatenate([sample.truth_THWC, sample.made_THWC], axis=2),
+            np.concatenate([sample.truth_THWC, sample.generated_THWC], axis=2),
             fps=Fraction(FPS),
             container="mp4",
             audio=AudioTrack(sample.audio_S, SAMPLE_RATE),
@@ -55,12 +55,12 @@ def write_samples(samples: Sequence[Sample], folder: Path) -> None:
 
 
 def sample_files(folder: Path) -> list[Path]:
-    """Return the videos and the picture in `folder`, nothing else that lies there."""
+    """Return the paths of the sample videos and the grid in `folder`, and of no other files."""
     return sorted([*folder.glob("[!.]*.mp4"), *folder.glob(GRID)])
 
 
-def sample_grid(samples: Sequence[Sample]) -> Bytes:
-    """Return one RGB picture: a row a sample; condition, then pairs of true and generated."""
+def sample_grid(samples: Sequence[SampleVideo]) -> Bytes:
+    """Return an RGB picture with a row a sample: condition, then true and generated frames."""
     tiles: list[Bytes] = []
     captions: list[str] = []
     for sample in samples:
@@ -68,6 +68,6 @@ def sample_grid(samples: Sequence[Sample]) -> Bytes:
         captions.append(f"{sample.emotion} {sample.key}"[:CAPTION])
         last = len(sample.truth_THWC) - 1
         for frame in np.linspace(0, last, GRID_FRAMES + 1).round().astype(int)[1:]:
-            tiles += [sample.truth_THWC[frame], sample.made_THWC[frame]]
+            tiles += [sample.truth_THWC[frame], sample.generated_THWC[frame]]
             captions += [f"true {frame / FPS:.2f} s", f"generated {frame / FPS:.2f} s"]
     return contact_sheet(tiles, captions, columns=1 + 2 * GRID_FRAMES)

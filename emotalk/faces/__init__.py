@@ -1,1 +1,1 @@
-"""Detect faces, find their 68 landmarks, and cut aligned crops."""
+"""Detect faces and their 68 landmarks, and cut aligned crops."""

@@ -1,7 +1,6 @@
-"""From a frame to the aligned 128 x 128 crop: one similarity by three points of the face.
+"""Align faces: map a frame to the 128 x 128 crop by a similarity of three points.
 
-Pixel convention: whole numbers are pixel centres, in frames and in crops alike; landmarks, the
-template and transforms all use it.
+Pixel convention: whole numbers are pixel centres, in frames, crops, landmarks and transforms.
 """
 
 import math
@@ -21,7 +20,7 @@ NOSE = tuple(range(30, 36))
 def three_points(landmarks_LP: Doubles | Floats) -> Doubles:
     """Return left eye, right eye and nose (3, 2): means of landmarks {39,40}, {42,47}, {30..35}.
 
-    Source: Eskimez et al. 2021 (their public code); kept so that their weights serve.
+    Source: the public code of Eskimez et al. 2021, whose weights expect this alignment.
     """
     check_shape(landmarks_LP, f"{LANDMARKS} 2", "landmarks")
     points = np.asarray(landmarks_LP, np.float64)
@@ -38,16 +37,16 @@ def alignment(landmarks_LP: Doubles | Floats) -> Doubles:
 
 
 def scale_of(transform: Doubles) -> float:
-    """Return how many crop pixels one frame pixel becomes."""
+    """Return the scale of a similarity: crop pixels per frame pixel."""
     return float(math.hypot(transform[0, 0], transform[1, 0]))
 
 
 def warp(frame_HWC: Bytes, transform: Doubles, *, size: int = SIZE) -> Bytes:
-    """Return the crop (size, size, 3) that `transform` cuts out of the frame, uint8.
+    """Return the frame warped to the crop (size, size, 3), uint8.
 
-    Sub-pixel: cubic where the face is enlarged. Where it shrinks, the crop is sampled on a grid
-    finer than the source's and averaged over each pixel's area, so that nothing aliases. Beyond the
-    frame its border pixels go on.
+    A face that is enlarged is interpolated cubically. A face that shrinks is sampled on a grid
+    finer than the source's and averaged over each pixel's area, which avoids aliasing. Border
+    pixels are repeated beyond the frame.
 
     Args:
         frame_HWC: uint8 (H, W, 3).
@@ -56,7 +55,7 @@ def warp(frame_HWC: Bytes, transform: Doubles, *, size: int = SIZE) -> Bytes:
     """
     fine = max(1, math.ceil(1 / scale_of(transform) - 1e-9))
     to_fine = fine * transform
-    to_fine[:, 2] += (fine - 1) / 2  # centre of a pixel = middle of its fine samples
+    to_fine[:, 2] += (fine - 1) / 2  # the centre of a pixel is the middle of its fine samples
     sampled = cv2.warpAffine(
         frame_HWC,
         to_fine,

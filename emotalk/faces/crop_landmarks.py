@@ -1,11 +1,11 @@
-"""Landmarks in aligned crops, by the detectors that the ETL uses on whole frames."""
+"""Detect landmarks in aligned crops with the ETL's landmark detectors."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
+from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.plausible import shape_fault
 from emotalk.schema import LANDMARKS, Bytes, Floats
 
@@ -15,26 +15,31 @@ ENLARGED = 2
 
 @dataclass(frozen=True)
 class CropLandmarks:
-    """A face detector with a landmark model, asked about crops.
+    """Detects landmarks in crops.
 
-    A detector expects surroundings, which an aligned crop lacks: it gets the crop twice as large
-    with its border pixels continued.
+    A face detector expects surroundings, which an aligned crop lacks. So it gets the crop at twice
+    the size, with its border pixels repeated.
+
+    Attributes:
+        detector: detects faces and landmarks.
+        name: name of the detector in reports.
     """
 
-    finder: LandmarkFinder
+    detector: LandmarkDetector
+    name: str
 
-    def __call__(self, frames_THWC: Bytes) -> Floats:
+    def landmarks(self, frames_THWC: Bytes) -> Floats:
         """Return the largest face's landmarks of every frame in crop pixels; NaN without a face.
 
-        Landmarks that are not the shape of an upright face count as none.
+        Landmarks that do not have the shape of an upright face count as missing.
 
         Args:
             frames_THWC: uint8 RGB crops.
         """
-        return np.stack([_in_crop(self.finder.find([_framed(f)])[0]) for f in frames_THWC])
+        return np.stack([_in_crop(self.detector.detect([_padded(f)])[0]) for f in frames_THWC])
 
 
-def _framed(frame_HWC: Bytes) -> Bytes:
+def _padded(frame_HWC: Bytes) -> Bytes:
     wide = cv2.copyMakeBorder(frame_HWC, BORDER, BORDER, BORDER, BORDER, cv2.BORDER_REPLICATE)
     size = (wide.shape[1] * ENLARGED, wide.shape[0] * ENLARGED)
     return np.asarray(cv2.resize(wide, size, interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -43,5 +48,5 @@ def _framed(frame_HWC: Bytes) -> Bytes:
 def _in_crop(face: FaceLandmarks) -> Floats:
     if face.landmarks_LP is None or shape_fault(face.landmarks_LP) is not None:
         return np.full((LANDMARKS, 2), np.nan, np.float32)
-    # Pixel centres at whole numbers: pixel x of the crop is centred on 2 x + 0.5 when enlarged.
+    # Pixel centres are whole numbers, so pixel x of the crop is centred on 2 x + 0.5 when enlarged.
     return np.asarray((face.landmarks_LP - 0.5) / ENLARGED - BORDER, np.float32)

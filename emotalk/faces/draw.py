@@ -1,4 +1,4 @@
-"""Pictures of crops with their landmarks, for people who would rather look."""
+"""Draw landmarks on crops, and contact sheets of pictures."""
 
 from collections.abc import Sequence
 

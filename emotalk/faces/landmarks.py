@@ -1,16 +1,10 @@
-"""Find faces and their 68 landmarks (iBUG order) by one of three back ends.
-
-`insightface` loads a model pack, `onnx` two model files, `sidecar` reads exact points that lie
-beside the clips. All speak one protocol; frames are RGB here, and turned to BGR where a model wants
-it.
-"""
+"""Describe faces and their 68 landmarks (iBUG order), and the protocol of landmark detectors."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from emotalk.config.etl import LandmarksConfig
 from emotalk.schema import Bytes, Doubles, Floats
 
 
@@ -20,14 +14,14 @@ class FaceLandmarks:
 
     Attributes:
         count: number of faces found.
-        box: left, top, right, bottom of the largest face in pixels; None where there is none.
-        score: of the detector for that face, in [0, 1]; 0 where there is none.
-        landmarks_LP: its 68 points in frame pixels; None where there is none.
-        boxes: of all faces, largest first; empty where the back end finds no boxes.
-        drift: how far its landmarks move when looked for again, in units of the face's size; None
-            where nobody looked again (`emotalk.faces.steadiness`).
-        quarter_turns: how often to turn the picture by 90 degrees to the left for the face to be
-            upright, where looking again showed that; else 0.
+        box: left, top, right, bottom of the largest face in pixels; None without a face.
+        score: the face detector's score of that face, in [0, 1]; 0 without a face.
+        landmarks_LP: its 68 points in frame pixels; None without a face.
+        boxes: boxes of all faces, largest first; empty if the back end finds no boxes.
+        drift: mean displacement of its landmarks when they are detected again, in units of the
+            face's size; None if it was not measured (`emotalk.faces.steadiness`).
+        quarter_turns: number of 90 degree turns to the left that make the face upright, if the
+            second detection showed that it is not; else 0.
     """
 
     count: int
@@ -42,17 +36,17 @@ class FaceLandmarks:
 NO_FACE = FaceLandmarks(0)
 
 
-class LandmarkFinder(Protocol):
-    """Finds faces in frames."""
+class LandmarkDetector(Protocol):
+    """Detects faces and their landmarks in RGB frames."""
 
-    def find(
+    def detect(
         self,
         frames: Sequence[Bytes],
         *,
         clip: Path | None = None,
         indices: Sequence[int] | None = None,
     ) -> list[FaceLandmarks]:
-        """Return what is seen in each frame, in order.
+        """Return the faces of each frame, in order.
 
         Args:
             frames: uint8 RGB (H, W, 3), any sizes.
@@ -64,54 +58,18 @@ class LandmarkFinder(Protocol):
         """
         ...
 
-    def follow(
+    def track(
         self,
         frames: Iterable[Bytes],
         *,
         clip: Path | None = None,
         indices: Iterable[int] | None = None,
     ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
-        """Yield each frame of one clip, in order, with what is seen in it.
+        """Yield each frame of one clip with its faces, in order.
 
-        As `find`, but frames may be read lazily, and a back end may use that they belong together.
+        As `detect`, but frames may be read lazily, and a back end may reuse earlier frames' faces.
         """
         ...
-
-
-def build_finder(config: LandmarksConfig, *, source: Path | None = None) -> LandmarkFinder:
-    """Return the back end that the configuration names, its models loaded.
-
-    Args:
-        config: section `landmarks`.
-        source: the corpus' folder; the side-car folder lies in it.
-
-    Raises:
-        WrongUse: a model pack, model file or side-car folder is missing or of another kind.
-    """
-    if config.backend == "insightface":
-        from emotalk.faces.insightface_pack import InsightfaceFinder  # noqa: PLC0415  heavy
-
-        return InsightfaceFinder(
-            config.pack,
-            root=config.root,
-            det_size=config.det_size,
-            detect_every=config.detect_every,
-        )
-    if config.backend == "onnx":
-        from emotalk.faces.onnx_models import OnnxFinder  # noqa: PLC0415  heavy
-
-        if config.detector is None or config.landmarker is None:
-            raise ValueError("landmarks.backend onnx without model files passed its own check")
-        return OnnxFinder(
-            config.detector,
-            config.landmarker,
-            det_size=config.det_size,
-            detect_every=config.detect_every,
-        )
-    from emotalk.faces.sidecar import SidecarFinder  # noqa: PLC0415  for symmetry
-
-    folder = source or Path()
-    return SidecarFinder(folder / config.sidecar, source=folder)
 
 
 def largest_first(boxes: Doubles) -> tuple[Doubles, ...]:

@@ -1,13 +1,9 @@
-"""Check that 68 landmarks form the face of the picture they lie in, and say why if they do not.
+"""Check that 68 landmarks are a plausible face, and return the fault if they are not.
 
-A landmark model answers with the shape of a face whatever it is shown, so a shape alone proves
-little. Four things are asked: do the points have a face's shape at all, do they stay where they are
-when the model looks again (`emotalk.faces.steadiness`), is the face upright, and do its eyes, nose
-and mouth lie inside the picture.
-
-Bounds, with what was measured by a detector (YuNet) and a landmark model (Peppa 68) on 5,400 frames
-of real speakers, 98 pictures turned and cut in 35 ways, and drawn faces: see
-`emotalk/faces/README.md`.
+A landmark model returns the shape of a face for any picture, so the shape alone proves little. Four
+conditions are checked: the points have a face's shape, their drift is small
+(`emotalk.faces.steadiness`), the face is upright, and its eyes, nose and mouth lie inside the
+picture. `emotalk/faces/README.md` has the measurements behind the bounds.
 """
 
 import math
@@ -23,9 +19,9 @@ MAX_ERROR = 18.0  # crop pixels, RMS to the template; speakers 1 to 7, in profil
 MAX_DRIFT = 0.08  # of the face's size; speakers 0.01 to 0.03, upside down 0.05 to 0.2
 MAX_TURN = 75.0  # degrees in the plane of the picture
 EYES = slice(36, 48)
-CORE = slice(27, 68)  # nose, eyes and mouth
+NOSE_EYES_MOUTH = slice(27, 68)
 MAX_ERROR_AT_BORDER = 6.0  # crop pixels; whole faces 1 to 4.2, faces cut in half 6 to 13
-BORDER = 0.1  # of the face's size: nearer to the picture's edge a face may be cut
+BORDER = 0.1  # of the face's size: a face closer than this to the picture's edge may be cut
 SIDES = ("left", "top", "right", "bottom")
 
 
@@ -36,13 +32,13 @@ def landmark_fault(
     max_error: float = MAX_ERROR,
     max_drift: float = MAX_DRIFT,
 ) -> str | None:
-    """Return why a face's landmarks cannot be believed, or None.
+    """Return why a face's landmarks are not plausible, or None.
 
     Args:
-        face: what was found; steadiness is judged where it was measured.
+        face: the detected face; its drift is checked if it was measured.
         size: height and width of the picture.
         max_error: see `shape_fault`.
-        max_drift: of the landmarks when they are looked for again, in units of the face's size.
+        max_drift: largest drift, in units of the face's size.
     """
     if face.landmarks_LP is None:
         return "no landmarks"
@@ -62,8 +58,8 @@ def shape_fault(landmarks_LP: Doubles | Floats, *, max_error: float = MAX_ERROR)
 
     Args:
         landmarks_LP: in any pixels, y downwards.
-        max_error: root mean square distance to the template in its pixels, after the best
-            similarity.
+        max_error: largest root mean square distance to the template in template pixels, after the
+            best similarity.
     """
     points = np.asarray(landmarks_LP, np.float64)
     if not np.isfinite(points).all():
@@ -86,7 +82,7 @@ def shape_fault(landmarks_LP: Doubles | Floats, *, max_error: float = MAX_ERROR)
 
 
 def turn_name(face: FaceLandmarks) -> str:
-    """Return the quarter turns after which a face is upright, in words."""
+    """Return the turn after which a face is upright, in words."""
     return ("0 degrees", "90 degrees to the left", "180 degrees", "90 degrees to the right")[
         face.quarter_turns % 4
     ]
@@ -95,11 +91,11 @@ def turn_name(face: FaceLandmarks) -> str:
 def _cut_off(points_LP: Doubles, size: tuple[int, int]) -> str | None:
     """Return how the picture's border cuts the face, or None.
 
-    A model that sees half a face presses the whole shape into what is there, or continues it beyond
-    the border.
+    For half a face, a landmark model squeezes the whole shape into the visible half or continues it
+    beyond the border.
     """
     height, width = size
-    core = points_LP[CORE]
+    core = points_LP[NOSE_EYES_MOUTH]
     outside = ((core < -0.5) | (core > (width - 0.5, height - 0.5))).any(1)
     if outside.any():
         return f"{outside.sum()} of the {len(core)} points of eyes, nose and mouth lie outside"
@@ -113,7 +109,7 @@ def _cut_off(points_LP: Doubles, size: tuple[int, int]) -> str | None:
     nose = points_LP[27:36].mean(0)
     halves = np.concatenate([nose - low, high - nose])
     for side in np.flatnonzero(gaps < BORDER):
-        # horizontally the half at the border must be the narrower one: else the head is turned
+        # If the half at the left or right border is the wider one, the head is turned, not cut.
         if side in (1, 3) or halves[side] < halves[(side + 2) % 4]:
             return (
                 f"the face is cut by the picture's {SIDES[side]} border (its landmarks are "

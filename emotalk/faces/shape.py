@@ -1,4 +1,4 @@
-"""Face shapes without place, turn and size: Procrustes alignment and the mean of many shapes."""
+"""Align shapes by similarities, and average them (Procrustes analysis)."""
 
 from collections.abc import Iterable
 
@@ -8,10 +8,10 @@ from emotalk.schema import LANDMARKS, Doubles, check_shape
 
 
 def similarity(points_LP: Doubles, onto_LP: Doubles) -> Doubles:
-    """Return the 2x3 similarity that brings `points_LP` closest to `onto_LP` (least squares).
+    """Return the 2x3 least-squares similarity from `points_LP` to `onto_LP`.
 
-    Turn, one scale and shift; no reflection. With x a column (x, y, 1), `transform @ x` is the
-    image of x.
+    It is a rotation, one scale and a translation, without reflection. It maps the column vector
+    (x, y, 1) by `transform @ x`.
 
     Raises:
         ValueError: shapes differ, a value is not finite, or all points are one.
@@ -39,7 +39,7 @@ def similarities(points_NLP: Doubles, onto_LP: Doubles) -> Doubles:
     if not (np.isfinite(spread).all() and np.isfinite(products).all()):
         raise ValueError("similarity: a point is not finite")
     if spread.min(initial=np.inf) <= 1e-12:
-        raise ValueError("similarity: all points are one, so no size or turn can be read off them")
+        raise ValueError("similarity: all points are one, so scale and rotation are undefined")
     cosine = (products[:, 0, 0] + products[:, 1, 1]) / spread  # scale * cos(turn)
     sine = (products[:, 0, 1] - products[:, 1, 0]) / spread  # scale * sin(turn)
     turn = np.stack([np.stack([cosine, -sine], 1), np.stack([sine, cosine], 1)], 1)
@@ -48,19 +48,19 @@ def similarities(points_NLP: Doubles, onto_LP: Doubles) -> Doubles:
 
 
 def transform_points(transform: Doubles, points_LP: Doubles) -> Doubles:
-    """Return points (..., 2) moved by a 2x3 transform, as float64.
+    """Return points (..., 2) mapped by a 2x3 transform, as float64.
 
-    Transforms (N, 2, 3) move points (N, L, 2), each its own.
+    Transforms (N, 2, 3) map points (N, L, 2), one transform for each set of L points.
     """
     points = np.asarray(points_LP, np.float64)
     return points @ transform[..., :2].swapaxes(-1, -2) + transform[..., None, :, 2]
 
 
 def mean_shape(shapes: Iterable[Doubles], start_LP: Doubles, *, rounds: int = 5) -> Doubles:
-    """Return the Procrustes mean of landmark sets, placed, turned and sized as `start_LP`.
+    """Return the Procrustes mean of landmark sets, aligned to `start_LP`.
 
-    Every shape is aligned to the current mean and averaged; the mean is brought back onto
-    `start_LP` after each round, so that it neither drifts nor shrinks. The order of `shapes`
+    In each round every shape is aligned to the current mean and the shapes are averaged. The new
+    mean is aligned to `start_LP`, so that it neither drifts nor shrinks. The order of `shapes`
     changes only the last digits.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Measure how far landmarks move when a model looks at the face again.
+"""Measure the drift of landmarks: how far they move when they are detected again.
 
-A landmark model was trained on upright faces. Of those it gives nearly the same points through a
-box that is moved or in a mirror; of a face that lies upside down, is covered or is none it gives
-others each time.
+A landmark model was trained on upright faces. For an upright face it returns nearly the same points
+from a shifted box or a mirrored picture. For a face that is upside down or covered, or for no face
+at all, it returns other points each time.
 """
 
 from dataclasses import replace
@@ -14,15 +14,15 @@ from emotalk.faces.landmarks import FaceLandmarks
 from emotalk.faces.template import MIRRORED
 from emotalk.schema import Bytes, Doubles, Floats
 
-# Boxes looked through: size and shift of the detector's, in units of it.
+# Size and shift of the boxes of further detections, in units of the first box.
 BOXES = ((1.15, 0.0, 0.0), (1.0, 0.1, 0.05), (1.0, -0.05, -0.1), (0.9, -0.05, 0.05))
 DOUBTFUL = 0.03  # of the face's size; speakers up to 0.027, wrong orientations from 0.04
-CLEARLY_STEADIER = 0.6  # of the drift as it stands
+CLEARLY_STEADIER = 0.6  # of the drift of the picture that was not turned
 SURROUNDINGS = 0.6  # of a face's box, kept on each side when it is turned
 
 
 class FaceModel(Protocol):
-    """A face detector with a landmark model."""
+    """Detects faces, and the landmarks of the face in a box."""
 
     def boxes(self, frame_HWC: Bytes) -> Doubles:
         """Return left, top, right, bottom, score of every face (N, 5)."""
@@ -33,13 +33,13 @@ class FaceModel(Protocol):
         ...
 
 
-def looked_at_again(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks) -> FaceLandmarks:
-    """Return the face with its drift and, where that is doubtful, the turn that makes it upright.
+def measure_drift(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks) -> FaceLandmarks:
+    """Return the face with its drift and, if that is large, the turn that makes it upright.
 
     Args:
-        model: that found the face.
+        model: the model that detected the face.
         frame_HWC: the picture, uint8 RGB.
-        face: what was found in it.
+        face: the detected face.
     """
     if face.landmarks_LP is None or face.box is None:
         return face
@@ -51,14 +51,14 @@ def looked_at_again(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks) -> 
 
 
 def _drift(model: FaceModel, frame_HWC: Bytes, box: Doubles, landmarks_LP: Floats) -> float:
-    """Return the mean distance between these landmarks and those of other looks.
+    """Return the mean distance from these landmarks to those of further detections.
 
-    In units of the face's size, the root of its box's area.
+    The unit is the face's size, the root of its box's area.
     """
     size = _size(box)
     if not size > 0 or not np.isfinite(landmarks_LP).all():
         return float("inf")
-    others = [_in_mirror(model, frame_HWC, box)]
+    others = [_mirrored_landmarks(model, frame_HWC, box)]
     middle, half = (box[:2] + box[2:4]) / 2, (box[2:4] - box[:2]) / 2
     for scale, right, down in BOXES:
         centre = middle + size * np.array([right, down])
@@ -68,7 +68,7 @@ def _drift(model: FaceModel, frame_HWC: Bytes, box: Doubles, landmarks_LP: Float
     return float(moved.mean() / size)
 
 
-def _in_mirror(model: FaceModel, frame_HWC: Bytes, box: Doubles) -> Floats:
+def _mirrored_landmarks(model: FaceModel, frame_HWC: Bytes, box: Doubles) -> Floats:
     last = frame_HWC.shape[1] - 1
     mirrored = np.ascontiguousarray(frame_HWC[:, ::-1])
     seen = model.landmarks(mirrored, np.array([last - box[2], box[1], last - box[0], box[3]]))
@@ -78,12 +78,12 @@ def _in_mirror(model: FaceModel, frame_HWC: Bytes, box: Doubles) -> Floats:
 
 
 def _quarter_turns(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks, drift: float) -> int:
-    """Return how often to turn the picture by 90 degrees to the left, 0 where nothing is better.
+    """Return the number of 90 degree turns to the left that are best for the face, mostly 0.
 
-    A turn is better where the detector is surer of the face and its landmarks are much steadier.
+    A turn is better if the face's score is higher and the drift of its landmarks much smaller.
     """
-    assert face.box is not None, "the caller looks at faces with a box"
-    cut_HWC = _around(frame_HWC, face.box)
+    assert face.box is not None, "measure_drift passes faces with a box only"
+    cut_HWC = _crop_around(frame_HWC, face.box)
     best, turns = CLEARLY_STEADIER * drift, 0
     for quarters in (1, 2, 3):
         turned_HWC = np.ascontiguousarray(np.rot90(cut_HWC, quarters))
@@ -99,8 +99,8 @@ def _quarter_turns(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks, drif
     return turns
 
 
-def _around(frame_HWC: Bytes, box: Doubles) -> Bytes:
-    """Return the face with its surroundings."""
+def _crop_around(frame_HWC: Bytes, box: Doubles) -> Bytes:
+    """Return the part of the frame that holds the face and its surroundings."""
     height, width = frame_HWC.shape[:2]
     reach = SURROUNDINGS * np.tile(box[2:4] - box[:2], 2) * (-1, -1, 1, 1)
     limits = (width, height, width, height)

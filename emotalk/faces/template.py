@@ -1,7 +1,7 @@
-"""The average frontal face that every clip is aligned to: 68 points in the 128 x 128 crop.
+"""Read the template that every clip is aligned to: an average frontal face of 68 points.
 
-The points are `template_68.csv` beside this file; its first lines say where they come from, and
-`emotalk/faces/make_template.py` made it.
+The points are in `template_68.csv`, made by `emotalk/faces/make_template.py`. The file's header
+names their sources.
 """
 
 from functools import lru_cache
@@ -51,7 +51,7 @@ def symmetric(points_LP: Doubles) -> Doubles:
 
 
 def fitted_to_crop(points_LP: Doubles) -> Doubles:
-    """Return the shape stretched, x and y apart, so that it fills the crop but for `MARGIN`."""
+    """Return the shape scaled in x and in y so that it fills the crop except for `MARGIN`."""
     low, high = points_LP.min(0), points_LP.max(0)
     fitted: Doubles = SIZE * (MARGIN + (1 - 2 * MARGIN) * (points_LP - low) / (high - low))
     return fitted

@@ -1,1 +1,1 @@
-"""From a trained generator to a finished video: load, generate, mux, serve."""
+"""Generate videos with a trained generator, from the command line and on a web page."""

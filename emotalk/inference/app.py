@@ -1,9 +1,9 @@
-"""The web page: a picture, a recording and an emotion in, a video out, on this machine.
+"""Serve the web page that makes a video from a picture, a recording and an emotion.
 
-Files go up one by one (`PUT /api/files`), a video is ordered (`POST /api/videos`), asked after
-until it is done and may be given up (`DELETE`). One video is made at a time. Everything lies in a
-temporary folder that goes with the server. The page holds no limits of its own: they are the
-server's (`server_limits`, `body_limits`, `temporary_files`, `order_queue`).
+The page uploads files one by one (`PUT /api/files`), orders a video (`POST /api/videos`), polls it
+until it is done and may cancel it (`DELETE`). Videos are made one at a time. All files are in a
+temporary folder that is removed with the server. The server sets all limits (`server_limits`,
+`body_limits`, `temporary_files`, `order_queue`).
 """
 
 import logging
@@ -25,7 +25,7 @@ from emotalk.config.section import Section
 from emotalk.errors import WrongUse
 from emotalk.inference.body_limits import TRY_AGAIN_S, BodyLimits
 from emotalk.inference.order_queue import Job, OrderQueue, QueueFull
-from emotalk.inference.server_limits import USUAL, ServerLimits
+from emotalk.inference.server_limits import DEFAULT_LIMITS, ServerLimits
 from emotalk.inference.talking_video import VideoRequest, make_video
 from emotalk.inference.temporary_files import NoRoom, TemporaryFiles
 from emotalk.media.sound_length import is_longer_than
@@ -46,15 +46,15 @@ except ModuleNotFoundError as error:
         f"the web page needs the package {error.name}; pip install 'emotalk[app]'"
     ) from None
 
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  what a user may ask for, not the default
-LEAVE_S = 5  # that requests under way may take when the server ends
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104  a choice of the user, not the default
+SHUTDOWN_S = 5  # for open requests when the server stops
 
 logger = logging.getLogger(__name__)
 FileName = Annotated[str, Field(max_length=64)]
 
 
 class Order(Section):
-    """An order of the page; files by the names that `PUT /api/files` gave them."""
+    """An order from the page; its files are named by the answers to `PUT /api/files`."""
 
     image: FileName
     audio: FileName
@@ -65,15 +65,15 @@ class Order(Section):
 
 
 @dataclass(frozen=True)
-class Studio:
-    """Handlers of the page's requests, with the files, the queue and the generator.
+class VideoService:
+    """Handles the page's requests.
 
     Attributes:
         loaded: the generator.
-        landmarks: who finds faces; None: pictures are aligned crops.
-        limits: of the server.
-        uploads: what browsers sent.
-        queue: what they ordered.
+        landmarks: configuration of the landmark detector; None: pictures are aligned crops.
+        limits: limits of the server.
+        uploads: files from browsers.
+        queue: orders from browsers.
     """
 
     loaded: LoadedGenerator
@@ -83,7 +83,7 @@ class Studio:
     queue: OrderQueue
 
     async def take_file(self, request: Request) -> Response:
-        """Keep the request's body under a name of its own."""
+        """Store the request's body as a file and return its name."""
         shown = request.query_params.get("name", "")
         try:
             with self.uploads.receiving(shown) as incoming:
@@ -96,7 +96,7 @@ class Studio:
         return JSONResponse({"id": incoming.name}, 201)
 
     async def start_video(self, request: Request) -> Response:
-        """Take an order and say under which name to ask after it."""
+        """Queue an order and return its name."""
         try:
             order = validate(Order, await request.json(), "order")
         except ClientDisconnect:
@@ -112,17 +112,17 @@ class Studio:
         self.uploads.pin(names)
         try:
             job = self.queue.put(
-                lambda job: self._make(order, job), lambda: self.uploads.let_go(names)
+                lambda job: self._make(order, job), lambda: self.uploads.unpin(names)
             )
         except QueueFull:
-            self.uploads.let_go(names)
+            self.uploads.unpin(names)
             return _refusal(
                 f"{self.limits.waiting} orders wait already; try again in a few minutes", 429
             )
         return JSONResponse({"id": job.name, "place": self.queue.place(job)}, 202)
 
     async def show_video(self, request: Request) -> Response:
-        """Say how far a video is, or give it up."""
+        """Return the progress of a video, or cancel it."""
         job = self.queue.get(request.path_params["name"])
         if job is None:
             return _refusal("no such video; it may have been dropped for newer ones", 404)
@@ -132,21 +132,21 @@ class Studio:
         return JSONResponse({**facts, "done": job.done, "frames": job.frames})
 
     async def send_video(self, request: Request) -> Response:
-        """Send the file, or the part of it that a player asks for."""
+        """Return the video file, or the range of it that a player requests."""
         job = self.queue.get(request.path_params["name"])
         if job is None or job.state != "done":
             return _refusal("no such video", 404)
         return FileResponse(job.output, media_type="video/mp4")
 
     async def describe(self, request: Request) -> Response:
-        """Say what the model knows, and the server's limits."""
+        """Return the model's emotions and the server's limits."""
         del request
         facts = self.loaded.facts
         told = {"emotions": facts.emotions, "intensity": facts.use_intensity}
         return JSONResponse({**told, "limits": str(self.limits)})
 
     def close(self) -> None:
-        """End the work and remove every file."""
+        """Stop the worker and remove every file."""
         self.queue.close()
         self.uploads.close()
 
@@ -182,15 +182,15 @@ def build_app(
     landmarks: LandmarksConfig | None,
     *,
     hosts: tuple[str, ...],
-    limits: ServerLimits = USUAL,
+    limits: ServerLimits = DEFAULT_LIMITS,
 ) -> Starlette:
     """Return the web application.
 
     Args:
         loaded: the generator.
-        landmarks: who finds faces; None: pictures are aligned crops already.
-        hosts: names under which browsers may reach it, so that other sites cannot; `*` for all.
-        limits: of what browsers may take.
+        landmarks: configuration of the landmark detector; None: pictures are aligned crops.
+        hosts: host names that requests may use, against requests from other sites; `*` for all.
+        limits: limits of the server.
     """
     uploads = TemporaryFiles(limits.kept_files, limits.kept_bytes)
     queue = OrderQueue(
@@ -199,7 +199,7 @@ def build_app(
         kept=limits.kept_videos,
         abandoned_s=limits.abandoned_s,
     )
-    studio = Studio(loaded, landmarks, limits, uploads, queue)
+    service = VideoService(loaded, landmarks, limits, uploads, queue)
     page = files("emotalk.inference").joinpath("page.html").read_text("utf-8")
 
     async def show_page(request: Request) -> Response:
@@ -210,16 +210,16 @@ def build_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         del app
         yield
-        studio.close()
+        service.close()
 
     app = Starlette(
         routes=[
             Route("/", show_page),
-            Route("/api/model", studio.describe),
-            Route("/api/files", studio.take_file, methods=["PUT"]),
-            Route("/api/videos", studio.start_video, methods=["POST"]),
-            Route("/api/videos/{name}", studio.show_video, methods=["GET", "DELETE"]),
-            Route("/api/videos/{name}/video.mp4", studio.send_video),
+            Route("/api/model", service.describe),
+            Route("/api/files", service.take_file, methods=["PUT"]),
+            Route("/api/videos", service.start_video, methods=["POST"]),
+            Route("/api/videos/{name}", service.show_video, methods=["GET", "DELETE"]),
+            Route("/api/videos/{name}/video.mp4", service.send_video),
         ],
         middleware=[
             Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)),
@@ -237,14 +237,14 @@ def serve(
     *,
     host: str,
     port: int,
-    limits: ServerLimits = USUAL,
+    limits: ServerLimits = DEFAULT_LIMITS,
 ) -> None:
     """Serve the page until interrupted.
 
     Raises:
-        WrongUse: nothing can listen on that address.
+        WrongUse: the server cannot listen on that address.
     """
-    hosts = ("*",) if host in EVERYWHERE else ("localhost", "127.0.0.1", host)
+    hosts = ("*",) if host in ALL_INTERFACES else ("localhost", "127.0.0.1", host)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family)
@@ -257,24 +257,24 @@ def serve(
     address = listening.getsockname()
     logger.info("open http://%s:%s in a browser; stop with Ctrl-C", address[0], address[1])
     logger.info("limits: %s", limits)
-    server_of(app, limits).run(sockets=[listening])
+    build_server(app, limits).run(sockets=[listening])
 
 
-def server_of(app: Starlette, limits: ServerLimits) -> uvicorn.Server:
-    """Return the server of an application, which holds connections to their limits."""
+def build_server(app: Starlette, limits: ServerLimits) -> uvicorn.Server:
+    """Return the server of an application, with limits on its connections."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
             log_level="warning",
             http=timed_protocol(limits.stall_s),
             limit_concurrency=limits.connections,
-            timeout_graceful_shutdown=LEAVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
 
 
 def _without_folders(message: str) -> str:
-    """Return a message with the temporary folder's paths shortened to file names."""
+    """Return a message with paths in the temporary folder shortened to file names."""
     folder = re.escape(tempfile.gettempdir())
     return re.sub(rf"{folder}/emotalk-app-[^/\s]+/(?:[0-9a-f]{{16}}/)?", "", message)
 

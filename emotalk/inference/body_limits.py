@@ -1,7 +1,7 @@
-"""Limits on what requests send, as ASGI middleware in front of any application.
+"""Limit the bodies of requests, as ASGI middleware.
 
-A body that is too large, too slow or one too many is refused before the application has it; the
-connection is closed then, since the rest of the body is not read.
+A body that is too large or too slow, or one upload too many, is refused before the application
+reads it. Then the connection is closed, since the rest of the body is not read.
 """
 
 import asyncio
@@ -22,26 +22,26 @@ BODILESS = ("GET", "HEAD", "OPTIONS", "DELETE")
 logger = logging.getLogger(__name__)
 
 
-class BodyRefused(Exception):  # noqa: N818  an answer on its way out of the application
-    """The body is not read further."""
+class BodyRefused(Exception):  # noqa: N818  leads to an answer, not a fault
+    """Stops the application from reading a refused body."""
 
 
 class BodyLimits:
-    """Counts and times the bodies of all requests."""
+    """Limits size, time and number of request bodies."""
 
     def __init__(self, app: App, limits: ServerLimits, upload_paths: tuple[str, ...]) -> None:
-        """Stand in front of an application.
+        """Wrap an application.
 
         Args:
             app: the application.
-            limits: see there.
-            upload_paths: beginnings of the paths that take files.
+            limits: limits of the server.
+            upload_paths: prefixes of the paths that accept files.
         """
         self._app, self._limits, self._upload_paths = app, limits, upload_paths
         self._uploads = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with 400, 408, 413 or 429."""
+        """Pass a request to the application, or answer it with 400, 408, 413 or 429."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -58,7 +58,7 @@ class BodyLimits:
         self._uploads += upload
         try:
             await self._app(scope, body.receive, body.send)
-        except Exception:  # BodyRefused, or what the application made of it
+        except Exception:  # BodyRefused, or an exception that the application raised from it
             if body.refusal is None:
                 raise
         finally:
@@ -68,7 +68,7 @@ class BodyLimits:
 
 
 class _Body:
-    """One request's body on its way to the application, and the answer on its way back."""
+    """Passes one request's body to the application, and its answer back, within the limits."""
 
     def __init__(
         self, receive: Receive, send: Send, *, most: int, seconds: float, stall_s: float
@@ -83,7 +83,7 @@ class _Body:
 
     async def receive(self) -> Message:
         """Return the next message, within the limits."""
-        if self._complete:  # what comes now is that the browser has gone
+        if self._complete:  # the next message says that the browser has disconnected
             return await self._receive()
         if self.refusal is not None:
             raise BodyRefused
@@ -107,7 +107,7 @@ class _Body:
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on, unless the body was refused."""
+        """Send a message of the answer, unless the body was refused."""
         if self.refusal is not None and not self.answered:
             return
         self.answered = True

@@ -1,4 +1,4 @@
-"""Parse the wanted emotion: `happiness`, `anger:0.8`, or a time line `0=neutral,1.5=anger:0.8`."""
+"""Parse the wanted emotion: `happiness`, `anger:0.8` or a timeline `0=neutral,1.5=anger:0.8`."""
 
 import difflib
 import itertools
@@ -19,12 +19,12 @@ EXAMPLES = "happiness, anger:0.8 or 0=neutral,1.5=anger:0.8"
 
 
 @dataclass(frozen=True)
-class Feeling:
-    """One entry of a time line.
+class TimelineEntry:
+    """One entry of a timeline.
 
     Attributes:
-        start_s: when it begins, in seconds of the speech.
-        emotion: one of the model's names.
+        start_s: its start in seconds of the speech.
+        emotion: name of an emotion that the model knows.
         intensity: in [0, 1].
     """
 
@@ -33,24 +33,24 @@ class Feeling:
     intensity: float = 1.0
 
 
-Timeline: TypeAlias = tuple[Feeling, ...]
+Timeline: TypeAlias = tuple[TimelineEntry, ...]
 
 
 def parse_timeline(text: str, emotions: Sequence[str]) -> Timeline:
-    """Return the feelings that `text` asks for, the first one at 0 s, starts rising.
+    """Return the entries of `text` in order of time, the first one at 0 s.
 
     Args:
-        text: `NAME`, `NAME:INTENSITY`, or `SECONDS=NAME[:INTENSITY]` several times with commas.
-        emotions: names the model knows.
+        text: `NAME`, `NAME:INTENSITY`, or a list of `SECONDS=NAME[:INTENSITY]` with commas.
+        emotions: names that the model knows.
 
     Raises:
-        WrongUse: a name, an intensity or a time is not as stated.
+        WrongUse: a name is unknown, an intensity is outside [0, 1], or times do not rise from 0.
     """
     entries = [entry.strip() for entry in text.split(",")]
     if len(entries) == 1 and "=" not in text:
-        return (_feeling(0.0, text.strip(), emotions),)
+        return (_emotion(0.0, text.strip(), emotions),)
     timeline = tuple(_entry(entry, emotions) for entry in entries)
-    starts = [feeling.start_s for feeling in timeline]
+    starts = [entry.start_s for entry in timeline]
     if starts[0] != 0:
         raise WrongUse(
             f"emotion {text!r}: the time line begins at {starts[0]:g} s; its first entry must say "
@@ -67,14 +67,14 @@ def parse_timeline(text: str, emotions: Sequence[str]) -> Timeline:
 def timeline_weights(timeline: Timeline, emotions: Sequence[str], frames: int) -> Floats:
     """Return the generator's emotion input (T, E): intensity x one-hot of every frame.
 
-    A new feeling fades in linearly over 0.4 s from its start, as feelings do in the training
-    clips; a later one may interrupt the fade.
+    A new emotion fades in linearly over 0.4 s, as emotions do in the training clips. The next entry
+    may interrupt the fade.
 
     Raises:
-        WrongUse: a feeling begins after the last frame.
+        WrongUse: an entry begins after the last frame.
     """
     length_s = frames / FPS
-    late = [feeling for feeling in timeline if feeling.start_s >= length_s]
+    late = [entry for entry in timeline if entry.start_s >= length_s]
     if late:
         raise WrongUse(
             f"emotion time line: {late[0].emotion} begins at {late[0].start_s:g} s, but the speech "
@@ -82,13 +82,13 @@ def timeline_weights(timeline: Timeline, emotions: Sequence[str], frames: int) -
         )
     times_s = np.arange(frames) / FPS
     weights_TE = np.zeros((frames, len(emotions)))
-    for index, feeling in enumerate(timeline):
+    for index, entry in enumerate(timeline):
         target_E = np.zeros(len(emotions))
-        target_E[emotions.index(feeling.emotion)] = feeling.intensity
-        share_T = np.clip((times_s - feeling.start_s) / FADE_S, 0.0, 1.0)
+        target_E[emotions.index(entry.emotion)] = entry.intensity
+        share_T = np.clip((times_s - entry.start_s) / FADE_S, 0.0, 1.0)
         if index == 0:
             share_T = np.ones(frames)
-        begun_T = times_s >= feeling.start_s
+        begun_T = times_s >= entry.start_s
         before_E = weights_TE[np.argmax(begun_T)].copy()
         share_T1 = share_T[begun_T, None]
         weights_TE[begun_T] = (1 - share_T1) * before_E + share_T1 * target_E
@@ -96,34 +96,34 @@ def timeline_weights(timeline: Timeline, emotions: Sequence[str], frames: int) -
 
 
 def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
-    """Return one line on intensities that a model has not learnt, or nothing.
+    """Return a note on intensities that the model was not trained on, or an empty string.
 
     Args:
-        timeline: what is asked for.
+        timeline: the wanted emotions.
         use_intensity: whether the model was trained on intensities.
     """
-    weaker = [feeling for feeling in timeline if feeling.intensity != 1.0]
+    weaker = [entry for entry in timeline if entry.intensity != 1.0]
     if use_intensity or not weaker:
         return ""
-    asked = ", ".join(f"{feeling.emotion}:{feeling.intensity:g}" for feeling in weaker)
+    asked = ", ".join(f"{entry.emotion}:{entry.intensity:g}" for entry in weaker)
     return (
         f"emotion {asked}: this model was trained on full emotions only "
         "(emotion.use_intensity=false); the intensity is passed on, but what it does is not learnt"
     )
 
 
-def _entry(entry: str, emotions: Sequence[str]) -> Feeling:
-    time, equals, feeling = entry.partition("=")
+def _entry(text: str, emotions: Sequence[str]) -> TimelineEntry:
+    time, equals, emotion = text.partition("=")
     start_s = _number(time) if equals else None
     if start_s is None or start_s < 0:
         raise WrongUse(
-            f"emotion time line: {entry!r} is not SECONDS=NAME or SECONDS=NAME:INTENSITY; "
+            f"emotion time line: {text!r} is not SECONDS=NAME or SECONDS=NAME:INTENSITY; "
             f"write for example {EXAMPLES}"
         )
-    return _feeling(start_s, feeling.strip(), emotions)
+    return _emotion(start_s, emotion.strip(), emotions)
 
 
-def _feeling(start_s: float, text: str, emotions: Sequence[str]) -> Feeling:
+def _emotion(start_s: float, text: str, emotions: Sequence[str]) -> TimelineEntry:
     name, colon, level = (part.strip() for part in text.partition(":"))
     if name not in emotions:
         close = difflib.get_close_matches(name, emotions, n=1)
@@ -136,10 +136,10 @@ def _feeling(start_s: float, text: str, emotions: Sequence[str]) -> Feeling:
         raise WrongUse(
             f"emotion {text!r}: intensity {level!r} is not a number from 0 to 1, e.g. {name}:0.8"
         )
-    return Feeling(start_s, name, intensity)
+    return TimelineEntry(start_s, name, intensity)
 
 
 def _number(text: str) -> float | None:
-    """Return a number in decimal digits, None for whatever else Python takes for one."""
+    """Return the number that a text states in decimal digits, or None for any other text."""
     number = float(text) if NUMBER.fullmatch(text.strip()) else math.inf
     return number if math.isfinite(number) else None

@@ -1,4 +1,4 @@
-"""The one face of a picture, cut out as the ETL cuts clips."""
+"""Read the face of a picture as an aligned crop, cut as the ETL cuts clips."""
 
 import dataclasses
 import logging
@@ -8,35 +8,35 @@ import numpy as np
 
 from emotalk.errors import WrongUse
 from emotalk.faces.align import align_image, scale_of
-from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
+from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.plausible import turn_name
-from emotalk.faces.search import Sighting, look, search_faces, tile_sides
+from emotalk.faces.search import SearchResult, check_largest, search_faces, tile_sides
 from emotalk.media.image import read_image
 from emotalk.schema import SIZE, Bytes, Doubles
 
 LARGEST = "largest"
-TILES_PER_FACE = 20  # of the smallest tile looked at: 16 of a detector's 320 pixels
+TILES_PER_FACE = 20  # a face of 16 of the detector's 320 pixels is found
 BLURRED_SCALE = 2.0  # a face enlarged more than this looks soft
-SURROUNDINGS = (0.6, 0.3, 0.1)  # of a face's box, kept around it when it is looked at alone
+SURROUNDINGS = (0.6, 0.3, 0.1)  # of a face's box, kept on each side when it is detected alone
 
 logger = logging.getLogger(__name__)
 
 
-def read_face(path: Path, finder: LandmarkFinder, *, choice: str | None = None) -> Bytes:
+def read_face(path: Path, detector: LandmarkDetector, *, choice: str | None = None) -> Bytes:
     """Return the aligned crop of the picture's face, uint8 RGB (3, 128, 128).
 
     Args:
-        path: a picture of any kind.
-        finder: finds faces and landmarks.
+        path: a picture in any format.
+        detector: detects faces and landmarks.
         choice: which of several faces: `largest`, or a number from 0 in order of size. None
-            demands that there is only one.
+            requires that there is only one.
 
     Raises:
         WrongUse: the picture cannot be read, shows no face, a cut one, or several and none was
             chosen.
     """
-    sighting = search_faces(read_image(path), finder)
-    image_HWC, found = sighting.image_HWC, sighting.found
+    result = search_faces(read_image(path), detector)
+    image_HWC, found = result.image_HWC, result.found
     if not found.count:
         raise WrongUse(
             f"{path}: no face was found in this picture of {_size(image_HWC)}, in none of its four "
@@ -44,17 +44,17 @@ def read_face(path: Path, finder: LandmarkFinder, *, choice: str | None = None) 
             "the camera, cut the picture to the face if it is small in it, or use --landmarks "
             f"aligned if it already is an aligned {SIZE} x {SIZE} crop"
         )
-    index = _chosen(path, found, choice)
+    index = _choose_index(path, found, choice)
     if index:
-        sighting = _look_at(path, image_HWC, found.boxes[index], finder)
-        found = sighting.found
-    if sighting.fault is not None:
+        result = _detect_alone(path, image_HWC, found.boxes[index], detector)
+        found = result.found
+    if result.fault is not None:
         raise WrongUse(
-            f"{path}: a face was found, but cannot be used: {sighting.fault}; give a picture that "
+            f"{path}: a face was found, but cannot be used: {result.fault}; give a picture that "
             "shows the whole face, uncovered, and looking at the camera"
         )
-    _say_turn(path, sighting)
-    assert found.landmarks_LP is not None, "a found face has landmarks"
+    _warn_of_turn(path, result)
+    assert found.landmarks_LP is not None, "a face without a fault has landmarks"
     crop_HWC, _, transform = align_image(image_HWC, found.landmarks_LP)
     if scale_of(transform) > BLURRED_SCALE:
         logger.warning(
@@ -66,7 +66,7 @@ def read_face(path: Path, finder: LandmarkFinder, *, choice: str | None = None) 
 
 
 def read_aligned(path: Path) -> Bytes:
-    """Return a picture that is an aligned crop already, uint8 RGB (3, 128, 128).
+    """Return a picture that already is an aligned crop, uint8 RGB (3, 128, 128).
 
     Raises:
         WrongUse: the picture cannot be read or is not 128 x 128.
@@ -80,7 +80,7 @@ def read_aligned(path: Path) -> Bytes:
     return np.ascontiguousarray(image_HWC.transpose(2, 0, 1))
 
 
-def _chosen(path: Path, found: FaceLandmarks, choice: str | None) -> int:
+def _choose_index(path: Path, found: FaceLandmarks, choice: str | None) -> int:
     if choice is None and found.count > 1:
         raise WrongUse(
             f"{path}: {found.count} faces were found ({_boxes(found)}); choose one: "
@@ -96,11 +96,13 @@ def _chosen(path: Path, found: FaceLandmarks, choice: str | None) -> int:
     return int(choice)
 
 
-def _look_at(path: Path, image_HWC: Bytes, box: Doubles, finder: LandmarkFinder) -> Sighting:
-    """Return what is found in the surroundings of one face's box, in the whole picture's pixels.
+def _detect_alone(
+    path: Path, image_HWC: Bytes, box: Doubles, detector: LandmarkDetector
+) -> SearchResult:
+    """Return the face in one box, in the whole picture's pixels.
 
-    A back end gives landmarks of the largest face alone, so the others are cut out; more tightly
-    where a larger neighbour still shows.
+    A back end returns landmarks of the largest face only. So other faces are detected in a crop of
+    the picture, which is made tighter as long as a larger neighbour is found in it.
     """
     height, width = image_HWC.shape[:2]
     limits = (width, height, width, height)
@@ -108,25 +110,25 @@ def _look_at(path: Path, image_HWC: Bytes, box: Doubles, finder: LandmarkFinder)
         reach = share * np.tile(box[2:] - box[:2], 2) * (-1, -1, 1, 1)
         left, top, right, bottom = np.clip(np.rint(box + reach), 0, limits).astype(int)
         cut_HWC = np.ascontiguousarray(image_HWC[top:bottom, left:right])
-        found = finder.find([cut_HWC])[0]
+        found = detector.detect([cut_HWC])[0]
         if found.landmarks_LP is None:
             continue
         landmarks_LP = found.landmarks_LP + np.array([left, top], np.float32)
         middle = landmarks_LP.mean(0)
         if (box[:2] < middle).all() and (middle < box[2:]).all():
             whole = dataclasses.replace(found, landmarks_LP=landmarks_LP, box=box)
-            return look(image_HWC, whole, finder)
+            return check_largest(image_HWC, whole, detector)
     raise WrongUse(f"{path}: the chosen face is not found when looked at alone; cut the picture")
 
 
-def _say_turn(path: Path, sighting: Sighting) -> None:
-    if sighting.quarter_turns:
-        turned = dataclasses.replace(sighting.found, quarter_turns=sighting.quarter_turns)
+def _warn_of_turn(path: Path, result: SearchResult) -> None:
+    if result.quarter_turns:
+        turned = dataclasses.replace(result.found, quarter_turns=result.quarter_turns)
         logger.warning("%s: the picture was turned by %s to be upright", path, turn_name(turned))
 
 
 def _smallest(image_HWC: Bytes) -> int:
-    """Return about how large a face must be to be found in this picture."""
+    """Return the approximate size in pixels of the smallest face that is found in a picture."""
     return -(-tile_sides(image_HWC)[-1] // TILES_PER_FACE)
 
 

@@ -1,6 +1,6 @@
-"""Frames of whole utterances, for one viewer or for an evaluation's many clips."""
+"""Generate the frames of utterances: many clips in batches, or one of any length in blocks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,17 +14,17 @@ from emotalk.media.sound_source import SoundInMemory, SoundSource
 from emotalk.schema import SAMPLE_RATE, SIZE, Bytes, Floats, check_shape
 from emotalk.seeding import numpy_generator
 
-LOOK_AHEAD_FRAMES = 5  # the speech encoder sees 180 ms ahead
+LOOK_AHEAD_FRAMES = 5  # the speech encoder reads 180 ms ahead
 
 
 class ClipRequest(NamedTuple):
-    """One utterance to generate.
+    """The inputs of one utterance's video.
 
     Attributes:
-        condition_CHW: uint8 RGB, aligned, 128 x 128.
-        speech_S: mono float in [-1, 1] at 8 kHz, the whole utterance.
+        condition_CHW: aligned picture, uint8 RGB, 128 x 128.
+        speech_S: whole utterance, mono float in [-1, 1] at 8 kHz.
         emotion: intensity x one-hot, (E,) or (T, E).
-        name: keys the noise, with the seed.
+        name: determines the noise, together with the seed.
     """
 
     condition_CHW: Bytes
@@ -38,8 +38,8 @@ def generate_video(loaded: LoadedGenerator, clip: ClipRequest, *, seed: int = 0)
 
     Args:
         loaded: the generator.
-        clip: what to generate.
-        seed: of the noise; the same seed gives the same video.
+        clip: the inputs of the video.
+        seed: seed of the noise; the same seed gives the same video.
     """
     return generate_clips(loaded, [clip], seed=seed)[0]
 
@@ -50,33 +50,29 @@ def generate_clips(
     *,
     seed: int = 0,
     batch_size: int = 8,
-    progress: Callable[[int], None] | None = None,
 ) -> list[Bytes]:
-    """Return the videos of `clips`, in their order; clips of like length run together.
+    """Return the videos of `clips` in their order, generated in batches of similar length.
 
-    Batching changes nothing but the time it takes: a clip that waits for a longer one hears zeros
-    after its end, as it does alone.
+    Batches only save time. A shorter clip in a batch is padded with zeros, which is also its input
+    after its end when it is generated alone.
 
     Args:
         loaded: the generator.
-        clips: each with an emotion of the same kind, (E,) or (T, E).
-        seed: of the noise, drawn for each clip by its name.
-        batch_size: clips that run together at most.
-        progress: called with the number of clips just done.
+        clips: the inputs of each video, all with an emotion of the same shape, (E,) or (T, E).
+        seed: seed of the noise, which is drawn for each clip by its name.
+        batch_size: largest number of clips in a batch.
     """
     videos: dict[int, Bytes] = {}
     for group in _groups(loaded, clips, batch_size):
         made = _generate_batch(loaded, [clips[index] for index in group], seed)
         videos.update(zip(group, made, strict=True))
-        if progress is not None:
-            progress(len(group))
     return [videos[index] for index in range(len(clips))]
 
 
 def _groups(
     loaded: LoadedGenerator, clips: Sequence[ClipRequest], batch_size: int
 ) -> Iterator[list[int]]:
-    """Yield indices of clips that may run together: of one length where padding would be heard."""
+    """Yield the indices of each batch: clips of one length if padding would change the output."""
     padding_is_silent = loaded.facts.speech_margin_frames >= LOOK_AHEAD_FRAMES
     order = sorted(range(len(clips)), key=lambda index: frames_of(clips[index].speech_S))
     group: list[int] = []
@@ -107,14 +103,14 @@ def generate_blocks(
 ) -> Iterator[Bytes]:
     """Yield the utterance's video block by block, uint8 RGB (t, H, W, 3), in constant memory.
 
-    All blocks together are the video of `generate_video`.
+    The concatenated blocks are the video of `generate_video`.
 
     Args:
         loaded: the generator.
-        clip: what to generate.
-        seed: of the noise.
-        seconds: of speech that go in at a time.
-        speech: read piece by piece in place of `clip.speech_S`: a recording of any length.
+        clip: the inputs of the video.
+        seed: seed of the noise.
+        seconds: length of speech that is processed at a time.
+        speech: recording of any length, which is read piece by piece in place of `clip.speech_S`.
     """
     source = SoundInMemory(clip.speech_S) if speech is None else speech
     facts, frames = loaded.facts, frames_of(source)
@@ -169,7 +165,7 @@ def _condition(clips: Sequence[ClipRequest]) -> Tensor:
 
 
 class _NoiseStream:
-    """The draws of `_noise`, a few frames at a time, in their order."""
+    """Draws the values of `_noise` a few frames at a time, in order."""
 
     def __init__(self, loaded: LoadedGenerator, name: str, seed: int) -> None:
         self._source = numpy_generator(seed, "generate", name)
@@ -177,10 +173,10 @@ class _NoiseStream:
         self._drawn = 0
 
     def draw(self, first: int, count: int) -> Tensor:
-        """Return N(0, 1) of the next frames (1, count, D).
+        """Return N(0, 1) noise of the next frames (1, count, D).
 
         Raises:
-            ValueError: other frames than the next ones.
+            ValueError: `first` is not the next frame.
         """
         if first != self._drawn:
             raise ValueError(f"noise: frames from {first} on, the next ones are {self._drawn}")
@@ -190,7 +186,7 @@ class _NoiseStream:
 
 
 def _noise(loaded: LoadedGenerator, name: str, seed: int, frames: int) -> Tensor:
-    """Return N(0, 1) of each frame; a longer draw begins with the shorter one."""
+    """Return N(0, 1) noise of each frame; a longer draw begins with the shorter one."""
     source = numpy_generator(seed, "generate", name)
     size = (frames, loaded.generator.noise_features)
     return torch.from_numpy(source.standard_normal(size, dtype=np.float32))

@@ -1,4 +1,4 @@
-"""Orders that wait for the one worker: a bounded number, each with its place, any of them ended."""
+"""Queue orders for one worker thread: a bounded number, each with a place, each cancellable."""
 
 import logging
 import secrets
@@ -16,27 +16,27 @@ ABANDONED = "nobody asked after it for long"
 State = Literal["working", "done", "refused", "failed", "cancelled"]
 
 
-class QueueFull(Exception):  # noqa: N818  an answer to a browser, not a fault
-    """As many orders wait as may."""
+class QueueFull(Exception):  # noqa: N818  leads to an answer, not a fault
+    """Raised when the largest number of orders is waiting."""
 
 
-class Cancelled(Exception):  # noqa: N818  ends the work between two blocks
-    """Nobody wants the video any more."""
+class Cancelled(Exception):  # noqa: N818  stops the work between two blocks
+    """Raised when the video was cancelled."""
 
 
 @dataclass
 class Job:
-    """One video on its way.
+    """One ordered video.
 
     Attributes:
-        name: what it is asked for by.
-        output: the file.
-        abandoned_s: after which it is given up if nobody asks after it.
+        name: unique name.
+        output: path of the video.
+        abandoned_s: seconds without a request for its progress after which it is cancelled.
         state: `working` also while it waits; `refused` is the user's mistake, `failed` ours.
-        message: what to tell the user.
-        done: frames made.
-        frames: frames in all; 0 until known.
-        asked: when somebody last asked after it, on the monotonic clock in seconds.
+        message: message for the user.
+        done: number of finished frames.
+        frames: number of all frames; 0 until known.
+        asked: time of the last request for its progress, monotonic clock in seconds.
     """
 
     name: str
@@ -51,39 +51,39 @@ class Job:
 
     @property
     def is_abandoned(self) -> bool:
-        """Return whether nobody has asked after it for longer than the limit."""
+        """Return whether its progress was not requested for longer than the limit."""
         return time.monotonic() - self.asked > self.abandoned_s
 
     def cancel(self, why: str) -> None:
-        """Let the work end before its next block."""
+        """Stop the work before its next block."""
         if self.state == "working":
             self.message = why
             self._wanted = False
 
     def check_wanted(self) -> None:
-        """Raise `Cancelled` if nobody wants the video any more."""
+        """Raise `Cancelled` if the video was cancelled or abandoned."""
         if self.is_abandoned:
             self.cancel(ABANDONED)
         if not self._wanted:
             raise Cancelled
 
     def show(self, done: int, frames: int) -> None:
-        """Keep how far the video is; called after each block."""
+        """Record the progress; called after each block."""
         self.check_wanted()
         self.done, self.frames = done, frames
 
 
 class OrderQueue:
-    """Makes one video after the other in a thread of its own."""
+    """Makes videos one after the other in one worker thread."""
 
     def __init__(self, folder: Path, *, waiting: int, kept: int, abandoned_s: float) -> None:
-        """Wait for orders.
+        """Start the worker.
 
         Args:
-            folder: for the videos.
-            waiting: orders behind the one in work.
-            kept: finished jobs that can be asked after; the oldest goes first.
-            abandoned_s: after which a job that nobody asks after is given up.
+            folder: folder for the videos.
+            waiting: largest number of orders behind the one in work.
+            kept: number of finished jobs that are kept; the oldest is dropped first.
+            abandoned_s: see `Job`.
         """
         self._folder, self._most_waiting, self._most_kept = folder, waiting, kept
         self._abandoned_s = abandoned_s
@@ -94,14 +94,14 @@ class OrderQueue:
         self._worker = ThreadPoolExecutor(max_workers=1)
 
     def put(self, work: Callable[[Job], None], ended: Callable[[], None]) -> Job:
-        """Take an order and return its job.
+        """Queue an order and return its job.
 
         Args:
-            work: makes the video; sets the job's state and message.
-            ended: called once the job is over, however it ended.
+            work: makes the video and sets the job's state and message.
+            ended: called once when the job is over, also after a failure.
 
         Raises:
-            QueueFull: too many wait.
+            QueueFull: too many orders are waiting.
         """
         self._give_up_abandoned()
         with self._lock:
@@ -118,19 +118,19 @@ class OrderQueue:
         return job
 
     def get(self, name: str) -> Job | None:
-        """Return a job, and note that it was asked after; None where there is none."""
+        """Return a job and record the request, or None if there is no such job."""
         job = self._jobs.get(name)
         if job is not None:
             job.asked = time.monotonic()
         return job
 
     def place(self, job: Job) -> int:
-        """Return how many orders come first; 0: it is in work, or over."""
+        """Return the number of orders before it; 0 if it is in work or over."""
         with self._lock:
             return self._pending.index(job) if job in self._pending else 0
 
     def cancel(self, job: Job, why: str) -> None:
-        """Give a job up: at once while it waits, before its next block while it is in work."""
+        """Cancel a job: at once if it is waiting, before its next block if it is in work."""
         job.cancel(why)
         with self._lock:
             waits = job in self._pending[1:]
@@ -139,7 +139,7 @@ class OrderQueue:
             future.cancel()
 
     def close(self) -> None:
-        """End the work before its next block and wait for that."""
+        """Stop the work before its next block and wait for it."""
         for job in list(self._jobs.values()):
             job.cancel("the server ends")
         self._worker.shutdown(cancel_futures=True)

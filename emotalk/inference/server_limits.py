@@ -1,4 +1,4 @@
-"""Limits on what one browser, and all of them together, may take of a server."""
+"""Define the limits of the web server, for each browser and for all together."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,21 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """Bounds on size, number and time; what is beyond is refused, never waited for.
+    """Limits of size, number and time; the server refuses what exceeds them.
 
     Attributes:
-        upload_bytes: of one picture or recording.
-        order_bytes: of any other request.
-        upload_s: from an upload's first byte to its last.
-        stall_s: without a byte of a request, its first line included.
-        uploads: that come in at once.
-        connections: open at once.
-        kept_files: uploads kept for orders; the oldest one that none waits for goes first.
-        kept_bytes: of them together.
-        waiting: orders that wait behind the one in work.
-        kept_videos: finished ones; the oldest goes first.
-        sound_s: of the speech of one order.
-        abandoned_s: after which an order that nobody asks after is given up.
+        upload_bytes: size of one picture or recording.
+        order_bytes: size of any other request.
+        upload_s: time from an upload's first byte to its last.
+        stall_s: time without a byte of a request, its first line included.
+        uploads: number of simultaneous uploads.
+        connections: number of open connections.
+        kept_files: number of kept uploads; the oldest one without a waiting order is dropped first.
+        kept_bytes: size of all kept uploads.
+        waiting: number of orders behind the one in work.
+        kept_videos: number of kept videos; the oldest is dropped first.
+        sound_s: length of the speech of one order.
+        abandoned_s: time without a request for an order's progress after which it is cancelled.
     """
 
     upload_bytes: int = 200 * MIB
@@ -38,7 +38,7 @@ class ServerLimits:
     abandoned_s: float = 300.0
 
     def __str__(self) -> str:
-        """Return the limits as a user reads them."""
+        """Return the limits as a sentence for users."""
         return (
             f"{self.upload_bytes // MIB} MiB a file, {self.sound_s / 60:g} minutes of speech, "
             f"{self.uploads} uploads at once, each within {self.upload_s / 60:g} minutes and "
@@ -47,4 +47,4 @@ class ServerLimits:
         )
 
 
-USUAL = ServerLimits()
+DEFAULT_LIMITS = ServerLimits()

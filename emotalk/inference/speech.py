@@ -1,4 +1,4 @@
-"""Speech on its way into the generator: read, judged, levelled and padded as in training."""
+"""Read speech and prepare it for the generator: check, level and pad it as in training."""
 
 import logging
 from collections.abc import Iterator
@@ -16,18 +16,18 @@ from emotalk.media.sound_source import SoundInMemory, SoundSource, pieces_of, wh
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
-MOST_SPEECH_S = 4 * 3600.0  # of one video; a page that others wait for allows less
+MAX_SPEECH_S = 4 * 3600.0  # of one video; the web page allows less
 SILENCE_DB = -60.0
 LOG = logging.getLogger("emotalk.generate")
 
 
 @dataclass(frozen=True)
 class Speech:
-    """One recording at the two rates that are needed, of any length: read piece by piece.
+    """One recording of any length at two sample rates.
 
     Attributes:
-        speech: mono float in [-1, 1] at 8 kHz: what the generator hears.
-        sound: mono float in [-1, 1] at 48 kHz: what the video's viewers hear.
+        speech: the generator's input, mono float in [-1, 1] at 8 kHz.
+        sound: the video's sound track, mono float in [-1, 1] at 48 kHz.
     """
 
     speech: SoundSource
@@ -35,29 +35,29 @@ class Speech:
 
     @property
     def speech_S(self) -> Floats:
-        """The whole speech at 8 kHz."""
+        """Return the whole speech at 8 kHz."""
         return whole(self.speech)
 
     @property
     def sound_S(self) -> Floats:
-        """The whole sound at 48 kHz."""
+        """Return the whole sound at 48 kHz."""
         return whole(self.sound)
 
     @property
     def frames(self) -> int:
-        """Frames of the video that lasts to the last sample."""
+        """Return the number of frames that cover all samples."""
         return frames_of(self.speech)
 
 
-def read_speech(path: Path, *, most_s: float = MOST_SPEECH_S) -> Speech:
-    """Return the speech of any audio or video file from its own first moment on.
+def read_speech(path: Path, *, most_s: float = MAX_SPEECH_S) -> Speech:
+    """Return the speech of any audio or video file.
 
-    A video's picture does not count: its sound begins at 0 here also where it begins late there.
-    Gaps in the sound are silence. Takes constant memory, whatever the length.
+    Time 0 is the first sample, also if a video's sound starts later than its picture. Gaps are
+    silence. Takes constant memory for any length.
 
     Args:
         path: the file.
-        most_s: a longer recording is refused, before anything is generated.
+        most_s: longest recording in seconds.
 
     Raises:
         WrongUse: no sound can be read from it, it is shorter than a frame or longer than `most_s`,
@@ -68,7 +68,7 @@ def read_speech(path: Path, *, most_s: float = MOST_SPEECH_S) -> Speech:
         speech = spool_resampled(sound, SOUND_RATE, SAMPLE_RATE)
     except Rejection as rejection:
         told = rejection.told
-        if rejection.reason == "too_long":  # the reason's own advice is for a corpus
+        if rejection.reason == "too_long":  # the rejection's own advice is for a corpus
             told = f"{rejection.detail}; cut the recording and make a video of each part"
         raise WrongUse(f"{path}: {rejection.reason}: {told}") from None
     except OSError as error:
@@ -81,14 +81,14 @@ def read_speech(path: Path, *, most_s: float = MOST_SPEECH_S) -> Speech:
             f"{path}: {speech.size / SAMPLE_RATE * 1000:.0f} ms of sound are shorter than one "
             f"frame ({1000 * SAMPLES_PER_FRAME // SAMPLE_RATE} ms); give a longer recording"
         )
-    _judge(path, speech)
-    for note in sound.notes:  # not before: what is refused is told in one message
+    _check_level(path, speech)
+    for note in sound.notes:  # after the checks, so that a refusal is the only message
         LOG.warning("%s: %s", path.name, note)
     return Speech(speech, sound)
 
 
-def _judge(path: Path, speech: SoundSource) -> None:
-    """Refuse silence, and tell of clicks that are not the level of the speech."""
+def _check_level(path: Path, speech: SoundSource) -> None:
+    """Raise `WrongUse` for silence, and warn of clicks louder than the speech."""
     loudness, peaks = LoudnessMeter(), PeakMeter()
     for piece_S in pieces_of(speech):
         loudness.add(piece_S)
@@ -103,7 +103,7 @@ def _judge(path: Path, speech: SoundSource) -> None:
 
 
 def _warn_of_clicks(path: Path, peak: float, level: float) -> None:
-    """Say that a recording's peak is not the level of its speech, as training takes it to be."""
+    """Warn if a recording's peak is a click, since training takes the peak for the level."""
     if peak > level:
         LOG.warning(
             "%s: a click is %.1f times as loud as the speech; the mouth follows the speech at its "
@@ -115,19 +115,20 @@ def _warn_of_clicks(path: Path, peak: float, level: float) -> None:
 
 
 def frames_of(speech: Floats | SoundSource) -> int:
-    """Return how many frames cover the samples, the last one perhaps in part."""
+    """Return the number of frames that cover the samples, rounded up."""
     return -(-speech.size // SAMPLES_PER_FRAME)
 
 
 def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Floats:
-    """Return a whole utterance as the generator was trained to hear it.
+    """Return the generator's input for a whole utterance.
 
-    That is the training window that spans the clip: level as in training, zeros beyond its ends.
+    Like a training window that spans the clip, it has the level of training and zeros beyond the
+    clip's ends.
 
     Args:
         speech_S: mono samples at 8 kHz, at most `frames` frames.
         facts: level and margin of the training.
-        frames: length of the video; what is missing to it is zeros.
+        frames: length of the video; missing speech is zeros.
 
     Returns:
         (frames + 2 * margin) * 320 samples.
@@ -142,7 +143,7 @@ def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Float
 def network_pieces(
     speech: SoundSource, facts: ModelFacts, *, frames: int, samples: int
 ) -> Iterator[Floats]:
-    """Yield the utterance of `network_speech` without its margins in pieces of `samples`."""
+    """Yield the output of `network_speech` without its margins, in pieces of `samples`."""
     level = training_level(speech, facts)
     wanted = frames * SAMPLES_PER_FRAME
     for start in range(0, wanted, samples):
@@ -153,10 +154,10 @@ def network_pieces(
 
 
 def training_level(speech: SoundSource, facts: ModelFacts) -> float:
-    """Return what an utterance is multiplied by, as in training.
+    """Return the factor that gives an utterance the level of training.
 
-    Training divides by the clip's peak. A click much louder than the speech is left out of that and
-    cut (`emotalk.media.loudness`), since it would leave the mouth half closed.
+    Training divides by the clip's peak. Here a click much louder than the speech is not counted as
+    peak but clipped (`emotalk.media.loudness`), since it would make the speech too quiet.
     """
     if facts.speech_level == "none":
         return 1.0

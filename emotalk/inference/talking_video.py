@@ -1,4 +1,4 @@
-"""The whole way from three wishes to a file: a picture, a recording and an emotion."""
+"""Make a talking video from a picture, a recording and an emotion."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ import numpy as np
 
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
-from emotalk.faces.landmarks import build_finder
+from emotalk.faces.backends import build_landmark_detector
 from emotalk.inference.emotion_timeline import (
     Timeline,
     intensity_note,
@@ -19,13 +19,13 @@ from emotalk.inference.emotion_timeline import (
 )
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import ClipRequest, generate_blocks
-from emotalk.inference.speech import MOST_SPEECH_S, Speech, read_speech
+from emotalk.inference.speech import MAX_SPEECH_S, Speech, read_speech
 from emotalk.inference.video import check_output, write_talking_video
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
 
 Progress = Callable[[int, int], None]
-READ_IN_PIECES_S = np.zeros(0, np.float32)  # stands where a short clip has its speech
+READ_IN_PIECES_S = np.zeros(0, np.float32)  # placeholder: the speech is read in pieces
 LOG = logging.getLogger("emotalk.generate")
 
 
@@ -34,16 +34,16 @@ class VideoRequest:
     """A request for a talking video.
 
     Attributes:
-        image: a picture with one face.
+        image: picture with a face.
         audio: any file with speech.
         emotion: see `emotalk.inference.emotion_timeline`.
         output: the MP4 file to write.
-        landmarks: who finds the face; None: the picture is an aligned crop already.
+        landmarks: configuration of the landmark detector; None: the picture is an aligned crop.
         face: which of several faces, see `emotalk.inference.face`.
-        seed: of the noise.
-        scale: how many times 128 pixels the video's side shall be.
+        seed: seed of the noise.
+        scale: side of the video in multiples of 128 pixels.
         overwrite: replace an existing `output`.
-        most_s: longer speech is refused before anything is generated.
+        most_s: longest speech in seconds; longer speech is refused.
     """
 
     image: Path
@@ -55,7 +55,7 @@ class VideoRequest:
     seed: int = 0
     scale: int = 1
     overwrite: bool = False
-    most_s: float = MOST_SPEECH_S
+    most_s: float = MAX_SPEECH_S
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ class VideoReport:
     """The result of a request.
 
     Attributes:
-        output: the file.
-        frames: of the video.
-        elapsed_s: for generating and writing them.
-        notes: parts of the request that the model or the picture cannot follow, a line each.
+        output: path of the video.
+        frames: number of its frames.
+        elapsed_s: time to generate and write them.
+        notes: parts of the request that had no effect, a line each.
     """
 
     output: Path
@@ -85,12 +85,12 @@ class VideoReport:
 def make_video(
     request: VideoRequest, loaded: LoadedGenerator, *, progress: Progress | None = None
 ) -> VideoReport:
-    """Write the video that `request` asks for; wrong wishes are refused before any work is done.
+    """Write the video of a request; wrong requests are refused before anything is generated.
 
     Args:
-        request: what to make.
+        request: the request.
         loaded: the generator.
-        progress: called with (frames written, frames in all).
+        progress: called with the number of written frames and of all frames.
 
     Raises:
         WrongUse: a file, the emotion or the output is not usable as it is.
@@ -120,7 +120,7 @@ def make_video(
 
 
 def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -> tuple[str, ...]:
-    """Return the parts of a request that this model or picture cannot follow, a line each."""
+    """Return a line for each part of a request that has no effect."""
     face = ""
     if request.face is not None and request.landmarks is None:
         face = (
@@ -134,7 +134,7 @@ def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -
 def _condition(request: VideoRequest) -> Bytes:
     if request.landmarks is None:
         return read_aligned(request.image)
-    return read_face(request.image, build_finder(request.landmarks), choice=request.face)
+    return read_face(request.image, build_landmark_detector(request.landmarks), choice=request.face)
 
 
 def _frames(

@@ -1,4 +1,4 @@
-"""Files that browsers sent, in a folder that goes with the server."""
+"""Store files from browsers in a temporary folder."""
 
 import re
 import secrets
@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-LONGEST_NAME = 80  # bytes
+MAX_NAME_BYTES = 80
 
 
-class NoRoom(Exception):  # noqa: N818  an answer to a browser, not a fault
-    """Every file that is kept waits for an order."""
+class NoRoom(Exception):  # noqa: N818  leads to an answer, not a fault
+    """Raised when no stored file can be dropped, since each waits for an order."""
 
 
 @dataclass
 class Incoming:
-    """A file on its way in.
+    """A file that is being received.
 
     Attributes:
-        name: what it is asked for by.
-        path: where it lies.
-        file: open for writing.
+        name: unique name.
+        path: its path.
+        file: the file, open for writing.
     """
 
     name: str
@@ -34,14 +34,14 @@ class Incoming:
 
 
 class TemporaryFiles:
-    """Keeps files until there are too many, or too many bytes; the oldest goes first."""
+    """Keeps a limited number of files and bytes, and drops the oldest files first."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Args:
-            most: files kept.
-            most_bytes: of them together.
+            most: largest number of files.
+            most_bytes: largest size of all files.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="emotalk-app-"))
         self._most, self._most_bytes = most, most_bytes
@@ -51,13 +51,13 @@ class TemporaryFiles:
 
     @contextmanager
     def receiving(self, shown: str) -> Iterator[Incoming]:
-        """Lend a new file to write to; it is kept if the block ends well and else removed.
+        """Yield a new file; it is kept if the block succeeds, else removed.
 
         Args:
-            shown: its name at the browser's, of which only letters and digits are used.
+            shown: the browser's name of the file, of which only safe characters are used.
 
         Raises:
-            NoRoom: nothing can be dropped for it.
+            NoRoom: no file can be dropped for it.
         """
         name = secrets.token_hex(8)
         path = self.folder / name / _safe(shown)
@@ -73,20 +73,20 @@ class TemporaryFiles:
         self._sizes[name] = path.stat().st_size
 
     def path(self, name: str) -> Path | None:
-        """Return where a file lies, None if it is not kept any more."""
+        """Return the path of a file, or None if it was dropped."""
         return self._kept.get(name)
 
     def pin(self, names: Iterable[str]) -> None:
-        """Keep files whatever comes, until they are let go as often."""
+        """Protect files from being dropped until they are unpinned as often."""
         self._pins.update(names)
 
-    def let_go(self, names: Iterable[str]) -> None:
+    def unpin(self, names: Iterable[str]) -> None:
         """Undo `pin`."""
         self._pins.subtract(names)
-        self._pins += Counter()  # drops what is at 0
+        self._pins += Counter()  # removes counts of 0
 
     def close(self) -> None:
-        """Remove everything."""
+        """Remove the folder."""
         self._kept.clear()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -104,7 +104,7 @@ class TemporaryFiles:
 
 
 def _safe(shown: str) -> str:
-    """Return a name that leads nowhere else and that any file system takes."""
+    """Return a file name without folders that any file system accepts."""
     letters = re.sub(r"[^\w.-]", "_", shown.rpartition("/")[2])
-    whole = letters.encode("utf-8", "replace")[-LONGEST_NAME:]
+    whole = letters.encode("utf-8", "replace")[-MAX_NAME_BYTES:]
     return whole.decode("utf-8", "ignore").lstrip(".") or "file"

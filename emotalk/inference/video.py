@@ -1,4 +1,4 @@
-"""The finished file: H.264 and AAC in MP4 that browsers play at once, and that says what it is."""
+"""Write the video as an MP4 file for browsers, with tags that call it synthetic."""
 
 import secrets
 from collections.abc import Iterable
@@ -14,14 +14,13 @@ from emotalk.schema import FPS, Bytes, Floats
 
 SOUND_RATE = 48_000
 SUFFIX = ".mp4"
-LARGEST_SCALE = 4
 STATEMENT = (
     "Synthetic video: this face was animated by a neural network and never said or felt this."
 )
 
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
-    """Raise `WrongUse` unless a video can be written to `path`; called before any work is done."""
+    """Raise `WrongUse` unless a video can be written to `path`."""
     if path.suffix.lower() != SUFFIX:
         raise WrongUse(f"{path}: the video is an MP4 file, so its name must end in {SUFFIX}")
     if path.is_dir():
@@ -46,15 +45,14 @@ def write_talking_video(
     provenance: str,
     scale: int = 1,
 ) -> None:
-    """Write the frames at 25 fps with their sound.
+    """Write frames with their sound at 25 fps, as H.264 and AAC.
 
     Args:
         path: the MP4 file; replaced as a whole once complete.
-        frames_THWC: uint8 RGB frames, taken one by one.
+        frames_THWC: uint8 RGB frames, read one by one.
         sound: mono float in [-1, 1] at 48 kHz.
-        provenance: what the file's tags say of how it was made, after the statement that it is
-            synthetic.
-        scale: how many times as large as the frames the picture shall be, 1 to 4.
+        provenance: inputs of the video, for the file's comment.
+        scale: enlargement of the frames, 1 to 4.
     """
     encode_video(
         path,

@@ -1,6 +1,6 @@
-"""The report's own figures, with the faults of the scripts behind them: for continuity only.
+"""Compute a figure with the fault of the original report's scripts, to compare with its tables.
 
-They flatter: a true 28.3 dB reads as 35.6 dB. Never shown without being named as what they are.
+The fault flatters: 28.3 dB become 35.6 dB. Reports always name these figures as faulty.
 """
 
 import numpy as np
@@ -9,17 +9,17 @@ from emotalk.schema import Bytes
 
 
 def psnr_of_wrapped_bytes(video_TCHW: Bytes, truth_TCHW: Bytes) -> float:
-    """Return the PSNR in dB, mean over frames, computed as the scripts did: in uint8 that wraps.
+    """Return the PSNR in dB, mean over frames, computed in uint8 arithmetic that wraps.
 
-    Differences and squares are taken modulo 256, so no error counts for more than 255 and many
-    large ones count for nothing. Frames that then look equal are left out (NaN if all do).
+    Differences and squares are taken modulo 256, so that many large errors become small. Frames
+    whose error wraps to zero are left out (NaN if all do).
 
     Args:
         video_TCHW: generated frames.
         truth_TCHW: true frames.
 
     Raises:
-        ValueError: an argument is not uint8, which is what makes the fault.
+        ValueError: an argument is not uint8.
     """
     if video_TCHW.dtype != np.uint8 or truth_TCHW.dtype != np.uint8:
         raise ValueError(

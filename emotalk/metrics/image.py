@@ -1,4 +1,4 @@
-"""Likeness of two videos, pixel by pixel (PSNR) and by local structure (SSIM)."""
+"""Compute PSNR and SSIM of two videos, and crop their mouths."""
 
 import math
 from functools import lru_cache
@@ -9,8 +9,8 @@ from torch import Tensor
 from emotalk.schema import MOUTH, check_shape
 
 MOUTH_CROP_HW = (40, 48)
-"""Height and width in pixels of the mouth crop: the template's mouth is 28 px wide; with room for
-the widest smile, a dropped jaw and the chin's edge."""
+"""Height and width of the mouth crop in pixels. The template's mouth is 28 px wide; the margin
+holds a wide smile, an open jaw and the chin."""
 
 SSIM_SIGMA = 1.5
 SSIM_RADIUS = 5  # an 11 x 11 window
@@ -19,8 +19,8 @@ SSIM_RADIUS = 5  # an 11 x 11 window
 def psnr(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
     """Return the peak signal-to-noise ratio of each clip in dB, (B,); infinite for equal clips.
 
-    The squared error is averaged over all pixels of all frames of the clip before the logarithm, so
-    that one perfect frame (the condition frame itself) cannot make the clip's figure infinite.
+    The squared error is averaged over all frames before the logarithm, so that one perfect frame,
+    such as the condition frame, does not make the clip's figure infinite.
 
     Args:
         video_BTCHW: float RGB in [0, 1].
@@ -38,7 +38,7 @@ def ssim(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
     """Return the structural similarity of each clip, (B,), 1 for equal clips.
 
     Gaussian window 11 x 11, sigma 1.5, K1 0.01, K2 0.03, data range 1, biased covariance; only
-    windows that lie wholly inside the frame; mean over windows, channels and frames. The same as
+    windows wholly inside the frame; mean over windows, channels and frames. Equal to
     scikit-image's with `gaussian_weights=True, use_sample_covariance=False, data_range=1`.
     Differentiable.
 
@@ -68,9 +68,8 @@ def ssim(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
 def crop_mouth(video_BTCHW: Tensor, truth_landmarks_BTLP: Tensor) -> Tensor:
     """Return the part of each frame around the TRUE mouth, (B, T, C, 40, 48).
 
-    The centre is the mean of the true landmarks 48..67 of that frame, rounded, and moved inward
-    where the crop would leave the frame; its size never changes, so figures of different clips can
-    be compared.
+    The centre is the rounded mean of the true landmarks 48..67 of the frame, moved inward where the
+    crop would leave the frame. The size is fixed, so that figures of clips can be compared.
 
     Args:
         video_BTCHW: generated or true frames.
@@ -103,7 +102,7 @@ def _check_pair(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> None:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Return the Gaussian means of all whole windows: one matrix product along each axis."""
+    """Return the Gaussian means of all whole windows, by one matrix product along each axis."""
     height, width = images.shape[-2:]
     down = _window_matrix(height).to(images)
     across = _window_matrix(width).to(images)

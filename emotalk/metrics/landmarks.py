@@ -1,6 +1,6 @@
-"""Likeness of two faces' shapes: distances between landmarks, with and without Procrustes.
+"""Compute distances between landmarks, with Procrustes alignment (NLMD) and without.
 
-A frame in which no face was found has NaN landmarks. It is left out of the means and counted.
+A frame without a face has NaN landmarks. It is left out of the means and counted.
 """
 
 from dataclasses import dataclass
@@ -19,10 +19,11 @@ class LandmarkDistance:
     """Distance of one clip's landmarks from the true ones.
 
     Attributes:
-        nlmd: mean over frames and points after Procrustes alignment; 1 is the side of the crop
-            (times 128: template pixels). NaN when no frame could be compared.
-        nlmd_iod: mean L2 without alignment over the true outer-eye distance. NaN likewise.
-        missed_share: share of frames left out because a face was not found in either video.
+        nlmd: mean over frames and points after Procrustes alignment, in sides of the crop (times
+            128: template pixels); NaN without a comparable frame.
+        nlmd_iod: mean L2 distance without alignment, divided by the true outer-eye distance; NaN
+            without a comparable frame.
+        missed_share: share of frames left out because one of the videos has no face.
     """
 
     nlmd: float
@@ -31,14 +32,14 @@ class LandmarkDistance:
 
 
 def procrustes_align(points_TLP: Points, template_LP: Points) -> Doubles:
-    """Return each frame's points moved, turned and scaled onto the template, (T, L, 2) float64.
+    """Return each frame's points aligned to the template, (T, L, 2) float64.
 
-    The least-squares similarity (never a mirror image) of each frame by itself. With points as
-    complex numbers z and w about their means it is w = a z with a = sum(conj(z) w) / sum |z|^2.
+    Each frame gets its own least-squares similarity, without reflection. With points as complex
+    numbers z and w about their means it is w = a z with a = sum(conj(z) w) / sum |z|^2.
 
     Args:
         points_TLP: landmarks; a frame with NaN gives NaN.
-        template_LP: where they are brought; the result is in its units.
+        template_LP: the target; the result is in its units.
 
     Raises:
         ValueError: shapes do not fit, or all points of a frame coincide.
@@ -62,7 +63,7 @@ def procrustes_align(points_TLP: Points, template_LP: Points) -> Doubles:
 def nlmd_per_frame(points_TLP: Points, truth_TLP: Points, template_LP: Points) -> Doubles:
     """Return the normalised landmark distance of every frame, (T,); NaN where a face is missing.
 
-    Both sets are aligned to the template, then the L2 distance is averaged over points. In units of
+    Both sets are aligned to the template, then the L2 distance is averaged over points. The unit is
     the crop's side, so 0.01 is 1.28 template pixels.
 
     Args:
@@ -80,7 +81,7 @@ def nlmd_per_frame(points_TLP: Points, truth_TLP: Points, template_LP: Points) -
 def nlmd_iod_per_frame(points_TLP: Points, truth_TLP: Points) -> Doubles:
     """Return the mean L2 distance over the true outer-eye distance of every frame, (T,).
 
-    No alignment: head motion counts. What the scripts behind the report computed.
+    Without alignment, so head motion counts. The original report's scripts computed this.
     """
     check_shape(truth_TLP, " ".join(map(str, points_TLP.shape)), "true landmarks")
     truth = np.asarray(truth_TLP, np.float64)

@@ -1,4 +1,4 @@
-"""Do the lips follow the speech: the mouth opening of two videos over the voiced frames."""
+"""Compare the mouth openings of two videos over the voiced frames."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,20 +7,20 @@ from emotalk.metrics.landmarks import Points, outer_eye_distance
 from emotalk.schema import INNER_LIP_TOP_BOTTOM, SAMPLES_PER_FRAME, Doubles, Floats, check_shape
 
 VOICED_DB = -30.0
-"""Level above which a frame counts as voiced, relative to the loudest frame of its clip."""
+"""Level above which a frame is voiced, relative to the loudest frame of its clip."""
 
 MIN_FRAMES = 8
-"""Fewer voiced frames (a third of a second) give no correlation."""
+"""Smallest number of voiced frames for a correlation: a third of a second."""
 
 STILL = 1e-6
-"""A mouth whose opening varies less than this share of the eye distance does not move."""
+"""Standard deviation of the opening, in eye distances, below which a mouth does not move."""
 
 
 def mouth_opening(landmarks_TLP: Points) -> Doubles:
-    """Return the opening of the inner lips (62 to 66) over the face's size, (T,).
+    """Return the distance of the inner lips (62 to 66) divided by the face's size, (T,).
 
-    The face's size is the clip's mean outer-eye distance: one number a clip, so that its
-    measurement noise does not become motion of the mouth. NaN where no face was found.
+    The face's size is the clip's mean outer-eye distance. One number for the clip keeps its noise
+    out of the mouth's motion. NaN where no face was found.
     """
     check_shape(landmarks_TLP, "T 68 2", "landmarks")
     top, bottom = INNER_LIP_TOP_BOTTOM
@@ -33,12 +33,11 @@ def mouth_opening(landmarks_TLP: Points) -> Doubles:
 
 
 def voiced_frames(audio_S: Floats, *, threshold_db: float = VOICED_DB) -> NDArray[np.bool_]:
-    """Return which video frames carry voice, (S // 320,): loud enough beside the loudest.
+    """Return a mask of the voiced video frames, (S // 320,); all false for a silent clip.
 
     Args:
         audio_S: mono speech at 8 kHz; an incomplete last frame is left out.
-        threshold_db: RMS of the frame's 320 samples relative to the loudest frame's, in dB.
-            A silent clip has no voiced frame.
+        threshold_db: smallest RMS of a voiced frame relative to the loudest frame's, in dB.
     """
     frames = len(audio_S) // SAMPLES_PER_FRAME
     samples = np.asarray(audio_S[: frames * SAMPLES_PER_FRAME], np.float64)
@@ -50,9 +49,9 @@ def voiced_frames(audio_S: Floats, *, threshold_db: float = VOICED_DB) -> NDArra
 def mouth_correlation(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_]) -> float:
     """Return Pearson's correlation of two mouth openings over voiced frames, in [-1, 1].
 
-    A generated mouth that does not move at all scores 0: it follows nothing. NaN (undefined, to be
-    counted) where the TRUE mouth does not move or fewer than `MIN_FRAMES` frames remain. Frames
-    beyond the end of the shortest argument, and frames without a face, are left out.
+    A generated mouth that does not move has correlation 0. NaN (undefined) if the TRUE mouth does
+    not move or fewer than `MIN_FRAMES` frames remain. Frames without a face, and frames beyond the
+    end of the shortest argument, are left out.
     """
     frames = min(len(opening_T), len(truth_T), len(voiced_T))
     opening, truth = opening_T[:frames], truth_T[:frames]
@@ -67,10 +66,10 @@ def mouth_correlation(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np
 def mouth_lag(
     opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_], *, reach: int = 5
 ) -> float:
-    """Return the sync distance: by how many frames the generated mouth is late.
+    """Return the sync distance: the number of frames by which the generated mouth is late.
 
-    The shift, within `reach` frames to either side, at which the correlation is highest; positive
-    is late. NaN where no shift has a defined positive correlation.
+    It is the shift with the highest correlation, within `reach` frames to either side; negative if
+    the mouth is early. NaN if no shift has a positive correlation.
     """
     found: dict[int, float] = {}
     for lag in sorted(range(-reach, reach + 1), key=abs):

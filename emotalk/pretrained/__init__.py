@@ -1,10 +1,15 @@
-"""Small networks that judge videos of drawn faces: landmarks and emotions, nothing to download."""
+"""Provide pretrained networks for drawn faces: landmarks and emotions, without a download."""
 
 from emotalk.pretrained.load import (
-    EmotionJudge,
-    LandmarkJudge,
-    load_emotion_judge,
-    load_landmark_judge,
+    DrawnFaceEmotionClassifier,
+    DrawnFaceLandmarkModel,
+    load_emotion_classifier,
+    load_landmark_model,
 )
 
-__all__ = ["EmotionJudge", "LandmarkJudge", "load_emotion_judge", "load_landmark_judge"]
+__all__ = [
+    "DrawnFaceEmotionClassifier",
+    "DrawnFaceLandmarkModel",
+    "load_emotion_classifier",
+    "load_landmark_model",
+]

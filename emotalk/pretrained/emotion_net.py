@@ -1,4 +1,4 @@
-"""A small network that tells from one aligned crop which emotion is felt."""
+"""Define the network that classifies the emotion of an aligned crop."""
 
 import torch
 from torch import Tensor, nn
@@ -8,15 +8,14 @@ from emotalk.pretrained.landmark_net import convolution
 from emotalk.schema import EMOTIONS, SIZE, check_shape
 
 LUMA = (0.299, 0.587, 0.114)
-SMALLEST_SPREAD = 0.02  # of a crop's grey levels; a flat crop is not blown up beyond it
+MIN_DEVIATION = 0.02  # of a crop's grey levels; limits the gain for a flat crop
 
 
 class EmotionNet(nn.Module):
-    """Four convolutions over a grey 64 x 64 picture of even contrast, and one linear layer.
+    """Four convolutions over a normalised grey 64 x 64 picture, and one linear layer.
 
-    Colour, brightness and contrast are taken out before the first layer, and half of the
-    resolution, so that what is left is the shape of brows, lids and mouth and the folds between.
-    The last layer sees where in the face a feature lies.
+    Colour, brightness, contrast and half of the resolution are removed first, so that the network
+    learns the shapes of brows, lids and mouth. The linear layer keeps the place of each feature.
     """
 
     def __init__(self) -> None:
@@ -38,15 +37,15 @@ class EmotionNet(nn.Module):
             images_NCHW: aligned crops 128 x 128, float RGB in [0, 1].
         """
         check_shape(images_NCHW, f"N 3 {SIZE} {SIZE}", "emotion net input")
-        features = self.features(_even_grey(images_NCHW))
+        features = self.features(_normalised_grey(images_NCHW))
         logits: Tensor = self.classes(self.dropout(features.flatten(1)))
         return logits
 
 
-def _even_grey(images_NCHW: Tensor) -> Tensor:
-    """Return grey pictures (N, 1, 64, 64) of mean 0 and spread 1."""
+def _normalised_grey(images_NCHW: Tensor) -> Tensor:
+    """Return grey pictures (N, 1, 64, 64) of mean 0 and standard deviation 1."""
     luma = torch.tensor(LUMA, dtype=images_NCHW.dtype, device=images_NCHW.device)
     grey = F.avg_pool2d((images_NCHW * luma[:, None, None]).sum(1, keepdim=True), 2)
     mean = grey.mean((2, 3), keepdim=True)
-    spread = grey.std((2, 3), keepdim=True).clamp_min(SMALLEST_SPREAD)
-    return (grey - mean) / spread
+    deviation = grey.std((2, 3), keepdim=True).clamp_min(MIN_DEVIATION)
+    return (grey - mean) / deviation

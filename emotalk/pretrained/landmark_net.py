@@ -1,4 +1,4 @@
-"""A small network that finds the 68 landmarks of an aligned crop."""
+"""Define the network that detects the 68 landmarks of an aligned crop."""
 
 import torch
 from torch import Tensor, nn
@@ -6,18 +6,18 @@ from torch.nn import functional as F
 
 from emotalk.schema import LANDMARKS, SIZE, check_shape
 
-CELL = 4  # pixels of the crop a cell of the heat maps covers
+CELL = 4  # side of a heat map's cell in pixels of the crop
 CELLS = SIZE // CELL
 
 
 class LandmarkNet(nn.Module):
-    """Heat maps of 32 x 32 cells, read by their expected place.
+    """Hourglass network with a soft-argmax over heat maps of 32 x 32 cells.
 
-    An hourglass of seven convolutions: down to 8 x 8, where the whole face is seen at once, and up
-    again with skips. The place of a landmark is the mean of the cells' centres under the softmax of
-    its heat map, so it is finer than a cell and differentiable.
+    Seven convolutions lead down to 8 x 8, where the receptive field covers the whole face, and up
+    again with skip connections. A landmark is the mean of the cells' centres under the softmax of
+    its heat map. This is finer than a cell, and differentiable.
 
-    Source: Sun, Xiao, Wei, Liang, Wei 2018, Integral Human Pose Regression (the read-out).
+    Source: Sun, Xiao, Wei, Liang, Wei 2018, Integral Human Pose Regression (the soft-argmax).
     """
 
     def __init__(self) -> None:
@@ -45,8 +45,8 @@ class LandmarkNet(nn.Module):
         at32 = self.to32(self.to64(images_NCHW * 2 - 1))
         at16 = self.to16(at32)
         at8 = self.whole(self.to8(at16))
-        at16 = self.at16(at16 + _doubled(self.up16(at8)))
-        at32 = self.at32(at32 + _doubled(self.up32(at16)))
+        at16 = self.at16(at16 + _upsample(self.up16(at8)))
+        at32 = self.at32(at32 + _upsample(self.up32(at16)))
         share_NLHW = self.heat(at32).flatten(2).softmax(-1).unflatten(-1, (CELLS, CELLS))
         centres = self.get_buffer("centres")
         x_NL = share_NLHW.sum(2) @ centres
@@ -55,7 +55,7 @@ class LandmarkNet(nn.Module):
 
 
 def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) -> nn.Sequential:
-    """Return convolution, batch normalisation and ReLU."""
+    """Return a block of convolution, batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
@@ -63,5 +63,5 @@ def convolution(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1) 
     )
 
 
-def _doubled(images_NCHW: Tensor) -> Tensor:
+def _upsample(images_NCHW: Tensor) -> Tensor:
     return F.interpolate(images_NCHW, scale_factor=2, mode="bilinear", align_corners=False)

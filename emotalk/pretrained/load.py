@@ -1,4 +1,4 @@
-"""The shipped judges, ready to look at videos of drawn faces."""
+"""Load the pretrained networks, and run them on videos of drawn faces."""
 
 import json
 from dataclasses import dataclass
@@ -19,24 +19,33 @@ from emotalk.schema import EMOTIONS, FPS, SIZE, Bytes, Floats, check_shape
 
 LANDMARK_FILE = "landmark_net.safetensors"
 EMOTION_FILE = "emotion_net.safetensors"
-FACTS = "emotalk-judge"  # key of the metadata of the file
+FACTS = "emotalk-judge"  # key in the file's metadata
 FRAMES_AT_ONCE = 64
-ONSET_FRAMES = round(0.4 * FPS)  # drawn and acted feelings grow from neutral until then
+ONSET_FRAMES = round(0.4 * FPS)  # an emotion grows from neutral during these frames
 
 Net = TypeVar("Net", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class LandmarkJudge:
-    """Finds the landmarks of aligned crops of DRAWN faces; knows nothing of photographs.
+class DrawnFaceLandmarkModel:
+    """Detects the landmarks of aligned crops of DRAWN faces; not trained on photographs.
 
     Attributes:
-        net: in evaluation mode, on its device.
-        facts: how it was made and how well it does on actors it has not seen.
+        net: the network, in evaluation mode on the CPU.
+        facts: its training data and its figures on held-out actors.
     """
 
     net: LandmarkNet
     facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Return the model's description for reports."""
+        return (
+            f"emotalk's landmark net for drawn faces (made from {self.facts['actors']} drawn "
+            f"actors of seed {self.facts['seed']}; {self.facts['error_px']:.2f} px off on actors "
+            "it had not seen)"
+        )
 
     def landmarks(self, frames_THWC: Bytes) -> Floats:
         """Return the landmarks (T, 68, 2) of uint8 RGB crops (T, 128, 128, 3), in pixels."""
@@ -44,22 +53,31 @@ class LandmarkJudge:
 
 
 @dataclass(frozen=True)
-class EmotionJudge:
-    """Tells which emotion a video of a DRAWN face shows; knows nothing of photographs.
+class DrawnFaceEmotionClassifier:
+    """Classifies the emotion in a video of a DRAWN face; not trained on photographs.
 
     Attributes:
-        net: in evaluation mode, on its device.
-        facts: how it was made and how well it does on actors it has not seen.
+        net: the network, in evaluation mode on the CPU.
+        facts: its training data and its figures on held-out actors.
     """
 
     net: EmotionNet
     facts: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        """Return the classifier's description for reports."""
+        return (
+            f"emotalk's emotion net for drawn faces (made from {self.facts['actors']} drawn actors "
+            f"of seed {self.facts['seed']}; right in {100 * self.facts['accuracy']:.1f} % of clips "
+            "of actors it had not seen)"
+        )
+
     def probabilities(self, frames_THWC: Bytes) -> Floats:
         """Return the probability of each of `schema.EMOTIONS`, (6,), sum 1.
 
-        The mean of the logits of all frames after the first 0.4 s, in which feelings grow from a
-        neutral face; of the last frame alone where the clip is shorter.
+        They are the softmax of the mean logits of all frames after the first 0.4 s, in which the
+        emotion grows from a neutral face. For a shorter clip only the last frame counts.
 
         Args:
             frames_THWC: uint8 RGB crops (T, 128, 128, 3) of one clip, T >= 1.
@@ -69,51 +87,50 @@ class EmotionJudge:
         shares_E = np.exp(logits_E - logits_E.max())
         return np.asarray(shares_E / shares_E.sum(), np.float32)
 
-    def emotion(self, frames_THWC: Bytes) -> int:
-        """Return the index in `schema.EMOTIONS` of the likeliest emotion of one clip."""
+    def predict(self, frames_THWC: Bytes) -> int:
+        """Return the index in `schema.EMOTIONS` of the most probable emotion of one clip."""
         return int(self.probabilities(frames_THWC).argmax())
 
 
-def load_landmark_judge(device: torch.device | str = "cpu") -> LandmarkJudge:
-    """Return the landmark judge that comes with the package."""
-    return LandmarkJudge(*_load(LandmarkNet(), LANDMARK_FILE, device))
+def load_landmark_model() -> DrawnFaceLandmarkModel:
+    """Return the landmark model that comes with the package, on the CPU."""
+    return DrawnFaceLandmarkModel(*_load(LandmarkNet(), LANDMARK_FILE))
 
 
-def load_emotion_judge(device: torch.device | str = "cpu") -> EmotionJudge:
-    """Return the emotion judge that comes with the package."""
-    judge = EmotionJudge(*_load(EmotionNet(), EMOTION_FILE, device))
-    if tuple(judge.facts["emotions"]) != EMOTIONS:
-        raise ValueError(f"{EMOTION_FILE}: made for {judge.facts['emotions']}, not {EMOTIONS}")
-    return judge
+def load_emotion_classifier() -> DrawnFaceEmotionClassifier:
+    """Return the emotion classifier that comes with the package, on the CPU."""
+    classifier = DrawnFaceEmotionClassifier(*_load(EmotionNet(), EMOTION_FILE))
+    if tuple(classifier.facts["emotions"]) != EMOTIONS:
+        raise ValueError(f"{EMOTION_FILE}: made for {classifier.facts['emotions']}, not {EMOTIONS}")
+    return classifier
 
 
-def save_judge(net: nn.Module, facts: dict[str, Any], path: str) -> None:
-    """Write a judge's weights, with the facts about it in the file's metadata."""
+def save_network(net: nn.Module, facts: dict[str, Any], path: Path) -> None:
+    """Write a network's weights, with its facts in the file's metadata."""
     state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
-    write_tensors(state, Path(path), metadata={FACTS: json.dumps(facts, sort_keys=True)})
+    write_tensors(state, path, metadata={FACTS: json.dumps(facts, sort_keys=True)})
 
 
-def to_network(frames_NHWC: Bytes, device: torch.device | str = "cpu") -> Tensor:
+def network_input(frames_NHWC: Bytes) -> Tensor:
     """Return uint8 crops as float RGB in [0, 1], (N, 3, H, W), channels last in memory."""
-    check_shape(frames_NHWC, f"N {SIZE} {SIZE} 3", "judge's frames")
-    frames = torch.from_numpy(np.ascontiguousarray(frames_NHWC)).to(device)
+    check_shape(frames_NHWC, f"N {SIZE} {SIZE} 3", "crops of drawn faces")
+    frames = torch.from_numpy(np.ascontiguousarray(frames_NHWC))
     return frames.permute(0, 3, 1, 2).float() / 255
 
 
-def _load(net: Net, name: str, device: torch.device | str) -> tuple[Net, dict[str, Any]]:
+def _load(net: Net, name: str) -> tuple[Net, dict[str, Any]]:
     with as_file(files("emotalk.pretrained").joinpath(name)) as path:
         net.load_state_dict(load_file(path))
         with safe_open(path, "pt") as stored:
             facts: dict[str, Any] = json.loads(stored.metadata()[FACTS])
     net.eval().requires_grad_(False)
-    return net.to(device), facts
+    return net, facts
 
 
 def _run(net: nn.Module, frames_NHWC: Bytes) -> Floats:
-    device = next(net.parameters()).device
     with torch.inference_mode():
-        answers = [
-            net(to_network(frames_NHWC[begin : begin + FRAMES_AT_ONCE], device)).cpu()
+        outputs = [
+            net(network_input(frames_NHWC[begin : begin + FRAMES_AT_ONCE]))
             for begin in range(0, len(frames_NHWC), FRAMES_AT_ONCE)
         ]
-    return np.asarray(torch.cat(answers).numpy(), np.float32)
+    return np.asarray(torch.cat(outputs).numpy(), np.float32)

@@ -1,4 +1,4 @@
-"""Aligned, labelled crops of drawn people: what the judges learn from and are tested on."""
+"""Draw aligned, labelled crops of people, to train and test the pretrained networks."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,14 +20,14 @@ LEVELS = ("LO", "MD", "HI", "XX")
 
 @dataclass(frozen=True)
 class Portraits:
-    """Crops of some actors, N of them, `frames` in a row from each clip.
+    """N crops of some actors, `frames` consecutive ones from each clip.
 
     Attributes:
         frames_NHWC: uint8 RGB, 128 x 128.
         landmarks_NLP: float32, pixels of the crop.
         emotion_N: index in `schema.EMOTIONS`.
         level_N: index in `LEVELS`.
-        frames: how many follow each other from one clip, all after the emotion's onset.
+        frames: number of crops from each clip, all after the emotion's onset.
     """
 
     frames_NHWC: Bytes
@@ -46,12 +46,12 @@ def draw_portraits(
 ) -> Portraits:
     """Return crops of `actors` (0, 1, ...) of the corpus `seed`: each emotion at each level.
 
-    Aligned as clips are: by the first frame of each clip, the rest follows.
+    All crops of a clip are aligned by its first frame, as the ETL aligns clips.
 
     Args:
-        seed: of the corpus.
+        seed: seed of the corpus.
         actors: numbers of the people.
-        frames: taken from each clip, at random moments after the emotion's onset.
+        frames: number of crops from each clip, at random times after the emotion's onset.
         progress: called after each actor.
     """
     crops: list[Bytes] = []
@@ -59,7 +59,7 @@ def draw_portraits(
     labels: list[tuple[int, int]] = []
     for number in actors:
         actor = make_actor(seed, FIRST_NUMBER + number)
-        for emotion, level, sentence in _programme(seed, number):
+        for emotion, level, sentence in _clips_of_actor(seed, number):
             plan = plan_clip(actor, sentence, EMOTIONS[emotion], LEVELS[level], seed)
             moments = _moments(plan, frames, numpy_generator(seed, "moments", number, len(crops)))
             for crop, landmarks in _crops(plan, moments):
@@ -71,8 +71,8 @@ def draw_portraits(
     return Portraits(np.stack(crops), np.stack(points), label_N2[:, 0], label_N2[:, 1], frames)
 
 
-def _programme(seed: int, number: int) -> Iterator[tuple[int, int, str]]:
-    """Yield emotion, level and sentence of an actor's clips; the sentences go round."""
+def _clips_of_actor(seed: int, number: int) -> Iterator[tuple[int, int, str]]:
+    """Yield emotion, level and sentence of an actor's clips, cycling through the sentences."""
     sentences = sorted(SENTENCES)
     turn = int(numpy_generator(seed, "programme", number).integers(len(sentences)))
     for emotion in range(len(EMOTIONS)):
@@ -89,13 +89,13 @@ def _moments(plan: ClipPlan, frames: int, generator: np.random.Generator) -> lis
 
 def _crops(plan: ClipPlan, moments: Sequence[int]) -> Iterator[tuple[Bytes, Floats]]:
     transform = alignment(plan.landmarks_TLP[0])
-    chosen = _at(plan, moments)
+    chosen = _frames_of_plan(plan, moments)
     for frame, landmarks_LP in zip(chosen.frames(), chosen.landmarks_TLP, strict=True):
         yield warp(frame, transform), transform_points(transform, landmarks_LP).astype(np.float32)
 
 
-def _at(plan: ClipPlan, moments: Sequence[int]) -> ClipPlan:
-    """Return the plan with only the frames `moments`: drawing is what takes long."""
+def _frames_of_plan(plan: ClipPlan, moments: Sequence[int]) -> ClipPlan:
+    """Return the plan with only the frames `moments`, so that no other frame is drawn."""
     chosen = list(moments)
     motion = plan.motion
     return replace(

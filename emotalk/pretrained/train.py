@@ -1,9 +1,9 @@
-"""Make the two judges from drawn faces, test them on other actors, write the files.
+"""Train the pretrained networks on drawn faces, and evaluate them on held-out actors.
 
     python -m emotalk.pretrained.train --seed 1000
 
-Eight minutes on one core. Training corpora of the project use seeds below 1000, so a judge never
-meets a face it learnt from.
+This takes eight minutes on one core. The project's training corpora use seeds below 1000, so that
+these networks never evaluate a face they were trained on.
 """
 
 import logging
@@ -21,12 +21,12 @@ from torch.nn import functional as F
 
 from emotalk.errors import WrongUse
 from emotalk.models.modes import training_mode
-from emotalk.pretrained.distort import distorted
+from emotalk.pretrained.distort import distort
 from emotalk.pretrained.emotion_net import EmotionNet
+from emotalk.pretrained.held_out import emotion_figures, landmark_figures
 from emotalk.pretrained.landmark_net import LandmarkNet
-from emotalk.pretrained.load import EMOTION_FILE, LANDMARK_FILE, save_judge, to_network
+from emotalk.pretrained.load import EMOTION_FILE, LANDMARK_FILE, network_input, save_network
 from emotalk.pretrained.portraits import Portraits, draw_portraits
-from emotalk.pretrained.trial import emotion_figures, landmark_figures
 from emotalk.schema import EMOTIONS, LANDMARKS, MOUTH
 from emotalk.seeding import draw_seed, numpy_generator
 
@@ -38,26 +38,26 @@ MOUTH_WEIGHT = 2.0
 Batches = Iterator[tuple[Tensor, Tensor, Tensor]]
 
 
-def train_judges(
+def train_networks(
     seed: int, *, actors: int, held_out: int, landmark_steps: int, emotion_steps: int, output: Path
 ) -> dict[str, dict[str, Any]]:
-    """Write both judges to `output` and return their figures on the held-out actors.
+    """Write both networks to `output` and return their figures on the held-out actors.
 
     Args:
-        seed: of the corpus, the networks and every draw; 1000 or more.
-        actors: drawn people to learn from.
-        held_out: further people to be tested on.
+        seed: seed of the corpus, the networks and every draw; 1000 or more.
+        actors: number of drawn people to train on.
+        held_out: number of further people to evaluate on.
         landmark_steps: batches of 32 crops for the landmark net.
         emotion_steps: the same for the emotion net.
         output: folder of the two files.
 
     Raises:
-        WrongUse: a seed that training corpora may use.
+        WrongUse: the seed is one that training corpora may use.
     """
     if seed < FIRST_FREE_SEED:
         raise WrongUse(
-            f"seed {seed}: judges are made from corpora of seed {FIRST_FREE_SEED} and above, so "
-            "that they judge faces they have not seen"
+            f"seed {seed}: these networks are trained on corpora of seed {FIRST_FREE_SEED} and "
+            "above, so that they evaluate faces they have not seen"
         )
     with Progress() as bar:
         drawing = bar.add_task("drawing", total=actors + held_out)
@@ -81,8 +81,8 @@ def train_judges(
     }
     figures[EMOTION_FILE]["emotions"] = list(EMOTIONS)
     output.mkdir(parents=True, exist_ok=True)
-    save_judge(landmark_net, figures[LANDMARK_FILE], str(output / LANDMARK_FILE))
-    save_judge(emotion_net, figures[EMOTION_FILE], str(output / EMOTION_FILE))
+    save_network(landmark_net, figures[LANDMARK_FILE], output / LANDMARK_FILE)
+    save_network(emotion_net, figures[EMOTION_FILE], output / EMOTION_FILE)
     return figures
 
 
@@ -94,7 +94,7 @@ def fit(
     seed: int,
     bar: Progress,
 ) -> None:
-    """Train `net` in place on distorted crops: AdamW, one cycle of the learning rate."""
+    """Train `net` in place on distorted crops, with AdamW and a one-cycle learning rate."""
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
     task = bar.add_task(type(net).__name__, total=steps)
@@ -111,7 +111,7 @@ def fit(
 def landmark_loss(
     net: nn.Module, images_NCHW: Tensor, landmarks_NLP: Tensor, emotion_N: Tensor
 ) -> Tensor:
-    """Return the mean distance in pixels, the mouth's points counting twice."""
+    """Return the mean distance in pixels, with twice the weight for the mouth's points."""
     weight_L = torch.ones(LANDMARKS)
     weight_L[MOUTH] = MOUTH_WEIGHT
     distance_NL = torch.linalg.vector_norm(net(images_NCHW) - landmarks_NLP, dim=-1)
@@ -122,7 +122,7 @@ def landmark_loss(
 def emotion_loss(
     net: nn.Module, images_NCHW: Tensor, landmarks_NLP: Tensor, emotion_N: Tensor
 ) -> Tensor:
-    """Return the cross-entropy, labels smoothed by 0.05."""
+    """Return the cross-entropy with a label smoothing of 0.05."""
     return F.cross_entropy(net(images_NCHW), emotion_N, label_smoothing=0.05)
 
 
@@ -134,11 +134,10 @@ def _batches(portraits: Portraits, steps: int, seed: int) -> Batches:
             order = generator.permutation(len(portraits.frames_NHWC))
         chosen, order = order[:BATCH], order[BATCH:]
         pairs = [
-            distorted(portraits.frames_NHWC[i], portraits.landmarks_NLP[i], generator)
-            for i in chosen
+            distort(portraits.frames_NHWC[i], portraits.landmarks_NLP[i], generator) for i in chosen
         ]
         yield (
-            to_network(np.stack([crop for crop, _ in pairs])),
+            network_input(np.stack([crop for crop, _ in pairs])),
             torch.from_numpy(np.stack([landmarks for _, landmarks in pairs])),
             torch.from_numpy(portraits.emotion_N[chosen]),
         )
@@ -153,9 +152,9 @@ def command(
     output: Annotated[Path, typer.Option(help="Folder of the files.")] = Path(__file__).parent,
     threads: Annotated[int, typer.Option(min=1)] = 1,
 ) -> None:
-    """Make the two judges from drawn faces."""
+    """Train the landmark net and the emotion net on drawn faces."""
     torch.set_num_threads(threads)
-    figures = train_judges(
+    figures = train_networks(
         seed,
         actors=actors,
         held_out=held_out,

@@ -7,7 +7,7 @@ import numpy as np
 
 from emotalk.config.etl import EtlConfig
 from emotalk.faces.align import alignment, warp
-from emotalk.faces.landmarks import FaceLandmarks, LandmarkFinder
+from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.shape import transform_points
 from emotalk.media.frames import VideoFrames
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
@@ -49,7 +49,7 @@ class Crops:
 
 
 def cut_crops(
-    video: VideoFrames, line: Timeline, finder: LandmarkFinder, config: EtlConfig
+    video: VideoFrames, line: Timeline, finder: LandmarkDetector, config: EtlConfig
 ) -> tuple[Crops, slice]:
     """Return the crops of a clip's frames that the ticks need, and which of the ticks they serve.
 
@@ -69,7 +69,7 @@ def cut_crops(
     stretches = [Crops()]
     found: list[FaceLandmarks] = []
     for index, (frame, face) in zip(
-        indices, finder.follow(video.at(indices), clip=video.path, indices=indices), strict=True
+        indices, finder.track(video.at(indices), clip=video.path, indices=indices), strict=True
     ):
         found.append(face)
         if face.landmarks_LP is None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
-from emotalk.faces.sidecar import sidecar_files
+from emotalk.faces.backends.sidecar import sidecar_files
 from emotalk.files.atomic_write import file_sha256
 from etl.corpora.listing import SourceClip
 from etl.corpora.source import MediaFile, stamp

@@ -9,7 +9,7 @@ from cv2.typing import MatLike
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import FaceLandmarks
-from emotalk.faces.plausible import CORE, landmark_fault
+from emotalk.faces.plausible import NOSE_EYES_MOUTH, landmark_fault
 from emotalk.media.loudness import loudness_db
 from emotalk.schema import MOUTH, SIZE, Bytes, Floats, Rejection
 
@@ -196,7 +196,7 @@ def check_inside_crop(landmarks: Sequence[Floats], limits: QualityConfig) -> Non
     Raises:
         Rejection: `leaves_crop`.
     """
-    core_TLP = np.stack(landmarks)[:, CORE]
+    core_TLP = np.stack(landmarks)[:, NOSE_EYES_MOUTH]
     inside = ((core_TLP > -0.5) & (core_TLP < SIZE - 0.5)).all((1, 2))
     if inside.mean() < limits.min_crop_share:
         raise Rejection(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from emotalk.config.etl import EtlConfig, QualityConfig
-from emotalk.faces.landmarks import LandmarkFinder
+from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.files.atomic_write import file_sha256
 from emotalk.media.container import MediaInfo
 from emotalk.media.frames import read_video
@@ -24,7 +24,7 @@ from etl.corpora.source import on_disk
 LONGEST_SOUND = 2  # times the longest clip: more is not read, whatever the picture's length
 
 
-def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> AlignedSample:
+def make_sample(clip: SourceClip, finder: LandmarkDetector, config: EtlConfig) -> AlignedSample:
     """Return a clip cropped, aligned and brought to 25 Hz and 8 kHz.
 
     The crop follows one similarity for the whole clip, from the landmarks of its first frame, or
@@ -41,7 +41,7 @@ def make_sample(clip: SourceClip, finder: LandmarkFinder, config: EtlConfig) -> 
 
 
 def _aligned(
-    clip: SourceClip, path: Path, finder: LandmarkFinder, config: EtlConfig
+    clip: SourceClip, path: Path, finder: LandmarkDetector, config: EtlConfig
 ) -> AlignedSample:
     limits = config.quality
     video = read_video(path)

@@ -13,7 +13,8 @@ import torch
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig
 from emotalk.errors import Stopped, WrongUse
-from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.home import ensure_home
@@ -67,7 +68,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
 
 
 def _judged(
-    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, source: tuple[int, int]
+    clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
 ) -> tuple[Verdict, dict[str, bytes]] | Crash:
     """Return the verdict on a clip and its members, or the exception that it ended in."""
     try:
@@ -89,7 +90,7 @@ def _judged(
 
 
 def _accepted(
-    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, source: tuple[int, int]
+    clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
 ) -> tuple[Verdict, dict[str, bytes]]:
     began = time.perf_counter()
     sample = make_sample(clip, finder, config)
@@ -127,9 +128,9 @@ def digest_of(members: Mapping[str, bytes]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _finder(config: LandmarksConfig, source: Path) -> LandmarkFinder:
+def _finder(config: LandmarksConfig, source: Path) -> LandmarkDetector:
     """Return the worker's own landmark models, loaded once."""
-    return build_finder(config, source=source)
+    return build_landmark_detector(config, source=source)
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,8 @@ import numpy as np
 import psutil
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig
-from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
 from emotalk.schema import Bytes
@@ -82,7 +83,7 @@ def main() -> None:
 def measure(data: Path, folder: Path, repeats: int) -> dict[str, float]:
     """Return the CPU milliseconds of a clip, stage by stage and as a whole."""
     config = _config(data, folder)
-    finder = build_finder(config.landmarks)
+    finder = build_landmark_detector(config.landmarks)
     clips = _clips(data, folder)
     spent: dict[str, list[float]] = {name: [] for name in ("decode", "faces", "encode", "whole")}
     for clip in clips:
@@ -138,7 +139,7 @@ def memory(folder: Path, seconds: float) -> dict[str, float]:
 
 
 def _stages(
-    clip: SourceClip, finder: LandmarkFinder, config: EtlConfig, folder: Path
+    clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, folder: Path
 ) -> dict[str, float]:
     frames: list[Bytes] = []
     crops = make_sample(clip, finder, config).frames_THWC
@@ -147,7 +148,7 @@ def _stages(
     store.mkdir(exist_ok=True)
     return {
         "decode": _cpu(lambda: frames.extend(read_video(video))),
-        "faces": _cpu(lambda: list(finder.follow(frames, clip=video, indices=range(len(frames))))),
+        "faces": _cpu(lambda: list(finder.track(frames, clip=video, indices=range(len(frames))))),
         "encode": _cpu(lambda: video_member(crops, config.video)),
         "whole": _cpu(lambda: process_clip(clip, config, store)),
     }

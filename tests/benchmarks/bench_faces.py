@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from emotalk.config.etl import LandmarksConfig
-from emotalk.faces.landmarks import FaceLandmarks, build_finder
-from emotalk.faces.tracking import TrackingFinder
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.faces.tracking import TrackingDetector
 from emotalk.host_memory import keep_freed_memory
 from emotalk.media.frames import read_video
 from emotalk.schema import OUTER_EYE_CORNERS, Bytes, Floats
@@ -55,7 +56,7 @@ def main() -> None:
 
 def measure(data: Path, *, det_size: int, repeats: int) -> dict[str, float]:
     """Return the figures by name."""
-    tracking, detecting = (_finder(data, det_size, every) for every in (EVERY, 1))
+    tracking, detecting = (_detector(data, det_size, every) for every in (EVERY, 1))
     spent: dict[str, list[float]] = {"tracked": [], "detected": []}
     frames_read, means, drifts, worst = 0, [], [], 0.0
     for clip in sorted((data / "clips").rglob("*.m*")):
@@ -94,23 +95,23 @@ def measure(data: Path, *, det_size: int, repeats: int) -> dict[str, float]:
     }
 
 
-def _finder(data: Path, det_size: int, every: int) -> TrackingFinder:
+def _detector(data: Path, det_size: int, every: int) -> TrackingDetector:
     config = LandmarksConfig(
         pack="faces68", root=data / "insightface", det_size=det_size, detect_every=every
     )
-    finder = build_finder(config)
-    if not isinstance(finder, TrackingFinder):
-        raise TypeError("the pack's finder tracks")
-    return finder
+    detector = build_landmark_detector(config)
+    if not isinstance(detector, TrackingDetector):
+        raise TypeError("the pack's detector tracks")
+    return detector
 
 
-def _faces(finder: TrackingFinder, frames: Sequence[Bytes]) -> list[FaceLandmarks]:
-    return [face for _, face in finder.follow(frames)]
+def _faces(detector: TrackingDetector, frames: Sequence[Bytes]) -> list[FaceLandmarks]:
+    return [face for _, face in detector.track(frames)]
 
 
-def _seconds(finder: TrackingFinder, frames: Sequence[Bytes]) -> float:
+def _seconds(detector: TrackingDetector, frames: Sequence[Bytes]) -> float:
     started = time.process_time()
-    _faces(finder, frames)
+    _faces(detector, frames)
     return time.process_time() - started
 
 
@@ -127,9 +128,9 @@ def _differences(ours: list[FaceLandmarks], theirs: list[FaceLandmarks]) -> Floa
     return np.asarray(off, np.float32)
 
 
-def _parts(finder: TrackingFinder, frames: Sequence[Bytes]) -> dict[str, float]:
+def _parts(detector: TrackingDetector, frames: Sequence[Bytes]) -> dict[str, float]:
     """Return milliseconds a frame of the detector and of the landmark model."""
-    box = finder.boxes(frames[0])[0, :4]
+    box = detector.boxes(frames[0])[0, :4]
 
     def milliseconds(call: Callable[[Bytes], object]) -> float:
         started = time.process_time()
@@ -138,8 +139,8 @@ def _parts(finder: TrackingFinder, frames: Sequence[Bytes]) -> dict[str, float]:
         return 1e3 * (time.process_time() - started) / len(frames)
 
     return {
-        "boxes": milliseconds(finder.boxes),
-        "landmarks": milliseconds(lambda frame: finder.landmarks(frame, box)),
+        "boxes": milliseconds(detector.boxes),
+        "landmarks": milliseconds(lambda frame: detector.landmarks(frame, box)),
     }
 
 

@@ -30,7 +30,7 @@ import decord
 import numpy as np
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig, VideoMemberConfig
-from emotalk.faces.landmarks import build_finder
+from emotalk.faces.backends import build_landmark_detector
 from emotalk.media.encode import encode_video
 from emotalk.media.png import png_bytes
 from emotalk.media.window import decode_video_window
@@ -164,7 +164,7 @@ def real_samples(most: int | None) -> tuple[list[AlignedSample], float, float]:
             clips=str(table),
             landmarks=LandmarksConfig(pack="faces68", root=data / "insightface"),
         )
-        finder = build_finder(config.landmarks)
+        finder = build_landmark_detector(config.landmarks)
         samples = [make_sample(clip, finder, config) for clip in list_clips(config).clips]
         members = [members_of(sample, config) for sample in samples]
     frames = sum(len(sample.frames_THWC) for sample in samples)

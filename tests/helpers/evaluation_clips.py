@@ -1,4 +1,4 @@
-"""Clips of plain colours and an examiner of whatever it is told, for the evaluation's wiring."""
+"""Make plain clips, and stand-ins for the landmark model and the emotion classifier."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -53,26 +53,26 @@ def plain_clip(
 
 
 @dataclass
-class ToldExaminer:
-    """Finds the landmarks that `told` gives for the frames it is shown, and remembers them."""
+class ToldLandmarks:
+    """Returns the landmarks that `told` gives for frames, and keeps the frames."""
 
     told: Callable[[Bytes], npt.NDArray[Any]]
     name: str = "told"
     shown: list[Bytes] = field(default_factory=list)
 
     def landmarks(self, frames_THWC: Bytes) -> Floats:
-        """Return the landmarks that were told."""
+        """Return the landmarks for these frames."""
         self.shown.append(frames_THWC)
         return np.asarray(self.told(frames_THWC), np.float32)
 
 
 @dataclass
-class BrightnessJudge:
-    """Sees the emotion whose index is the mean brightness of the first frame, modulo six."""
+class BrightnessClassifier:
+    """Predicts the emotion whose index is the summed brightness of the first frame, modulo six."""
 
     shown: list[Bytes] = field(default_factory=list)
 
-    def emotion(self, frames_THWC: Bytes) -> int:
+    def predict(self, frames_THWC: Bytes) -> int:
         """Return an index that depends on every pixel of the first frame."""
         self.shown.append(frames_THWC)
         return int(frames_THWC[0].astype(np.int64).sum() % 6)

@@ -123,7 +123,7 @@ RUN: dict[str, Fill] = {
 # The first draws twelve people. The others take minutes: only their words are tried.
 SLOW: dict[str, Fill] = {
     r"emotalk synth DIR --actors \d+ --seed \d+": drawn,
-    r"(\.venv/bin/)?python -m (tests\.benchmarks\.\w+|tests\.\w+|emotalk\.judges\.train)( .*)?": (
+    r"(\.venv/bin/)?python -m (tests(\.benchmarks)?\.\w+|emotalk\.pretrained\.train)( .*)?": (
         with_words("--help")
     ),
 }

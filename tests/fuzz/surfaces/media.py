@@ -147,7 +147,7 @@ def _clips(folder: Path) -> Door:
     import numpy as np
 
     from emotalk.config.etl import EtlConfig, QualityConfig
-    from emotalk.faces.sidecar import SidecarFinder
+    from emotalk.faces.backends.sidecar import SidecarLandmarks
     from emotalk.schema import ClipLabel, Rejection
     from etl.clip.sample import make_sample
     from etl.corpora.listing import SourceClip
@@ -167,7 +167,7 @@ def _clips(folder: Path) -> Door:
         path.write_bytes(case[1])
         label = ClipLabel(key="clip", clip=path.name, actor="a", emotion="neutral")
         clip = SourceClip(label, source.media(path.name))
-        make_sample(clip, SidecarFinder(landmarks), config)
+        make_sample(clip, SidecarLandmarks(landmarks), config)
 
     return Door(partial(_make, _clip_files()), enter, (Rejection,))
 

@@ -83,7 +83,7 @@ def _header(rng: Random) -> bytes:
 def _sidecar(folder: Path) -> Door:
     import numpy as np
 
-    from emotalk.faces.sidecar import SidecarFinder
+    from emotalk.faces.backends.sidecar import SidecarLandmarks
     from emotalk.schema import Rejection
 
     stored = io.BytesIO()
@@ -97,8 +97,8 @@ def _sidecar(folder: Path) -> Door:
         path = folder / f"{name}.npy"
         path.write_bytes(data)
         try:
-            finder = SidecarFinder(folder)
-            finder.find([picture], clip=Path(f"{name}.mp4"), indices=[3])
+            finder = SidecarLandmarks(folder)
+            finder.detect([picture], clip=Path(f"{name}.mp4"), indices=[3])
         finally:
             path.unlink()
 

@@ -13,7 +13,6 @@ from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
-from emotalk.evaluation.output import read_report
 from emotalk.evaluation.report import Report, summary_table
 from emotalk.inference.generate import ClipRequest, generate_video
 from emotalk.media.window import decode_video_window
@@ -33,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, shards: Path, checkpoint: P
 
 @pytest.fixture(scope="module")
 def report(folder: Path) -> Report:
-    return read_report(folder)
+    return Report.model_validate_json((folder / "report.json").read_text())
 
 
 def test_every_figure_stands_beside_its_baselines(report: Report) -> None:
@@ -81,7 +80,7 @@ def test_a_clips_psnr_is_that_of_the_generators_own_frames(
     assert report.per_clip[sample.key]["generated"]["psnr"] == pytest.approx(by_hand, abs=0.02)
 
 
-def test_emotions_come_with_the_judges_ceiling(report: Report) -> None:
+def test_emotions_come_with_the_classifiers_ceiling(report: Report) -> None:
     assert report.emotion is not None
     assert set(report.emotion.accuracy) == {"generated", "still", "truth"}
     assert report.emotion.accuracy["truth"].mean == 1.0
@@ -90,7 +89,7 @@ def test_emotions_come_with_the_judges_ceiling(report: Report) -> None:
     assert report.per_clip["1002_IEO_sadness"]["emotion"]["truth"] == "sadness"
 
 
-def test_the_report_says_who_judged_and_names_the_faulty_figures(
+def test_the_report_names_the_models_and_names_the_faulty_figures(
     report: Report, folder: Path
 ) -> None:
     assert "landmark net for drawn faces" in report.judges["landmarks, NLMD, mouth opening"]
@@ -195,7 +194,7 @@ def test_a_broken_clip_is_left_out_and_named(
     assert "3200 samples, expected 9600" in report.left_out["1001_DFA_anger"]
 
 
-def test_judges_of_drawn_faces_refuse_photographs(
+def test_models_of_drawn_faces_refuse_photographs(
     tmp_path: Path, drawn_clips: Clips, checkpoint: Path
 ) -> None:
     """Pictures in which no drawn face stands where the stored landmarks say."""

@@ -1,8 +1,10 @@
 """Which picture, speech and emotion each video is made of, and what each row is held against."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -10,18 +12,17 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from emotalk.checkpoints.format import ModelFacts
 from emotalk.checkpoints.load import LoadedGenerator
-from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.model import ModelConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation import evaluator as module
-from emotalk.evaluation.evaluator import Evaluator, Generated, fitted
-from emotalk.evaluation.measure import reencoded
+from emotalk.evaluation.baselines import reencode
+from emotalk.evaluation.evaluator import Evaluator, Generated
 from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, Bytes
 from emotalk.shards.clip import Clip
 from tests.helpers.evaluation_clips import (
-    BrightnessJudge,
-    ToldExaminer,
+    BrightnessClassifier,
+    ToldLandmarks,
     face_TLP,
     noise_frames,
     plain_clip,
@@ -53,16 +54,20 @@ def video_of(request: ClipRequest) -> Bytes:
     )
 
 
-def bench(
-    *, judge: BrightnessJudge | None = None, intensity: bool = False, **more: Any
+def evaluator(
+    *,
+    classifier: BrightnessClassifier | None = None,
+    intensity: bool = False,
+    condition: Literal["first_frame", "neutral"] = "first_frame",
+    **more: Any,
 ) -> Evaluator:
-    tree = {"checkpoint": "run", "shards": "set", "output": "out", **more}
     facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=8, use_intensity=intensity)
     return Evaluator(
-        config=EvaluateConfig.model_validate(tree),
         loaded=LoadedGenerator(None, ModelConfig(), facts, Path("run")),  # type: ignore[arg-type]
-        examiner=ToldExaminer(lambda frames: face_TLP([4.0] * len(frames))),
-        emotion_judge=judge,  # type: ignore[arg-type]
+        condition=condition,
+        landmark_model=ToldLandmarks(lambda frames: face_TLP([4.0] * len(frames))),
+        emotion_classifier=classifier,  # type: ignore[arg-type]
+        **more,
     )
 
 
@@ -74,7 +79,7 @@ def test_a_video_is_made_of_the_first_frame_and_the_clip_s_own_speech_and_emotio
     runs: list[Run],
 ) -> None:
     clips = [plain_clip("a_1"), plain_clip("a_2", seed=1, emotion="fear", frames=9)]
-    made = bench(seed=7, batch_size=3).generate(clips, {})
+    made = evaluator(seed=7, batch_size=3).generate(clips, {})
     requests, more = runs[0]
     assert more == {"seed": 7, "batch_size": 3}
     for clip, request, video in zip(clips, requests, made, strict=True):
@@ -87,12 +92,12 @@ def test_a_video_is_made_of_the_first_frame_and_the_clip_s_own_speech_and_emotio
         assert video.other_speech is None
 
 
-def test_the_video_that_emotions_are_judged_by_is_made_of_the_neutral_still(
+def test_the_video_whose_emotion_is_classified_is_made_of_the_neutral_still(
     runs: list[Run],
 ) -> None:
     clips = [plain_clip("a_1"), plain_clip("a_2", seed=1, still=False), plain_clip("a_3", seed=2)]
-    made = bench(judge=BrightnessJudge()).generate(clips, {})
-    stills = runs[-1][0]
+    made = evaluator(classifier=BrightnessClassifier()).generate(clips, {})
+    stills = runs[0][0][3:]
     assert [request.name for request in stills] == ["a_1", "a_3"]
     for clip, request in zip([clips[0], clips[2]], stills, strict=True):
         np.testing.assert_array_equal(picture(request), clip.neutral_HWC)
@@ -105,21 +110,21 @@ def test_the_video_that_emotions_are_judged_by_is_made_of_the_neutral_still(
 
 def test_under_the_neutral_condition_one_video_serves_both(runs: list[Run]) -> None:
     clip = plain_clip()
-    made = bench(judge=BrightnessJudge(), condition="neutral").generate([clip], {})[0]
+    made = evaluator(classifier=BrightnessClassifier(), condition="neutral").generate([clip], {})[0]
     np.testing.assert_array_equal(picture(runs[0][0][0]), clip.neutral_HWC)
     np.testing.assert_array_equal(made.video, made.from_still)
 
 
 def test_a_neutral_condition_without_a_still_is_our_own_bug(runs: list[Run]) -> None:
     with pytest.raises(ValueError, match="a_1: condition neutral without a still"):
-        bench(condition="neutral").generate([plain_clip(still=False)], {})
+        evaluator(condition="neutral").generate([plain_clip(still=False)], {})
 
 
 def test_other_speech_changes_the_speech_alone(runs: list[Run]) -> None:
     one, two = plain_clip("a_1"), plain_clip("a_2", seed=1)
     other = plain_clip("b", seed=9, frames=30).audio_S
-    made = bench().generate([one, two], {"a_2": other})
-    swapped = runs[1][0]
+    made = evaluator().generate([one, two], {"a_2": other})
+    swapped = runs[0][0][2:]
     assert [request.name for request in swapped] == ["a_2"]
     np.testing.assert_array_equal(swapped[0].speech_S, other[: len(two.audio_S)])
     np.testing.assert_array_equal(picture(swapped[0]), two.video_THWC[0])
@@ -134,26 +139,25 @@ def test_other_speech_changes_the_speech_alone(runs: list[Run]) -> None:
 def test_the_intensity_is_given_where_the_model_knows_it(
     runs: list[Run], use: bool, intensity: float | None, weight: float
 ) -> None:
-    bench(intensity=use).generate([plain_clip(intensity=intensity)], {})
+    evaluator(intensity=use).generate([plain_clip(intensity=intensity)], {})
     assert runs[0][0][0].emotion.max() == weight
 
 
 def test_an_emotion_that_the_model_does_not_know_is_wrong_use(runs: list[Run]) -> None:
     with pytest.raises(WrongUse, match="a_1: emotion contempt, but the checkpoint run knows anger"):
-        bench().generate([plain_clip(emotion="contempt")], {})
+        evaluator().generate([plain_clip(emotion="contempt")], {})
 
 
-def test_an_emotion_beyond_the_judge_s_six_is_not_judged(runs: list[Run]) -> None:
-    judge = BrightnessJudge()
-    strange = bench(judge=judge)
+def test_an_emotion_beyond_the_classifier_s_six_is_not_classified(runs: list[Run]) -> None:
+    classifier = BrightnessClassifier()
     facts = ModelFacts(emotions=(*EMOTIONS, "contempt"), speech_margin_frames=8)
     loaded = LoadedGenerator(None, ModelConfig(), facts, Path("run"))  # type: ignore[arg-type]
-    strange = Evaluator(strange.config, loaded, strange.examiner, strange.emotion_judge)
+    strange = replace(evaluator(classifier=classifier), loaded=loaded)
     clip = plain_clip(emotion="contempt")
     assert strange.generate([clip], {})[0].from_still is None
     made = Generated(clip.video_THWC, clip.video_THWC, None)
-    assert strange.examine(clip, made)[0].seen is None
-    assert judge.shown == []
+    assert strange.measure(clip, made).predictions is None
+    assert classifier.shown == []
 
 
 def psnr_of(video: Bytes, truth: Bytes) -> float:
@@ -169,12 +173,12 @@ def test_each_row_is_its_own_video_held_against_the_true_one() -> None:
     clip = plain_clip()
     made = made_for(clip)
     assert made.other_speech is not None
-    found, _ = bench().examine(clip, made)
+    found = evaluator().measure(clip, made)
     still = np.broadcast_to(clip.video_THWC[0], clip.video_THWC.shape)
     expected = {
         "generated": made.video,
         "repeat": still,
-        "reencoded": reencoded(clip.video_THWC),
+        "reencoded": reencode(clip.video_THWC),
         "other_speech": made.other_speech,
     }
     assert set(found.rows) == set(expected)
@@ -185,7 +189,7 @@ def test_each_row_is_its_own_video_held_against_the_true_one() -> None:
 def test_under_the_neutral_condition_the_still_is_what_is_repeated() -> None:
     clip = plain_clip()
     assert clip.neutral_HWC is not None
-    found, _ = bench(condition="neutral").examine(clip, made_for(clip))
+    found = evaluator(condition="neutral").measure(clip, made_for(clip))
     still = np.broadcast_to(clip.neutral_HWC, clip.video_THWC.shape)
     assert found.rows["repeat"]["psnr"] == pytest.approx(psnr_of(still, clip.video_THWC), abs=1e-3)
 
@@ -193,10 +197,10 @@ def test_under_the_neutral_condition_the_still_is_what_is_repeated() -> None:
 def test_without_other_speech_there_is_no_row_for_it() -> None:
     clip = plain_clip()
     made = Generated(made_for(clip).video, None, None)
-    found, shown = bench().examine(clip, made)
+    found = evaluator().measure(clip, made)
     assert set(found.rows) == {"generated", "repeat", "reencoded"}
     assert set(found.openings) == {"truth", "generated", "repeat", "reencoded"}
-    assert shown is made.video
+    assert made.emotion_video is made.video
 
 
 def test_openings_are_those_of_the_row_s_own_mouth() -> None:
@@ -208,8 +212,8 @@ def test_openings_are_those_of_the_row_s_own_mouth() -> None:
         opening = 5.0 if np.array_equal(frames, clip.video_THWC) else opening
         return face_TLP([opening] * len(frames))
 
-    examined = Evaluator(bench().config, bench().loaded, ToldExaminer(told), None)
-    openings = examined.examine(clip, made)[0].openings
+    measured = replace(evaluator(), landmark_model=ToldLandmarks(told)).measure(clip, made)
+    openings = measured.openings
     unit = openings["truth"][0] / 5.0
     assert {row: round(float(o[0] / unit), 3) for row, o in openings.items()} == {
         "truth": 5, "generated": 8, "repeat": 2, "reencoded": 2, "other_speech": 2,
@@ -217,43 +221,44 @@ def test_openings_are_those_of_the_row_s_own_mouth() -> None:
     assert {len(opening) for opening in openings.values()} == {12}
 
 
-def test_emotions_are_seen_in_the_still_s_video_the_still_and_the_truth() -> None:
+def test_emotions_are_predicted_for_the_still_s_video_the_still_and_the_truth() -> None:
     clip = plain_clip(emotion="fear")
     assert clip.neutral_HWC is not None
-    judge = BrightnessJudge()
+    classifier = BrightnessClassifier()
     made = made_for(clip)
     assert made.from_still is not None
-    found, shown = bench(judge=judge).examine(clip, made)
-    assert found.seen is not None
-    fresh = BrightnessJudge()
-    assert found.seen.wanted == EMOTIONS.index("fear")
-    assert found.seen.generated == fresh.emotion(made.from_still)
-    assert found.seen.still == fresh.emotion(clip.neutral_HWC[None])
-    assert found.seen.truth == fresh.emotion(clip.video_THWC)
-    assert shown is made.from_still
-    assert not any(np.array_equal(frames, made.video) for frames in judge.shown)
+    found = evaluator(classifier=classifier).measure(clip, made)
+    assert found.predictions is not None
+    fresh = BrightnessClassifier()
+    assert found.predictions.wanted == EMOTIONS.index("fear")
+    assert found.predictions.generated == fresh.predict(made.from_still)
+    assert found.predictions.still == fresh.predict(clip.neutral_HWC[None])
+    assert found.predictions.truth == fresh.predict(clip.video_THWC)
+    assert made.emotion_video is made.from_still
+    assert not any(np.array_equal(frames, made.video) for frames in classifier.shown)
 
 
-def test_nobody_sees_emotions_without_a_judge_or_a_still() -> None:
-    assert bench().examine(plain_clip(), made_for(plain_clip()))[0].seen is None
+def test_no_emotion_is_predicted_without_a_classifier_or_a_still() -> None:
+    assert evaluator().measure(plain_clip(), made_for(plain_clip())).predictions is None
     clip = plain_clip(still=False)
     made = Generated(made_for(clip).video, None, None)
-    assert bench(judge=BrightnessJudge()).examine(clip, made)[0].seen is None
+    assert evaluator(classifier=BrightnessClassifier()).measure(clip, made).predictions is None
 
 
-def test_a_finding_says_whose_it_is_and_the_faulty_figures_only_on_request() -> None:
+def test_results_carry_the_clip_s_label_and_the_faulty_figures_only_on_request() -> None:
     clip = plain_clip("k", actor="bo", emotion="fear", intensity=0.25)
-    found, _ = bench().examine(clip, made_for(clip))
+    found = evaluator().measure(clip, made_for(clip))
     assert (found.key, found.actor, found.emotion, found.intensity) == ("k", "bo", "fear", 0.25)
     assert found.as_reported == {}
     assert found.voiced_T.tolist() == [True] * 12
-    faulty = bench(as_reported=True).examine(clip, made_for(clip))[0]
+    faulty = evaluator(as_reported=True).measure(clip, made_for(clip))
     assert faulty.as_reported["nlmd_without_procrustes"] == faulty.rows["generated"]["nlmd_iod"]
 
 
-def test_other_speech_is_cut_or_followed_by_silence() -> None:
-    clip = plain_clip(frames=3)
-    long = np.arange(2000, dtype=np.float32)
-    np.testing.assert_array_equal(fitted(long, clip), long[:960])
-    short = fitted(long[:500] + 1, clip)
-    np.testing.assert_array_equal(short, [*(long[:500] + 1), *[0] * 460])
+def test_the_faulty_psnr_is_of_bytes_that_wrap() -> None:
+    clip = plain_clip()
+    video = clip.video_THWC - np.uint8(16)  # 16^2 = 256 = 0 in a byte: no error at all
+    video[:, :64] -= np.uint8(1)  # 17^2 = 289 = 33
+    faulty = evaluator(as_reported=True).measure(clip, Generated(video, None, None)).as_reported
+    assert set(faulty) == {"psnr_of_wrapped_bytes", "nlmd_without_procrustes"}
+    assert faulty["psnr_of_wrapped_bytes"] == pytest.approx(10 * math.log10(255**2 / 16.5))

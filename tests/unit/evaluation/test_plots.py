@@ -21,7 +21,7 @@ def found(name: str, correlation: float) -> ClipResults:
         key=name, actor="a", emotion="anger", intensity=None,
         rows={"generated": {"mouth_correlation": correlation}},
         openings={"truth": curve, "generated": curve * 2, "repeat": curve * 0},
-        voiced_T=np.arange(60) % 2 == 0, seen=None, as_reported={},
+        voiced_T=np.arange(60) % 2 == 0, predictions=None, as_reported={},
     )  # fmt: skip
 
 
@@ -115,10 +115,10 @@ def test_the_names_are_those_of_the_files(tmp_path: Path) -> None:
     from emotalk.evaluation.plots import write_plots
     from emotalk.evaluation.report import Report
 
-    findings = Results([found("k", 0.5)], shown={"anger": (noise_frames(0, 6),) * 2})
+    results = Results([found("k", 0.5)], shown={"anger": (noise_frames(0, 6),) * 2})
     report = Report(
         inputs={}, where={}, judges={}, clips=1, actors=("a",), condition="first_frame",
         figures={}, emotion=None, as_reported=None, left_out={}, caveats=(), per_clip={},
     )  # fmt: skip
-    assert write_plots(tmp_path, findings, report) == ["mouth.png", "frames.png"]
+    assert write_plots(tmp_path, results, report) == ["mouth.png", "frames.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.png", "mouth.png"]

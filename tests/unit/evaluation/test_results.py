@@ -6,32 +6,32 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emotalk.evaluation.report import QUANTITIES
-from emotalk.evaluation.results import ClipResults, EmotionSeen, Results
-from emotalk.metrics.protocol import bootstrap_over_actors
+from emotalk.evaluation.quantities import quantities
+from emotalk.evaluation.results import ClipResults, EmotionPredictions, Results
+from emotalk.metrics.bootstrap import bootstrap_over_actors
 
-SEEN = EmotionSeen(wanted=0, generated=0, still=4, truth=0)
+SEEN = EmotionPredictions(wanted=0, generated=0, still=4, truth=0)
 
 
 def found(
     key: str, actor: str = "a", *, psnr: float = 30.0, other: bool = True,
-    seen: EmotionSeen | None = None, faulty: float = 1.0,
+    predictions: EmotionPredictions | None = None, faulty: float = 1.0,
 ) -> ClipResults:  # fmt: skip
     names = ("generated", "repeat", *(["other_speech"] if other else []))
     rows = {
-        name: {**dict.fromkeys(QUANTITIES, 0.5), "psnr": psnr + place}
+        name: {**dict.fromkeys(quantities(), 0.5), "psnr": psnr + place}
         for place, name in enumerate(names)
     }
     return ClipResults(
         key=key, actor=actor, emotion="anger", intensity=None, rows=rows, openings={},
-        voiced_T=np.ones(3, bool), seen=seen, as_reported={"faulty": faulty},
+        voiced_T=np.ones(3, bool), predictions=predictions, as_reported={"faulty": faulty},
     )  # fmt: skip
 
 
 def test_a_figure_is_the_mean_over_clips_row_by_row() -> None:
-    findings = Results([found("1", "a", psnr=20.0), found("2", "b", psnr=30.0, other=False)])
-    table = findings.figures(0)
-    assert list(table) == list(QUANTITIES)
+    results = Results([found("1", "a", psnr=20.0), found("2", "b", psnr=30.0, other=False)])
+    table = results.figures(0)
+    assert list(table) == list(quantities())
     assert list(table["psnr"]) == ["generated", "repeat", "other_speech"]
     assert table["psnr"]["generated"].mean == 25.0
     assert (table["psnr"]["generated"].low, table["psnr"]["generated"].high) == (20.0, 30.0)
@@ -47,7 +47,7 @@ def test_intervals_are_over_actors_drawn_by_the_seed() -> None:
     psnr = [20.0 + 2 * "abcdef".index(actor) for actor in actors]
     right = [float(actor > "b") for actor in actors]
     clips = [
-        found(key, key[0], psnr=value, seen=replace(SEEN, generated=1 - int(hit)))
+        found(key, key[0], psnr=value, predictions=replace(SEEN, generated=1 - int(hit)))
         for key, value, hit in zip(keys, psnr, right, strict=True)
     ]
     for seed in (4, 5):
@@ -71,12 +71,12 @@ def test_a_row_that_no_clip_has_is_not_in_the_table() -> None:
 
 def test_emotions_are_counted_from_what_each_video_showed() -> None:
     seen = [
-        EmotionSeen(wanted=0, generated=0, still=4, truth=0),
-        EmotionSeen(wanted=1, generated=0, still=4, truth=1),
-        EmotionSeen(wanted=1, generated=1, still=1, truth=2),
-        EmotionSeen(wanted=1, generated=1, still=4, truth=1),
+        EmotionPredictions(wanted=0, generated=0, still=4, truth=0),
+        EmotionPredictions(wanted=1, generated=0, still=4, truth=1),
+        EmotionPredictions(wanted=1, generated=1, still=1, truth=2),
+        EmotionPredictions(wanted=1, generated=1, still=4, truth=1),
     ]
-    clips = [found(str(n), "ab"[n % 2], seen=s) for n, s in enumerate(seen)]
+    clips = [found(str(n), "ab"[n % 2], predictions=s) for n, s in enumerate(seen)]
     report = Results([*clips, found("unseen")]).emotion(0)
     assert report is not None
     assert {row: value.mean for row, value in report.accuracy.items()} == {
@@ -91,7 +91,7 @@ def test_emotions_are_counted_from_what_each_video_showed() -> None:
     assert report.recall_generated["fear"] is None
 
 
-def test_without_a_judged_clip_there_is_no_emotion_report() -> None:
+def test_without_a_classified_clip_there_is_no_emotion_report() -> None:
     assert Results([found("1")]).emotion(0) is None
 
 
@@ -101,7 +101,7 @@ def test_the_faulty_figures_are_means_too() -> None:
 
 
 def test_every_clip_is_listed_with_its_values_and_what_was_seen() -> None:
-    listed = Results([found("1", psnr=math.nan, seen=SEEN), found("2", "b")]).per_clip()
+    listed = Results([found("1", psnr=math.nan, predictions=SEEN), found("2", "b")]).per_clip()
     assert listed["1"]["clip"] == {"actor": "a", "emotion": "anger", "intensity": None}
     assert listed["1"]["generated"]["psnr"] is None
     assert listed["2"]["repeat"]["psnr"] == 31.0

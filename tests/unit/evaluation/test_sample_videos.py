@@ -6,20 +6,20 @@ import av
 import cv2
 import numpy as np
 
-from emotalk.evaluation.sample_videos import Sample, sample_files, sample_grid, write_samples
+from emotalk.evaluation.sample_videos import SampleVideo, sample_files, sample_grid, write_samples
 
 FRAMES = 9
 
 
-def sample(emotion: str, level: int) -> Sample:
+def sample(emotion: str, level: int) -> SampleVideo:
     frames = np.arange(FRAMES, dtype=np.uint8)[:, None, None, None]
     plain = np.zeros((FRAMES, 128, 128, 3), np.uint8)
-    return Sample(
+    return SampleVideo(
         key=f"1001_{emotion}",
         emotion=emotion,
         condition_HWC=np.full((128, 128, 3), level, np.uint8),
         truth_THWC=plain + level + frames,
-        made_THWC=plain + level + 100 + frames,
+        generated_THWC=plain + level + 100 + frames,
         audio_S=np.zeros(FRAMES * 320, np.float32),
     )
 

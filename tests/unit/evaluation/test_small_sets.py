@@ -73,7 +73,7 @@ def test_clips_of_one_sentence_have_no_other_speech(
     assert "2 of 2 clips have no row for other speech" in page
 
 
-def test_who_judged_stands_at_the_top(tmp_path: Path, checkpoint: Path, drawn_clips: Clips) -> None:
+def test_the_models_stand_at_the_top(tmp_path: Path, checkpoint: Path, drawn_clips: Clips) -> None:
     report, page = evaluated(tmp_path, checkpoint, {ONE: drawn_clips[ONE]})
     assert page.split("\n\n")[1].startswith("Faces: taken for drawn ones")
     assert text_of(report).splitlines()[0].strip().startswith("Faces: taken for drawn ones")

@@ -14,21 +14,24 @@ import torch
 from torch import Tensor
 
 from emotalk.checkpoints.format import ModelFacts
-from emotalk.config.validation import ValidationConfig
 from emotalk.distributed import Runtime
+from emotalk.evaluation import evaluator as evaluating
 from emotalk.evaluation import validation as validating
-from emotalk.evaluation.measure import Truth, compare, to_metrics
+from emotalk.evaluation.clips import spread_clips
+from emotalk.evaluation.comparison import compare, prepare_truth
+from emotalk.evaluation.other_speech import fit_length
+from emotalk.evaluation.quantities import METRICS, measure
 from emotalk.evaluation.validation import (
     Validation,
-    choose_clips,
     read_clips,
     read_other_speech,
     shown_keys,
 )
 from emotalk.inference.generate import ClipRequest
-from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Doubles, Floats
+from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
 from emotalk.shards.clip import Clip
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.shard_set import Sample, SampleReader, ShardSet
+from tests.helpers.evaluation_clips import ToldLandmarks
 from tests.helpers.shard_set import (
     Members,
     made_clips,
@@ -79,10 +82,9 @@ def validation_of(
         "clips": clips,
         "other_speech": {},
         "shown": (),
-        "config": ValidationConfig(),
         "model": TINY,
         "facts": facts or ModelFacts(emotions=EMOTIONS, speech_margin_frames=1),
-        "find_landmarks": None,
+        "landmark_model": None,
         "seed": SEED,
     }
     return Validation(**parts | more)
@@ -93,12 +95,12 @@ def generating(make: Any) -> Iterator[list[ClipRequest]]:
     """Let `make` be the generator: (request) -> frames; note what it is asked."""
     asked: list[ClipRequest] = []
 
-    def generate(_: Any, requests: Sequence[ClipRequest], *, seed: int) -> list[Bytes]:
+    def generate(_: Any, requests: Sequence[ClipRequest], *, seed: int, **__: Any) -> list[Bytes]:
         assert seed == SEED, "the noise is that of the run"
         asked.extend(requests)
         return [make(request) for request in requests]
 
-    with mock.patch.object(validating, "generate_clips", generate):
+    with mock.patch.object(evaluating, "generate_clips", generate):
         yield asked
 
 
@@ -173,11 +175,13 @@ def test_each_row_compares_its_own_video_with_the_truth() -> None:
     other_S = np.full_like(clip.audio_S, 0.1)
 
     def make(request: ClipRequest) -> Bytes:
-        return np.asarray(smooth + (30 if request.speech_S is other_S else NOISY), np.uint8)
+        return np.asarray(
+            smooth + (30 if np.array_equal(request.speech_S, other_S) else NOISY), np.uint8
+        )
 
     with generating(make) as asked:
         figures = measured(validation_of([clip], other_speech={"a": other_S, "gone": other_S}))
-    assert [request.speech_S is other_S for request in asked] == [False, True]
+    assert [np.array_equal(request.speech_S, other_S) for request in asked] == [False, True]
     by_hand = {"": NOISY, "other_speech_": 30}
     for row, off in by_hand.items():
         expected = 10 * np.log10(255**2 / off**2)
@@ -201,16 +205,16 @@ def test_shapes_are_compared_as_the_evaluation_compares_them() -> None:
     """The same faces, the same NLMD, from training's figures and from the report's."""
     clip = clip_of("a", "fear", 1.0)
     # Neither is what the shard holds: a finder's faults are then the same on both sides.
-    found = {0: face(FRAMES, seed=5), 1: face(FRAMES, seed=9)}
+    found = {0: face(FRAMES, seed=5), 1: np.repeat(face(1, seed=9), FRAMES, axis=0)}
 
     def find(video_THWC: Bytes) -> Floats:
-        return found[0 if np.array_equal(video_THWC, clip.video_THWC) else 1]
+        same = np.array_equal(video_THWC, clip.video_THWC)
+        return found[0 if same else 1][: len(video_THWC)]
 
+    model = ToldLandmarks(find)
     with generating(lambda _: brighter(clip)):
-        figures = measured(validation_of([clip], find_landmarks=find))
-    opening: Doubles = np.ones(FRAMES)
-    truth = Truth(clip, found[0], opening, np.ones(FRAMES, bool), to_metrics(clip.video_THWC))
-    report = compare(brighter(clip), found[1], truth).figures
+        figures = measured(validation_of([clip], landmark_model=model))
+    report = measure(compare(brighter(clip), found[1], prepare_truth(clip, model)), METRICS)
     assert figures["validation/nlmd"] == pytest.approx(report["nlmd"], rel=1e-12)
     assert figures["validation/nlmd"] > 0
     assert figures["validation/faces_missed_share"] == 0.0
@@ -240,12 +244,13 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> ShardSet:
 
 def test_other_speech_is_of_a_clip_that_says_something_else(shards: ShardSet) -> None:
     samples = list(shards.split("val").samples)
-    clips = read_clips(shards, samples[:2], ValidationConfig(max_frames=5), "first_frame")
-    speech = read_other_speech(shards, samples, clips, seed=1)
+    clips = read_clips(SampleReader(shards), samples[:2], 5, "first_frame")
+    speech = read_other_speech(SampleReader(shards), samples, clips, seed=1)
     assert set(speech) == {clip.key for clip in clips}
     same = [s.key for s in samples if int(s.key[-4:]) < 4]
     for clip in clips:
-        assert len(speech[clip.key]) == len(clip.audio_S) == 5 * SAMPLES_PER_FRAME
+        fitted_S = fit_length(speech[clip.key], clip)
+        assert len(fitted_S) == len(clip.audio_S) == 5 * SAMPLES_PER_FRAME
         assert len(clip.video_THWC) == len(clip.landmarks_TLP) == 5
         assert clip.key in same
         (level,) = set(speech[clip.key].tolist())
@@ -254,28 +259,32 @@ def test_other_speech_is_of_a_clip_that_says_something_else(shards: ShardSet) ->
 
 def test_a_set_of_one_sentence_has_no_other_speech(shards: ShardSet) -> None:
     same = [s for s in shards.split("val").samples if int(s.key[-4:]) < 4]
-    clips = read_clips(shards, same, ValidationConfig(), "first_frame")
-    assert read_other_speech(shards, same, clips, seed=1) == {}
+    clips = read_clips(SampleReader(shards), same, 75, "first_frame")
+    assert read_other_speech(SampleReader(shards), same, clips, seed=1) == {}
 
 
 def test_with_neutral_stills_clips_without_one_are_left_out(shards: ShardSet) -> None:
     samples = list(shards.split("val").samples)
-    keys = [c.key for c in read_clips(shards, samples, ValidationConfig(), "neutral")]
+    keys = [c.key for c in read_clips(SampleReader(shards), samples, 75, "neutral")]
     assert keys == [s.key for s in samples if s.key != "clip0005"]
-    assert len(read_clips(shards, samples, ValidationConfig(), "first_frame")) == len(samples)
+    assert len(read_clips(SampleReader(shards), samples, 75, "first_frame")) == len(samples)
     assert "clip0005" not in shown_keys(samples, 6, "neutral")
     assert "clip0005" in shown_keys(samples, 6, "first_frame")
+
+
+def chosen_clips(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
+    return spread_clips(samples, count, seed=seed, purpose="validation", over_actors=False)
 
 
 def test_chosen_clips_are_spread_over_the_emotions_and_the_same_for_a_seed(
     shards: ShardSet,
 ) -> None:
     samples = list(shards.split("val").samples)
-    chosen = choose_clips(samples, 6, seed=2)
+    chosen = chosen_clips(samples, 6, seed=2)
     assert {s.emotion for s in chosen} == set(EMOTIONS)
-    assert chosen == choose_clips(list(reversed(samples)), 6, seed=2)
-    assert len(choose_clips(samples, 100, seed=2)) == len(samples)
-    orders = {tuple(s.key for s in choose_clips(samples, 8, seed=seed)) for seed in range(6)}
+    assert chosen == chosen_clips(list(reversed(samples)), 6, seed=2)
+    assert len(chosen_clips(samples, 100, seed=2)) == len(samples)
+    orders = {tuple(s.key for s in chosen_clips(samples, 8, seed=seed)) for seed in range(6)}
     assert len(orders) > 1
     shown = shown_keys(chosen, 3, "first_frame")
     assert shown == [s.key for s in chosen[:3]], "one of an emotion"

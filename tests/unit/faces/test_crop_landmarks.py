@@ -18,7 +18,7 @@ class Answering:
     def __init__(self, points_LP: Doubles | None) -> None:
         self.points_LP = points_LP
 
-    def find(
+    def detect(
         self,
         frames: Sequence[Bytes],
         *,
@@ -30,7 +30,7 @@ class Answering:
         framed = (self.points_LP + BORDER) * ENLARGED + 0.5
         return [FaceLandmarks(1, landmarks_LP=framed.astype(np.float32))] * len(frames)
 
-    def follow(
+    def track(
         self,
         frames: Iterable[Bytes],
         *,
@@ -44,7 +44,7 @@ CROPS = np.zeros((2, 128, 128, 3), np.uint8)
 
 
 def test_a_face_s_landmarks_come_back_in_the_crop_s_pixels() -> None:
-    found = CropLandmarks(Answering(template_LP()))(CROPS)
+    found = CropLandmarks(Answering(template_LP()), "told").landmarks(CROPS)
     np.testing.assert_allclose(found, np.stack([template_LP()] * 2), atol=1e-4)
 
 
@@ -58,4 +58,4 @@ def test_a_face_s_landmarks_come_back_in_the_crop_s_pixels() -> None:
     ],
 )
 def test_what_is_no_upright_face_counts_as_missed(points_LP: Doubles | None) -> None:
-    assert np.isnan(CropLandmarks(Answering(points_LP))(CROPS)).all()
+    assert np.isnan(CropLandmarks(Answering(points_LP), "told").landmarks(CROPS)).all()

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from emotalk.config.etl import LandmarksConfig
-from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.faces.search import search_faces, tile_sides
 from emotalk.media.image import read_image
 from emotalk.schema import Bytes
@@ -13,9 +14,9 @@ from tests.helpers.shared import shared_data
 
 
 @pytest.fixture(scope="module")
-def finder() -> LandmarkFinder:
+def detector() -> LandmarkDetector:
     root = shared_data("data", "insightface")
-    return build_finder(LandmarksConfig(pack="faces68", root=root))
+    return build_landmark_detector(LandmarksConfig(pack="faces68", root=root))
 
 
 def picture(name: str) -> Bytes:
@@ -32,66 +33,66 @@ def resized(image: Bytes, width: int) -> Bytes:
     "name", ["eskimez_img01.png", "liveportrait_s12.jpg", "liveportrait_s5.jpg"]
 )
 def test_the_turn_that_makes_the_face_upright_is_found(
-    finder: LandmarkFinder, name: str, quarters: int
+    detector: LandmarkDetector, name: str, quarters: int
 ) -> None:
     upright = picture(name)
-    sighting = search_faces(np.ascontiguousarray(np.rot90(upright, quarters)), finder)
-    assert sighting.fault is None
-    assert sighting.quarter_turns == (4 - quarters) % 4
-    np.testing.assert_array_equal(sighting.image_HWC, upright)
+    result = search_faces(np.ascontiguousarray(np.rot90(upright, quarters)), detector)
+    assert result.fault is None
+    assert result.quarter_turns == (4 - quarters) % 4
+    np.testing.assert_array_equal(result.image_HWC, upright)
 
 
 @pytest.mark.parametrize(("left", "top"), [(60, 40), (1450, 930)])
-def test_a_small_face_is_found_where_it_is(finder: LandmarkFinder, left: int, top: int) -> None:
+def test_a_small_face_is_found_where_it_is(detector: LandmarkDetector, left: int, top: int) -> None:
     face = resized(picture("pyfeat_single_face.jpg"), 130)  # of which the face is 47 pixels
     y, x = np.mgrid[0:1500, 0:1900]
     wide = np.stack([(x // 9 + y // 7) % 256, y // 10 % 256, x // 12 % 256], -1).astype(np.uint8)
     wide[top : top + face.shape[0], left : left + 130] = face
-    sighting = search_faces(wide, finder)
-    assert (sighting.quarter_turns, sighting.fault) == (0, None)
-    assert sighting.found.landmarks_LP is not None
-    alone = finder.find([face])[0].landmarks_LP
+    result = search_faces(wide, detector)
+    assert (result.quarter_turns, result.fault) == (0, None)
+    assert result.found.landmarks_LP is not None
+    alone = detector.detect([face])[0].landmarks_LP
     assert alone is not None
-    moved = sighting.found.landmarks_LP - (left, top) - alone
+    moved = result.found.landmarks_LP - (left, top) - alone
     assert np.abs(moved.mean(0)).max() < 3
 
 
 @pytest.mark.parametrize("size", [(2000, 3), (2, 9000), (1, 1)])
 def test_a_picture_of_a_few_pixels_across_has_no_face(
-    finder: LandmarkFinder, size: tuple[int, int]
+    detector: LandmarkDetector, size: tuple[int, int]
 ) -> None:
-    assert not search_faces(np.zeros((*size, 3), np.uint8), finder).found.count
+    assert not search_faces(np.zeros((*size, 3), np.uint8), detector).found.count
 
 
-def test_all_faces_of_a_group_are_counted_as_they_stand(finder: LandmarkFinder) -> None:
+def test_all_faces_of_a_group_are_counted_as_they_stand(detector: LandmarkDetector) -> None:
     group = picture("pyfeat_multi_face.jpg")
     for quarters in (0, 2):
-        sighting = search_faces(np.ascontiguousarray(np.rot90(group, quarters)), finder)
-        assert sighting.quarter_turns == (4 - quarters) % 4
-        assert sighting.found.count == 5
+        result = search_faces(np.ascontiguousarray(np.rot90(group, quarters)), detector)
+        assert result.quarter_turns == (4 - quarters) % 4
+        assert result.found.count == 5
 
 
-def test_no_face_is_made_up_in_any_turn(finder: LandmarkFinder) -> None:
+def test_no_face_is_made_up_in_any_turn(detector: LandmarkDetector) -> None:
     landscape = picture("pyfeat_free-mountain-vector-01.jpg")
     noise = np.random.default_rng(0).integers(0, 256, (900, 900, 3), np.uint8)
     for image in (landscape, noise):
-        sighting = search_faces(image, finder)
-        assert sighting.found.count == 0
-        assert sighting.quarter_turns == 0
+        result = search_faces(image, detector)
+        assert result.found.count == 0
+        assert result.quarter_turns == 0
 
 
 @pytest.mark.parametrize("side", ["left", "right", "top", "bottom"])
-def test_half_a_face_has_a_fault(finder: LandmarkFinder, side: str) -> None:
+def test_half_a_face_has_a_fault(detector: LandmarkDetector, side: str) -> None:
     for name in ("eskimez_img01.png", "pyfeat_single_face.jpg", "liveportrait_s5.jpg"):
         image = picture(name)
-        points = finder.find([image])[0].landmarks_LP
+        points = detector.detect([image])[0].landmarks_LP
         assert points is not None
         x, y = ((points.min(0) + points.max(0)) / 2).astype(int)
         half = {
             "left": image[:, x:], "right": image[:, :x], "top": image[y:], "bottom": image[:y],
         }[side]  # fmt: skip
-        sighting = search_faces(np.ascontiguousarray(half), finder)
-        assert sighting.found.count == 0 or sighting.fault is not None
+        result = search_faces(np.ascontiguousarray(half), detector)
+        assert result.found.count == 0 or result.fault is not None
 
 
 def test_tiles_are_halved_down_to_what_a_detector_can_use() -> None:

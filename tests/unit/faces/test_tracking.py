@@ -2,39 +2,23 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import pytest
 from insightface.app.common import Face
 
 from emotalk.config.etl import LandmarksConfig
-from emotalk.faces.insightface_pack import InsightfaceFinder
-from emotalk.faces.landmarks import FaceLandmarks, build_finder
-from emotalk.faces.shape import transform_points
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.backends.insightface import InsightfaceDetector
+from emotalk.faces.landmarks import FaceLandmarks
 from emotalk.faces.template import template_LP
-from emotalk.faces.tracking import TrackingFinder, _patch
+from emotalk.faces.tracking import TrackingDetector
 from emotalk.media.frames import read_video
 from emotalk.schema import OUTER_EYE_CORNERS, Bytes, Doubles, Floats
 from tests.helpers.shared import shared_data
-
-SIDE = 64  # of a drawn face, pixels
-
-
-def texture(seed: int) -> Bytes:
-    """A square that is like no other, smooth enough to be compared at a fraction of a pixel."""
-    coarse = np.random.default_rng(seed).integers(30, 255, (8, 8, 3)).astype(np.uint8)
-    return np.kron(coarse, np.ones((SIDE // 8, SIDE // 8, 1), np.uint8))
+from tests.helpers.squares import SIDE, drawn
 
 
-def drawn(*faces: tuple[int, int, int]) -> Bytes:
-    """A black frame with textured squares: seed, left, top of each."""
-    frame = np.zeros((240, 320, 3), np.uint8)
-    for seed, left, top in faces:
-        frame[top : top + SIDE, left : left + SIDE] = texture(seed)
-    return frame
-
-
-class Squares(TrackingFinder):
+class Squares(TrackingDetector):
     """Detects lit squares exactly; its landmarks are drawn to the square that the box touches.
 
     Where a box touches none, it returns a face all the same, as landmark models do.
@@ -65,15 +49,15 @@ class Squares(TrackingFinder):
         return np.array(found, np.float64).reshape(-1, 5)
 
 
-def follow(finder: Squares, frames: Sequence[Bytes]) -> list[FaceLandmarks]:
-    return [face for _, face in finder.follow(iter(frames))]
+def track(detector: Squares, frames: Sequence[Bytes]) -> list[FaceLandmarks]:
+    return [face for _, face in detector.track(iter(frames))]
 
 
 def test_a_moving_face_is_detected_once_and_found_where_it_is() -> None:
     frames = [drawn((1, 20 + 3 * t, 30 + 2 * t)) for t in range(40)]
-    finder = Squares(detect_every=100)
-    found = follow(finder, frames)
-    assert finder.looks == 1
+    detector = Squares(detect_every=100)
+    found = track(detector, frames)
+    assert detector.looks == 1
     for t, face in enumerate(found):
         assert face.count == 1
         assert face.landmarks_LP is not None
@@ -84,28 +68,28 @@ def test_a_moving_face_is_detected_once_and_found_where_it_is() -> None:
 
 @pytest.mark.parametrize(("every", "looks"), [(1, 40), (10, 4), (25, 2), (40, 1)])
 def test_the_detector_looks_at_every_nth_frame(every: int, looks: int) -> None:
-    finder = Squares(detect_every=every)
-    follow(finder, [drawn((1, 20 + t, 30)) for t in range(40)])
-    assert finder.looks == looks
+    detector = Squares(detect_every=every)
+    track(detector, [drawn((1, 20 + t, 30)) for t in range(40)])
+    assert detector.looks == looks
 
 
 def test_a_face_that_leaves_is_missed_from_its_first_missing_frame_on() -> None:
     frames = [drawn((1, 100, 100))] * 10 + [drawn()] * 10
-    found = follow(Squares(detect_every=25), frames)
+    found = track(Squares(detect_every=25), frames)
     assert [face.count for face in found] == [1] * 10 + [0] * 10
     assert all(face.landmarks_LP is None for face in found[10:])
 
 
 def test_a_face_that_comes_back_is_found_at_once() -> None:
     frames = [drawn((1, 100, 100))] * 3 + [drawn()] * 3 + [drawn((1, 30, 20))] * 3
-    found = follow(Squares(detect_every=25), frames)
+    found = track(Squares(detect_every=25), frames)
     assert [face.count for face in found] == [1] * 3 + [0] * 3 + [1] * 3
 
 
 def test_a_cut_to_another_face_calls_the_detector() -> None:
-    finder = Squares(detect_every=25)
-    found = follow(finder, [drawn((1, 100, 100))] * 5 + [drawn((2, 110, 95))] * 5)
-    assert finder.looks == 2
+    detector = Squares(detect_every=25)
+    found = track(detector, [drawn((1, 100, 100))] * 5 + [drawn((2, 110, 95))] * 5)
+    assert detector.looks == 2
     assert found[5].landmarks_LP is not None
     np.testing.assert_allclose(
         found[5].landmarks_LP, template_LP() / 128 * SIDE + (110, 95), atol=1e-3
@@ -113,50 +97,35 @@ def test_a_cut_to_another_face_calls_the_detector() -> None:
 
 
 def test_a_second_face_is_counted_on_every_frame_from_the_next_look_on() -> None:
-    finder = Squares(detect_every=8)
+    detector = Squares(detect_every=8)
     alone, both = drawn((1, 20, 30)), drawn((1, 20, 30), (2, 200, 100))
-    found = follow(finder, [alone] * 4 + [both] * 10 + [alone] * 4)
+    found = track(detector, [alone] * 4 + [both] * 10 + [alone] * 4)
     assert [face.count for face in found] == [1] * 8 + [2] * 6 + [1] * 4
-    assert finder.looks == 1 + 6 + 1  # the first, each crowded one, the first alone again
+    assert detector.looks == 1 + 6 + 1  # the first, each crowded one, the first alone again
 
 
 def test_of_several_faces_the_one_followed_counts_not_the_one_that_came() -> None:
     alone, both = drawn((1, 200, 100)), drawn((1, 200, 100), (2, 20, 20))
-    found = follow(Squares(detect_every=2), [alone, alone, both])
+    found = track(Squares(detect_every=2), [alone, alone, both])
     assert found[2].count == 2
     assert found[2].box is not None
     np.testing.assert_array_equal(found[2].box, [200, 100, 264, 164])
 
 
-@pytest.mark.parametrize(("turn", "scale"), [(0.0, 1.0), (25.0, 0.7), (-40.0, 1.6)])
-def test_the_compared_picture_is_the_same_wherever_and_however_the_face_is_held(
-    turn: float, scale: float
-) -> None:
-    frame = cv2.GaussianBlur(drawn((1, 120, 90)), (0, 0), 2)
-    shape_LP = (template_LP() / 128 * SIDE + (120, 90)).astype(np.float32)
-    moved = cv2.getRotationMatrix2D((152, 122), turn, scale)
-    moved[:, 2] += 13.7, -8.2
-    elsewhere = cv2.warpAffine(frame, moved, (320, 240))
-    there_LP = transform_points(moved, shape_LP.astype(np.float64)).astype(np.float32)
-    pictures = (_patch(frame, shape_LP), _patch(elsewhere, there_LP))
-    assert float(np.vdot(*pictures)) > 0.98
-    assert float(np.vdot(pictures[0], _patch(elsewhere, shape_LP + 25))) < 0.5
-
-
 def test_each_clip_starts_with_the_detector() -> None:
-    finder = Squares(detect_every=25)
+    detector = Squares(detect_every=25)
     frames = [drawn((1, 20, 30))] * 3
-    assert [f.score for f in follow(finder, frames)] == [f.score for f in follow(finder, frames)]
-    assert finder.looks == 2
+    assert [f.score for f in track(detector, frames)] == [f.score for f in track(detector, frames)]
+    assert detector.looks == 2
 
 
-def pack(detect_every: int, det_size: int = 320) -> InsightfaceFinder:
+def pack(detect_every: int, det_size: int = 320) -> InsightfaceDetector:
     root = shared_data("data", "insightface")
-    finder = build_finder(
+    detector = build_landmark_detector(
         LandmarksConfig(pack="faces68", root=root, det_size=det_size, detect_every=detect_every)
     )
-    assert isinstance(finder, InsightfaceFinder)
-    return finder
+    assert isinstance(detector, InsightfaceDetector)
+    return detector
 
 
 @pytest.mark.parametrize("name", ["grid/sbwe5n.mpg", "wild/retalking_2.mp4"])
@@ -165,7 +134,7 @@ def test_followed_landmarks_are_those_of_detection_on_every_frame(name: str) -> 
     frames = list(video.at(range(50)))
     off = []
     for (_, tracked), (_, detected) in zip(
-        pack(25).follow(frames), pack(1).follow(frames), strict=True
+        pack(25).track(frames), pack(1).track(frames), strict=True
     ):
         ours, theirs = tracked.landmarks_LP, detected.landmarks_LP
         assert ours is not None
@@ -177,9 +146,9 @@ def test_followed_landmarks_are_those_of_detection_on_every_frame(name: str) -> 
 
 
 def test_landmarks_are_those_of_the_packs_own_code() -> None:
-    finder = pack(1)
+    detector = pack(1)
     for name in ("brbk7n.mpg", "lbax4n.mpg"):
         frame = next(read_video(shared_data("data", "clips", "grid", name)).at([3]))
-        box = finder.boxes(frame)[0, :4]
-        theirs = finder._model.get(np.ascontiguousarray(frame[:, :, ::-1]), Face(bbox=box))
-        np.testing.assert_allclose(finder.landmarks(frame, box), theirs, atol=1e-2)
+        box = detector.boxes(frame)[0, :4]
+        theirs = detector._model.get(np.ascontiguousarray(frame[:, :, ::-1]), Face(bbox=box))
+        np.testing.assert_allclose(detector.landmarks(frame, box), theirs, atol=1e-2)

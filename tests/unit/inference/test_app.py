@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from emotalk.errors import WrongUse
 from emotalk.inference import app as app_module
 from emotalk.inference.app import build_app, serve
-from emotalk.inference.server_limits import USUAL
+from emotalk.inference.server_limits import DEFAULT_LIMITS
 from tests.helpers.tiny_model import tiny_loaded
 
 
@@ -109,7 +109,7 @@ def test_a_wrong_order_is_refused(client: TestClient, body: bytes, status: int) 
 
 
 def test_a_file_that_is_too_large_is_refused() -> None:
-    limits = replace(USUAL, upload_bytes=100)
+    limits = replace(DEFAULT_LIMITS, upload_bytes=100)
     with TestClient(build_app(tiny_loaded(), None, hosts=("testserver",), limits=limits)) as client:
         assert client.put("/api/files", content=b"x" * 101).status_code == 413
         assert client.put("/api/files", content=b"x" * 100).status_code == 201
@@ -193,7 +193,7 @@ def test_a_long_or_broken_name_is_no_fault(client: TestClient, name: str) -> Non
 
 
 def test_more_seconds_of_speech_than_allowed_are_refused() -> None:
-    limits = replace(USUAL, sound_s=0.25)
+    limits = replace(DEFAULT_LIMITS, sound_s=0.25)
     with TestClient(build_app(tiny_loaded(), None, hosts=("testserver",), limits=limits)) as client:
         job = order(client, image_bytes())
     assert job["state"] == "refused"

@@ -14,14 +14,20 @@ from typing import Any
 import pytest
 
 from emotalk.inference import app as app_module
-from emotalk.inference.app import build_app, server_of
-from emotalk.inference.server_limits import USUAL
+from emotalk.inference.app import build_app, build_server
+from emotalk.inference.server_limits import DEFAULT_LIMITS
 from emotalk.inference.talking_video import make_video
 from tests.helpers.tiny_model import tiny_loaded
 from tests.unit.inference.test_app import audio_bytes, image_bytes
 
 LIMITS = replace(
-    USUAL, upload_s=3.0, stall_s=1.0, uploads=4, connections=40, waiting=2, upload_bytes=100_000
+    DEFAULT_LIMITS,
+    upload_s=3.0,
+    stall_s=1.0,
+    uploads=4,
+    connections=40,
+    waiting=2,
+    upload_bytes=100_000,
 )
 WAIT_S = 60.0
 MOST_IN_FLIGHT = 2**24  # bytes: more than Linux keeps between two sockets of one machine
@@ -92,7 +98,7 @@ def until(condition: Any) -> None:
 @pytest.fixture
 def server() -> Iterator[Running]:
     app = build_app(tiny_loaded(), None, hosts=("localhost",), limits=LIMITS)
-    running = server_of(app, LIMITS)
+    running = build_server(app, LIMITS)
     listening = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()

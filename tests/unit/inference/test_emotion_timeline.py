@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from emotalk.errors import WrongUse
 from emotalk.inference.emotion_timeline import (
-    Feeling,
+    TimelineEntry,
     intensity_note,
     parse_timeline,
     timeline_weights,
@@ -20,26 +20,26 @@ GAPS = st.lists(st.integers(1, 300), max_size=6)
 
 
 @st.composite
-def timelines(draw: st.DrawFn) -> tuple[Feeling, ...]:
+def timelines(draw: st.DrawFn) -> tuple[TimelineEntry, ...]:
     gaps = draw(GAPS)
     starts = [0.0, *(total / 100 for total in itertools.accumulate(gaps))]
-    return tuple(Feeling(start, *draw(FEELINGS)) for start in starts)
+    return tuple(TimelineEntry(start, *draw(FEELINGS)) for start in starts)
 
 
-def text_of(timeline: tuple[Feeling, ...]) -> str:
+def text_of(timeline: tuple[TimelineEntry, ...]) -> str:
     return ",".join(f"{f.start_s:g}={f.emotion}:{f.intensity:g}" for f in timeline)
 
 
 @settings(max_examples=40, deadline=None)
 @given(timelines())
-def test_a_time_line_is_read_back_as_it_was_written(timeline: tuple[Feeling, ...]) -> None:
+def test_a_time_line_is_read_back_as_it_was_written(timeline: tuple[TimelineEntry, ...]) -> None:
     assert parse_timeline(text_of(timeline), EMOTIONS) == timeline
 
 
 @settings(max_examples=40, deadline=None)
 @given(timelines(), st.integers(0, 30))
 def test_weights_are_never_negative_and_never_above_the_strongest_feeling(
-    timeline: tuple[Feeling, ...], more: int
+    timeline: tuple[TimelineEntry, ...], more: int
 ) -> None:
     frames = int(timeline[-1].start_s * 25) + 1 + more
     weights_TE = timeline_weights(timeline, EMOTIONS, frames)
@@ -50,7 +50,7 @@ def test_weights_are_never_negative_and_never_above_the_strongest_feeling(
 
 @settings(max_examples=40, deadline=None)
 @given(timelines())
-def test_a_feeling_is_whole_once_its_fade_is_over(timeline: tuple[Feeling, ...]) -> None:
+def test_a_feeling_is_whole_once_its_fade_is_over(timeline: tuple[TimelineEntry, ...]) -> None:
     frames = int(timeline[-1].start_s * 25) + 20
     weights_E = timeline_weights(timeline, EMOTIONS, frames)[-1]
     wanted_E = np.zeros(len(EMOTIONS))

@@ -8,7 +8,8 @@ from PIL import Image
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkFinder, build_finder
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
 from emotalk.faces.template import template_LP
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.schema import Bytes
@@ -18,7 +19,7 @@ from tests.helpers.shared import shared_data
 class Finder:
     """Knows faces by their colour: squares of 128 pixels, the lighter one counted as larger."""
 
-    def find(
+    def detect(
         self,
         frames: Sequence[Bytes],
         *,
@@ -27,7 +28,7 @@ class Finder:
     ) -> list[FaceLandmarks]:
         return [self._find(frame) for frame in frames]
 
-    def follow(
+    def track(
         self,
         frames: Iterable[Bytes],
         *,
@@ -98,54 +99,54 @@ def test_an_aligned_picture_of_another_size_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def finder() -> LandmarkFinder:
+def detector() -> LandmarkDetector:
     root = shared_data("data", "insightface")
-    return build_finder(LandmarksConfig(pack="faces68", root=root))
+    return build_landmark_detector(LandmarksConfig(pack="faces68", root=root))
 
 
 @pytest.mark.parametrize(
     "name", ["dinoman_grid_image.bmp", "liveportrait_s12.jpg", "sadtalker_full4.jpeg"]
 )
-def test_a_real_face_lands_on_the_template(finder: LandmarkFinder, name: str) -> None:
-    crop_CHW = read_face(shared_data("data", "images", name), finder)
-    found = finder.find([crop_CHW.transpose(1, 2, 0)])[0]
+def test_a_real_face_lands_on_the_template(detector: LandmarkDetector, name: str) -> None:
+    crop_CHW = read_face(shared_data("data", "images", name), detector)
+    found = detector.detect([crop_CHW.transpose(1, 2, 0)])[0]
     assert found.landmarks_LP is not None
     assert np.abs(found.landmarks_LP[27:48].mean(0) - template_LP()[27:48].mean(0)).max() < 6
 
 
-def test_each_of_five_real_faces_can_be_chosen(finder: LandmarkFinder) -> None:
+def test_each_of_five_real_faces_can_be_chosen(detector: LandmarkDetector) -> None:
     path = shared_data("data", "images", "pyfeat_multi_face.jpg")
     with pytest.raises(WrongUse, match="5 faces were found"):
-        read_face(path, finder)
-    crops = [read_face(path, finder, choice=str(index)) for index in range(5)]
+        read_face(path, detector)
+    crops = [read_face(path, detector, choice=str(index)) for index in range(5)]
     assert len({crop.tobytes() for crop in crops}) == 5
 
 
-def test_a_landscape_has_no_face(finder: LandmarkFinder) -> None:
+def test_a_landscape_has_no_face(detector: LandmarkDetector) -> None:
     with pytest.raises(WrongUse, match="no face was found"):
-        read_face(shared_data("data", "images", "pyfeat_free-mountain-vector-01.jpg"), finder)
+        read_face(shared_data("data", "images", "pyfeat_free-mountain-vector-01.jpg"), detector)
 
 
 def test_a_photograph_upside_down_is_turned_and_said(
-    finder: LandmarkFinder, caplog: pytest.LogCaptureFixture
+    detector: LandmarkDetector, caplog: pytest.LogCaptureFixture
 ) -> None:
     pictures = shared_data("data", "faults", "pictures")
     with caplog.at_level(logging.WARNING):
-        turned = read_face(pictures / "face_rot180.jpg", finder)
+        turned = read_face(pictures / "face_rot180.jpg", detector)
     assert "face_rot180.jpg: the picture was turned by 180 degrees to be upright" in caplog.text
-    upright = read_face(pictures / "face_srgb.jpg", finder)
+    upright = read_face(pictures / "face_srgb.jpg", detector)
     assert np.abs(turned.astype(float) - upright).mean() < 3
 
 
-def test_half_a_face_is_refused(finder: LandmarkFinder) -> None:
+def test_half_a_face_is_refused(detector: LandmarkDetector) -> None:
     path = shared_data("data", "faults", "pictures", "face_half_border.jpg")
     with pytest.raises(WrongUse, match=r"a face was found, but cannot be used: .*whole face"):
-        read_face(path, finder)
+        read_face(path, detector)
 
 
-def test_a_small_face_in_a_large_photograph_is_found(finder: LandmarkFinder) -> None:
+def test_a_small_face_in_a_large_photograph_is_found(detector: LandmarkDetector) -> None:
     path = shared_data("data", "faults", "pictures", "face_small_in_24mp.jpg")
-    crop_CHW = read_face(path, finder)
-    found = finder.find([crop_CHW.transpose(1, 2, 0)])[0]
+    crop_CHW = read_face(path, detector)
+    found = detector.detect([crop_CHW.transpose(1, 2, 0)])[0]
     assert found.landmarks_LP is not None
     assert np.abs(found.landmarks_LP[27:48].mean(0) - template_LP()[27:48].mean(0)).max() < 6

@@ -66,9 +66,9 @@ def test_what_an_order_waits_for_stays(files: TemporaryFiles) -> None:
     with pytest.raises(NoRoom):
         sent(files)
     assert len(on_disk(files)) == 3
-    files.let_go([last])
+    files.unpin([last])
     sent(files)
-    files.let_go(wanted)
+    files.unpin(wanted)
     assert all(files.path(name) for name in wanted), "the other order still waits"
 
 

@@ -1,4 +1,4 @@
-"""What the judges learn from is aligned, labelled and moved together with its landmarks."""
+"""The networks' training crops are aligned, labelled and moved together with its landmarks."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,11 @@ import torch
 from rich.progress import Progress
 
 from emotalk.errors import WrongUse
-from emotalk.pretrained.distort import distorted
+from emotalk.pretrained.distort import distort
+from emotalk.pretrained.held_out import landmark_figures
 from emotalk.pretrained.landmark_net import LandmarkNet
 from emotalk.pretrained.portraits import LEVELS, Portraits, draw_portraits
-from emotalk.pretrained.train import fit, landmark_loss, train_judges
-from emotalk.pretrained.trial import landmark_figures
+from emotalk.pretrained.train import fit, landmark_loss, train_networks
 from emotalk.schema import EMOTIONS, MOUTH, Bytes
 from emotalk.seeding import numpy_generator
 
@@ -47,7 +47,7 @@ def spot(point: tuple[int, int]) -> Bytes:
 def test_landmarks_move_with_the_picture(draw: int) -> None:
     point = (40 + 4 * draw, 90 - 3 * draw)
     landmarks = np.tile(np.array(point, np.float32), (68, 1))
-    crop, moved = distorted(spot(point), landmarks, numpy_generator(0, "spot", draw))
+    crop, moved = distort(spot(point), landmarks, numpy_generator(0, "spot", draw))
     bright = crop.astype(float).mean(2)
     weight = np.clip(bright - (bright.min() + 0.5 * np.ptp(bright)), 0, None)
     ys, xs = np.mgrid[:128, :128]
@@ -66,5 +66,7 @@ def test_a_few_steps_bring_the_landmarks_closer(portraits: Portraits) -> None:
 
 
 def test_corpora_that_generators_learn_from_are_refused() -> None:
-    with pytest.raises(WrongUse, match="seed 7: judges are made from corpora of seed 1000"):
-        train_judges(7, actors=1, held_out=1, landmark_steps=2, emotion_steps=2, output=None)  # type: ignore[arg-type]
+    with pytest.raises(
+        WrongUse, match="seed 7: these networks are trained on corpora of seed 1000"
+    ):
+        train_networks(7, actors=1, held_out=1, landmark_steps=2, emotion_steps=2, output=None)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from emotalk.errors import WrongUse
-from emotalk.schema import EMOTIONS, INNER_LIP_TOP_BOTTOM, MOUTH_CORNERS
+from emotalk.schema import EMOTIONS, INNER_LIP_TOP_BOTTOM
 from emotalk.synthetic.actor import make_actor
 from emotalk.synthetic.clip import CLIP_FPS, ClipPlan, plan_clip, render_clip
 from emotalk.synthetic.expression import LEVELS, MOVEMENTS, PROTOTYPES, onset
@@ -84,7 +84,7 @@ def test_every_emotion_starts_neutral_and_is_complete_at_0_4_s() -> None:
 
 
 def test_stronger_levels_move_the_face_further() -> None:
-    mouth_left, mouth_right = MOUTH_CORNERS
+    mouth_left, mouth_right = 48, 54
     for emotion in EMOTIONS:
         if emotion == "neutral":
             continue

@@ -9,7 +9,7 @@ import pytest
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import build_finder
+from emotalk.faces.backends import build_landmark_detector
 from emotalk.media.frames import read_video
 from emotalk.media.sound import read_audio
 from emotalk.schema import SAMPLES_PER_FRAME
@@ -63,7 +63,7 @@ def test_pictures_are_wide_and_30_a_second_and_sounds_48_khz(corpus: Path) -> No
 
 def test_the_etl_makes_aligned_samples_of_it(corpus: Path) -> None:
     settings = config(corpus)
-    finder = build_finder(settings.landmarks, source=corpus)
+    finder = build_landmark_detector(settings.landmarks, source=corpus)
     clip = next(c for c in list_clips(settings).clips if c.label.emotion == "anger")
     sample = make_sample(clip, finder, settings)
     assert sample.audio_S.size == len(sample.frames_THWC) * SAMPLES_PER_FRAME

@@ -10,7 +10,8 @@ import pytest
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig, QualityConfig
 from emotalk.faces.align import alignment
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkFinder, build_finder
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
 from emotalk.faces.shape import transform_points
 from emotalk.media.encode import encode_video
 from emotalk.media.frames import VideoFrames, read_video
@@ -29,7 +30,7 @@ class Moving:
     def __init__(self, without: Sequence[int] = ()) -> None:
         self.without = without
 
-    def find(
+    def detect(
         self,
         frames: Sequence[Bytes],
         *,
@@ -38,7 +39,7 @@ class Moving:
     ) -> list[FaceLandmarks]:
         raise AssertionError("a clip is followed")
 
-    def follow(
+    def track(
         self,
         frames: Iterable[Bytes],
         *,
@@ -163,14 +164,14 @@ def test_a_face_that_leaves_the_crop_rejects_the_clip(video: VideoFrames) -> Non
 
 def test_landmarks_of_no_face_reject_the_clip(video: VideoFrames) -> None:
     class UpsideDown(Moving):
-        def follow(
+        def track(
             self,
             frames: Iterable[Bytes],
             *,
             clip: Path | None = None,
             indices: Iterable[int] | None = None,
         ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
-            for frame, face in super().follow(frames, clip=clip, indices=indices):
+            for frame, face in super().track(frames, clip=clip, indices=indices):
                 assert face.landmarks_LP is not None
                 points = np.array([128, 96], np.float32) - face.landmarks_LP
                 yield frame, FaceLandmarks(1, face.box, 0.9, points)
@@ -181,16 +182,18 @@ def test_landmarks_of_no_face_reject_the_clip(video: VideoFrames) -> None:
 
 
 @pytest.fixture(scope="module")
-def finder() -> LandmarkFinder:
-    return build_finder(LandmarksConfig(pack="faces68", root=shared_data("data", "insightface")))
+def finder() -> LandmarkDetector:
+    return build_landmark_detector(
+        LandmarksConfig(pack="faces68", root=shared_data("data", "insightface"))
+    )
 
 
-def of_real_clip(path: Path, finder: LandmarkFinder) -> None:
+def of_real_clip(path: Path, finder: LandmarkDetector) -> None:
     video = read_video(path)
     cut_crops(video, line(np.arange(len(video))[:55]), finder, config(crop_share=0.95))
 
 
-def test_a_real_head_upside_down_is_rejected_and_upright_taken(finder: LandmarkFinder) -> None:
+def test_a_real_head_upside_down_is_rejected_and_upright_taken(finder: LandmarkDetector) -> None:
     clips = shared_data("data", "faults")
     with pytest.raises(Rejection, match="better with the picture turned by 180") as caught:
         of_real_clip(clips / "clips" / "face_upside_down.mp4", finder)
@@ -201,7 +204,7 @@ def test_a_real_head_upside_down_is_rejected_and_upright_taken(finder: LandmarkF
 
 @pytest.mark.parametrize("quarters", [1, 3])
 def test_a_real_head_on_its_side_is_rejected(
-    finder: LandmarkFinder, quarters: int, tmp_path: Path
+    finder: LandmarkDetector, quarters: int, tmp_path: Path
 ) -> None:
     upright = list(read_video(shared_data("data", "clips", "grid", "sbwe5n.mpg")).at(range(12)))
     turned = (np.ascontiguousarray(np.rot90(frame, quarters)) for frame in upright)

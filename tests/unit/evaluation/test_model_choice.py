@@ -1,4 +1,4 @@
-"""Who judges is chosen by what the manifest says of the faces, and stands at the top."""
+"""The models are chosen by what the manifest says of the faces."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
-from emotalk.evaluation.face_kind import choose_judges
+from emotalk.evaluation.model_choice import choose_models
 from emotalk.schema import FORMAT_VERSION
 from emotalk.shards.manifest import Manifest
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
@@ -27,27 +27,27 @@ def manifest(landmarks: Any) -> Manifest:
 
 
 @pytest.mark.parametrize("landmarks", [{"backend": "sidecar", "pack": "buffalo_l"}, None, [1], {}])
-def test_faces_that_no_detector_found_are_judged_as_drawn(landmarks: Any) -> None:
-    chosen, words = choose_judges(config(), manifest(landmarks))
+def test_faces_that_no_detector_found_count_as_drawn(landmarks: Any) -> None:
+    chosen, words = choose_models(config(), manifest(landmarks))
     assert (chosen.landmarks, chosen.emotion) == ("judge", "judge")
     assert "drawn" in words
 
 
-def test_photographs_are_judged_by_the_set_s_own_detector_and_by_nobody_s_emotions() -> None:
+def test_photographs_get_the_set_s_own_detector_and_no_emotion_classifier() -> None:
     set_s = manifest({"backend": "insightface", "pack": "faces68"})
-    chosen, words = choose_judges(config(), set_s)
+    chosen, words = choose_models(config(), set_s)
     assert (chosen.landmarks, chosen.emotion) == ("insightface", "none")
     assert chosen.finder.pack == "faces68"
     assert "photographs" in words
     assert "insightface, pack faces68" in words
     assert "no emotion accuracy" in words
-    own, _ = choose_judges(config(finder={"pack": "mine"}), set_s)
+    own, _ = choose_models(config(finder={"pack": "mine"}), set_s)
     assert own.finder.pack == "mine"
 
 
 @pytest.mark.parametrize("pack", ["../../elsewhere", "/etc", "", 7, None, "a" * 200])
 def test_a_manifest_s_pack_that_is_no_name_is_not_used(pack: Any) -> None:
-    chosen, _ = choose_judges(config(), manifest({"backend": "insightface", "pack": pack}))
+    chosen, _ = choose_models(config(), manifest({"backend": "insightface", "pack": pack}))
     assert chosen.finder.pack == "buffalo_l"
 
 
@@ -59,12 +59,12 @@ def test_a_manifest_s_pack_that_is_no_name_is_not_used(pack: Any) -> None:
         ({"landmarks": "judge", "emotion": "judge"}, "landmarks=judge, emotion=judge knows"),
     ],
 )
-def test_judges_of_drawn_faces_are_not_let_near_photographs(
+def test_models_of_drawn_faces_are_refused_for_photographs(
     asked: dict[str, str], words: str
 ) -> None:
     with pytest.raises(WrongUse, match=words):
-        choose_judges(config(**asked), manifest({"backend": "onnx"}))
-    kept, _ = choose_judges(config(landmarks="insightface", emotion="none"), manifest({}))
+        choose_models(config(**asked), manifest({"backend": "onnx"}))
+    kept, _ = choose_models(config(landmarks="insightface", emotion="none"), manifest({}))
     assert (kept.landmarks, kept.emotion) == ("insightface", "none")
 
 

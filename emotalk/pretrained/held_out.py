@@ -1,4 +1,4 @@
-"""Measure the judges on actors they have not seen."""
+"""Evaluate the networks on held-out actors."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ from torch import nn
 from emotalk.metrics.emotion import emotion_scores
 from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.models.modes import evaluation_mode
-from emotalk.pretrained.distort import distorted
-from emotalk.pretrained.load import to_network
+from emotalk.pretrained.distort import distort
+from emotalk.pretrained.load import network_input
 from emotalk.pretrained.portraits import LEVELS, Portraits
 from emotalk.schema import EMOTIONS, MOUTH, Bytes, Floats
 from emotalk.seeding import numpy_generator
@@ -19,17 +19,17 @@ from emotalk.seeding import numpy_generator
 
 def landmark_figures(net: nn.Module, portraits: Portraits, seed: int) -> dict[str, float]:
     """Return the mean error in pixels on clean and on distorted crops, and the mouth's."""
-    frames, landmarks = _distorted(portraits, seed)
-    clean = answers(net, portraits.frames_NHWC)
+    frames, landmarks = _distort(portraits, seed)
+    clean = predict(net, portraits.frames_NHWC)
     error_NL = np.linalg.norm(clean - portraits.landmarks_NLP, axis=-1)
-    worn_NL = np.linalg.norm(answers(net, frames) - landmarks, axis=-1)
+    distorted_NL = np.linalg.norm(predict(net, frames) - landmarks, axis=-1)
     opening, true_opening = mouth_opening(clean), mouth_opening(portraits.landmarks_NLP)
     return {
         "error_px": _rounded(error_NL.mean()),
         "mouth_error_px": _rounded(error_NL[:, MOUTH].mean()),
         "error_p99_px": _rounded(np.percentile(error_NL.mean(1), 99)),
-        "distorted_error_px": _rounded(worn_NL.mean()),
-        "distorted_mouth_error_px": _rounded(worn_NL[:, MOUTH].mean()),
+        "distorted_error_px": _rounded(distorted_NL.mean()),
+        "distorted_mouth_error_px": _rounded(distorted_NL[:, MOUTH].mean()),
         "mouth_opening_error": _rounded(np.abs(opening - true_opening).mean()),
         "mouth_opening_correlation": _rounded(np.corrcoef(opening, true_opening)[0, 1]),
     }
@@ -37,17 +37,16 @@ def landmark_figures(net: nn.Module, portraits: Portraits, seed: int) -> dict[st
 
 def emotion_figures(net: nn.Module, portraits: Portraits, seed: int) -> dict[str, Any]:
     """Return the accuracy on clips: clean, distorted, of each level and of each emotion."""
-    wanted = portraits.emotion_N[:: portraits.frames]
+    wanted = portraits.emotion_N[:: portraits.frames].tolist()
     level = portraits.level_N[:: portraits.frames]
+    frames = _distort(portraits, seed)[0]
     clean = emotion_scores(
-        _clips(net, portraits.frames_NHWC, portraits), wanted.tolist(), len(EMOTIONS)
+        _predict_clips(net, portraits.frames_NHWC, portraits), wanted, len(EMOTIONS)
     )
-    worn = emotion_scores(
-        _clips(net, _distorted(portraits, seed)[0], portraits), wanted.tolist(), 6
-    )
+    distorted = emotion_scores(_predict_clips(net, frames, portraits), wanted, len(EMOTIONS))
     return {
         "accuracy": _rounded(clean.accuracy),
-        "distorted_accuracy": _rounded(worn.accuracy),
+        "distorted_accuracy": _rounded(distorted.accuracy),
         "recall": {
             name: _rounded(share) for name, share in zip(EMOTIONS, clean.recall_E, strict=True)
         },
@@ -58,23 +57,23 @@ def emotion_figures(net: nn.Module, portraits: Portraits, seed: int) -> dict[str
     }
 
 
-def answers(net: nn.Module, frames_NHWC: Bytes) -> Floats:
-    """Return the output of the network, in evaluation mode, for each crop, 64 at a time."""
+def predict(net: nn.Module, frames_NHWC: Bytes) -> Floats:
+    """Return the network's output for each crop, in evaluation mode, about 64 crops at a time."""
     with torch.inference_mode(), evaluation_mode(net):
         groups = np.array_split(frames_NHWC, len(frames_NHWC) // 64 + 1)
-        parts = [net(to_network(group)) for group in groups]
+        parts = [net(network_input(group)) for group in groups]
     return np.asarray(torch.cat(parts).numpy(), np.float32)
 
 
-def _clips(net: nn.Module, frames: Bytes, portraits: Portraits) -> list[int]:
-    logits = answers(net, frames).reshape(-1, portraits.frames, len(EMOTIONS)).mean(1)
+def _predict_clips(net: nn.Module, frames: Bytes, portraits: Portraits) -> list[int]:
+    logits = predict(net, frames).reshape(-1, portraits.frames, len(EMOTIONS)).mean(1)
     return [int(index) for index in logits.argmax(1)]
 
 
-def _distorted(portraits: Portraits, seed: int) -> tuple[Bytes, Floats]:
+def _distort(portraits: Portraits, seed: int) -> tuple[Bytes, Floats]:
     generator = numpy_generator(seed, "trial")
     pairs = [
-        distorted(crop, landmarks, generator)
+        distort(crop, landmarks, generator)
         for crop, landmarks in zip(portraits.frames_NHWC, portraits.landmarks_NLP, strict=True)
     ]
     return np.stack([crop for crop, _ in pairs]), np.stack([points for _, points in pairs])

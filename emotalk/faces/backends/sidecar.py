@@ -1,4 +1,4 @@
-"""Landmarks that lie beside the clips: exact ones of drawn faces, or somebody else's detector's."""
+"""Read landmarks from side-car files beside the clips."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import FaceLandmarks
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
 from emotalk.files.small_files import read_small
 from emotalk.media.npy import read_npy
 from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
@@ -16,18 +17,23 @@ from emotalk.schema import LANDMARKS, Bytes, Floats, Rejection
 LARGEST_FILE = 2**30  # bytes: 22 days of landmarks
 
 
-class SidecarFinder:
+def build(config: LandmarksConfig, source: Path) -> "SidecarLandmarks":
+    """Return the reader of the corpus' side-car folder."""
+    return SidecarLandmarks(source / config.sidecar, source=source)
+
+
+class SidecarLandmarks:
     """Reads `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame.
 
-    Where clips of one name lie in different folders, their files do so too:
+    Clips of one name in different folders have their files in folders of the same names:
     `FOLDER/M003/video/front/angry/level_3/001.npy`.
     """
 
     def __init__(self, folder: Path, *, source: Path | None = None) -> None:
-        """Remember the folder, and that of the clips.
+        """Set the folder of the side-car files and that of the clips.
 
         Raises:
-            WrongUse: it does not exist.
+            WrongUse: the side-car folder does not exist.
         """
         if not folder.is_dir():
             raise WrongUse(
@@ -37,7 +43,7 @@ class SidecarFinder:
         self.folder = folder
         self.source = source
 
-    def find(
+    def detect(
         self,
         frames: Sequence[Bytes],
         *,
@@ -47,7 +53,7 @@ class SidecarFinder:
         """Return the stored landmarks of these frames of the clip.
 
         Raises:
-            Rejection: `no_landmarks` without a file, `bad_landmarks` for one of another form.
+            Rejection: `no_landmarks` without a file, `bad_landmarks` for a file of another form.
             ValueError: `clip` is not given.
         """
         if clip is None:
@@ -60,9 +66,9 @@ class SidecarFinder:
                 f"{clip.stem}.npy has {len(stored_TLP)} rows, frame {max(rows)} is needed; "
                 "one row for each frame of the clip is expected",
             )
-        return [_as_found(stored_TLP[row]) for row in rows]
+        return [_as_face(stored_TLP[row]) for row in rows]
 
-    def follow(
+    def track(
         self,
         frames: Iterable[Bytes],
         *,
@@ -73,7 +79,7 @@ class SidecarFinder:
         for frame, index in zip(
             frames, itertools.count() if indices is None else indices, strict=False
         ):
-            yield frame, self.find([frame], clip=clip, indices=[index])[0]
+            yield frame, self.detect([frame], clip=clip, indices=[index])[0]
 
     def _file(self, clip: Path) -> Path:
         *nested, flat = sidecar_files(clip, self.folder, source=self.source)
@@ -81,16 +87,16 @@ class SidecarFinder:
 
 
 def sidecar_files(clip: Path, folder: Path, *, source: Path | None) -> list[Path]:
-    """Return where a clip's landmarks may lie; the first that is there counts, else the last."""
+    """Return the paths of a clip's landmarks; the first that exists is used, else the last."""
     flat = folder / f"{clip.stem}.npy"
     if source is None or not clip.is_relative_to(source):
         return [flat]
     return [folder / clip.relative_to(source).with_suffix(".npy"), flat]
 
 
-def _as_found(points_LP: Floats) -> FaceLandmarks:
+def _as_face(points_LP: Floats) -> FaceLandmarks:
     if not np.isfinite(points_LP).all():
-        return FaceLandmarks(0)
+        return NO_FACE
     box = np.concatenate([points_LP.min(0), points_LP.max(0)]).astype(np.float64)
     return FaceLandmarks(1, box=box, score=1.0, landmarks_LP=points_LP)
 

@@ -1,4 +1,4 @@
-"""Landmarks by two plain ONNX files: a YuNet detector and a 68-point model of the Peppa family."""
+"""Detect landmarks with two ONNX files: a YuNet face detector and a Peppa 68-point model."""
 
 from pathlib import Path
 from typing import Any
@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.insightface_pack import single_threaded
-from emotalk.faces.tracking import TrackingFinder
+from emotalk.faces.backends.onnx_session import single_threaded
+from emotalk.faces.tracking import TrackingDetector
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 STRIDES = (8, 16, 32)
@@ -18,8 +19,20 @@ OVERLAP = 0.3
 BOX_GROWTH = 1.4  # the landmark model was trained on boxes this much larger than the face
 
 
-class OnnxFinder(TrackingFinder):
-    """YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
+def build(config: LandmarksConfig, _source: Path) -> "OnnxDetector":
+    """Return the detector of the two model files that the configuration names."""
+    if config.detector is None or config.landmarker is None:
+        raise ValueError("landmarks.backend onnx without model files passed its own check")
+    return OnnxDetector(
+        config.detector,
+        config.landmarker,
+        det_size=config.det_size,
+        detect_every=config.detect_every,
+    )
+
+
+class OnnxDetector(TrackingDetector):
+    """Runs YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
 
     YuNet runs in ONNX Runtime, since OpenCV's own reader refuses models with free image sizes.
     The landmark model takes BGR (x - 127) / 127 of a square around the face, 1.4 times its box.
@@ -28,7 +41,7 @@ class OnnxFinder(TrackingFinder):
     def __init__(
         self, detector: Path, landmarker: Path, *, det_size: int = 320, detect_every: int = 1
     ) -> None:
-        """Load both files; `detect_every`: see `TrackingFinder`.
+        """Load both files; `detect_every`: see `TrackingDetector`.
 
         Raises:
             WrongUse: a file is missing or is not a model of the expected form.
@@ -62,7 +75,7 @@ class OnnxFinder(TrackingFinder):
         values = self._detector.run(
             None, {self._detector.get_inputs()[0].name: canvas.transpose(2, 0, 1)[None]}
         )
-        found = _decoded(dict(zip(self._outputs, values, strict=True)), self._det_size)
+        found = _decode(dict(zip(self._outputs, values, strict=True)), self._det_size)
         stretch = [width / size[0], height / size[1], width / size[0], height / size[1], 1.0]
         in_frame: Doubles = found * stretch
         return in_frame
@@ -84,11 +97,11 @@ class OnnxFinder(TrackingFinder):
         return in_frame
 
 
-def _decoded(outputs: dict[str, Floats], side: int) -> Doubles:
-    """Return the boxes (N, 5) that YuNet's outputs describe, overlapping ones reduced to the best.
+def _decode(outputs: dict[str, Floats], side: int) -> Doubles:
+    """Return the boxes (N, 5) of YuNet's outputs after non-maximum suppression.
 
-    At each cell of a grid: score sqrt(cls * obj), centre relative to the cell, log of the size,
-    all in units of the grid's stride.
+    Each cell of a grid has a score sqrt(cls * obj), a centre relative to the cell and the logarithm
+    of the size, in units of the grid's stride.
     """
     boxes = []
     for stride in STRIDES:

@@ -1,4 +1,4 @@
-"""Drawn faces or photographs: told by the shard set's manifest, and who may judge them."""
+"""Choose the landmark model and the emotion classifier by the shard set's manifest."""
 
 import re
 from typing import Any
@@ -8,26 +8,25 @@ from emotalk.errors import WrongUse
 from emotalk.shards.manifest import Manifest
 
 DETECTORS = ("insightface", "onnx")
-"""Back ends that find faces in photographs; landmarks of drawn faces lie in side-car files."""
+"""Back ends that detect faces in photographs; drawn faces come with side-car files."""
 
 PACK_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 
 
-def choose_judges(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateConfig, str]:
-    """Return the configuration without `auto`, and one sentence on the faces and their judges.
+def choose_models(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateConfig, str]:
+    """Return the configuration without `auto`, and one sentence on the faces and the models.
 
-    Where the set's own landmarks were found by a detector, its faces are photographs: the same
-    detector judges the landmarks, and nobody the emotions.
+    If a detector found the set's own landmarks, its faces are photographs. Then the same detector
+    is used, and emotions are not classified.
 
     Raises:
-        WrongUse: judges of drawn faces asked to judge photographs, or a detector whose model files
-            are not named.
+        WrongUse: the configuration names a model of drawn faces for photographs.
     """
     detector, pack = _detector(manifest)
     if detector is None:
         chosen = _without_auto(config, landmarks="judge", emotion="judge")
         return chosen, _sentence(chosen, "taken for drawn ones, no detector found their landmarks")
-    _refuse_drawn_judges(config, detector)
+    _refuse_models_of_drawn_faces(config, detector)
     chosen = _without_auto(config, landmarks=detector, emotion="none")
     if config.landmarks == "auto" and "pack" not in config.finder.model_fields_set and pack:
         finder = chosen.finder.model_copy(update={"pack": pack})
@@ -36,7 +35,7 @@ def choose_judges(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateC
 
 
 def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
-    """Return the detector that found the set's landmarks and its pack; None where there is none."""
+    """Return the detector that found the set's landmarks, and its pack; None if there is none."""
     landmarks: Any = manifest.config.get("landmarks")
     facts = landmarks if isinstance(landmarks, dict) else {}
     backend, pack = facts.get("backend"), facts.get("pack")
@@ -44,7 +43,7 @@ def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
     return (backend if backend in DETECTORS else None), (pack if usable else None)
 
 
-def _refuse_drawn_judges(config: EvaluateConfig, detector: str) -> None:
+def _refuse_models_of_drawn_faces(config: EvaluateConfig, detector: str) -> None:
     asked = [name for name in ("landmarks", "emotion") if getattr(config, name) == "judge"]
     if asked:
         raise WrongUse(
@@ -62,12 +61,13 @@ def _without_auto(config: EvaluateConfig, *, landmarks: str, emotion: str) -> Ev
 
 
 def _sentence(config: EvaluateConfig, faces: str) -> str:
-    who = {
-        "judge": "the shipped judge of drawn faces",
+    models = {
+        "judge": "the shipped model of drawn faces",
         "insightface": f"insightface, pack {config.finder.pack}",
         "onnx": f"onnx, {config.finder.landmarker}",
         "none": "nobody, so there is no emotion accuracy",
     }
     return (
-        f"Faces: {faces}. Landmarks by {who[config.landmarks]}; emotions by {who[config.emotion]}."
+        f"Faces: {faces}. Landmarks by {models[config.landmarks]}; emotions by "
+        f"{models[config.emotion]}."
     )

@@ -1,16 +1,11 @@
-"""Intervals respect actors, baselines stand still, shuffled speech is another sentence."""
+"""Intervals are over actors, not over clips."""
 
 import math
 
 import numpy as np
 import pytest
-import torch
 
-from emotalk.metrics.protocol import (
-    bootstrap_over_actors,
-    partners_with_other_speech,
-    repeat_frame,
-)
+from emotalk.metrics.bootstrap import bootstrap_over_actors
 
 
 def test_the_interval_is_wider_when_clips_of_an_actor_agree() -> None:
@@ -50,25 +45,6 @@ def test_undefined_clips_are_left_out_and_counted() -> None:
 def test_lengths_that_differ_are_an_error() -> None:
     with pytest.raises(ValueError, match="2 values for 1 actors"):
         bootstrap_over_actors([1.0, 2.0], ["a"])
-
-
-def test_the_repeated_frame_is_the_condition_in_every_frame() -> None:
-    image = torch.rand(2, 3, 4, 5)
-    video = repeat_frame(image, 7)
-    assert video.shape == (2, 7, 3, 4, 5)
-    assert (video == image[:, None]).all()
-
-
-def test_the_partner_says_another_sentence_and_is_the_same_actor_where_possible() -> None:
-    keys = ["a1", "a2", "a3", "b1"]
-    sentences, actors = ["x", "x", "y", "x"], ["a", "a", "a", "b"]
-    partners = partners_with_other_speech(keys, sentences, actors)
-    assert partners == [2, 2, partners[2], 2]
-    assert partners[2] in (0, 1)
-
-
-def test_a_clip_whose_sentence_is_the_only_one_has_no_partner() -> None:
-    assert partners_with_other_speech(["a", "b"], ["x", "x"], ["1", "2"]) == [None, None]
 
 
 def test_an_actor_weighs_by_the_number_of_clips() -> None:

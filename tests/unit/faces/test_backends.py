@@ -1,14 +1,18 @@
-"""Three back ends behind one protocol, and clear words where a model is missing."""
+"""Back ends behind one protocol, each in one file, and clear words where a model is missing."""
 
 import os
+import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.landmarks import LandmarkFinder, build_finder
+from emotalk.faces import backends
+from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.media.frames import read_video
 from emotalk.media.image import read_image
 from emotalk.schema import Rejection
@@ -16,14 +20,16 @@ from tests.helpers.clips import face_in_frame, frames, write_sidecar
 from tests.helpers.shared import shared_data
 
 
-def insightface() -> LandmarkFinder:
+def insightface() -> LandmarkDetector:
     root = shared_data("data", "insightface")
-    return build_finder(LandmarksConfig(backend="insightface", pack="faces68", root=root))
+    return build_landmark_detector(
+        LandmarksConfig(backend="insightface", pack="faces68", root=root)
+    )
 
 
-def onnx() -> LandmarkFinder:
+def onnx() -> LandmarkDetector:
     models = shared_data("data", "models")
-    return build_finder(
+    return build_landmark_detector(
         LandmarksConfig(
             backend="onnx",
             detector=models / "yunet_n_dynamic.onnx",
@@ -35,7 +41,7 @@ def onnx() -> LandmarkFinder:
 def test_two_back_ends_see_the_same_face() -> None:
     clip = shared_data("data", "clips", "grid", "brbk7n.mpg")
     images = list(read_video(clip).at([0, 30, 60]))
-    for ours, theirs in zip(onnx().find(images), insightface().find(images), strict=True):
+    for ours, theirs in zip(onnx().detect(images), insightface().detect(images), strict=True):
         assert ours.count == theirs.count == 1
         assert min(ours.score, theirs.score) > 0.8
         assert ours.landmarks_LP is not None
@@ -48,20 +54,49 @@ def test_two_back_ends_see_the_same_face() -> None:
         assert distance < 0.06 * eyes
 
 
-@pytest.mark.parametrize("finder", [insightface, onnx])
-def test_faces_are_counted_and_their_absence_said(finder: object) -> None:
-    assert callable(finder)
+@pytest.mark.parametrize("detector", [insightface, onnx])
+def test_faces_are_counted_and_their_absence_said(detector: object) -> None:
+    assert callable(detector)
     names = ("pyfeat_multi_face.jpg", "pyfeat_free-mountain-vector-01.jpg")
     images = [read_image(shared_data("data", "images", name)) for name in names]
-    group, landscape = finder().find(images)
+    group, landscape = detector().detect(images)
     assert group.count == 5
     assert landscape.count == 0
     assert landscape.landmarks_LP is None
 
 
+BACK_END = """
+from emotalk.faces.landmarks import FaceLandmarks
+
+class Lucky:
+    def __init__(self, pack):
+        self.pack = pack
+
+    def detect(self, frames, *, clip=None, indices=None):
+        return [FaceLandmarks(7) for _ in frames]
+
+def build(config, source):
+    return Lucky(config.pack)
+"""
+
+
+def test_a_new_back_end_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "lucky.py").write_text(BACK_END)
+    monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "emotalk.faces.backends.lucky", raising=False)
+    config = LandmarksConfig().model_copy(update={"backend": "lucky"})
+    assert build_landmark_detector(config).detect(list(frames(2)))[1].count == 7
+
+
+def test_every_back_end_of_the_configuration_is_a_file() -> None:
+    names = get_args(LandmarksConfig.model_fields["backend"].annotation)
+    folder = Path(backends.__path__[0])
+    assert [name for name in names if not (folder / f"{name}.py").is_file()] == []
+
+
 def test_a_missing_pack_names_the_folder_and_downloads_nothing(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"models/buffalo_l does not exist.*landmarks\.root"):
-        build_finder(LandmarksConfig(root=tmp_path))
+        build_landmark_detector(LandmarksConfig(root=tmp_path))
     assert not list(tmp_path.iterdir())
 
 
@@ -70,15 +105,15 @@ def test_a_missing_or_broken_model_file_is_named(tmp_path: Path) -> None:
     broken.write_bytes(b"no model")
     config = LandmarksConfig(backend="onnx", detector=tmp_path / "x.onnx", landmarker=broken)
     with pytest.raises(WrongUse, match=r"landmarks\.detector: no file .*x\.onnx"):
-        build_finder(config)
+        build_landmark_detector(config)
     with pytest.raises(WrongUse, match="is not an ONNX model"):
-        build_finder(config.model_copy(update={"detector": broken}))
+        build_landmark_detector(config.model_copy(update={"detector": broken}))
 
 
 def test_side_car_landmarks_are_looked_up_by_clip_and_frame(tmp_path: Path) -> None:
     write_sidecar(tmp_path / "landmarks", "clip", 10)
-    finder = build_finder(LandmarksConfig(backend="sidecar"), source=tmp_path)
-    found = finder.find(list(frames(2)), clip=tmp_path / "clip.flv", indices=[0, 9])
+    detector = build_landmark_detector(LandmarksConfig(backend="sidecar"), source=tmp_path)
+    found = detector.detect(list(frames(2)), clip=tmp_path / "clip.flv", indices=[0, 9])
     assert found[0].landmarks_LP is not None
     assert found[1].landmarks_LP is not None
     np.testing.assert_allclose(found[0].landmarks_LP, face_in_frame(), atol=1e-4)
@@ -94,11 +129,11 @@ def test_bad_side_car_files_are_rejections(tmp_path: Path) -> None:
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (" + b"1" * 60 + b"X"
     (folder / "endless.npy").write_bytes(b"\x93NUMPY\x01\0" + bytes([len(header), 0]) + header)
     os.mkfifo(folder / "pipe.npy")
-    finder = build_finder(LandmarksConfig(backend="sidecar"), source=tmp_path)
+    detector = build_landmark_detector(LandmarksConfig(backend="sidecar"), source=tmp_path)
     reasons = {}
     for stem in ("absent", "short", "flat", "pickled", "text", "endless", "pipe"):
         with pytest.raises(Rejection) as caught:
-            finder.find(list(frames(1)), clip=Path(f"{stem}.flv"), indices=[5])
+            detector.detect(list(frames(1)), clip=Path(f"{stem}.flv"), indices=[5])
         reasons[stem] = caught.value.reason
     assert reasons.pop("absent") == "no_landmarks"
     assert set(reasons.values()) == {"bad_landmarks"}
@@ -106,4 +141,4 @@ def test_bad_side_car_files_are_rejections(tmp_path: Path) -> None:
 
 def test_a_missing_side_car_folder_is_wrong_use(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"no folder .*landmarks"):
-        build_finder(LandmarksConfig(backend="sidecar"), source=tmp_path)
+        build_landmark_detector(LandmarksConfig(backend="sidecar"), source=tmp_path)

@@ -1,0 +1,41 @@
+"""State what a reader must know to interpret an evaluation's figures."""
+
+from collections.abc import Sequence
+
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation.results import ClipResults
+
+
+def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, ...]:
+    """Return the caveats of these results, one sentence or two each."""
+    other = (
+        "The row for other speech is the same generation with another sentence's speech."
+        if config.other_speech == "generate"
+        else "The row for other speech compares the mouth generated for another clip's sentence "
+        "with this clip's true mouth."
+    )
+    lines = [
+        "PSNR and SSIM: float RGB before any video encoding. The mouth crop is 48 x 40 px around "
+        "the true mouth of each frame.",
+        "NLMD is in sides of the 128 px crop, after Procrustes alignment of both faces to the "
+        "template. The same model detects the landmarks of true and generated frames.",
+        "A mouth that never moves has correlation 0.",
+        other,
+    ]
+    if config.condition == "first_frame":
+        lines.append("The condition image is the clip's first frame, which is also compared.")
+    if config.emotion == "judge":
+        lines.append("Emotions are classified in videos generated from the actor's neutral still.")
+    if "judge" in {config.landmarks, config.emotion}:
+        lines.append("The shipped models know drawn faces only; on photographs they are invalid.")
+    if config.landmarks == "judge":
+        lines.append("The shipped landmark model finds a face in every frame: none is missed.")
+    alone = sum("other_speech" not in clip.rows for clip in clips)
+    if alone:
+        lines.append(
+            f"{alone} of {len(clips)} clips have no row for other speech: no clip of another "
+            "sentence was evaluated beside them."
+        )
+    if len({clip.actor for clip in clips}) < 2:
+        lines.append("One actor only: the intervals do not show how actors differ.")
+    return tuple(lines)

@@ -1,0 +1,28 @@
+"""Measure the distance of landmarks from the true ones: NLMD."""
+
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity
+from emotalk.faces.template import template_LP
+from emotalk.metrics.landmarks import landmark_distance
+
+
+def landmark_figures(comparison: Comparison) -> dict[str, float]:
+    """Return the landmark distances; both videos are aligned to the committed template."""
+    distance = landmark_distance(
+        comparison.landmarks_TLP, comparison.truth.landmarks_TLP, template_LP()
+    )
+    return {
+        "nlmd": distance.nlmd,
+        "nlmd_iod": distance.nlmd_iod,
+        "missed_share": distance.missed_share,
+    }
+
+
+METRIC = Metric(
+    {
+        "nlmd": Quantity("NLMD (sides of the crop)", "lower", 5),
+        "nlmd_iod": Quantity("nlmd_iod (outer-eye distances, no Procrustes)", "lower", 5),
+        "missed_share": Quantity("frames without a face (share)", "lower", 3),
+    },
+    landmark_figures,
+    needs_landmarks=True,
+)

@@ -1,0 +1,20 @@
+"""Set the options of ONNX Runtime sessions."""
+
+from typing import Any
+
+import onnxruntime
+
+
+def single_threaded() -> Any:
+    """Return session options for one thread and repeatable numbers.
+
+    Models run in the calling thread, so that workers do not compete for cores and the numbers do
+    not depend on the machine's load.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.use_deterministic_compute = True
+    options.log_severity_level = 3
+    return options
