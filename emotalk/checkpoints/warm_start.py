@@ -12,7 +12,7 @@ from emotalk.checkpoints.format import DISCRIMINATORS, read_generator
 from emotalk.distributed import Engine
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import check_sums
-from emotalk.files.tensor_files import Shapes, compare_shapes, read_tensors
+from emotalk.files.tensor_files import Shapes, compare_shapes, read_tensors, shapes_of
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -88,7 +88,7 @@ def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) 
 
 def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) -> None:
     try:
-        compare_shapes(wanted, {name: tuple(value.shape) for name, value in given.items()})
+        compare_shapes(wanted, shapes_of(given))
     except ValueError as error:
         raise WrongUse(
             f"start_from={folder}: {error}; the model sections must be the same: compare with "

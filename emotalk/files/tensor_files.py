@@ -65,6 +65,11 @@ def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of tensors in memory."""
+    return {name: tuple(value.shape) for name, value in tensors.items()}
+
+
 def compare_shapes(wanted: Shapes, found: Shapes) -> None:
     """Compare the shapes of a file with those that are needed.
 

@@ -11,6 +11,7 @@ from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.data.batch import from_unit, to_unit
 from emotalk.inference.speech import frames_of, network_pieces, network_speech
 from emotalk.media.sound_source import SoundInMemory, SoundSource
+from emotalk.models.streaming import GeneratorStream
 from emotalk.schema import SAMPLE_RATE, SIZE, Bytes, Floats, check_shape
 from emotalk.seeding import numpy_generator
 
@@ -118,7 +119,8 @@ def generate_blocks(
     emotion_TE = torch.from_numpy(
         np.broadcast_to(clip.emotion, (frames, len(facts.emotions))).astype(np.float32)
     )
-    stream = loaded.generator.stream(
+    stream = GeneratorStream(
+        loaded.generator,
         _condition([clip]).to(loaded.device),
         lambda first, count: emotion_TE[None, first : first + count],
         noise.draw,

@@ -1,6 +1,6 @@
-"""The networks: one generator and its critics, importable on their own.
+"""Networks: the generator and its discriminators.
 
-They own no optimiser, device or configuration; they take plain numbers and know only the schema.
+They have no optimiser, device or configuration: their arguments are numbers and tensors.
 """
 
 from emotalk.models.discriminators import (

@@ -1,14 +1,12 @@
-"""An LSTM whose states are images and whose matrix products are convolutions."""
+"""ConvLSTM layer: an LSTM whose states are images and whose matrix products are convolutions."""
 
 from math import sqrt
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from emotalk.models.conv_recurrence import recurrence
-
-CellActivation = Literal["tanh", "leaky_relu"]
+from emotalk.models.conv_lstm_unroll import CellActivation, unroll
 
 
 class ConvLstmState(NamedTuple):
@@ -19,11 +17,10 @@ class ConvLstmState(NamedTuple):
 
 
 class ConvLstm(nn.Module):
-    """The recurrent part and the weights of a 3 x 3 ConvLSTM; zero padding.
+    """Weights and recurrent part of a 3 x 3 ConvLSTM with zero padding.
 
-    The convolutions of its input are the caller's, who runs them for all frames at once: `gates`
-    gives the weights they need. Gates are ordered input, forget, cell, output in the stored
-    weights, as in `torch.nn.LSTM`.
+    The caller computes the convolution of its input, for all frames at once. In the stored weights
+    gates are ordered input, forget, cell, output, as in `torch.nn.LSTM`.
 
     Args:
         in_channels: of the input.
@@ -50,12 +47,12 @@ class ConvLstm(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -1 / sqrt(channels), 1 / sqrt(channels))
 
-    def gates_first(self, weight: Tensor) -> Tensor:
-        """Return rows reordered to input, forget, output, cell: the sigmoids side by side."""
-        before, cell, output = torch.split(
+    def sigmoids_first(self, weight: Tensor) -> Tensor:
+        """Return rows reordered to input, forget, output, cell: the sigmoid gates side by side."""
+        input_and_forget, cell, output = torch.split(
             weight, [2 * self.channels, self.channels, self.channels]
         )
-        return torch.cat([before, output, cell])
+        return torch.cat([input_and_forget, output, cell])
 
     def zero_state(self, like_NCHW: Tensor, clips: int) -> ConvLstmState:
         """Return the state before the first frame, of the size and type of `like_NCHW`."""
@@ -73,17 +70,17 @@ class ConvLstm(nn.Module):
         """Return hidden images (T * B, C, H, W), frames outermost, and the state after the last.
 
         Args:
-            gates_TBCHW: what the input gives to the gates, in the order of `gates_first`.
-            clip_gates_BCHW: what is the same for all frames of a clip, biases included.
-            recurrent_kernel: `gates_first` of `weight_hh`.
+            gates_TBCHW: convolved input of each frame, its gates in the order of `sigmoids_first`.
+            clip_gates_BCHW: the same of each clip, for all its frames, biases included.
+            recurrent_kernel: `sigmoids_first` of `weight_hh`.
             state: of the frame before.
         """
-        outputs_TBCHW, cell_BCHW = recurrence(
+        outputs_TBCHW, cell_BCHW = unroll(
             gates_TBCHW,
             clip_gates_BCHW.to(gates_TBCHW.dtype),
             recurrent_kernel.to(gates_TBCHW.dtype),
             state.hidden_BCHW.to(gates_TBCHW.dtype),
             state.cell_BCHW.to(gates_TBCHW.dtype),
-            tanh_candidate=self.cell_activation == "tanh",
+            cell_activation=self.cell_activation,
         )
         return outputs_TBCHW.flatten(0, 1), ConvLstmState(outputs_TBCHW[-1], cell_BCHW)

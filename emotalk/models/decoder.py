@@ -1,8 +1,19 @@
-"""From one vector a frame to pictures: the U-Net's second half.
+"""Decode the feature vectors of each frame to pictures: the second half of the U-Net.
 
-Everything that depends on the clip alone (the condition image, its features at every scale, the
-biases) is computed once a clip and added, since a convolution over concatenated channels is the sum
-of two convolutions. What follows an upsampling is computed before it (`upsample_conv`).
+| stage | layer                | filters | kernel | size in   | size out  | activation |
+| ----- | -------------------- | ------- | ------ | --------- | --------- | ---------- |
+|       | `fc` of all vectors  | 512     |        |           | 4 x 4     | leaky ReLU |
+| 1     | `conv_1`             | 512     | 3      | 4 x 4     | 8 x 8     | leaky ReLU |
+| 2     | `conv_2`             | 256     | 3      | 8 x 8     | 16 x 16   | leaky ReLU |
+| 3     | `conv_3`             | 128     | 3      | 16 x 16   | 32 x 32   | leaky ReLU |
+| 4     | `conv_lstm`          | 64      | 3      | 32 x 32   | 64 x 64   | its gates' |
+| 5     | `conv_5`             | 32      | 3      | 64 x 64   | 128 x 128 | leaky ReLU |
+| 6     | `output`             | 3       | 3 or 7 | 128 x 128 | 128 x 128 | tanh       |
+
+Stages 1 to 5 concatenate the image encoder's features of their input's size, convolve, and upsample
+by two (nearest neighbour). In the code each upsampling is part of the next stage's convolution
+(`upsample_conv`, `output_conv`). A convolution over concatenated channels is the sum of two
+convolutions, so that of the image's features is computed once a clip and added to every frame.
 """
 
 from collections.abc import Sequence
@@ -12,25 +23,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotalk.models.conv_lstm import CellActivation, ConvLstm, ConvLstmState
+from emotalk.models.conv_lstm import ConvLstm, ConvLstmState
+from emotalk.models.conv_lstm_unroll import CellActivation
 from emotalk.models.image_encoder import IMAGE_CHANNELS, SMALLEST, ImageFeatures, check_filters
 from emotalk.models.output_conv import OutputKernels, output_conv, output_kernels
-from emotalk.models.upsample_conv import (
-    transposed_kernel,
-    upsampled_conv_reflect,
-    upsampled_conv_zero,
-)
+from emotalk.models.upsample_conv import Padding, upsample_conv, upsample_kernel
 
 SLOPE = 0.2
 
 
 class StageKernels(NamedTuple):
-    """One convolution's weight, split by what it meets.
+    """Weight of one stage's convolution, split by its input channels.
 
     Attributes:
-        own: for the decoder's own channels, in the form its convolution uses.
+        own: for the decoder's own channels, in the layout of its convolution.
         image: for the condition image's features.
-        bias: of both together.
+        bias: of the whole convolution.
     """
 
     own: Tensor
@@ -39,20 +47,16 @@ class StageKernels(NamedTuple):
 
 
 class DecoderKernels(NamedTuple):
-    """The weights in the forms the layers use; a pure function of the parameters.
+    """Weights in the layouts that the operations take, a function of the parameters alone.
 
     Attributes:
-        fc_speech, fc_noise, fc_image, fc_emotion: the fully connected layer's, by vector.
-        conv_1, conv_2, conv_3, gates, conv_5: of the stages; all but the first follow an
-            upsampling.
+        fc: of the fully connected layer, for speech, noise, image and emotion.
+        conv_1, conv_2, conv_3, gates, conv_5: of the stages; `gates` is the ConvLSTM's input.
         recurrent: of the ConvLSTM's hidden image.
         output: of the last convolution.
     """
 
-    fc_speech: Tensor
-    fc_noise: Tensor
-    fc_image: Tensor
-    fc_emotion: Tensor
+    fc: tuple[Tensor, ...]
     conv_1: StageKernels
     conv_2: StageKernels
     conv_3: StageKernels
@@ -63,11 +67,13 @@ class DecoderKernels(NamedTuple):
 
 
 class ConditionMaps(NamedTuple):
-    """Terms that the condition image adds to every frame of its clip, biases included.
+    """Outputs of the layers for the condition image, added to every frame of its clip.
+
+    They include the biases.
 
     Attributes:
-        fc_BD: to the fully connected layer.
-        conv_1_BCHW, conv_2_BCHW, conv_3_BCHW, gates_BCHW, conv_5_BCHW: to the convolutions.
+        fc_BD: of the fully connected layer.
+        conv_1_BCHW, conv_2_BCHW, conv_3_BCHW, gates_BCHW, conv_5_BCHW: of the convolutions.
     """
 
     fc_BD: Tensor
@@ -79,14 +85,12 @@ class ConditionMaps(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """FC to 4 x 4, then five stages of (beside the image's features: convolve, upsample), output.
-
-    The fourth stage is a ConvLSTM, the only place where frames meet.
+    """Decoder of six stages. The ConvLSTM of the fourth is the only layer that connects frames.
 
     Args:
         speech_features, noise_features, image_features, emotion_features: sizes of the vectors.
-        filters: of the image encoder, mirrored here.
-        output_filters: of the last convolution but one.
+        filters: of the image encoder; stages 1 to 4 have them in reverse, but for the last one.
+        output_filters: of stage 5.
         output_kernel: size of the last convolution, 3 (report) or 7 (original).
         cell_activation: of the ConvLSTM.
 
@@ -121,34 +125,29 @@ class Decoder(nn.Module):
         self.output = nn.Conv2d(output_filters, IMAGE_CHANNELS, output_kernel)
 
     def kernels(self) -> DecoderKernels:
-        """Return the kernels of the present weights, differentiable to them."""
-        fc_speech, fc_noise, fc_image, fc_emotion = torch.split(
-            self.fc.weight, list(self.vector_sizes), dim=1
-        )
+        """Return the kernels of the current weights, differentiable by them."""
         lstm = self.conv_lstm
-        gates = lstm.gates_first(lstm.weight_ih)
+        gates = lstm.sigmoids_first(lstm.weight_ih)
+        gates_bias = lstm.sigmoids_first(lstm.bias_ih + lstm.bias_hh)
+        recurrent = lstm.sigmoids_first(lstm.weight_hh)
         first = _split(self.conv_1.weight, self.conv_1.bias)
         return DecoderKernels(
-            fc_speech=fc_speech,
-            fc_noise=fc_noise,
-            fc_image=fc_image,
-            fc_emotion=fc_emotion,
+            fc=torch.split(self.fc.weight, list(self.vector_sizes), dim=1),
             conv_1=first._replace(own=first.own.contiguous(memory_format=torch.channels_last)),
-            conv_2=_before_upsampling(self.conv_2.weight, self.conv_2.bias),
-            conv_3=_before_upsampling(self.conv_3.weight, self.conv_3.bias),
-            gates=_before_upsampling(gates, lstm.gates_first(lstm.bias_ih + lstm.bias_hh)),
-            recurrent=lstm.gates_first(lstm.weight_hh).contiguous(
-                memory_format=torch.channels_last
-            ),
-            conv_5=_before_upsampling(self.conv_5.weight, self.conv_5.bias),
+            conv_2=_after_upsampling(self.conv_2.weight, self.conv_2.bias),
+            conv_3=_after_upsampling(self.conv_3.weight, self.conv_3.bias),
+            gates=_after_upsampling(gates, gates_bias),
+            recurrent=recurrent.contiguous(memory_format=torch.channels_last),
+            conv_5=_after_upsampling(self.conv_5.weight, self.conv_5.bias),
             output=output_kernels(self.output),
         )
 
     def condition(self, image: ImageFeatures, kernels: DecoderKernels) -> ConditionMaps:
-        """Return what the condition image adds, from its features."""
+        """Return the layers' outputs for the condition image, from its features."""
+        _, _, fc_image, _ = kernels.fc
         first, second, third, fourth, fifth = reversed(image.scales)
         return ConditionMaps(
-            fc_BD=F.linear(image.embedding_BD, kernels.fc_image, self.fc.bias),
+            fc_BD=F.linear(image.embedding_BD, fc_image, self.fc.bias),
             conv_1_BCHW=_image_part(first, kernels.conv_1, "reflect"),
             conv_2_BCHW=_image_part(second, kernels.conv_2, "reflect"),
             conv_3_BCHW=_image_part(third, kernels.conv_3, "reflect"),
@@ -156,7 +155,7 @@ class Decoder(nn.Module):
             conv_5_BCHW=_image_part(fifth, kernels.conv_5, "reflect"),
         )
 
-    def vectors(
+    def project(
         self,
         speech_BTD: Tensor,
         noise_BTD: Tensor,
@@ -164,12 +163,13 @@ class Decoder(nn.Module):
         maps: ConditionMaps,
         kernels: DecoderKernels,
     ) -> Tensor:
-        """Return the 4 x 4 beginnings of frames (T, B, D), D = filters * 16.
+        """Return the fully connected layer's output (T, B, D), D = filters * 16.
 
-        `emotion_BTD` may have one frame that stands for all.
+        `emotion_BTD` may have one frame that holds for all.
         """
-        clip_BTD = F.linear(emotion_BTD, kernels.fc_emotion) + maps.fc_BD.unsqueeze(1)
-        own_BTD = F.linear(speech_BTD, kernels.fc_speech) + F.linear(noise_BTD, kernels.fc_noise)
+        fc_speech, fc_noise, _, fc_emotion = kernels.fc
+        clip_BTD = F.linear(emotion_BTD, fc_emotion) + maps.fc_BD.unsqueeze(1)
+        own_BTD = F.linear(speech_BTD, fc_speech) + F.linear(noise_BTD, fc_noise)
         return F.leaky_relu((own_BTD + clip_BTD).transpose(0, 1), SLOPE)
 
     def forward(
@@ -182,7 +182,7 @@ class Decoder(nn.Module):
         """Return frames (B, T, 3, 128, 128) in [-1, 1] and the state after the last.
 
         Args:
-            h_TBD: the frames' beginnings, of `vectors`.
+            h_TBD: of `project`.
             maps: of `condition`.
             kernels: of `kernels`.
             state: of the ConvLSTM after the frame before.
@@ -192,12 +192,18 @@ class Decoder(nn.Module):
         h = h.contiguous(memory_format=torch.channels_last)
         h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), kernels.conv_1.own)
         h = _activated(h, maps.conv_1_BCHW)
-        h = _activated(upsampled_conv_reflect(h, kernels.conv_2.own), maps.conv_2_BCHW)
-        h = _activated(upsampled_conv_reflect(h, kernels.conv_3.own), maps.conv_3_BCHW)
-        gates = torch.unflatten(upsampled_conv_zero(h, kernels.gates.own), 0, (T, B))
-        h, state = self.conv_lstm(gates, maps.gates_BCHW, kernels.recurrent, state)
-        h = _activated(upsampled_conv_reflect(h, kernels.conv_5.own), maps.conv_5_BCHW)
-        return output_conv(h, kernels.output, clips=B), state
+        h = upsample_conv(h, kernels.conv_2.own, padding="reflect")
+        h = _activated(h, maps.conv_2_BCHW)
+        h = upsample_conv(h, kernels.conv_3.own, padding="reflect")
+        h = _activated(h, maps.conv_3_BCHW)
+        gates = upsample_conv(h, kernels.gates.own, padding="constant")
+        gates_TBCHW = torch.unflatten(gates, 0, (T, B))
+        h, state = self.conv_lstm(gates_TBCHW, maps.gates_BCHW, kernels.recurrent, state)
+        h = upsample_conv(h, kernels.conv_5.own, padding="reflect")
+        h = _activated(h, maps.conv_5_BCHW)
+        video_NCHW = torch.tanh(output_conv(h, kernels.output))
+        video_TBCHW = torch.unflatten(video_NCHW, 0, (T, B))
+        return video_TBCHW.transpose(0, 1).contiguous(), state
 
     def first_state(self, maps: ConditionMaps) -> ConvLstmState:
         """Return the ConvLSTM's state before the first frame."""
@@ -205,20 +211,20 @@ class Decoder(nn.Module):
 
 
 def _split(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
-    """Return a stage's weight split into the decoder's own channels and the image's features."""
+    """Return a stage's kernels: for the decoder's own channels and for the image's features."""
     own = (weight_OIHW.shape[1] - IMAGE_CHANNELS) // 2
     parts = torch.split(weight_OIHW, [own, own + IMAGE_CHANNELS], dim=1)
     return StageKernels(parts[0], parts[1], bias)
 
 
-def _before_upsampling(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
-    """Return a stage's weight, split, its own part in the form for before the upsampling."""
-    parts = _split(weight_OIHW, bias)
-    return parts._replace(own=transposed_kernel(parts.own))
+def _after_upsampling(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
+    """Return the kernels of a stage whose input is upsampled."""
+    kernels = _split(weight_OIHW, bias)
+    return kernels._replace(own=upsample_kernel(kernels.own))
 
 
-def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: str) -> Tensor:
-    """Return what the image's features add to a stage's convolution."""
+def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: Padding) -> Tensor:
+    """Return a stage's convolution of the image's features."""
     padded = F.pad(features_BCHW, (1, 1, 1, 1), mode=padding)
     part = F.conv2d(padded, kernels.image, kernels.bias)
     return part.contiguous(memory_format=torch.channels_last)
@@ -227,7 +233,7 @@ def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: str) -> T
 def _activated(h_NCHW: Tensor, part_BCHW: Tensor) -> Tensor:
     """Return the activation of a convolution's own part plus its clip's part.
 
-    Written over `h_NCHW`, a convolution's fresh output that nobody else needs.
+    It is computed in place: `h_NCHW` is a convolution's output and used only here.
     """
     h_TBCHW = torch.unflatten(h_NCHW, 0, (-1, part_BCHW.shape[0])).add_(part_BCHW)
     return F.leaky_relu_(h_TBCHW, SLOPE).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Emotion encoder: the wanted emotion as a vector; and the emotion guessed from the speech."""
+"""Emotion encoder, and the auxiliary classifier of the speech's emotion."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,7 +28,7 @@ class EmotionEncoder(nn.Module):
 
 
 class SpeechEmotionHead(nn.Module):
-    """Guesses the clip's emotion from the speech embedding: two LSTM layers, two FC.
+    """Classifier of a clip's emotion from the speech embedding: two LSTM layers, two FC.
 
     Args:
         emotions: number of emotions E.
@@ -47,7 +47,7 @@ class SpeechEmotionHead(nn.Module):
         self.fc_2 = nn.Linear(features, emotions)
 
     def forward(self, speech_BTD: Tensor) -> Tensor:
-        """Return logits (B, E), judged when the last frame has been heard."""
+        """Return logits (B, E) of the last frame's state."""
         h_BTD, _ = self.lstm(speech_BTD)
         logits_BE: Tensor = self.fc_2(F.leaky_relu(self.fc_1(h_BTD[:, -1]), SLOPE))
         return logits_BE

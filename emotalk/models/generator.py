@@ -1,4 +1,4 @@
-"""The generator: one face image, speech and an emotion become the frames of a video."""
+"""Generator: the frames of a video from one face image, speech and an emotion."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -6,16 +6,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from emotalk.models.conv_lstm import CellActivation, ConvLstmState
+from emotalk.models.conv_lstm import ConvLstmState
+from emotalk.models.conv_lstm_unroll import CellActivation
 from emotalk.models.decoder import ConditionMaps, Decoder, DecoderKernels
 from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
 from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
 from emotalk.models.noise_encoder import NoiseEncoder
 from emotalk.models.speech_encoder import SpeechEncoder, check_speech
-from emotalk.models.streaming import GeneratorStream, PerFrame
 from emotalk.schema import SIZE, check_shape
 
-LOUDEST = 32.0  # augmented speech may leave [-1, 1]; whole-number samples are far beyond this
+MAX_LEVEL = 32.0  # of samples; augmented speech may exceed 1, 16-bit samples are far above this
 
 
 class GeneratorOutput(NamedTuple):
@@ -23,7 +23,7 @@ class GeneratorOutput(NamedTuple):
 
     Attributes:
         video_BTCHW: frames in [-1, 1], 128 x 128, 25 a second.
-        emotion_logits_BE: the emotion guessed from the speech, where the auxiliary head exists.
+        emotion_logits_BE: of the auxiliary head (emotion from speech), where there is one.
     """
 
     video_BTCHW: Tensor
@@ -31,7 +31,7 @@ class GeneratorOutput(NamedTuple):
 
 
 class Generator(nn.Module):
-    """Encoders of speech, image, emotion and noise, and the decoder that joins them.
+    """Encoders of speech, image, emotion and noise, and the decoder of their vectors.
 
     Args:
         emotions: number of emotions E.
@@ -42,12 +42,12 @@ class Generator(nn.Module):
         output_filters: of the last convolution but one.
         output_kernel: size of the last convolution: 3 (report) or 7 (original).
         cell_activation: of the ConvLSTM's cell gate: tanh (report) or leaky_relu (original).
-        auxiliary_emotion: guess the emotion from the speech too (original).
-        check_values: refuse NaN, infinite and out-of-range input; costs a device
-            synchronisation on a GPU, so a trainer whose loader checks may switch it off.
+        auxiliary_emotion: classify the emotion of the speech, too (original).
+        check_values: refuse NaN, infinite and out-of-range input. On a GPU this waits for the
+            device, so it is off in training, where the loader checks.
 
-    The defaults are the report's and have 37,175,923 parameters; the original's sizes
-    (output_kernel 7, leaky cell gate, auxiliary emotion) have 41,647,993.
+    The defaults are the report's: 37,175,923 parameters. The original's sizes (output_kernel 7,
+    leaky cell gate, auxiliary emotion) have 41,647,993.
 
     Source: report 4.1; Eskimez et al. 2021.
     """
@@ -117,7 +117,7 @@ class Generator(nn.Module):
                 encoder and its LSTM, then are cropped.
 
         Raises:
-            ValueError: an argument has a shape, type or value that is not as stated.
+            ValueError: an argument has a wrong shape, type or range of values.
         """
         self._check(image_BCHW, speech_BS, emotion_BE, noise_BTD, margin_frames)
         T = noise_BTD.shape[1]
@@ -129,43 +129,16 @@ class Generator(nn.Module):
         emotion_BTD = self.emotion_encoder(emotion_BTE)
         kernels = self.decoder.kernels()
         maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
-        h_TBD = self.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
+        h_TBD = self.decoder.project(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
         video_BTCHW, _ = self.decode(h_TBD, maps, kernels, self.decoder.first_state(maps))
         return GeneratorOutput(video_BTCHW, logits_BE)
-
-    def stream(
-        self,
-        image_BCHW: Tensor,
-        emotion: Tensor | PerFrame,
-        noise: PerFrame,
-        margin_frames: int = 0,
-    ) -> GeneratorStream:
-        """Return a stream that turns speech into frames as it comes.
-
-        Args:
-            image_BCHW: condition image of each clip, in [-1, 1].
-            emotion: intensity x one-hot (B, E), or a function of (first frame, number of frames)
-                that returns (B, frames, E).
-            noise: function of (first frame, number of frames) that returns N(0, 1) noise
-                (B, frames, D), a function of the frame's number; see `frame_noise`.
-            margin_frames: what `forward` would be given: so many frames of silence are heard
-                before the speech and after it.
-
-        Raises:
-            ValueError: an argument has a shape or value that is not as stated.
-        """
-        _check_images(image_BCHW, check_values=self.check_values)
-        if isinstance(emotion, Tensor):
-            check_shape(emotion, f"{image_BCHW.shape[0]} {self.emotions}", "emotion")
-            _check_range("emotion", emotion, 0.0, 1.0)
-        return GeneratorStream(self, image_BCHW, emotion, noise, margin_frames)
 
     def decode(
         self, h_TBD: Tensor, maps: ConditionMaps, kernels: DecoderKernels, state: ConvLstmState
     ) -> tuple[Tensor, ConvLstmState]:
-        """Return the decoder's video and state, run block after block of frames.
+        """Return the decoder's video and state, computed in blocks of frames.
 
-        A block's features stay in the cache, and without gradients only one block's are held.
+        A block's features fit into the processor's cache. Without gradients memory holds one block.
         """
         blocks = []
         for h_block in torch.split(h_TBD, self.frames_per_block):
@@ -178,7 +151,7 @@ class Generator(nn.Module):
         if not speech_BS.is_floating_point():
             raise ValueError(f"speech_BS: got {speech_BS.dtype}, expected floating point")
         if self.check_values and speech_BS.numel() and not torch.compiler.is_compiling():
-            _check_range("speech_BS", speech_BS, -LOUDEST, LOUDEST)
+            check_range("speech_BS", speech_BS, -MAX_LEVEL, MAX_LEVEL)
 
     def _check(
         self, image: Tensor, speech: Tensor, emotion: Tensor, noise: Tensor, margin_frames: int
@@ -192,7 +165,7 @@ class Generator(nn.Module):
                 f"speech_BS: {speech.shape[1]} samples leave no frame between {margin_frames} "
                 "margin frames before and after"
             )
-        _check_images(image, check_values=self.check_values)
+        check_images(image, check_values=self.check_values)
         check_shape(image, f"{clips} {IMAGE_CHANNELS} {SIZE} {SIZE}", "image_BCHW")
         check_shape(noise, f"{clips} {frames} {self.noise_features}", "noise_BTD")
         frames_spec = f"{frames} " if emotion.dim() == 3 else ""
@@ -202,19 +175,20 @@ class Generator(nn.Module):
                 raise ValueError(f"{name}: got {value.dtype}, expected floating point")
         self.check_samples(speech)
         if self.check_values and not torch.compiler.is_compiling():
-            _check_range("emotion_BE", emotion, 0.0, 1.0)
-            _check_range("noise_BTD", noise, -LOUDEST, LOUDEST)
+            check_range("emotion_BE", emotion, 0.0, 1.0)
+            check_range("noise_BTD", noise, -MAX_LEVEL, MAX_LEVEL)
 
 
-def _check_images(image_BCHW: Tensor, *, check_values: bool) -> None:
+def check_images(image_BCHW: Tensor, *, check_values: bool) -> None:
+    """Raise ValueError unless these are condition images (B, 3, 128, 128) in [-1, 1]."""
     check_shape(image_BCHW, f"B {IMAGE_CHANNELS} {SIZE} {SIZE}", "image_BCHW")
     if not image_BCHW.is_floating_point():
         raise ValueError(f"image_BCHW: got {image_BCHW.dtype}, expected floating point in [-1, 1]")
     if check_values and not torch.compiler.is_compiling():
-        _check_range("image_BCHW", image_BCHW, -1.0, 1.0)
+        check_range("image_BCHW", image_BCHW, -1.0, 1.0)
 
 
-def _check_range(name: str, value: Tensor, low: float, high: float) -> None:
+def check_range(name: str, value: Tensor, low: float, high: float) -> None:
     """Raise ValueError unless every number is within [low, high]; NaN is not."""
     smallest, largest = (float(x) for x in value.detach().aminmax())
     if not low - 1e-3 <= smallest <= largest <= high + 1e-3:

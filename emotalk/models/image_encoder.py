@@ -1,4 +1,4 @@
-"""Image encoder: one vector of the condition image and its features at every scale."""
+"""Image encoder: a vector of the condition image and its features at every scale."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,12 +12,12 @@ from emotalk.schema import SIZE
 
 SLOPE = 0.2
 IMAGE_CHANNELS = 3
-SMALLEST = 4  # pixels of the last scale, seen as a whole by the last convolution
+SMALLEST = 4  # pixels of the last scale, all of them in the last convolution's kernel
 SCALES = (SIZE // SMALLEST).bit_length() - 1
 
 
 class ImageFeatures(NamedTuple):
-    """Features of the condition image for the decoder, computed once a clip.
+    """Features of the condition image for the decoder.
 
     Attributes:
         embedding_BD: the whole image as one vector.
@@ -30,14 +30,14 @@ class ImageFeatures(NamedTuple):
 
 
 class ImageEncoder(nn.Module):
-    """Stride-2 convolutions, each scale's output beside the image at that scale.
+    """Stride-2 convolutions; each scale's output is concatenated with the image at that scale.
 
     Args:
         features: size of the embedding.
         filters: of the convolutions, from the largest scale to the smallest.
 
-    Source: report 4.1.2; Eskimez et al. 2021. The report downsamples by nearest neighbour where
-    the original strides: both keep every second output, the same numbers.
+    Source: report 4.1.2; Eskimez et al. 2021. The report downsamples by nearest neighbour, the
+    original by stride 2: both keep every second output.
     """
 
     def __init__(

@@ -1,25 +1,25 @@
-"""Initialise the weights of a network."""
+"""Initialise the weights of networks."""
 
 from typing import Literal
 
 from torch import nn
 
 Scheme = Literal["xavier", "he"]
-SLOPE = 0.2  # of the leaky ReLUs that `he` allows for
+SLOPE = 0.2  # of the leaky ReLUs
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:
-    """Draw the kernels and matrices of all convolutions and linear layers anew, biases zero.
+    """Draw new weights for all convolutions and linear layers; set their biases to zero.
 
-    PyTorch's own start shrinks a signal at every layer, its variance to about a third: after the
-    speech encoder's seven the network hears next to nothing for its first hundreds of steps.
-    Recurrent layers keep their own start.
+    PyTorch's default reduces a signal's variance to about a third at every layer. After the speech
+    encoder's seven layers the speech has next to no effect for the first hundreds of steps.
+    Recurrent layers keep PyTorch's default.
 
     Args:
         module: changed in place, with torch's global generator.
-        scheme: `xavier` keeps the variance of signal and gradient in balance (Glorot and Bengio
-            2010; the original's choice), `he` keeps the signal's through leaky ReLUs of slope 0.2
-            (He et al. 2015).
+        scheme: `xavier` balances the variances of signal and gradient (Glorot and Bengio 2010; the
+            original's choice), `he` preserves the signal's through leaky ReLUs of slope 0.2 (He et
+            al. 2015).
     """
     for layer in module.modules():
         if not isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d):

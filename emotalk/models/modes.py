@@ -1,23 +1,19 @@
-"""Changes of a network's mode that end with the block that asked for them."""
+"""Context managers that change a network's mode and restore it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from torch import nn
 
 
-@contextmanager
-def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Run the block with `module` in evaluation mode; restore the mode of each of its parts."""
-    with _mode(module, training=False):
-        yield
+def evaluation_mode(module: nn.Module) -> AbstractContextManager[None]:
+    """Return a context with `module` in evaluation mode, which restores the mode of each part."""
+    return _mode(module, training=False)
 
 
-@contextmanager
-def training_mode(module: nn.Module) -> Iterator[None]:
-    """Run the block with `module` in training mode; restore the mode of each of its parts."""
-    with _mode(module, training=True):
-        yield
+def training_mode(module: nn.Module) -> AbstractContextManager[None]:
+    """Return a context with `module` in training mode, which restores the mode of each part."""
+    return _mode(module, training=True)
 
 
 @contextmanager

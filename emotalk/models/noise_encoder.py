@@ -1,4 +1,4 @@
-"""Noise encoder: an LSTM that makes frame-wise noise drift instead of flicker."""
+"""Noise encoder: an LSTM that makes the noise of each frame smooth over time."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ LstmState = tuple[Tensor, Tensor]
 
 
 class NoiseEncoder(nn.Module):
-    """One LSTM layer over a normal draw a frame.
+    """One LSTM layer over one normal vector a frame.
 
     Args:
         features: size of the noise vector and of the LSTM.
@@ -31,16 +31,16 @@ class NoiseEncoder(nn.Module):
 
 
 def frame_noise(seed: int, *, clip: str, first: int, frames: int, features: int) -> Tensor:
-    """Return N(0, 1) noise (1, frames, features) that depends on each frame's number alone.
+    """Return N(0, 1) noise (1, frames, features).
 
-    However the frames are asked for, in one go or in pieces, frame k gets the same draw.
+    A frame's noise depends on its number alone, whether frames are drawn at once or in chunks.
 
     Args:
         seed: the run's seed.
         clip: key of the clip.
         first: number of the first frame, from 0.
         frames: how many.
-        features: numbers a frame.
+        features: size of a frame's vector.
     """
     draws = [
         numpy_generator(seed, "frame-noise", clip, number).standard_normal(features, np.float32)

@@ -20,16 +20,16 @@ CONTEXT = 17
 class SpeechEncoder(nn.Module):
     """Convolutions over the waveform, then one fully connected layer over each frame's context.
 
-    Four strided convolutions and a 1x1 one give `step_features` numbers 125 times a second. Each
-    video frame sees its own step and the 17 before and after it, which makes the encoder causal
-    but for about 180 ms.
+    Four strided convolutions and a 1x1 one give `step_features` numbers 125 times a second. The
+    context of a video frame is its own step and the 17 before and after it: a look-ahead of about
+    180 ms.
 
     Args:
         features: size of a frame's vector.
         filters: of the four convolutions.
-        step_features: numbers a step is squeezed into before the context is gathered.
+        step_features: size of a step's vector.
 
-    Source: report 4.1.1; Eskimez et al. 2021. Where we differ: the context beyond the signal is
+    Source: report 4.1.1; Eskimez et al. 2021. Where we differ: the context outside the signal is
     zero, not noise of deviation 0.002, so that equal speech gives equal features.
     """
 
@@ -60,7 +60,7 @@ class SpeechEncoder(nn.Module):
             speech_BS: mono samples in [-1, 1] at 8 kHz, at least one frame of them.
 
         Raises:
-            ValueError: the shape or type is not as stated.
+            ValueError: the shape or type is wrong.
         """
         check_speech(speech_BS)
         return self.frames(self.steps(speech_BS))
@@ -74,21 +74,21 @@ class SpeechEncoder(nn.Module):
         return self.squeezed(h_BCS)
 
     def squeezed(self, h_BCS: Tensor) -> Tensor:
-        """Return the last convolution's output as steps (B, steps, `step_features`)."""
+        """Return the steps (B, steps, `step_features`) of the last convolution's output."""
         return F.leaky_relu(self.squeeze(h_BCS), SLOPE).transpose(1, 2)
 
     def frames(self, steps_BSD: Tensor) -> Tensor:
-        """Return frame features (B, T, D) of all steps of a signal; beyond its ends are zeros."""
+        """Return frame features (B, T, D) of all steps of a signal, with zeros outside it."""
         return self.contexts(F.pad(steps_BSD, (0, 0, CONTEXT, CONTEXT)))
 
     def contexts(self, steps_BSD: Tensor) -> Tensor:
-        """Return frame features of steps that already carry 17 of context at either end."""
+        """Return frame features of steps that include 17 steps of context at either end."""
         window_BTDK = steps_BSD.unfold(1, 2 * CONTEXT + 1, STEPS_PER_FRAME)
         return F.leaky_relu(self.fc(window_BTDK.transpose(2, 3).flatten(2)), SLOPE)
 
 
 def check_speech(speech_BS: Tensor) -> int:
-    """Return the number of video frames that `speech_BS` covers, or say what is wrong with it."""
+    """Return the number of video frames that `speech_BS` covers; raise ValueError if unfit."""
     samples = check_shape(speech_BS, "B S", "speech_BS")["S"]
     if not torch.is_floating_point(speech_BS):
         raise ValueError(f"speech_BS: got {speech_BS.dtype}, expected floating point in [-1, 1]")

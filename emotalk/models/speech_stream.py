@@ -1,8 +1,8 @@
-"""The speech encoder over a signal that arrives piece by piece: same numbers, bounded memory.
+"""Run the speech encoder on a signal that arrives in chunks: the same numbers, bounded memory.
 
-Every layer keeps the end of its input. Which of its outputs exist yet follows from how many frames
-have come; where a kernel reaches beyond the signal's start or end, reflected samples are gathered
-by index, so that beginning, middle and end are one program without branches.
+Every layer keeps the end of its input for the next chunk. Where a kernel reaches beyond the
+signal's start or end, reflected samples are gathered by index. So one program without branches
+serves the beginning, the middle and the end of the signal.
 """
 
 from typing import NamedTuple
@@ -21,18 +21,18 @@ from emotalk.models.speech_encoder import (
 )
 from emotalk.schema import SAMPLES_PER_FRAME
 
-ENDLESS = 2**62  # the length of a signal whose end is not known yet, in samples
+UNKNOWN_LENGTH = 2**62  # samples of a signal whose end has not arrived
 
 
 class LayerPlan(NamedTuple):
-    """Layout of one convolution for running on pieces of a signal.
+    """Sizes of one convolution that runs on chunks of a signal.
 
     Attributes:
         kernel, stride: of the convolution.
-        inputs: of it per video frame.
-        lag_in, lag_out: how many of its inputs and outputs are not there yet when the speech of a
-            whole number of frames is.
-        kept: inputs to keep for the next piece.
+        inputs: per video frame.
+        lag_in, lag_out: inputs and outputs that are still missing when the speech of a whole number
+            of frames is there.
+        kept: inputs to keep for the next chunk.
     """
 
     kernel: int
@@ -56,18 +56,18 @@ def _plan() -> tuple[LayerPlan, ...]:
 
 PLAN = _plan()
 STEP_LAG = PLAN[-1].lag_out
-# Frame t needs steps up to 5 t + 17; it exists this many frames after its own speech has come.
+# Frame t needs steps up to 5 t + 17. It can be computed this many frames after its own speech.
 DELAY = -(-(STEP_LAG + CONTEXT + 1) // STEPS_PER_FRAME) - 1
 KEPT_STEPS = STEPS_PER_FRAME * DELAY + CONTEXT - STEP_LAG
 
 
 class SpeechStreamState(NamedTuple):
-    """State of the encoder between pieces.
+    """State of the encoder between chunks.
 
     Attributes:
-        position: frames of speech that have come, an int64 scalar tensor.
+        position: number of frames of speech so far, an int64 scalar tensor.
         inputs: the end of every convolution's input, (B, C, kept).
-        steps_BSD: the last steps, as the context of frames to come.
+        steps_BSD: the last steps, context of the next frames.
     """
 
     position: Tensor
@@ -76,7 +76,7 @@ class SpeechStreamState(NamedTuple):
 
 
 def first_state(encoder: SpeechEncoder, clips: int) -> SpeechStreamState:
-    """Return the state before any speech, on the encoder's device."""
+    """Return the state before the first chunk, on the encoder's device."""
     weight = encoder.fc.weight
     inputs = tuple(
         weight.new_zeros(clips, size, layer.kept)
@@ -87,18 +87,18 @@ def first_state(encoder: SpeechEncoder, clips: int) -> SpeechStreamState:
     return SpeechStreamState(position, inputs, steps_BSD)
 
 
-def encode_piece(
+def encode_chunk(
     encoder: SpeechEncoder, speech_BS: Tensor, samples: Tensor, state: SpeechStreamState
 ) -> tuple[Tensor, SpeechStreamState]:
     """Return features (B, n, D) of the frames `position - DELAY` on, and the state after them.
 
-    What is returned for frames below 0 or beyond the end means nothing.
+    Ignore the features of frames before 0 and after the signal's end.
 
     Args:
-        encoder: whose weights to use.
-        speech_BS: the next n * 320 samples; beyond the signal's end any numbers.
-        samples: length of the whole signal, an int64 scalar tensor; `ENDLESS` until known.
-        state: after the piece before.
+        encoder: provides the weights.
+        speech_BS: the next n * 320 samples; any numbers after the signal's end.
+        samples: length of the whole signal, an int64 scalar tensor; `UNKNOWN_LENGTH` until known.
+        state: after the chunk before.
     """
     frames = speech_BS.shape[1] // SAMPLES_PER_FRAME
     h, length, kept = speech_BS.unsqueeze(1), samples, []
@@ -108,7 +108,7 @@ def encode_piece(
         window = _reflected(available, layer, frames, state.position, length)
         h = F.leaky_relu(conv(window), SLOPE)
         length = (length + layer.stride - 1) // layer.stride
-    steps_BSD = _silent_outside(encoder.squeezed(h), state.position, length)
+    steps_BSD = _zero_outside(encoder.squeezed(h), state.position, length)
     steps_BSD = torch.cat([state.steps_BSD, steps_BSD], dim=1)
     needed = STEPS_PER_FRAME * (frames - 1) + 2 * CONTEXT + 1
     features_BTD = encoder.contexts(steps_BSD[:, :needed])
@@ -119,7 +119,7 @@ def encode_piece(
 def _reflected(
     available: Tensor, layer: LayerPlan, frames: int, position: Tensor, length: Tensor
 ) -> Tensor:
-    """Return the inputs of this piece's outputs, reflected where they lie outside the signal."""
+    """Return the inputs of this chunk's outputs, reflected where they lie outside the signal."""
     outputs = frames * layer.inputs // layer.stride
     first = layer.inputs * position - layer.lag_in - layer.kept  # number of available[..., 0]
     count = layer.stride * (outputs - 1) + layer.kernel
@@ -129,8 +129,8 @@ def _reflected(
     return available.index_select(2, index)
 
 
-def _silent_outside(steps_BSD: Tensor, position: Tensor, length: Tensor) -> Tensor:
-    """Return the steps with zeros for those before the signal's start or beyond its end."""
+def _zero_outside(steps_BSD: Tensor, position: Tensor, length: Tensor) -> Tensor:
+    """Return the steps, zero before the signal's start and after its end."""
     first = STEPS_PER_FRAME * position - STEP_LAG
     number = first + torch.arange(steps_BSD.shape[1], device=steps_BSD.device)
     real = (number >= 0) & (number < length)

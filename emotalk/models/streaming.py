@@ -1,26 +1,24 @@
-"""The generator over speech of any length: chunks in, frames out, memory that does not grow."""
+"""Run the generator on speech that arrives in chunks, in constant memory."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 
 from emotalk.models.conv_lstm import ConvLstmState
 from emotalk.models.decoder import ConditionMaps, DecoderKernels
+from emotalk.models.generator import Generator, check_images, check_range
 from emotalk.models.noise_encoder import LstmState
-from emotalk.models.speech_stream import DELAY, ENDLESS, SpeechStreamState, encode_piece
+from emotalk.models.speech_stream import DELAY, UNKNOWN_LENGTH, SpeechStreamState, encode_chunk
 from emotalk.models.speech_stream import first_state as first_speech_state
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, check_shape
-
-if TYPE_CHECKING:
-    from emotalk.models.generator import Generator
 
 PerFrame: TypeAlias = Callable[[int, int], Tensor]  # (first frame, frames) -> (B, frames, size)
 
 
 class StreamState(NamedTuple):
-    """Everything that passes from one piece of a stream to the next.
+    """State of a stream between two chunks.
 
     Attributes:
         speech: of the speech encoder.
@@ -34,8 +32,8 @@ class StreamState(NamedTuple):
     decoder: ConvLstmState
 
 
-def first_state(generator: "Generator", maps: ConditionMaps) -> StreamState:
-    """Return the state before any speech."""
+def first_state(generator: Generator, maps: ConditionMaps) -> StreamState:
+    """Return the state before the first chunk."""
     clips = maps.fc_BD.shape[0]
     return StreamState(
         speech=first_speech_state(generator.speech_encoder, clips),
@@ -45,28 +43,29 @@ def first_state(generator: "Generator", maps: ConditionMaps) -> StreamState:
     )
 
 
-def hear(
-    generator: "Generator", speech_BS: Tensor, samples: Tensor, state: StreamState
+def encode_speech(
+    generator: Generator, speech_BS: Tensor, samples: Tensor, state: StreamState
 ) -> tuple[Tensor, StreamState]:
-    """Return speech vectors of the frames that are `DELAY` behind the piece.
+    """Return the speech vectors (B, n, D) of a chunk, `DELAY` frames late, and the state after it.
 
-    The LSTM starts from zero at frame 0: a piece must not hold frames on both sides of it.
+    The LSTM starts from zero at frame 0, so the first `DELAY` frames make a chunk of their own.
 
     Args:
-        generator: whose weights to use.
+        generator: provides the weights.
         speech_BS: the next n * 320 samples.
-        samples: length of the whole signal; `ENDLESS` until known.
-        state: after the piece before.
+        samples: length of the whole signal; `UNKNOWN_LENGTH` until it is known.
+        state: after the chunk before.
     """
     begun = (state.speech.position > DELAY).to(speech_BS.dtype)
-    features_BTD, speech = encode_piece(generator.speech_encoder, speech_BS, samples, state.speech)
+    encoder = generator.speech_encoder
+    features_BTD, speech = encode_chunk(encoder, speech_BS, samples, state.speech)
     hidden, cell = state.speech_lstm
     speech_BTD, lstm = generator.speech_lstm(features_BTD, (hidden * begun, cell * begun))
     return speech_BTD, state._replace(speech=speech, speech_lstm=lstm)
 
 
-def show(
-    generator: "Generator",
+def decode_frames(
+    generator: Generator,
     speech_BTD: Tensor,
     emotion_BTE: Tensor,
     noise_BTD: Tensor,
@@ -77,23 +76,35 @@ def show(
     """Return the frames (B, n, 3, 128, 128) of n speech vectors, and the state after them."""
     noise_BTD, noise_lstm = generator.noise_encoder(noise_BTD, state.noise_lstm)
     emotion_BTD = generator.emotion_encoder(emotion_BTE)
-    h_TBD = generator.decoder.vectors(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
+    h_TBD = generator.decoder.project(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
     video_BTCHW, decoder = generator.decode(h_TBD, maps, kernels, state.decoder)
     return video_BTCHW, state._replace(noise_lstm=noise_lstm, decoder=decoder)
 
 
 class GeneratorStream:
-    """One running utterance of one or more clips; made by `Generator.stream`.
+    """One utterance of one or more clips, generated while its speech arrives.
 
-    `push` takes speech as it comes and returns the frames it completes: frame t appears as soon
-    as the speech of frame t + 4 has come (the look-ahead of 180 ms, rounded up to frames). `flush`
-    ends the utterance and returns the rest. All frames together equal the generator's on the whole
-    utterance, however it was cut: ceil(samples / 320) of them.
+    `push` takes the next speech and returns the frames it completes. Frame t is complete when the
+    speech of frame t + 4 is there: the look-ahead of 180 ms, rounded up to frames. `flush` ends the
+    utterance and returns the last frames. All ceil(samples / 320) frames together equal the
+    generator's on the whole utterance, whatever the chunks are.
+
+    Args:
+        generator: provides the weights.
+        image_BCHW: condition image of each clip, in [-1, 1].
+        emotion: intensity x one-hot (B, E), or a function of (first frame, number of frames) that
+            returns (B, frames, E).
+        noise: function of (first frame, number of frames) that returns N(0, 1) noise
+            (B, frames, D), which depends on the frames' numbers alone; see `frame_noise`.
+        margin_frames: as in `Generator.forward`; the margins before and after are silence.
+
+    Raises:
+        ValueError: an argument has a wrong shape or range of values.
     """
 
     def __init__(
         self,
-        generator: "Generator",
+        generator: Generator,
         image_BCHW: Tensor,
         emotion: Tensor | PerFrame,
         noise: PerFrame,
@@ -101,7 +112,11 @@ class GeneratorStream:
     ) -> None:
         if margin_frames < 0:
             raise ValueError(f"margin_frames: got {margin_frames}, allowed are whole numbers >= 0")
-        clips = check_shape(image_BCHW, f"B 3 {SIZE} {SIZE}", "image_BCHW")["B"]
+        check_images(image_BCHW, check_values=generator.check_values)
+        clips = image_BCHW.shape[0]
+        if isinstance(emotion, Tensor):
+            check_shape(emotion, f"{clips} {generator.emotions}", "emotion")
+            check_range("emotion", emotion, 0.0, 1.0)
         self.generator, self.clips = generator, clips
         self.margin_frames = margin_frames
         self.emotion: PerFrame = (
@@ -117,8 +132,8 @@ class GeneratorStream:
             self.state = first_state(generator, self.maps)
         self.rest_BS = image_BCHW.new_zeros(clips, margin_frames * SAMPLES_PER_FRAME)
         self.samples = margin_frames * SAMPLES_PER_FRAME
-        self.heard = 0  # frames of speech that have gone through the encoder
-        self.shown = 0  # frames of the video that have been returned
+        self.encoded = 0  # frames of speech that the encoder has read
+        self.decoded = 0  # frames of the video that have been returned
         self.finished = False
 
     @torch.no_grad()
@@ -126,8 +141,8 @@ class GeneratorStream:
         """Return the frames (B, n, 3, 128, 128) in [-1, 1] that this chunk completes; n may be 0.
 
         Args:
-            speech_BS: the next samples in [-1, 1] at 8 kHz, any number of them, at the level the
-                whole utterance shall have.
+            speech_BS: the next samples in [-1, 1] at 8 kHz, any number of them, scaled as the whole
+                utterance is.
 
         Raises:
             ValueError: a wrong shape, type or value, or the stream has ended.
@@ -139,11 +154,11 @@ class GeneratorStream:
         self.samples += speech_BS.shape[1]
         self.rest_BS = torch.cat([self.rest_BS, speech_BS], dim=1)
         whole = self.rest_BS.shape[1] // SAMPLES_PER_FRAME
-        if self.heard + whole < DELAY:
+        if self.encoded + whole < DELAY:
             return self._no_frames()
-        piece_BS = self.rest_BS[:, : whole * SAMPLES_PER_FRAME]
+        chunk_BS = self.rest_BS[:, : whole * SAMPLES_PER_FRAME]
         self.rest_BS = self.rest_BS[:, whole * SAMPLES_PER_FRAME :].clone()
-        return self._advance(piece_BS, ENDLESS)
+        return self._advance(chunk_BS, UNKNOWN_LENGTH)
 
     @torch.no_grad()
     def flush(self) -> Tensor:
@@ -165,44 +180,44 @@ class GeneratorStream:
         if self.margin_frames:  # silence follows: the last frame is filled with it as well
             frames += self.margin_frames
             self.samples = frames * SAMPLES_PER_FRAME
-        last = frames + DELAY - self.heard
+        last = frames + DELAY - self.encoded
         missing = last * SAMPLES_PER_FRAME - self.rest_BS.shape[1]
-        piece_BS = torch.nn.functional.pad(self.rest_BS, (0, missing))
-        return self._advance(piece_BS, self.samples, end=frames - self.margin_frames)
+        chunk_BS = torch.nn.functional.pad(self.rest_BS, (0, missing))
+        return self._advance(chunk_BS, self.samples, end=frames - self.margin_frames)
 
-    def _advance(self, piece_BS: Tensor, samples: int, end: int = ENDLESS) -> Tensor:
-        """Return the video frames that a piece of whole frames completes, none at `end` or later.
+    def _advance(self, chunk_BS: Tensor, samples: int, end: int = UNKNOWN_LENGTH) -> Tensor:
+        """Return the video frames that a chunk of whole frames completes, none at `end` or later.
 
-        Frame numbers here count the margin; the video begins behind it.
+        Frame numbers here count the margin; the video begins after it.
         """
-        if self.heard < DELAY:  # the pieces before frame 0 only fill the encoder's memory
+        if self.encoded < DELAY:  # the first chunk only fills the encoder's state
             split = DELAY * SAMPLES_PER_FRAME
-            self._hear(piece_BS[:, :split], samples)
-            piece_BS = piece_BS[:, split:]
-        if not piece_BS.shape[1]:
+            self._encode(chunk_BS[:, :split], samples)
+            chunk_BS = chunk_BS[:, split:]
+        if not chunk_BS.shape[1]:
             return self._no_frames()
-        first = self.heard - DELAY
-        speech_BTD = self._hear(piece_BS, samples)
+        first = self.encoded - DELAY
+        speech_BTD = self._encode(chunk_BS, samples)
         begin = max(self.margin_frames - first, 0)
         speech_BTD = speech_BTD[:, begin : max(min(end - first, speech_BTD.shape[1]), begin)]
-        return self._show(speech_BTD) if speech_BTD.shape[1] else self._no_frames()
+        return self._decode(speech_BTD) if speech_BTD.shape[1] else self._no_frames()
 
-    def _hear(self, piece_BS: Tensor, samples: int) -> Tensor:
-        length = torch.tensor(samples, device=piece_BS.device)
-        speech_BTD, self.state = hear(self.generator, piece_BS, length, self.state)
-        self.heard += piece_BS.shape[1] // SAMPLES_PER_FRAME
+    def _encode(self, chunk_BS: Tensor, samples: int) -> Tensor:
+        length = torch.tensor(samples, device=chunk_BS.device)
+        speech_BTD, self.state = encode_speech(self.generator, chunk_BS, length, self.state)
+        self.encoded += chunk_BS.shape[1] // SAMPLES_PER_FRAME
         return speech_BTD
 
-    def _show(self, speech_BTD: Tensor) -> Tensor:
+    def _decode(self, speech_BTD: Tensor) -> Tensor:
         frames = speech_BTD.shape[1]
-        noise_BTD = self.noise(self.shown, frames).to(speech_BTD)
+        noise_BTD = self.noise(self.decoded, frames).to(speech_BTD)
         check_shape(noise_BTD, f"{self.clips} {frames} {self.generator.noise_features}", "noise")
-        emotion_BTE = self.emotion(self.shown, frames).to(speech_BTD)
+        emotion_BTE = self.emotion(self.decoded, frames).to(speech_BTD)
         check_shape(emotion_BTE, f"{self.clips} {frames} {self.generator.emotions}", "emotion")
-        video_BTCHW, self.state = show(
+        video_BTCHW, self.state = decode_frames(
             self.generator, speech_BTD, emotion_BTE, noise_BTD, self.maps, self.kernels, self.state
         )
-        self.shown += frames
+        self.decoded += frames
         return video_BTCHW
 
     def _no_frames(self) -> Tensor:
@@ -211,4 +226,4 @@ class GeneratorStream:
 
 def _lstm_zeros(lstm: torch.nn.LSTM, clips: int) -> LstmState:
     zeros = next(lstm.parameters()).new_zeros(lstm.num_layers, clips, lstm.hidden_size)
-    return zeros, zeros.clone()  # two tensors: torch.export takes one for the other otherwise
+    return zeros, zeros.clone()  # two tensors, for torch.export

@@ -1,37 +1,33 @@
-"""The streaming generator as two programs of fixed shapes, for `torch.export` and what reads it.
+"""Export the streaming generator with `torch.export`, as two programs of fixed shapes.
 
-`ConditionProgram` turns a condition image into its maps, once. `StreamProgram` turns the next
-`frames` frames of speech into as many frames of video and the state for the next call. Its frames
-lag `DELAY` behind the speech: what it returns in the first calls means nothing, and after the last
-speech it is called `DELAY / frames` times more with any numbers, the length of the speech given.
+`ConditionProgram` computes the maps of a condition image, once. `StreamProgram` computes from the
+next `frames` frames of speech as many frames of video and the state for the next call. The video is
+`DELAY` frames late: ignore the output of the first `DELAY / frames` calls. After the last speech
+call it `DELAY / frames` more times with any samples and the length of the speech.
 """
-
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from emotalk.models.decoder import ConditionMaps
+from emotalk.models.generator import Generator
 from emotalk.models.modes import evaluation_mode
-from emotalk.models.speech_stream import DELAY, ENDLESS
-from emotalk.models.streaming import StreamState, first_state, hear, show
+from emotalk.models.speech_stream import DELAY, UNKNOWN_LENGTH
+from emotalk.models.streaming import StreamState, decode_frames, encode_speech, first_state
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
-
-if TYPE_CHECKING:
-    from emotalk.models.generator import Generator
 
 FRAMES_ALLOWED = tuple(frames for frames in range(1, DELAY + 1) if DELAY % frames == 0)
 
 
 class ConditionProgram(nn.Module):
-    """Features of the condition image that every frame uses.
+    """Layers' outputs for the condition image, which every frame uses.
 
     Args:
-        generator: whose weights it holds.
+        generator: provides the weights.
     """
 
-    def __init__(self, generator: "Generator") -> None:
+    def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
@@ -45,11 +41,11 @@ class StreamProgram(nn.Module):
     """One step of a stream.
 
     Args:
-        generator: whose weights it holds; the decoder's kernels are computed here, once.
-        frames: of speech and video a call, a divisor of the delay of 4.
+        generator: provides the weights; the decoder's kernels are computed here, once.
+        frames: of speech and video in each call, a divisor of the delay of 4.
     """
 
-    def __init__(self, generator: "Generator", *, frames: int = 1) -> None:
+    def __init__(self, generator: Generator, *, frames: int = 1) -> None:
         super().__init__()
         if frames not in FRAMES_ALLOWED:
             raise ValueError(f"frames: got {frames}, allowed are {FRAMES_ALLOWED}")
@@ -73,25 +69,25 @@ class StreamProgram(nn.Module):
 
         Args:
             speech_BS: the next frames * 320 samples.
-            samples: length of the whole speech, an int64 scalar; `ENDLESS` until known.
+            samples: length of the whole speech, an int64 scalar; `UNKNOWN_LENGTH` until known.
             emotion_BE: intensity x one-hot.
-            noise_BTD: of the frames returned.
+            noise_BTD: of the returned frames.
             maps: of `ConditionProgram`.
-            state: of the call before, or `example_inputs`' to begin with.
+            state: of the call before; for the first call that of `example_inputs`.
         """
         leaves = [self.get_buffer(f"kernel_{number}") for number in range(self.kernels)]
         kernels = pytree.tree_unflatten(leaves, self.kernels_spec)
         begun = (state.speech.position > DELAY).to(speech_BS.dtype)
-        speech_BTD, state = hear(self.generator, speech_BS, samples, state)
+        speech_BTD, state = encode_speech(self.generator, speech_BS, samples, state)
         hidden, cell = state.noise_lstm
         images = state.decoder
-        state = state._replace(  # nothing before frame 0 may be remembered
+        state = state._replace(  # the states are zero until frame 0
             noise_lstm=(hidden * begun, cell * begun),
             decoder=images._replace(
                 hidden_BCHW=images.hidden_BCHW * begun, cell_BCHW=images.cell_BCHW * begun
             ),
         )
-        return show(
+        return decode_frames(
             self.generator, speech_BTD, emotion_BE.unsqueeze(1), noise_BTD, maps, kernels, state
         )
 
@@ -103,7 +99,7 @@ class StreamProgram(nn.Module):
         clips = maps.fc_BD.shape[0]
         return (
             maps.fc_BD.new_zeros(clips, self.frames * SAMPLES_PER_FRAME),
-            torch.tensor(ENDLESS, device=maps.fc_BD.device),
+            torch.tensor(UNKNOWN_LENGTH, device=maps.fc_BD.device),
             maps.fc_BD.new_zeros(clips, self.generator.emotions),
             maps.fc_BD.new_zeros(clips, self.frames, self.generator.noise_features),
             maps,
@@ -112,14 +108,14 @@ class StreamProgram(nn.Module):
 
 
 def export_stream(
-    generator: "Generator", *, clips: int = 1, frames: int = 1
+    generator: Generator, *, clips: int = 1, frames: int = 1
 ) -> tuple[torch.export.ExportedProgram, torch.export.ExportedProgram]:
     """Return the condition and the stream program, exported at these sizes.
 
     Args:
-        generator: whose weights they hold.
-        clips: clips that run together, B.
-        frames: of speech and video a call: 1, 2 or 4.
+        generator: provides the weights.
+        clips: clips in a batch, B.
+        frames: of speech and video in each call: 1, 2 or 4.
     """
     weight = generator.decoder.fc.weight
     image_BCHW = weight.new_zeros(clips, 3, SIZE, SIZE)

@@ -1,31 +1,54 @@
-"""A convolution after nearest-neighbour upsampling, computed before it.
+"""Convolve an image after nearest-neighbour upsampling, in its plain and in its fast form.
 
-Every pixel of an image upsampled twice stands for four equal ones, so a k x k convolution there
-weighs most of its inputs with sums of taps. Adding the taps first gives the same numbers from the
-small image: for k = 3 with 4/9 of the multiplications. Two forms of it are used:
+Upsampling by two repeats every pixel four times, so a k x k kernel multiplies most pixels by sums
+of its weights. The fast form adds these weights first and reads the small image: for k = 3 it needs
+4/9 of the multiplications. It has two layouts:
 
-* a transposed convolution of stride 2 with a (k + 1) x (k + 1) kernel, the original kernel summed
-  over 2 x 2 boxes; it writes its output in place, and is the faster one for many channels;
-* four phases as channels of one small convolution, then a pixel shuffle: for few channels.
+* a transposed convolution of stride 2 with a (k + 1) x (k + 1) kernel, the weights summed over
+  2 x 2 boxes: the faster one for many channels;
+* a convolution with four times the output channels, then a pixel shuffle: for few channels.
 
 Reflection padding 1 of the large image is replicate padding 1 of the small one, and zero padding 1
-is zero padding 1. For larger kernels no padding of the small image is exact near the border.
+is zero padding 1. For larger kernels no padding of the small image is exact at the border.
 """
+
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emotalk.models.fast_forms import takes_fast_form
 
-def box_sums(weight_OIHW: Tensor) -> Tensor:
-    """Return the kernel summed over 2 x 2 boxes, one tap larger than it in both directions."""
-    rows = F.pad(weight_OIHW, (0, 0, 0, 1)) + F.pad(weight_OIHW, (0, 0, 1, 0))
-    return F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))
+Padding = Literal["reflect", "constant"]
 
 
-def transposed_kernel(weight_OIHW: Tensor) -> Tensor:
-    """Return the (I, O, k + 1, k + 1) kernel of the stride-2 transposed convolution."""
-    kernel = box_sums(weight_OIHW).flip(2, 3).transpose(0, 1)
+def plain_upsample_conv(small_NCHW: Tensor, weight_OIHW: Tensor, *, padding: Padding) -> Tensor:
+    """Return the 3 x 3 convolution of the image upsampled by two, as it is usually written."""
+    large_NCHW = F.interpolate(small_NCHW, scale_factor=2, mode="nearest")
+    return F.conv2d(F.pad(large_NCHW, (1, 1, 1, 1), mode=padding), weight_OIHW)
+
+
+def upsample_conv(small_NCHW: Tensor, kernel: Tensor, *, padding: Padding) -> Tensor:
+    """Return the 3 x 3 convolution of the image upsampled by two.
+
+    Args:
+        small_NCHW: the images before the upsampling.
+        kernel: `upsample_kernel` of the weight.
+        padding: of the large image; `constant` is zero.
+    """
+    if not takes_fast_form(small_NCHW):
+        return plain_upsample_conv(small_NCHW, kernel, padding=padding)
+    if padding == "constant":
+        return F.conv_transpose2d(small_NCHW, kernel, stride=2, padding=1)
+    return F.conv_transpose2d(replicate_border(small_NCHW), kernel, stride=2, padding=3)
+
+
+def upsample_kernel(weight_OIHW: Tensor) -> Tensor:
+    """Return the weight in the layout of `upsample_conv`: (I, O, 4, 4) in the fast form."""
+    if not takes_fast_form(weight_OIHW):
+        return weight_OIHW.contiguous(memory_format=torch.channels_last)
+    kernel = _box_sums(weight_OIHW).flip(2, 3).transpose(0, 1)
     return kernel.contiguous(memory_format=torch.channels_last)
 
 
@@ -36,7 +59,7 @@ def phase_kernel(weight_OIHW: Tensor) -> Tensor:
     """
     if weight_OIHW.shape[-1] % 4 != 3:
         raise ValueError(f"kernel size: got {weight_OIHW.shape[-1]}, allowed are 3, 7, 11, ...")
-    sums = box_sums(weight_OIHW)
+    sums = _box_sums(weight_OIHW)
     # Phase a takes every second sum; an even pixel reaches one small pixel further back than ahead.
     phases = [F.pad(sums[:, :, a::2, b::2], (b, 1 - b, a, 1 - a)) for a in (0, 1) for b in (0, 1)]
     kernel = torch.stack(phases, dim=1).flatten(0, 1)
@@ -52,12 +75,7 @@ def replicate_border(images_NCHW: Tensor) -> Tensor:
     return torch.cat([rows[..., :1], rows, rows[..., -1:]], dim=3)
 
 
-def upsampled_conv_reflect(small_NCHW: Tensor, kernel_IOHW: Tensor) -> Tensor:
-    """Return the 3 x 3, reflection-padded convolution of the image upsampled twice."""
-    padded = replicate_border(small_NCHW)
-    return F.conv_transpose2d(padded, kernel_IOHW, stride=2, padding=3)
-
-
-def upsampled_conv_zero(small_NCHW: Tensor, kernel_IOHW: Tensor) -> Tensor:
-    """Return the 3 x 3, zero-padded convolution of the image upsampled twice."""
-    return F.conv_transpose2d(small_NCHW, kernel_IOHW, stride=2, padding=1)
+def _box_sums(weight_OIHW: Tensor) -> Tensor:
+    """Return the kernel summed over 2 x 2 boxes, one weight larger in both directions."""
+    rows = F.pad(weight_OIHW, (0, 0, 0, 1)) + F.pad(weight_OIHW, (0, 0, 1, 0))
+    return F.pad(rows, (0, 1)) + F.pad(rows, (1, 0))

@@ -1,16 +1,15 @@
-"""VGG-19's convolutions, frozen: what the perceptual loss sees with."""
+"""VGG-19's convolutions, frozen, for the perceptual loss."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from emotalk.errors import WrongUse
+from emotalk.files.tensor_files import compare_shapes, read_tensors, shapes_of
+from emotalk.models.torch_file import read_torch_file
 from emotalk.schema import check_shape
 
 Statistics = Literal["imagenet", "none"]
@@ -19,11 +18,7 @@ Order = Literal["rgb", "bgr"]
 CHANNELS = (64, 128, 256, 512, 512)
 CONVS_PER_BLOCK = (2, 2, 4, 4, 4)
 POOLINGS = (4, 9, 18, 27, 36)
-MOST_BYTES = 10**9  # of a file, before it is opened; torchvision's has 0.57 of it
-UNREADABLE = (  # what torch's reader makes of bytes that are not a file of tensors
-    SafetensorError, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, TypeError,
-    IndexError, AttributeError, MemoryError, OverflowError,
-)  # fmt: skip
+MAX_BYTES = 10**9  # of a file, checked before it is opened; torchvision's has 0.57 * 10**9
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -36,16 +31,16 @@ _HELP = (
 
 
 class VGG19Features(nn.Module):
-    """The outputs of VGG-19's five poolings, under torchvision's parameter names `features.N.*`.
+    """VGG-19's five pooling outputs, with torchvision's parameter names `features.N.*`.
 
-    Its parameters need no gradient and it stays in evaluation mode; gradients flow to the frames.
+    Its parameters need no gradient and it stays in evaluation mode. Gradients flow to the frames.
 
     Args:
         statistics: "imagenet" standardises by ImageNet's mean and deviation, as VGG was trained;
-            "none" feeds [-1, 1] as it is (the original).
-        order: of the colours as the network gets them: "rgb", or "bgr" (the original). The frames
+            "none" leaves [-1, 1] as it is (the original).
+        order: of the network's input channels: "rgb", or "bgr" (the original). The frames
             themselves are always RGB.
-        channels: filters of the five blocks; other than the default for untrained networks only.
+        channels: filters of the five blocks; only untrained networks differ from the default.
 
     Source: Simonyan and Zisserman 2015, configuration E; Eskimez et al. 2021, `perceptionLoss`.
     """
@@ -81,7 +76,7 @@ class VGG19Features(nn.Module):
             frames_NCHW: RGB in [-1, 1], at least 32 x 32 pixels.
 
         Raises:
-            ValueError: not such frames.
+            ValueError: the frames have another shape or are smaller.
         """
         sizes = check_shape(frames_NCHW, "N 3 H W", "frames_NCHW")
         if min(sizes["H"], sizes["W"]) < 2 ** len(POOLINGS):
@@ -96,7 +91,7 @@ class VGG19Features(nn.Module):
         return maps
 
     def train(self, mode: bool = True) -> "VGG19Features":
-        """Stay in evaluation mode whatever `mode` is."""
+        """Keep evaluation mode, whatever `mode` is."""
         del mode
         return super().train(False)
 
@@ -104,11 +99,11 @@ class VGG19Features(nn.Module):
 def load_vgg19(
     path: str | Path, *, statistics: Statistics = "imagenet", order: Order = "rgb"
 ) -> VGG19Features:
-    """Return VGG-19 with the weights of a file; nothing in it is executed.
+    """Return VGG-19 with the weights of a file, without executing anything in it.
 
     Args:
-        path: torchvision's vgg19 file (.pth) or the same tensors as .safetensors. The tensors of
-            its classifier are passed over.
+        path: torchvision's vgg19 file (.pth) or the same tensors as .safetensors. The classifier's
+            tensors are ignored.
         statistics: see `VGG19Features`.
         order: see `VGG19Features`.
 
@@ -121,7 +116,10 @@ def load_vgg19(
     weights = _read(path)
     network = VGG19Features(statistics=statistics, order=order)
     kept = {name: value for name, value in weights.items() if not name.startswith("classifier.")}
-    _check_weights(path, network.state_dict(), kept)
+    try:
+        compare_shapes(shapes_of(network.state_dict()), shapes_of(kept))
+    except ValueError as error:
+        raise WrongUse(f"{path} is not VGG-19: {error}. {_HELP}") from None
     network.load_state_dict(kept)
     return network
 
@@ -135,8 +133,8 @@ def random_vgg19(
 ) -> VGG19Features:
     """Return an untrained VGG-19 with He-normal weights that depend on the seed alone.
 
-    Random convolutions still compare edges and textures at five scales (Ulyanov et al. 2018); how
-    much they help is for each run to measure. The same seed must be used on resuming.
+    Random convolutions, too, compare edges and textures at five scales (Ulyanov et al. 2018).
+    A resumed run needs the same seed.
     """
     network = VGG19Features(statistics=statistics, order=order, channels=channels)
     generator = torch.Generator().manual_seed(seed)
@@ -165,30 +163,14 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Return the file's tensors; what is not one is refused, unread."""
-    if path.stat().st_size > MOST_BYTES:
+    """Return the tensors of a file."""
+    if path.stat().st_size > MAX_BYTES:
         raise WrongUse(
             f"{path}: {path.stat().st_size} bytes, VGG-19's weights have 574,673,361: {_HELP}"
         )
+    if path.suffix != ".safetensors":
+        return read_torch_file(path, advice=_HELP)
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except UNREADABLE as error:
-        raise WrongUse(f"{path} is not a file of tensors ({error}): {_HELP}") from error
-    if not (isinstance(weights, dict) and all(isinstance(v, Tensor) for v in weights.values())):
-        raise WrongUse(f"{path} does not hold named tensors alone: {_HELP}")
-    return weights
-
-
-def _check_weights(path: Path, wanted: dict[str, Tensor], given: dict[str, Tensor]) -> None:
-    faults = [f"missing {name}" for name in wanted if name not in given]
-    faults += [f"unexpected {name}" for name in given if name not in wanted]
-    faults += [
-        f"{name} has shape {tuple(given[name].shape)}, not {tuple(value.shape)}"
-        for name, value in wanted.items()
-        if name in given and given[name].shape != value.shape
-    ]
-    if faults:
-        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise WrongUse(f"{path} is not VGG-19: {'; '.join(faults[:3])}{more}. {_HELP}")
+        return read_tensors(path)
+    except ValueError as error:
+        raise WrongUse(f"{path}: {error}; {_HELP}") from None

@@ -1,7 +1,7 @@
-"""The discriminators as they are usually written: the readable reference for the fast ones.
+"""Reference of the discriminators, written layer by layer as in the report.
 
-The condition image is copied beside every frame, and the operations are torch's own, which a
-gradient penalty differentiates twice.
+The condition image is concatenated to every frame, and the operations are `torch.nn.functional`'s,
+which autograd differentiates twice.
 """
 
 import torch
@@ -75,7 +75,7 @@ def plain_trunk(critic: FrameTrunk, video: Tensor) -> Tensor:
 
 
 def plain_layers(layers: nn.Sequential, h: Tensor) -> Tensor:
-    """Return what the fully connected layers make of `h`."""
+    """Return the output of the fully connected layers for `h`."""
     for layer in layers:
         h = F.leaky_relu(h, layer.slope) if isinstance(layer, LeakyReLU) else layer(h)
     return h

@@ -1,7 +1,7 @@
-"""The generator as it is usually written: the readable reference for the fast one.
+"""Reference of the generator, written layer by layer as in the report.
 
-Same weights, no algebra: images and features are repeated for every frame and concatenated, every
-convolution runs at full size after its upsampling, the ConvLSTM does everything frame by frame.
+Images and features are repeated for every frame and concatenated, every convolution runs at full
+size after its upsampling, and the ConvLSTM computes both its convolutions frame by frame.
 """
 
 import torch
@@ -22,7 +22,7 @@ def plain_generator(
     noise: Tensor,
     margin_frames: int = 0,
 ) -> GeneratorOutput:
-    """Return what `generator` should, computed layer by layer for all frames at once."""
+    """Return the output of `generator`, computed layer by layer for all frames at once."""
     speech_BTD, _ = generator.speech_lstm(plain_speech_encoder(generator, speech_BS))
     speech_BTD = speech_BTD[:, margin_frames : speech_BTD.shape[1] - margin_frames]
     head = generator.speech_emotion
@@ -94,13 +94,13 @@ def plain_conv_lstm(generator: Generator, input_BTCHW: Tensor) -> Tensor:
     for x in input_BTCHW.unbind(1):
         gates = F.conv2d(x, lstm.weight_ih, lstm.bias_ih, padding=1)
         gates = gates + F.conv2d(hidden, lstm.weight_hh, lstm.bias_hh, padding=1)
-        enter, forget, candidate, leave = gates.chunk(4, dim=1)
-        candidate = (
-            torch.tanh(candidate)
+        input_gate, forget_gate, cell_gate, output_gate = gates.chunk(4, dim=1)
+        cell_gate = (
+            torch.tanh(cell_gate)
             if lstm.cell_activation == "tanh"
-            else F.leaky_relu(candidate, SLOPE)
+            else F.leaky_relu(cell_gate, SLOPE)
         )
-        cell = torch.sigmoid(forget) * cell + torch.sigmoid(enter) * candidate
-        hidden = torch.sigmoid(leave) * torch.tanh(cell)
+        cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * cell_gate
+        hidden = torch.sigmoid(output_gate) * torch.tanh(cell)
         outputs.append(hidden)
     return torch.stack(outputs, dim=1)

@@ -1,4 +1,4 @@
-"""The four critics of a generated video: its frames, its lip sync, its emotion, its motion."""
+"""Discriminators of generated videos: frames, lip sync, emotion and motion."""
 
 from emotalk.models.discriminators.emotion import EmotionDiscriminator
 from emotalk.models.discriminators.frame import FrameDiscriminator

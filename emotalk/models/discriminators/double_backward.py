@@ -1,14 +1,14 @@
-"""Convolution and leaky ReLU that are cheap to differentiate twice, as a gradient penalty does.
+"""Convolution and leaky ReLU that are fast to differentiate twice, as a gradient penalty does.
 
-Same numbers as torch's own, other ways to them:
-    - torch writes the second derivative of a convolution by its weight as a convolution with a
-      kernel as large as an image; the ordinary weight gradient is the same sum, several times
+The plain forms are `torch.nn.functional`'s; the fast ones give the same numbers:
+    - PyTorch computes the second derivative of a convolution by its weight as a convolution with a
+      kernel as large as an image. The ordinary weight gradient is the same sum, several times
       faster.
-    - torch takes the sign inside the leaky ReLU as something to differentiate and drives tensors
-      of zeros back through every layer; here it is a constant.
+    - PyTorch differentiates the sign inside the leaky ReLU and sends tensors of zeros back through
+      every layer. Here the sign is a constant.
 
-Compiled programs keep torch's own operations: the compiler cannot differentiate twice anyway, and
-the penalty is taken of the module that is not compiled.
+Compiled programs take the plain forms: the compiler cannot differentiate twice, and the penalty is
+computed with the module that is not compiled.
 """
 
 from typing import Any
@@ -17,9 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.models.fast_forms import takes_own_gradient
+
 
 class Conv2d(nn.Conv2d):
-    """`torch.nn.Conv2d` of kernel 3, stride 2, zero padding 1 with a quick second derivative."""
+    """`torch.nn.Conv2d` of kernel 3, stride 2, zero padding 1 with a fast second derivative."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size=3, stride=2, padding=1)
@@ -30,7 +32,7 @@ class Conv2d(nn.Conv2d):
 
 
 class LeakyReLU(nn.Module):
-    """Leaky ReLU with a quick second derivative.
+    """Leaky ReLU with a fast second derivative.
 
     Args:
         slope: for negative numbers, between 0 and 1.
@@ -44,33 +46,29 @@ class LeakyReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x where it is positive, slope * x elsewhere."""
-        if torch.compiler.is_compiling():
+        if not takes_own_gradient(x):
             return F.leaky_relu(x, self.slope)
         y: Tensor = _LeakyReLU.apply(x, self.slope)  # type: ignore[no-untyped-call]
         return y
 
-    def extra_repr(self) -> str:
-        """Return the slope for the module's printed form."""
-        return f"slope={self.slope}"
-
 
 def conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the stride-2, padding-1 convolution, in autocast's precision where it is on."""
-    if torch.compiler.is_compiling():
+    if not takes_own_gradient(x_NCHW):
         return F.conv2d(x_NCHW, weight, bias, stride=2, padding=1)
     device = x_NCHW.device.type
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         dtype = torch.get_autocast_dtype(device)
         x_NCHW, weight = x_NCHW.to(dtype), weight.to(dtype)
         bias = bias if bias is None else bias.to(dtype)
-    # Views, as the engine can tell of inner nodes alone whether it will need them.
+    # Views: the engine tells only of inner nodes whether it will need them (`_wanted`).
     weight, bias = weight.view_as(weight), bias if bias is None else bias.view_as(bias)
     y: Tensor = _Conv2d.apply(x_NCHW.view_as(x_NCHW), weight, bias)  # type: ignore[no-untyped-call]
     return y
 
 
 class _Conv2d(torch.autograd.Function):
-    """The convolution; its input gradient is an operation of its own, below."""
+    """The convolution; its input gradient is `_InputGradient`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -146,10 +144,10 @@ def _gradients(
 
 
 def _wanted(ctx: Any) -> list[bool]:
-    """Return which of a convolution's three inputs the running backward pass has a use for.
+    """Return for which of a convolution's three inputs the running backward pass needs a gradient.
 
-    `needs_input_grad` says what could be differentiated; asked for the gradient by the video
-    alone, it would have the weights' gradients computed and thrown away.
+    `needs_input_grad` tells what can be differentiated. Where only the gradient by the video is
+    asked for, the weights' gradients would be computed in vain.
     """
     nodes = [node for node, _ in ctx.next_functions]
     nodes += [None] * (len(ctx.needs_input_grad) - len(nodes))  # no node for an absent bias

@@ -1,4 +1,4 @@
-"""Emotion discriminator: classify a video's emotion, or recognise it as generated."""
+"""Emotion discriminator: classifies a video's emotion, or the video as generated."""
 
 from collections.abc import Sequence
 
@@ -49,7 +49,7 @@ class EmotionDiscriminator(FrameTrunk):
             video_BTCHW: frames in [-1, 1].
 
         Raises:
-            ValueError: the shape or type is not as stated.
+            ValueError: the shape or type is wrong.
         """
         h_BTD, _ = self.rnn_1(self.projector(self.trunk(video_BTCHW)))
         logits_BK: Tensor = self.cls(h_BTD[:, -1])

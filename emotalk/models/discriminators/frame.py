@@ -1,4 +1,4 @@
-"""Is this frame a photograph of the person on the condition image?"""
+"""Frame discriminator: scores how real single frames of a person look."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, positive
 
 
 class FrameDiscriminator(FrameTrunk):
-    """Critic of single frames beside the condition image, for WGAN-GP.
+    """Critic of single frames with the condition image, for WGAN-GP.
 
-    Convolutions, FC `hidden`, FC 1. It holds no recurrence and no normalisation, so it can be
-    differentiated twice everywhere and no clip sees another one.
+    Convolutions, FC `hidden`, FC 1. Without recurrence and normalisation it can be differentiated
+    twice everywhere, and no clip's scores depend on other clips.
 
-    A constant added to all scores cancels in WGAN-GP's loss and in its penalty, so the exact
-    gradient of the last bias is zero, and zero is what it gets: of the rounding errors that would
-    stand in for it Adam, which divides by their size, makes steps, and every score drifts.
+    The last bias adds a constant to all scores, which cancels in WGAN-GP's loss and penalty: its
+    exact gradient is zero. A hook sets it to zero, since Adam would turn the rounding errors of a
+    computed one into steps of full size.
 
     Args:
         channels: filters of the convolutions.
@@ -53,7 +53,7 @@ class FrameDiscriminator(FrameTrunk):
             image_BCHW: condition image of each clip in [-1, 1].
 
         Raises:
-            ValueError: a shape or type is not as stated.
+            ValueError: a shape or type is wrong.
         """
         scores_BT1: Tensor = self.out(self.conditioned_trunk(video_BTCHW, image_BCHW))
         return scores_BT1.squeeze(-1)

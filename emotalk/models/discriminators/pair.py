@@ -1,4 +1,4 @@
-"""Does this mouth say this speech?"""
+"""Pair discriminator: classifies whether mouth and speech belong together."""
 
 from collections.abc import Sequence
 
@@ -12,12 +12,12 @@ from emotalk.schema import SAMPLES_PER_FRAME, check_shape
 
 
 class PairDiscriminator(FrameTrunk):
-    """Classifier of (mouth, speech) pairs: belonging together or not.
+    """Classifier of pairs of mouth and speech.
 
-    Mouth-masked frames beside the condition image go through convolutions, FC `features` and a
-    bidirectional LSTM; the speech through an encoder of its own and another one; both joined
-    through a third one, whose every step gives a logit. A clip's logit is their mean, so clips of
-    any length weigh alike.
+    Mouth-masked frames with the condition image pass convolutions, FC `features` and a
+    bidirectional LSTM. The speech passes an encoder of its own and a second bidirectional LSTM. A
+    third one reads both and gives a logit for each step. A clip's logit is their mean, so clips of
+    any length have the same weight.
 
     Args:
         channels: filters of the convolutions.
@@ -26,10 +26,10 @@ class PairDiscriminator(FrameTrunk):
         slope: of the leaky ReLU.
         size: height and width of a frame in pixels.
 
-    Source: report 4.1.7 and figure 4.3 (512, 512, 1024 hidden neurons, read as both directions
-    together, as in the original's `DISCPAIRED`, which is dead code and cannot run). Where we
-    differ from that: zero padding 1 in the convolutions, one FC after the third LSTM (the
-    report's) instead of two, and one logit a clip instead of one a frame.
+    Source: report 4.1.7 and figure 4.3 (512, 512, 1024 hidden neurons, both directions together, as
+    in the original's `DISCPAIRED`, which is never called and cannot run). Where we differ from the
+    original: zero padding 1 in the convolutions, one FC after the third LSTM (as in the report)
+    instead of two, and one logit a clip instead of one a frame.
     """
 
     def __init__(
@@ -59,18 +59,18 @@ class PairDiscriminator(FrameTrunk):
         speech_BS: Tensor,
         margin_frames: int = 0,
     ) -> Tensor:
-        """Return logits (B,): above 0 where mouth and speech seem to belong together.
+        """Return logits (B,), above 0 where mouth and speech seem to belong together.
 
         Args:
             masked_video_BTCHW: frames in [-1, 1] times the mouth-region weights without floor, so
-                that only the mouth is seen.
+                that only the mouth is visible.
             image_BCHW: condition image of each clip in [-1, 1].
             speech_BS: (T + 2 * margin_frames) * 320 samples in [-1, 1].
             margin_frames: frames of speech before and after the video's. They pass the speech
                 encoder and its LSTM, then are cropped.
 
         Raises:
-            ValueError: a shape or type is not as stated.
+            ValueError: a shape or type is wrong.
         """
         if margin_frames < 0:
             raise ValueError(f"margin_frames: got {margin_frames}, allowed are whole numbers >= 0")

@@ -1,4 +1,4 @@
-"""Does this video move like a real one?"""
+"""Temporal discriminator: scores how real a video's motion looks."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, positive
 class TemporalDiscriminator(FrameTrunk):
     """Critic of whole videos, for least-squares adversarial losses.
 
-    Convolutions per frame, FC `features`, LSTM, and of its last step FC `features`, FC 1.
+    Convolutions per frame, FC `features`, LSTM; FC `features` and FC 1 of its last step.
 
     Args:
         channels: filters of the convolutions.
@@ -20,9 +20,9 @@ class TemporalDiscriminator(FrameTrunk):
         slope: of the leaky ReLU.
         size: height and width of a frame in pixels.
 
-    Source: report 4.1 (it speaks of a spatial-temporal discriminator); Eskimez et al. 2021,
-    `DISCVIDEO`. That one pads by reflection and guesses the emotion besides; here the padding is
-    zero, as in every discriminator, and the emotion is the emotion discriminator's business.
+    Source: report 4.1 (spatial-temporal discriminator); Eskimez et al. 2021, `DISCVIDEO`. Where we
+    differ from it: zero padding, as in every discriminator, and no classification of the emotion,
+    which the emotion discriminator does.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class TemporalDiscriminator(FrameTrunk):
             video_BTCHW: frames in [-1, 1].
 
         Raises:
-            ValueError: the shape or type is not as stated.
+            ValueError: the shape or type is wrong.
         """
         h_BTD, _ = self.rnn_1(self.video_fc(self.trunk(video_BTCHW)))
         scores_B1: Tensor = self.classifier(h_BTD[:, -1])

@@ -1,4 +1,4 @@
-"""Convolutional trunk of all discriminators: stride-2 convolutions over single frames."""
+"""Convolutional trunk of all discriminators: stride-2 convolutions of single frames."""
 
 from collections.abc import Sequence
 from typing import cast
@@ -15,8 +15,8 @@ class FrameTrunk(nn.Module):
     """Convolutions `conv_1`, `conv_2`, ... with kernel 3, stride 2, zero padding, leaky ReLU.
 
     Args:
-        in_channels: 3 for frames alone, 6 for frames beside a condition image.
-        channels: filters of each convolution; their number halves the size as often.
+        in_channels: 3 for frames alone, 6 for frames with a condition image.
+        channels: filters of each convolution; each one halves the size.
         slope: of the leaky ReLU.
         size: height and width of a frame in pixels.
 
@@ -46,10 +46,10 @@ class FrameTrunk(nn.Module):
         return self._stages(h_NCHW, first=1).reshape(B, T, self.trunk_features)
 
     def conditioned_trunk(self, video_BTCHW: Tensor, image_BCHW: Tensor) -> Tensor:
-        """Return features as `trunk` would of each frame with the image's channels behind its own.
+        """Return features (B, T, `trunk_features`) of frames concatenated with the image.
 
-        A convolution over concatenated channels is the sum of two convolutions, so the image's
-        share is computed once a clip and nothing is repeated or copied.
+        A convolution over concatenated channels is the sum of two convolutions, so the image's part
+        is computed once a clip.
         """
         B, T = self._check_video(video_BTCHW, channels=3)
         check_shape(image_BCHW, f"{B} {self.in_channels - 3} {self.size} {self.size}", "image_BCHW")

@@ -10,7 +10,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from emotalk.files.tensor_files import compare_shapes, read_tensors, tensor_shapes, write_tensors
+from emotalk.files.tensor_files import (
+    compare_shapes,
+    read_tensors,
+    shapes_of,
+    tensor_shapes,
+    write_tensors,
+)
 
 
 def test_shapes_and_numbers_come_back(tmp_path: Path) -> None:
@@ -42,6 +48,14 @@ def test_shapes_are_compared_before_numbers_are_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"b is missing; a has shape \(2,\), expected \(3,\)"):
         read_tensors(tmp_path / "x", {"a": (3,), "b": (1,)})
     compare_shapes({"a": (2,)}, {"a": (2,)})
+
+
+def test_tensors_that_do_not_fit_are_all_named() -> None:
+    wanted = {"a": (2, 3), "b": (4,), "c": (1,)}
+    given = {"a": torch.zeros(3, 2), "c": torch.zeros(1), "d": torch.zeros(1)}
+    message = r"b is missing; d is unknown; a has shape \(3, 2\), expected \(2, 3\)"
+    with pytest.raises(ValueError, match=message):
+        compare_shapes(wanted, shapes_of(given))
 
 
 def header(**entries: object) -> bytes:
@@ -86,7 +100,7 @@ def test_weights_may_be_read_by_whom_the_umask_allows(tmp_path: Path, mask: int,
 
 
 def test_nothing_else_writes_weights() -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     files = [*root.glob("emotalk/**/*.py"), *root.glob("etl/**/*.py")]
     writers = [file.name for file in files if "save_file(" in file.read_text(encoding="utf-8")]
     assert writers == ["tensor_files.py"]

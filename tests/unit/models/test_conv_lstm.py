@@ -1,17 +1,16 @@
-"""The ConvLSTM's walk and its gradient by hand equal what autograd makes of the definition."""
+"""The fast ConvLSTM and its gradient by hand equal the plain form under autograd."""
 
 from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from emotalk.models.conv_recurrence import recurrence
+from emotalk.models.conv_lstm_unroll import CellActivation, plain_unroll, unroll
 from tests.helpers.generators import small_generator, whole_utterance
 from tests.helpers.plain_generator import plain_generator
 
-Walk = Callable[..., tuple[Tensor, Tensor]]
+Form = Callable[..., tuple[Tensor, Tensor]]
 
 
 def arguments(dtype: torch.dtype = torch.float64, *, frames: int = 3) -> tuple[Tensor, ...]:
@@ -24,59 +23,39 @@ def arguments(dtype: torch.dtype = torch.float64, *, frames: int = 3) -> tuple[T
     )
 
 
-def by_definition(
-    gates_TBCHW: Tensor,
-    clip_gates: Tensor,
-    kernel: Tensor,
-    hidden: Tensor,
-    cell: Tensor,
-    *,
-    tanh_candidate: bool,
-) -> tuple[Tensor, Tensor]:
-    """Return hidden images and the last cell image, gate by gate and frame by frame."""
-    outputs = []
-    for gates in gates_TBCHW:
-        i, f, o, g = (gates + clip_gates + F.conv2d(hidden, kernel, padding=1)).chunk(4, dim=1)
-        g = torch.tanh(g) if tanh_candidate else F.leaky_relu(g, 0.2)
-        cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * g
-        hidden = torch.sigmoid(o) * torch.tanh(cell)
-        outputs.append(hidden)
-    return torch.stack(outputs), cell
-
-
 def loss_and_gradients(
-    walk: Walk, inputs: tuple[Tensor, ...], *, tanh_candidate: bool
+    form: Form, inputs: tuple[Tensor, ...], *, cell_activation: CellActivation
 ) -> list[Tensor]:
     """Return the outputs and all gradients of a loss on the outputs and on both last states."""
-    outputs, cell = walk(*inputs, tanh_candidate=tanh_candidate)
+    outputs, cell = form(*inputs, cell_activation=cell_activation)
     weights = torch.linspace(-1, 1, outputs.numel()).view_as(outputs)
     loss = (outputs * weights).sum() + outputs[-1].square().sum() + cell.square().sum()
     return [outputs, cell, *torch.autograd.grad(loss, inputs)]
 
 
-@pytest.mark.parametrize("tanh_candidate", [True, False])
-def test_numbers_and_gradients_are_those_of_the_definition(tanh_candidate: bool) -> None:
-    got = loss_and_gradients(recurrence, arguments(), tanh_candidate=tanh_candidate)
-    wanted = loss_and_gradients(by_definition, arguments(), tanh_candidate=tanh_candidate)
+@pytest.mark.parametrize("cell_activation", ["tanh", "leaky_relu"])
+def test_numbers_and_gradients_are_those_of_the_plain_form(cell_activation: CellActivation) -> None:
+    got = loss_and_gradients(unroll, arguments(), cell_activation=cell_activation)
+    wanted = loss_and_gradients(plain_unroll, arguments(), cell_activation=cell_activation)
     torch.testing.assert_close(got, wanted, atol=1e-12, rtol=1e-10)
 
 
-@pytest.mark.parametrize("tanh_candidate", [True, False])
-def test_the_gradient_by_hand_passes_gradcheck(tanh_candidate: bool) -> None:
+@pytest.mark.parametrize("cell_activation", ["tanh", "leaky_relu"])
+def test_the_gradient_by_hand_passes_gradcheck(cell_activation: CellActivation) -> None:
     assert torch.autograd.gradcheck(
-        lambda *x: recurrence(*x, tanh_candidate=tanh_candidate), arguments(), fast_mode=True
+        lambda *x: unroll(*x, cell_activation=cell_activation), arguments(), fast_mode=True
     )
 
 
-def test_gradients_flow_through_the_state_from_walk_to_walk() -> None:
+def test_gradients_flow_through_the_state_from_block_to_block() -> None:
     gates, *others = arguments(frames=5)
 
     def in_two(gates: Tensor, clip: Tensor, kernel: Tensor, hidden: Tensor, cell: Tensor) -> Tensor:
-        first, cell = recurrence(gates[:2], clip, kernel, hidden, cell, tanh_candidate=True)
-        rest, _ = recurrence(gates[2:], clip, kernel, first[-1], cell, tanh_candidate=True)
+        first, cell = unroll(gates[:2], clip, kernel, hidden, cell, cell_activation="tanh")
+        rest, _ = unroll(gates[2:], clip, kernel, first[-1], cell, cell_activation="tanh")
         return torch.cat([first, rest])
 
-    whole, _ = recurrence(gates, *others, tanh_candidate=True)
+    whole, _ = unroll(gates, *others, cell_activation="tanh")
     parts = in_two(gates, *others)
     torch.testing.assert_close(parts, whole)
     wanted = torch.autograd.grad(whole.square().sum(), [gates, *others])
@@ -87,16 +66,16 @@ def test_gradients_flow_through_the_state_from_walk_to_walk() -> None:
 def test_an_input_without_gradient_gets_none_and_the_rest_theirs() -> None:
     gates, clip, kernel, hidden, cell = arguments()
     fixed = [x.detach() for x in (gates, clip, hidden, cell)]
-    outputs, _ = recurrence(fixed[0], fixed[1], kernel, fixed[2], fixed[3], tanh_candidate=True)
-    expected, _ = by_definition(gates, clip, kernel, hidden, cell, tanh_candidate=True)
+    outputs, _ = unroll(fixed[0], fixed[1], kernel, fixed[2], fixed[3], cell_activation="tanh")
+    expected, _ = plain_unroll(gates, clip, kernel, hidden, cell, cell_activation="tanh")
     (got,) = torch.autograd.grad(outputs.sum(), [kernel])
     (wanted,) = torch.autograd.grad(expected.sum(), [kernel])
     torch.testing.assert_close(got, wanted)
 
 
 def test_bfloat16_is_near_float64() -> None:
-    exact = loss_and_gradients(recurrence, arguments(), tanh_candidate=True)
-    rounded = loss_and_gradients(recurrence, arguments(torch.bfloat16), tanh_candidate=True)
+    exact = loss_and_gradients(unroll, arguments(), cell_activation="tanh")
+    rounded = loss_and_gradients(unroll, arguments(torch.bfloat16), cell_activation="tanh")
     for got, wanted in zip(rounded, exact, strict=True):
         assert got.dtype == torch.bfloat16
         error = (got.double() - wanted).detach().norm() / wanted.detach().norm()
@@ -106,17 +85,17 @@ def test_bfloat16_is_near_float64() -> None:
 def test_arguments_are_not_written_over() -> None:
     inputs = arguments()
     before = [x.detach().clone() for x in inputs]
-    outputs, _ = recurrence(*inputs, tanh_candidate=True)
+    outputs, _ = unroll(*inputs, cell_activation="tanh")
     torch.autograd.backward(outputs.sum())
     with torch.no_grad():
-        recurrence(*inputs, tanh_candidate=True)
+        unroll(*inputs, cell_activation="tanh")
     torch.testing.assert_close(list(inputs), before, atol=0, rtol=0)
 
 
-def test_the_walk_keeps_gates_cells_and_outputs_and_nothing_else() -> None:
+def test_unrolling_keeps_gates_cells_and_outputs_and_nothing_else() -> None:
     """Per pixel and frame 4 C activated gates, C of the cell and C of the output."""
     inputs = arguments(frames=6)
-    kept = kept_bytes(lambda: recurrence(*inputs, tanh_candidate=True), ignored=inputs)
+    kept = kept_bytes(lambda: unroll(*inputs, cell_activation="tanh"), ignored=inputs)
     assert kept == 6 * 2 * 3 * 4 * (4 * 2 + 2 + 2) * 8
 
 

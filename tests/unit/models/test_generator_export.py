@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from emotalk.models.speech_stream import DELAY, ENDLESS
+from emotalk.models.speech_stream import DELAY, UNKNOWN_LENGTH
 from emotalk.models.streaming_program import ConditionProgram, StreamProgram, export_stream
 from tests.helpers.generators import small_generator, whole_utterance
 
@@ -24,7 +24,7 @@ def test_exported_programs_give_the_same_frames(frames: int) -> None:
     videos = []
     for first in range(0, total + DELAY, frames):
         heard = first + frames >= total  # then the end is known
-        samples = torch.tensor(speech.shape[1] if heard else ENDLESS)
+        samples = torch.tensor(speech.shape[1] if heard else UNKNOWN_LENGTH)
         piece = padded[:, first * 320 : (first + frames) * 320]
         video, state = stream(
             piece, samples, emotion, noise[:, first : first + frames], maps, state

@@ -27,7 +27,7 @@ def noise(first: int, frames: int) -> Tensor:
 
 
 def open_stream(image: Tensor, emotion: Tensor, margin: int) -> GeneratorStream:
-    return GENERATOR.stream(image, emotion, noise, margin_frames=margin)
+    return GeneratorStream(GENERATOR, image, emotion, noise, margin_frames=margin)
 
 
 def padded(speech: Tensor, margin: int) -> Tensor:
@@ -69,7 +69,7 @@ def test_a_frame_appears_when_its_look_ahead_of_180_ms_has_come() -> None:
 def test_memory_does_not_grow_with_length() -> None:
     generator = small_generator(**TINY)
     image, speech, emotion, _ = whole_utterance(generator, clips=1, samples=320 * 100)
-    stream = generator.stream(image, emotion, lambda first, n: torch.zeros(1, n, 4))
+    stream = GeneratorStream(generator, image, emotion, lambda first, n: torch.zeros(1, n, 4))
     sizes = set()
     for k, piece in enumerate(torch.split(speech, 320, dim=1)):
         stream.push(piece)
@@ -94,7 +94,7 @@ def test_an_emotion_that_changes_over_time_is_streamed_alike() -> None:
     track = torch.rand(2, 10, 6)
     with torch.no_grad():
         whole, _ = GENERATOR(image, speech, track, noise(0, 10))
-    stream = GENERATOR.stream(image, lambda first, n: track[:, first : first + n], noise)
+    stream = GeneratorStream(GENERATOR, image, lambda first, n: track[:, first : first + n], noise)
     streamed = torch.cat(
         [stream.push(speech[:, :1700]), stream.push(speech[:, 1700:]), stream.flush()], 1
     )
@@ -120,7 +120,9 @@ def test_long_speech_stays_equal(
     )
     with torch.no_grad():
         whole, _ = generator(image, speech, emotion, noise)
-    stream = generator.stream(image, emotion, lambda first, n: noise[:, first : first + n])
+    stream = GeneratorStream(
+        generator, image, emotion, lambda first, n: noise[:, first : first + n]
+    )
     pieces = [stream.push(piece) for piece in torch.split(speech, 31_111, dim=1)]
     streamed = torch.cat([*pieces, stream.flush()], dim=1)
     torch.testing.assert_close(streamed, whole, atol=tolerance, rtol=0)
@@ -134,7 +136,9 @@ def test_every_begun_frame_is_shown(samples: int, frames: int) -> None:
     generator = small_generator(**TINY)
     image, speech, emotion, noise = whole_utterance(generator, clips=1, samples=samples)
     whole, _ = generator(image, speech, emotion, noise)
-    stream = generator.stream(image, emotion, lambda first, n: noise[:, first : first + n])
+    stream = GeneratorStream(
+        generator, image, emotion, lambda first, n: noise[:, first : first + n]
+    )
     streamed = torch.cat([stream.push(speech), stream.flush()], dim=1)
     assert whole.shape[1] == streamed.shape[1] == frames
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from torch.utils import _pytree as pytree
 
 from emotalk.models.onnx_export import export_onnx
-from emotalk.models.speech_stream import DELAY, ENDLESS
+from emotalk.models.speech_stream import DELAY, UNKNOWN_LENGTH
 from emotalk.models.streaming_program import ConditionProgram, StreamProgram
 from tests.helpers.generators import ORIGINAL, small_generator, whole_utterance
 
@@ -36,7 +36,7 @@ def test_onnx_runtime_gives_the_same_frames(arguments: dict[str, object], tmp_pa
     noise_BTD = F.pad(noise, (0, 0, DELAY, 0)).numpy()
     videos = []
     for t in range(FRAMES + DELAY):
-        samples = np.array(speech.shape[1] if t + 1 >= FRAMES else ENDLESS)
+        samples = np.array(speech.shape[1] if t + 1 >= FRAMES else UNKNOWN_LENGTH)
         piece = speech_BS[:, t * 320 : (t + 1) * 320]
         inputs = [piece, samples, emotion.numpy(), noise_BTD[:, t : t + 1], *maps, *state]
         video, *state = stream.run(None, dict(zip(names, inputs, strict=True)))

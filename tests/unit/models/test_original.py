@@ -46,9 +46,9 @@ def test_a_wrong_file_is_told_what_is_missing_unexpected_and_misshaped(tmp_path:
     with pytest.raises(WrongUse) as fault:
         read_original(path)
     message = str(fault.value)
-    assert "missing: decoder.fc_1.0.bias;" in message
-    assert "unexpected: decoder.extra;" in message
-    assert "mis-shaped: decoder.conv_3.1.weight (16, 9, 3, 3) instead of (16, 67, 3, 3)" in message
+    assert "decoder.fc_1.0.bias is missing;" in message
+    assert "decoder.extra is unknown;" in message
+    assert "decoder.conv_3.1.weight has shape (16, 9, 3, 3), expected (16, 67, 3, 3)" in message
 
 
 class Payload:

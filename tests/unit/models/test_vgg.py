@@ -99,7 +99,7 @@ def test_a_file_of_another_network_names_the_keys_at_fault(tmp_path: Path) -> No
     state = random_vgg19(0, channels=THIN).state_dict()
     state["head.weight"] = state.pop("features.34.bias")
     save_file(state, path)
-    with pytest.raises(WrongUse, match=r"missing features.34.bias; unexpected head.weight"):
+    with pytest.raises(WrongUse, match=r"features.34.bias is missing; head.weight is unknown"):
         load_vgg19(path)
 
 
