@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from emotalk.media.encode import encode_video
-from emotalk.media.window import decode_video_window
+from emotalk.media.decode import decode_video_window
 from emotalk.schema import FPS, Bytes
 
 REENCODED = {"crf": "23", "preset": "medium"}

@@ -12,7 +12,7 @@ from emotalk.checkpoints.format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
 from emotalk.media.loudness import LoudnessMeter, PeakMeter
-from emotalk.media.sound_source import SoundInMemory, SoundSource, pieces_of, whole
+from emotalk.media.sound_source import SoundInMemory, SoundSource, blocks_of, whole
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
@@ -64,7 +64,7 @@ def read_speech(path: Path, *, most_s: float = MAX_SPEECH_S) -> Speech:
             it is silent (below -60 dB of full scale, root mean square), or there is no room for it.
     """
     try:
-        sound = spool_audio(path, rate=SOUND_RATE, most_s=most_s)
+        sound = spool_audio(path, rate=SOUND_RATE, max_s=most_s)
         speech = spool_resampled(sound, SOUND_RATE, SAMPLE_RATE)
     except Rejection as rejection:
         told = rejection.told
@@ -90,7 +90,7 @@ def read_speech(path: Path, *, most_s: float = MAX_SPEECH_S) -> Speech:
 def _check_level(path: Path, speech: SoundSource) -> None:
     """Raise `WrongUse` for silence, and warn of clicks louder than the speech."""
     loudness, peaks = LoudnessMeter(), PeakMeter()
-    for piece_S in pieces_of(speech):
+    for piece_S in blocks_of(speech):
         loudness.add(piece_S)
         peaks.add(piece_S)
     level_db = loudness.decibels()
@@ -162,7 +162,7 @@ def training_level(speech: SoundSource, facts: ModelFacts) -> float:
     if facts.speech_level == "none":
         return 1.0
     peaks = PeakMeter()
-    for piece_S in pieces_of(speech):
+    for piece_S in blocks_of(speech):
         peaks.add(piece_S)
     peak = peaks.speech_peak()
     return 1 / peak if peak > 0 else 1.0

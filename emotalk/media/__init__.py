@@ -1,1 +1,1 @@
-"""Reading and writing of video and sound files."""
+"""Read and write video, sound and image files."""

@@ -1,9 +1,9 @@
-"""Allow-list of the formats that FFmpeg may take a file for; it reads nothing but that file.
+"""Allow-list of the formats that FFmpeg may read.
 
-FFmpeg chooses how to read a file by its content. Play lists, scripts and image patterns (HLS, DASH,
-ffconcat, SDP, image2) make it read other files and addresses and hand their sound on: none of them
-is on the list. No protocol is allowed either, so that a reference inside an allowed format (an MP4
-may name another file for its data) leads nowhere.
+FFmpeg recognises a file's format by its content. Playlists, scripts and image patterns (HLS, DASH,
+ffconcat, SDP, image2) make it open other files and addresses, so none of them is on the list. No
+protocol is allowed, so a reference inside an allowed format (an MP4 may name another file for its
+data) cannot be opened.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ CONTAINERS = (
     "ivf",
     "amv",
 )
-SOUND = (  # without times of their own: one sample follows the other
+SOUND = (  # without time stamps: each sample follows the one before
     "wav",
     "w64",
     "aiff",
@@ -54,12 +54,12 @@ SOUND = (  # without times of their own: one sample follows the other
     "qcp",
     "gsm",
 )
-# Streams without a container have no times: they are read to be told so by name.
+# Video streams without a container have no time stamps. They are opened to be rejected by name.
 BARE_PICTURES = ("mpegvideo", "m4v", "h264", "hevc", "obu")
 
-MOST_PIXELS = 2**26  # of a frame: 8192 x 8192; more is refused before room is made for it
+MAX_PIXELS = 2**26  # of a frame: 8192 x 8192; checked before memory is allocated
 
-# Arguments of `av.open` for every file and member that is not ours.
+# Arguments of `av.open` for every file and member from outside.
 READ_SAFELY: dict[str, Any] = {
     "container_options": {
         "format_whitelist": ",".join(CONTAINERS + SOUND + BARE_PICTURES),

@@ -1,4 +1,4 @@
-"""Pixels of a picture with an ICC profile, brought to sRGB."""
+"""Convert pixels of an image with an ICC profile to sRGB."""
 
 import io
 
@@ -9,21 +9,21 @@ SPACES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # a profile's space -> Pil
 INTENT = ImageCms.Intent.RELATIVE_COLORIMETRIC
 FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
 GREY_MODES = ("1", "L", "LA", "I")
-SAME = 1  # level of 255: what rounding alone moves
+SAME = 1  # level of 255: the largest difference by rounding
 
 
 class ToSrgb:
-    """The way from one profile to sRGB.
+    """Transform from one ICC profile to sRGB.
 
     Attributes:
-        mode: Pillow's mode in which pixels are wanted; pictures of another are converted to it.
+        mode: Pillow's mode of its input; images of another mode are converted to it.
     """
 
     def __init__(self, profile: bytes) -> None:
         """Build the transform.
 
         Raises:
-            ValueError: the profile cannot be read, or is of another space than RGB, grey or CMYK.
+            ValueError: the profile cannot be read, or its space is not RGB, grey or CMYK.
         """
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
@@ -39,16 +39,16 @@ class ToSrgb:
             raise ValueError(f"it cannot be read ({error})") from None
 
     def fits(self, mode: str) -> bool:
-        """Return whether the profile can be one of pixels of this mode.
+        """Return whether the profile can describe pixels of this mode.
 
-        A profile of RGB fits grey pixels too.
+        A profile of RGB can also describe grey pixels.
         """
         if self.mode == "L":
             return mode in GREY_MODES or mode.startswith("I;16")
         return (self.mode == "CMYK") == (mode == "CMYK")
 
     def changes_anything(self) -> bool:
-        """Return whether the profile is another than sRGB itself."""
+        """Return whether the profile differs from sRGB."""
         if self.mode != "RGB":
             return True
         steps = np.linspace(0, 255, 9).astype(np.uint8)
@@ -57,5 +57,5 @@ class ToSrgb:
         return bool(np.abs(moved).max() > SAME)
 
     def __call__(self, image: Image.Image) -> Image.Image:
-        """Return the picture as sRGB, mode RGB."""
+        """Return the image in sRGB, mode RGB."""
         return self._transform.apply(image.convert(self.mode))

@@ -1,8 +1,8 @@
-"""Media files as FFmpeg opens them: which streams there are, and what the headers say.
+"""Open media files with FFmpeg, choose their streams and read their headers.
 
-Names are not trusted: a WAV named `.mp3` is read as what it is, and what is no container of sound
-or picture (a play list, a pattern of images, a script) is not opened at all, since reading it would
-read other files. Readers are opened by whoever reads and never cross a process border.
+A file's format is recognised by its content, not its name. Files that are no container of sound or
+pictures (playlists, image patterns, scripts) are not opened, since FFmpeg would read other files.
+Open readers are never passed to another process.
 """
 
 from collections.abc import Iterator
@@ -15,25 +15,25 @@ import av
 from av.container import InputContainer
 from av.stream import Disposition
 
-from emotalk.media.allowed_formats import MOST_PIXELS, READ_SAFELY
+from emotalk.media.allowed_formats import MAX_PIXELS, READ_SAFELY
 from emotalk.media.file_check import check_file
-from emotalk.media.stamp_wrap import FLV, unwrapped
-from emotalk.media.stated_length import stated_file_s, stated_sound_s
+from emotalk.media.header_duration import header_file_s, header_sound_s
+from emotalk.media.timestamp_wrap import FLV, unwrap_timestamp
 from emotalk.schema import Rejection
 
-# Where a time below 0 means "not shown". Elsewhere it is a time like any other: the 33 bits of a
-# transport stream wrap round within a file.
+# With an edit list a negative time means "not shown". In other formats it is an ordinary time: the
+# 33-bit time stamps of a transport stream can wrap within a file.
 EDIT_LISTS = "mov"
-SECONDARY = (  # streams that no player chooses by itself
+SECONDARY = (  # streams that players do not choose by default
     Disposition.attached_pic
     | Disposition.timed_thumbnails
     | Disposition.still_image
     | Disposition.comment
     | Disposition.visual_impaired
 )
-PHOTOGRAPH = "_pipe"  # how FFmpeg's names of the formats of single pictures end
+STILL_IMAGE = "_pipe"  # end of FFmpeg's names of still image formats
 NOT_ALLOWED = "Format not on whitelist"
-# What FFmpeg and PyAV raise for a damaged file; IndexError where a stream appears midway.
+# Errors of FFmpeg and PyAV for a damaged file; IndexError where a stream starts within the file.
 READING_ERRORS = (av.FFmpegError, OSError, ValueError, IndexError, OverflowError)
 
 Stream = TypeVar("Stream", av.VideoStream, av.AudioStream)
@@ -43,61 +43,49 @@ av.logging.set_level(av.logging.FATAL)
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """Facts of a file's headers.
+    """Values from a file's headers.
 
     Attributes:
-        has_video: there is a video stream that is not a cover picture.
+        has_video: there is a video stream that is not a cover image.
         has_audio: there is an audio stream.
-        start_s: the time stamp that counts as 0, e.g. 1.4 in a transport stream.
-        duration_s: of the whole file from then on, or None where no index states it: an estimate is
-            not told.
-        audio_start_s: when the sound starts after that; 0 in a file of sound alone, where what lies
-            before the first sample is the encoder's delay.
+        start_s: the time stamp that counts as time 0, e.g. 1.4 in a transport stream.
+        duration_s: of the whole file from time 0, None where only an estimate is available.
+        audio_start_s: time of the first sound; 0 in a file without video, where an earlier start is
+            the encoder's delay.
         audio_duration_s: of the audio stream by its own header, or None.
     """
 
-    has_video: bool
-    has_audio: bool
-    start_s: float
-    duration_s: float | None
-    audio_start_s: float
-    audio_duration_s: float | None
-
-
-NO_STREAM = MediaInfo(
-    has_video=False,
-    has_audio=False,
-    start_s=0.0,
-    duration_s=None,
-    audio_start_s=0.0,
-    audio_duration_s=None,
-)
+    has_video: bool = False
+    has_audio: bool = False
+    start_s: float = 0.0
+    duration_s: float | None = None
+    audio_start_s: float = 0.0
+    audio_duration_s: float | None = None
 
 
 @contextmanager
 def open_media(path: Path) -> Iterator[InputContainer]:
     """Open a media file for reading.
 
-    FFmpeg is handed the open file, never its name: `12:30.wav` is no protocol, `%d.png` no pattern,
-    and what the file itself names (references to other files) cannot be opened.
+    FFmpeg gets the open file, not its name: `12:30.wav` is not taken for a protocol, `%d.png` not
+    for a pattern, and references to other files cannot be opened.
 
     Raises:
-        av.FFmpegError, OSError, ValueError: it is none that FFmpeg reads, or not of an allowed
-            format.
+        av.FFmpegError, OSError, ValueError: FFmpeg cannot read it, or its format is not allowed.
     """
     with path.open("rb") as file, av.open(_Nameless(file), **READ_SAFELY) as container:
         yield container
 
 
 class _Nameless:
-    """An open file that does not tell its name, by which FFmpeg would choose how to read it."""
+    """An open file without a name, by which FFmpeg would choose the format."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def probe(path: Path) -> MediaInfo:
-    """Return what a media file's headers say; a photograph has neither video nor sound.
+    """Return the values of a media file's headers; a still image has neither video nor sound.
 
     Raises:
         Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`.
@@ -107,23 +95,23 @@ def probe(path: Path) -> MediaInfo:
         with open_media(path) as container:
             return _info(container, path)
     except READING_ERRORS as error:
-        if (refused_format(error) or "").endswith(PHOTOGRAPH):
-            return NO_STREAM
+        if (refused_format(error) or "").endswith(STILL_IMAGE):
+            return MediaInfo()
         raise unreadable(path, error) from None
 
 
 def picture_stream(container: InputContainer) -> av.VideoStream:
-    """Return the video stream that a player shows: the default one, no cover picture.
+    """Return the video stream that a player shows: the default one, no cover image.
 
     Raises:
-        ValueError: FFmpeg has no decoder for it, or its pictures are too large.
+        ValueError: FFmpeg has no decoder for it, or its frames are too large.
     """
     stream = _preferred(_pictures(container))
     if stream.codec_context is None:
         raise ValueError("the picture's codec is not known")
-    if stream.width * stream.height > MOST_PIXELS:
+    if stream.width * stream.height > MAX_PIXELS:
         raise ValueError(
-            f"a picture of {stream.width} x {stream.height} pixels, at most {MOST_PIXELS} pixels"
+            f"a picture of {stream.width} x {stream.height} pixels, at most {MAX_PIXELS} pixels"
         )
     stream.thread_type = "NONE"
     return stream
@@ -142,7 +130,7 @@ def sound_stream(container: InputContainer) -> av.AudioStream:
 
 
 def unreadable(path: Path, error: Exception) -> Rejection:
-    """Return the rejection for what FFmpeg says of a file."""
+    """Return the rejection for an error of FFmpeg."""
     return Rejection(
         "unreadable",
         f"{path.name}: not a media file that FFmpeg reads ({first_line(error)})",
@@ -150,13 +138,13 @@ def unreadable(path: Path, error: Exception) -> Rejection:
 
 
 def refused_format(error: Exception) -> str | None:
-    """Return FFmpeg's name of the format where it is one that `READ_SAFELY` does not allow."""
+    """Return FFmpeg's name of the format where `READ_SAFELY` does not allow it, else None."""
     log = error.log if isinstance(error, av.FFmpegError) else None
     return log[1] if log is not None and log[2].startswith(NOT_ALLOWED) else None
 
 
 def first_line(error: Exception) -> str:
-    """Return what an error says, in one line."""
+    """Return an error's message in one line."""
     if isinstance(error, IndexError):
         return "a stream appears midway"
     refused = refused_format(error)
@@ -185,7 +173,7 @@ def _info(container: InputContainer, path: Path) -> MediaInfo:
     audio = _preferred(list(container.streams.audio)) if container.streams.audio else None
     origin = (container.start_time or 0) / av.time_base
     if container.format.name == FLV:
-        origin = unwrapped(round(1000 * origin), FLV) / 1000
+        origin = unwrap_timestamp(round(1000 * origin), FLV) / 1000
     if EDIT_LISTS in container.format.name:
         origin = max(0.0, origin)
     start = None
@@ -195,7 +183,7 @@ def _info(container: InputContainer, path: Path) -> MediaInfo:
         has_video=bool(pictures),
         has_audio=audio is not None,
         start_s=origin,
-        duration_s=stated_file_s(container, path),
+        duration_s=header_file_s(container, path),
         audio_start_s=start - origin if start is not None and pictures else 0.0,
-        audio_duration_s=None if audio is None else stated_sound_s(container, audio),
+        audio_duration_s=None if audio is None else header_sound_s(container, audio),
     )

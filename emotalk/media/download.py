@@ -1,4 +1,4 @@
-"""Download a large file by http: resumed, checked by its hash, named when it is whole."""
+"""Download a large file by http: resumable, checked by its hash, renamed when complete."""
 
 import hashlib
 import os
@@ -13,14 +13,14 @@ from typing import BinaryIO
 from emotalk.errors import Stopped
 
 CHUNK = 2**20
-STALL_S = 60.0  # without a byte, after which a connection counts as cut
-TRIES = 5  # in a row without a byte gained
+STALL_S = 60.0  # without a byte, after which a connection counts as lost
+TRIES = 5  # in a row without a new byte
 PAUSE_S = 2.0
 Progress = Callable[[int, int], None]
 
 
 class WrongBytes(Stopped):
-    """The server sent another file than the one that was wanted."""
+    """The server sent another file than the expected one."""
 
 
 def download(
@@ -32,21 +32,21 @@ def download(
     progress: Progress = lambda done, total: None,
     pause_s: float = PAUSE_S,
 ) -> None:
-    """Download a file to `path`, which appears when it is complete and its hash is right.
+    """Download a file to `path`, which appears when the file is complete and its hash is right.
 
-    What has come lies in `PATH.part`: a later call goes on from there.
+    Until then the data are in `PATH.part`, from which a later call resumes.
 
     Args:
         url: http or https.
-        path: not there yet; its folder is made.
-        sha256: the hash in hex, or how it begins.
-        most_bytes: no more is ever taken.
-        progress: called with (bytes there, bytes in all; 0: not known).
+        path: does not exist yet; its folder is created.
+        sha256: the hash in hex, or its first digits.
+        most_bytes: a larger file is refused.
+        progress: called with (bytes received, bytes in all; 0: not known).
         pause_s: between two tries.
 
     Raises:
-        Stopped: the server does not answer or refuses; says how to go on.
-        WrongBytes: the file's hash is another; what came is removed.
+        Stopped: the server does not answer or refuses; the message says how to go on.
+        WrongBytes: the file has another hash; it is removed.
         OSError: the file cannot be written.
     """
     part = path.with_name(f"{path.name}.part")
@@ -74,10 +74,10 @@ def download(
 
 
 def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progress) -> None:
-    """Append what is missing of `part`.
+    """Append the missing bytes to `part`.
 
     Raises:
-        ConnectionError: the connection was cut before the end.
+        ConnectionError: the connection ended early.
     """
     wanted = {"Range": f"bytes={begin}-"} if begin else {}
     headers = {"User-Agent": "emotalk", **wanted}
@@ -85,11 +85,11 @@ def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progre
     try:
         answer = urllib.request.urlopen(request, timeout=STALL_S)  # noqa: S310
     except urllib.error.HTTPError as error:
-        if begin and error.code == 416:  # nothing lies beyond what is there: it is whole
+        if begin and error.code == 416:  # no bytes follow: the file is complete
             return
         raise
     with answer:
-        if begin and answer.status != 206:  # the server sends all of it again
+        if begin and answer.status != 206:  # the server sends the whole file again
             begin = 0
         length = answer.headers.get("Content-Length")
         total = begin + int(length) if length is not None else 0
@@ -107,7 +107,7 @@ def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progre
 def _copy(
     source: BinaryIO, file: BinaryIO, done: int, most_bytes: int, progress: Callable[[int], None]
 ) -> int:
-    """Copy until the end or one byte too many; return how many bytes are there."""
+    """Copy to the end, or one byte too many; return the number of bytes in the file."""
     while done <= most_bytes and (data := source.read(min(CHUNK, most_bytes + 1 - done))):
         file.write(data)
         done += len(data)
@@ -116,7 +116,7 @@ def _copy(
 
 
 def _is_final(error: Exception) -> bool:
-    """Return whether a server has refused in a way that another try does not change."""
+    """Return whether the server refused for good, so that another try would not help."""
     return isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != 429
 
 
@@ -127,7 +127,7 @@ def _reason(error: Exception) -> str:
 
 
 def _name(part: Path, path: Path) -> None:
-    """Give the file its name, which nobody else's file loses by it."""
+    """Rename the file without replacing another one."""
     try:
         os.link(part, path)
     except FileExistsError:

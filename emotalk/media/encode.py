@@ -1,7 +1,7 @@
-"""Videos with sound, written so that the same input always gives the same bytes.
+"""Encode videos with sound; the same input always gives the same bytes.
 
-The only writer of video files: corpus clips (FLV), shard members (128 x 128 MP4) and the finished
-videos that browsers play (H.264 and AAC in MP4, index in front).
+All video files are written here: corpus clips (FLV), shard members (128 x 128 MP4) and videos for
+browsers (H.264 and AAC in MP4, index in front).
 """
 
 import secrets
@@ -26,8 +26,8 @@ from emotalk.schema import Bytes, Floats
 
 SAMPLES_PER_PACKET = 1024
 LAYOUTS = {1: "mono", 2: "stereo"}
-# x264's macroblock tree weighs blocks by memory it never wrote where there are B-frames, so that
-# the bytes depend on what the process did before.
+# With B-frames x264's macroblock tree reads uninitialised memory, so the bytes would depend on what
+# the process did before.
 REPEATABLE = {"libx264": {"mbtree": "0"}}
 
 
@@ -37,10 +37,10 @@ class AudioTrack:
 
     Attributes:
         samples: float32 in [-1, 1], (S,) or (S, C) with one or two channels, or mono sound that is
-            read piece by piece. Louder is clipped.
+            read in blocks. Values outside are clipped.
         rate: samples a second.
-        codec: an encoder of FFmpeg. `aac` delays the sound by a codec frame where the container
-            has no edit list to say so (FLV); `pcm_s16le` keeps every sample in its place.
+        codec: an encoder of FFmpeg. In containers without an edit list (FLV) `aac` delays the sound
+            by a codec frame; `pcm_s16le` keeps the time of every sample.
     """
 
     samples: Floats | SoundSource
@@ -49,7 +49,7 @@ class AudioTrack:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of samples and of channels."""
+        """Return the number of samples and of channels."""
         if not isinstance(self.samples, np.ndarray):
             return self.samples.size, 1
         shape = self.samples.shape if self.samples.ndim > 1 else (*self.samples.shape, 1)
@@ -86,9 +86,9 @@ def encode_video(
 ) -> None:
     """Write a video file; the same arguments always give the same bytes.
 
-    Frames are taken one by one, so a generator of any length runs in constant memory. Sound is
-    written beside the frames as they come and to its last sample. Colours are BT.601, limited
-    range, and tagged as such. An MP4 at a path gets its index in front (players start at once).
+    Frames are taken one by one, so a generator of any length needs constant memory. Sound is
+    interleaved with the frames and written to its last sample. Colours are BT.601, limited range,
+    and tagged as such. An MP4 at a path gets its index in front, so that players start at once.
 
     Args:
         target: a path, written under a temporary name and renamed when complete; or a seekable
@@ -98,8 +98,8 @@ def encode_video(
         container: FFmpeg's name of the file format: `mp4`, `flv`, `matroska`, ...
         codec: FFmpeg's name of the video encoder.
         pixel_format: FFmpeg's name of the stored colour format.
-        options: the encoder's own options, e.g. `{"crf": "16", "preset": "ultrafast"}`, above
-            those of `REPEATABLE`.
+        options: of the encoder, e.g. `{"crf": "16", "preset": "ultrafast"}`; they override
+            `REPEATABLE`.
         audio: the sound, or None for a silent file.
         metadata: container tags, e.g. `{"comment": "..."}`.
         threads: of the video encoder; x264's bytes depend on it.
@@ -108,38 +108,40 @@ def encode_video(
         ValueError: no frames, a frame of another shape or type, or an audio track of a bad shape.
         av.error.FFmpegError: FFmpeg refuses the combination or cannot write.
     """
-    if isinstance(target, Path):
-        with _renamed_when_done(target) as partial:
-            faststart = {"movflags": "+faststart"} if container == "mp4" else {}
-            name = f"file:{partial}"  # a colon in it would end a protocol's name
-            with av.open(name, "w", format=container, options=_muxer(faststart)) as output:
-                output.metadata.update(_tags(metadata))
-                _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
-        return
-    with av.open(target, "w", format=container, options=_muxer({})) as output:
+    faststart = isinstance(target, Path) and container == "mp4"
+    with _opened(target, container, {"movflags": "+faststart"} if faststart else {}) as output:
         output.metadata.update(_tags(metadata))
         _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
 
 
 def encode_audio(target: Path, audio: AudioTrack, *, container: str = "mp4") -> None:
-    """Write a file of sound alone (`mp4` with `aac` is what ends in .m4a); same input, same bytes.
+    """Write a file of sound alone (`mp4` with `aac` for .m4a); the same input, the same bytes.
 
-    Written under a temporary name and renamed when complete.
+    It is written under a temporary name and renamed when complete.
     """
-    with (
-        _renamed_when_done(target) as partial,
-        av.open(f"file:{partial}", "w", format=container, options=_muxer({})) as output,
-    ):
+    with _opened(target, container, {}) as output:
         _SoundWriter(output, audio).finish()
 
 
 def _tags(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the tags with file names in them that are no text escaped."""
+    """Return the tags with unprintable characters escaped."""
     return {name: printable_lines(value) for name, value in (metadata or {}).items()}
 
 
-def _muxer(extra: Mapping[str, str]) -> dict[str, str]:
-    return {"fflags": "+bitexact", **extra}
+@contextmanager
+def _opened(
+    target: Path | BinaryIO, container: str, options: Mapping[str, str]
+) -> Iterator[OutputContainer]:
+    """Open an output file; a path gets its name when the file is complete."""
+    options = {"fflags": "+bitexact", **options}
+    if not isinstance(target, Path):
+        with av.open(target, "w", format=container, options=options) as output:
+            yield output
+        return
+    with _renamed_when_done(target) as partial:
+        name = f"file:{partial}"  # a colon in the path would end a protocol's name
+        with av.open(name, "w", format=container, options=options) as output:
+            yield output
 
 
 @contextmanager
@@ -221,7 +223,7 @@ def _set_up_video(video: VideoStream, frame: Bytes, pixel_format: str, threads: 
 
 
 class _SoundWriter:
-    """Feeds an audio stream up to the video's time, so that the file is interleaved."""
+    """Writer of an audio stream, interleaved with the video."""
 
     def __init__(self, output: OutputContainer, audio: AudioTrack) -> None:
         self.audio = audio
@@ -241,7 +243,7 @@ class _SoundWriter:
             self._write(SAMPLES_PER_PACKET)
 
     def finish(self) -> None:
-        """Encode what is left and flush the encoder."""
+        """Encode the remaining samples and flush the encoder."""
         while self.written < self.samples:
             self._write(min(SAMPLES_PER_PACKET, self.samples - self.written))
         self.output.mux(self.stream.encode(None))

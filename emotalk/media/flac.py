@@ -1,4 +1,4 @@
-"""Sound as lossless 16-bit bytes."""
+"""Encode sound as lossless 16-bit FLAC."""
 
 import io
 

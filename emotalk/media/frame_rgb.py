@@ -1,4 +1,4 @@
-"""From a decoded frame to the picture that a player shows: upright, square pixels, standard RGB."""
+"""Convert decoded frames to the images that a player shows: upright, square pixels, sRGB."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,18 +13,18 @@ from emotalk.media.orientation import UPRIGHT, upright
 from emotalk.media.tone_map import needs_tone_map, to_standard
 from emotalk.schema import Bytes
 
-UNSPECIFIED = 2  # FFmpeg's number of a colour matrix that nobody named
+UNSPECIFIED = 2  # FFmpeg's number of an unspecified colour matrix
 HD_LINES = 720
 MATRIX_BYTES = 36
-OFFSET_IN_MATRIX = 3  # from a, b to c, d; the third of each row belongs to perspective
-MOST_SQUEEZED = 4  # a pixel wider or higher than this is a fault of the file
-MOST_PIXELS = 8192 * 4320
+OFFSET_IN_MATRIX = 3  # from a, b to c, d; the third value of a row is for perspective
+MAX_PIXEL_ASPECT = 4  # of width to height or height to width
+MAX_PIXELS = 8192 * 4320
 SAME_SHAPE = 0.02  # relative difference of two aspect ratios
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """The picture of a stream's first frame, before it is turned.
+    """Size and orientation of a stream's first frame, before it is rotated.
 
     Attributes:
         width: in square pixels.
@@ -40,25 +40,25 @@ class Geometry:
 
 
 class RgbConverter:
-    """Turns the frames of one stream into pictures of one size.
+    """Converter of the frames of one stream to RGB images of one size.
 
-    The stream's first frame fixes the size. Pixels that are not square become so by enlarging their
-    shorter side. Colours are converted by the matrix and range that the stream names; where it
-    names no matrix, it is BT.709's from 720 lines on and BT.601's below.
+    The stream's first frame sets the size. Pixels are made square by enlarging their shorter side.
+    Colours are converted by the stream's matrix and range. An unspecified matrix is BT.709's from
+    720 lines on and BT.601's below.
     """
 
     def __init__(self, pixel_aspect: Fraction | None) -> None:
-        """Set up the conversion, which is kept from frame to frame.
+        """Set up the conversion.
 
         Args:
-            pixel_aspect: width of a pixel over its height, None or 0 where nobody says: 1.
+            pixel_aspect: width of a pixel over its height; None or 0 (unknown) count as 1.
         """
         self._reformatter = VideoReformatter()
         self._pixel_aspect = pixel_aspect or Fraction(1)
         self._geometry: Geometry | None = None
 
     def begin(self, frame: av.VideoFrame) -> None:
-        """Take the geometry from the stream's first frame.
+        """Set the geometry from the stream's first frame.
 
         Raises:
             ValueError: its pixels cannot be made square.
@@ -70,19 +70,21 @@ class RgbConverter:
         """Return a frame as a player shows it, uint8 RGB (H, W, 3).
 
         Raises:
-            ValueError: its shape is another than the first frame's, or its colours are unknown.
+            ValueError: its shape differs from the first frame's, or its colours are unknown.
         """
         if self._geometry is None:
             self.begin(frame)
         geometry = self._geometry
-        assert geometry is not None, "taken from this frame if from no other"
+        assert geometry is not None, "set by `begin`"
         self._check_shape(frame, geometry)
         return upright(self._rgb(frame, geometry), geometry.orientation)
 
     def _check_shape(self, frame: av.VideoFrame, first: Geometry) -> None:
         width, height = _in_square_pixels(frame, self._pixel_aspect)
         stretched = (width * first.height) / (height * first.width)
-        turned = frame.rotation != first.rotation  # side data of each would keep it in memory
+        turned = (
+            frame.rotation != first.rotation
+        )  # reading side data would keep each frame in memory
         if turned or abs(stretched - 1) > SAME_SHAPE:
             raise ValueError(
                 f"the picture changes from {first.width} x {first.height} to {width} x {height}"
@@ -90,11 +92,7 @@ class RgbConverter:
             )
 
     def _rgb(self, frame: av.VideoFrame, geometry: Geometry) -> Bytes:
-        """Return the frame in the first one's size, as stored.
-
-        Without a number of threads, the conversion would start as many as there are cores for each
-        frame.
-        """
+        """Return the frame as stored, in the first frame's size."""
         wide = needs_tone_map(frame.color_trc, frame.color_primaries)
         rgb = self._reformatter.reformat(
             frame,
@@ -102,7 +100,7 @@ class RgbConverter:
             height=geometry.height,
             format="rgb48le" if wide else "rgb24",
             src_colorspace=_matrix(frame),
-            threads=1,
+            threads=1,  # otherwise as many as there are cores are started for each frame
         )
         frame_HWC = rgb.to_ndarray()
         if wide:
@@ -115,8 +113,8 @@ class RgbConverter:
 def display_orientation(frame: av.VideoFrame) -> int:
     """Return how a frame's display matrix turns and mirrors it, as EXIF's number.
 
-    x' = a x + c y and y' = b x + d y with y downwards; turns between the quarters are taken as the
-    nearest one. A matrix that is missing, too short or zero leaves the picture as it is.
+    x' = a x + c y and y' = b x + d y with y downwards. Rotations are rounded to quarter turns. A
+    matrix that is missing, too short or zero leaves the image as it is.
     """
     for data in frame.side_data:
         if data.type == Type.DISPLAYMATRIX and len(bytes(data)) >= MATRIX_BYTES:
@@ -138,27 +136,27 @@ def _in_square_pixels(frame: av.VideoFrame, pixel_aspect: Fraction) -> tuple[int
     return _squared(frame.width, frame.height, pixel_aspect)
 
 
-@lru_cache(maxsize=16)  # fractions take as long as a small frame's colours
+@lru_cache(maxsize=16)  # computing fractions takes as long as converting a small frame
 def _squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
-    if not Fraction(1, MOST_SQUEEZED) <= pixel_aspect <= MOST_SQUEEZED:
+    if not Fraction(1, MAX_PIXEL_ASPECT) <= pixel_aspect <= MAX_PIXEL_ASPECT:
         raise ValueError(
             f"its pixels are {pixel_aspect.numerator}:{pixel_aspect.denominator}, at most "
-            f"{MOST_SQUEEZED}:1"
+            f"{MAX_PIXEL_ASPECT}:1"
         )
     if pixel_aspect >= 1:
         width = round(width * pixel_aspect)
     else:
         height = round(height / pixel_aspect)
-    if width * height > MOST_PIXELS:
-        raise ValueError(f"{width} x {height} square pixels, at most {MOST_PIXELS} in all")
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{width} x {height} square pixels, at most {MAX_PIXELS} in all")
     return width, height
 
 
 def _matrix(frame: av.VideoFrame) -> int | None:
-    """Return the colour matrix where the frame's own is not to be taken.
+    """Return the colour matrix to use in place of the frame's own, or None.
 
     Raises:
-        ValueError: it is one that is not converted here.
+        ValueError: the frame's matrix is not supported.
     """
     if frame.format.is_rgb:
         return None
@@ -169,5 +167,5 @@ def _matrix(frame: av.VideoFrame) -> int | None:
     return None
 
 
-# FFmpeg's numbers: 709, FCC, 601 for 625 and 525 lines, 240M, 2020; 0 and 3 are misuses of none.
+# FFmpeg's numbers: 709, FCC, 601 for 625 and 525 lines, 240M, 2020; 0 and 3 are written for "none".
 KNOWN_MATRICES = {0, 1, 3, 4, 5, 6, 7, 9, 10}

@@ -1,7 +1,7 @@
-"""Determine the time of each frame of a video stream.
+"""Determine the presentation time of each frame of a video stream.
 
-Packets tell it without decoding where all of them carry a time of their own. Where some do not, or
-where frames may be missing among them, the stream is decoded once for its times alone.
+Where every packet has a time stamp of its own, they are read without decoding. Where some have
+none, or frames may be missing, the stream is decoded once for its times.
 """
 
 from collections.abc import Iterator
@@ -14,15 +14,15 @@ import numpy as np
 from av.container import InputContainer
 
 from emotalk.media.container import open_media, picture_stream
-from emotalk.media.stamp_repair import repair_stamps
-from emotalk.media.stamp_wrap import unwrapped
+from emotalk.media.timestamp_repair import repair_timestamps
+from emotalk.media.timestamp_wrap import unwrap_timestamp
 from emotalk.schema import Doubles, Rejection
 
-INDEXED = ("mp4", "matroska")  # containers whose frames decord finds by their numbers
-ORDER_ONLY = "avi"  # it tells the order of decoding alone: the k-th time is the k-th frame's
-HIDING_CODECS = ("vp8", "vp9", "av1", "vp6", "vp6f", "theora")  # packets that show no frame
-REFRESHING_CODECS = ("h264", "hevc")  # may begin at a picture that needs those before it
-H264_IDR, HEVC_IDR = (5,), (19, 20)  # types of the NAL units that need none
+INDEXED = ("mp4", "matroska")  # containers in which decord can seek to a frame's number
+ORDER_ONLY = "avi"  # has decoding times only: the k-th time is the k-th frame's
+HIDING_CODECS = ("vp8", "vp9", "av1", "vp6", "vp6f", "theora")  # have packets without a frame
+REFRESHING_CODECS = ("h264", "hevc")  # may begin at a frame that refers to earlier ones
+H264_IDR, HEVC_IDR = (5,), (19, 20)  # types of the NAL units that refer to none
 START_CODE = b"\0\0\1"
 
 
@@ -32,9 +32,9 @@ class FrameTimes:
 
     Attributes:
         times_s: on the container's clock, rising, (T,).
-        pts: the stamp that each decoded frame is expected to carry, None where it may be any.
-        hidden: decoded frames before the first one that is shown.
-        indexed: the container lists its frames, so that any of them is found at once.
+        pts: presentation time stamp expected of each decoded frame, None where any is accepted.
+        hidden: number of decoded frames before the first one that is shown.
+        indexed: the container lists its frames, so that a reader can seek to any of them.
     """
 
     times_s: Doubles
@@ -45,13 +45,13 @@ class FrameTimes:
 
 @dataclass
 class _Packets:
-    """The packets of a stream as far as they matter for times.
+    """Time stamps of the packets of a stream.
 
     Attributes:
-        pts: of those that are shown.
-        earliest: the smallest stamp of all, hidden ones too.
-        first: the first packet's stamp.
-        whole: whether the first is a picture that needs none before it.
+        pts: of the packets that are shown.
+        earliest: the smallest of all, hidden ones included.
+        first: of the first packet.
+        whole: whether the first frame refers to no earlier one.
     """
 
     pts: list[int | None]
@@ -61,13 +61,13 @@ class _Packets:
 
 
 def read_frame_times(path: Path) -> FrameTimes:
-    """Return when the frames that a player shows are shown.
+    """Return the times of the frames that a player shows.
 
-    An edit list can hide the first frames: their packets are marked to be discarded. Single frames
-    without a time, or with that of another, are put between their neighbours.
+    An edit list can hide the first frames: their packets are marked as discarded. Single frames
+    without a time stamp, or with that of another frame, get a time between their neighbours'.
 
     Raises:
-        Rejection: `no_times` where too many have none.
+        Rejection: `no_times` where too many frames have none.
         av.FFmpegError, OSError, ValueError, IndexError: the stream cannot be read.
     """
     with open_media(path) as container:
@@ -89,16 +89,16 @@ def read_frame_times(path: Path) -> FrameTimes:
 
 
 def _packets(container: InputContainer, stream: av.VideoStream) -> _Packets:
-    """Look through a stream's packets; none of them is kept."""
+    """Read the time stamps of all packets of a stream."""
     found: _Packets | None = None
     for packet in container.demux(stream):
         if not packet.size:
             if packet.pts is None and packet.dts is None:
-                break  # the end; PyAV would go on to streams that appeared midway
+                break  # the end; PyAV would continue with streams that started later
             continue
-        stamp = shown_at(packet.pts, container)
+        stamp = presentation_time(packet.pts, container)
         if found is None:
-            whole = packet.is_keyframe and _needs_none_before(packet, stream.codec_context)
+            whole = packet.is_keyframe and _is_random_access(packet, stream.codec_context)
             found = _Packets([], first=stamp, earliest=stamp, whole=whole)
         if stamp is not None and found.earliest is not None:
             found.earliest = min(found.earliest, stamp)
@@ -107,10 +107,11 @@ def _packets(container: InputContainer, stream: av.VideoStream) -> _Packets:
     return found or _Packets([])
 
 
-def _needs_none_before(packet: av.Packet, codec: av.VideoCodecContext) -> bool:
-    """Return whether the stream's first packet is a picture that all later ones can be built on.
+def _is_random_access(packet: av.Packet, codec: av.VideoCodecContext) -> bool:
+    """Return whether all frames from this packet on can be decoded.
 
-    H.264 and HEVC call others key frames too: after a cut the first pictures may be missing then.
+    In H.264 and HEVC that holds for IDR frames only: after a cut, frames that follow another key
+    frame may refer to missing ones.
     """
     if codec.name not in REFRESHING_CODECS:
         return True
@@ -123,7 +124,7 @@ def _needs_none_before(packet: av.Packet, codec: av.VideoCodecContext) -> bool:
 
 
 def _nal_units(data: bytes, extradata: bytes) -> Iterator[bytes]:
-    """Yield the first byte of each unit of a packet, with lengths before them or start codes."""
+    """Yield the first byte of each NAL unit of a packet, after lengths or start codes."""
     if not extradata.startswith(b"\1"):
         at = data.find(START_CODE)
         while at >= 0:
@@ -137,7 +138,7 @@ def _nal_units(data: bytes, extradata: bytes) -> Iterator[bytes]:
 
 
 def _decoded_times(path: Path) -> FrameTimes:
-    """Return the times that decoded frames carry."""
+    """Return the times of the decoded frames."""
     pts: list[int | None] = []
     dts: list[int | None] = []
     hidden, length = 0, None
@@ -145,34 +146,34 @@ def _decoded_times(path: Path) -> FrameTimes:
         stream = picture_stream(container)
         base = stream.time_base or Fraction(1, av.time_base)
         rate = stream.average_rate or stream.guessed_rate
-        for frame in decoded_pictures(container, stream):
+        for frame in decode_frames(container, stream):
             if frame.is_corrupt and not pts:
                 hidden += 1
                 continue
-            pts.append(shown_at(frame.pts, container))
-            dts.append(shown_at(frame.dts, container))
+            pts.append(presentation_time(frame.pts, container))
+            dts.append(presentation_time(frame.dts, container))
             length = length or frame.duration
     stamps = pts if any(stamp is not None for stamp in pts) else dts
     nominal = length or (1 / (rate * base) if rate else None)
     try:
-        repaired = repair_stamps(stamps, nominal=float(nominal) if nominal else None)
+        repaired = repair_timestamps(stamps, nominal=float(nominal) if nominal else None)
     except ValueError as error:
         raise Rejection("no_times", f"{path.name}: {error}") from None
     times_s = np.array([stamp * float(base) for stamp in repaired])
     return FrameTimes(times_s, pts, hidden, indexed=False)
 
 
-def shown_at(stamp: int | None, container: InputContainer) -> int | None:
-    """Return a frame's stamp as its container's writer meant it."""
-    return None if stamp is None else unwrapped(stamp, container.format.name)
+def presentation_time(stamp: int | None, container: InputContainer) -> int | None:
+    """Return a frame's time stamp without wraparound."""
+    return None if stamp is None else unwrap_timestamp(stamp, container.format.name)
 
 
-def decoded_pictures(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """Yield the frames of a stream in the order in which they are shown.
+def decode_frames(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    """Yield the frames of a stream in the order of presentation.
 
-    What cannot be decoded before the first frame is passed over: a copy cut out of a longer video
-    begins with pictures that are built on ones it does not hold. An empty packet (Theora's way to
-    say that nothing has changed) shows the frame before it for longer.
+    Errors before the first frame are skipped: a part cut out of a longer video begins with frames
+    that refer to missing ones. An empty packet (in Theora: nothing has changed) prolongs the frame
+    before it.
 
     Raises:
         av.FFmpegError, ValueError: a later packet cannot be decoded.

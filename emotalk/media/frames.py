@@ -1,7 +1,7 @@
-"""The frames of any media file, with their real times, or the reason why not.
+"""Read the frames of a video file and their presentation times.
 
-PyAV reads frames in order, decord single ones by their index. A decord reader hangs in a forked
-child: readers are opened by whoever reads and never cross a process border.
+PyAV reads frames in order, decord reads single frames by their index. A decord reader hangs in a
+forked process, so readers are opened where they are used and never passed to another process.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 import av
-import cv2  # noqa: F401  before decord, whose own zlib OpenCV's PNG decoder fails with
+import cv2  # noqa: F401  before decord: OpenCV's PNG decoder fails with decord's zlib
 import decord
 import numpy as np
 from av.container import InputContainer
@@ -26,12 +26,12 @@ from emotalk.media.container import (
     unreadable,
 )
 from emotalk.media.frame_rgb import RgbConverter
-from emotalk.media.frame_times import decoded_pictures, read_frame_times, shown_at
+from emotalk.media.frame_times import decode_frames, presentation_time, read_frame_times
 from emotalk.schema import Bytes, Doubles, Rejection
 
 BATCH_BYTES = 64 * 2**20
-SAME_COLOURS = 0.5  # levels of 255, mean; where both convert alike it is 0
-SPARSEST = 4  # every 4th frame is still read quicker in order than by index
+SAME_COLOURS = 0.5  # levels of 255, mean difference; 0 where both readers convert equally
+MAX_STRIDE = 4  # every 4th frame is still read faster in order than by index
 
 EBML = b"\x1a\x45\xdf\xa3"
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
@@ -42,17 +42,17 @@ decord.logging.set_level(decord.logging.FATAL)
 
 
 class VideoFrames:
-    """The frames of one video stream, decoded while they are taken.
+    """Frames of one video stream, decoded when they are read.
 
     Iterating yields every frame once, uint8 RGB (H, W, 3).
     """
 
     def __init__(self, path: Path, info: MediaInfo) -> None:
-        """Look through the packets; `read_video` checks the file first and rejects faulty ones.
+        """Read the frame times; `read_video` checks the file first.
 
         Args:
             path: the file.
-            info: what `probe` says of it.
+            info: of `probe`.
         """
         self.path = path
         self.info = info
@@ -65,15 +65,15 @@ class VideoFrames:
 
     @cached_property
     def times_s(self) -> Doubles:
-        """Time of each frame in seconds (T,), rising, on the clock that the sound shares."""
+        """Return the time of each frame in seconds (T,), rising, on the clock of the sound."""
         return np.round(self._stamps.times_s - self.info.start_s, 6)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the first frame in pixels."""
+        """Return height and width of the first frame in pixels."""
         if self._size is None:
             next(self._in_order([0]))
-        assert self._size is not None  # the frame would be missing otherwise
+        assert self._size is not None  # set by `_in_order`
         return self._size
 
     @property
@@ -89,10 +89,10 @@ class VideoFrames:
     def at(self, indices: Sequence[int]) -> Iterator[Bytes]:
         """Yield the frames with these indices, in the order given.
 
-        Rising indices without large gaps take the memory of one frame.
+        Rising indices without large gaps need the memory of one frame.
 
         Raises:
-            Rejection: `unreadable` where the stream breaks off or a frame is damaged.
+            Rejection: `unreadable` where the stream ends early or a frame is damaged.
         """
         if _is_run(indices):
             yield from self._in_order(indices)
@@ -105,9 +105,9 @@ class VideoFrames:
             yield from (found[index] for index in indices)
 
     def _in_order(self, indices: Sequence[int]) -> Iterator[Bytes]:
-        """Yield frames with rising indices out of one pass over the stream, by PyAV.
+        """Yield frames with rising indices in one pass over the stream, by PyAV.
 
-        decord would decode ahead without limit: a second of full HD is 190 MB.
+        decord decodes ahead without limit: a second of full HD is 190 MB.
         """
         wanted = iter(indices)
         index = next(wanted, None)
@@ -123,7 +123,7 @@ class VideoFrames:
                         continue
                     stamp = self._stamps.pts[index]
                     if frame.is_corrupt or (
-                        stamp is not None and shown_at(frame.pts, container) != stamp
+                        stamp is not None and presentation_time(frame.pts, container) != stamp
                     ):
                         raise self._broken_off(seen, index, "a frame is damaged or lost")
                     frame_HWC = to_rgb.convert(frame)
@@ -137,36 +137,35 @@ class VideoFrames:
             raise self._broken_off(index, indices[-1], "the stream ends")
 
     def _shown(self, container: InputContainer) -> Iterator[av.VideoFrame]:
-        frames = decoded_pictures(container, picture_stream(container))
+        frames = decode_frames(container, picture_stream(container))
         return islice(frames, self._stamps.hidden, None)
 
     @cached_property
     def _seekable(self) -> bool:
-        """Return whether decord's frame numbers are those of this stream.
+        """Return whether decord's frame numbers and colours are those of this stream.
 
-        They are not in an MPEG program stream, whose first frames it drops (it repeats the last one
-        as often), nor where an edit list leaves out frames: it counts those too. Where it shows the
-        first frame in another shape or other colours than a player, it is not asked either.
+        decord drops the first frames of an MPEG program stream (and repeats the last one), counts
+        frames that an edit list leaves out, and may decode another shape or other colours.
         """
         if not self._stamps.indexed or not _has_box_or_ebml(self.path):
             return False
         try:
-            return len(self._reader) == len(self) and self._shows_alike()
+            return len(self._reader) == len(self) and self._first_frames_agree()
         except DECODER_ERRORS:
-            return False  # its FFmpeg is older than ours
+            return False  # its FFmpeg is older than PyAV's
 
-    def _shows_alike(self) -> bool:
+    def _first_frames_agree(self) -> bool:
         try:
-            ours, theirs = next(self._in_order([0])), self._by_index([0])[0]
+            by_pyav, by_decord = next(self._in_order([0])), self._by_index([0])[0]
         except Rejection:
             return False
-        if ours.shape != theirs.shape:
+        if by_pyav.shape != by_decord.shape:
             return False
-        return bool(np.abs(ours.astype(np.int16) - theirs).mean() <= SAME_COLOURS)
+        return bool(np.abs(by_pyav.astype(np.int16) - by_decord).mean() <= SAME_COLOURS)
 
     @cached_property
     def _reader(self) -> decord.VideoReader:
-        """Open the file for decord, by number: a name could be a protocol or a pattern."""
+        """Open the file for decord by its descriptor: a name could be a protocol or a pattern."""
         with self.path.open("rb") as file:
             return decord.VideoReader(f"file:/dev/fd/{file.fileno()}", num_threads=1)
 
@@ -186,9 +185,9 @@ class VideoFrames:
 
 
 def _has_box_or_ebml(path: Path) -> bool:
-    """Return whether a file begins as MP4 or Matroska does.
+    """Return whether a file begins like MP4 or Matroska.
 
-    decord's FFmpeg knows no list of allowed formats: what begins so is no play list to it either.
+    decord's FFmpeg has no list of allowed formats. It takes no file that begins so for a playlist.
     """
     with path.open("rb") as file:
         head = file.read(8)
@@ -196,9 +195,9 @@ def _has_box_or_ebml(path: Path) -> bool:
 
 
 def _is_run(indices: Sequence[int]) -> bool:
-    """Return whether to read frames one after the other from the first on."""
+    """Return whether to read these frames in order from the first one on."""
     rising = all(a < b for a, b in pairwise(indices))
-    return rising and bool(indices) and indices[-1] + 1 <= SPARSEST * len(indices)
+    return rising and bool(indices) and indices[-1] + 1 <= MAX_STRIDE * len(indices)
 
 
 def read_video(path: Path) -> VideoFrames:
@@ -206,7 +205,7 @@ def read_video(path: Path) -> VideoFrames:
 
     Raises:
         Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_video`, and
-            `no_times` where it cannot be known when the frames are shown.
+            `no_times` where the times of the frames are unknown.
     """
     info = probe(path)
     if not info.has_video:

@@ -1,4 +1,4 @@
-"""A picture file of any kind as upright 8-bit sRGB."""
+"""Read image files of all allowed formats as upright 8-bit sRGB."""
 
 import io
 import logging
@@ -27,17 +27,17 @@ logger = logging.getLogger(__name__)
 
 
 def read_image(path: Path) -> Bytes:
-    """Return a picture as uint8 sRGB (H, W, 3), turned as its camera says.
+    """Return an image as uint8 sRGB (H, W, 3), rotated by its orientation tag.
 
-    Greyscale is spread over the three channels, 16 bits become 8 (rounded), transparency is laid
-    over white, and of an animation the first frame is taken. Colours with an ICC profile (RGB, grey
-    or CMYK) become sRGB's, by relative colorimetric intent with black point compensation; a profile
-    that cannot be read is left out with a warning. Without a profile RGB counts as sRGB, and CMYK
-    is converted as (1 - C) (1 - K).
+    Greyscale becomes three equal channels, 16 bits are rounded to 8, transparent pixels are
+    composed over white, and of an animation the first frame is read. Colours with an ICC profile
+    (RGB, grey or CMYK) are converted to sRGB by relative colorimetric intent with black point
+    compensation; a profile that cannot be read is ignored with a warning. Without a profile RGB
+    counts as sRGB, and CMYK is converted as (1 - C) (1 - K).
 
     Raises:
-        WrongUse: no such file, not a picture of an allowed kind, damaged, more than 100 million
-            pixels or 300 million bytes of them.
+        WrongUse: the file does not exist, is no image of an allowed format, is damaged, or has more
+            than 100 million pixels or 300 million bytes of them.
     """
     try:
         picture = read_picture_file(path)
@@ -71,12 +71,12 @@ def _check_size(path: Path, width: int, height: int, bytes_per_pixel: int) -> No
 
 
 def _decoded(path: Path, picture: Picture) -> Bytes:
-    """Return the pixels as they lie in the file, as sRGB."""
+    """Return the pixels in sRGB, in the orientation of the file."""
     if picture.deep:
         size, bands = _deep_bands(picture)
         return _filled(size, bands, _transform(path, picture.profile, "RGB"))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # own limits
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `_check_size` limits
         with Image.open(io.BytesIO(picture.data), formats=(picture.format,)) as image:
             _check_size(path, image.width, image.height, picture.bytes_per_pixel)
             image.load()
@@ -87,7 +87,7 @@ def _decoded(path: Path, picture: Picture) -> Bytes:
 
 
 def _bands(image: Image.Image) -> Iterator[Image.Image]:
-    """Yield a picture in bands of whole rows, each of mode L, RGB, RGBA or CMYK."""
+    """Yield an image in bands of whole rows, each of mode L, RGB, RGBA or CMYK."""
     if image.mode == "F":
         raise ValueError("floating point pixels have no agreed range")
     rows = max(1, BAND_PIXELS // image.width)
@@ -103,7 +103,7 @@ def _bands(image: Image.Image) -> Iterator[Image.Image]:
 
 
 def _deep_bands(picture: Picture) -> tuple[tuple[int, int], Iterator[Image.Image]]:
-    """Return the size of a picture of 16 bits a colour, and its bands; Pillow keeps 8 of them."""
+    """Return size and bands of an image of 16 bits a colour, of which Pillow would keep 8."""
     stored = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 3:
         raise ValueError("its pixels are damaged")
@@ -118,13 +118,13 @@ def _deep_bands(picture: Picture) -> tuple[tuple[int, int], Iterator[Image.Image
 
 
 def _eight_bits(deep: "np.ndarray[tuple[int, ...], np.dtype[np.integer]]") -> Bytes:
-    """Return 16-bit values as the nearest of 8 bits."""
+    """Return 16-bit values rounded to 8 bits."""
     rounded = (deep.astype(np.int64) + SIXTEEN_BIT // 2) // SIXTEEN_BIT
     return np.clip(rounded, 0, 255).astype(np.uint8)
 
 
 def _filled(size: tuple[int, int], bands: Iterator[Image.Image], to_srgb: ToSrgb | None) -> Bytes:
-    """Return the bands one below the other, in sRGB over white."""
+    """Return the image of all bands, in sRGB over white."""
     image_HWC = np.empty((size[1], size[0], 3), np.uint8)
     top = 0
     for band in bands:
@@ -134,12 +134,12 @@ def _filled(size: tuple[int, int], bands: Iterator[Image.Image], to_srgb: ToSrgb
 
 
 def _transform(path: Path, profile: bytes | None, mode: str) -> ToSrgb | None:
-    """Return the way from a picture's profile to sRGB, None where its pixels are sRGB's already.
+    """Return the transform from an image's profile to sRGB, None where its pixels are sRGB.
 
     Args:
-        path: named in a warning about a profile that is left out.
-        profile: the ICC profile, if the picture has one.
-        mode: Pillow's mode of the picture as stored.
+        path: named in the warning about an ignored profile.
+        profile: the ICC profile, if there is one.
+        mode: Pillow's mode of the stored image.
     """
     if profile is None:
         return None
@@ -158,7 +158,7 @@ def _transform(path: Path, profile: bytes | None, mode: str) -> ToSrgb | None:
 
 
 def _srgb(band: Image.Image, to_srgb: ToSrgb | None) -> Bytes:
-    """Return one band as RGB over white."""
+    """Return one band in sRGB over white."""
     alpha = band.getchannel("A") if band.mode == "RGBA" else None
     colours = band.convert("RGB") if alpha is not None else band
     colours = (to_srgb(colours) if to_srgb is not None else colours).convert("RGB")
@@ -169,7 +169,7 @@ def _srgb(band: Image.Image, to_srgb: ToSrgb | None) -> Bytes:
 
 
 def enlarge(image_HWC: Bytes, factor: int) -> Bytes:
-    """Return the picture `factor` times as large, interpolated with a Lanczos kernel."""
+    """Return the image `factor` times as large, interpolated with a Lanczos kernel."""
     if factor == 1:
         return image_HWC
     height, width = image_HWC.shape[:2]

@@ -1,4 +1,4 @@
-"""The segments of a JPEG file, walked before it is decoded."""
+"""Parse the segments of a JPEG file before it is decoded."""
 
 import struct
 
@@ -9,14 +9,14 @@ FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a frame header
 LONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 SCAN, END, EXIF_OR_XMP, COLOUR, ADOBE, JFIF, COMMENT = 0xDA, 0xD9, 0xE1, 0xE2, 0xEE, 0xE0, 0xFE
 EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0"
-MOST_SCANS = 64  # progressive files have about ten; each costs a pass over the whole picture
+MAX_SCANS = 64  # progressive files have about ten; each is a pass over the whole image
 
 
 def read_jpeg(data: bytes) -> Picture:
-    """Return a JPEG without comments, thumbnails, camera data and further pictures.
+    """Return a JPEG without comments, thumbnails, camera data and further images.
 
     Raises:
-        ValueError: its segments do not follow each other, or it has too many scans.
+        ValueError: a segment is damaged, or there are too many scans.
     """
     view = memoryview(data)
     kept = [view[:2]]
@@ -75,15 +75,15 @@ def _segments(data: bytes) -> "list[tuple[int, int, int]]":
 
 
 def _is_needed(marker: int, body: memoryview) -> bool:
-    """Return whether a decoder needs this segment: tables, frames, JFIF, Adobe, ICC."""
+    """Return whether a decoder needs this segment: tables, frame headers, JFIF, Adobe, ICC."""
     if marker == COLOUR:
         return bytes(body[: len(ICC)]) == ICC
     return marker in (JFIF, ADOBE) or (marker < JFIF and marker != COMMENT)
 
 
 def _check_scans(data: bytes, start: int) -> None:
-    """Refuse a picture of very many scans; in packed data a 0xFF is always followed by 0."""
+    """Raise ValueError for too many scans; in compressed data 0xFF is always followed by 0."""
     end = data.find(b"\xff\xd9", start)
     scans = data.count(b"\xff\xda", start, end if end > 0 else len(data))
-    if scans > MOST_SCANS:
-        raise ValueError(f"it has {scans} scans, more than {MOST_SCANS}")
+    if scans > MAX_SCANS:
+        raise ValueError(f"it has {scans} scans, more than {MAX_SCANS}")

@@ -1,10 +1,9 @@
-"""Several channels as one: their mean, unless they cancel each other, freed of a constant offset.
+"""Mix the channels of a recording to mono.
 
-- The mean of the channels. Where it holds less than a quarter of the power that channels which have
-  nothing in common would leave, they cancel each other (one of them was turned over): the loudest
-  channel is taken instead.
-- A mean value of the whole recording above 1 % of full scale is no sound but the recorder's: it is
-  taken off. What is less stays, so that ordinary recordings keep every sample as it is.
+- Mono is the mean of the channels. If its power is less than a quarter of that of uncorrelated
+  channels, they cancel each other (one has inverted polarity), and the loudest channel is used.
+- A DC offset above 1 % of full scale is subtracted. A smaller one stays, so that ordinary
+  recordings keep their samples unchanged.
 """
 
 from collections.abc import Iterable
@@ -14,25 +13,25 @@ import numpy as np
 
 from emotalk.schema import Doubles, Floats
 
-CANCELLED = 0.25  # of the mean's power without anything in common
-LEAST_OFFSET = 0.01  # of full scale
+CANCELLED = 0.25  # of the power of the mean of uncorrelated channels
+MIN_OFFSET = 0.01  # of full scale
 
 
 @dataclass(frozen=True)
 class Mixdown:
-    """Mixing of blocks of one number of channels to mono.
+    """Mixing of blocks with one number of channels to mono.
 
     Attributes:
-        channel: the one that is taken; None: the mean of all.
-        offset: constant that is taken off.
+        channel: index of the channel to use; None: the mean of all.
+        offset: constant to subtract.
     """
 
     channel: int | None = None
     offset: float = 0.0
 
     @property
-    def told(self) -> str:
-        """Return in words how the mix differs from the plain mean of the channels."""
+    def description(self) -> str:
+        """Return a text: how the mix differs from the plain mean of the channels."""
         done = []
         if self.channel is not None:
             done.append(f"its channels cancel each other, channel {self.channel + 1} is taken")
@@ -47,24 +46,24 @@ class Mixdown:
 
 
 class ChannelStatistics:
-    """Sums over a recording's blocks; their number of channels may change on the way."""
+    """Statistics of the channels over a recording's blocks; their number may change."""
 
     def __init__(self) -> None:
-        """Begin before the first block."""
+        """Start before the first block."""
         self._sums: dict[int, _Sums] = {}
 
     def add(self, samples_SC: Floats) -> None:
-        """Count a block, (S, C)."""
+        """Add a block (S, C)."""
         channels = samples_SC.shape[1]
         self._sums.setdefault(channels, _Sums(channels)).add(samples_SC)
 
     def mixdowns(self) -> dict[int, Mixdown]:
-        """Return number of channels -> how its blocks become mono."""
+        """Return number of channels -> mixing of blocks with so many channels."""
         return {channels: sums.mixdown() for channels, sums in self._sums.items()}
 
 
 def measure(blocks_SC: Iterable[Floats]) -> dict[int, Mixdown]:
-    """Return how a recording's blocks become mono, by their number of channels."""
+    """Return number of channels -> mixing of a recording's blocks with so many channels."""
     statistics = ChannelStatistics()
     for samples_SC in blocks_SC:
         statistics.add(samples_SC)
@@ -79,7 +78,7 @@ def mean(samples_SC: Floats) -> Floats:
 
 @dataclass
 class _Sums:
-    """Of the samples and their squares, for each channel and last for their mean."""
+    """Sums of samples and of their squares, for each channel and last for the mean of all."""
 
     channels: int
     count: int = 0
@@ -110,4 +109,4 @@ class _Sums:
 
 
 def _offset(middle: float) -> float:
-    return float(middle) if abs(middle) > LEAST_OFFSET else 0.0
+    return float(middle) if abs(middle) > MIN_OFFSET else 0.0

@@ -1,6 +1,6 @@
-"""The eight ways in which a camera can be held, mirrored or not, and how each is undone.
+"""Read the orientation of an image from EXIF or XMP, and rotate the image upright.
 
-EXIF's numbers name them: 1 is upright, 2 to 4 are mirrored or upside down, 5 to 8 lie on a side.
+EXIF's numbers: 1 is upright, 2 to 4 are mirrored or upside down, 5 to 8 lie on a side.
 """
 
 import re
@@ -17,10 +17,10 @@ XMP_ORIENTATION = re.compile(rb"tiff:Orientation(?:>|\s*=\s*[\"'])\s*([1-8])")
 
 
 def upright(image_HWC: Bytes, orientation: int) -> Bytes:
-    """Return the picture (H, W, 3) as it is meant to be seen, contiguous.
+    """Return the image (H, W, 3) upright, contiguous in memory.
 
     Args:
-        image_HWC: the pixels as they are stored.
+        image_HWC: the pixels as stored.
         orientation: EXIF's number, 1 to 8.
     """
     if orientation >= 5:  # stored by columns
@@ -33,13 +33,13 @@ def upright(image_HWC: Bytes, orientation: int) -> Bytes:
 
 
 def exif_orientation(exif: bytes | memoryview) -> int:
-    """Return the orientation that an EXIF block states, 1 where it states none.
+    """Return the orientation in an EXIF block, 1 if there is none.
 
-    Only the first directory is read, and no value but this one: a block may announce 65,535 values
-    that all are as large as itself.
+    Only this value of the first directory is read: a block may claim 65,535 values that are each as
+    large as itself.
 
     Args:
-        exif: from its byte order mark (`II` or `MM`) on.
+        exif: the block from its byte order mark (`II` or `MM`) on.
     """
     data = bytes(exif[:8])
     if len(data) < 8 or data[:2] not in (b"II", b"MM"):
@@ -57,6 +57,6 @@ def exif_orientation(exif: bytes | memoryview) -> int:
 
 
 def xmp_orientation(packet: bytes | memoryview) -> int:
-    """Return the orientation that an XMP packet states, 1 where it states none."""
+    """Return the orientation in an XMP packet, 1 if there is none."""
     found = XMP_ORIENTATION.search(packet)
     return int(found[1]) if found else UPRIGHT

@@ -1,4 +1,4 @@
-"""A picture file that was looked through, not yet decoded."""
+"""Values of an image file's header, and the part of the file that a decoder needs."""
 
 from dataclasses import dataclass
 
@@ -7,17 +7,17 @@ LARGEST_PROFILE = 16 * 2**20
 
 @dataclass(frozen=True)
 class Picture:
-    """Input of a picture decoder, with what its header tells already.
+    """Checked input of an image decoder.
 
     Attributes:
-        format: Pillow's name of the only format that it may be decoded as.
-        data: the file without what a decoder needs not see.
+        format: Pillow's name of the format.
+        data: the part of the file that the decoder needs.
         width: in pixels, as stored.
         height: in pixels, as stored.
         bytes_per_pixel: of the pixels as stored.
         orientation: EXIF's number, 1 to 8; see `emotalk.media.orientation`.
-        deep: more than 8 bits of each colour, which Pillow would cut down.
-        profile: the ICC profile where it had to be unpacked; else the decoder gives it.
+        deep: 16 bits a colour, of which Pillow would keep 8.
+        profile: the ICC profile where it was decompressed here; else the decoder gives it.
     """
 
     format: str

@@ -1,8 +1,8 @@
-"""A picture file looked through before a decoder sees it: its kind, its size, what it announces.
+"""Check an image file's structure before it is decoded.
 
-Decoders believe lengths, counts and sizes that a file states. Each kind's own structure is walked
-here first: what is announced must be there, and what would be unpacked must be small enough. What a
-decoder needs not see (comments, thumbnails, camera data) is taken out.
+Decoders trust the lengths, counts and sizes in a file. So the structure of each format is parsed
+here first: all lengths must lie within the file, and decompressed sizes are limited. Data that a
+decoder does not need (comments, thumbnails, camera data) are removed.
 """
 
 import os
@@ -22,10 +22,10 @@ KINDS = "PNG, JPEG, BMP, WebP, TIFF or GIF"
 
 
 def read_picture_file(path: Path) -> Picture | None:
-    """Return what a picture file holds, or None where its content is of no allowed kind.
+    """Return the checked image, or None where the format is not an allowed one.
 
     Raises:
-        ValueError: it is damaged, no regular file, or announces more than it holds.
+        ValueError: it is damaged, no regular file, or claims more data than it has.
         OSError: it cannot be read.
     """
     status = os.stat(path)
@@ -34,7 +34,7 @@ def read_picture_file(path: Path) -> Picture | None:
     if status.st_size > LARGEST_FILE:
         raise ValueError(f"{status.st_size} bytes are more than {LARGEST_FILE}")
     with path.open("rb") as file:
-        data = file.read(status.st_size)  # a larger number would be allocated at once
+        data = file.read(status.st_size)  # `read` allocates the number of bytes it is given
     for begins, reader in READERS.items():
         if data.startswith(begins):
             try:
@@ -69,7 +69,7 @@ def _read_webp(data: bytes) -> Picture | None:
 
 
 def _webp_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
-    """Return width and height where this chunk states them."""
+    """Return width and height where this chunk holds them."""
     if kind == b"VP8X":
         return (
             1 + int.from_bytes(data[body + 4 : body + 7], "little"),
@@ -85,7 +85,7 @@ def _webp_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
 
 
 def _read_gif(data: bytes) -> Picture:
-    """Return a GIF; a frame that reaches beyond the screen widens it."""
+    """Return a GIF; a first frame beyond the logical screen enlarges it."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
     while data[place] == 0x21:  # extensions: a label, then blocks up to an empty one

@@ -1,4 +1,4 @@
-"""Pictures written as PNG, the same bytes for the same pixels."""
+"""Encode images as PNG; the same pixels always give the same bytes."""
 
 import cv2
 import numpy as np

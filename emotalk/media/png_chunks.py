@@ -1,4 +1,4 @@
-"""The chunks of a PNG file, walked before it is decoded."""
+"""Parse the chunks of a PNG file before it is decoded."""
 
 import struct
 import zlib
@@ -14,10 +14,10 @@ DEEP_COLOUR = (2, 6)
 
 
 def read_png(data: bytes) -> Picture:
-    """Return a PNG reduced to the chunks that make its first picture.
+    """Return a PNG reduced to the chunks of its first image.
 
     Raises:
-        ValueError: a chunk announces more than the file holds, or the header is not a PNG's.
+        ValueError: a chunk is longer than the rest of the file, or the header is not a PNG's.
     """
     view = memoryview(data)
     kept = [view[:SIGNATURE]]
@@ -63,9 +63,9 @@ def read_png(data: bytes) -> Picture:
 
 
 def _unpacked_profile(chunk: memoryview) -> bytes:
-    """Return the ICC profile of an `iCCP` chunk: a name, a zero, a method, then packed bytes.
+    """Return the ICC profile of an `iCCP` chunk: name, zero byte, method, compressed bytes.
 
-    What cannot be unpacked is returned as no profile at all, which is told where it is applied.
+    Damaged data give an empty profile, about which `read_image` warns.
 
     Raises:
         ValueError: it is larger than `LARGEST_PROFILE`.

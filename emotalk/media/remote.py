@@ -1,4 +1,4 @@
-"""Files at URLs, by fsspec: connecting, the faults a network has, and trying again."""
+"""Open files at URLs by fsspec, and retry after network errors."""
 
 import importlib.util
 import logging
@@ -17,15 +17,15 @@ from emotalk.masking import masked
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
-STALL_S = 60.0  # without a byte, after which a request has failed
+STALL_S = 60.0  # without a byte, after which a request fails
 CONNECT_S = 30.0
-# Protocols of fsspec that follow what a file says, or run something to read.
+# Protocols of fsspec that open what a file refers to, or run a program to read.
 NO_STORES = frozenset(
     {"async_wrapper", "asyncwrapper", "blockcache", "cached", "dask", "data", "dir", "dvc"}
     | {"filecache", "generic", "git", "jlab", "jupyter", "libarchive", "pyscript", "reference"}
     | {"simplecache", "tar", "zip"}
 )
-# Libraries whose own exceptions fsspec lets through.
+# Libraries whose own exceptions fsspec passes on.
 FOREIGN_FAULTS = {
     "aiohttp": ("aiohttp", "ClientError"),
     "botocore": ("botocore.exceptions", "BotoCoreError"),
@@ -38,10 +38,10 @@ def is_url(location: str) -> bool:
 
 
 def joined(folder: str, name: str) -> str:
-    """Return the URL of a file below a folder's URL.
+    """Return the URL of a file in a folder's URL.
 
-    Over http the name is quoted, so that `#`, `%` and `?` are part of it, and the folder's query (a
-    signature that holds for all its files) comes behind it.
+    For http the name is quoted, so that it may contain `#`, `%` and `?`, and the folder's query (a
+    signature of all its files) follows it.
     """
     if not is_http(folder):
         return f"{folder.rstrip('/')}/{name}" if name else folder
@@ -50,17 +50,17 @@ def joined(folder: str, name: str) -> str:
 
 
 def is_http(url: str) -> bool:
-    """Return whether a URL's names are quoted."""
+    """Return whether a URL is of http, whose names are quoted."""
     return url.startswith(("http://", "https://"))
 
 
 def connect(url: str, *, stall_s: float = STALL_S) -> tuple[Any, str]:
-    """Return the file system of a URL and the URL's path in it; asks nothing of the network.
+    """Return the file system of a URL and the path in it, without using the network.
 
     Args:
         url: of a folder or file.
-        stall_s: http: seconds without a byte after which a request has failed; a large file may
-            take as long as it needs.
+        stall_s: for http: seconds without a byte after which a request fails; there is no limit for
+            the whole file.
     """
     options = _http_options(stall_s) if is_http(url) else {}
     system, root = url_to_fs(url, **options)  # cached by fsspec for each process
@@ -69,12 +69,12 @@ def connect(url: str, *, stall_s: float = STALL_S) -> tuple[Any, str]:
 
 @cache
 def _http_options(stall_s: float) -> dict[str, Any]:
-    """Return what an http file system is made with.
+    """Return the arguments of an http file system.
 
-    Bytes come as they lie on the server: ranges of packed ones would be others, and few could
-    unpack to more than there is memory.
+    Compressed transfer is switched off: byte ranges would be others, and few bytes could decompress
+    to more than fits into memory.
     """
-    aiohttp = importlib.import_module("aiohttp")  # which fsspec takes for http
+    aiohttp = importlib.import_module("aiohttp")  # which fsspec uses for http
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=stall_s)
     return {
         "headers": {"Accept-Encoding": "identity"},
@@ -83,7 +83,7 @@ def _http_options(stall_s: float) -> dict[str, Any]:
 
 
 def check_protocol(url: str) -> None:
-    """Refuse URLs that fsspec cannot open here.
+    """Check that fsspec can open a URL.
 
     Raises:
         WrongUse: an unknown protocol, or one whose package is not installed.
@@ -104,7 +104,7 @@ def check_protocol(url: str) -> None:
 
 
 def network_faults() -> tuple[type[Exception], ...]:
-    """Return the exceptions a request may end with; not all are OSErrors."""
+    """Return the exceptions of a failed request; not all are OSErrors."""
     faults: list[type[Exception]] = [OSError, TimeoutError]
     for package, (module, name) in FOREIGN_FAULTS.items():
         if importlib.util.find_spec(package) is not None:
@@ -120,17 +120,17 @@ def tried(
     backoff_s: float,
     final: tuple[type[Exception], ...] = (),
 ) -> Result:
-    """Return what the request returns, asking again after faults of the network.
+    """Return the result of a request, repeated after network errors.
 
     Args:
-        request: asks once.
-        what: is asked for; stands in the log.
-        tries: how often to ask.
-        backoff_s: wait before the second try in seconds; doubles with each.
-        final: faults that asking again does not change, beside FileNotFoundError.
+        request: called for each try.
+        what: is requested; named in the log.
+        tries: number of tries.
+        backoff_s: wait before the second try in seconds; doubles with each further one.
+        final: errors after which another try is useless, in addition to FileNotFoundError.
 
     Raises:
-        Exception: the last try's fault.
+        Exception: the error of the last try.
     """
     unchanging: tuple[type[Exception], ...] = (FileNotFoundError, *final)
     for attempt in range(1, tries + 1):

@@ -1,4 +1,4 @@
-"""Sound at another sampling rate, free of what lies above half of either rate."""
+"""Resample sound, band-limited to half the lower rate."""
 
 import math
 from collections.abc import Callable
@@ -12,23 +12,24 @@ from emotalk.media.torchaudio_cpu import torchaudio
 from emotalk.schema import Doubles, Floats
 
 ZERO_CROSSINGS = 32  # of the sinc on either side
-ROLLOFF = 0.95  # of half the lower rate: where the filter begins to close
+ROLLOFF = 0.95  # cutoff frequency as a share of half the lower rate
 BETA = 12.0  # of the Kaiser window
-MOST_FILTER_VALUES = 2**24  # that torchaudio may keep for a pair of rates; 64 MB
-BLOCK = 2**20  # products that are summed at once where it would keep more
+MAX_FILTER_VALUES = 2**24  # of torchaudio's table for a pair of rates; 64 MB
+BLOCK = 2**20  # products that are summed at once without the table
 
 
 def resample(audio_S: Floats, rate: int, new_rate: int) -> Floats:
-    """Return the signal at `new_rate` Hz: a sinc over 64 zero crossings under a Kaiser window.
+    """Return the signal at `new_rate` Hz: a sinc over 64 zero crossings with a Kaiser window.
 
-    `ceil(S * new_rate / rate)` samples; sample 0 keeps its time. By torchaudio, but for rates with
-    so small a common divisor (44101 and 8000 Hz: 1) that its table of filters would fill gigabytes.
+    The result has `ceil(S * new_rate / rate)` samples; sample 0 keeps its time. torchaudio computes
+    it, unless the rates have so small a common divisor (44101 and 8000 Hz: 1) that its table of
+    filters would have gigabytes.
     """
     if rate == new_rate or not audio_S.size:
         return audio_S.astype(np.float32)
     divisor = math.gcd(rate, new_rate)
     old, new = rate // divisor, new_rate // divisor
-    if new * (old + 2 * filter_reach(old, new)) > MOST_FILTER_VALUES:
+    if new * (old + 2 * filter_reach(old, new)) > MAX_FILTER_VALUES:
         return _sample_by_sample(audio_S, old, new)
     resampled: torch.Tensor = _table_of_filters(old, new)(
         torch.from_numpy(np.ascontiguousarray(audio_S, np.float32))
@@ -38,7 +39,7 @@ def resample(audio_S: Floats, rate: int, new_rate: int) -> Floats:
 
 @lru_cache(maxsize=8)
 def _table_of_filters(old: int, new: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return torchaudio's resampler, which takes as long to make as a clip to resample."""
+    """Return torchaudio's resampler; making it takes as long as resampling a clip."""
     resampler: Callable[[torch.Tensor], torch.Tensor] = torchaudio().transforms.Resample(
         old,
         new,
@@ -51,7 +52,7 @@ def _table_of_filters(old: int, new: int) -> Callable[[torch.Tensor], torch.Tens
 
 
 def _sample_by_sample(audio_S: Floats, old: int, new: int) -> Floats:
-    """Return what torchaudio's filters would, each computed where it is needed."""
+    """Return the result of torchaudio's filters, each computed when it is used."""
     reach = filter_reach(old, new)
     padded = np.pad(audio_S.astype(np.float64), reach)
     around = np.arange(-reach, reach + 1)
@@ -69,12 +70,27 @@ def _sample_by_sample(audio_S: Floats, old: int, new: int) -> Floats:
 
 
 def filter_reach(old: int, new: int) -> int:
-    """Return how many samples of the old rate the filter reaches to either side."""
+    """Return the filter's reach to either side in samples of the old rate."""
     return math.ceil(ZERO_CROSSINGS * old / (min(old, new) * ROLLOFF))
 
 
+def grid_start(start: int, rate: int, new_rate: int) -> tuple[int, int]:
+    """Return how many samples to add before a signal, and its first sample at the new rate.
+
+    With them the signal starts at a sample of both rates, so that each sample keeps its time.
+
+    Args:
+        start: the signal's first sample, counted from time 0 at its own rate.
+        rate: of the signal.
+        new_rate: of the resampled one.
+    """
+    divisor = math.gcd(rate, new_rate)
+    before = start % (rate // divisor)
+    return before, (start - before) // (rate // divisor) * (new_rate // divisor)
+
+
 def _filter(seconds: Doubles, old: int, new: int) -> Doubles:
-    """Return the filter's values at these distances; a second is that of the reduced rates."""
+    """Return the filter's values at these distances, in seconds of the reduced rates."""
     cutoff = min(old, new) * ROLLOFF
     crossings = np.clip(seconds * cutoff, -ZERO_CROSSINGS, ZERO_CROSSINGS)
     window = special.i0(BETA * np.sqrt(1 - (crossings / ZERO_CROSSINGS) ** 2)) / special.i0(BETA)

@@ -1,37 +1,37 @@
-"""The sound of any media file on its container's clock, or the reason why not."""
+"""Read the sound of a media file, on the clock that it shares with the video."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import gcd
 from pathlib import Path
 
 import numpy as np
 
 from emotalk.media.container import MediaInfo, probe
 from emotalk.media.mixdown import ChannelStatistics, Mixdown
-from emotalk.media.resample import resample
-from emotalk.media.sound_blocks import SoundBlock, SoundFaults, decode_sound_blocks
+from emotalk.media.resample import grid_start, resample
+from emotalk.media.sound_blocks import SoundBlock, decode_sound_blocks
+from emotalk.media.sound_decoder import SoundFaults
 from emotalk.schema import SAMPLE_RATE, Floats, Rejection
 
 SHORT_AUDIO_S = 0.2
-MOST_SOUND_S = 4 * 3600.0  # of one file, gaps included
+MAX_SOUND_S = 4 * 3600.0  # of one file, gaps included
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A file's sound from its own first moment on.
+    """Sound of a file, from its first sample on.
 
     Attributes:
         samples_S: mono float in [-1, 1]; gaps are zeros, and so may be the first few samples.
         rate: samples a second.
-        first: on which sample of the clock `samples_S` begins: its time times `rate`.
-        start_s: when the sound itself begins, at or shortly after that.
-        gaps_s: beginning and end of each gap.
-        faults: what could not be decoded, or was cut.
+        first: number of the first of `samples_S` on the clock: its time times `rate`.
+        start_s: time of the first decoded sample, equal to that or slightly later.
+        gaps_s: begin and end of each gap.
+        faults: sound that could not be decoded, or was cut.
     """
 
     samples_S: Floats
@@ -43,38 +43,19 @@ class Sound:
 
     @property
     def end_s(self) -> float:
-        """Return the time of the end of the last sample in seconds."""
+        """Return the end of the last sample in seconds."""
         return (self.first + self.samples_S.size) / self.rate
 
-    @property
-    def own_S(self) -> Floats:
-        """The samples from the sound's own first moment on."""
-        return self.samples_S[round(self.start_s * self.rate) - self.first :]
-
     def between(self, start_s: float, samples: int) -> Floats:
-        """Return so many samples from a time on; zeros where there is no sound."""
+        """Return a number of samples from a time on; zeros where there is no sound."""
         start = round(start_s * self.rate) - self.first
         before = min(samples, max(0, -start))
         inside = self.samples_S[max(0, start) : max(0, start + samples)]
         return np.pad(inside, (before, samples - before - inside.size)).astype(np.float32)
 
     def silence_s(self, start_s: float, end_s: float) -> float:
-        """Return how much of a stretch of time lies in gaps."""
+        """Return how many seconds of a period are gaps."""
         return sum(max(0.0, min(end_s, b) - max(start_s, a)) for a, b in self.gaps_s)
-
-
-def read_audio(path: Path, *, rate: int = SAMPLE_RATE, info: MediaInfo | None = None) -> Floats:
-    """Return a file's sound from time 0 of its clock: float32 mono (S,) in [-1, 1] at `rate` Hz.
-
-    As `read_sound`, but a stream that starts late is preceded by zeros, one that starts before time
-    0 is cut.
-
-    Raises:
-        Rejection: as `read_sound`.
-    """
-    sound = read_sound(path, rate=rate, info=info)
-    check_bound(path, sound.end_s)
-    return sound.between(0.0, max(0, sound.first + sound.samples_S.size))
 
 
 def read_sound(
@@ -82,29 +63,29 @@ def read_sound(
     *,
     rate: int = SAMPLE_RATE,
     info: MediaInfo | None = None,
-    most_s: float = MOST_SOUND_S,
+    max_s: float = MAX_SOUND_S,
 ) -> Sound:
-    """Return a file's sound from its own first moment on, each block of it at its own time.
+    """Return a file's sound from its first sample on, each block at its time stamp.
 
-    Channels are averaged; see `mixdown` for those that cancel each other and for offsets.
-    Resampling is band-limited (windowed sinc over 64 zero crossings, Kaiser) and keeps the time of
-    every sample; a stretch at another rate is resampled from that.
+    Channels are averaged; see `mixdown` for channels that cancel each other and for offsets.
+    Resampling is band-limited and keeps the time of every sample. The rate may change within a
+    file.
 
     Args:
         path: the file.
         rate: samples a second of what is returned.
-        info: what `probe` says of the file, where that is known already.
-        most_s: the longest sound to read, gaps included.
+        info: of `probe`; probed here if None.
+        max_s: the longest sound to read, gaps included.
 
     Raises:
         Rejection: `missing`, `empty_file`, `git_lfs_pointer`, `unreadable`, `no_audio`, `no_times`,
-            `too_long`, and `truncated_audio` where the sound ends before the stream's index says.
+            `too_long`, and `truncated_audio` where the sound is shorter than its header says.
     """
     info = info or probe(path)
     faults = SoundFaults()
     zero_s = info.start_s if info.has_video else None
     runs: list[_Run] = []
-    for run in _mono_runs(path, info, faults, most_s):
+    for run in _mono_runs(path, info, faults, max_s):
         zero_s = run.start_s if zero_s is None else zero_s
         runs.append(run.resampled(rate, zero_s))
     _warn(path, fault_notes(faults))
@@ -114,7 +95,7 @@ def read_sound(
 
 @dataclass(frozen=True)
 class _Run:
-    """Sound without a gap and of one rate; `first` is its place on the clock in samples."""
+    """Sound without gaps and of one rate; `first` is the number of its first sample."""
 
     start_s: float
     end_s: float
@@ -123,41 +104,34 @@ class _Run:
     first: int = 0
 
     def resampled(self, rate: int, zero_s: float) -> "_Run":
-        """Return the run at another rate, on the grid of samples that begins at `zero_s`.
-
-        It begins at a sample of that grid which is one of its own, too, at or before its start:
-        thus each sample keeps its time exactly.
-        """
-        divisor = gcd(self.rate, rate)
-        own, other = self.rate // divisor, rate // divisor
+        """Return the run at another rate, its samples counted from `zero_s`."""
         start = round((self.start_s - zero_s) * self.rate)
-        before = start % own
+        before, first = grid_start(start, self.rate, rate)
         padded_S = np.concatenate([np.zeros(before, np.float32), self.samples_S])
         samples_S = resample(padded_S, self.rate, rate)
-        first = (start - before) // own * other
         return _Run(self.start_s - zero_s, self.end_s - zero_s, rate, samples_S, first)
 
 
-def _mono_runs(path: Path, info: MediaInfo, faults: SoundFaults, most_s: float) -> Iterable[_Run]:
-    """Return stretches of mono sound; decoded twice where the mean of the channels is not it."""
+def _mono_runs(path: Path, info: MediaInfo, faults: SoundFaults, max_s: float) -> Iterable[_Run]:
+    """Return runs of mono sound; decode twice where mono is not the mean of the channels."""
     statistics = ChannelStatistics()
-    blocks = _counted(bounded(path, decode_sound_blocks(path, info, faults), most_s), statistics)
+    blocks = _counted(bounded(path, decode_sound_blocks(path, info, faults), max_s), statistics)
     runs = list(_runs(blocks, {}))
     mixdowns = statistics.mixdowns()
     if all(mixdown == Mixdown() for mixdown in mixdowns.values()):
         return runs
     _warn(path, mixdown_notes(mixdowns))
-    return _runs(bounded(path, decode_sound_blocks(path, info), most_s), mixdowns)
+    return _runs(bounded(path, decode_sound_blocks(path, info), max_s), mixdowns)
 
 
 def fault_notes(faults: SoundFaults) -> list[str]:
-    """Return a line where packets of a file's sound are missing."""
+    """Return a note on packets that could not be decoded, if any."""
     return [f"{faults.packets} packets of sound cannot be decoded"] if faults.packets else []
 
 
 def mixdown_notes(mixdowns: Mapping[int, Mixdown]) -> list[str]:
-    """Return a line where mono sound is not the plain mean of a file's channels."""
-    return [mixdown.told for mixdown in mixdowns.values() if mixdown != Mixdown()]
+    """Return notes where mono is not the plain mean of the channels."""
+    return [mixdown.description for mixdown in mixdowns.values() if mixdown != Mixdown()]
 
 
 def _warn(path: Path, notes: Iterable[str]) -> None:
@@ -172,11 +146,11 @@ def _counted(blocks: Iterable[SoundBlock], statistics: ChannelStatistics) -> Ite
 
 
 def _runs(blocks: Iterable[SoundBlock], mixdowns: Mapping[int, Mixdown]) -> Iterator[_Run]:
-    """Yield stretches without a gap and of one rate.
+    """Yield runs: sound without gaps and of one rate.
 
     Args:
         blocks: in the order of time.
-        mixdowns: how blocks become mono, by their number of channels; the mean where none is given.
+        mixdowns: number of channels -> mixing to mono; the mean where there is none.
     """
     parts: list[Floats] = []
     first = last = None
@@ -194,7 +168,7 @@ def _runs(blocks: Iterable[SoundBlock], mixdowns: Mapping[int, Mixdown]) -> Iter
 
 
 def _joined(runs: list[_Run], rate: int, faults: SoundFaults) -> Sound:
-    """Return the runs at their places; what lies between them is silence."""
+    """Return the runs at their times, with silence between them."""
     first = min(run.first for run in runs)
     samples_S = np.zeros(max(run.first + run.samples_S.size for run in runs) - first, np.float32)
     for run in runs:
@@ -206,27 +180,23 @@ def _joined(runs: list[_Run], rate: int, faults: SoundFaults) -> Sound:
     return Sound(clipped_S, rate, first, runs[0].start_s, gaps_s, faults)
 
 
-def bounded(path: Path, blocks: Iterable[SoundBlock], most_s: float) -> Iterator[SoundBlock]:
-    """Yield blocks until there are more seconds of them than room is made for."""
+def bounded(path: Path, blocks: Iterable[SoundBlock], max_s: float) -> Iterator[SoundBlock]:
+    """Yield blocks; reject sound that is longer than `max_s` (`too_long`)."""
     start_s: float | None = None
     for block in blocks:
         start_s = block.start_s if start_s is None else start_s
-        check_bound(path, block.end_s - start_s, most_s)
+        seconds = block.end_s - start_s
+        if seconds > max_s:
+            raise Rejection(
+                "too_long",
+                f"{path.name}: its sound lasts to {seconds:.0f} s by its times, at most "
+                f"{max_s:.0f} s are read",
+            )
         yield block
 
 
-def check_bound(path: Path, seconds: float, most_s: float = MOST_SOUND_S) -> None:
-    """Reject sound that lasts longer than room is made for (`too_long`)."""
-    if seconds > most_s:
-        raise Rejection(
-            "too_long",
-            f"{path.name}: its sound lasts to {seconds:.0f} s by its times, at most {most_s:.0f} s "
-            "are read",
-        )
-
-
 def check_length(path: Path, info: MediaInfo, decoded_s: float) -> None:
-    """Reject sound that is shorter than the index of its stream says (`truncated_audio`)."""
+    """Reject sound that is shorter than its header says (`truncated_audio`)."""
     promised = info.audio_duration_s
     if promised is None and not info.has_video:
         promised = info.duration_s

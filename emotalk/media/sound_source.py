@@ -1,4 +1,4 @@
-"""Mono sound that is read piece by piece, wherever it lies: in memory or in a temporary file."""
+"""Mono sound that is read in blocks, from memory or from a temporary file."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ import numpy as np
 from emotalk.schema import Floats
 
 ITEM = np.dtype(np.float32).itemsize
-PIECE = 2**18  # samples
+BLOCK = 2**18  # samples
 
 
 class SoundSource(Protocol):
-    """Mono float samples in [-1, 1] of a known number."""
+    """Mono float samples in [-1, 1], their number known."""
 
     @property
     def size(self) -> int:
@@ -22,13 +22,13 @@ class SoundSource(Protocol):
         ...
 
     def read(self, start: int, count: int) -> Floats:
-        """Return the samples from `start` on, `count` of them or as many as there are."""
+        """Return up to `count` samples from `start` on."""
         ...
 
 
 @dataclass(frozen=True)
 class SoundInMemory:
-    """An array of samples."""
+    """Samples in an array."""
 
     samples_S: Floats
 
@@ -38,27 +38,27 @@ class SoundInMemory:
         return self.samples_S.size
 
     def read(self, start: int, count: int) -> Floats:
-        """Return a part of the samples."""
+        """Return up to `count` samples from `start` on."""
         return self.samples_S[start : start + count]
 
 
 class SpooledSound:
-    """Samples in a temporary file without a name, which ends with this object.
+    """Samples in an unnamed temporary file, which is removed with this object.
 
-    The folder is Python's for temporary files (`TMPDIR`); an hour at 48 kHz takes 0.7 GB there.
+    It lies in Python's folder for temporary files (`TMPDIR`); an hour at 48 kHz has 0.7 GB.
     """
 
     def __init__(self) -> None:
-        """Begin with no sample."""
+        """Create the file, without samples."""
         self.size = 0
-        self.notes: tuple[str, ...] = ()  # what people should know of how it was read
+        self.notes: tuple[str, ...] = ()  # notes for users on how it was read
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed with this object
 
     def add(self, position: int, samples_S: Floats) -> None:
-        """Add samples at a place: on top of what is there, behind silence where that is later.
+        """Add samples to those at a position, after silence where it is beyond the end.
 
         Args:
-            position: of the first sample; what lies before 0 is left out.
+            position: of the first sample; samples before 0 are left out.
             samples_S: the samples.
         """
         samples_S = samples_S[max(0, -position) :].astype(np.float32)
@@ -72,7 +72,7 @@ class SpooledSound:
         self.size = max(self.size, position + samples_S.size)
 
     def read(self, start: int, count: int) -> Floats:
-        """Return a part of the samples, clipped to [-1, 1]."""
+        """Return up to `count` samples from `start` on, clipped to [-1, 1]."""
         return np.clip(self._stored(start, count), -1.0, 1.0)
 
     def _stored(self, start: int, count: int) -> Floats:
@@ -83,8 +83,8 @@ class SpooledSound:
         return np.frombuffer(self._file.read(count * ITEM), np.float32).copy()
 
 
-def pieces_of(source: SoundSource, samples: int = PIECE) -> Iterator[Floats]:
-    """Yield a source's samples in pieces of at most `samples`."""
+def blocks_of(source: SoundSource, samples: int = BLOCK) -> Iterator[Floats]:
+    """Yield a source's samples in blocks of at most `samples`."""
     for start in range(0, source.size, samples):
         yield source.read(start, samples)
 

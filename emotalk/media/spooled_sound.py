@@ -1,39 +1,40 @@
-"""The sound of a file of any length in constant memory: decoded into a temporary file.
+"""Decode the sound of a file of any length into a temporary file, in constant memory.
 
-The samples are those of `read_sound`, to a millionth: decoded, mixed and placed by the same rules,
-and resampled in blocks that overlap as far as the filter reaches.
+The samples equal those of `read_sound` to a millionth. They are resampled in blocks that overlap by
+the filter's reach.
 """
 
 from collections.abc import Iterable
-from math import gcd
 from pathlib import Path
 
 import numpy as np
 
 from emotalk.media.container import MediaInfo, probe
 from emotalk.media.mixdown import Mixdown, measure
+from emotalk.media.resample import grid_start
 from emotalk.media.sound import (
-    MOST_SOUND_S,
+    MAX_SOUND_S,
     bounded,
     check_length,
     fault_notes,
     mixdown_notes,
 )
-from emotalk.media.sound_blocks import SoundBlock, SoundFaults, decode_sound_blocks
-from emotalk.media.sound_source import SoundSource, SpooledSound, pieces_of
+from emotalk.media.sound_blocks import SoundBlock, decode_sound_blocks
+from emotalk.media.sound_decoder import SoundFaults
+from emotalk.media.sound_source import SoundSource, SpooledSound, blocks_of
 from emotalk.media.streaming_resample import StreamingResampler
 from emotalk.schema import Floats
 
 
-def spool_audio(path: Path, *, rate: int, most_s: float = MOST_SOUND_S) -> SpooledSound:
-    """Return a file's sound from its own first moment on, mono in [-1, 1] at `rate` Hz.
+def spool_audio(path: Path, *, rate: int, max_s: float = MAX_SOUND_S) -> SpooledSound:
+    """Return a file's sound from its first sample on, mono in [-1, 1] at `rate` Hz.
 
-    The file is decoded twice: what its channels have in common is known at its end.
+    The file is decoded twice: the mixing of its channels is known when all of it was read.
 
     Args:
         path: the file.
         rate: samples a second of what is returned.
-        most_s: the longest sound to read, gaps included.
+        max_s: the longest sound to read, gaps included.
 
     Raises:
         Rejection: as `read_sound`.
@@ -42,14 +43,14 @@ def spool_audio(path: Path, *, rate: int, most_s: float = MOST_SOUND_S) -> Spool
     info = probe(path)
     length = _Length(path, info)
     faults = SoundFaults()
-    blocks = bounded(path, length.watched(decode_sound_blocks(path, info, faults)), most_s)
+    blocks = bounded(path, length.watched(decode_sound_blocks(path, info, faults)), max_s)
     mixdowns = measure(block.samples_SC for block in blocks)
     length.check()
     zero_s = info.start_s if info.has_video else length.start_s
-    placer = _Placer(rate, zero_s, first=round((length.start_s - zero_s) * rate))
+    spooler = _Spooler(rate, zero_s, first=round((length.start_s - zero_s) * rate))
     for block in decode_sound_blocks(path, info):
-        placer.place(block, mixdowns)
-    sound = placer.finish()
+        spooler.write(block, mixdowns)
+    sound = spooler.finish()
     sound.notes = (*fault_notes(faults), *mixdown_notes(mixdowns))
     return sound
 
@@ -58,76 +59,73 @@ def spool_resampled(source: SoundSource, rate: int, new_rate: int) -> SpooledSou
     """Return a source's sound at another rate, clipped to [-1, 1]."""
     target = SpooledSound()
     resampler = StreamingResampler(rate, new_rate)
-    for piece_S in pieces_of(source):
-        for new_S in resampler.push(piece_S):
+    for block_S in blocks_of(source):
+        for new_S in resampler.push(block_S):
             target.add(target.size, new_S)
     target.add(target.size, resampler.flush())
     return target
 
 
 class _Length:
-    """Begin and end of a file's sound, noted while it is decoded."""
+    """Begin and end of a file's sound, recorded while it is decoded."""
 
     def __init__(self, path: Path, info: MediaInfo) -> None:
         self._path, self._info = path, info
         self.start_s = self.end_s = 0.0
 
     def watched(self, blocks: Iterable[SoundBlock]) -> Iterable[SoundBlock]:
-        """Yield the blocks as they come."""
+        """Yield the blocks and record their times."""
         for number, block in enumerate(blocks):
             self.start_s = block.start_s if number == 0 else self.start_s
             self.end_s = block.end_s
             yield block
 
     def check(self) -> None:
-        """Reject sound that ends before the stream's index says."""
+        """Reject sound that is shorter than its header says."""
         check_length(self._path, self._info, self.end_s - self.start_s)
 
 
-class _Placer:
-    """Resamples stretches without a gap and adds each at its own place on the clock."""
+class _Spooler:
+    """Resampler of runs without gaps, which writes each at its time."""
 
     def __init__(self, rate: int, zero_s: float, first: int) -> None:
-        """Begin before the first block.
+        """Start before the first block.
 
         Args:
-            rate: of the samples that are kept.
+            rate: of the resampled sound.
             zero_s: time 0 of the clock.
-            first: sample of that clock which is kept as the first one.
+            first: number on that clock of the first sample to write.
         """
         self._rate, self._zero_s, self._first = rate, zero_s, first
         self._target = SpooledSound()
         self._resampler: StreamingResampler | None = None
-        self._next = 0  # sample at which the next resampled block begins
+        self._next = 0  # position of the next resampled block
 
-    def place(self, block: SoundBlock, mixdowns: dict[int, Mixdown]) -> None:
-        """Take a block after those before it."""
+    def write(self, block: SoundBlock, mixdowns: dict[int, Mixdown]) -> None:
+        """Write the next block."""
         running = self._resampler
         if running is None or not block.follows or block.rate != running.rate:
-            self._end_stretch()
-            running = self._begin_stretch(block)
+            self._end_run()
+            running = self._begin_run(block)
         mixdown = mixdowns.get(block.samples_SC.shape[1], Mixdown())
         for new_S in running.push(mixdown.apply(block.samples_SC)):
             self._add(new_S)
 
     def finish(self) -> SpooledSound:
-        """Return all sound."""
-        self._end_stretch()
+        """Return the whole sound."""
+        self._end_run()
         return self._target
 
-    def _begin_stretch(self, block: SoundBlock) -> StreamingResampler:
-        """Begin at a sample of both rates at or before the block: each sample keeps its time."""
-        divisor = gcd(block.rate, self._rate)
-        own, other = block.rate // divisor, self._rate // divisor
+    def _begin_run(self, block: SoundBlock) -> StreamingResampler:
         start = round((block.start_s - self._zero_s) * block.rate)
-        before = start % own
-        self._next = (start - before) // own * other - self._first
+        before, first = grid_start(start, block.rate, self._rate)
+        self._next = first - self._first
         self._resampler = StreamingResampler(block.rate, self._rate)
         for new_S in self._resampler.push(np.zeros(before, np.float32)):
             self._add(new_S)
         return self._resampler
 
-    def _end_stretch(self) -> None:
+    def _end_run(self) -> None:
         if self._resampler is not None:
             self._add(self._resampler.flush())
             self._resampler = None

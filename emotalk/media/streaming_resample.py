@@ -1,4 +1,4 @@
-"""Resampling of sound that comes in pieces: the same samples as of the whole at once."""
+"""Resample sound that is read in blocks: the same samples as those of the whole at once."""
 
 import math
 from collections.abc import Iterator
@@ -8,19 +8,19 @@ import numpy as np
 from emotalk.media.resample import filter_reach, resample
 from emotalk.schema import Floats
 
-BLOCK_S = 30.0  # of sound that is resampled at once; shorter recordings go as a whole
+BLOCK_S = 30.0  # of sound that is resampled at once
 
 
 class StreamingResampler:
-    """Takes samples at one rate, returns them at another, in memory of some seconds of sound."""
+    """Resampler from one rate to another, in memory for some seconds of sound."""
 
     def __init__(self, rate: int, new_rate: int, *, block_s: float = BLOCK_S) -> None:
-        """Begin before the first sample.
+        """Start before the first sample.
 
         Args:
-            rate: of the samples that come.
-            new_rate: of those that are returned.
-            block_s: how much is resampled at once.
+            rate: of the input.
+            new_rate: of the output.
+            block_s: seconds of sound that are resampled at once.
         """
         self.rate, self.new_rate = rate, new_rate
         divisor = math.gcd(rate, new_rate)
@@ -34,18 +34,18 @@ class StreamingResampler:
         self._length = 0  # of all kept
 
     def push(self, samples_S: Floats) -> Iterator[Floats]:
-        """Yield what these samples complete, a block at a time."""
+        """Yield the blocks of output that these samples complete."""
         self._kept.append(samples_S.astype(np.float32))
         self._length += samples_S.size
         while self._begin + self._length >= self._done + self._block + self._context:
             yield self._resampled(self._done + self._block)
 
     def flush(self) -> Floats:
-        """Return the rest: ceil(samples * new_rate / rate) of them have been returned then."""
+        """Return the last samples; the output then has ceil(samples * new_rate / rate) in all."""
         return self._resampled(self._begin + self._length)
 
     def _resampled(self, end: int) -> Floats:
-        """Return the new samples that lie from what is done to `end`, and forget what is behind."""
+        """Return the output from `_done` to `end`, and drop input that is no longer needed."""
         held_S = np.concatenate(self._kept) if self._kept else np.zeros(0, np.float32)
         last = min(end + self._context, self._begin + held_S.size)
         new_S = resample(held_S[: last - self._begin], self.rate, self.new_rate)

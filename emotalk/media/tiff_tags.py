@@ -1,4 +1,4 @@
-"""The tags of a TIFF file, walked before it is decoded."""
+"""Parse the tags of a TIFF file before it is decoded."""
 
 import struct
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from emotalk.media.orientation import ENTRY_BYTES, TAG, exif_orientation
 from emotalk.media.picture import LARGEST_PROFILE, Picture
 
 WIDTH, HEIGHT, BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT, PROFILE = 256, 257, 258, 277, 322, 323, 34675
-# What a decoder needs: sizes, packing, colours, where strips and tiles lie, palette, JPEG tables.
+# Tags that a decoder needs: sizes, compression, colours, strips and tiles, palette, JPEG tables.
 KEPT = {
     *(254, WIDTH, HEIGHT, BITS, 259, 262, 266, 273, SAMPLES, 278, 279, 284, 292, 293, 317, 320),
     *(TILE_WIDTH, TILE_HEIGHT, 324, 325, 332, 338, 339, 347, 529, 530, 531, 532, PROFILE),
@@ -19,7 +19,7 @@ LARGEST_TILE = 100_000_000
 
 @dataclass(frozen=True)
 class _Entry:
-    """One tag's entry in the directory, and its values' first ones."""
+    """Entry of one tag in the directory, and the first ones of its values."""
 
     tag: int
     raw: bytes
@@ -27,12 +27,12 @@ class _Entry:
 
 
 def read_tiff(data: bytes) -> Picture:
-    """Return the first picture of a TIFF, its directory reduced to what a decoder needs.
+    """Return the first image of a TIFF, its directory reduced to the tags that a decoder needs.
 
-    The new directory stands at the end; offsets in it point where they did.
+    The new directory is appended, so that offsets stay valid.
 
     Raises:
-        ValueError: the directory or a tag's values lie beyond the file or are too large.
+        ValueError: the directory or the values of a tag lie outside the file or are too large.
     """
     order = "<" if data[:2] == b"II" else ">"
     entries = {entry.tag: entry for entry in _entries(data, order)}
@@ -59,7 +59,7 @@ def read_tiff(data: bytes) -> Picture:
 
 
 def _entries(data: bytes, order: str) -> "list[_Entry]":
-    """Return the entries of the first directory, each of which lies within the file."""
+    """Return the entries of the first directory, checked to lie within the file."""
     start = struct.unpack_from(order + "I", data, 4)[0]
     count = struct.unpack_from(order + "H", data, start)[0]
     found = []
@@ -81,7 +81,7 @@ def _entries(data: bytes, order: str) -> "list[_Entry]":
 
 
 def _numbers(data: bytes, order: str, kind: int, values: int, offset: int) -> tuple[int, ...]:
-    """Return the first values of a tag of whole numbers."""
+    """Return the first values of a tag that holds integers."""
     letter = {1: "B", 3: "H", 4: "I"}.get(kind)
     if letter is None:
         return ()

@@ -1,9 +1,9 @@
-"""Pictures of high dynamic range or wide gamut, brought to what a standard display shows.
+"""Map images of high dynamic range or wide gamut to standard range and BT.709 colours.
 
-Transfer functions: ITU-R BT.2100-2 (PQ, and HLG with its system gamma for 1000 cd/m2), BT.1886 for
-what is neither. Highlights are rolled off by the EETF of ITU-R BT.2390-10, from a mastering peak of
-1000 cd/m2 to reference white (203 cd/m2, ITU-R BT.2408), by the largest of BT.709's three colours
-so that hues stay. Colours of BT.2020 and P3 become BT.709's; those beyond it are clipped.
+Transfer functions: ITU-R BT.2100-2 (PQ, and HLG with its system gamma for 1000 cd/m2), else
+BT.1886. Highlights are compressed by the EETF of ITU-R BT.2390-10, from a mastering peak of
+1000 cd/m2 to reference white (203 cd/m2, ITU-R BT.2408), by the largest of the three BT.709 colours
+so that hues do not change. Colours of BT.2020 and P3 outside BT.709 are clipped.
 """
 
 import math
@@ -28,11 +28,11 @@ TO_709 = {
     ColorPrimaries.SMPTE432: ((1.224940, -0.224940, 0.0), (-0.042057, 1.042057, 0.0),
                               (-0.019638, -0.078636, 1.098274)),
 }  # fmt: skip
-CODES = 4096  # 12 of the 16 bits of a deep picture tell its colours apart
+CODES = 4096  # table size: the upper 12 of 16 bits
 
 
 def needs_tone_map(transfer: int, primaries: int) -> bool:
-    """Return whether a stream's colours are more than a standard display's.
+    """Return whether a stream has high dynamic range or a wide gamut.
 
     Args:
         transfer: FFmpeg's number of the transfer function.
@@ -42,7 +42,7 @@ def needs_tone_map(transfer: int, primaries: int) -> bool:
 
 
 def to_standard(deep_HWC: NDArray[np.uint16], transfer: int, primaries: int) -> Bytes:
-    """Return a picture as a standard display shows it, uint8 (H, W, 3).
+    """Return an image in standard range and BT.709 colours, uint8 (H, W, 3).
 
     Args:
         deep_HWC: R'G'B' of full range in 16 bits (H, W, 3).
@@ -82,7 +82,7 @@ def nits_to_pq(nits: Doubles) -> Doubles:
 
 
 def roll_off(nits: Doubles) -> Doubles:
-    """Return luminances of a master of `PEAK_NITS` as a display of `WHITE_NITS` shows them.
+    """Return luminances mastered for `PEAK_NITS`, mapped to a display of `WHITE_NITS`.
 
     BT.2390-10, 5.4.1: below a knee nothing changes, above it a Hermite spline leads to the peak.
     """
@@ -101,7 +101,7 @@ def roll_off(nits: Doubles) -> Doubles:
 
 @lru_cache(maxsize=4)
 def _linear_table(transfer: int) -> Floats:
-    """Return the light of each code: of PQ and BT.1886 in reference whites, of HLG the scene's."""
+    """Return linear light of each code: in units of reference white, for HLG of the scene."""
     signal = (np.arange(CODES) + 0.5) / CODES
     signal[0], signal[-1] = 0.0, 1.0
     if transfer == ColorTrc.SMPTE2084:
@@ -114,7 +114,7 @@ def _linear_table(transfer: int) -> Floats:
 
 
 def _hlg_to_scene(signal: Doubles) -> Doubles:
-    """Return the scene's light in [0, 1] of HLG signals (BT.2100-2, table 5)."""
+    """Return scene light in [0, 1] of HLG signals (BT.2100-2, table 5)."""
     a, b = 0.17883277, 0.28466892
     c = 0.5 - a * math.log(4 * a)
     light: Doubles = np.where(signal <= 0.5, signal**2 / 3, (np.exp((signal - c) / a) + b) / 12)
@@ -123,7 +123,7 @@ def _hlg_to_scene(signal: Doubles) -> Doubles:
 
 @lru_cache(maxsize=1)
 def _roll_off_table() -> tuple[Doubles, Doubles]:
-    """Return light in reference whites, and by what to multiply it."""
+    """Return light in units of reference white, and its factors of `roll_off`."""
     light = np.concatenate([[1e-4], np.geomspace(0.01, PQ_PEAK_NITS / WHITE_NITS, 2000)])
     return light, roll_off(light * WHITE_NITS) / WHITE_NITS / light
 

@@ -1,9 +1,9 @@
-"""torchaudio's functional part on any build of torch.
+"""Import torchaudio with any build of torch.
 
-The wheel of torchaudio on PyPI carries a native library built for CUDA, which a CPU build of torch
-cannot load: `import torchaudio` then raises OSError. What this project uses of torchaudio is plain
-torch, so after that one error the package is imported again with a stand-in for its loader of
-native code that reports no extension. What needs the native library still refuses.
+The wheel of torchaudio on PyPI has a native library for CUDA, which a CPU build of torch cannot
+load: `import torchaudio` raises OSError. This project uses only functions written in Python, so the
+package is then imported with a substitute for its extension loader. Functions that need the native
+library raise an error.
 """
 
 import importlib
@@ -19,20 +19,20 @@ def functional() -> ModuleType:
     """Return `torchaudio.functional`.
 
     Raises:
-        OSError: torchaudio cannot be loaded for another reason than its native library.
+        OSError: torchaudio cannot be loaded, not only because of its native library.
     """
     return importlib.import_module(f"{torchaudio().__name__}.functional")
 
 
 def torchaudio() -> ModuleType:
-    """Return the module torchaudio: as installed if it loads, else without its native library."""
+    """Return the module torchaudio, without its native library if that cannot be loaded."""
     try:
         return importlib.import_module("torchaudio")
     except OSError as error:
         if "torchaudio" not in str(error) and ".so" not in str(error):
             raise
         _forget_half_imported()
-        sys.modules[EXTENSION] = _extension_that_is_absent()
+        sys.modules[EXTENSION] = _absent_extension()
         return importlib.import_module("torchaudio")
 
 
@@ -41,7 +41,7 @@ def _forget_half_imported() -> None:
         del sys.modules[name]
 
 
-def _extension_that_is_absent() -> ModuleType:
+def _absent_extension() -> ModuleType:
     module: Any = ModuleType(EXTENSION)
     module._IS_TORCHAUDIO_EXT_AVAILABLE = False
     module._IS_ALIGN_AVAILABLE = False
@@ -52,7 +52,7 @@ def _extension_that_is_absent() -> ModuleType:
 
 
 def _no_library(name: str) -> bool:
-    """Answer as torchaudio's loader does where a library was not shipped."""
+    """Return what torchaudio's loader does for a library that is not installed."""
     return not name
 
 

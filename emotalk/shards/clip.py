@@ -13,14 +13,14 @@ import numpy as np
 from webdataset.autodecode import Decoder, DecodingError, handle_extension
 
 from emotalk.files.small_files import parse_json
-from emotalk.media.npy import UnfitArray, read_npy
-from emotalk.media.window import (
+from emotalk.media.decode import (
     MemberFault,
     check_video,
     decode_audio,
     decode_image,
     decode_video_window,
 )
+from emotalk.media.npy import UnfitArray, read_npy
 from emotalk.printable import shown
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, Bytes, Floats
 from emotalk.shards.manifest import (

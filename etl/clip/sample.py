@@ -74,11 +74,11 @@ def _sound(
     clip: SourceClip, video: Path, info: MediaInfo, limits: QualityConfig
 ) -> tuple[Sound, bool]:
     """Return the sound of the video and True, or where that has none, of the file beside it."""
-    most_s = LONGEST_SOUND * limits.max_seconds
+    max_s = LONGEST_SOUND * limits.max_seconds
     try:
-        return read_sound(video, info=info, most_s=most_s), True
+        return read_sound(video, info=info, max_s=max_s), True
     except Rejection as rejection:
         if clip.audio is None or rejection.reason not in ("no_audio", "truncated_audio"):
             raise
     with on_disk(clip.audio) as audio:
-        return read_sound(audio, most_s=most_s), False
+        return read_sound(audio, max_s=max_s), False

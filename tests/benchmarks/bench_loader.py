@@ -34,7 +34,7 @@ from torch.utils.data import DataLoader
 from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
-from emotalk.media.window import decode_audio, decode_video_window
+from emotalk.media.decode import decode_audio, decode_video_window
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION
 from emotalk.shards.shard_set import SampleReader, ShardSet
 from tests.helpers.corpus_index import crema_d_keys, write_corpus_index

@@ -31,9 +31,9 @@ import numpy as np
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig, VideoMemberConfig
 from emotalk.faces.backends import build_landmark_detector
+from emotalk.media.decode import decode_video_window
 from emotalk.media.encode import encode_video
 from emotalk.media.png import png_bytes
-from emotalk.media.window import decode_video_window
 from emotalk.schema import FPS, AlignedSample, Bytes
 from etl.clip.sample import make_sample
 from etl.corpora import list_clips

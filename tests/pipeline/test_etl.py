@@ -19,7 +19,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import CAPTION_HEIGHT
 from emotalk.faces.template import template_LP
-from emotalk.media.window import decode_audio, decode_video_window
+from emotalk.media.decode import decode_audio, decode_video_window
 from emotalk.shards.inspect import inspect
 from etl.clip.sample import make_sample
 from etl.cluster import WorkerDied

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from emotalk.errors import Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
-from emotalk.media.window import MemberFault
+from emotalk.media.decode import MemberFault
 from emotalk.printable import is_printable, printable, printable_lines, shown
 from emotalk.shards.shard_set import DataFault
 

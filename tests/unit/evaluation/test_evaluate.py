@@ -15,7 +15,7 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.report import Report, summary_table
 from emotalk.inference.generate import ClipRequest, generate_video
-from emotalk.media.window import decode_video_window
+from emotalk.media.decode import decode_video_window
 from emotalk.schema import EMOTIONS
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
 

@@ -11,11 +11,11 @@ import soundfile
 
 from emotalk.errors import WrongUse
 from emotalk.inference.speech import read_speech
+from emotalk.media.decode import MemberFault, check_video, decode_video_window
 from emotalk.media.frames import read_video
-from emotalk.media.sound import read_audio
-from emotalk.media.window import MemberFault, check_video, decode_video_window
 from emotalk.schema import Rejection
 from tests.helpers.clips import RATE, tone, write_clip
+from tests.helpers.sound import read_audio
 
 
 @pytest.fixture(scope="module")

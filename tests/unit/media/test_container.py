@@ -9,9 +9,9 @@ import soundfile
 from PIL import Image
 
 from emotalk.media.frames import read_video
-from emotalk.media.sound import read_audio
 from emotalk.schema import Rejection
 from tests.helpers.clips import RATE, tone, write_clip
+from tests.helpers.sound import read_audio
 
 
 def lfs_pointer(path: Path) -> Path:

@@ -12,10 +12,10 @@ import pytest
 
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
-from emotalk.media.sound import read_audio
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
 from tests.helpers.clips import NTSC, RATE, frames
 from tests.helpers.shared import shared_data
+from tests.helpers.sound import read_audio
 
 CLICKS = (0.5, 1.0, 1.5)
 
@@ -180,7 +180,7 @@ def test_a_picture_larger_than_there_is_room_for_is_refused(
 ) -> None:
     path = tmp_path / "clip.mp4"
     encode_video(path, frames(5), fps=Fraction(25))
-    monkeypatch.setattr("emotalk.media.container.MOST_PIXELS", 96 * 128 - 1)
+    monkeypatch.setattr("emotalk.media.container.MAX_PIXELS", 96 * 128 - 1)
     with pytest.raises(Rejection, match="128 x 96 pixels, at most 12287") as caught:
         read_video(path)
     assert caught.value.reason == "unreadable"

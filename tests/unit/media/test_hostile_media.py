@@ -12,9 +12,9 @@ import soundfile
 from emotalk.media.container import probe
 from emotalk.media.frames import read_video
 from emotalk.media.resample import resample
-from emotalk.media.sound import read_audio
 from emotalk.schema import Bytes, Floats
 from tests.helpers.clips import frames, tone
+from tests.helpers.sound import read_audio
 
 MILLISECOND = Fraction(1, 1000)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from emotalk.media.loudness import loudness_db
 from emotalk.media.mixdown import Mixdown, mean, measure
-from emotalk.media.sound import read_audio
 from emotalk.schema import Floats
 from tests.helpers.shared import shared_data
+from tests.helpers.sound import read_audio
 
 RATE = 8000
 VOICE = (0.3 * np.sin(np.arange(RATE) * 0.31) * np.hanning(RATE)).astype(np.float32)

@@ -12,13 +12,11 @@ import soundfile
 from emotalk.media.container import probe
 from emotalk.media.sound_blocks import (
     SoundBlock,
-    SoundFaults,
     TimesDisagree,
-    _Decoded,
     _Placer,
-    _timed_once,
     decode_sound_blocks,
 )
+from emotalk.media.sound_decoder import DecodedBlock, SoundFaults, drop_repeated_stamps
 from emotalk.schema import Rejection
 from tests.helpers.clips import RATE, tone
 
@@ -36,10 +34,10 @@ def placed(
     return list(_Placer(faults, one_clock=one_clock).place(blocks)), faults
 
 
-def undecoded(stamps_s: Sequence[float | None], *, rates: Sequence[int] = ()) -> list[_Decoded]:
+def undecoded(stamps_s: Sequence[float | None], *, rates: Sequence[int] = ()) -> list[DecodedBlock]:
     """Return blocks of 1024 samples as a decoder gives them."""
     return [
-        _Decoded(stamp, rate, np.full((BLOCK, 1), number, np.float32))
+        DecodedBlock(stamp, rate, np.full((BLOCK, 1), number, np.float32))
         for number, (stamp, rate) in enumerate(
             zip(stamps_s, rates or [HERTZ] * len(stamps_s), strict=True)
         )
@@ -90,15 +88,19 @@ def test_one_stamp_that_is_off_moves_nothing() -> None:
 
 def test_blocks_that_share_one_time_follow_the_first_of_them() -> None:
     stamps = [float(int(n / 8) * 8 * STEP_S) for n in range(200)]
-    blocks = list(_Placer(SoundFaults(), one_clock=True).place(_timed_once(undecoded(stamps))))
+    blocks = list(
+        _Placer(SoundFaults(), one_clock=True).place(drop_repeated_stamps(undecoded(stamps)))
+    )
     np.testing.assert_allclose(starts(blocks), np.arange(200) * STEP_S, atol=1e-9)
-    whole = list(_Placer(SoundFaults(), one_clock=True).place(_timed_once(undecoded([0.0] * 200))))
+    whole = list(
+        _Placer(SoundFaults(), one_clock=True).place(drop_repeated_stamps(undecoded([0.0] * 200)))
+    )
     np.testing.assert_allclose(starts(whole), np.arange(200) * STEP_S, atol=1e-9)
 
 
 def test_of_two_blocks_with_one_time_both_keep_it() -> None:
     stamps = [0.0, 1.0, 1.0, 2.0, 2.0, 2.0, None, None, None, 3.0, 3.0]
-    timed = [block.stamp_s for block in _timed_once(undecoded(stamps))]
+    timed = [block.stamp_s for block in drop_repeated_stamps(undecoded(stamps))]
     assert timed == [0.0, 1.0, 1.0, 2.0, None, None, None, None, None, 3.0, 3.0]
 
 
@@ -148,10 +150,10 @@ def test_times_that_leave_no_room_for_the_sound_end_its_decoding(each_s: float) 
     """A file of minutes may hold days of sound that all claim the same moment."""
     taken = itertools.count()
 
-    def endless() -> Iterator[_Decoded]:
+    def endless() -> Iterator[DecodedBlock]:
         for number in taken:
             assert number < 10 * HERTZ / BLOCK / (1 - each_s / STEP_S), "it goes on for ever"
-            yield _Decoded(number * each_s, HERTZ, np.zeros((BLOCK, 1), np.float32))
+            yield DecodedBlock(number * each_s, HERTZ, np.zeros((BLOCK, 1), np.float32))
 
     with pytest.raises(TimesDisagree, match="of the sound lie under other sound"):
         list(_Placer(SoundFaults(), one_clock=False).place(endless()))

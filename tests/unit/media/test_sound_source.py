@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emotalk.media.sound_source import SoundInMemory, SpooledSound, pieces_of, whole
+from emotalk.media.sound_source import SoundInMemory, SpooledSound, blocks_of, whole
 
 RAMP = np.linspace(-1, 1, 1000, dtype=np.float32)
 
@@ -14,7 +14,7 @@ def test_a_file_and_memory_give_the_same_pieces() -> None:
     for source in (spooled, SoundInMemory(RAMP)):
         assert source.size == 1000
         np.testing.assert_array_equal(whole(source), RAMP)
-        np.testing.assert_array_equal(np.concatenate(list(pieces_of(source, 77))), RAMP)
+        np.testing.assert_array_equal(np.concatenate(list(blocks_of(source, 77))), RAMP)
         np.testing.assert_array_equal(source.read(990, 50), RAMP[990:])
         assert source.read(2000, 50).size == 0
 

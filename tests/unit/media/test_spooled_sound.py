@@ -17,6 +17,7 @@ from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.media.streaming_resample import StreamingResampler
 from emotalk.schema import Rejection
 from tests.helpers.shared import shared_data
+from tests.helpers.sound import own_samples
 
 FILES = [
     "sound/antiphase.wav", "sound/concat_xing.mp3", "sound/drawn_voice_dc.wav",
@@ -34,7 +35,7 @@ def test_samples_are_those_of_the_whole_file_read_at_once(
     in_short_blocks = partial(StreamingResampler, block_s=0.3)
     monkeypatch.setattr(spooled_sound, "StreamingResampler", in_short_blocks)
     sound = spool_audio(path, rate=48_000)
-    expected_S = read_sound(path, rate=48_000).own_S
+    expected_S = own_samples(read_sound(path, rate=48_000))
     assert sound.size == expected_S.size
     np.testing.assert_allclose(whole(sound), expected_S, atol=1e-6)
     speech_S = np.clip(resample(expected_S, 48_000, 8_000), -1, 1)
@@ -44,17 +45,17 @@ def test_samples_are_those_of_the_whole_file_read_at_once(
 def test_a_recording_beyond_the_limit_is_refused_with_it(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "long.wav", np.ones(40_000) * 0.1, 8000)
     with pytest.raises(Rejection, match=r"too_long: long\.wav: .* at most 3 s"):
-        spool_audio(tmp_path / "long.wav", rate=48_000, most_s=3.0)
+        spool_audio(tmp_path / "long.wav", rate=48_000, max_s=3.0)
 
 
 MEASURE = """
 import resource, sys
 from pathlib import Path
 from emotalk.inference.speech import read_speech
-from emotalk.media.sound_source import pieces_of
+from emotalk.media.sound_source import blocks_of
 speech = read_speech(Path(sys.argv[1]))
 for source in (speech.speech, speech.sound):
-    assert sum(piece.size for piece in pieces_of(source)) == source.size
+    assert sum(piece.size for piece in blocks_of(source)) == source.size
 print(speech.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 

@@ -43,7 +43,7 @@ def test_only_the_native_library_is_stood_in_for(monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_stand_in_reports_no_extension_and_refuses_what_needs_one() -> None:
-    absent = torchaudio_cpu._extension_that_is_absent()
+    absent = torchaudio_cpu._absent_extension()
     assert not absent._IS_TORCHAUDIO_EXT_AVAILABLE
     assert not absent._load_lib("libtorchaudio")
 

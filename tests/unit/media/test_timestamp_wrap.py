@@ -2,7 +2,7 @@
 
 import pytest
 
-from emotalk.media.stamp_wrap import unwrapped
+from emotalk.media.timestamp_wrap import unwrap_timestamp
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from emotalk.media.stamp_wrap import unwrapped
     ],
 )
 def test_an_flv_s_31_bits_hold_times_before_0(stamp: int, meant: int) -> None:
-    assert unwrapped(stamp, "flv") == meant
+    assert unwrap_timestamp(stamp, "flv") == meant
 
 
 def test_other_containers_stamps_are_what_they_are() -> None:
-    assert unwrapped(2**31 - 160, "mpegts") == 2**31 - 160
+    assert unwrap_timestamp(2**31 - 160, "mpegts") == 2**31 - 160

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from emotalk.media.encode import encode_video
-from emotalk.media.window import (
+from emotalk.media.decode import (
     MemberFault,
     check_video,
     decode_audio,
     decode_image,
     decode_video_window,
 )
+from emotalk.media.encode import encode_video
 from emotalk.schema import Bytes
 from tests.helpers.shared import shared_data
 

@@ -1,47 +1,47 @@
-"""Times for frames that have none, or that of another frame, from those of their neighbours."""
+"""Estimate times of frames without a time stamp, or with a wrong one, from their neighbours'."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-MOST_OFF = 3  # frames: so far may a stamp be from a constant rate that the stream keeps as a whole
-MOST_FILLED = 0.75  # of all frames: some containers give a time to one of a few
-REGULAR = 0.5  # of a frame: so near must known times be to a constant rate, to be counted through
+MAX_DEVIATION = 3  # frames: of a time stamp from the constant rate of the whole stream
+MAX_FILLED = 0.75  # share of all frames: some containers time only one frame of a few
+TOLERANCE = 0.5  # frames: deviation of known times from a constant rate
 
 
-def repair_stamps(stamps: Sequence[int | None], *, nominal: float | None) -> list[float]:
-    """Return rising times for all frames, those known as they are.
+def repair_timestamps(stamps: Sequence[int | None], *, nominal: float | None) -> list[float]:
+    """Return rising times of all frames.
 
-    Where the stream keeps its nominal rate from end to end, the frames are at that rate: program
-    streams give a packet's time to a frame or two before or after the one that it belongs to.
-    Otherwise times that do not rise are taken for errors: the longest rising series of them is
-    believed. Of two frames with one time, the one that leaves the steps more even keeps it. A hole
-    of one frame is filled half way between its neighbours. A longer one is counted through at the
-    nominal rate where the known times at its ends agree with that, as one at either end is.
+    1. If the stream as a whole has its nominal rate, the frames get the times of that rate: program
+       streams may give a packet's time to a neighbouring frame.
+    2. Otherwise the longest rising series of time stamps is kept. Of two frames with the same time
+       stamp, the one that makes the steps more even keeps it.
+    3. A single missing time is the mean of its neighbours. More of them, and those at the ends,
+       follow the nominal rate, provided that the known times on both sides agree with it.
 
     Args:
-        stamps: presentation times in the order of showing, None where a frame has none.
-        nominal: how long a frame is shown by the stream's own rate, in the same unit, if known.
+        stamps: presentation time stamps in the order of presentation, None where a frame has none.
+        nominal: duration of a frame by the stream's rate, in the same unit, if known.
 
     Returns:
         Times in the same unit.
 
     Raises:
-        ValueError: there are too few times, or a hole cannot be filled.
+        ValueError: there are too few time stamps, or missing ones cannot be estimated.
     """
     if not stamps:
         return []
     even = _at_constant_rate(stamps, nominal)
     if even is not None:
         return even
-    trusted = _believed(stamps)
+    trusted = _longest_rising(stamps)
     known = [index for index, stamp in enumerate(trusted) if stamp is not None]
     missing = len(stamps) - len(known)
-    if not known or missing > MOST_FILLED * len(stamps):
+    if not known or missing > MAX_FILLED * len(stamps):
         raise ValueError(
             f"{missing} of {len(stamps)} frames have no time of their own, at most "
-            f"{MOST_FILLED:g} of them may be filled in"
+            f"{MAX_FILLED:g} of them may be filled in"
         )
     step = nominal or _usual_step(trusted, known)
     times = [0.0 if stamp is None else float(stamp) for stamp in trusted]
@@ -52,21 +52,21 @@ def repair_stamps(stamps: Sequence[int | None], *, nominal: float | None) -> lis
 
 
 def _at_constant_rate(stamps: Sequence[int | None], nominal: float | None) -> list[float] | None:
-    """Return times at the nominal rate if most stamps, and both ends, lie on it, else None."""
+    """Return times at the nominal rate if most time stamps and both ends agree, else None."""
     known = [(index, stamp) for index, stamp in enumerate(stamps) if stamp is not None]
-    if nominal is None or not known or len(known) < (1 - MOST_FILLED) * len(stamps):
+    if nominal is None or not known or len(known) < (1 - MAX_FILLED) * len(stamps):
         return None
     start = median(stamp - index * nominal for index, stamp in known)
     off = [abs(stamp - start - index * nominal) / nominal for index, stamp in known]
-    on_it = sum(frames <= REGULAR for frames in off)
-    if max(off) > MOST_OFF or max(off[0], off[-1]) > REGULAR or 2 * on_it < len(off):
+    regular = sum(frames <= TOLERANCE for frames in off)
+    if max(off) > MAX_DEVIATION or max(off[0], off[-1]) > TOLERANCE or 2 * regular < len(off):
         return None
     return [start + index * nominal for index in range(len(stamps))]
 
 
-def _believed(stamps: Sequence[int | None]) -> list[int | None]:
-    """Return the stamps without those that are not of the longest rising series."""
-    ends: list[int] = []  # value at the end of the best series of each length
+def _longest_rising(stamps: Sequence[int | None]) -> list[int | None]:
+    """Return the longest rising series of time stamps, None for all others."""
+    ends: list[int] = []  # smallest last value of a series of each length
     lengths = [0] * len(stamps)
     for index, stamp in enumerate(stamps):
         if stamp is not None:
@@ -87,9 +87,9 @@ def _below(stamp: int | None, bound: int) -> bool:
 
 
 def _moved_to_even_steps(stamps: Sequence[int | None], kept: list[int | None]) -> list[int | None]:
-    """Give the time of two equal ones to the earlier frame, where that leaves the steps more even.
+    """Move a time stamp that two frames share to the earlier one, if steps are more even so.
 
-    The later one of both keeps it from the search above.
+    `_longest_rising` keeps that of the later frame.
     """
     for index in range(len(stamps) - 1):
         stamp = kept[index + 1]
@@ -104,7 +104,7 @@ def _moved_to_even_steps(stamps: Sequence[int | None], kept: list[int | None]) -
 
 
 def _usual_step(trusted: Sequence[int | None], known: Sequence[int]) -> float | None:
-    """Return the median time from frame to frame over the known ones."""
+    """Return the median time step between known frames."""
     steps = []
     for before, after in pairwise(known):
         first, last = trusted[before], trusted[after]
@@ -114,12 +114,12 @@ def _usual_step(trusted: Sequence[int | None], known: Sequence[int]) -> float | 
 
 
 def _fill(times: list[float], before: int, after: int, step: float | None) -> None:
-    """Put the frames between two known ones at even distances."""
+    """Set the times between two known frames, evenly spaced."""
     count = after - before
     if count == 1:
         return
     length = times[after] - times[before]
-    if count > 2 and (step is None or abs(length / count - step) > REGULAR * step):
+    if count > 2 and (step is None or abs(length / count - step) > TOLERANCE * step):
         raise ValueError(
             f"frames {before + 1} to {after - 1} have no time of their own, and those about them "
             "are not at a constant rate"
@@ -129,7 +129,7 @@ def _fill(times: list[float], before: int, after: int, step: float | None) -> No
 
 
 def _extend(times: list[float], first: int, last: int, step: float | None) -> None:
-    """Count the frames before the first known one and after the last."""
+    """Set the times before the first known frame and after the last."""
     outside = first + len(times) - 1 - last
     if outside and step is None:
         raise ValueError(f"{outside} frames at the ends have no time, and no rate is known")

@@ -1,8 +1,8 @@
-"""Members of a shard's sample, from bytes to arrays: any window of the video without the rest.
+"""Decode the members of a shard's sample: any window of the video, the sound, the still image.
 
-PyAV, because it hands out the decoded planes as they are: with the matrix below the colours cost
-next to nothing, and a window takes two thirds of the time it takes decord, which goes through
-FFmpeg's converter. Both agree on every frame, and on its colours to within one level.
+PyAV gives the decoded planes, which one matrix product converts to RGB. A window takes two thirds
+of the time of decord, which uses FFmpeg's converter. Both give the same frames, with colours equal
+to within one level.
 """
 
 import io
@@ -23,8 +23,8 @@ from emotalk.media.png_chunks import read_png
 from emotalk.printable import printable
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
 
-# What the container's head says is all that is asked for: without this FFmpeg decodes seven frames
-# of the beginning to guess whether any are reordered: half of what opening takes.
+# Read the container's header only. Otherwise FFmpeg decodes seven frames to find out whether frames
+# are reordered, which is half of the time for opening.
 _HEAD_ONLY: dict[str, Any] = {
     "options": {"probesize": "32"},
     "stream_options": [{"skip_frame": "all"}],
@@ -32,10 +32,9 @@ _HEAD_ONLY: dict[str, Any] = {
 }
 PNG_HEAD = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"  # width and height follow, four bytes each
 
-
-# What PyAV, OpenCV and libsndfile raise for bytes that are no video, picture or sound. Besides
-# their own errors these are Python's, where a decoded value is one that their bindings did not
-# expect: no codec, a time without a base, a size beyond memory.
+# Errors of PyAV, OpenCV and libsndfile for bytes that are no video, image or sound. Python's own
+# occur where a decoded value is one that the bindings do not expect: no codec, no time base, a size
+# beyond memory.
 DECODER_ERRORS = (
     av.error.FFmpegError,
     cv2.error,
@@ -52,11 +51,11 @@ DECODER_ERRORS = (
 )
 
 
-class MemberFault(Exception):  # noqa: N818  what is wrong with the data, not with the program
+class MemberFault(Exception):  # noqa: N818  a fault of the data, not of the program
     """A member of a sample does not hold what the shard format promises."""
 
     def __init__(self, message: str) -> None:
-        """Keep the message on one line; what a terminal would act upon is escaped in it."""
+        """Keep the message on one line, unprintable characters escaped."""
         super().__init__(printable(message))
 
 
@@ -71,39 +70,38 @@ def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
         frames: how many.
 
     Returns:
-        uint8 RGB (T, H, W, 3); in memory the channels come before the pixels, as networks take
-        them, so that a batch is filled without turning them round.
+        uint8 RGB (T, H, W, 3); in memory the channels come before the pixels, as in the batch.
 
     Raises:
-        MemberFault: not a video, broken, of another size, or without one of the frames wanted.
+        MemberFault: no video, damaged, of another size, or without one of the frames.
     """
     try:
         with av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
             window_TCHW = _window(container, start, frames)
     except DECODER_ERRORS as error:
-        raise MemberFault(f"the video cannot be decoded: {_said(error)}") from error
+        raise MemberFault(f"the video cannot be decoded: {_message(error)}") from error
     return window_TCHW.transpose(0, 2, 3, 1)
 
 
 def check_video(data: bytes, frames: int) -> None:
-    """Decode a whole video and keep nothing, in the memory of one frame.
+    """Check a whole video by decoding it, in the memory of one frame.
 
     Args:
         data: see `decode_video_window`.
         frames: how many it must hold.
 
     Raises:
-        MemberFault: see `decode_video_window`, or it holds another number of frames.
+        MemberFault: see `decode_video_window`, or the number of frames is another.
     """
     found = 0
     try:
         with av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
             _check_stream(container.streams.video[0])
-            for frame in _from(container, 0, frames + 1):
+            for frame in _frames_from(container, 0, frames + 1):
                 _check_frame(frame, found)
                 found += 1
     except DECODER_ERRORS as error:
-        raise MemberFault(f"the video cannot be decoded: {_said(error)}") from error
+        raise MemberFault(f"the video cannot be decoded: {_message(error)}") from error
     if found != frames:
         more = "more than " if found > frames else ""
         raise MemberFault(f"the video has {more}{min(found, frames)} frames, expected {frames}")
@@ -114,11 +112,11 @@ def decode_audio(data: bytes, samples: int | None = None) -> Floats:
 
     Args:
         data: the member.
-        samples: how many it must hold, or None where that is not known; compared before any is
-            decoded, since silence of any length packs into a few bytes.
+        samples: how many it must hold, or None. They are compared before decoding: any length of
+            silence compresses to a few bytes.
 
     Raises:
-        MemberFault: not sound, broken, of another length or rate than 8 kHz, or not mono.
+        MemberFault: no sound, damaged, of another length, not mono or not at 8 kHz.
     """
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
@@ -132,7 +130,7 @@ def decode_audio(data: bytes, samples: int | None = None) -> Floats:
                 raise MemberFault(f"the sound has {promised} samples, expected {samples}")
             audio: Floats = file.read(dtype="float32")
     except DECODER_ERRORS as error:
-        raise MemberFault(f"the sound cannot be decoded: {_said(error)}") from error
+        raise MemberFault(f"the sound cannot be decoded: {_message(error)}") from error
     if len(audio) != promised:
         raise MemberFault(f"the sound ends after {len(audio)} of {promised} samples")
     return audio
@@ -142,20 +140,20 @@ def decode_image(data: bytes) -> Bytes:
     """Return a PNG as uint8 RGB (128, 128, 3).
 
     Raises:
-        MemberFault: not a PNG, broken or of another size, which is seen before it is decoded.
+        MemberFault: no PNG, damaged, or of another size, which is compared before decoding.
     """
-    _check_still(data)
+    _check_png(data)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except DECODER_ERRORS as error:
-        raise MemberFault(f"the image cannot be decoded: {_said(error)}") from error
+        raise MemberFault(f"the image cannot be decoded: {_message(error)}") from error
     if image is None:
         raise MemberFault("the image cannot be decoded: damaged")
     return np.asarray(image, np.uint8)
 
 
-def _check_still(data: bytes) -> None:
-    """Refuse what is no PNG of this size before it is decoded."""
+def _check_png(data: bytes) -> None:
+    """Raise MemberFault unless this is a PNG of the format's size, without decoding it."""
     head, size = data[: len(PNG_HEAD)], data[len(PNG_HEAD) : len(PNG_HEAD) + 8]
     if head != PNG_HEAD or len(size) < 8:
         raise MemberFault("the image cannot be decoded: not a PNG")
@@ -163,12 +161,12 @@ def _check_still(data: bytes) -> None:
     if (width, height) != (SIZE, SIZE):
         raise MemberFault(f"the image is {width} x {height}, expected {SIZE} x {SIZE}")
     try:
-        read_png(data)  # a chunk that announces 2 GB would cost as much
+        read_png(data)  # a chunk that claims 2 GB would need as much memory
     except (ValueError, struct.error) as error:
         raise MemberFault(f"the image cannot be decoded: damaged: {error}") from error
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
@@ -177,7 +175,7 @@ def _window(container: InputContainer, start: int, frames: int) -> Bytes:
     _check_stream(container.streams.video[0])
     window_TCHW = np.empty((frames, 3, SIZE, SIZE), np.uint8)
     found = 0
-    for found, frame in enumerate(_from(container, start, frames), 1):
+    for found, frame in enumerate(_frames_from(container, start, frames), 1):
         _check_frame(frame, start + found - 1)
         cv2.split(_rgb(frame), list(window_TCHW[found - 1]))
     if found != frames:
@@ -188,7 +186,7 @@ def _window(container: InputContainer, start: int, frames: int) -> Bytes:
 
 
 def _check_stream(stream: VideoStream) -> None:
-    """Refuse what the format does not allow before room is made for it."""
+    """Raise MemberFault unless the stream has the format's size and rate."""
     if getattr(stream, "codec_context", None) is None:
         raise MemberFault("the video's codec is not known")
     if (stream.height, stream.width) != (SIZE, SIZE):
@@ -204,8 +202,8 @@ def _check_frame(frame: VideoFrame, index: int) -> None:
         raise MemberFault(f"the video's frame {index} is of another size")
 
 
-def _from(container: InputContainer, start: int, frames: int) -> Iterator[VideoFrame]:
-    """Yield the frames `start` .. `start + frames - 1` as far as they exist, in order."""
+def _frames_from(container: InputContainer, start: int, frames: int) -> Iterator[VideoFrame]:
+    """Yield the frames `start` .. `start + frames - 1`, as many as there are."""
     stream: VideoStream = container.streams.video[0]
     stream.thread_type = "NONE"
     assert stream.time_base is not None  # checked before
@@ -215,7 +213,7 @@ def _from(container: InputContainer, start: int, frames: int) -> Iterator[VideoF
     wanted = start
     for frame in container.decode(stream):
         index = round(frame.pts / ticks) if frame.pts is not None else -1
-        if frame.is_corrupt:  # what the decoder patched up; later frames may be built on it
+        if frame.is_corrupt:  # the decoder concealed errors; later frames may refer to it
             raise MemberFault(f"the video's frame {index} is damaged")
         if index < wanted:
             continue
