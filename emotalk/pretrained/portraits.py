@@ -12,7 +12,7 @@ from emotalk.seeding import numpy_generator
 from emotalk.synthetic.actor import FIRST_NUMBER, make_actor
 from emotalk.synthetic.clip import CLIP_FPS, ClipPlan, plan_clip
 from emotalk.synthetic.expression import ONSET_S
-from emotalk.synthetic.geometry import HeadPose, Motion
+from emotalk.synthetic.motion import HeadPose, Motion
 from emotalk.synthetic.sentences import SENTENCES
 
 LEVELS = ("LO", "MD", "HI", "XX")

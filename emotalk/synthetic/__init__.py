@@ -1,6 +1,6 @@
-"""Drawn faces that talk and feel: a corpus for machines that have none.
+"""Synthetic corpus of drawn, talking faces with emotions.
 
 sentences -> articulation -> voice (sound)
-actor, expression -> geometry (landmarks) -> face (pixels)
-both -> clip -> corpus
+actor, expression -> motion -> geometry (outlines) -> landmarks, face (pixels)
+both -> clip -> corpus (CREMA-D's layout), mead (MEAD's)
 """

@@ -1,4 +1,4 @@
-"""A drawn person: everything of face and voice that stays the same."""
+"""Appearance and voice of a drawn person."""
 
 from dataclasses import dataclass
 
@@ -92,7 +92,7 @@ class FaceShape:
 
 @dataclass(frozen=True)
 class Look:
-    """Colours (RGB, 0 to 255) and styles of one person and of the place around."""
+    """Colours (RGB, 0 to 255) and styles of one person and of the background."""
 
     skin: RGB
     hair: RGB
@@ -118,7 +118,7 @@ class Actor:
         number: as in file names, from 1001.
         age, sex: as in the table of the actors.
         pitch_hz: of the neutral voice.
-        tract: formants relative to the average voice; short vocal tracts lie above 1.
+        tract: formant frequencies relative to the average voice; above 1 for a short vocal tract.
         tempo: of speech, 1 is normal.
     """
 
@@ -134,9 +134,9 @@ class Actor:
 
 
 def make_actor(seed: int, number: int) -> Actor:
-    """Return the person `number` of the corpus `seed`: the same arguments give the same person."""
+    """Return the person `number` of the corpus `seed`; the same arguments give the same person."""
     generator = numpy_generator(seed, "actor", number)
-    # Both sexes appear in every corpus of two and more, whatever the seed.
+    # Every corpus of two or more people has both sexes.
     sex = "Female" if (number - FIRST_NUMBER + seed) % 2 else "Male"
     age = int(generator.integers(20, 68))
     pitch_hz = generator.uniform(178, 228) if sex == "Female" else generator.uniform(98, 142)
@@ -185,7 +185,7 @@ def _look(generator: np.random.Generator, sex: str, age: int, number: int) -> Lo
     def pick(options: tuple[RGB, ...]) -> RGB:
         return options[int(generator.integers(len(options)))]
 
-    # Neighbouring numbers differ in skin and style, so that small corpora are varied too.
+    # Consecutive numbers differ in skin and style, so that small corpora are diverse, too.
     skin = SKINS[(number * 4 + int(generator.integers(2))) % len(SKINS)]
     styles = FEMALE_STYLES if sex == "Female" else MALE_STYLES
     style = styles[(number // 2 + int(generator.integers(2))) % len(styles)]

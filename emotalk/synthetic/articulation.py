@@ -1,8 +1,7 @@
-"""Articulation over time: one track that moves both the lips and the sound.
+"""Compute the articulation of a sentence: one track for the drawn lips and for the sound.
 
-`opening` sets the gap between the drawn lips, the first formant and the loudness of the voice;
-`spread` (from `opening` and the second formant) sets the width of the drawn mouth. So what is seen
-follows what is heard, and nothing else does.
+`opening` sets the gap between the lips, the first formant and the loudness of the voice. `spread`
+(from `opening` and the second formant) sets the width of the mouth. So the mouth follows the sound.
 """
 
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from emotalk.schema import Doubles
 from emotalk.synthetic.sentences import PHONEMES, SILENCE, Phone, Sentence
 
 TRACK_RATE = 1000  # control values a second
-LIP_SMOOTHING_S = 0.06  # how far neighbouring phonemes reach into each other
+LIP_SMOOTHING_S = 0.06  # coarticulation: overlap of neighbouring phonemes
 TONGUE_SMOOTHING_S = 0.07
 SOUND_SMOOTHING_S = 0.02
 STRESS_STRETCH = 1.2
@@ -30,12 +29,12 @@ F1_RANGE_HZ = 570.0
 
 @dataclass(frozen=True)
 class Articulation:
-    """Targets of all articulators on a clock of `TRACK_RATE`.
+    """Targets of all articulators at `TRACK_RATE`.
 
     Attributes:
         opening, voice, noise, nasal: in [0, 1], each (N,).
-        f2, f3, noise_hz, noise_width_hz: Hz of an average voice, each (N,).
-        accents_s: times of the stressed words' centres.
+        f2, f3, noise_hz, noise_width_hz: Hz for an average voice, each (N,).
+        accents_s: centres of the stressed words.
         speech_s: begin and end of the speech.
     """
 
@@ -52,31 +51,31 @@ class Articulation:
 
     @property
     def duration_s(self) -> float:
-        """Length of the track in seconds."""
+        """Return the length of the track in seconds."""
         return len(self.opening) / TRACK_RATE
 
     @cached_property
     def times_s(self) -> Doubles:
-        """The time of each control value."""
+        """Return the time of each control value."""
         return np.arange(len(self.opening)) / TRACK_RATE
 
     @cached_property
     def f1(self) -> Doubles:
-        """First formant in Hz of an average voice: a straight line of the opening."""
+        """Return the first formant in Hz for an average voice, linear in the opening."""
         return F1_CLOSED_HZ + F1_RANGE_HZ * self.opening
 
     @cached_property
     def spread(self) -> Doubles:
-        """Width of the lips, -1 rounded to +1 spread; 0 in silence.
+        """Return the width of the lips, -1 rounded to +1 spread; 0 in silence.
 
-        Front vowels (high second formant) are spread and back vowels rounded; an open mouth is a
-        little wider than the second formant alone would say.
+        Front vowels (high second formant) are spread, back vowels rounded; an open mouth is a
+        little wider.
         """
         lips = np.clip((self.f2 - 1500.0) / 800.0 + 0.35 * self.opening, -1.0, 1.0)
         return np.asarray(lips)
 
     def at(self, values: Doubles, times_s: Doubles) -> Doubles:
-        """Return one of the tracks at other times, linear in between."""
+        """Return one of the tracks at other times, interpolated linearly."""
         return np.asarray(np.interp(times_s, self.times_s, values))
 
 
@@ -87,10 +86,10 @@ def articulate(
     opening_gain: float,
     silence_s: tuple[float, float],
 ) -> Articulation:
-    """Return how the mouth speaks `sentence`.
+    """Return the articulation of a sentence.
 
     Args:
-        sentence: what is said.
+        sentence: to speak.
         tempo: 1 is normal, 2 twice as fast.
         opening_gain: scales every opening (lively or mumbled speech); clipped at 1.
         silence_s: seconds of closed mouth before and after.
@@ -147,13 +146,13 @@ def _timed_phones(
 
 
 def _sample_counts(durations_s: list[float]) -> NDArray[np.int64]:
-    """Return whole numbers of control values whose sums stay next to the exact times."""
+    """Return numbers of control values whose sums are the rounded times."""
     edges = np.rint(np.cumsum([0.0, *durations_s]) * TRACK_RATE).astype(np.int64)
     return np.array([after - before for before, after in pairwise(edges)])
 
 
 def _smoothed(steps: Doubles, smoothing_s: float) -> Doubles:
-    """Return `steps` averaged over a Hann window; its ends are held."""
+    """Return `steps` averaged over a Hann window, padded with their end values."""
     length = int(smoothing_s * TRACK_RATE) | 1
     window = np.hanning(length + 2)[1:-1]
     padded = np.pad(steps, length // 2, mode="edge")

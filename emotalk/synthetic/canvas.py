@@ -1,4 +1,4 @@
-"""The grid a head is painted on: one pixel a unit of the face's coordinates, and brushes for it."""
+"""Grid of the head layer, one pixel for each unit of the face's coordinates, and brushes on it."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ from emotalk.synthetic.actor import Actor
 
 GRID_LEFT, GRID_TOP = -118, -136
 GRID_WIDTH, GRID_HEIGHT = 236, 284
-FINE = 2  # still layers are painted this many times larger and averaged down
+FINE = 2  # still layers are painted at this multiple of the size and averaged
 
 
 def grid() -> tuple[Doubles, Doubles]:
@@ -18,9 +18,9 @@ def grid() -> tuple[Doubles, Doubles]:
 
 
 def fine_grid_of(fine: int) -> tuple[Doubles, Doubles]:
-    """Return x and y of a grid `fine` times as dense; each pixel's block averages to it."""
+    """Return x and y of a grid `fine` times as dense, to average in blocks."""
     step = 1.0 / fine
-    first = (step - 1.0) / 2.0  # so that the mean of a block lies on the coarse grid's point
+    first = (step - 1.0) / 2.0  # the mean of a block is the coarse grid's point
     x = GRID_LEFT + first + step * np.arange(GRID_WIDTH * fine)
     y = GRID_TOP + first + step * np.arange(GRID_HEIGHT * fine)
     xs, ys = np.meshgrid(x, y)
@@ -28,26 +28,26 @@ def fine_grid_of(fine: int) -> tuple[Doubles, Doubles]:
 
 
 def on_fine_grid(points: Doubles) -> Doubles:
-    """Return points of the face (U, 2) as pixels of the `FINE` grid."""
+    """Return points of the face (U, 2) in pixels of the `FINE` grid."""
     first = (1.0 / FINE - 1.0) / 2.0
     corner = np.array([GRID_LEFT + first, GRID_TOP + first])
     return np.asarray((points - corner) * FINE)
 
 
 def averaged_down(image: Floats) -> Floats:
-    """Return an image of the `FINE` grid on the grid itself."""
+    """Return an image on the `FINE` grid averaged to the grid."""
     size = (GRID_WIDTH, GRID_HEIGHT)
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def bell(x: Doubles, y: Doubles, centre: tuple[float, float], size: tuple[float, float]) -> Doubles:
-    """Return a Gaussian hill of height 1 with the given standard deviations."""
+    """Return a Gaussian of height 1 with the given standard deviations."""
     far = ((x - centre[0]) / size[0]) ** 2 + ((y - centre[1]) / size[1]) ** 2
     return np.asarray(np.exp(-0.5 * far))
 
 
 def smooth_step(x: Doubles, begin: float, end: float) -> Doubles:
-    """Return 0 before `begin`, 1 after `end`, smooth between."""
+    """Return 0 before `begin`, 1 after `end`, and a smooth step between."""
     place = np.clip((x - begin) / (end - begin), 0.0, 1.0)
     return np.asarray(place * place * (3.0 - 2.0 * place))
 

@@ -1,4 +1,4 @@
-"""The synthetic corpus on disk: laid out and named as CREMA-D is, exact landmarks beside it."""
+"""Write the synthetic corpus with the layout and names of CREMA-D, and exact landmarks."""
 
 import csv
 import io
@@ -19,19 +19,20 @@ from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
 from emotalk.synthetic.clip import ClipPlan, plan_clip
 from emotalk.synthetic.expression import CODES, LEVELS
 from emotalk.synthetic.folder import (
-    MOST_WORKERS,
+    MAX_WORKERS,
     check_range,
     claim_folder,
     write_atomically,
+    write_landmarks,
     write_missing,
 )
 from emotalk.synthetic.sentences import SENTENCES
 from emotalk.synthetic.voice import VOICE_RATE
 
-FORMAT = "emotalk-synthetic/1"  # raised whenever the same parameters give other pixels or samples
+FORMAT = "emotalk-synthetic/1"  # increase it when the same parameters give other pixels or samples
 WAV_RATE = 16_000
-LEVELLED_SENTENCE = "IEO"  # the only one that CREMA-D acts at three levels
-LARGEST_ACTORS = 9000
+LEVELLED_SENTENCE = "IEO"  # the only one with three levels in CREMA-D
+MAX_ACTORS = 9000
 VIDEO_OPTIONS = {"preset": "ultrafast", "crf": "16", "g": "30"}
 VOTE_HEADER = (
     "",
@@ -78,7 +79,7 @@ class ClipName:
 
 
 def every_clip_of(actor: int) -> tuple[ClipName, ...]:
-    """Return the 82 clips that CREMA-D has of one actor."""
+    """Return the names of the 82 clips that CREMA-D has of one actor."""
     names: list[ClipName] = []
     for emotion in EMOTION_ORDER:
         for sentence in SENTENCES:
@@ -94,7 +95,7 @@ CLIPS_OF_AN_ACTOR = len(every_clip_of(FIRST_NUMBER))
 def choose_clips(actor: int, seed: int, count: int) -> list[ClipName]:
     """Return `count` clips of an actor: emotions in turn, sentences and levels spread evenly.
 
-    Neutral comes first, so any choice holds a neutral clip, and 12 and more hold at least two.
+    Neutral is the first emotion: any choice has a neutral clip, 12 clips have at least two.
     """
     generator = numpy_generator(seed, "choice of clips", actor)
     everything = every_clip_of(actor)
@@ -123,23 +124,23 @@ def write_corpus(
 ) -> list[ClipName]:
     """Write the corpus and return its clips; the same parameters give the same files.
 
-    A run that was stopped goes on where it was: clips whose files are all there are kept.
+    A stopped run resumes: clips with all their files are kept.
 
     Args:
-        output: a new or empty folder, or one that holds this very corpus.
+        output: a new or empty folder, or one with the same corpus.
         actors: number of people, numbered from 1001.
-        seed: of people, choice of clips and everything in them.
+        seed: of people, choice of clips and their content.
         clips_per_actor: 1 to 82.
-        workers: processes; 0 takes one for each core, 1 stays in this process. They are spawned:
-            a script that calls this with more than 1 keeps its own work under `__main__`.
+        workers: processes; 0 takes one for each core, 1 stays in this process. They are spawned, so
+            a script that uses more than 1 needs `if __name__ == "__main__":`.
         progress: called with (clips done, clips in all), once at the start and after every clip.
 
     Raises:
-        WrongUse: a number out of range, or a folder that holds something else or takes no files.
+        WrongUse: a number is out of range, or the folder holds something else or cannot be written.
     """
-    check_range("actors", actors, 1, LARGEST_ACTORS)
+    check_range("actors", actors, 1, MAX_ACTORS)
     check_range("clips_per_actor", clips_per_actor, 1, CLIPS_OF_AN_ACTOR)
-    check_range("workers", workers, 0, MOST_WORKERS)
+    check_range("workers", workers, 0, MAX_WORKERS)
     parameters: dict[str, str | int] = {
         "format": FORMAT,
         "seed": seed,
@@ -151,7 +152,7 @@ def write_corpus(
     names = [name for p in people for name in choose_clips(p.number, seed, clips_per_actor)]
     _write_tables(output, people, names)
     write_missing(
-        names, partial(_is_written, output), partial(_write_clip, output, seed), workers, progress
+        names, partial(_files, output), partial(_write_clip, output, seed), workers, progress
     )
     return names
 
@@ -171,7 +172,7 @@ def _write_tables(output: Path, people: list[Actor], names: list[ClipName]) -> N
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> bytes:
-    """Return a CSV as CREMA-D writes them: text quoted, numbers bare."""
+    """Return a CSV file like CREMA-D's: text quoted, numbers not."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerow(header)
@@ -187,23 +188,17 @@ def _files(output: Path, name: ClipName) -> tuple[Path, Path, Path]:
     )
 
 
-def _is_written(output: Path, name: ClipName) -> bool:
-    return all(path.is_file() for path in _files(output, name))
-
-
 def _write_clip(output: Path, seed: int, name: ClipName) -> None:
     actor = make_actor(seed, name.actor)
     plan = plan_clip(actor, name.sentence, CODES[name.emotion], name.level, seed)
     video, sound, landmarks = _files(output, name)
-    points = io.BytesIO()
-    np.save(points, plan.landmarks_TLP, allow_pickle=False)
-    write_atomically(landmarks, points.getvalue())
+    write_landmarks(landmarks, plan.landmarks_TLP)
     write_atomically(sound, _wav(plan.audio_S))
     _encode(video, plan)
 
 
 def _wav(audio_S: Floats) -> bytes:
-    """Return the sound as CREMA-D's WAV files hold it: 16 kHz, mono, 16 bits."""
+    """Return the sound as a WAV file like CREMA-D's: 16 kHz, mono, 16 bits."""
     at_16k = resample_poly(audio_S.astype(np.float64), 160, 441)  # 44.1 kHz * 160 / 441
     samples = np.rint(np.clip(at_16k, -1.0, 1.0) * 32767).astype("<i2")
     content = io.BytesIO()
@@ -216,7 +211,7 @@ def _wav(audio_S: Floats) -> bytes:
 
 
 def _encode(video: Path, plan: ClipPlan) -> None:
-    """Write the FLV. Plain samples keep sound and picture together to the sample."""
+    """Write the FLV, with PCM samples that keep the sound in sync to the sample."""
     encode_video(
         video,
         plan.frames(),

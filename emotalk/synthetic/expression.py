@@ -1,7 +1,7 @@
-"""Six emotions as movements of the face's muscles and of the voice.
+"""Six emotions as facial movements and prosody.
 
-The movements are named after the action units of Ekman and Friesen's Facial Action Coding System
-(1978), the emotions are its usual prototypes, and all of them scale with the acted level.
+The movements are action units of the Facial Action Coding System (Ekman and Friesen 1978), the
+emotions its prototypes. They scale with the level.
 """
 
 from dataclasses import astuple, dataclass, fields
@@ -24,7 +24,7 @@ CODES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """Movements at one moment; 0 is rest, 1 the strongest.
+    """Movements at one time; 0 is rest, 1 the strongest.
 
     Attributes:
         inner_brow_raise: AU 1.
@@ -107,8 +107,8 @@ PROTOTYPES: dict[str, Expression] = {
 
 
 @dataclass(frozen=True)
-class Manner:
-    """Effect of an emotion at full strength on the speech, as factors on the neutral one.
+class Prosody:
+    """Prosody of an emotion at full strength, relative to neutral speech.
 
     Attributes:
         pitch, pitch_range, energy, tempo, opening: factors.
@@ -123,32 +123,32 @@ class Manner:
     breath: float = 0.1
     tremble: float = 0.0
 
-    def at(self, strength: float) -> "Manner":
-        """Return the manner between normal speech (0) and this one (1)."""
-        normal = Manner()
-        return Manner(
+    def at(self, strength: float) -> "Prosody":
+        """Return the prosody between neutral speech (0) and this one (1)."""
+        normal = Prosody()
+        return Prosody(
             *(n + strength * (v - n) for n, v in zip(astuple(normal), astuple(self), strict=True))
         )
 
 
-MANNERS: dict[str, Manner] = {
-    "anger": Manner(1.22, 1.6, 1.7, 1.06, 1.12),
-    "disgust": Manner(0.90, 1.3, 0.95, 0.95, 0.95, 0.25),
-    "fear": Manner(1.45, 0.9, 1.1, 1.08, 0.98, 0.35, 1.0),
-    "happiness": Manner(1.30, 1.9, 1.35, 1.03, 1.08),
-    "neutral": Manner(),
-    "sadness": Manner(0.86, 0.45, 0.55, 0.92, 0.84, 0.45),
+PROSODIES: dict[str, Prosody] = {
+    "anger": Prosody(1.22, 1.6, 1.7, 1.06, 1.12),
+    "disgust": Prosody(0.90, 1.3, 0.95, 0.95, 0.95, 0.25),
+    "fear": Prosody(1.45, 0.9, 1.1, 1.08, 0.98, 0.35, 1.0),
+    "happiness": Prosody(1.30, 1.9, 1.35, 1.03, 1.08),
+    "neutral": Prosody(),
+    "sadness": Prosody(0.86, 0.45, 0.55, 0.92, 0.84, 0.45),
 }
 
 
 def onset(times_s: Doubles) -> Doubles:
-    """Return the share of the full expression: 0 at time 0, 1 from `ONSET_S` on, smooth between."""
+    """Return the share of the full expression, a smooth step from 0 at time 0 to 1 at `ONSET_S`."""
     place = np.clip(times_s / ONSET_S, 0.0, 1.0)
     return np.asarray(place * place * (3.0 - 2.0 * place))
 
 
 def movements(emotion: str, level: str, times_s: Doubles) -> dict[str, Doubles]:
-    """Return every movement over time, each (T,), for an emotion's name and a level's code."""
+    """Return all movements over time, each (T,), of an emotion's name and a level's code."""
     strength = LEVELS[level]
     full = PROTOTYPES[emotion].scaled(strength)
     share = onset(times_s)

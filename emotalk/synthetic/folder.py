@@ -1,5 +1,6 @@
-"""The folder of a drawn corpus: claimed once, filled by many processes, gone on with later."""
+"""Create the folder of a synthetic corpus and write its clips, resumably, by several processes."""
 
+import io
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -9,29 +10,36 @@ from pathlib import Path
 from typing import TypeVar
 
 import cv2
+import numpy as np
 
 from emotalk.errors import WrongUse
+from emotalk.schema import Floats
 
 Name = TypeVar("Name")
 
-MOST_WORKERS = 1024
+MAX_WORKERS = 1024
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:
-    """Refuse a number out of range.
+    """Check that a number is in its range.
 
     Raises:
-        WrongUse: says which, and the range.
+        WrongUse: it is not; the message names the range.
     """
     if not low <= value <= high:
         raise WrongUse(f"synthetic corpus: {name} is {value}; choose {low} to {high}")
 
 
 def claim_folder(output: Path, parameters: dict[str, str | int], folders: Sequence[str]) -> None:
-    """Make the folder and say in it what it holds; refuse one that holds anything else.
+    """Create the folder with `corpus.json`, or check that it holds the same corpus.
+
+    Args:
+        output: the folder.
+        parameters: written to `corpus.json`.
+        folders: to create in it.
 
     Raises:
-        WrongUse: it holds something else or takes no files.
+        WrongUse: it holds something else, or cannot be written.
     """
     marker = output / "corpus.json"
     if marker.is_file():
@@ -62,7 +70,7 @@ def _read_marker(marker: Path) -> object:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that appears under its name only when complete."""
+    """Write a file, which appears under its name when complete."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         partial.write_bytes(content)
@@ -71,23 +79,31 @@ def write_atomically(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
+def write_landmarks(path: Path, landmarks_TLP: Floats) -> None:
+    """Write landmarks as a `.npy` file, creating its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    np.save(content, landmarks_TLP, allow_pickle=False)
+    write_atomically(path, content.getvalue())
+
+
 def write_missing(
     names: Sequence[Name],
-    is_written: Callable[[Name], bool],
+    files: Callable[[Name], Sequence[Path]],
     write: Callable[[Name], None],
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Write the clips that are not there yet.
+    """Write the clips of which a file is missing.
 
     Args:
         names: all clips.
-        is_written: whether a clip's files are all there.
-        write: writes one; a picklable function of a module.
+        files: returns the files of a clip.
+        write: writes a clip; picklable.
         workers: processes; 0 takes one for each core, 1 stays in this one.
         progress: called with (clips done, clips in all), once at the start and after every clip.
     """
-    missing = [name for name in names if not is_written(name)]
+    missing = [name for name in names if not all(path.is_file() for path in files(name))]
     done = len(names) - len(missing)
 
     def report(more: int) -> None:

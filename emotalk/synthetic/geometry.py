@@ -1,56 +1,26 @@
-"""Geometry of a face: outlines and the 68 landmarks as functions of its movements.
+"""Outlines of brows, eyes and mouth as functions of the face's motion.
 
 Coordinates are those of the face at rest: pixels, origin between the eyes, x to the right of the
-image, y downwards. `T` is the axis of frames; `U` runs along an outline. Landmarks are points of
-the very outlines that are drawn, so they are exact.
+image, y downwards. `T` is the axis of frames; `U` runs along an outline.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
-from emotalk.schema import Doubles, Floats
+from emotalk.schema import Doubles
 from emotalk.synthetic.actor import FaceShape
+from emotalk.synthetic.motion import Motion
 
-LIP_CORNER = 2.5  # how far the inner corners lie inside the outer ones
-UPPER_SHARE = 0.25  # of the gap: what the upper lip gives; the jaw gives the rest
-JAW_SHARE = 0.66  # the chin's drop as a share of the gap
-JAW_BEGIN = 0.07  # angle of the first jaw landmark, just below the ear's top
-LANDMARK_FIXED_POINT_STEPS = 8
+LIP_CORNER = 2.5  # distance of the inner corners from the outer ones
+UPPER_SHARE = 0.25  # of the gap that the upper lip opens; the jaw opens the rest
 
 
-@dataclass(frozen=True)
-class Motion:
-    """Everything that moves in a face, over T frames.
-
-    Attributes:
-        opening: of the mouth, 0 to 1.
-        spread: of the lips, -1 rounded to 1 spread.
-        blink: 0 open to 1 shut.
-        gaze_x: of the irises, -1 to 1.
-        movements: the expression's movements by name.
-    """
-
-    opening: Doubles
-    spread: Doubles
-    blink: Doubles
-    gaze_x: Doubles
-    movements: dict[str, Doubles]
-
-    def __getitem__(self, name: str) -> Doubles:
-        """Return a movement of the expression, (T,)."""
-        return self.movements[name]
-
-
-def _points(x: Doubles, y: Doubles) -> Doubles:
+def points_of(x: Doubles, y: Doubles) -> Doubles:
+    """Return points (..., 2) of coordinates."""
     return np.stack(np.broadcast_arrays(x, y), axis=-1)
 
 
 def _column(values: Doubles) -> Doubles:
     return values[:, None]
-
-
-# --- brows -------------------------------------------------------------------------------------
 
 
 def brow_line(shape: FaceShape, motion: Motion, side: int, u: Doubles) -> Doubles:
@@ -66,7 +36,7 @@ def brow_line(shape: FaceShape, motion: Motion, side: int, u: Doubles) -> Double
         + _column(motion["brow_lower"]) * (2.5 + 7.0 * u)
         + _column(motion["nose_wrinkle"]) * 2.5 * u
     )
-    return _points(side * x, y)
+    return points_of(side * x, y)
 
 
 def brow_outline(shape: FaceShape, motion: Motion, side: int, swell: float) -> Doubles:
@@ -78,9 +48,6 @@ def brow_outline(shape: FaceShape, motion: Motion, side: int, swell: float) -> D
     up[..., 1] -= half
     down[..., 1] += half
     return np.concatenate([up, down[:, ::-1]], axis=1)
-
-
-# --- eyes --------------------------------------------------------------------------------------
 
 
 def _lid_heights(shape: FaceShape, motion: Motion) -> tuple[Doubles, Doubles]:
@@ -112,7 +79,7 @@ def lid_line(shape: FaceShape, motion: Motion, side: int, v: Doubles, *, upper: 
     outwards = side * v
     arc = np.clip(1.0 - v * v, 0.0, 1.0) ** (0.72 if upper else 0.9)
     y = _column(height) * arc * (1.0 - 0.12 * outwards) - shape.eye_tilt * outwards
-    return _points(side * shape.eye_x + shape.eye_half_width * v, y)
+    return points_of(side * shape.eye_x + shape.eye_half_width * v, y)
 
 
 def eye_outline(shape: FaceShape, motion: Motion, side: int) -> Doubles:
@@ -125,13 +92,10 @@ def eye_outline(shape: FaceShape, motion: Motion, side: int) -> Doubles:
 
 def iris_centre(shape: FaceShape, motion: Motion, side: int) -> Doubles:
     """Return the centre of an iris, (T, 2)."""
-    return _points(
+    return points_of(
         side * shape.eye_x + 2.2 * motion.gaze_x,
         -0.5 + 2.4 * motion["gaze_down"] - 0.5 * motion["lid_raise"],
     )
-
-
-# --- mouth -------------------------------------------------------------------------------------
 
 
 def mouth_gap(shape: FaceShape, motion: Motion) -> Doubles:
@@ -172,7 +136,7 @@ def inner_lip(shape: FaceShape, motion: Motion, u: Doubles, *, upper: bool) -> D
     bend = np.abs(u) ** 2.2
     y = _column(centre) * (1.0 - bend) + _column(corner) * bend
     half = mouth_half_width(shape, motion) - LIP_CORNER
-    return _points(_column(half) * u, y)
+    return points_of(_column(half) * u, y)
 
 
 def outer_lip(shape: FaceShape, motion: Motion, u: Doubles, *, upper: bool) -> Doubles:
@@ -210,132 +174,4 @@ def outer_lip(shape: FaceShape, motion: Motion, u: Doubles, *, upper: bool) -> D
         )
         y = inner[..., 1] + _column(thick) * taper
     half = mouth_half_width(shape, motion)
-    return _points(_column(half) * u, y)
-
-
-# --- skin --------------------------------------------------------------------------------------
-
-
-def jaw_line(shape: FaceShape, angles: Doubles) -> Doubles:
-    """Return points (U, 2) of the jaw at rest; angle 0 is the image's left ear, pi the other."""
-    power = 0.92 - 0.22 * shape.squareness
-    across, down = np.cos(angles), np.abs(np.sin(angles))
-    x = -shape.half_width * np.sign(across) * np.abs(across) ** power
-    return np.stack([x, -4.0 + (shape.chin_y + 4.0) * down**0.95], axis=-1)
-
-
-def skin_pulls(shape: FaceShape, motion: Motion) -> Doubles:
-    """Return how far jaw, nose wings and cheeks are pulled, in pixels, (T, 3)."""
-    return np.stack(
-        [
-            JAW_SHARE * mouth_gap(shape, motion) - 2.5 * motion["chin_raise"],
-            5.0 * motion["nose_wrinkle"] + 2.5 * motion["upper_lip_raise"],
-            5.0 * motion["cheek_raise"],
-        ],
-        axis=-1,
-    )
-
-
-def skin_pull_fields(shape: FaceShape, x: Doubles, y: Doubles) -> tuple[Doubles, Doubles, Doubles]:
-    """Return where each pull acts, as downward shares at (x, y) of the moved face."""
-    depth = np.clip((y - (shape.mouth_y - 6.0)) / 26.0, 0.0, 1.0)
-    inside = np.clip((1.08 - np.abs(x) / shape.half_width) / 0.5, 0.0, 1.0)
-    jaw = depth**2 * (3.0 - 2.0 * depth) * inside**2 * (3.0 - 2.0 * inside)
-
-    def bell(centre_x: float, centre_y: float, wide: float, high: float) -> Doubles:
-        far = ((np.abs(x) - centre_x) / wide) ** 2 + ((y - centre_y) / high) ** 2
-        return np.asarray(np.exp(-0.5 * far))
-
-    wings = -bell(0.75 * shape.nose_half_width, shape.nose_y - 3.0, 10.0, 12.0)
-    cheeks = -bell(1.25 * shape.eye_x, 34.0, 15.0, 13.0)
-    return jaw, wings, cheeks
-
-
-def pulled(shape: FaceShape, motion: Motion, points_LP: Doubles) -> Doubles:
-    """Return where points of the skin at rest are in every frame, (T, L, 2).
-
-    The skin is drawn by looking up, for a pixel of the moved face, the place it came from; this
-    solves the same equation for the moved place.
-    """
-    pulls = skin_pulls(shape, motion)
-    x = np.broadcast_to(points_LP[:, 0], (len(pulls), len(points_LP)))
-    y = np.broadcast_to(points_LP[:, 1], x.shape)
-    for _ in range(LANDMARK_FIXED_POINT_STEPS):
-        fields = skin_pull_fields(shape, x, y)
-        y = points_LP[:, 1] + sum(pulls[:, k, None] * field for k, field in enumerate(fields))
-    return _points(x, y)
-
-
-# --- landmarks ---------------------------------------------------------------------------------
-
-
-def nose_points(shape: FaceShape) -> Doubles:
-    """Return landmarks 27 to 35 at rest, (9, 2)."""
-    bridge = [(0.0, -2.0 + (shape.nose_y - 7.0) * share) for share in (0.0, 1 / 3, 2 / 3, 1.0)]
-    below = [
-        (share * shape.nose_half_width, shape.nose_y + 2.5 - 3.0 * abs(share))
-        for share in (-0.85, -0.45, 0.0, 0.45, 0.85)
-    ]
-    return np.array(bridge + below)
-
-
-def face_landmarks(shape: FaceShape, motion: Motion) -> Doubles:
-    """Return the 68 iBUG landmarks (T, 68, 2) in the face's own coordinates."""
-    brow_u = np.linspace(0.0, 1.0, 5)
-    lids = np.array([-0.4, 0.4])
-    ends = np.array([-1.0, 1.0])
-
-    def eye(side: int) -> list[Doubles]:
-        corners = lid_line(shape, motion, side, ends, upper=True)
-        top = lid_line(shape, motion, side, lids, upper=True)
-        bottom = lid_line(shape, motion, side, lids[::-1], upper=False)
-        return [corners[:, :1], top, corners[:, 1:], bottom]
-
-    outer_top = np.array([-1.0, -0.62, -0.24, 0.0, 0.24, 0.62, 1.0])
-    outer_bottom = np.array([0.62, 0.28, 0.0, -0.28, -0.62])
-    inner_top = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-    inner_bottom = np.array([0.5, 0.0, -0.5])
-    parts = [
-        pulled(shape, motion, jaw_line(shape, np.linspace(JAW_BEGIN, np.pi - JAW_BEGIN, 17))),
-        brow_line(shape, motion, -1, brow_u),
-        brow_line(shape, motion, 1, brow_u[::-1]),
-        pulled(shape, motion, nose_points(shape)),
-        *eye(-1),
-        *eye(1),
-        outer_lip(shape, motion, outer_top, upper=True),
-        outer_lip(shape, motion, outer_bottom, upper=False),
-        inner_lip(shape, motion, inner_top, upper=True),
-        inner_lip(shape, motion, inner_bottom, upper=False),
-    ]
-    return np.concatenate(parts, axis=1)
-
-
-# --- the head in the frame ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class HeadPose:
-    """A similarity transform per frame from the face's coordinates to the frame's pixels.
-
-    Attributes:
-        matrices_T23: [[s cos, -s sin, x], [s sin, s cos, y]].
-    """
-
-    matrices_T23: Doubles
-
-    @property
-    def scale(self) -> Doubles:
-        """Size of the face in every frame, (T,)."""
-        return np.asarray(np.hypot(self.matrices_T23[:, 0, 0], self.matrices_T23[:, 1, 0]))
-
-    def place(self, points_TUP: Doubles) -> Floats:
-        """Return points (T, U, 2) of the face as pixels of the frame, float32."""
-        turned = np.einsum("tij,tuj->tui", self.matrices_T23[:, :, :2], points_TUP)
-        return np.asarray(turned + self.matrices_T23[:, None, :, 2], np.float32)
-
-
-def head_pose(angle: Doubles, scale: Doubles, x: Doubles, y: Doubles) -> HeadPose:
-    """Return the pose from angle (radians), scale and place of the origin in pixels, each (T,)."""
-    cos, sin = scale * np.cos(angle), scale * np.sin(angle)
-    rows = np.stack([np.stack([cos, -sin, x], -1), np.stack([sin, cos, y], -1)], axis=1)
-    return HeadPose(rows)
+    return points_of(_column(half) * u, y)

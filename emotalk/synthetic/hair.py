@@ -1,4 +1,4 @@
-"""The hair of one person: where it lies and how it shines."""
+"""Paint the hair of a person."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from emotalk.synthetic.canvas import noise, smooth_step
 
 
 def hair_mask(actor: Actor, x: Doubles, y: Doubles) -> Floats:
-    """Return where hair lies in front of or around the face, 0 to 1."""
+    """Return the coverage by hair in front of and around the face, 0 to 1."""
     shape, style = actor.shape, actor.look.hair_style
     volume = {"buzz": 2.5, "short": 8.0, "parted": 10.0, "receding": 5.0, "bun": 5.0}.get(
         style, 13.0
@@ -39,7 +39,7 @@ def hair_mask(actor: Actor, x: Doubles, y: Doubles) -> Floats:
 
 
 def _hairline(actor: Actor, x: Doubles) -> Doubles:
-    """Return the height of the hairline over x."""
+    """Return y of the hairline at x."""
     across = x / actor.shape.half_width
     style = actor.look.hair_style
     high = {"fringe": -36.0, "receding": -74.0, "buzz": -62.0, "parted": -58.0}.get(style, -56.0)
@@ -54,7 +54,7 @@ def _hairline(actor: Actor, x: Doubles) -> Doubles:
 
 
 def hair_colour(actor: Actor, x: Doubles, y: Doubles) -> Floats:
-    """Return the colour (H, W, 3) hair would have at (x, y): strands, locks and shine."""
+    """Return the colour of hair (H, W, 3) at (x, y) with strands, locks and shine."""
     size = (x.shape[0], x.shape[1])
     curly = actor.look.hair_style == "curly"
     strands = noise(actor, "strands", size, (3.0, 3.0) if curly else (1.1, 14.0))

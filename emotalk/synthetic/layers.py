@@ -1,7 +1,4 @@
-"""Layers painted once per person: the head on the face's grid, its wrinkles, the scene behind.
-
-Every frame bends the head and lays it over the scene.
-"""
+"""Paint the still layers of a person: the head, its wrinkles, the background."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +9,11 @@ import numpy as np
 from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.synthetic.actor import Actor, FaceShape
 from emotalk.synthetic.canvas import FINE, averaged_down, fine_grid_of, on_fine_grid
-from emotalk.synthetic.geometry import jaw_line
 from emotalk.synthetic.hair import hair_colour, hair_mask
 from emotalk.synthetic.paint import blended, polygon_mask
 from emotalk.synthetic.scene import background
 from emotalk.synthetic.skin import skin_colour
+from emotalk.synthetic.skin_motion import jaw_line
 from emotalk.synthetic.wrinkles import WRINKLES, wrinkle
 
 EARS_COVERED_BY = {"long", "bob", "curly", "fringe"}
@@ -24,13 +21,13 @@ EARS_COVERED_BY = {"long", "bob", "curly", "fringe"}
 
 @dataclass(frozen=True)
 class ActorLayers:
-    """The still pictures of one person.
+    """Still layers of one person.
 
     Attributes:
         background_HWC: wall, hair behind the head, body and neck; uint8 RGB of the frame's size.
         head_HWC: skin and hair at rest on the face's grid; float32 RGB, 0 to 255.
         alpha_HW: coverage of the head, 0 to 1.
-        wrinkles_KHWC: what each entry of `WRINKLES` takes away from the light, 1 = all of it.
+        wrinkles_KHWC: share of the light that each entry of `WRINKLES` removes.
     """
 
     background_HWC: Bytes
@@ -41,7 +38,7 @@ class ActorLayers:
 
 @lru_cache(maxsize=8)
 def actor_layers(actor: Actor) -> ActorLayers:
-    """Return the still layers of `actor`; the last few people are kept in memory."""
+    """Return the still layers of `actor`; those of the last 8 people are cached."""
     head, alpha = _head(actor)
     wrinkles = np.stack([wrinkle(actor.shape, name) for name in WRINKLES])
     return ActorLayers(background(actor), head, alpha, wrinkles)

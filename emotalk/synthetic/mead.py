@@ -1,6 +1,5 @@
-"""The synthetic corpus laid out as MEAD is: full HD at 30 frames a second, sound beside it."""
+"""Write the synthetic corpus with the layout of MEAD: full HD, 30 frames a second."""
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,13 +12,14 @@ from scipy.signal import resample_poly
 
 from emotalk.media.encode import AudioTrack, encode_audio, encode_video
 from emotalk.schema import Bytes, Floats
-from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
+from emotalk.synthetic.actor import FIRST_NUMBER, make_actor
 from emotalk.synthetic.clip import ClipPlan, plan_clip
 from emotalk.synthetic.folder import (
-    MOST_WORKERS,
+    MAX_WORKERS,
     check_range,
     claim_folder,
     write_atomically,
+    write_landmarks,
     write_missing,
 )
 from emotalk.synthetic.sentences import SENTENCES
@@ -30,8 +30,8 @@ MEAD_FPS = Fraction(30)
 SOUND_RATE = 48_000
 HEIGHT = 1080  # of MEAD's frames, pixels
 ASPECT = Fraction(16, 9)
-MOST_ACTORS = 999
-# MEAD's words for what is drawn; it has contempt and surprise besides.
+MAX_ACTORS = 999
+# MEAD's name -> this project's; MEAD also has contempt and surprise.
 EMOTIONS = {
     "neutral": "neutral",
     "angry": "anger",
@@ -59,7 +59,7 @@ Drawn people who speak twelve sentences with six of MEAD's eight emotions; made 
 
 @dataclass(frozen=True, order=True)
 class MeadName:
-    """One recording: who, how, how strongly, which sentence (from 1)."""
+    """Name of one recording: actor, emotion, level and number of the sentence (from 1)."""
 
     actor: int
     emotion: str
@@ -68,7 +68,7 @@ class MeadName:
 
 
 def every_recording_of(actor: int) -> tuple[MeadName, ...]:
-    """Return all recordings that can be drawn of an actor: emotions and levels in turn."""
+    """Return the names of all recordings of an actor: emotions and levels in turn."""
     return tuple(
         MeadName(actor, emotion, level, number)
         for number in range(1, len(SENTENCES) + 1)
@@ -93,24 +93,24 @@ def write_mead(
 ) -> list[MeadName]:
     """Write the corpus and return its recordings; the same parameters give the same files.
 
-    A run that was stopped goes on where it was.
+    A stopped run resumes.
 
     Args:
-        output: a new or empty folder, or one that holds this very corpus.
+        output: a new or empty folder, or one with the same corpus.
         actors: number of people.
-        seed: of people and everything in the recordings.
+        seed: of people and the content of the recordings.
         clips_per_actor: 1 to 192; 16 hold every emotion at every level once.
         height: of the frames in pixels, 16:9; MEAD's are 1080.
         workers: processes; 0 takes one for each core, 1 stays in this one.
         progress: called with (clips done, clips in all).
 
     Raises:
-        WrongUse: a number out of range, or a folder that holds something else or takes no files.
+        WrongUse: a number is out of range, or the folder holds something else or cannot be written.
     """
-    check_range("actors", actors, 1, MOST_ACTORS)
+    check_range("actors", actors, 1, MAX_ACTORS)
     check_range("clips_per_actor", clips_per_actor, 1, RECORDINGS_OF_AN_ACTOR)
     check_range("height", height, 180, 2160)
-    check_range("workers", workers, 0, MOST_WORKERS)
+    check_range("workers", workers, 0, MAX_WORKERS)
     parameters: dict[str, str | int] = {
         "format": FORMAT,
         "seed": seed,
@@ -124,7 +124,7 @@ def write_mead(
     names = [name for n in numbers for name in every_recording_of(n)[:clips_per_actor]]
     write_missing(
         names,
-        partial(_is_written, output, seed),
+        partial(_files, output, seed),
         partial(_write_recording, output, seed, height),
         workers,
         progress,
@@ -132,8 +132,9 @@ def write_mead(
     return names
 
 
-def _files(output: Path, actor: Actor, name: MeadName) -> tuple[Path, Path, Path]:
-    person = f"{actor.sex[0]}{name.actor - FIRST_NUMBER + 1:03d}".replace("F", "W")
+def _files(output: Path, seed: int, name: MeadName) -> tuple[Path, Path, Path]:
+    sex = make_actor(seed, name.actor).sex
+    person = f"{sex[0]}{name.actor - FIRST_NUMBER + 1:03d}".replace("F", "W")
     inside = Path(name.emotion) / name.level / f"{name.number:03d}"
     video = Path(person) / "video" / "front" / inside
     return (
@@ -143,21 +144,15 @@ def _files(output: Path, actor: Actor, name: MeadName) -> tuple[Path, Path, Path
     )
 
 
-def _is_written(output: Path, seed: int, name: MeadName) -> bool:
-    return all(path.is_file() for path in _files(output, make_actor(seed, name.actor), name))
-
-
 def _write_recording(output: Path, seed: int, height: int, name: MeadName) -> None:
     actor = make_actor(seed, name.actor)
     sentence = list(SENTENCES)[name.number - 1]
     level = "XX" if name.emotion == "neutral" else LEVELS[name.level]
     plan = plan_clip(actor, sentence, EMOTIONS[name.emotion], level, seed, MEAD_FPS)
-    video, sound, landmarks = _files(output, actor, name)
-    for path in (video, sound, landmarks):
+    video, sound, landmarks = _files(output, seed, name)
+    for path in (video, sound):
         path.parent.mkdir(parents=True, exist_ok=True)
-    points = io.BytesIO()
-    np.save(points, placed(plan.landmarks_TLP, height), allow_pickle=False)
-    write_atomically(landmarks, points.getvalue())
+    write_landmarks(landmarks, placed(plan.landmarks_TLP, height))
     track = AudioTrack(
         resample_poly(plan.audio_S, SOUND_RATE // 300, VOICE_RATE // 300), SOUND_RATE
     )
@@ -166,7 +161,7 @@ def _write_recording(output: Path, seed: int, height: int, name: MeadName) -> No
 
 
 def placed(landmarks_TLP: Floats, height: int) -> Floats:
-    """Return landmarks where `enlarged` puts them, in pixels."""
+    """Return landmarks in pixels of the frames of `enlarged`."""
     scale, margin = _scale_and_margin(height)
     moved: Floats = ((landmarks_TLP + 0.5) * scale - 0.5).astype(np.float32)
     moved[..., 0] += margin
@@ -174,7 +169,7 @@ def placed(landmarks_TLP: Floats, height: int) -> Floats:
 
 
 def enlarged(plan: ClipPlan, height: int) -> Iterator[Bytes]:
-    """Yield the frames enlarged to `height`, widened to 16:9 by going on with their border."""
+    """Yield the frames enlarged to `height`, extended to 16:9 by repeating their border."""
     scale, margin = _scale_and_margin(height)
     for frame in plan.frames():
         size = (round(frame.shape[1] * scale), height)

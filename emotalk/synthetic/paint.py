@@ -1,6 +1,7 @@
-"""Anti-aliased masks and soft brushes: the few drawing operations that faces are made of."""
+"""Draw anti-aliased polygons and lines."""
 
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,24 +24,22 @@ def polygon_mask(shape: tuple[int, int], points: Doubles | Floats) -> Bytes:
     return mask
 
 
-def soft_line(shape: tuple[int, int], points: Doubles, width: float, blur: float) -> Floats:
-    """Return a blurred line (H, W) through `points` (U, 2), its highest value 1."""
+def line_mask(shape: tuple[int, int], points: Doubles | Floats, *, width: int) -> Bytes:
+    """Return the coverage (H, W), 0 to 255, of an open line (U, 2) in pixels."""
     mask = np.zeros(shape, np.uint8)
-    cv2.polylines(
-        mask,
-        [fixed_point(points)],
-        False,
-        255,
-        max(1, round(width)),
-        cv2.LINE_AA,
-        SUBPIXEL_BITS,
-    )
+    cv2.polylines(mask, [fixed_point(points)], False, 255, width, cv2.LINE_AA, SUBPIXEL_BITS)
+    return mask
+
+
+def soft_line(shape: tuple[int, int], points: Doubles, width: float, blur: float) -> Floats:
+    """Return a blurred line (H, W) through `points` (U, 2), its maximum 1."""
+    mask = line_mask(shape, points, width=max(1, round(width)))
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), blur)
     return np.asarray(soft / max(float(soft.max()), 1e-6), np.float32)
 
 
 def blended(canvas: Floats, mask: Floats, colour: Doubles | Floats) -> Floats:
-    """Return `canvas` (H, W, 3) with `colour`, an RGB or an image, laid over by `mask` (0 to 1)."""
+    """Return `canvas` (H, W, 3) blended with an RGB colour or an image by `mask` (0 to 1)."""
     over = np.asarray(colour, np.float32)
     return np.asarray(canvas + (over - canvas) * mask[..., None], np.float32)
 
@@ -50,11 +49,11 @@ def offset(x: float, y: float) -> Floats:
     return np.array([x, y], np.float32)
 
 
-class Stamp:
-    """Lays polygons over a frame, touching only the pixels around them."""
+class Painter:
+    """Painter of polygons and lines on a frame."""
 
     def __init__(self, canvas: Bytes) -> None:
-        """Keep the frame (H, W, 3), uint8, that is painted in place."""
+        """Set the frame (H, W, 3), uint8, which is painted in place."""
         self.canvas = canvas
 
     def polygon(
@@ -66,14 +65,7 @@ class Stamp:
         blur: float = 0.0,
     ) -> None:
         """Fill a closed polygon (U, 2) with an RGB colour, its edge blurred by `blur` pixels."""
-        area = self._area(points, 2 + int(np.ceil(3 * blur)))
-        if area is None:
-            return
-        left, top, right, bottom = area
-        mask = polygon_mask((bottom - top, right - left), points - offset(left, top))
-        if blur:
-            mask = cv2.GaussianBlur(mask, (0, 0), blur)
-        self._lay(area, mask, colour, alpha)
+        self._draw(polygon_mask, points, colour, margin=2, alpha=alpha, blur=blur)
 
     def line(
         self,
@@ -85,21 +77,13 @@ class Stamp:
         blur: float = 0.0,
     ) -> None:
         """Draw an open line (U, 2)."""
-        area = self._area(points, 2 + width + int(np.ceil(3 * blur)))
-        if area is None:
-            return
-        left, top, right, bottom = area
-        mask = np.zeros((bottom - top, right - left), np.uint8)
-        moved = fixed_point(points - offset(left, top))
-        cv2.polylines(mask, [moved], False, 255, width, cv2.LINE_AA, SUBPIXEL_BITS)
-        if blur:
-            mask = cv2.GaussianBlur(mask, (0, 0), blur)
-        self._lay(area, mask, colour, alpha)
+        mask = partial(line_mask, width=width)
+        self._draw(mask, points, colour, margin=2 + width, alpha=alpha, blur=blur)
 
-    def clipped(self, points: Floats, fill: Callable[["Stamp", Floats], None]) -> None:
-        """Let `fill` paint, and keep only what lies inside the closed polygon (U, 2).
+    def clipped(self, points: Floats, fill: Callable[["Painter", Floats], None]) -> None:
+        """Paint with `fill` inside a closed polygon (U, 2).
 
-        `fill` gets a stamp on a copy of the area and the area's corner in the frame.
+        `fill` gets a painter on a copy of the area, and the area's corner in the frame.
         """
         area = self._area(points, 2)
         if area is None:
@@ -107,9 +91,29 @@ class Stamp:
         left, top, right, bottom = area
         region = self.canvas[top:bottom, left:right]
         inside = region.copy()
-        fill(Stamp(inside), offset(left, top))
+        fill(Painter(inside), offset(left, top))
         mask = polygon_mask(inside.shape[:2], points - offset(left, top))
         _mix(region, inside, mask, 1.0)
+
+    def _draw(
+        self,
+        draw_mask: Callable[[tuple[int, int], Floats], Bytes],
+        points: Floats,
+        colour: tuple[float, float, float],
+        *,
+        margin: int,
+        alpha: float,
+        blur: float,
+    ) -> None:
+        area = self._area(points, margin + int(np.ceil(3 * blur)))
+        if area is None:
+            return
+        left, top, right, bottom = area
+        mask = draw_mask((bottom - top, right - left), points - offset(left, top))
+        if blur:
+            mask = cv2.GaussianBlur(mask, (0, 0), blur)
+        region = self.canvas[top:bottom, left:right]
+        _mix(region, np.asarray(colour, np.float32), mask, alpha)
 
     def _area(self, points: Floats, margin: int) -> tuple[int, int, int, int] | None:
         height, width = self.canvas.shape[:2]
@@ -118,17 +122,6 @@ class Stamp:
         left, top = max(int(low[0]), 0), max(int(low[1]), 0)
         right, bottom = min(int(high[0]), width), min(int(high[1]), height)
         return (left, top, right, bottom) if right > left and bottom > top else None
-
-    def _lay(
-        self,
-        area: tuple[int, int, int, int],
-        mask: Bytes,
-        colour: tuple[float, float, float],
-        alpha: float,
-    ) -> None:
-        left, top, right, bottom = area
-        region = self.canvas[top:bottom, left:right]
-        _mix(region, np.asarray(colour, np.float32), mask, alpha)
 
 
 def _mix(region: Bytes, over: Bytes | Floats, mask: Bytes, alpha: float) -> None:

@@ -1,4 +1,4 @@
-"""Paint what does not move with the head: wall, hair hanging behind, neck and clothes."""
+"""Paint the background of a person: wall, hair behind the head, neck and clothes."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from emotalk.synthetic.canvas import noise, smooth_step
 from emotalk.synthetic.paint import blended
 
 FRAME_HEIGHT, FRAME_WIDTH = 360, 480
-FACE_ORIGIN = (240.0, 168.0)  # where in the frame the face's coordinates begin, at rest
+FACE_ORIGIN = (240.0, 168.0)  # origin of the face's coordinates in the frame, at rest
 
 
 def background(actor: Actor) -> Bytes:

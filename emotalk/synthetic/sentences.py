@@ -1,7 +1,7 @@
-"""The twelve sentences as phonemes, and phonemes as positions of the mouth.
+"""The twelve sentences as phonemes, and the articulation of phonemes.
 
-Targets are ordinary textbook values: the first formant of a vowel is carried by how far the mouth
-opens, the second and third by the table below.
+The values are usual textbook ones. The opening of the mouth sets a vowel's first formant, the table
+its second and third.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Phone:
-    """One target of the articulators, held for a while.
+    """Target of the articulators for some time.
 
     Attributes:
         opening: of the mouth, 0 closed to 1 wide open; also sets the first formant.
-        f2, f3: second and third formant in Hz of an average voice.
+        f2, f3: second and third formant in Hz for an average voice.
         duration_s: at normal tempo.
         voice: loudness of the vocal folds, 0 to 1.
         noise: loudness of the hiss or burst, 0 to 1.
         noise_hz: centre of the hiss.
         noise_width_hz: its width.
-        nasal: 1 for sound through the nose.
+        nasal: 1 for nasal sounds.
     """
 
     opening: float
@@ -100,84 +100,59 @@ class Sentence:
     """A sentence of CREMA-D.
 
     Attributes:
-        code: its three letters in file names.
         text: as spelt.
-        phonemes: names in `PHONEMES`, a blank between phonemes and `|` between words.
-        stressed: indices of the words that carry the melody.
+        phonemes: names in `PHONEMES`, a space between phonemes and `|` between words.
+        stressed: indices of the stressed words.
     """
 
-    code: str
     text: str
     phonemes: str
     stressed: tuple[int, ...]
 
     @property
     def words(self) -> tuple[tuple[str, ...], ...]:
-        """The phonemes of each word."""
+        """Return the phonemes of each word."""
         return tuple(tuple(word.split()) for word in self.phonemes.split("|"))
 
 
+# By their code in CREMA-D's file names.
 SENTENCES: dict[str, Sentence] = {
-    sentence.code: sentence
-    for sentence in (
-        Sentence("IEO", "It's eleven o'clock.", "IH T S|IH L EH V AH N|AH K L AA K", (1, 2)),
-        Sentence(
-            "TIE",
-            "That is exactly what happened.",
-            "DH AE T|IH Z|IH G Z AE K T L IY|W AH T|HH AE P AH N D",
-            (2, 4),
-        ),
-        Sentence(
-            "IOM",
-            "I'm on my way to the meeting.",
-            "AY M|AA N|M AY|W EY|T UW|DH AH|M IY T IH NG",
-            (3, 6),
-        ),
-        Sentence(
-            "IWW",
-            "I wonder what this is about.",
-            "AY|W AH N D ER|W AH T|DH IH S|IH Z|AH B AW T",
-            (1, 5),
-        ),
-        Sentence(
-            "TAI",
-            "The airplane is almost full.",
-            "DH IY|EH R P L EY N|IH Z|AO L M OW S T|F UH L",
-            (1, 4),
-        ),
-        Sentence(
-            "MTI",
-            "Maybe tomorrow it will be cold.",
-            "M EY B IY|T AH M AA R OW|IH T|W IH L|B IY|K OW L D",
-            (1, 5),
-        ),
-        Sentence(
-            "IWL",
-            "I would like a new alarm clock.",
-            "AY|W UH D|L AY K|AH|N UW|AH L AA R M|K L AA K",
-            (5, 6),
-        ),
-        Sentence(
-            "ITH",
-            "I think I have a doctor's appointment.",
-            "AY|TH IH NG K|AY|HH AE V|AH|D AA K T ER Z|AH P OY N T M AH N T",
-            (5, 6),
-        ),
-        Sentence(
-            "DFA", "Don't forget a jacket.", "D OW N T|F ER G EH T|AH|JH AE K AH T", (0, 1, 3)
-        ),
-        Sentence(
-            "ITS",
-            "I think I've seen this before.",
-            "AY|TH IH NG K|AY V|S IY N|DH IH S|B IH F AO R",
-            (3, 5),
-        ),
-        Sentence("TSI", "The surface is slick.", "DH AH|S ER F AH S|IH Z|S L IH K", (1, 3)),
-        Sentence(
-            "WSI",
-            "We'll stop in a couple of minutes.",
-            "W IY L|S T AA P|IH N|AH|K AH P AH L|AH V|M IH N AH T S",
-            (1, 4, 6),
-        ),
-    )
+    "IEO": Sentence("It's eleven o'clock.", "IH T S|IH L EH V AH N|AH K L AA K", (1, 2)),
+    "TIE": Sentence(
+        "That is exactly what happened.",
+        "DH AE T|IH Z|IH G Z AE K T L IY|W AH T|HH AE P AH N D",
+        (2, 4),
+    ),
+    "IOM": Sentence(
+        "I'm on my way to the meeting.", "AY M|AA N|M AY|W EY|T UW|DH AH|M IY T IH NG", (3, 6)
+    ),
+    "IWW": Sentence(
+        "I wonder what this is about.", "AY|W AH N D ER|W AH T|DH IH S|IH Z|AH B AW T", (1, 5)
+    ),
+    "TAI": Sentence(
+        "The airplane is almost full.", "DH IY|EH R P L EY N|IH Z|AO L M OW S T|F UH L", (1, 4)
+    ),
+    "MTI": Sentence(
+        "Maybe tomorrow it will be cold.",
+        "M EY B IY|T AH M AA R OW|IH T|W IH L|B IY|K OW L D",
+        (1, 5),
+    ),
+    "IWL": Sentence(
+        "I would like a new alarm clock.", "AY|W UH D|L AY K|AH|N UW|AH L AA R M|K L AA K", (5, 6)
+    ),
+    "ITH": Sentence(
+        "I think I have a doctor's appointment.",
+        "AY|TH IH NG K|AY|HH AE V|AH|D AA K T ER Z|AH P OY N T M AH N T",
+        (5, 6),
+    ),
+    "DFA": Sentence("Don't forget a jacket.", "D OW N T|F ER G EH T|AH|JH AE K AH T", (0, 1, 3)),
+    "ITS": Sentence(
+        "I think I've seen this before.", "AY|TH IH NG K|AY V|S IY N|DH IH S|B IH F AO R", (3, 5)
+    ),
+    "TSI": Sentence("The surface is slick.", "DH AH|S ER F AH S|IH Z|S L IH K", (1, 3)),
+    "WSI": Sentence(
+        "We'll stop in a couple of minutes.",
+        "W IY L|S T AA P|IH N|AH|K AH P AH L|AH V|M IH N AH T S",
+        (1, 4, 6),
+    ),
 }

@@ -1,4 +1,4 @@
-"""The skin of one person at rest: colour, light, hills and hollows."""
+"""Paint the skin of a person at rest: colour and shading."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from emotalk.synthetic.canvas import bell, noise, smooth_step
 
 
 def skin_colour(actor: Actor, x: Doubles, y: Doubles) -> Floats:
-    """Return the shaded skin (H, W, 3): a lit ellipsoid with the usual hills and hollows."""
+    """Return the shaded skin (H, W, 3): a lit ellipsoid with the relief of a face."""
     light = _roundness(actor, x, y) * _relief(actor, x, y)
     fine = noise(actor, "pores", (x.shape[0], x.shape[1]), (1.6, 1.6))
     broad = noise(actor, "blotches", (x.shape[0], x.shape[1]), (14.0, 14.0))
@@ -59,7 +59,7 @@ def _relief(actor: Actor, x: Doubles, y: Doubles) -> Doubles:
 
 
 def _complexion(actor: Actor, x: Doubles, y: Doubles, rgb: Doubles) -> Doubles:
-    """Return the skin with red cheeks and nose, and the person's stubble or freckles."""
+    """Return the skin with red cheeks and nose, and stubble or freckles."""
     shape, look = actor.shape, actor.look
     blush = np.sum([bell(x, y, (side * 40.0, 34.0), (15.0, 13.0)) for side in (-1, 1)], axis=0)
     blush = 0.09 * (blush + 0.6 * bell(x, y, (0.0, shape.nose_y - 6.0), (9.0, 8.0)))

@@ -1,9 +1,8 @@
-"""A formant synthesiser: an articulation track becomes sound.
+"""Synthesise speech from an articulation track by formants.
 
-Source and filter (Fant 1960): a train of glottal pulses and white noise, each shaped by the
-frequency response of the vocal tract at that moment. The response is the product of second-order
-resonators (Klatt 1980); it is applied in short overlapping spectra, so the whole clip is a few
-array operations.
+Source-filter model (Fant 1960): glottal pulses and white noise, filtered by the frequency response
+of the vocal tract over time. The response is a product of second-order resonators (Klatt 1980),
+applied to overlapping short-time spectra.
 """
 
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from emotalk.synthetic.articulation import Articulation
 
 VOICE_RATE = 44_100
 HOP = 220  # 5 ms
-WINDOW = 4 * HOP  # so that the windows add up to 2 everywhere
+WINDOW = 4 * HOP  # the windows then add up to 2 everywhere
 SPECTRUM = 2048
 BANDWIDTHS_HZ = (70.0, 100.0, 150.0, 250.0)
 F4_HZ = 3500.0
-LIFT_HZ = 1500.0  # radiation and the formants above the fourth lift what lies above
-OPEN_SHARE = 0.62  # of a glottal period
+LIFT_HZ = 1500.0  # radiation and higher formants amplify frequencies above
+OPEN_SHARE = 0.62  # open quotient: share of a glottal period
 FLOOR = 2e-4  # of background noise, so that silence is not digital zero
 
 
@@ -33,10 +32,10 @@ class Delivery:
 
     Attributes:
         pitch_hz: mean of the fundamental.
-        pitch_range: size of the melody; 1 is normal, 0 monotone.
+        pitch_range: range of the melody; 1 is normal, 0 monotone.
         energy: loudness, 1 is normal.
         breath: share of noise in the voice, 0 to 1.
-        tremble: depth of a 6 Hz wobble of the pitch, 0 to 1.
+        tremble: depth of a vibrato of 6 Hz, 0 to 1.
         tract: formant frequencies relative to the average voice (short tracts above 1).
     """
 
@@ -70,7 +69,7 @@ def speak(articulation: Articulation, delivery: Delivery, generator: np.random.G
 
 
 def _levelled(sound: Doubles, energy: float, hiss: Doubles) -> Floats:
-    """Scale to a loudness that tells the energy apart, with a soft ceiling below 1."""
+    """Return the sound scaled by the energy, softly limited below 1."""
     scaled = sound * (0.30 * energy / np.quantile(np.abs(sound), 0.99))
     return np.asarray(np.tanh(scaled) * 0.95 + FLOOR * np.clip(hiss, -3, 3), np.float32)
 
@@ -81,7 +80,7 @@ def _pitch(
     times_s: Doubles,
     generator: np.random.Generator,
 ) -> Doubles:
-    """Return the fundamental in Hz: declination, accents, a final fall, wobble and jitter."""
+    """Return the fundamental in Hz: declination, accents, a final fall, vibrato and jitter."""
     begin_s, end_s = articulation.speech_s
     place = np.clip((times_s - begin_s) / (end_s - begin_s), 0.0, 1.0)
     melody = 0.12 - 0.24 * place - 0.18 * np.clip(place - 0.85, 0.0, 1.0) / 0.15
@@ -111,7 +110,7 @@ def _spectra(signal: Doubles) -> NDArray[np.complex64]:
 
 
 def _overlapped(spectra_NF: NDArray[np.complex64]) -> Doubles:
-    """Return the signal whose windows have these spectra, ringing included."""
+    """Return the signal of these spectra by overlap-add."""
     pieces = irfft(spectra_NF, SPECTRUM, axis=1)
     hops = -(-SPECTRUM // HOP)
     pieces = np.pad(pieces, ((0, 0), (0, hops * HOP - SPECTRUM)))
@@ -124,7 +123,7 @@ def _overlapped(spectra_NF: NDArray[np.complex64]) -> Doubles:
 def _tract_response(
     articulation: Articulation, tract: float, moments_s: Doubles, f_hz: Doubles
 ) -> NDArray[np.complex64]:
-    """Return the response (N, F) of the vocal tract at every moment."""
+    """Return the response (N, F) of the vocal tract over time."""
     nasal = articulation.at(articulation.nasal, moments_s)
     f1 = articulation.at(articulation.f1, moments_s) * (1 - nasal) + 270.0 * nasal
     formants_N = (
@@ -153,7 +152,7 @@ def _resonance(f_hz: Doubles, centre_hz: Doubles, width_hz: float) -> NDArray[np
 def _noise_response(
     articulation: Articulation, tract: float, moments_s: Doubles, f_hz: Doubles
 ) -> Floats:
-    """Return the gain (N, F) of hiss and bursts: a bell around their centre, with wide skirts."""
+    """Return the gain (N, F) of hiss and bursts: a wide peak around their centre."""
     centre_N = tract * articulation.at(articulation.noise_hz, moments_s)
     width_N = articulation.at(articulation.noise_width_hz, moments_s)
     distance_NF = ((f_hz - centre_N[:, None]) / width_N[:, None]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Wrinkles and blushes that movements of the face call up."""
+"""Paint wrinkles and blushes caused by movements of the face."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ Line = tuple[list[tuple[float, float]], float, float]  # points, blur in pixels,
 
 
 def wrinkle(shape: FaceShape, name: str) -> Floats:
-    """Return what one wrinkle takes from red, green and blue light, (H, W, 3)."""
+    """Return the share of red, green and blue light that a wrinkle removes, (H, W, 3)."""
     x, y = grid()
     skin = np.array([0.75, 1.0, 1.05])
     if name == "flush":

@@ -13,9 +13,9 @@ import soundfile
 
 from emotalk.errors import WrongUse
 from emotalk.synthetic.actor import make_actor
-from emotalk.synthetic.clip import render_clip
 from emotalk.synthetic.corpus import choose_clips, every_clip_of, write_corpus
 from emotalk.synthetic.expression import CODES
+from tests.helpers.drawn_clip import render_clip
 from tests.helpers.shared import shared_data
 
 GRAMMAR = re.compile(r"1\d{3}_[A-Z]{3}_(ANG|DIS|FEA|HAP|NEU|SAD)_(LO|MD|HI|XX)")

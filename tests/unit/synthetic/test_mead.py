@@ -11,11 +11,11 @@ from emotalk.config.etl import EtlConfig, LandmarksConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.media.frames import read_video
-from emotalk.media.sound import read_audio
 from emotalk.schema import SAMPLES_PER_FRAME
 from emotalk.synthetic.mead import every_recording_of, write_mead
 from etl.clip.sample import make_sample
 from etl.corpora import list_clips
+from tests.helpers.sound import read_audio
 from tests.unit.synthetic.test_corpus import digests
 
 HEIGHT = 216

@@ -12,7 +12,7 @@ PLAIN = Delivery(pitch_hz=120, pitch_range=0, energy=1, breath=0, tremble=0, tra
 
 
 def said(phonemes: str, gain: float = 1.0, tempo: float = 1.0) -> Articulation:
-    sentence = Sentence("XXX", "test", phonemes, ())
+    sentence = Sentence("test", phonemes, ())
     return articulate(sentence, tempo=tempo, opening_gain=gain, silence_s=(0.3, 0.2))
 
 
