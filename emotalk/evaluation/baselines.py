@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from emotalk.media.encode import encode_video
 from emotalk.media.decode import decode_video_window
+from emotalk.media.encode import encode_video
 from emotalk.schema import FPS, Bytes
 
 REENCODED = {"crf": "23", "preset": "medium"}
