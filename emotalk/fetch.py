@@ -1,10 +1,11 @@
-"""Files of others that training can use and that do not come with the project."""
+"""Download third-party weights that training can use."""
 
 from pathlib import Path
 
 from emotalk.config.losses import VGG19_FILE, vgg19_file
 from emotalk.errors import Stopped, WrongUse
-from emotalk.media.download import Progress, WrongBytes, download, file_sha256
+from emotalk.files.checksums import file_sha256
+from emotalk.media.download import Progress, WrongBytes, download
 
 # torchvision's VGG19_Weights.IMAGENET1K_V1; the file's name holds how its sha256 begins.
 VGG19_URL = f"https://download.pytorch.org/models/{VGG19_FILE}"

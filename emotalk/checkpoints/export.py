@@ -24,7 +24,8 @@ from emotalk.checkpoints.training_record import (
     read_state_facts,
 )
 from emotalk.errors import WrongUse
-from emotalk.shards.storage import file_sha256
+from emotalk.files.atomic_write import atomic_folder
+from emotalk.files.checksums import file_sha256
 
 CONFIG = "config.yaml"
 
@@ -62,20 +63,14 @@ def export_model(checkpoint: Path, output: Path) -> Export:
     run_dir = _run_folder(loaded.folder)
     state = read_state_facts(loaded.folder)
     mlflow = read_mlflow_facts(run_dir)
-    part = output.resolve().with_name(f".{output.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        weights = loaded.generator.state_dict()
-        write_model(part, weights, loaded.config, loaded.facts)
-        if run_dir is not None and (run_dir / CONFIG).is_file():
-            shutil.copyfile(run_dir / CONFIG, part / CONFIG)
-        origin = _origin(loaded, run_dir, state, part / GENERATOR)
-        (part / CARD).write_text(model_card(loaded, origin), "utf-8")
-        if output.exists():
-            output.rmdir()
-        part.rename(output)
+        with atomic_folder(output.resolve()) as part:
+            write_model(part, loaded.generator.state_dict(), loaded.config, loaded.facts)
+            if run_dir is not None and (run_dir / CONFIG).is_file():
+                shutil.copyfile(run_dir / CONFIG, part / CONFIG)
+            origin = _origin(loaded, run_dir, state, part / GENERATOR)
+            (part / CARD).write_text(model_card(loaded, origin), "utf-8")
     except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
         raise WrongUse(f"{output}: cannot be written: {error.strerror}") from None
     return Export(output, origin, mlflow.uri, mlflow.run_id or state.mlflow_run)
 

@@ -10,6 +10,8 @@ import re
 import shutil
 from pathlib import Path
 
+from emotalk.files.atomic_write import PART, atomic_write_text
+
 CHECKPOINTS = "checkpoints"  # name of the folder within the run folder
 LATEST, BEST = "latest", "best"
 STATE = "state.json"
@@ -46,19 +48,19 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def part_of(path: Path) -> Path:
     """Return the temporary name under which the checkpoint `path` is written and removed."""
-    return path.with_name(f".{path.name}.part")
+    return path.with_name(f".{path.name}{PART}")
 
 
 def point_latest(folder: Path, name: str) -> None:
     """Write `name` to `latest` atomically."""
-    _point(folder / LATEST, name)
+    atomic_write_text(folder / LATEST, f"{name}\n")
 
 
 def point_best(folder: Path, best_step: int | None) -> None:
     """Write the name of the best checkpoint to `best`; remove `best` if there is none."""
     name = None if best_step is None else checkpoint_name(best_step)
     if name is not None and (folder / name / STATE).is_file():
-        _point(folder / BEST, name)
+        atomic_write_text(folder / BEST, f"{name}\n")
     else:
         (folder / BEST).unlink(missing_ok=True)
 
@@ -101,20 +103,5 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def sync(path: Path) -> None:
-    """Flush a file, or the names in a folder, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _may_go(path: Path) -> bool:
     return not path.is_symlink() and (path / STATE).is_file()
-
-
-def _point(pointer: Path, name: str) -> None:
-    fresh = pointer.with_name(f".{pointer.name}.part")
-    fresh.write_text(name + "\n", encoding="utf-8")
-    fresh.replace(pointer)

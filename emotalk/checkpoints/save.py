@@ -14,7 +14,6 @@ It is written under a temporary name and renamed when complete. Nothing in it is
 import logging
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 from emotalk.checkpoints.folder import (
@@ -24,15 +23,14 @@ from emotalk.checkpoints.folder import (
     part_of,
     point_latest,
     set_aside,
-    sync,
 )
 from emotalk.checkpoints.format import DISCRIMINATORS, ModelFacts, write_model
 from emotalk.checkpoints.snapshot import Snapshot
 from emotalk.checkpoints.train_state import write_state
 from emotalk.config.model import ModelConfig
-from emotalk.files.checksums import SUMS, read_sums
+from emotalk.files.atomic_write import sync
+from emotalk.files.checksums import check_all_sums, read_sums, write_sums
 from emotalk.files.tensor_files import write_tensors
-from emotalk.shards.storage import file_sha256
 
 TENSORS = ".safetensors"
 LOG = logging.getLogger("emotalk.checkpoint")
@@ -83,8 +81,7 @@ def _write_files(part: Path, snapshot: Snapshot, model: ModelConfig, facts: Mode
     for name, optimizer in snapshot.optimizers.items():
         write_tensors(optimizer.moments, part / f"{name}_optimizer.safetensors")
     write_state(snapshot.state, part)
-    sums = "".join(f"{digest}  {name}\n" for name, digest in _hashes(part))
-    (part / SUMS).write_text(sums, encoding="utf-8")
+    write_sums(part)
 
 
 def _take_place(part: Path, final: Path) -> None:
@@ -121,17 +118,7 @@ def verify(path: Path) -> None:
         ValueError: a file is missing or not the one that was written.
         OSError: it cannot be read.
     """
-    wanted = read_sums(path)
-    found = dict(_hashes(path))
-    changed = sorted(name for name in wanted if found.get(name) != wanted[name])
-    if changed or STATE not in wanted:
-        raise ValueError(f"damaged: {', '.join(changed) or SUMS} not as written ({SUMS})")
-
-
-def _hashes(folder: Path) -> Iterator[tuple[str, str]]:
-    for path in sorted(folder.iterdir()):
-        if path.name != SUMS and path.is_file():
-            yield path.name, file_sha256(path)
+    check_all_sums(path, required=STATE)
 
 
 def _reach_the_disk(folder: Path) -> None:

@@ -11,7 +11,7 @@ from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.report import FORMAT, Report, to_markdown
-from emotalk.files.atomic_write import atomic_write
+from emotalk.files.atomic_write import atomic_write_text
 from emotalk.shards.manifest import MANIFEST_NAME
 from emotalk.shards.shard_set import Sample, ShardSet
 
@@ -67,8 +67,7 @@ def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
 def write_report(folder: Path, report: Report, plots: Sequence[str]) -> None:
     """Write the Markdown page and then the JSON, which marks the report as complete."""
     (folder / REPORT_MARKDOWN).write_text(to_markdown(report, plots), "utf-8")
-    with atomic_write(folder / REPORT_JSON, aside=folder) as file:
-        file.write((report.model_dump_json(indent=1) + "\n").encode())
+    atomic_write_text(folder / REPORT_JSON, report.model_dump_json(indent=1) + "\n")
 
 
 def _inputs_of_report(path: Path) -> Any:

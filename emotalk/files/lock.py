@@ -1,10 +1,8 @@
-"""One job for one output, on this machine and on others that share the file system.
+"""Lock files between the processes of one machine, and of machines that share a file system.
 
-Two signs, since none holds everywhere. `flock` ends with the process that took it, however that
-died: on local disks, on NFS (whose server then decides for all machines), on Lustre mounted with
-`flock`. Where a file system keeps locks to each machine, or has none, the file itself tells: its
-holder sets its time every `BEAT_S`, and another machine believes it for `SILENT_S`. Ages are taken
-from the file system's own clock.
+`flock` ends with the process that took it, however that process ends. It works on local disks, on
+NFS, whose server then decides for all machines, and on Lustre mounted with `flock`. On a file
+system without locks every process takes the lock; `hold_with_heartbeat` covers that case too.
 """
 
 import errno
@@ -16,103 +14,192 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from emotalk.errors import WrongUse
-from emotalk.files.atomic_write import atomic_write
+from emotalk.errors import InUse
+from emotalk.files.atomic_write import atomic_write_bytes
+from emotalk.files.small_files import read_small
 
-BEAT_S = 10.0
-SILENT_S = 60.0
+BEAT_S = 10.0  # between two heartbeats
+SILENT_S = 60.0  # without a heartbeat, after which a holder on another machine counts as dead
 NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold a lock file for as long as the block lasts.
+@dataclass(frozen=True)
+class Holder:
+    """The process that took a lock last, as it named itself; empty if it is not known."""
+
+    host: str = ""
+    pid: int = 0
+    since: str = ""
+
+    @property
+    def is_on_another_machine(self) -> bool:
+        """Return whether the holder is known to run elsewhere."""
+        return self.host not in ("", socket.gethostname())
+
+    def __str__(self) -> str:
+        """Return the holder's name for people."""
+        return f"process {self.pid} on {self.host}" if self.host else "another process"
+
+
+class FileLock:
+    """A lock that this process holds until it releases it or ends; forked processes do not."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take over the descriptor of a locked file; `take_lock` returns new locks."""
+        self.descriptor = descriptor
+        HELD.add(self)
+
+    def sign(self) -> None:
+        """Write this process's name into the file."""
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        name = json.dumps(asdict(Holder(socket.gethostname(), os.getpid(), since)))
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, name.encode(), 0)
+
+    def release(self) -> None:
+        """Let other processes take the lock."""
+        if self in HELD:
+            HELD.remove(self)
+            os.close(self.descriptor)
+
+
+HELD: set[FileLock] = set()  # by this process
+
+
+def _close_inherited() -> None:
+    """Close the descriptors in a forked process: it must not keep the lock of a dead parent."""
+    for lock in list(HELD):
+        lock.release()
+
+
+os.register_at_fork(after_in_child=_close_inherited)
+
+
+def take_lock(path: Path, *, wait: bool = False) -> FileLock | None:
+    """Return the lock on a file, or None if it is held already.
+
+    Args:
+        path: the lock file, made if it is missing.
+        wait: wait until the lock is free.
 
     Raises:
-        WrongUse: another process holds it.
+        OSError: the file cannot be written.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                os.close(descriptor)
+                if isinstance(error, BlockingIOError):
+                    return None
+                raise
+        if _is_at(descriptor, path):
+            return FileLock(descriptor)
+        os.close(descriptor)  # its last holder has removed the file meanwhile
+
+
+def own_lock(path: Path) -> FileLock | None:
+    """Return the lock on a file that this process holds, or None."""
+    return next((lock for lock in HELD if _is_at(lock.descriptor, path)), None)
+
+
+def is_held_by_another(path: Path) -> bool:
+    """Return whether another process holds the lock on a file."""
+    if not path.exists() or own_lock(path) is not None:
+        return False
+    try:
+        lock = take_lock(path)
+    except OSError:  # not ours to write
+        return False
+    if lock is None:
+        return True
+    lock.release()
+    return False
+
+
+def read_holder(path: Path) -> Holder:
+    """Return the process that signed a lock file last."""
+    try:
+        facts = json.loads(read_small(path, most_bytes=4096))
+        return Holder(str(facts["host"]), int(facts["pid"]), str(facts["since"]))
+    except (OSError, ValueError, KeyError, TypeError):  # it is new, or being written or removed
+        return Holder()
+
+
+@contextmanager
+def wait_for_lock(path: Path) -> Iterator[None]:
+    """Hold the lock on a file as long as the block lasts; wait for it first."""
+    lock = take_lock(path, wait=True)
+    assert lock is not None, "it was waited for"
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def hold_with_heartbeat(path: Path, task: str) -> Iterator[None]:
+    """Hold the lock on a file as long as the block lasts, also where a file system has no locks.
+
+    The holder sets the file's time every `BEAT_S`. A process of another machine believes it for
+    `SILENT_S`, by the file system's own clock.
+
+    Args:
+        path: the lock file.
+        task: begins the message for a process that is refused: what the holder is doing.
+
+    Raises:
+        InUse: another process holds it.
         OSError: it cannot be written.
     """
-    lock = _open(path)
-    stop = threading.Event()
-    beat = threading.Thread(target=_beat, args=(lock, stop), daemon=True)
+    lock = take_lock(path)
+    if lock is None:
+        raise _in_use(task, path, "wait or choose another")
+    stop, beats = threading.Event(), None
     try:
-        _take(path, lock)
-        beat.start()
+        silent_s = _now(path.parent) - path.stat().st_mtime
+        if read_holder(path).is_on_another_machine and silent_s < SILENT_S:
+            raise _in_use(
+                task,
+                path,
+                f"its last sign of life is {silent_s:.0f} s old: if it died, start again after "
+                f"{SILENT_S:.0f} s without one",
+            )
+        lock.sign()
+        beats = threading.Thread(target=_beat, args=(lock, stop), daemon=True)
+        beats.start()
         yield
     finally:
         stop.set()
-        if beat.is_alive():
-            beat.join()
-        os.close(lock)
+        if beats is not None:
+            beats.join()
+        lock.release()
 
 
-def _open(path: Path) -> int:
-    """Return the open lock file, the one that has the name now: its last holder removes it."""
-    while True:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in NO_LOCKS:
-                os.close(lock)
-                if isinstance(error, BlockingIOError):
-                    raise _taken(path, _holder(path)) from None
-                raise
-        if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
-            return lock
-        os.close(lock)
+def _in_use(task: str, path: Path, advice: str) -> InUse:
+    holder = read_holder(path)
+    host, pid, since = holder.host or "?", holder.pid or "?", holder.since or "?"
+    return InUse(f"{task} (on {host}, process {pid}, since {since}); {advice}")
 
 
-def _take(path: Path, lock: int) -> None:
-    """Write our name into the file, unless another machine's is there and fresh."""
-    holder = _holder(path)
-    silent_s = _now(path.parent) - os.fstat(lock).st_mtime
-    if holder and holder.get("host") != socket.gethostname() and silent_s < SILENT_S:
-        raise _taken(path, holder, silent_s)
-    ours = {
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-    }
-    os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps(ours).encode(), 0)
+def _beat(lock: FileLock, stop: threading.Event) -> None:
+    while not stop.wait(BEAT_S):
+        os.utime(lock.descriptor)
 
 
-def _taken(path: Path, holder: dict[str, Any], silent_s: float | None = None) -> WrongUse:
-    who = "on {host}, process {pid}, since {since}".format_map(
-        {"host": "?", "pid": "?", "since": "?", **holder}
-    )
-    wait = (
-        "wait or choose another"
-        if silent_s is None
-        else f"its last sign of life is {silent_s:.0f} s old: if it died, start again after "
-        f"{SILENT_S:.0f} s without one"
-    )
-    return WrongUse(f"output: another job is writing to {path.parent.parent} ({who}); {wait}")
-
-
-def _holder(path: Path) -> dict[str, Any]:
-    """Return host, pid and since of whoever wrote into the file last; empty if nobody did."""
-    try:
-        facts: dict[str, Any] = json.loads(path.read_bytes() or b"{}")
-    except (OSError, ValueError):  # it is being written or removed
-        return {}
-    return facts
+def _is_at(descriptor: int, path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(descriptor), path.stat())
 
 
 def _now(folder: Path) -> float:
     """Return the time by the clock of the folder's file system."""
     probe = folder / f"now-{socket.gethostname()}-{os.getpid()}"
-    with atomic_write(probe, aside=folder):
-        pass
+    atomic_write_bytes(probe, b"")
     now = probe.stat().st_mtime
     probe.unlink()
     return now
-
-
-def _beat(lock: int, stop: threading.Event) -> None:
-    while not stop.wait(BEAT_S):
-        os.utime(lock)

@@ -1,4 +1,4 @@
-"""Small text files that others may have written: read and parsed within bounds."""
+"""Read and parse small untrusted files within bounds."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def read_small(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
 
 
 def parse_json(data: bytes | str) -> Any:
-    """Return what JSON text holds.
+    """Return the value that JSON text holds.
 
     Raises:
         ValueError: not JSON, not UTF-8, nested too deeply, or a whole number of thousands of

@@ -1,4 +1,4 @@
-"""Weights in safetensors files: names, kinds and sizes compared before anything is allocated."""
+"""Read and write safetensors files; names, types and shapes are checked before allocation."""
 
 import os
 import stat
@@ -96,7 +96,7 @@ def _listed(names: list[str]) -> str:
 def write_tensors(
     tensors: Mapping[str, Tensor], path: Path, *, metadata: Mapping[str, str] | None = None
 ) -> None:
-    """Write a safetensors file that others may read as the user's umask says.
+    """Write a safetensors file with the rights that the user's umask gives.
 
     The library itself lets the owner alone read it.
     """

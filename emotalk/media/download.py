@@ -1,7 +1,5 @@
 """Download a large file by http: resumable, checked by its hash, renamed when complete."""
 
-import hashlib
-import os
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emotalk.errors import Stopped
+from emotalk.files.atomic_write import claim_name
+from emotalk.files.checksums import file_sha256
 
 CHUNK = 2**20
 STALL_S = 60.0  # without a byte, after which a connection counts as lost
@@ -70,7 +70,7 @@ def download(
             f"{url}: the file's sha256 is {found}, expected {sha256}...: it was changed on the way "
             "or on the server; nothing is kept"
         )
-    _name(part, path)
+    claim_name(part, path)
 
 
 def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progress) -> None:
@@ -124,21 +124,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answers {error.code} {error.reason}"
     return str(getattr(error, "reason", "") or error or type(error).__name__)
-
-
-def _name(part: Path, path: Path) -> None:
-    """Rename the file without replacing another one."""
-    try:
-        os.link(part, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without links
-        part.rename(path)
-    else:
-        part.unlink()
-
-
-def file_sha256(path: Path) -> str:
-    """Return a file's sha256 in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -4,7 +4,6 @@ All video files are written here: corpus clips (FLV), shard members (128 x 128 M
 browsers (H.264 and AAC in MP4, index in front).
 """
 
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
+from emotalk.files.atomic_write import atomic_path
 from emotalk.media.sound_source import SoundSource
 from emotalk.printable import printable_lines
 from emotalk.schema import Bytes, Floats
@@ -138,24 +138,10 @@ def _opened(
         with av.open(target, "w", format=container, options=options) as output:
             yield output
         return
-    with _renamed_when_done(target) as partial:
+    with atomic_path(target) as partial:
         name = f"file:{partial}"  # a colon in the path would end a protocol's name
         with av.open(name, "w", format=container, options=options) as output:
             yield output
-
-
-@contextmanager
-def _renamed_when_done(target: Path) -> Iterator[Path]:
-    """Yield a name beside `target`; rename it on success, remove it on failure.
-
-    A short name: the target's own may be as long as a name can be.
-    """
-    partial = target.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write(

@@ -1,9 +1,6 @@
 """Create, check and lock a run folder; only the same configuration may continue in it."""
 
-import fcntl
 import logging
-import os
-import socket
 import time
 from pathlib import Path
 
@@ -12,13 +9,14 @@ from emotalk.config.load import dump_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.errors import InUse, WrongUse
+from emotalk.files.atomic_write import PART, atomic_write_text
+from emotalk.files.lock import FileLock, is_held_by_another, own_lock, read_holder, take_lock
 from emotalk.runs.same_run import refuse_other_configuration, refuse_other_shards
 from emotalk.runs.status import NAME as STATUS
 from emotalk.runs.status import write_status
 
 CONFIG = "config.yaml"
 LOCK = ".lock"
-PART = f".{CONFIG}.part"
 SAMPLES = "samples"
 LEASE_S = 120.0  # longer than file servers keep the lock of a machine that does not answer
 LOG = logging.getLogger("emotalk.train")
@@ -70,9 +68,7 @@ def open_run_folder(config: TrainConfig) -> bool:
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         (folder / SAMPLES).mkdir(exist_ok=True)
         hold_run_folder(folder)
-        fresh = folder / PART
-        fresh.write_text(dump_config(config), encoding="utf-8")
-        fresh.replace(folder / CONFIG)
+        atomic_write_text(folder / CONFIG, dump_config(config))
     except OSError as error:
         raise WrongUse(
             f"run_dir {folder} cannot be written: {error.strerror}; choose another run_dir"
@@ -100,7 +96,7 @@ def open_together(config: TrainConfig, runtime: Runtime) -> None:
         assert isinstance(refusal, WrongUse)
         raise refusal
     if not runtime.is_main:
-        JOINED[config.run_dir] = holder_of(config.run_dir)
+        JOINED[config.run_dir] = str(read_holder(config.run_dir / LOCK))
 
 
 def may_write(folder: Path) -> bool:
@@ -108,62 +104,31 @@ def may_write(folder: Path) -> bool:
 
     It may if its own run holds the folder, or if no process does.
     """
-    if not (folder / LOCK).exists() or JOINED.get(folder) == holder_of(folder):
-        return True
-    try:
-        with (folder / LOCK).open("r+b") as file:
-            return _locked(file.fileno())  # closing the file releases the lock again
-    except OSError:
-        return True  # a file system without locks
+    lock = folder / LOCK
+    return JOINED.get(folder) == str(read_holder(lock)) or not is_held_by_another(lock)
 
 
-def holder_of(folder: Path) -> str:
-    """Return the name of the process that holds the run folder or held it last."""
-    try:
-        with (folder / LOCK).open("rb") as file:
-            return file.read(200).decode(errors="replace").strip()
-    except OSError:
-        return ""
+def hold_run_folder(folder: Path) -> FileLock:
+    """Return the lock on the run folder, which this process holds to its end.
 
-
-def hold_run_folder(folder: Path) -> int:
-    """Lock the run folder for this process; return a handle whose closing releases the lock.
-
-    The lock is a POSIX record lock: it ends with this process and is not inherited by its workers.
-    A file server keeps the lock of a lost machine for a while, so a lock that is held on another
-    machine is waited for, at most `LEASE_S` seconds.
+    A file server keeps the lock of a lost machine for a while. So a process on another machine is
+    waited for, `LEASE_S` at most.
 
     Raises:
         InUse: another process trains in this folder.
     """
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
-    began = time.monotonic()
-    try:
-        while not _locked(handle):
-            holder = os.pread(handle, 200, 0).decode(errors="replace").strip()
-            elsewhere = bool(holder) and not holder.endswith(f" on {socket.gethostname()}")
-            if not elsewhere or time.monotonic() - began > LEASE_S:
-                os.close(handle)
-                raise InUse(
-                    f"run_dir {folder}: {holder or 'another process'} is training here; wait for "
-                    "it, stop it, or choose another run_dir"
-                )
-            LOG.warning("waiting for %s to let go of %s, or to be lost", holder, folder)
-            time.sleep(LEASE_S / 20)
-    except OSError:  # a file system without locks: the run continues without one
-        return handle
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-    return handle
-
-
-def _locked(handle: int) -> bool:
-    """Take the lock if it is free; return whether this process holds it."""
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    path, began = folder / LOCK, time.monotonic()
+    while (lock := own_lock(path) or take_lock(path)) is None:
+        holder = read_holder(path)
+        if not holder.is_on_another_machine or time.monotonic() - began > LEASE_S:
+            raise InUse(
+                f"run_dir {folder}: {holder} is training here; wait for it, stop it, or choose "
+                "another run_dir"
+            )
+        LOG.warning("waiting for %s to let go of %s, or to be lost", holder, folder)
+        time.sleep(LEASE_S / 20)
+    lock.sign()
+    return lock
 
 
 def is_free(folder: Path) -> bool:
@@ -173,6 +138,6 @@ def is_free(folder: Path) -> bool:
     return folder.is_dir() and all(
         path.name in (CHECKPOINTS, SAMPLES) and not any(path.iterdir())
         if path.is_dir()
-        else path.name in (STATUS, LOCK, PART)
+        else path.name in (STATUS, LOCK) or (path.name.startswith(".") and path.suffix == PART)
         for path in folder.iterdir()
     )

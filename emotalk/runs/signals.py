@@ -6,7 +6,6 @@ the training loop reads between steps, and a second SIGTERM ends the process at 
 library is imported here, because train.py installs the handlers before it imports torch.
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from emotalk.errors import EXIT_PREEMPTED, EXIT_WRONG_USE
+from emotalk.files.lock import is_held_by_another
 from emotalk.runs.status import NAME, write_status
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
@@ -130,21 +130,8 @@ def write_preempted(run_dir: Path, message: str) -> None:
     try:
         known = not run_dir.exists() or not any(run_dir.iterdir())
         known = known or any((run_dir / name).exists() for name in (CONFIG, NAME, LOCK))
-        if known and not _held_by_another(run_dir / LOCK):
+        if known and not is_held_by_another(run_dir / LOCK):
             run_dir.mkdir(parents=True, exist_ok=True)
             write_status(run_dir, "preempted", message)
     except OSError:
         return
-
-
-def _held_by_another(lock: Path) -> bool:
-    if not lock.exists():
-        return False
-    with lock.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # a file system without locks
-            return False
-    return False

@@ -1,12 +1,12 @@
 """Write `status.json`, which tells batch scripts how a run ended; launchers hide exit codes."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_PREEMPTED, EXIT_WRONG_USE
+from emotalk.files.atomic_write import atomic_write_text
 from emotalk.masking import masked
 
 NAME = "status.json"
@@ -50,7 +50,5 @@ def failed_since(run_dir: Path, began: float) -> bool:
 def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
     """Write `status.json` atomically and return its content."""
     status = Status(state, CODES[state], masked(message), step)
-    fresh = run_dir / f".{NAME}.{os.getpid()}.part"
-    fresh.write_text(json.dumps(asdict(status), indent=2) + "\n", encoding="utf-8")
-    fresh.replace(run_dir / NAME)
+    atomic_write_text(run_dir / NAME, json.dumps(asdict(status), indent=2) + "\n")
     return status

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emotalk.errors import WrongUse
+from emotalk.files.checksums import file_sha256
 from emotalk.printable import printable, shown
 from emotalk.shards.clip import member_faults
 from emotalk.shards.manifest import (
@@ -16,7 +17,7 @@ from emotalk.shards.manifest import (
     parse_index,
 )
 from emotalk.shards.shard_set import Sample, SampleReader, ShardSet, sample_of
-from emotalk.shards.storage import DiskStorage, StorageFault, file_sha256
+from emotalk.shards.storage import DiskStorage, StorageFault
 from emotalk.shards.tar_members import UnfitTar, tar_members
 
 

@@ -4,7 +4,6 @@ What answers is fsspec (http, https, s3, ...) or a command's output (`pipe:`, as
 Whatever fails is tried again with growing waits.
 """
 
-import fcntl
 import hashlib
 import shlex
 import subprocess
@@ -15,6 +14,9 @@ from typing import IO, Any, TypeVar
 
 from emotalk.config.data import RemoteConfig
 from emotalk.errors import WrongUse
+from emotalk.files.atomic_write import PART, atomic_path
+from emotalk.files.checksums import file_sha256
+from emotalk.files.lock import wait_for_lock
 from emotalk.masking import COMMAND, masked, masked_command, masked_setting, refuse_masked
 from emotalk.media.remote import (
     check_protocol,
@@ -25,7 +27,7 @@ from emotalk.media.remote import (
     tried,
 )
 from emotalk.shards.manifest import ShardEntry
-from emotalk.shards.storage import DiskStorage, Storage, StorageFault, file_sha256
+from emotalk.shards.storage import DiskStorage, Storage, StorageFault
 
 Result = TypeVar("Result")
 
@@ -224,16 +226,16 @@ class CachedStorage(Storage):
         """Copy under a lock, so that the processes of a machine do it once."""
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            with target.with_suffix(".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with wait_for_lock(target.with_suffix(".lock")):
                 if self.disk.local_size(target.name) == shard.bytes:
                     return
-                part = target.with_suffix(".part")
-                self.remote.download(shard.file, part)
-                found = file_sha256(part)
-                if found != shard.sha256:
-                    raise StorageFault(f"{shard.file}: the download's sha256 is {found[:12]}...")
-                part.replace(target)
+                with atomic_path(target, partial=target.with_suffix(PART)) as part:
+                    self.remote.download(shard.file, part)
+                    found = file_sha256(part)
+                    if found != shard.sha256:
+                        raise StorageFault(
+                            f"{shard.file}: the download's sha256 is {found[:12]}..."
+                        )
         except StorageFault:
             raise
         except OSError as error:

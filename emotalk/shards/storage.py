@@ -1,12 +1,12 @@
 """Read the bytes of a shard set's files from a folder, a URL, or a command's output."""
 
-import hashlib
 import os
 import stat
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from pathlib import Path
 
+from emotalk.files.checksums import file_sha256
 from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.shards.manifest import ShardEntry
 
@@ -91,7 +91,7 @@ class DiskStorage(Storage):
     def sha256(self, shard: ShardEntry) -> str:
         """Return a tar's hash."""
         try:
-            return _sha256(self._descriptor(shard))
+            return file_sha256(self._descriptor(shard))
         except StorageFault:
             raise
         except OSError as error:
@@ -144,7 +144,7 @@ class DiskStorage(Storage):
         version = _version(status)
         met = self._verdicts.setdefault(shard.file, {version: ""})
         if version not in met:
-            found = _sha256(descriptor)
+            found = file_sha256(descriptor)
             changed = (
                 f"was changed since the run began: sha256 {found[:12]}..., the manifest says "
                 f"{shard.sha256[:12]}..."
@@ -156,18 +156,6 @@ class DiskStorage(Storage):
         descriptor = self._open.pop(name, None)
         if descriptor is not None:
             os.close(descriptor)
-
-
-def file_sha256(path: Path) -> str:
-    """Return the hash of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sha256(descriptor: int) -> str:
-    with open(descriptor, "rb", closefd=False) as file:
-        file.seek(0)
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _version(status: os.stat_result) -> Version:

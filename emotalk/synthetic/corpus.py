@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import resample_poly
 
+from emotalk.files.atomic_write import atomic_write_bytes
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.schema import Floats
 from emotalk.seeding import numpy_generator
@@ -22,7 +23,6 @@ from emotalk.synthetic.folder import (
     MAX_WORKERS,
     check_range,
     claim_folder,
-    write_atomically,
     write_landmarks,
     write_missing,
 )
@@ -163,12 +163,12 @@ def _write_tables(output: Path, people: list[Actor], names: list[ClipName]) -> N
     for row, name in enumerate(names, start=1):
         vote, level = name.emotion[0], f"{100 * LEVELS[name.level]:.0f}"
         vote_rows.append((str(row), str(name), vote, level, vote, level, vote, level))
-    write_atomically(
+    atomic_write_bytes(
         output / "VideoDemographics.csv",
         _table(("ActorID", "Age", "Sex", "Race", "Ethnicity"), person_rows),
     )
-    write_atomically(output / "summaryTable.csv", _table(VOTE_HEADER, vote_rows))
-    write_atomically(output / "README.md", README.encode())
+    atomic_write_bytes(output / "summaryTable.csv", _table(VOTE_HEADER, vote_rows))
+    atomic_write_bytes(output / "README.md", README.encode())
 
 
 def _table(header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> bytes:
@@ -193,7 +193,7 @@ def _write_clip(output: Path, seed: int, name: ClipName) -> None:
     plan = plan_clip(actor, name.sentence, CODES[name.emotion], name.level, seed)
     video, sound, landmarks = _files(output, name)
     write_landmarks(landmarks, plan.landmarks_TLP)
-    write_atomically(sound, _wav(plan.audio_S))
+    atomic_write_bytes(sound, _wav(plan.audio_S))
     _encode(video, plan)
 
 

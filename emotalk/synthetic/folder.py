@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from emotalk.errors import WrongUse
+from emotalk.files.atomic_write import atomic_write_bytes
 from emotalk.schema import Floats
 
 Name = TypeVar("Name")
@@ -55,7 +56,7 @@ def claim_folder(output: Path, parameters: dict[str, str | int], folders: Sequen
     try:
         for folder in folders:
             (output / folder).mkdir(parents=True, exist_ok=True)
-        write_atomically(marker, (json.dumps(parameters, indent=2) + "\n").encode())
+        atomic_write_bytes(marker, (json.dumps(parameters, indent=2) + "\n").encode())
     except OSError as error:
         raise WrongUse(
             f"cannot write to {output}: {error.strerror}; choose another folder"
@@ -69,22 +70,12 @@ def _read_marker(marker: Path) -> object:
         raise WrongUse(f"{marker} is not readable JSON ({error}); choose a new folder") from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file, which appears under its name when complete."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def write_landmarks(path: Path, landmarks_TLP: Floats) -> None:
     """Write landmarks as a `.npy` file, creating its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     np.save(content, landmarks_TLP, allow_pickle=False)
-    write_atomically(path, content.getvalue())
+    atomic_write_bytes(path, content.getvalue())
 
 
 def write_missing(

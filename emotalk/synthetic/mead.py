@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from scipy.signal import resample_poly
 
+from emotalk.files.atomic_write import atomic_write_bytes
 from emotalk.media.encode import AudioTrack, encode_audio, encode_video
 from emotalk.schema import Bytes, Floats
 from emotalk.synthetic.actor import FIRST_NUMBER, make_actor
@@ -18,7 +19,6 @@ from emotalk.synthetic.folder import (
     MAX_WORKERS,
     check_range,
     claim_folder,
-    write_atomically,
     write_landmarks,
     write_missing,
 )
@@ -119,7 +119,7 @@ def write_mead(
         "height": height,
     }
     claim_folder(output, parameters, ("landmarks",))
-    write_atomically(output / "README.md", README.encode())
+    atomic_write_bytes(output / "README.md", README.encode())
     numbers = range(FIRST_NUMBER, FIRST_NUMBER + actors)
     names = [name for n in numbers for name in every_recording_of(n)[:clips_per_actor]]
     write_missing(

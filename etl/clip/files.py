@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
 from emotalk.faces.backends.sidecar import sidecar_files
-from emotalk.files.atomic_write import file_sha256
+from emotalk.files.checksums import file_sha256
 from etl.corpora.listing import SourceClip
 from etl.corpora.source import MediaFile, stamp
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.landmarks import LandmarkDetector
-from emotalk.files.atomic_write import file_sha256
+from emotalk.files.checksums import file_sha256
 from emotalk.media.container import MediaInfo
 from emotalk.media.frames import read_video
 from emotalk.media.sound import Sound, read_sound

@@ -12,7 +12,7 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.files.atomic_write import file_sha256
+from emotalk.files.checksums import file_sha256
 from emotalk.schema import ClipLabel
 from etl.clip.files import changed_since, content_digest, files_of
 from etl.job.members import JSON, MADE_FACTS, facts_of_label

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 
 from emotalk.config.etl import LandmarksConfig
-from emotalk.files.atomic_write import file_sha256
+from emotalk.files.checksums import file_sha256
 
 
 def models_sha256(config: LandmarksConfig) -> str | None:

@@ -5,7 +5,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from emotalk.files.atomic_write import file_sha256
+from emotalk.files.checksums import file_sha256
 
 PACKAGES = ("av", "decord", "insightface", "numpy", "onnxruntime", "opencv-python", "scipy")
 KINDS = {".py", ".npy", ".json", ".csv"}  # code, and the tables that lie beside it

@@ -15,7 +15,7 @@ from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.files.atomic_write import PART
-from emotalk.files.lock import held
+from emotalk.files.lock import hold_with_heartbeat
 from emotalk.masking import masked_setting
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
 from emotalk.shards.statistics import split_facts
@@ -93,7 +93,8 @@ def own_output(output: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             work.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(held(work / "lock"))
+            task = f"output: another job is writing to {output}"
+            stack.enter_context(hold_with_heartbeat(work / "lock", task))
         except OSError as error:
             if is_full(error):
                 raise

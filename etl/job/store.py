@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from emotalk.errors import Stopped
-from emotalk.files.atomic_write import atomic_write, sealed, unsealed
+from emotalk.files.atomic_write import atomic_write
+from emotalk.files.checksums import sealed, unsealed
 from emotalk.schema import Rejection
 
 VERDICT = "verdict.json"

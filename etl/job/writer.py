@@ -10,7 +10,8 @@ from typing import Any
 
 import webdataset
 
-from emotalk.files.atomic_write import atomic_write, file_sha256
+from emotalk.files.atomic_write import atomic_write
+from emotalk.files.checksums import file_sha256
 from emotalk.schema import FORMAT_VERSION, ClipLabel
 from etl.job.members import JSON, NEUTRAL_STILL, STILL, json_member
 from etl.job.plan import PlannedShard

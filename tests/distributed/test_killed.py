@@ -102,8 +102,7 @@ def test_two_jobs_in_one_run_folder_refuse_each_other(config: Path, tmp_path: Pa
         first.kill()
         first.wait()
     # the lock has died with its process, though not by its own hand
-    free = hold_run_folder(run_dir)
-    os.close(free)
+    hold_run_folder(run_dir).release()
 
 
 @pytest.mark.slow  # two launches; tests/unit/runs/test_folder.py holds its parts

@@ -1,9 +1,13 @@
-"""One job for one output: on this machine by flock, on others by signs of life."""
+"""One process holds a lock: on this machine by flock, on others by signs of life."""
 
 import errno
 import fcntl
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,9 +15,17 @@ import pytest
 
 from emotalk.errors import WrongUse
 from emotalk.files import lock
-from emotalk.files.lock import held
+from emotalk.files.lock import (
+    hold_with_heartbeat,
+    is_held_by_another,
+    own_lock,
+    read_holder,
+    take_lock,
+    wait_for_lock,
+)
 from etl.job.run import own_output
 
+ROOT = Path(__file__).parents[3]
 ELSEWHERE = {"host": "far-away", "pid": 4711, "since": "2026-01-02 03:04:05"}
 
 
@@ -58,7 +70,7 @@ def test_a_job_on_another_machine_is_believed_while_it_gives_signs_of_life(
         without_locks(monkeypatch)
     with (
         pytest.raises(WrongUse, match=r"far-away, process 4711.* 4\d s old: .*after 60 s"),
-        held(path),
+        hold_with_heartbeat(path, "in use"),
     ):
         raise AssertionError("two machines hold one output")
     assert json.loads(path.read_text()) == ELSEWHERE
@@ -71,14 +83,14 @@ def test_a_job_that_died_on_another_machine_is_no_hindrance(
     path = left_behind(tmp_path, age_s=lock.SILENT_S + 20)
     if not has_locks:
         without_locks(monkeypatch)
-    with held(path):
+    with hold_with_heartbeat(path, "in use"):
         assert json.loads(path.read_text())["pid"] == os.getpid()
 
 
 def test_the_holder_gives_signs_of_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "BEAT_S", 0.02)
     path = left_behind(tmp_path, age_s=1000)
-    with held(path):
+    with hold_with_heartbeat(path, "in use"):
         os.utime(path, (1.0, 1.0))
         until = time.monotonic() + 30
         while path.stat().st_mtime == 1.0:
@@ -101,6 +113,55 @@ def test_a_lock_file_that_its_last_holder_just_removed_is_not_taken_for_the_lock
         real(file, how)
 
     monkeypatch.setattr(fcntl, "flock", slow)
-    with held(path):
+    with hold_with_heartbeat(path, "in use"):
         assert len(taken) == 2
         assert path.exists()
+
+
+def test_a_forked_process_does_not_keep_the_lock_of_a_dead_one(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import multiprocessing, os, sys, time\nfrom pathlib import Path\n"
+        "from emotalk.files.lock import take_lock\n"
+        "assert take_lock(Path(sys.argv[1])) is not None\n"
+        "worker = multiprocessing.get_context('fork').Process(target=time.sleep, args=(600,))\n"
+        "worker.start()\nprint(worker.pid, flush=True)\ntime.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        worker = int(process.stdout.readline())
+        try:
+            assert is_held_by_another(path)
+            process.kill()
+            process.wait()
+            assert not is_held_by_another(path)
+            assert Path(f"/proc/{worker}").exists(), "the forked one lives on"
+        finally:
+            process.kill()
+            os.kill(worker, signal.SIGKILL)
+
+
+def test_a_process_knows_its_own_lock_and_keeps_it_when_it_asks(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert own_lock(path) is None
+    lock = take_lock(path)
+    assert lock is not None
+    lock.sign()
+    assert not is_held_by_another(path)
+    assert own_lock(path) is lock
+    assert take_lock(path) is None
+    assert str(read_holder(path)) == f"process {os.getpid()} on {socket.gethostname()}"
+    lock.release()
+    assert own_lock(path) is None
+    with wait_for_lock(path):
+        assert own_lock(path) is not None
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 1}', "process 7 on a-machine"])
+def test_a_holder_that_did_not_sign_is_another_process(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "lock"
+    path.write_text(content)
+    assert str(read_holder(path)) == "another process"
+    assert not read_holder(path).is_on_another_machine

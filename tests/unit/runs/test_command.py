@@ -145,7 +145,9 @@ def test_a_live_run_of_another_process_keeps_its_status(
         (tmp_path / "run" / name).touch()
     write_status(tmp_path / "run", "running", "training")
     before = (tmp_path / "run/status.json").read_bytes()
-    monkeypatch.setattr(run_folder, "_locked", lambda _: False)  # another process holds it
+    monkeypatch.setattr(
+        run_folder, "is_held_by_another", lambda _: True
+    )  # another process holds it
     ends(error)
     if isinstance(error, RuntimeError) and not isinstance(error, WorkerLost):
         with pytest.raises(RuntimeError):

@@ -92,14 +92,14 @@ def test_a_process_that_trains_keeps_others_out_and_names_itself(tmp_path: Path)
 
 
 def test_a_process_of_a_machine_that_may_be_lost_is_waited_for(tmp_path: Path) -> None:
-    handle = hold_run_folder(tmp_path)
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, b"process 7 on a-lost-machine", 0)
+    lock = hold_run_folder(tmp_path)
+    holder = {"host": "a-lost-machine", "pid": 7, "since": "2026-01-02 03:04:05"}
+    (tmp_path / ".lock").write_text(json.dumps(holder))
     patient = another(tmp_path)
     assert "process 7 on a-lost-machine is training here" in patient.communicate()[0]
     patient = another(tmp_path)
     time.sleep(1.0)
-    os.close(handle)
+    lock.release()
     assert patient.communicate()[0].strip() == "mine"
 
 
@@ -136,9 +136,9 @@ def test_a_status_is_written_only_into_a_folder_of_ones_own(
         other.communicate("")
     assert may_write(tmp_path)
     (tmp_path / "mine").mkdir()
-    handle = hold_run_folder(tmp_path / "mine")
+    lock = hold_run_folder(tmp_path / "mine")
     assert may_write(tmp_path / "mine")
-    os.close(handle)
+    lock.release()
 
 
 class Ranks:

@@ -177,12 +177,12 @@ def test_a_run_that_another_process_trains_keeps_its_status(tmp_path: Path) -> N
         "from emotalk.runs.signals import write_preempted\n"
         "write_preempted(Path(sys.argv[1]), 'a signal')"
     )
-    handle = hold_run_folder(tmp_path)
+    lock = hold_run_folder(tmp_path)
     try:
         subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True)
         assert (tmp_path / "status.json").read_bytes() == before
     finally:
-        os.close(handle)
+        lock.release()
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True)
     assert status(tmp_path)["state"] == "preempted"
 

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotalk.errors import Stopped
-from emotalk.files.atomic_write import atomic_write, sealed, unsealed
+from emotalk.files.atomic_write import atomic_write
+from emotalk.files.checksums import sealed, unsealed
 from etl.job.store import Verdict, keep, keep_shard, kept_members, kept_shard, kept_verdict
 
 SOURCE = (10, 20)
