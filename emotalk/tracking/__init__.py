@@ -1,1 +1,1 @@
-"""Trackers of a run's figures: JSON lines always, the console, MLflow."""
+"""Track the metrics of a run: JSON lines, the console, MLflow."""

@@ -1,4 +1,4 @@
-"""One status line with fixed columns, for people.
+"""Log the metrics of a run as status lines with fixed columns.
 
 step         left  clips/s  wait    GiB        G    mouth   percep    frame        D
 120/1000  0:41:07     0.35    2%   4.31    12.41  0.02231     3.07   -1.874   -11.32
@@ -14,7 +14,7 @@ HEAD_EVERY = 25  # lines
 LOSSES = 5  # columns; every figure is in metrics.jsonl
 WIDTH = 9  # of a loss's column, its gap included
 GENERATOR, CRITICS = "train/generator/", "train/discriminators/"
-# What people watch, in this order; the first `LOSSES` of those that a run trains get a column.
+# Watched losses in this order; the first `LOSSES` of those that a run trains get a column.
 WATCHED = {
     f"{GENERATOR}total": "G",
     f"{CRITICS}total": "D",
@@ -33,7 +33,7 @@ VALIDATED = {"psnr": "PSNR", "psnr_mouth": "mouth", "ssim": "SSIM", "nlmd": "NLM
 
 
 class Console:
-    """Logs a line of figures: steps, time left, speed, data wait, memory, losses."""
+    """Logs lines of metrics: steps, time left, speed, data wait, memory, losses."""
 
     def __init__(self, total_steps: int, first_step: int) -> None:
         """Count from `first_step`, so that a resumed run's time left is right."""
@@ -44,7 +44,7 @@ class Console:
         self._lines = 0
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Show one line of the figures that people watch."""
+        """Log one line of the watched metrics."""
         if any(name.startswith("validation/") for name in metrics):
             LOG.info("validation (still): %s", ", ".join(_validated(metrics)))
             return
@@ -57,10 +57,10 @@ class Console:
         LOG.info("%s%s", self._fixed(step, metrics), losses)
 
     def artifact(self, path: Path, folder: str) -> None:
-        """Nothing to show."""
+        """Do nothing: files are not shown."""
 
     def finish(self, state: str) -> None:
-        """Say how the run ended."""
+        """Log how the run ended."""
         LOG.info("%s after %s", state, _clock(time.monotonic() - self._start))
 
     @property
@@ -82,7 +82,7 @@ class Console:
         )
 
     def _left(self, step: int) -> float:
-        """Return the seconds left at the pace of late: stages differ, the first steps are slow."""
+        """Return the seconds left at the recent pace, because stages differ in speed."""
         now = time.monotonic()
         pace = (now - self._at) / max(step - self._step, 1)
         before = self._seconds_a_step
@@ -92,7 +92,7 @@ class Console:
 
 
 def _trained(metrics: Mapping[str, float]) -> set[str]:
-    """Return the watched names that weigh something, the totals among them."""
+    """Return the watched names with a weight above 0, and the totals."""
     return {name for name in WATCHED if name in metrics and metrics.get(f"{name}_weighted", 1.0)}
 
 
@@ -101,7 +101,7 @@ def _columns(names: set[str]) -> list[str]:
 
 
 def _validated(metrics: Mapping[str, float]) -> Iterator[str]:
-    """Yield each figure beside the one of the condition frame, repeated."""
+    """Yield each metric beside that of the repeated condition frame."""
     for name, title in VALIDATED.items():
         value = metrics.get(f"validation/{name}")
         if value is not None:

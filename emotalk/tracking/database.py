@@ -1,4 +1,4 @@
-"""A new database for MLflow, whole under its name or not there at all."""
+"""Make a new SQLite database for MLflow in one piece."""
 
 import os
 from contextlib import suppress
@@ -10,7 +10,7 @@ PREFIX = "sqlite:///"
 
 
 def make_database(uri: str) -> None:
-    """Make the file of a `sqlite:///` URI with MLflow's tables in it, unless it is there.
+    """Make the database file of a `sqlite:///` URI, unless it is there.
 
     MLflow makes its tables one after the other: a process killed meanwhile leaves a file that no
     MLflow can open any more, and of two that begin at once one trips over the other's tables. So

@@ -1,4 +1,4 @@
-"""The experiment that runs go to, also where one of its name lies in MLflow's trash."""
+"""Choose the experiment for a run, also when one of its name was deleted in MLflow."""
 
 import logging
 from itertools import count
@@ -12,7 +12,7 @@ LOG = logging.getLogger("emotalk.mlflow")
 
 
 def usable_experiment(client: MlflowClient, name: str) -> tuple[str, Experiment | None]:
-    """Return the name to use and the experiment of that name, None where it is to be made.
+    """Return the name to use and its experiment, or None if it is still to be made.
 
     An experiment deleted in MLflow's page keeps its name and takes no run. It is left where it is:
     runs go to `NAME-2`, or the first one after that which was not deleted.

@@ -1,8 +1,8 @@
-"""MLflow: one run a training, served by a process of its own that may lose its server.
+"""Track a run in MLflow through an uploader process of its own.
 
-Figures and files are not handed over here. They stand in the run folder, `metrics.jsonl` and
-`artifacts.jsonl`, and the courier (`courier.py`) carries on from there. So the training process
-neither imports MLflow nor holds anything back for it, however long the server is away.
+The tracker sends nothing itself. Metrics and files to upload stand in the run folder, in
+`metrics.jsonl` and `artifacts.jsonl`, and the uploader reads them there (`uploader.py`). So the
+training neither imports MLflow nor waits for its server, and memory stays bounded.
 """
 
 import json
@@ -12,28 +12,27 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from emotalk.config.tracking import MlflowConfig
 from emotalk.masking import refuse_masked
-from emotalk.tracking.queue_file import append
+from emotalk.tracking.jsonl import append
 
 LOG = logging.getLogger("emotalk.mlflow")
 DEFAULT_URI = "sqlite:///mlflow.db"
 IDENTITY = "mlflow.json"  # which run of which server this run folder belongs to
-ARTIFACTS = "artifacts.jsonl"  # files to be shown: path, folder
+ARTIFACTS = "artifacts.jsonl"  # files to upload: path, folder
 ROOT = Path(__file__).parents[2]
-# How long the end of a run waits for the server. What is left then is sent when the same command
-# is given again; batch systems grant little time after a signal.
+# Seconds that the end of a run waits for the server. What is left then is sent when the same
+# command is given again; batch systems grant little time after a signal.
 FLUSH_S = {"done": 60.0, "preempted": 5.0, "failed": 5.0}
-RESTART_S = 60.0  # between two couriers, should one die
-# The courier tries again by itself; a request must not keep it from noticing that the run ended.
-COURIER_ENVIRONMENT = {
+RESTART_S = 60.0  # between two starts of an uploader that dies
+# The uploader tries again by itself; a request must not keep it from noticing the run's end.
+UPLOADER_ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -50,9 +49,9 @@ class RunFacts:
     """Name, parameters and tags of a run in MLflow.
 
     Attributes:
-        name: the run's, for people.
-        params: dotted name -> value; never change once a run has begun.
-        tags: of this start of the run; the last start's stand.
+        name: the run's name for people.
+        params: dotted name -> value; they never change once a run has begun.
+        tags: of this start of the run; they replace those of earlier starts.
     """
 
     name: str
@@ -60,24 +59,8 @@ class RunFacts:
     tags: Mapping[str, str]
 
 
-TRACKERS: "weakref.WeakSet[MlflowTracker]" = weakref.WeakSet()
-
-
-def _forget_couriers() -> None:
-    """Let go, in a process forked from this one, of the pipes to its couriers.
-
-    A courier takes the end of its pipe for the end of the training. A loader worker that held the
-    other end open would let it wait for ever.
-    """
-    for tracker in TRACKERS:
-        tracker.forget()
-
-
-os.register_at_fork(after_in_child=_forget_couriers)
-
-
 class MlflowTracker:
-    """Keeps a courier running that brings the run folder's figures and files to the server."""
+    """Keeps an uploader running that sends the run folder's metrics and files to the server."""
 
     def __init__(
         self,
@@ -88,13 +71,13 @@ class MlflowTracker:
         run_id: str = "",
         on_run: Callable[[str], None] = lambda run_id: None,
     ) -> None:
-        """Start the courier and wait for nothing.
+        """Start the uploader without waiting for it.
 
         Args:
             config: server and names.
             facts: what the server is told of the run.
             folder: the run folder, with `metrics.jsonl`.
-            run_id: continues this run, if the folder knows of none.
+            run_id: continues this run if the folder knows of none.
             on_run: called once with the run's id, as soon as the server has given one.
         """
         self._folder, self._on_run = folder, on_run
@@ -105,39 +88,35 @@ class MlflowTracker:
             "experiment": config.experiment,
             "folder": str(folder.resolve()),
             "run_id": run_id,
-            "facts": {"name": facts.name, "params": {**facts.params}, "tags": {**facts.tags}},
+            "facts": asdict(facts),
+            "training": os.getpid(),
         }
         self.run_id = ""
-        self._started = time.monotonic()
-        self._lock = threading.Lock()  # files are also noted by the thread that writes checkpoints
-        self._courier = self._start()
-        TRACKERS.add(self)
+        self._lock = threading.Lock()  # the thread that writes checkpoints calls `artifact` too
+        self._start()
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """See that the courier is there; the figures stand in `metrics.jsonl` already."""
+        """Check that the uploader runs; the metrics stand in `metrics.jsonl` already."""
         del step, metrics
-        self._look_after()
+        self._check_uploader()
 
     def artifact(self, path: Path, folder: str) -> None:
-        """Note a file to be shown under `folder`."""
+        """Queue a file to be uploaded to `folder`."""
         with self._lock:
             append(self._folder / ARTIFACTS, {"path": str(path.resolve()), "folder": folder})
-        self._look_after()
+        self._check_uploader()
 
     def finish(self, state: str) -> None:
-        """Let the run be closed as `state` says; wait for the rest for `FLUSH_S` at most."""
+        """Let the uploader close the run as `state`; wait for it for `FLUSH_S` at most."""
         seconds = FLUSH_S.get(state, FLUSH_S["failed"])
-        if self._courier.poll() is not None:
+        if self._uploader.poll() is not None:
             self._start()
-        self._say({"finish": state, "seconds": seconds})
-        with suppress(BrokenPipeError):
-            assert self._courier.stdin is not None, "opened as a pipe"
-            self._courier.stdin.close()
+        self._tell({"finish": state, "seconds": seconds})
         try:
-            code = self._courier.wait(seconds + 2)
+            code = self._uploader.wait(seconds + 2)
         except subprocess.TimeoutExpired:
-            self._courier.kill()
-            code = self._courier.wait()
+            self._uploader.kill()
+            code = self._uploader.wait()
         self._learn_run()
         if code:
             LOG.warning(
@@ -146,42 +125,32 @@ class MlflowTracker:
                 seconds,
             )
 
-    def forget(self) -> None:
-        """Close this process's end of the pipe; for forked processes, whose training goes on."""
-        stream = self._courier.stdin
-        if stream is not None and not stream.closed:
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, stream.fileno())  # the number stays taken: the stream closes it later
-            os.close(nothing)
-
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> None:
+        self._started = time.monotonic()
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-        courier = subprocess.Popen(
+        self._uploader = subprocess.Popen(
             [sys.executable, "-m", "emotalk.tracking.uploader"],
             stdin=subprocess.PIPE,
             text=True,
-            env={**COURIER_ENVIRONMENT, **os.environ, "PYTHONPATH": path},
+            env={**UPLOADER_ENVIRONMENT, **os.environ, "PYTHONPATH": path},
             start_new_session=True,  # a terminal's Ctrl-C is for the training
         )
-        self._courier = courier
-        self._say(self._begin)
-        return courier
+        self._tell(self._begin)
 
-    def _say(self, message: dict[str, Any]) -> None:
-        stream = self._courier.stdin
+    def _tell(self, message: dict[str, Any]) -> None:
+        stream = self._uploader.stdin
         assert stream is not None, "opened as a pipe"
-        with suppress(BrokenPipeError):  # where it has died: `_look_after` sees to it
+        with suppress(BrokenPipeError):  # it has died; `_check_uploader` starts another
             stream.write(json.dumps(message) + "\n")
             stream.flush()
 
-    def _look_after(self) -> None:
-        """Start another courier where one has died, and learn the run's id."""
+    def _check_uploader(self) -> None:
+        """Start another uploader if it has died, and learn the run's id."""
         with self._lock:
             self._learn_run()
-            code = self._courier.poll()
+            code = self._uploader.poll()
             if code is not None and time.monotonic() - self._started > RESTART_S:
-                LOG.warning("MLflow's courier ended with code %d; starting another one", code)
-                self._started = time.monotonic()
+                LOG.warning("MLflow's uploader ended with code %d; starting another one", code)
                 self._start()
 
     def _learn_run(self) -> None:
@@ -192,7 +161,7 @@ class MlflowTracker:
 
 
 def read_identity(folder: Path) -> dict[str, str]:
-    """Return `uri`, `key` and `run_id` of the run folder's run in MLflow; empty where none is."""
+    """Return `uri`, `key` and `run_id` of the run folder's run in MLflow; empty if it has none."""
     try:
         known = json.loads((folder / IDENTITY).read_text(encoding="utf-8"))
     except (OSError, ValueError):

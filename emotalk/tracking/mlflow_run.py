@@ -1,16 +1,15 @@
-"""A training's run on an MLflow server: found or made, and given what it lacks, nothing twice.
+"""Find or make a training's run on an MLflow server, and send it what it lacks, nothing twice.
 
-The server itself says what it has. After every loss of contact it is asked again, so that a request
-whose answer was lost is neither repeated nor left out:
+The server is asked what it has after every loss of contact. So a request whose answer was lost is
+neither repeated nor left out:
 
-- a run carries a key of ours as a tag and is looked for by it before one is made;
-- a figure is sent if its step lies after the last one the server has under its name;
+- a run carries a key as a tag and is looked for by it before one is made;
+- a metric is sent if its step is after the last one the server has under its name;
 - a sample or checkpoint is sent if no file of that name and size is there.
 """
 
 import json
 import logging
-import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
+from emotalk.files.atomic_write import atomic_write_text
 from emotalk.masking import masked, masked_setting
 from emotalk.tracking.database import make_database
 from emotalk.tracking.experiment import usable_experiment
@@ -35,54 +35,37 @@ MISSING = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 
 
 class MlflowRun:
-    """One run on one server."""
+    """One run on one server, and what the server has of it."""
 
     def __init__(
         self, uri: str, experiment: str, facts: RunFacts, folder: Path, *, run_id: str = ""
     ) -> None:
-        """Remember where and what; nothing is asked of the server yet.
+        """Find the run or make it, send its params and tags, and ask what the server has.
 
         Args:
             uri: the tracking server's.
             experiment: its name.
             facts: name, params and tags.
             folder: the run folder; `mlflow.json` in it is read and written.
-            run_id: continues this run where the folder knows of none.
+            run_id: continues this run if the folder knows of none.
         """
-        self._uri, self._experiment, self._facts, self._folder = uri, experiment, facts, folder
+        self._uri, self._experiment, self._folder = uri, experiment, folder
         known = read_identity(folder)
         self._key = known.get("key", "") or uuid.uuid4().hex
         self.run_id = known.get("run_id", "") or run_id
         self._write_identity()
-        self._steps: dict[str, int] = {}  # name -> the last step the server has
-        self._files: dict[str, dict[str, int]] = {}  # artifact folder -> path -> bytes
-        self._client: MlflowClient | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether it is known which figures the server has."""
-        return self._client is not None
-
-    def open(self) -> None:
-        """Find the run or make it, tell it its params and tags, and learn what it has."""
-        make_database(self._uri)
-        client = MlflowClient(tracking_uri=self._uri)
-        run = self._find(client) or self._make(client)
+        make_database(uri)
+        self._client = MlflowClient(tracking_uri=uri)
+        run = self._find() or self._make(facts.name)
         self.run_id = run.info.run_id
         self._write_identity()
-        self._tell(client, run)
-        figures = client.get_run(self.run_id).data.to_proto().metrics
-        self._steps = {figure.key: figure.step for figure in figures}
-        self._files = {}
-        self._client = client
+        self._send_facts(run, facts)
+        metrics = self._client.get_run(self.run_id).data.to_proto().metrics
+        self._steps = {metric.key: metric.step for metric in metrics}  # the last ones there
+        self._files: dict[str, dict[str, int]] = {}  # artifact folder -> path -> bytes
 
-    def close(self) -> None:
-        """Forget what the server has: contact was lost, it must be asked again."""
-        self._client = None
-
-    def send_figures(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Send lines of `metrics.jsonl`, but for what the server has; at most a call's worth."""
-        assert self._client is not None, "opened first"
+    def send_metrics(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Send lines of `metrics.jsonl`, without what the server has."""
         fresh: dict[tuple[str, int], Metric] = {}
         for line in lines:
             if "step" not in line or "time" not in line:
@@ -97,35 +80,31 @@ class MlflowRun:
         for metric in metrics:
             self._steps[metric.key] = max(metric.step, self._steps.get(metric.key, -1))
 
-    def send_file(self, path: Path, folder: str) -> None:
-        """Send a file, but for a sample or checkpoint that the server has."""
-        assert self._client is not None, "opened first"
-        if not path.is_file():
-            LOG.info("%s is gone before MLflow could take it", path)
-            return
-        if self._has(path, folder):
-            return
-        self._client.log_artifact(self.run_id, str(path), folder or None)
-        if folder in self._files:
-            self._files[folder][f"{folder}/{path.name}"] = path.stat().st_size
+    def send_files(self, lines: Sequence[Mapping[str, str]]) -> None:
+        """Send files named by `artifacts.jsonl`, without samples and checkpoints it has."""
+        for path, folder in ((Path(line["path"]), line["folder"]) for line in lines):
+            if not path.is_file():
+                LOG.info("%s is gone before MLflow could take it", path)
+            elif not self._has(path, folder):
+                self._client.log_artifact(self.run_id, str(path), folder or None)
 
     def end(self, state: str) -> None:
         """Close the run: `done`, `preempted`, or anything else for failed."""
-        assert self._client is not None, "opened first"
         self._client.set_terminated(self.run_id, STATUSES.get(state, "FAILED"))
 
     def _has(self, path: Path, folder: str) -> bool:
-        assert self._client is not None, "opened first"
         if not f"{folder}/".startswith(UNCHANGING):
             return False
         if folder not in self._files:
             listed = self._client.list_artifacts(self.run_id, folder)
             self._files[folder] = {file.path: int(file.file_size or 0) for file in listed}
-        return self._files[folder].get(f"{folder}/{path.name}") == path.stat().st_size
+        known, size = self._files[folder], path.stat().st_size
+        before, known[f"{folder}/{path.name}"] = known.get(f"{folder}/{path.name}"), size
+        return before == size
 
-    def _find(self, client: MlflowClient) -> Run | None:
+    def _find(self) -> Run | None:
         if self.run_id:
-            run = _run_or_none(client, self.run_id)
+            run = self._run_or_none()
             if run is not None:
                 return run
             LOG.warning(
@@ -134,44 +113,36 @@ class MlflowRun:
                 masked(self._uri),
                 self.run_id,
             )
-            self.run_id = ""
-        experiment = usable_experiment(client, self._experiment)[1]
+        experiment = usable_experiment(self._client, self._experiment)[1]
         if experiment is None:
             return None
-        found = client.search_runs([experiment.experiment_id], f"tags.`{KEY_TAG}` = '{self._key}'")
-        return found[0] if found else None
+        query = f"tags.`{KEY_TAG}` = '{self._key}'"
+        return next(iter(self._client.search_runs([experiment.experiment_id], query)), None)
 
-    def _make(self, client: MlflowClient) -> Run:
-        name, found = usable_experiment(client, self._experiment)
-        experiment = found.experiment_id if found else client.create_experiment(name)
-        return client.create_run(experiment, run_name=self._facts.name, tags={KEY_TAG: self._key})
+    def _run_or_none(self) -> Run | None:
+        try:
+            run = self._client.get_run(self.run_id)
+        except MlflowException as error:
+            if error.error_code == MISSING:
+                return None
+            raise
+        return run if run.info.lifecycle_stage == "active" else None
 
-    def _tell(self, client: MlflowClient, run: Run) -> None:
-        """Log params the run lacks (MLflow lets none change) and this start's tags."""
-        lacking = [
-            Param(name, value)
-            for name, value in self._facts.params.items()
-            if name not in run.data.params
-        ]
-        tags = [RunTag(name, value) for name, value in self._facts.tags.items()]
-        for at in range(0, max(len(lacking), 1), PARAMS_A_CALL):
-            part = lacking[at : at + PARAMS_A_CALL]
-            client.log_batch(self.run_id, params=part, tags=tags if at == 0 else ())
+    def _make(self, name: str) -> Run:
+        title, found = usable_experiment(self._client, self._experiment)
+        experiment = found.experiment_id if found else self._client.create_experiment(title)
+        return self._client.create_run(experiment, run_name=name, tags={KEY_TAG: self._key})
+
+    def _send_facts(self, run: Run, facts: RunFacts) -> None:
+        """Send the params that the run lacks (MLflow lets none change) and this start's tags."""
+        lacking = [Param(*fact) for fact in facts.params.items() if fact[0] not in run.data.params]
+        tags = [RunTag(*fact) for fact in facts.tags.items()]
+        self._client.log_batch(self.run_id, params=lacking[:PARAMS_A_CALL], tags=tags)
+        for at in range(PARAMS_A_CALL, len(lacking), PARAMS_A_CALL):
+            self._client.log_batch(self.run_id, params=lacking[at : at + PARAMS_A_CALL])
         if run.info.status != "RUNNING":
-            client.update_run(self.run_id, status="RUNNING")
+            self._client.update_run(self.run_id, status="RUNNING")
 
     def _write_identity(self) -> None:
-        fresh = self._folder / f".{IDENTITY}.part"
         identity = {"uri": masked_setting(self._uri), "key": self._key, "run_id": self.run_id}
-        fresh.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
-        os.replace(fresh, self._folder / IDENTITY)
-
-
-def _run_or_none(client: MlflowClient, run_id: str) -> Run | None:
-    try:
-        run = client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code == MISSING:
-            return None
-        raise
-    return run if run.info.lifecycle_stage == "active" else None
+        atomic_write_text(self._folder / IDENTITY, json.dumps(identity, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""A configuration as MLflow's params: dotted names, short values."""
+"""Convert a configuration to MLflow's params: dotted names, short values."""
 
 import json
 from collections.abc import Iterator, Mapping

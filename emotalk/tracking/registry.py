@@ -1,4 +1,4 @@
-"""An exported generator in MLflow's model registry."""
+"""Register an exported generator in MLflow's model registry."""
 
 import logging
 import os
@@ -63,7 +63,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
 
 
 def requirements() -> Iterator[str]:
-    """Yield the project's own pins, but for what making a video does not need."""
+    """Yield the project's pinned requirements, without those that training alone needs."""
     for requirement in requires("emotalk") or ():
         word = FIRST_WORD.match(requirement)
         if "extra ==" not in requirement and word and word.group() not in NOT_NEEDED:

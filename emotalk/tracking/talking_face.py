@@ -1,4 +1,4 @@
-"""The exported generator as MLflow runs it: a model from code, so that nothing is unpickled.
+"""Define the MLflow model of an exported generator, loaded from code so that nothing is unpickled.
 
 MLflow executes this file when it loads the model. Each row of the input asks for one video:
 

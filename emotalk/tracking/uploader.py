@@ -1,197 +1,162 @@
-"""The process that brings a run folder's figures and files to MLflow: `python -m` this module.
+"""Upload a run folder's metrics and files to MLflow: the process `python -m` this module.
 
-Started by `MlflowTracker`, told on standard input where to and, at the end, how the run ended. Its
-own process, because a thousand figures cost MLflow a third of a second of Python (SQLite), which a
-thread would take from the training. When standard input ends without a word, the training was
-killed: the run is marked failed. Nothing that is not delivered is lost: the next start of the same
-run delivers it.
+`MlflowTracker` starts it and writes two lines to its standard input: what to upload where, and at
+the end how the run ended. It is a process and not a thread for two reasons. A training that is
+killed must be marked as failed. And 1000 metrics cost MLflow a third of a second of Python, which a
+thread would take from the training. What is not uploaded is sent by the next start of the run.
 """
 
-import fcntl
 import json
 import logging
 import os
+import select
 import signal
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from emotalk.files.lock import wait_for_lock
 from emotalk.logging_setup import set_up_logging
 from emotalk.tracking.jsonl import NAME as METRICS
+from emotalk.tracking.jsonl import JsonLinesReader, Line
 from emotalk.tracking.mlflow import ARTIFACTS, FLUSH_S, RunFacts
 from emotalk.tracking.mlflow_run import METRICS_A_CALL, MlflowRun
-from emotalk.tracking.queue_file import Line, Outbox
 
 LOG = logging.getLogger("emotalk.mlflow")
 POLL_S = 0.5  # between two looks at the files
 LONGEST_WAIT_S = 60.0  # between two tries while no server answers
-SAY_AGAIN_S = 3600.0  # between two words about one that does not
-TRIES = 5  # of one delivery that fails while the server answers, before it is left out
+WARN_AGAIN_S = 3600.0  # between two warnings while no server answers
+TRIES = 5  # of one upload that fails although the server answers, before it is left out
 EXIT_LEFT_OVER = 1
+Send = Callable[[MlflowRun, list[Line]], None]
 
 
 class Ending:
-    """The run's final state, once it has ended; a thread reads it from standard input."""
+    """The end of the run: told by the training, or noticed when the training is gone."""
 
-    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
-        """Begin before the end.
+    def __init__(self, commands: BinaryIO, training: int) -> None:
+        """Read from `commands`, unbuffered; `training` is the id of the parent process."""
+        self._commands, self._training = commands, training
+        self.state, self.deadline = "", float("inf")
 
-        Args:
-            leave: ends this process with a code, whatever its other threads do.
-        """
-        self.heard, self._leave = threading.Event(), leave
-        self.state, self._deadline = "failed", float("inf")
-
-    def listen(self) -> None:
-        """Wait for the last word in a thread; leave this process by force when time is up."""
-        threading.Thread(target=self._listen, name="ending", daemon=True).start()
-
-    @property
-    def is_over(self) -> bool:
-        """Return whether there is no time left."""
-        return time.monotonic() > self._deadline
+    def listen(self, seconds: float) -> None:
+        """Wait for the end of the run for some seconds."""
+        if self.state:
+            time.sleep(seconds)
+            return
+        heard, _, _ = select.select([self._commands], [], [], seconds)
+        line = self._commands.readline() if heard else b""
+        if line:
+            command = json.loads(line)
+            self.end(str(command["finish"]), float(command["seconds"]))
+        # A forked loader worker may keep the pipe open, so its end alone is no sign.
+        elif heard or os.getppid() != self._training:
+            self.end("failed", FLUSH_S["failed"])
 
     def end(self, state: str, seconds: float) -> None:
-        """Let the run have ended as `state`, with so much time to deliver the rest."""
-        self.state, self._deadline = state, time.monotonic() + seconds
-        self.heard.set()
-
-    def _listen(self) -> None:
-        state, seconds = "failed", FLUSH_S["failed"]
-        text = sys.stdin.readline()  # the last word, or the end of a training that was killed
-        if text:
-            word = json.loads(text)
-            state, seconds = str(word["finish"]), float(word["seconds"])
-        self.end(state, seconds)
-        time.sleep(seconds + 1.0)
-        self._leave(EXIT_LEFT_OVER)  # a server that accepts and never answers holds the main thread
+        """Set the run's final state and the seconds left to upload the rest."""
+        self.state, self.deadline = state, time.monotonic() + seconds
 
 
-class Courier:
-    """Delivers line by line until the run has ended and nothing is left."""
+class Uploader:
+    """Uploads what the run folder's files gain until the run has ended."""
 
-    def __init__(self, run: MlflowRun, folder: Path, ending: Ending) -> None:
-        """Follow the files of `folder`."""
-        self._run, self._ending = run, ending
-        self._figures, self._files = Outbox(folder / METRICS), Outbox(folder / ARTIFACTS)
-        self._batches: deque[list[Line]] = deque()  # taken from the file, not yet delivered
-        self._failures = 0  # of the same delivery, each after the server had answered
-        self._tries, self._lost_since, self._said = 0, 0.0, 0.0  # since contact was lost
+    def __init__(self, connect: Callable[[], MlflowRun], folder: Path, ending: Ending) -> None:
+        """Follow the files of `folder`; `connect` opens the run on the server."""
+        self._connect, self._ending = connect, ending
+        self._metrics = JsonLinesReader(folder / METRICS)
+        self._files = JsonLinesReader(folder / ARTIFACTS)
+        self._uploads: deque[tuple[Send, list[Line]]] = deque()  # read, not yet sent
+        self._run: MlflowRun | None = None  # None: the server must be asked what it has
+        self._failures = 0  # of the same upload, each after the server had answered
+        self._tries, self._lost_at, self._warned_at = 0, 0.0, 0.0  # since contact was lost
+        self._retry_at = 0.0
 
     def work(self) -> bool:
-        """Deliver until the end; return whether everything was."""
-        while not self._ending.is_over:
-            ended = self._ending.heard.is_set()  # asked first: all that was written is seen then
+        """Upload until the end; return whether everything was uploaded."""
+        pause_s = 0.0
+        while time.monotonic() < self._ending.deadline:
+            self._ending.listen(pause_s)  # first: all that was written before the end is seen
+            pause_s = POLL_S
+            if not self._ending.state and time.monotonic() < self._retry_at:
+                continue
             try:
-                if not self._run.is_open:
-                    self._run.open()
-                delivered = self._deliver()
-                if not delivered and ended:
+                self._run = self._run or self._connect()
+                if self._upload_next(self._run):
+                    pause_s = 0.0
+                elif self._ending.state:
                     self._run.end(self._ending.state)
                     return True
-            except Exception as error:  # noqa: BLE001  a server's fault is never the end of it
-                self._wait_after(error)
-                continue
-            self._recover()
-            if not delivered:
-                self._ending.heard.wait(POLL_S)
+            except Exception as error:  # noqa: BLE001  no fault of a server may end the uploader
+                self._retry_later(error)
         return False
 
-    def _deliver(self) -> bool:
-        """Deliver what comes next, figures before files; return whether there was anything."""
-        if not self._batches and self._figures.first() is not None:
-            self._batches.append(self._take())
-        if self._batches:
-            self._run.send_figures(self._batches[0])
-            self._batches.popleft()
-            return True
-        file = self._files.first()
-        if file is None:
-            return False
-        self._run.send_file(Path(file["path"]), file["folder"])
-        self._files.done()
-        return True
+    def _upload_next(self, run: MlflowRun) -> bool:
+        """Upload the next metrics, else the next file; return whether there was any."""
+        if not self._uploads:
+            self._read()
+        found = bool(self._uploads)
+        if found:
+            send, lines = self._uploads[0]
+            send(run, lines)
+            self._uploads.popleft()
+        if self._lost_at:
+            LOG.info("MLflow answers again after %.0f s", time.monotonic() - self._lost_at)
+        self._failures, self._tries, self._lost_at, self._warned_at = 0, 0, 0.0, 0.0
+        return found
 
-    def _take(self) -> list[Line]:
-        """Return the next lines, as many as one call holds."""
-        batch: list[Line] = []
-        figures = 0
-        while (line := self._figures.first()) is not None:
-            figures += len(line)
-            if batch and figures > METRICS_A_CALL:
-                break
-            batch.append(line)
-            self._figures.done()
-        return batch
+    def _read(self) -> None:
+        lines: list[Line] = []
+        while sum(map(len, lines)) < METRICS_A_CALL and (line := self._metrics.next()) is not None:
+            lines.append(line)
+        if lines:
+            self._uploads.append((lambda run, lines: run.send_metrics(lines), lines))
+        elif (file := self._files.next()) is not None:
+            self._uploads.append((lambda run, lines: run.send_files(lines), [file]))
 
-    def _wait_after(self, error: Exception) -> None:
-        """Say what happened, once; leave out what a server that answers will not take; wait."""
-        self._failures += self._run.is_open
-        self._run.close()
+    def _retry_later(self, error: Exception) -> None:
+        """Warn, leave out what a server that answers refuses again and again, set the next try."""
         now = time.monotonic()
+        self._failures += self._run is not None
         self._tries += 1
-        self._lost_since = self._lost_since or now
-        if not self._said or now - self._said > SAY_AGAIN_S:
-            self._said = now
-            LOG.warning("MLflow: %s: %s; trying again", type(error).__name__, _first_line(error))
-        if self._failures >= TRIES:
+        self._run = None
+        self._lost_at = self._lost_at or now
+        if not self._warned_at or now - self._warned_at > WARN_AGAIN_S:
+            self._warned_at = now
+            first_line = (str(error).splitlines() or [""])[0][:300]
+            LOG.warning("MLflow: %s: %s; trying again", type(error).__name__, first_line)
+        if self._failures >= TRIES and self._uploads:
             self._leave_out(error)
-        wait_s = min(2.0 ** min(self._tries, 6), LONGEST_WAIT_S)
-        if self._ending.heard.is_set():
-            time.sleep(min(wait_s, POLL_S))
-        else:
-            self._ending.heard.wait(wait_s)
+        self._retry_at = now + min(2.0 ** min(self._tries, 6), LONGEST_WAIT_S)
 
     def _leave_out(self, error: Exception) -> None:
-        """Give up the delivery that failed: it failed again and again although contact was made."""
+        """Drop the upload that failed; of several lines send each by itself first."""
         self._failures = 0
-        if self._batches and len(self._batches[0]) > 1:  # one line's fault: each by itself
-            self._batches.extendleft([line] for line in reversed(self._batches.popleft()))
-            return
-        LOG.error("MLflow will not take this, left out there", exc_info=error)
-        if self._batches:
-            self._batches.popleft()
-        elif self._files.first() is not None:
-            self._files.done()
-
-    def _recover(self) -> None:
-        if self._lost_since:
-            away_s = time.monotonic() - self._lost_since
-            LOG.info("MLflow answers again after %.0f s", away_s)
-        self._failures, self._tries, self._lost_since, self._said = 0, 0, 0.0, 0.0
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:300]
+        send, lines = self._uploads.popleft()
+        if len(lines) > 1:
+            self._uploads.extendleft((send, [line]) for line in reversed(lines))
+        else:
+            LOG.error("MLflow will not take this, left out there", exc_info=error)
 
 
 def main() -> int:
-    """Read where to from standard input, deliver, return 0 if nothing is left."""
+    """Read from standard input what to upload, upload it, and return 0 if nothing is left."""
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)  # meant for the training, which ends us
+        signal.signal(number, signal.SIG_IGN)  # meant for the training, which ends this process
     set_up_logging()
-    begin: dict[str, Any] = json.loads(sys.stdin.readline())
-    ending = Ending()
-    ending.listen()
-    folder = Path(begin["folder"])
-    return _alone(folder, lambda: _deliver_all(begin, folder, ending))
-
-
-def _deliver_all(begin: dict[str, Any], folder: Path, ending: Ending) -> int:
-    facts = RunFacts(**begin["facts"])
-    run = MlflowRun(begin["uri"], begin["experiment"], facts, folder, run_id=begin["run_id"])
-    return 0 if Courier(run, folder, ending).work() else EXIT_LEFT_OVER
-
-
-def _alone(folder: Path, work: Callable[[], int]) -> int:
-    """Do `work` when no other courier of the folder is left, e.g. of a training that was killed."""
-    with (folder / ".mlflow.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return work()
+    commands = open(0, "rb", buffering=0)  # noqa: SIM115  unbuffered, for `select`
+    begin: dict[str, Any] = json.loads(commands.readline())
+    folder, facts = Path(begin["folder"]), RunFacts(**begin["facts"])
+    uploader = Uploader(
+        lambda: MlflowRun(begin["uri"], begin["experiment"], facts, folder, run_id=begin["run_id"]),
+        folder,
+        Ending(commands, begin["training"]),
+    )
+    with wait_for_lock(folder / ".mlflow.lock"):  # the uploader of a killed training may be left
+        return 0 if uploader.work() else EXIT_LEFT_OVER
 
 
 if __name__ == "__main__":

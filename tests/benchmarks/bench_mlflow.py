@@ -3,10 +3,10 @@
     python -m tests.benchmarks.bench_mlflow [--metrics 1000] [--every 10] [--step-s 0.25]
 
 Steps are matrix products of about `--step-s` on one thread. Rounds of `--every` steps take turns:
-without trackers, and with the JSON lines and MLflow's courier (into a new SQLite file; then with a
+without trackers, and with the JSON lines and MLflow's uploader (into a new SQLite file; then with a
 server that is away). On the training thread count its CPU time in the log calls, its CPU time in
-the whole round, and the clock. The courier is a process of its own: its CPU time is printed beside,
-it is taken from the training only where no core is free.
+the whole round, and the clock. The uploader is a process of its own: its CPU time is printed
+beside, it is taken from the training only where no core is free.
 
 Required: what the training thread spends on logging is below 1 % of the step time. The last line of
 each part says from which step time on that would hold.
@@ -97,12 +97,12 @@ def measure(
     folder.mkdir()
     mlflow = MlflowTracker(MlflowConfig(uri=uri), RunFacts("bench", {}, {}), folder)
     trackers = Trackers([JsonLines(folder / METRICS), mlflow])
-    courier = psutil.Process(mlflow._courier.pid)
+    uploader = psutil.Process(mlflow._uploader.pid)
     if uri.startswith("sqlite"):
         _wait_until_it_works(mlflow)
     else:
         time.sleep(10.0)  # until it has loaded MLflow
-    started = _cpu_s(courier)
+    started = _cpu_s(uploader)
     rounds: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
     calls: list[float] = []
     step = 0
@@ -119,7 +119,7 @@ def measure(
                 calls.append(time.thread_time() - begun)
             rounds[tracked].append((time.thread_time() - thread, time.monotonic() - clock))
     time.sleep(2.0)  # what was logged last
-    spent = _cpu_s(courier) - started
+    spent = _cpu_s(uploader) - started
     trackers.finish("failed" if not mlflow.run_id else "done")
     every = options.every
     return {
@@ -128,7 +128,7 @@ def measure(
         "thread_with": statistics.median(r[0] for r in rounds[True]) / every,
         "clock_without": statistics.median(r[1] for r in rounds[False]) / every,
         "clock_with": statistics.median(r[1] for r in rounds[True]) / every,
-        "courier": spent / (options.rounds * every),
+        "uploader": spent / (options.rounds * every),
     }
 
 
@@ -160,12 +160,12 @@ def table(name: str, figures: Figures, options: argparse.Namespace) -> str:
             f"{1e3 * before:.1f} ms without"
         )
     lines.append(
-        f"  courier, its own process     {1e3 * figures['courier']:8.3f} ms a step  "
-        f"{figures['courier'] / step:7.3%} of a core"
+        f"  uploader, its own process    {1e3 * figures['uploader']:8.3f} ms a step  "
+        f"{figures['uploader'] / step:7.3%} of a core"
     )
     lines.append(
         f"  below {REQUIRED:.0%} for steps of {figures['log_calls'] / REQUIRED:.3f} s and more; "
-        f"where no core is free, of {(figures['log_calls'] + figures['courier']) / REQUIRED:.2f} s"
+        f"where no core is free, of {(figures['log_calls'] + figures['uploader']) / REQUIRED:.2f} s"
     )
     return "\n".join(lines) + "\n"
 

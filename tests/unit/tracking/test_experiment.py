@@ -36,9 +36,7 @@ def uri(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def opened(uri: str, folder: Path) -> MlflowRun:
     folder.mkdir(exist_ok=True)
-    run = MlflowRun(uri, "faces", FACTS, folder)
-    run.open()
-    return run
+    return MlflowRun(uri, "faces", FACTS, folder)
 
 
 def test_runs_go_beside_a_deleted_experiment_and_the_advice_brings_it_back(
@@ -50,9 +48,8 @@ def test_runs_go_beside_a_deleted_experiment_and_the_advice_brings_it_back(
     deleted = client.get_run(first.run_id).info.experiment_id
     client.delete_experiment(deleted)
 
-    first.close()  # contact was lost meanwhile, or the training is started again
-    first.open()
-    first.send_figures([{"step": 3, "time": 1.0, "train/loss": 0.5}])
+    first = opened(uri, tmp_path / "first")  # contact was lost meanwhile, or it is started again
+    first.send_metrics([{"step": 3, "time": 1.0, "train/loss": 0.5}])
     again = client.get_run(first.run_id)
     assert client.get_experiment(again.info.experiment_id).name == "faces-2"
     assert again.data.metrics == {"train/loss": 0.5}

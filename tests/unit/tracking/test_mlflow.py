@@ -1,12 +1,9 @@
 """MLflow holds the run's figures; a lost server neither stops nor slows the training."""
 
-import multiprocessing
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
@@ -28,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "run"
 
 
-def test_a_courier_that_dies_is_replaced_and_nothing_is_lost(
+def test_an_uploader_that_dies_is_replaced_and_nothing_is_lost(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tracking, "RESTART_S", 0.0)
@@ -37,11 +34,11 @@ def test_a_courier_that_dies_is_replaced_and_nothing_is_lost(
     config = MlflowConfig(uri=uri, experiment="tests")
     mlflow = MlflowTracker(config, FACTS, folder, on_run=told.append)
     trackers = Trackers([JsonLines(folder / METRICS), mlflow])
-    first = mlflow._courier
+    first = mlflow._uploader
     first.kill()
     first.wait()
     trackers.log(1, {"train/loss": 1.0})
-    assert mlflow._courier is not first
+    assert mlflow._uploader is not first
     sample = folder / "happiness.mp4"
     sample.write_bytes(b"video")
     trackers.artifact(sample, "samples/step-000005")
@@ -52,33 +49,6 @@ def test_a_courier_that_dies_is_replaced_and_nothing_is_lost(
     history = client.get_metric_history(mlflow.run_id, "train/loss")
     assert [(point.step, point.value) for point in history] == [(1, 1.0)]
     assert len(client.list_artifacts(mlflow.run_id, "samples/step-000005")) == 1
-
-
-def test_a_process_that_is_forked_lets_go_of_the_couriers_pipe(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else the courier, which takes the pipe's end for the training's, would wait for its end."""
-    reads_to_the_end = "import sys; sys.stdin.read(); print('ended')"
-    plain = subprocess.Popen
-
-    def reader(command: list[str], **options: Any) -> "subprocess.Popen[str]":
-        return plain([command[0], "-c", reads_to_the_end], stdout=subprocess.PIPE, **options)
-
-    monkeypatch.setattr(subprocess, "Popen", reader)
-    mlflow = MlflowTracker(MlflowConfig(), FACTS, folder)
-    forking = multiprocessing.get_context("fork")
-    go_on = forking.Event()
-    worker = forking.Process(target=go_on.wait, daemon=True)
-    worker.start()
-    try:
-        stream, courier = mlflow._courier.stdin, mlflow._courier
-        assert stream is not None
-        stream.close()
-        assert courier.wait(timeout=60) == 0, "the worker holds nothing of it"
-        assert worker.is_alive()
-    finally:
-        go_on.set()
-        worker.join()
 
 
 @pytest.fixture
@@ -101,7 +71,7 @@ def test_a_server_that_never_answers_holds_nobody_up(
         trackers.log(step, {"train/loss": 1.0})
     assert time.process_time() - begun < 10.0, "logging works on, whoever listens"
     trackers.finish("done")
-    assert mlflow._courier.poll() not in (None, 0), "it has ended, and said that something is left"
+    assert mlflow._uploader.poll() not in (None, 0), "it has ended, and said that something is left"
     assert len((folder / METRICS).read_text().splitlines()) == 1000
 
 

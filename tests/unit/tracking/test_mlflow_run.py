@@ -102,9 +102,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def opened(folder: Path, **options: Any) -> MlflowRun:
-    run = MlflowRun("http://server", "tests", options.pop("facts", FACTS), folder, **options)
-    run.open()
-    return run
+    return MlflowRun("http://server", "tests", options.pop("facts", FACTS), folder, **options)
 
 
 def test_a_new_run_has_name_params_tags_and_a_key_that_the_folder_keeps(
@@ -152,17 +150,15 @@ def test_figures_arrive_with_step_value_and_time_and_never_twice(
     server: Server, tmp_path: Path
 ) -> None:
     run = opened(tmp_path)
-    run.send_figures(lines([1, 2], "a", "b"))
-    run.send_figures(lines([2, 3], "a"))
+    run.send_metrics(lines([1, 2], "a", "b"))
+    run.send_metrics(lines([2, 3], "a"))
     assert server.figures[run.run_id, "a"] == [
         (1, 0.5, 101_000), (2, 1.0, 102_000), (3, 1.5, 103_000),
     ]  # fmt: skip
     assert server.figures[run.run_id, "b"] == [(1, 0.5, 101_000), (2, 1.0, 102_000)]
     # after a loss of contact the server itself says what it has
-    run.close()
-    assert not run.is_open
-    run.open()
-    run.send_figures(lines([1, 2, 3, 4], "a", "b"))
+    run = opened(tmp_path)
+    run.send_metrics(lines([1, 2, 3, 4], "a", "b"))
     assert [step for step, *_ in server.figures[run.run_id, "a"]] == [1, 2, 3, 4]
     assert [step for step, *_ in server.figures[run.run_id, "b"]] == [1, 2, 3, 4]
 
@@ -170,13 +166,13 @@ def test_figures_arrive_with_step_value_and_time_and_never_twice(
 def test_more_than_a_call_takes_goes_in_several(server: Server, tmp_path: Path) -> None:
     run = opened(tmp_path)
     names = [f"m{number:04d}" for number in range(METRICS_A_CALL + 1)]
-    run.send_figures(lines([1], *names))
+    run.send_metrics(lines([1], *names))
     assert len(server.figures) == METRICS_A_CALL + 1
 
 
 def test_what_is_no_log_line_is_passed_over(server: Server, tmp_path: Path) -> None:
     run = opened(tmp_path)
-    run.send_figures([{"a": 1.0}, {"step": 1, "a": 1.0}, {"time": 1.0, "a": 1.0}])
+    run.send_metrics([{"a": 1.0}, {"step": 1, "a": 1.0}, {"time": 1.0, "a": 1.0}])
     assert server.figures == {}
 
 
@@ -187,20 +183,20 @@ def test_a_sample_is_sent_once_and_again_when_its_size_has_changed(
     sample = tmp_path / "a.mp4"
     sample.write_bytes(b"video")
     for _ in range(2):
-        run.send_file(sample, "samples/step-000005")
+        run.send_files([{"path": str(sample), "folder": "samples/step-000005"}])
     assert server.calls == ["samples/step-000005/a.mp4"]
     sample.write_bytes(b"longer video")
-    opened(tmp_path).send_file(sample, "samples/step-000005")
+    opened(tmp_path).send_files([{"path": str(sample), "folder": "samples/step-000005"}])
     assert server.calls == ["samples/step-000005/a.mp4"] * 2
     config = tmp_path / "config.yaml"
     config.write_text("a: 1")
     for _ in range(2):
-        run.send_file(config, "")
+        run.send_files([{"path": str(config), "folder": ""}])
     assert server.calls[2:] == ["None/config.yaml"] * 2, "may change under one name"
 
 
 def test_a_file_that_is_gone_is_left_out(server: Server, tmp_path: Path) -> None:
-    opened(tmp_path).send_file(tmp_path / "gone.mp4", "samples")
+    opened(tmp_path).send_files([{"path": str(tmp_path / "gone.mp4"), "folder": "samples"}])
     assert server.calls == []
 
 

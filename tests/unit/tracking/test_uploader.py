@@ -4,22 +4,21 @@ import io
 import json
 import logging
 import os
-import queue
-import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from emotalk.tracking import uploader as courier_module
+from emotalk.tracking import uploader as module
 from emotalk.tracking.jsonl import NAME as METRICS
-from emotalk.tracking.jsonl import JsonLines, cut_back
+from emotalk.tracking.jsonl import JsonLines, append, cut_back
 from emotalk.tracking.mlflow import ARTIFACTS, IDENTITY, RunFacts, read_identity
 from emotalk.tracking.mlflow_run import MlflowRun
-from emotalk.tracking.queue_file import append
-from emotalk.tracking.uploader import Courier, Ending
+from emotalk.tracking.uploader import Ending, Uploader
 from tests.helpers.mlflow_server import free_port
 
 FACTS = RunFacts(name="first", params={"data.frames": "25"}, tags={"shards": "s"})
@@ -36,7 +35,7 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(courier_module, "POLL_S", 0.01)
+    monkeypatch.setattr(module, "POLL_S", 0.01)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return tmp_path
 
@@ -46,17 +45,17 @@ def deliver(
     uri: str,
     state: str = "done",
     *,
-    run: MlflowRun | None = None,
+    kind: type[MlflowRun] = MlflowRun,
     facts: RunFacts = FACTS,
     seconds: float = 60.0,
     run_id: str = "",
 ) -> str:
-    """Deliver what the folder holds as a courier at the end of a run does; return the run's id."""
-    run = run or MlflowRun(uri, "tests", facts, folder, run_id=run_id)
-    ending = Ending()
+    """Upload what the folder holds as at the end of a run; return the run's id."""
+    ending = Ending(io.BytesIO(), os.getppid())
     ending.end(state, seconds)
-    Courier(run, folder, ending).work()
-    return run.run_id
+    connect = partial(kind, uri, "tests", facts, folder, run_id=run_id)
+    Uploader(connect, folder, ending).work()
+    return read_identity(folder)["run_id"]
 
 
 def log(folder: Path, step: int, **figures: float) -> None:
@@ -155,23 +154,17 @@ def test_a_run_whose_making_was_not_answered_is_found_by_its_key(folder: Path, u
 
 
 class Faulty(MlflowRun):
-    """Fails in a way nobody thought of: before or after the server has taken the figures."""
+    """Fails in a way nobody thought of: before or after the server has taken the metrics."""
 
-    faults: list[str]
+    faults: ClassVar[list[str]]
 
-    def send_figures(self, lines: Sequence[dict[str, Any]]) -> None:  # type: ignore[override]
+    def send_metrics(self, lines: Sequence[Mapping[str, Any]]) -> None:
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "before":
             raise ZeroDivisionError("nobody thought of this")
-        super().send_figures(lines)
+        super().send_metrics(lines)
         if fault == "after":
             raise ZeroDivisionError("the answer was lost")
-
-
-def faulty(folder: Path, uri: str, *faults: str) -> MlflowRun:
-    run = Faulty(uri, "tests", FACTS, folder)
-    run.faults = list(faults)
-    return run
 
 
 def test_any_exception_is_survived_said_and_tried_again(
@@ -180,7 +173,8 @@ def test_any_exception_is_survived_said_and_tried_again(
     caplog.set_level(logging.INFO, "emotalk.mlflow")
     logging.getLogger("emotalk").propagate = True
     log(folder, 1, train__loss=1.0)
-    run_id = deliver(folder, uri, run=faulty(folder, uri, "before", "after", "before"))
+    Faulty.faults = ["before", "after", "before"]
+    run_id = deliver(folder, uri, kind=Faulty)
     assert history(uri, run_id, "train/loss") == [(1, 1.0)], "arrived, and once"
     assert "ZeroDivisionError: nobody thought of this" in caplog.text
     assert "answers again" in caplog.text
@@ -202,28 +196,32 @@ def test_figures_that_fail_again_and_again_do_not_keep_the_rest_back(
     assert MlflowClient(uri).get_run(run_id).info.status == "FINISHED"
 
 
-def test_the_last_word_is_heard_though_another_process_holds_the_pipe(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """As a forked loader worker did: the pipe never ends."""
+def test_the_end_is_heard_though_another_process_holds_the_pipe() -> None:
+    """As a forked loader worker does: the pipe never ends."""
     hear, say = os.pipe()
-    with os.fdopen(hear) as stdin, os.fdopen(say, "w") as pipe:
-        monkeypatch.setattr(sys, "stdin", stdin)
+    with open(hear, "rb", buffering=0) as commands, os.fdopen(say, "w") as pipe:
+        ending = Ending(commands, os.getppid())
+        ending.listen(0.0)
+        assert (ending.state, ending.deadline) == ("", float("inf"))
         pipe.write(json.dumps({"finish": "preempted", "seconds": 0.0}) + "\n")
         pipe.flush()
-        left: queue.SimpleQueue[int] = queue.SimpleQueue()
-        ending = Ending(left.put)
-        ending.listen()
-        assert ending.heard.wait(30)
+        ending.listen(30.0)
         assert ending.state == "preempted"
-        assert left.get(timeout=30) == 1, "what is left over ends the process, in its own time"
+        assert time.monotonic() >= ending.deadline
 
 
-def test_a_pipe_that_ends_without_a_word_is_a_training_that_was_killed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
-    ending = Ending(leave=lambda code: None)
-    ending.listen()
-    assert ending.heard.wait(30)
-    assert ending.state == "failed"
+def test_a_training_that_was_killed_is_noticed_though_another_process_holds_the_pipe() -> None:
+    hear, say = os.pipe()
+    with open(hear, "rb", buffering=0) as commands, os.fdopen(say, "w"):
+        ending = Ending(commands, os.getppid() + 1)  # the parent is another process by now
+        ending.listen(0.0)
+        assert ending.state == "failed"
+
+
+def test_a_pipe_that_ends_without_a_word_is_a_training_that_was_killed() -> None:
+    hear, say = os.pipe()
+    os.close(say)
+    with open(hear, "rb", buffering=0) as commands:
+        ending = Ending(commands, os.getppid())
+        ending.listen(30.0)
+        assert ending.state == "failed"
