@@ -1,0 +1,83 @@
+"""Define the commands that draw a corpus and check shard sets."""
+# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
+# ruff: noqa: D301  \b keeps the lines of an example apart in the help
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from emotalk.cli.terminal import progress_bar, say
+from emotalk.errors import EXIT_FAILED, WrongUse
+
+
+class Layout(StrEnum):
+    """Corpora whose folders and names a drawn corpus can have."""
+
+    CREMA_D = "crema_d"
+    MEAD = "mead"
+
+
+def synth(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the corpus.")],
+    actors: Annotated[int, typer.Option(help="How many different people.")] = 12,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same corpus.")] = 0,
+    clips_per_actor: Annotated[
+        int | None,
+        typer.Option(help="Clips of each person: CREMA-D 1 to 82 (24), MEAD 1 to 192 (16)."),
+    ] = None,
+    layout: Annotated[Layout, typer.Option(help="Whose folders and names.")] = Layout.CREMA_D,
+    height: Annotated[
+        int | None, typer.Option(help="Of MEAD's frames in pixels, 1080 unless told.")
+    ] = None,
+    workers: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
+) -> None:
+    """Draw a corpus of talking, feeling faces in the layout of CREMA-D or MEAD.
+
+    Nothing is downloaded. The exact 68 landmarks lie beside every clip. A run that was stopped
+    goes on where it was.
+
+    \b
+    emotalk synth corpus --actors 12 --seed 1
+    python etl/shard.py configs/etl/crema_d.yaml source=corpus output=shards \\
+        landmarks.backend=sidecar
+    emotalk synth mead --layout mead --actors 3 --height 360
+    """
+    from emotalk.synthetic.corpus import write_corpus
+    from emotalk.synthetic.mead import write_mead
+
+    if height is not None and layout is not Layout.MEAD:
+        raise WrongUse("--height is of --layout mead; CREMA-D's frames are 480x360")
+    given = {"clips_per_actor": clips_per_actor, "height": height}
+    sizes = {name: value for name, value in given.items() if value is not None}
+    write: Callable[..., list[Any]] = write_mead if layout is Layout.MEAD else write_corpus
+    with progress_bar("drawing clips") as progress:
+        clips = write(output, actors=actors, seed=seed, workers=workers, progress=progress, **sizes)
+    say(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
+
+
+def inspect(
+    shards: Annotated[str, typer.Argument(metavar="SHARDS", help="Folder of a shard set.")],
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="Write a picture of its faces to this PNG file.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the picture if it is there already.")
+    ] = False,
+) -> None:
+    """Sum up a shard set and check every hash and count of it; exit 1 on any fault.
+
+    The picture shows first frames with their landmarks, a row for each emotion.
+
+    \b
+    emotalk inspect shards
+    emotalk inspect shards --contact-sheet faces.png
+    """
+    from emotalk.shards.inspect import inspect as inspect_shards
+
+    report = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
+    say(str(report))
+    if report.faults:
+        raise typer.Exit(EXIT_FAILED)

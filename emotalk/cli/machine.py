@@ -1,0 +1,23 @@
+"""Define the command that examines this machine."""
+# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
+# ruff: noqa: D301  \b keeps the lines of an example apart in the help
+
+import typer
+
+from emotalk.cli.terminal import say
+from emotalk.errors import EXIT_FAILED
+
+
+def doctor() -> None:
+    """Say what this machine has and lacks for each part of the project; exit 1 if it lacks a must.
+
+    \b
+    emotalk doctor
+    """
+    from emotalk.doctor import examine, table
+
+    say("loading every library once, this takes a moment", err=True)
+    findings = examine()
+    say(table(findings))
+    if any(finding.is_fatal for finding in findings):
+        raise typer.Exit(EXIT_FAILED)

@@ -1,0 +1,161 @@
+"""Define the commands that evaluate, export, import and complete models."""
+# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
+# ruff: noqa: D301  \b keeps the lines of an example apart in the help
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotalk.cli.options import CheckpointOption
+from emotalk.cli.terminal import progress_bar, say
+from emotalk.masking import masked_setting
+
+
+class Split(StrEnum):
+    """The parts of a shard set."""
+
+    TRAIN = "train"
+    VAL = "val"
+    TEST = "test"
+
+
+class ChannelOrder(StrEnum):
+    """Channel order of the pictures that weights were trained on."""
+
+    RGB = "rgb"
+    BGR = "bgr"
+
+
+class Weights(StrEnum):
+    """Files that can be downloaded."""
+
+    VGG19 = "vgg19"
+
+
+def evaluate(
+    checkpoint: CheckpointOption,
+    shards: Annotated[str, typer.Option(help="Folder or URL of a shard set.")],
+    output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and plots.")],
+    split: Annotated[Split, typer.Option(help="Which part of the shard set.")] = Split.TEST,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with more settings; configs/evaluate has some.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings on top.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the settings, print them and stop.")
+    ] = False,
+) -> None:
+    """Measure a generator on clips it has never seen, beside the mandatory baselines.
+
+    \b
+    emotalk evaluate --checkpoint run --shards shards --split test --output report
+    emotalk evaluate --checkpoint run --shards shards --output report clips=40 seed=1
+    emotalk evaluate --config configs/evaluate/photographs.yaml --checkpoint run \\
+        --shards shards --output report finder.root=/data/insightface
+    """
+    from rich.console import Console
+
+    from emotalk.config.evaluate import EvaluateConfig
+    from emotalk.config.load import dump_config, load_config
+
+    given = {"checkpoint": checkpoint, "shards": shards, "output": output, "split": split}
+    named = [f"{key}={json.dumps(str(value))}" for key, value in given.items()]
+    settings = load_config(EvaluateConfig, config, [*named, *(overrides or [])])
+    if dry_run:
+        typer.echo(dump_config(settings), nl=False)
+        return
+    from emotalk.evaluation.evaluate import evaluate as run_evaluation
+    from emotalk.evaluation.report import summary_table
+
+    report = run_evaluation(settings)
+    Console().print(summary_table(report))
+    for task, judge in report.judges.items():
+        say(f"{task}: {judge}")
+    say(f"report: {output / 'report.md'}")
+
+
+def export(
+    checkpoint: CheckpointOption,
+    output: Annotated[Path, typer.Option(help="New folder for weights and model card.")],
+    register: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Also a version of this model in MLflow.")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow's server; the run's own unless told.")
+    ] = None,
+) -> None:
+    """Write a trained generator as a folder to hand out: weights, description, model card.
+
+    The weights are the running average where training kept one. The folder serves as --checkpoint.
+
+    \b
+    emotalk export --checkpoint run --output model
+    emotalk export --checkpoint run --output model --register talking-face
+    """
+    from emotalk.checkpoints.export import export_model
+    from emotalk.config.tracking import MlflowConfig
+
+    exported = export_model(checkpoint, output)
+    say(f"{output}: generator of {exported.origin.name}; its card is {output / 'README.md'}")
+    if register is None:
+        return
+    from emotalk.tracking.mlflow import tracking_uri as default_uri
+    from emotalk.tracking.registry import register_model
+
+    own = tracking_uri is None or masked_setting(tracking_uri) == exported.mlflow_uri
+    model = register_model(
+        output,
+        register,
+        uri=tracking_uri or exported.mlflow_uri or default_uri(MlflowConfig()),
+        run_id=exported.mlflow_run if own else "",
+        experiment=MlflowConfig().experiment,
+    )
+    say(f"registered: {model}")
+
+
+def import_original(
+    source: Annotated[Path, typer.Argument(metavar="GENERATOR.PT", help="The original's file.")],
+    output: Annotated[Path, typer.Option(help="New folder for the model.")],
+    channel_order: Annotated[
+        ChannelOrder, typer.Option(help="Of the pictures the weights were trained on.")
+    ] = ChannelOrder.RGB,
+) -> None:
+    """Turn the original's public generator (Eskimez et al. 2021) into a model of ours.
+
+    \b
+    emotalk import-original generator.pt --output original
+    emotalk generate --checkpoint original --image me.jpg --audio hello.wav \\
+        --emotion sadness --output hello.mp4
+    """
+    from emotalk.checkpoints.import_original import import_original as run_import
+
+    config = run_import(source, output, channel_order=channel_order.value)
+    say(f"{output}: generator with filters {config.generator.filters}")
+
+
+def fetch(
+    what: Annotated[Weights, typer.Argument(help="Whose weights.")],
+    output: Annotated[
+        Path | None, typer.Option(help="The file; where trainings look for it unless told.")
+    ] = None,
+) -> None:
+    """Download torchvision's VGG-19 (575 MB) for the perceptual loss, and check its hash.
+
+    A download that was cut off goes on where it was when it is started again.
+
+    \b
+    emotalk fetch vgg19
+    emotalk fetch vgg19 --output /data/vgg19-dcbb9e9d.pth
+    """
+    from emotalk.fetch import fetch_vgg19
+
+    with progress_bar(f"fetching {what.value}") as progress:
+        path = fetch_vgg19(output, progress=progress)
+    typer.echo(f"{path}: VGG-19, its hash is right")
+    if output is not None:
+        typer.echo(f"train with losses.perceptual.weights={path}")

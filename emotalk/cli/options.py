@@ -1,0 +1,85 @@
+"""Define the options that several commands share, and the landmark model they choose."""
+# ruff: noqa: PLC0415  pydantic takes long to load
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emotalk.cli.terminal import say
+
+if TYPE_CHECKING:
+    from emotalk.config.etl import LandmarksConfig
+
+
+class FaceFinder(StrEnum):
+    """Landmark models that find the face in a picture."""
+
+    INSIGHTFACE = "insightface"
+    ONNX = "onnx"
+    ALIGNED = "aligned"
+
+
+class Device(StrEnum):
+    """Devices that networks can run on."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+PACK, ROOT = "buffalo_l", Path("~/.insightface")  # insightface's own
+CheckpointOption = Annotated[
+    Path,
+    typer.Option(
+        help="Run folder (its newest), RUN/checkpoints/best, a checkpoint, or an exported model."
+    ),
+]
+FinderOption = Annotated[
+    FaceFinder,
+    typer.Option(help="Who finds the face; aligned: the picture is a 128 x 128 crop already."),
+]
+PackOption = Annotated[str, typer.Option(help="insightface: name of the model pack.")]
+RootOption = Annotated[Path, typer.Option(help="insightface: the folder that holds models/PACK.")]
+DetectorOption = Annotated[Path | None, typer.Option(help="onnx: a YuNet model file.")]
+LandmarkerOption = Annotated[Path | None, typer.Option(help="onnx: a 68-point model file.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: the first CUDA device, else the CPU.")]
+
+
+def landmarks_config(
+    finder: FaceFinder, pack: str, root: Path, detector: Path | None, landmarker: Path | None
+) -> "LandmarksConfig | None":
+    """Return the landmark model that finds faces, or None if pictures are aligned already."""
+    from emotalk.config.etl import LandmarksConfig
+    from emotalk.config.load import validate
+
+    _say_unused(finder, pack, root, detector, landmarker)
+    if finder is FaceFinder.ALIGNED:
+        return None
+    given = {
+        "backend": finder.value,
+        "pack": pack,
+        "root": root,
+        "detector": detector,
+        "landmarker": landmarker,
+    }
+    return validate(LandmarksConfig, given, "--landmarks")
+
+
+def _say_unused(
+    finder: FaceFinder, pack: str, root: Path, detector: Path | None, landmarker: Path | None
+) -> None:
+    """Warn of options that the chosen landmark model does not use."""
+    given = {
+        "--pack": (FaceFinder.INSIGHTFACE, pack != PACK),
+        "--root": (FaceFinder.INSIGHTFACE, root != ROOT),
+        "--detector": (FaceFinder.ONNX, detector is not None),
+        "--landmarker": (FaceFinder.ONNX, landmarker is not None),
+    }
+    for option, (user, is_given) in given.items():
+        if is_given and finder is not user:
+            say(
+                f"{option} is used by --landmarks {user} alone: not used with --landmarks {finder}",
+                err=True,
+            )

@@ -1,0 +1,39 @@
+"""Write lines and a progress bar to the terminal."""
+# ruff: noqa: PLC0415  rich takes long to load
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import typer
+
+from emotalk.printable import printable_lines
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Write lines to standard output or error; what a terminal would act upon is escaped."""
+    typer.echo(printable_lines(text), err=err)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on standard error; yields its update, called with (done, in all)."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    console = Console(stderr=True)
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -1,0 +1,111 @@
+"""Define the commands that make videos, one or through a web page."""
+# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
+# ruff: noqa: D301  \b keeps the lines of an example apart in the help
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotalk.cli.options import (
+    PACK,
+    ROOT,
+    CheckpointOption,
+    DetectorOption,
+    Device,
+    DeviceOption,
+    FaceFinder,
+    FinderOption,
+    LandmarkerOption,
+    PackOption,
+    RootOption,
+    landmarks_config,
+)
+from emotalk.cli.terminal import progress_bar, say
+
+
+def generate(
+    checkpoint: CheckpointOption,
+    image: Annotated[Path, typer.Option(help="Picture of one face: PNG, JPEG, BMP, WebP, TIFF.")],
+    audio: Annotated[Path, typer.Option(help="Speech: any audio file, or a video with sound.")],
+    emotion: Annotated[
+        str, typer.Option(help="NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...")
+    ],
+    output: Annotated[Path, typer.Option(help="The MP4 file to write (H.264 and AAC).")],
+    landmarks: FinderOption = FaceFinder.INSIGHTFACE,
+    pack: PackOption = PACK,
+    root: RootOption = ROOT,
+    detector: DetectorOption = None,
+    landmarker: LandmarkerOption = None,
+    face: Annotated[
+        str | None, typer.Option(help="Which of several faces: largest, or 0, 1, ... by size.")
+    ] = None,
+    scale: Annotated[
+        int, typer.Option(min=1, max=4, help="Side of the video in units of 128 pixels.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same video.")] = 0,
+    device: DeviceOption = Device.AUTO,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
+) -> None:
+    """Make a video: this face says this speech with this emotion.
+
+    The whole recording is spoken, at 25 frames a second and 128 x 128 pixels. A time line changes
+    the emotion on the way, each change fading in within 0.4 s.
+
+    \b
+    emotalk generate --checkpoint run --image me.jpg --audio hello.wav \\
+        --emotion happiness --output hello.mp4
+    emotalk generate ... --emotion anger:0.5
+    emotalk generate ... --emotion 0=neutral,1.5=anger:0.8
+    emotalk generate ... --image crop.png --landmarks aligned
+    emotalk generate ... --image group.jpg --face largest --scale 2
+    """
+    from emotalk.checkpoints.load import load_generator
+    from emotalk.inference.talking_video import VideoRequest, make_video
+    from emotalk.inference.video import check_output
+
+    check_output(output, overwrite=overwrite)
+    request = VideoRequest(
+        image=image,
+        audio=audio,
+        emotion=emotion,
+        output=output,
+        landmarks=landmarks_config(landmarks, pack, root, detector, landmarker),
+        face=face,
+        seed=seed,
+        scale=scale,
+        overwrite=overwrite,
+    )
+    loaded = load_generator(checkpoint, device=device.value)
+    with progress_bar("generating frames") as progress:
+        report = make_video(request, loaded, progress=progress)
+    say(str(report))
+
+
+def app(
+    checkpoint: CheckpointOption,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 7860,
+    landmarks: FinderOption = FaceFinder.INSIGHTFACE,
+    pack: PackOption = PACK,
+    root: RootOption = ROOT,
+    detector: DetectorOption = None,
+    landmarker: LandmarkerOption = None,
+    device: DeviceOption = Device.AUTO,
+) -> None:
+    """Serve a web page that makes videos: choose a face, a recording and an emotion, and watch.
+
+    What browsers may take is limited: 200 MiB a file, 10 minutes of speech, 8 uploads at once (each
+    within 10 minutes and without a pause of 20 s) and 8 orders that wait for the one in work. What
+    nobody asks after for 5 minutes is given up. More is answered with 413, 408 or 429. What was
+    sent goes when the server ends.
+
+    \b
+    emotalk app --checkpoint run
+    """
+    from emotalk.checkpoints.load import load_generator
+    from emotalk.inference.app import serve
+
+    finder = landmarks_config(landmarks, pack, root, detector, landmarker)
+    loaded = load_generator(checkpoint, device=device.value)
+    serve(loaded, finder, host=host, port=port)
