@@ -1,4 +1,4 @@
-"""Report what this machine has and lacks, part by part of the project, and how to get it."""
+"""Report what this machine has and lacks for each part of the project, with remedies."""
 
 import os
 import platform
@@ -37,13 +37,13 @@ SYSTEM_LIBRARIES = {
 
 @dataclass(frozen=True)
 class Package:
-    """A library of the project.
+    """Describes a library of the project.
 
     Attributes:
         name: as it is installed.
-        statement: what must run for it to count as working.
+        statement: Python code that runs if the library works.
         purpose: which part of the project uses it.
-        required: whether nothing goes without it.
+        required: whether the project does not run without it.
     """
 
     name: str
@@ -77,7 +77,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report.
+    """Holds one line of the report.
 
     Attributes:
         subject: what was looked at.
@@ -100,7 +100,7 @@ class Finding:
 
 
 def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> list[Finding]:
-    """Return what was found, machine first, then packages, then what some parts want besides.
+    """Return the findings: the machine, then packages, then what some parts need besides.
 
     Args:
         packages: each is imported in a process of its own, so that a crash is a finding too.
@@ -124,7 +124,7 @@ def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> l
 
 
 def table(findings: Sequence[Finding]) -> str:
-    """Return the findings as aligned lines, the remedy under what is lacking."""
+    """Return the findings as aligned lines, with remedies below."""
     width = max(len(finding.subject) for finding in findings)
     lines = []
     for finding in findings:
@@ -175,7 +175,7 @@ def _disk() -> Finding:
 
 
 def _shared_memory(folder: Path = SHARED_MEMORY) -> Finding:
-    """Look at what loader workers hand their batches over in; containers have 64 MiB of it."""
+    """Check the shared memory for loader batches, of which containers have only 64 MiB."""
     if not folder.is_dir():
         return Finding("shared memory", "ok", f"no {folder}: this system shares memory elsewhere")
     usage = shutil.disk_usage(folder)
@@ -207,7 +207,7 @@ def _package(package: Package) -> Finding:
 
 
 def _fault_of(statement: str) -> str:
-    """Return the last line of what `statement` complains of; empty if it runs."""
+    """Return the last line of the error of `statement`; empty if it runs."""
     try:
         ended = subprocess.run(
             [sys.executable, "-c", statement],

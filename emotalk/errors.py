@@ -1,4 +1,4 @@
-"""The errors that are meant for people."""
+"""Define the errors that end a command with one message, and the exit codes."""
 
 import errno
 import os
@@ -9,7 +9,7 @@ OF_A_NAME = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS, errno.ELOOP)
 
 
 class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
-    """Something the user asked for cannot be done as asked.
+    """Raised when something the user asked for cannot be done as asked.
 
     The message says what was given, what is allowed and what to do next. Entry points turn it into
     one line on standard error and exit code 2; nothing else catches it.
@@ -21,11 +21,11 @@ class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
 
 
 class InUse(WrongUse):
-    """Another process holds what was asked for; whatever it writes there is left alone."""
+    """Raised when another process holds the folder that was asked for."""
 
 
 class Stopped(RuntimeError):  # noqa: N818  a state of the run, not a fault of the program
-    """A run cannot go on, through no fault of its command or of the program.
+    """Raised when a run cannot go on, through no fault of its command or of the program.
 
     The message says what stopped it, what is kept and how to go on. Entry points turn it into one
     line on standard error and exit code 1; nothing else catches it.

@@ -1,4 +1,4 @@
-"""A home folder and a user name for a process that has neither, as in a container with any user.
+"""Give a process without home folder or user name both, as in a container with any user.
 
 Libraries ask for both when they are imported and end in tracebacks. Only the standard library is
 imported here: the entry points call `ensure_home` before anything else.
@@ -15,7 +15,7 @@ NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # in the order in which getpas
 
 
 def ensure_home(environment: MutableMapping[str, str] = os.environ) -> Path | None:
-    """Set HOME to a folder of this user's own in the temporary folder, and USER, where they lack.
+    """Set HOME, to a folder in the temporary folder, and USER if they are not set.
 
     Args:
         environment: read, and written to.
@@ -36,7 +36,7 @@ def ensure_home(environment: MutableMapping[str, str] = os.environ) -> Path | No
 
 
 def _own_folder(folder: Path) -> Path:
-    """Make a folder that nobody else may write to, or return one of ours; never another's."""
+    """Return a folder that only this user may write to, made if it is missing."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()

@@ -1,4 +1,4 @@
-"""Memory of a long process: what one step or clip frees stays for the next."""
+"""Configure glibc's allocator to keep freed memory for the next step or clip."""
 
 import ctypes
 import platform

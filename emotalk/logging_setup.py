@@ -1,4 +1,4 @@
-"""One look of log lines for every process: time, rank, level, name, message."""
+"""Set up logging with the same line format in every process."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from emotalk.printable import printable_lines
 
 
 class PrintableFormatter(logging.Formatter):
-    """Escapes what a terminal would act upon, masks secrets: messages hold names and addresses."""
+    """Formats log records with control characters escaped and secrets masked."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, or the lines of a traceback."""

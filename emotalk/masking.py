@@ -1,4 +1,4 @@
-"""Secrets in addresses and commands, taken out of whatever is written or shown.
+"""Remove secrets from addresses and commands before they are written or shown.
 
 The program itself works with the addresses as they were given.
 """
@@ -33,18 +33,18 @@ _USER = re.compile(rf"(\s(?:-u|--user|--proxy-user)(?:=|\s*)){_VALUE}")
 def masked(text: str) -> str:
     """Return a text with the secrets of every URL in it replaced by `***`.
 
-    That is what stands in front of the host (`user:password@`), every value of a query
-    (`?X-Amz-Signature=...`) and what follows `#`. Settings named like a secret (`token=...`) go
-    wherever they stand.
+    Secrets are the part in front of the host (`user:password@`), every value of a query
+    (`?X-Amz-Signature=...`) and the part after `#`. Values of settings named like a secret
+    (`token=...`) are replaced anywhere in the text.
     """
     shown = _URL.sub(lambda found: _masked_url(found.group()), text)
     return _NAMED.sub(_masked_pair, shown)
 
 
 def masked_setting(value: str) -> str:
-    """Return a setting's value as it may be written down: URLs and commands without secrets.
+    """Return a setting's value with secrets removed if it is a URL or a command.
 
-    Anything else, paths above all, stays as it is.
+    Other values, such as paths, stay as they are.
     """
     if value.startswith(COMMAND):
         return masked_command(value)
@@ -82,7 +82,7 @@ def refuse_masked(value: str, key: str) -> None:
 
 
 def mask_tracebacks() -> None:
-    """Take secrets out of the traceback that ends this process."""
+    """Remove secrets from the traceback that ends this process."""
     sys.excepthook = _show
 
 

@@ -1,10 +1,10 @@
 """Choose how OpenMP's threads wait for each other, before torch loads libgomp.
 
-libgomp's threads spin 300,000 rounds before they sleep. On idle cores spinning is quickest. Where
-other processes want the cores, the rounds are taken from the very thread that is waited for. No
-fixed setting serves both (`python -m tests.benchmarks.bench_openmp`) and libgomp reads it once, so
-it is chosen by the work that the cores have at the start. Only the standard library is imported
-here: the entry points call `choose_waiting` before anything else.
+libgomp's threads spin 300,000 rounds before they sleep. On idle cores spinning is fastest. If other
+processes use the cores, spinning takes time from the thread that is waited for. No fixed setting
+suits both (`python -m tests.benchmarks.bench_openmp`), and libgomp reads it once, so it is chosen
+by the load of the cores at the start. Only the standard library is imported here: the entry points
+call `choose_waiting` before anything else.
 """
 
 import os

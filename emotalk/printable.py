@@ -1,4 +1,4 @@
-"""Text from files, names and users made safe for terminals, logs and pages."""
+"""Escape control characters in untrusted text for terminals, logs and pages."""
 
 import unicodedata
 
@@ -23,7 +23,7 @@ def printable(text: str, *, longest: int = LONGEST) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Return `text` as `printable` does, of any length, with its line breaks and tabs kept."""
+    """Return `text` escaped, of any length, with its line breaks and tabs kept."""
     return text if text.isascii() and text.isprintable() else _escaped(text, kept="\n\t")
 
 

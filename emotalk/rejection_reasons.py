@@ -1,4 +1,4 @@
-"""Every reason for which a clip can be left out: what it means, and what to do about it.
+"""List every reason for rejecting a clip, with its meaning and advice.
 
 The names stand in `rejected.jsonl` and in the manifest's counts, so people and scripts rely on
 them: one may be added, none renamed.
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reason:
-    """One reason.
+    """Describes one reason.
 
     Attributes:
         meaning: what is wrong with the clip, as a table's cell.
-        advice: what whoever owns the clip can do.
+        advice: what the owner of the clip can do.
     """
 
     meaning: str

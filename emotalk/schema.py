@@ -1,4 +1,4 @@
-"""The nouns of the system: what a clip, a sample and a rejection are, in numbers and units.
+"""Define clips, aligned samples and rejections, their units and tensor letters.
 
 Numpy only, so that the ETL's workers need no torch to speak of samples.
 
@@ -43,7 +43,7 @@ Doubles: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClipLabel:
-    """A corpus's label of one clip, known before it is opened.
+    """Labels one clip, as its corpus does, before it is opened.
 
     Attributes:
         key: unique name of the sample in its shard set; no dot, no slash.
@@ -64,10 +64,10 @@ class ClipLabel:
 
 @dataclass(frozen=True)
 class AlignedSample:
-    """An aligned clip: the crop, its sound and its landmarks on one clock of 25 Hz.
+    """Holds an aligned clip: crop, sound and landmarks at 25 Hz.
 
     Attributes:
-        label: whose clip it is and how it feels.
+        label: actor and emotion of the clip.
         frames_THWC: uint8 RGB, `SIZE` x `SIZE`.
         audio_S: mono float at `SAMPLE_RATE`, T * SAMPLES_PER_FRAME samples.
         landmarks_TLP: float32 in crop pixels, pixel centres at whole numbers.
@@ -84,7 +84,7 @@ class AlignedSample:
 
 
 class Rejection(Exception):  # noqa: N818  a verdict that travels as an exception, not a fault
-    """Why a clip was left out: counted and named, never replaced.
+    """Raised when a clip is left out; it is counted and named, never replaced.
 
     Attributes:
         reason: fixed short name, one of `REASONS`, e.g. `no_face`.
@@ -107,7 +107,7 @@ class Rejection(Exception):  # noqa: N818  a verdict that travels as an exceptio
 
     @property
     def told(self) -> str:
-        """Return the message for people: the value, the limit, and what to do."""
+        """Return the message for users: the value, the limit and the advice."""
         return f"{self.detail}; {REASONS[self.reason].advice}"
 
     def __str__(self) -> str:
@@ -116,16 +116,16 @@ class Rejection(Exception):  # noqa: N818  a verdict that travels as an exceptio
 
 
 class HasShape(Protocol):
-    """Anything with a shape: numpy arrays and torch tensors alike."""
+    """Describes anything with a shape, such as numpy arrays and torch tensors."""
 
     @property
     def shape(self) -> Sequence[int]:
-        """The sizes of the axes."""
+        """Return the sizes of the axes."""
         ...
 
 
 def check_shape(x: HasShape, spec: str, name: str) -> dict[str, int]:
-    """Return the sizes of the named axes of `x`, or say which axis is wrong.
+    """Return the sizes of the named axes of `x`; raise if one is wrong.
 
     Args:
         x: an array or tensor.

@@ -1,4 +1,4 @@
-"""Random draws keyed by what they are for, so that ranks and workers change nothing.
+"""Derive seeds of random draws from their purpose, independent of ranks and workers.
 
 A window, a noise field or an augmentation depends on (seed, step or epoch, sample key, purpose) and
 on nothing else. The same draw is therefore made by whichever process meets the sample.
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def draw_seed(seed: int, *parts: str | int) -> int:
-    """Return the 63-bit seed of one draw, a pure function of its arguments.
+    """Return the 63-bit seed of one draw, which depends on the arguments alone.
 
     Args:
         seed: the run's seed.
@@ -21,5 +21,5 @@ def draw_seed(seed: int, *parts: str | int) -> int:
 
 
 def numpy_generator(seed: int, *parts: str | int) -> np.random.Generator:
-    """Return a numpy generator that starts at the keyed draw `parts`."""
+    """Return a numpy generator seeded by `draw_seed` with the same arguments."""
     return np.random.Generator(np.random.PCG64(draw_seed(seed, *parts)))

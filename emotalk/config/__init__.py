@@ -1,1 +1,1 @@
-"""Configuration: pydantic sections, YAML files, dotted overrides. No torch here."""
+"""Define, load and check configurations: pydantic sections, YAML files, dotted overrides."""

@@ -1,4 +1,4 @@
-"""Configure the random changes of pictures and speech: how often, and how far.
+"""Configure the random augmentation of pictures and speech.
 
 Every transform has a probability of its own, 0 by default: a run augments only what its file asks
 for. The ranges are Albumentations' defaults in our units. One draw holds for all frames of a clip
@@ -18,7 +18,7 @@ ClipLimit = Annotated[float, Field(ge=1, le=40)]
 
 
 class DrawConfig(Section):
-    """A transform whose one parameter is drawn evenly from a range."""
+    """Configure a transform with one parameter, drawn uniformly from a range."""
 
     p: Share = 0.0  # probability for a clip
     range: Range = (0.0, 0.0)
@@ -32,44 +32,44 @@ class DrawConfig(Section):
 
 
 class ShiftConfig(DrawConfig):
-    """Something added, as a share of the full scale."""
+    """Configure an added offset, as a share of the full scale."""
 
     range: tuple[Signed, Signed] = (-0.2, 0.2)
 
 
 class FactorConfig(DrawConfig):
-    """Something multiplied, or an exponent; 1 changes nothing."""
+    """Configure a factor or an exponent; 1 changes nothing."""
 
     range: tuple[Factor, Factor] = (0.8, 1.2)
 
 
 class HueConfig(DrawConfig):
-    """A turn of the hue circle."""
+    """Configure a rotation of the hue."""
 
     range: tuple[Degrees, Degrees] = (-40.0, 40.0)
 
 
 class ClaheConfig(DrawConfig):
-    """Contrast-limited adaptive histogram equalisation of the lightness."""
+    """Configure contrast-limited adaptive histogram equalisation (CLAHE) of the lightness."""
 
     range: tuple[ClipLimit, ClipLimit] = (1.0, 4.0)  # times the mean height of a tile's histogram
     tiles: Literal[1, 2, 4, 8, 16] = 8  # a side
 
 
 class NoiseConfig(DrawConfig):
-    """Gaussian noise: one strength a clip, a fresh field every frame."""
+    """Configure Gaussian noise: one strength for a clip, new noise for each frame."""
 
     range: tuple[Share, Share] = (0.012, 0.028)  # standard deviation, of the full scale
 
 
 class ShuffleConfig(Section):
-    """The three colour channels in another order."""
+    """Configure the permutation of the three colour channels."""
 
     p: Share = 0.0
 
 
 class VideoAugmentConfig(Section):
-    """Pictures; applied in this order."""
+    """Configure the augmentation of pictures; transforms are applied in this order."""
 
     brightness: ShiftConfig = ShiftConfig()
     contrast: FactorConfig = FactorConfig()
@@ -89,7 +89,7 @@ class VideoAugmentConfig(Section):
 
 
 class SpeechNoiseConfig(Section):
-    """Noise added to the speech window; its loudness follows the speech's own."""
+    """Configure noise added to the speech window, relative to the loudness of the speech."""
 
     p: Share = 0.0
     snr_db: Range = (6.0, 30.0)  # report and Eskimez et al. 2020: noisy speech, 6 to 30 dB
@@ -108,13 +108,13 @@ class SpeechNoiseConfig(Section):
 
 
 class GainConfig(DrawConfig):
-    """The loudness of the speech."""
+    """Configure the change of the loudness of the speech."""
 
     range: Range = (-12.0, 0.0)  # dB; below 0, or peaks leave [-1, 1]
 
 
 class SpeechAugmentConfig(Section):
-    """Speech."""
+    """Configure the augmentation of speech."""
 
     noise: SpeechNoiseConfig = SpeechNoiseConfig()
     gain: GainConfig = GainConfig()
@@ -126,7 +126,7 @@ class SpeechAugmentConfig(Section):
 
 
 class AugmentConfig(Section):
-    """Everything that is changed at random on the device; landmarks never are."""
+    """Configure all random augmentation on the device; landmarks are never changed."""
 
     video: VideoAugmentConfig = VideoAugmentConfig()
     speech: SpeechAugmentConfig = SpeechAugmentConfig()

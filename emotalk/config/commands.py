@@ -1,4 +1,4 @@
-"""Commands in configuration files: a file that was handed over must not run one by being read."""
+"""Refuse shell commands that a configuration file names; only the command line may name them."""
 
 import os
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ ALLOWED = "EMOTALK_ALLOW_COMMANDS"  # set to 1: files may name commands too
 
 
 class FromFile(str):
-    """A command that a file names, until the command line gives another value."""
+    """Marks a command that a file names; the command line may replace it."""
 
     __slots__ = ()
 
 
 def mark_commands(tree: Any) -> Any:
-    """Return a file's settings with the commands in them marked as the file's."""
+    """Return a file's settings with its commands marked as `FromFile`."""
     if isinstance(tree, dict):
         return {key: mark_commands(value) for key, value in tree.items()}
     if isinstance(tree, list):

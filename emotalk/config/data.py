@@ -1,4 +1,4 @@
-"""Configure the windows of clips that make a batch, and their reading."""
+"""Configure the data loader: windows of clips, batches, workers and remote shards."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ Repeats = Annotated[int, Field(ge=0, le=100)]
 
 
 class BalanceConfig(Section):
-    """Repetitions of a clip in an epoch: a whole number, the same every epoch."""
+    """Configure how many times a clip comes in an epoch: the same whole number every epoch."""
 
     emotions: Literal["off", "equal"] = "off"  # equal: rarer emotions come more often, rounded
     low: Repeats = 1  # times a clip of intensity below 0.5 comes
@@ -28,7 +28,7 @@ class BalanceConfig(Section):
 
 
 class RemoteConfig(Section):
-    """Reading of shards elsewhere (http, https, s3, pipe: ...); those on disk are read in place."""
+    """Configure the reading of remote shards (http, https, s3, pipe: ...)."""
 
     access: Literal["cache", "range"] = "cache"  # whole tar on first touch, or the bytes needed
     cache_dir: Path = Path("~/.cache/emotalk/shards")
@@ -38,7 +38,7 @@ class RemoteConfig(Section):
 
 
 class DataConfig(Section):
-    """The streaming loader."""
+    """Configure the streaming loader."""
 
     frames: Count = 25  # frames of a window at 25 Hz; report and original: one second
     batch_size: Count = 2  # clips a step over all ranks together

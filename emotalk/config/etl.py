@@ -1,4 +1,4 @@
-"""Configure a shard set's content and the job that makes it."""
+"""Configure the content of a shard set and the job that makes it."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ MeadView = Literal["front", "down", "top", "left_30", "left_60", "right_30", "ri
 
 
 class LandmarksConfig(Section):
-    """The back end that finds the face and its 68 landmarks."""
+    """Configure the model that finds the face and its 68 landmarks."""
 
     backend: Literal["insightface", "onnx", "sidecar"] = "insightface"
     pack: str = "buffalo_l"  # name of an insightface model pack
@@ -34,7 +34,7 @@ class LandmarksConfig(Section):
 
 
 class QualityConfig(Section):
-    """Conditions for accepting a clip. Every frame kept has a face: none is made up."""
+    """Configure the conditions for accepting a clip."""
 
     min_face_share: Share = 1.0  # of the clip; below 1 the longest stretch with a face is kept
     min_face_pixels: NonNegative = 48.0  # longer side of the face box in the source, median frame
@@ -57,14 +57,14 @@ class QualityConfig(Section):
 
 
 class VotesConfig(Section):
-    """Selection of clips by what a crowd heard or saw in them (CREMA-D)."""
+    """Configure the selection of clips by the votes of a crowd (CREMA-D)."""
 
     of: Literal["both", "voice", "face"] = "both"  # what the crowd was shown
     min_agreement: Share = 0.0  # 1: the acted emotion alone won; 0.5: also a tie of two; 0: all
 
 
 class SplitConfig(Section):
-    """Assignment of actors (or clips) to splits.
+    """Configure the assignment of actors or clips to splits.
 
     `auto` takes the committed lists where the source is the whole of CREMA-D, and else the shares.
     """
@@ -82,7 +82,7 @@ class SplitConfig(Section):
 
 
 class VideoMemberConfig(Section):
-    """Encoding of the aligned crops."""
+    """Configure the encoding of the aligned crops."""
 
     codec: Literal["libx264"] = "libx264"
     pixel_format: Literal["yuv444p", "yuv420p"] = "yuv444p"
@@ -93,7 +93,7 @@ class VideoMemberConfig(Section):
 
 
 class EtlConfig(Section):
-    """One job: from a folder of raw clips to a shard set."""
+    """Configure one job that turns a folder of raw clips into a shard set."""
 
     corpus: Literal["crema_d", "mead", "folder"]
     source: str
@@ -133,5 +133,5 @@ class EtlConfig(Section):
 
     @property
     def emotion_names(self) -> tuple[str, ...]:
-        """The emotion set's names, in the order of their indices."""
+        """Return the names of the emotion set, in the order of their indices."""
         return EMOTIONS if self.emotions == "six" else EMOTIONS_MEAD8

@@ -1,4 +1,4 @@
-"""Configure an evaluation: its clips, its metrics and its judges."""
+"""Configure an evaluation: its clips, its metrics and the models that measure them."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from emotalk.config.section import Count, Section
 
 
 class EvaluateConfig(Section):
-    """One evaluation: `emotalk evaluate --checkpoint C --shards DIR --split test --output DIR`."""
+    """Configure `emotalk evaluate --checkpoint C --shards DIR --split test --output DIR`."""
 
     checkpoint: Path  # run folder, RUN/checkpoints/best, a checkpoint or an exported model
     shards: str  # folder or URL

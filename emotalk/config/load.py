@@ -1,4 +1,4 @@
-"""A YAML file with one parent and dotted overrides: a checked configuration, or all its faults."""
+"""Load a configuration from a YAML file with one parent and dotted overrides, and check it."""
 
 import difflib
 import os
@@ -60,7 +60,7 @@ def _refuse_long_names(tree: Tree, where: str) -> None:
 
 
 def load_written(model: type[Config], path: Path) -> Config:
-    """Return the configuration that a run wrote down, to be compared and not to be run.
+    """Return the configuration that a run saved, for comparison only.
 
     Raises:
         WrongUse: every fault at once, each with its dotted path.
@@ -69,7 +69,7 @@ def load_written(model: type[Config], path: Path) -> Config:
 
 
 def validate(model: type[Config], tree: Tree, where: str) -> Config:
-    """Return `tree` as a checked `model`, or raise `WrongUse` that lists every fault in it."""
+    """Return `tree` as a checked `model`; raise `WrongUse` with every fault in it."""
     try:
         return model.model_validate(tree)
     except ValidationError as error:
@@ -81,7 +81,7 @@ def validate(model: type[Config], tree: Tree, where: str) -> Config:
 
 
 def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> Tree:
-    """Return the file's mapping merged over its parent's, and theirs over their parent's."""
+    """Return the mapping of a file, merged over those of its parents."""
     path = _resolved(path)
     if path in seen:
         raise WrongUse(f"{path}: extends itself through {' -> '.join(map(str, seen))}")
@@ -127,7 +127,7 @@ def _parsed(path: Path) -> Any:
 def dump_config(config: BaseModel) -> str:
     """Return the resolved configuration as YAML that `load_config` reads back to an equal one.
 
-    But for secrets in addresses, which are masked.
+    Secrets in addresses are masked.
     """
     tree = masked_tree(config.model_dump(mode="json"))
     text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)

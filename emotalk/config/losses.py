@@ -1,4 +1,4 @@
-"""Configure the perceptual and adversarial terms. Their weights stand in the stages."""
+"""Configure the loss terms, except for their weights, which stand in the stages."""
 
 import os
 from pathlib import Path
@@ -12,14 +12,14 @@ VGG19_FILE = "vgg19-dcbb9e9d.pth"  # torchvision's name for VGG19_Weights.IMAGEN
 
 
 def vgg19_file() -> Path:
-    """Return where `emotalk fetch vgg19` puts VGG-19's weights: torch's folder for downloads."""
+    """Return the path of VGG-19's weights in torch's download folder."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     home = Path(os.environ.get("TORCH_HOME") or cache / "torch").expanduser()
     return home / "hub" / "checkpoints" / VGG19_FILE
 
 
 class MouthRegionConfig(Section):
-    """The Gaussian that draws the reconstruction loss to the mouth."""
+    """Configure the Gaussian that weights the reconstruction loss around the mouth."""
 
     sigma: Positive = 9.0  # pixels of the 128 x 128 crop
     floor: NonNegative = 0.01  # weight far from the mouth; the peak adds 1
@@ -27,7 +27,7 @@ class MouthRegionConfig(Section):
 
 
 class PerceptualConfig(Section):
-    """The network whose features are compared, and the number of frames."""
+    """Configure the network and the frames of the perceptual loss."""
 
     network: Literal["vgg19", "random", "none"] = "vgg19"
     # vgg19: torchvision's weights file (.pth or .safetensors); null: what `emotalk fetch vgg19` got
@@ -53,7 +53,7 @@ class PerceptualConfig(Section):
 
 
 class LossesConfig(Section):
-    """The parts of the objective that are not weights."""
+    """Configure the losses."""
 
     mouth_region: MouthRegionConfig = MouthRegionConfig()
     perceptual: PerceptualConfig = PerceptualConfig()

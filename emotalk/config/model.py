@@ -1,4 +1,4 @@
-"""The sizes of the networks; numbers only, no torch."""
+"""Configure the sizes of the networks."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,7 +16,7 @@ MULTIPLE = 8  # sizes scaled by `width` are rounded to it, and never fall below 
 
 
 class GeneratorConfig(Section):
-    """Encoders and decoder; the defaults are the report's."""
+    """Configure the generator; the defaults are the report's."""
 
     filters: Five = FIVE  # of image encoder and decoder, from 64 x 64 down to 4 x 4
     image_features: Width = 512
@@ -32,7 +32,7 @@ class GeneratorConfig(Section):
 
 
 class FrameDiscriminatorConfig(Section):
-    """Is this frame a photograph of this person?"""
+    """Configure the frame discriminator."""
 
     channels: Five = FIVE
     hidden: Width = 2048
@@ -40,7 +40,7 @@ class FrameDiscriminatorConfig(Section):
 
 
 class PairDiscriminatorConfig(Section):
-    """Does this mouth say this speech?"""
+    """Configure the pair discriminator, which compares the mouth with the speech."""
 
     channels: Five = FIVE
     features: EvenWidth = 512  # both directions of a BLSTM
@@ -49,7 +49,7 @@ class PairDiscriminatorConfig(Section):
 
 
 class EmotionDiscriminatorConfig(Section):
-    """The emotion discriminator: six emotions and one class for generated videos."""
+    """Configure the emotion discriminator, whose classes are the emotions and "generated"."""
 
     channels: Five = FIVE
     hidden: Width = 2048
@@ -58,7 +58,7 @@ class EmotionDiscriminatorConfig(Section):
 
 
 class TemporalDiscriminatorConfig(Section):
-    """Does this video move like a real one?"""
+    """Configure the temporal discriminator, which judges the motion of a video."""
 
     channels: Five = FIVE
     features: Width = 512
@@ -67,7 +67,7 @@ class TemporalDiscriminatorConfig(Section):
 
 
 class ModelConfig(Section):
-    """Sizes of all networks; the methods return their keyword arguments."""
+    """Configure the sizes of all networks and return their keyword arguments."""
 
     width: Scale = 1.0  # scales every size below; 1 is the report's, 0.25 suits a small machine
     generator: GeneratorConfig = GeneratorConfig()

@@ -1,4 +1,4 @@
-"""The whole configuration of a training run, and what its sections demand of each other."""
+"""Define the configuration of a training run and check its sections against each other."""
 
 from pathlib import Path
 from typing import Literal
@@ -18,14 +18,14 @@ from emotalk.config.validation import CheckpointConfig, ValidationConfig
 
 
 class EmotionConfig(Section):
-    """Encoding of the wanted emotion for the generator."""
+    """Configure how the emotion is encoded for the generator."""
 
     set: Literal["six", "mead8"] = "six"
     use_intensity: bool = False  # intensity x one-hot; unknown intensity counts as 1
 
 
 class TrainConfig(Section):
-    """One run: `accelerate launch train.py configs/train/X.yaml shards=DIR run_dir=DIR`."""
+    """Configure `accelerate launch train.py configs/train/X.yaml shards=DIR run_dir=DIR`."""
 
     shards: str
     run_dir: Path
@@ -52,7 +52,7 @@ class TrainConfig(Section):
 
     @property
     def clips_a_micro_batch(self) -> int:
-        """Clips one process handles at a time."""
+        """Return the number of clips that one process handles at a time."""
         return self.data.batch_size // (self.runtime.processes * self.runtime.accumulate)
 
     @model_validator(mode="after")

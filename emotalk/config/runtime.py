@@ -1,4 +1,4 @@
-"""Configure processes, precision and engines. None of it changes what is learnt."""
+"""Configure processes, precision and engines, which do not change what is learnt."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,14 +9,14 @@ from emotalk.config.section import Count, Section
 
 
 class DeepSpeedConfig(Section):
-    """ZeRO settings of the two engines: files with DeepSpeed's own knobs only."""
+    """Configure ZeRO for the two engines, by files with DeepSpeed's own settings."""
 
     generator: Path = Path("launch/deepspeed/zero2.json")
     discriminators: Path = Path("launch/deepspeed/zero2.json")
 
 
 class RuntimeConfig(Section):
-    """The devices and the arithmetic of a run."""
+    """Configure devices, precision and processes."""
 
     processes: Count = 1  # the launch must start exactly so many
     device: Literal["auto", "cpu", "cuda"] = "auto"

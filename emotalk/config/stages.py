@@ -1,4 +1,4 @@
-"""The schedule of a run as data: which network learns what, when, how fast."""
+"""Configure the stages of a run: their updates, losses, learning rates and lengths."""
 
 import math
 from typing import Annotated, Literal
@@ -21,7 +21,7 @@ DISCRIMINATOR_TERMS = ("frame", "emotion", "emotion_real", "pair", "temporal")
 
 
 class UpdateConfig(Section):
-    """One optimiser step of one engine, made every so many iterations of its stage."""
+    """Configure one optimiser step of one engine, made every `every` iterations of its stage."""
 
     network: Literal["generator", "discriminators"]
     lr: Positive
@@ -49,7 +49,7 @@ class UpdateConfig(Section):
 
     @property
     def trained(self) -> frozenset[str]:
-        """The terms with a weight above 0; the others are reported alone."""
+        """Return the terms with a weight above 0; the others are only reported."""
         return frozenset(term for term, weight in self.losses.items() if weight > 0)
 
     def is_due(self, iteration: int) -> bool:
@@ -58,7 +58,7 @@ class UpdateConfig(Section):
 
 
 class StageConfig(Section):
-    """A part of the run with its own updates, as long as `iterations` or `epochs` says."""
+    """Configure a part of the run with its own updates."""
 
     name: str
     iterations: Annotated[int, Field(ge=0)] | None = None  # steps of one global batch
@@ -85,5 +85,5 @@ class StageConfig(Section):
 
     @property
     def terms(self) -> set[str]:
-        """The names `network.term` of every loss the stage computes."""
+        """Return the names `network.term` of every loss that the stage computes."""
         return {f"{update.network}.{term}" for update in self.updates for term in update.losses}

@@ -1,4 +1,4 @@
-"""Configure the trackers that figures go to."""
+"""Configure the trackers of metrics."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from emotalk.config.section import Count, Section
 
 
 class MlflowConfig(Section):
-    """MLflow's server and names."""
+    """Configure MLflow's server and names."""
 
     enabled: bool = True
     uri: str = ""  # empty: MLFLOW_TRACKING_URI, else sqlite:///mlflow.db in the current folder
@@ -16,7 +16,7 @@ class MlflowConfig(Section):
 
 
 class TrackingConfig(Section):
-    """Interval and destinations of the figures."""
+    """Configure how often metrics are logged, and where."""
 
     log_every: Count = 10  # steps between log lines
     mlflow: MlflowConfig = MlflowConfig()

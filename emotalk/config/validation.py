@@ -9,7 +9,7 @@ from emotalk.config.section import Count, Section
 
 
 class ValidationConfig(Section):
-    """Clips of the validation split, generated whole and compared with the truth."""
+    """Configure validation: generated clips of the validation split are compared with real ones."""
 
     every: Annotated[int, Field(ge=0)] = 250  # steps; 0 = only at the end
     clips: Annotated[int, Field(ge=0)] = 8  # 0 = no validation
@@ -31,7 +31,7 @@ class ValidationConfig(Section):
 
 
 class CheckpointConfig(Section):
-    """Interval of checkpoints, and those that stay on disk."""
+    """Configure how often checkpoints are saved, and which stay on disk."""
 
     every: Annotated[int, Field(ge=0)] = 250  # steps; 0 = only at the end and on a signal
     keep_last: Count = 2

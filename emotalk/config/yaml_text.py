@@ -1,4 +1,4 @@
-"""YAML text that anybody may have written: what it holds, or why it is refused, in bounded time."""
+"""Parse untrusted YAML text within bounds of size, depth and time."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ CONSTRUCTOR_ERRORS = (
 
 
 def parse_yaml(text: str) -> Any:
-    """Return what YAML text holds: plain values, lists and mappings.
+    """Return the plain values, lists and mappings that YAML text holds.
 
     Raises:
         ValueError: not YAML, or beyond what a configuration needs in size, depth, number of values
@@ -46,12 +46,12 @@ def parse_yaml(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, stopped where text nests deeply or writes endless numbers."""
+    """Loads YAML as PyYAML's safe loader does; refuses deep nesting and endless numbers."""
 
     depth = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        """Return the next value; the depth is checked before Python's own limit is met."""
+        """Return the next value; raise if the text nests deeper than `MOST_DEPTH`."""
         self.depth += 1
         if self.depth > MOST_DEPTH:
             raise ValueError(f"nested more than {MOST_DEPTH} deep")
@@ -60,7 +60,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def compose_scalar_node(self, anchor: dict[str, Node]) -> ScalarNode:
-        """Return a single value; what no number, date or file name can be is refused."""
+        """Return a single value; raise if it can be no number, date or file name."""
         node: ScalarNode = super().compose_scalar_node(anchor)
         if node.tag in COUNTED and len(node.value) > LONGEST_NUMBER:
             raise ValueError(f"a number of {len(node.value)} characters")
