@@ -3,16 +3,16 @@
 import logging
 import sys
 
-from emotalk.masking import mask_tracebacks, masked
 from emotalk.printable import printable_lines
+from emotalk.redaction import redact, redact_tracebacks
 
 
 class PrintableFormatter(logging.Formatter):
-    """Formats log records with control characters escaped and secrets masked."""
+    """Formats log records with control characters escaped and secrets redacted."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, or the lines of a traceback."""
-        return printable_lines(masked(super().format(record)))
+        return printable_lines(redact(super().format(record)))
 
 
 def set_up_logging(rank: int = 0) -> None:
@@ -20,7 +20,7 @@ def set_up_logging(rank: int = 0) -> None:
 
     Neither the log nor a traceback that ends the process shows the secrets of addresses.
     """
-    mask_tracebacks()
+    redact_tracebacks()
     handler = logging.StreamHandler(sys.stderr)
     line = f"%(asctime)s [{rank}] %(levelname).1s %(name)s: %(message)s"
     handler.setFormatter(PrintableFormatter(line, "%H:%M:%S"))

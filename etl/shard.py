@@ -16,8 +16,8 @@ from emotalk.errors import (
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
-from emotalk.masking import masked
 from emotalk.printable import printable
+from emotalk.redaction import redact
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse, print_config
 from etl.job.plan import make_plan
@@ -72,12 +72,12 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except WrongUse as error:
-        sys.stderr.write(masked(f"etl/shard.py: {error}\n"))
+        sys.stderr.write(redact(f"etl/shard.py: {error}\n"))
         sys.exit(EXIT_WRONG_USE)
     except Stopped as error:
-        sys.stderr.write(masked(f"etl/shard.py: {error}\n"))
+        sys.stderr.write(redact(f"etl/shard.py: {error}\n"))
         sys.exit(EXIT_FAILED)
     except OSError as error:
         said = disk_fault(error)  # others keep their traceback
-        sys.stderr.write(masked(f"etl/shard.py: {said}\n"))
+        sys.stderr.write(redact(f"etl/shard.py: {said}\n"))
         sys.exit(EXIT_FAILED)

@@ -13,8 +13,8 @@ from emotalk.cli.videos import app, generate
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse, refused_name
 from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
-from emotalk.masking import masked
 from emotalk.openmp import choose_waiting
+from emotalk.redaction import redact
 
 WITH_NETWORKS = {"app", "evaluate", "generate"}
 
@@ -47,10 +47,10 @@ def main() -> None:
     try:
         cli(prog_name="emotalk")
     except WrongUse as error:
-        say(masked(f"emotalk: {error}"), err=True)
+        say(redact(f"emotalk: {error}"), err=True)
         sys.exit(EXIT_WRONG_USE)
     except Stopped as error:
-        say(masked(f"emotalk: {error}"), err=True)
+        say(redact(f"emotalk: {error}"), err=True)
         sys.exit(EXIT_FAILED)
     except BrokenPipeError:  # `| head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,5 +59,5 @@ def main() -> None:
         refused = refused_name(error)
         if refused is None:
             raise
-        say(masked(f"emotalk: {refused}"), err=True)
+        say(redact(f"emotalk: {refused}"), err=True)
         sys.exit(EXIT_WRONG_USE)

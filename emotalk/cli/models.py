@@ -11,7 +11,7 @@ import typer
 
 from emotalk.cli.options import CheckpointOption
 from emotalk.cli.terminal import progress_bar, say
-from emotalk.masking import masked_setting
+from emotalk.redaction import redact_setting
 
 
 class Split(StrEnum):
@@ -107,7 +107,7 @@ def export(
     from emotalk.tracking.mlflow import tracking_uri as default_uri
     from emotalk.tracking.registry import register_model
 
-    own = tracking_uri is None or masked_setting(tracking_uri) == exported.mlflow_uri
+    own = tracking_uri is None or redact_setting(tracking_uri) == exported.mlflow_uri
     model = register_model(
         output,
         register,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emotalk.errors import WrongUse
-from emotalk.masking import COMMAND, masked_command
+from emotalk.redaction import COMMAND, redact_command
 
 ALLOWED = "EMOTALK_ALLOW_COMMANDS"  # set to 1: files may name commands too
 
@@ -35,7 +35,7 @@ def refuse_marked(tree: dict[str, Any], where: str) -> None:
         return
     for key, command in _marked(tree, ""):
         raise WrongUse(
-            f"{where}: {key}: {masked_command(command)!r} would run a command, and a file may not "
+            f"{where}: {key}: {redact_command(command)!r} would run a command, and a file may not "
             f"name one; give it on the command line ({key}='{COMMAND}...'), or allow it for files "
             f"that you trust: {ALLOWED}=1"
         )

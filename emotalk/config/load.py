@@ -13,8 +13,8 @@ from emotalk.config.commands import mark_commands, refuse_marked
 from emotalk.config.yaml_text import LONGEST_NUMBER, MOST_BYTES, MOST_DEPTH, parse_yaml
 from emotalk.errors import WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
-from emotalk.masking import masked_tree
 from emotalk.printable import printable, shown
+from emotalk.redaction import redact_tree
 
 Config = TypeVar("Config", bound=BaseModel)
 Tree = dict[str, Any]
@@ -127,16 +127,16 @@ def _parsed(path: Path) -> Any:
 def dump_config(config: BaseModel) -> str:
     """Return the resolved configuration as YAML that `load_config` reads back to an equal one.
 
-    Secrets in addresses are masked.
+    Secrets in addresses are redacted.
     """
-    tree = masked_tree(config.model_dump(mode="json"))
+    tree = redact_tree(config.model_dump(mode="json"))
     text: str = yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
     return text
 
 
 def flatten(config: BaseModel) -> dict[str, Any]:
-    """Return the configuration as `{dotted.path: value}`, lists kept whole, secrets masked."""
-    return dict(_leaves(masked_tree(config.model_dump(mode="json")), ""))
+    """Return the configuration as `{dotted.path: value}`, lists kept whole, secrets redacted."""
+    return dict(_leaves(redact_tree(config.model_dump(mode="json")), ""))
 
 
 def _leaves(tree: Tree, prefix: str) -> list[tuple[str, Any]]:

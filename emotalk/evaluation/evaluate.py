@@ -22,7 +22,7 @@ from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
-from emotalk.masking import masked_setting
+from emotalk.redaction import redact_setting
 from emotalk.pretrained import load_emotion_classifier
 from emotalk.shards.shard_set import Sample, SampleReader, ShardSet
 
@@ -63,7 +63,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         inputs=inputs,
         where={
             "checkpoint": str(loaded.folder),
-            "shards": masked_setting(config.shards),
+            "shards": redact_setting(config.shards),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },

@@ -12,7 +12,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from emotalk.errors import WrongUse
-from emotalk.masking import masked
+from emotalk.redaction import redact
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
@@ -91,16 +91,16 @@ def check_protocol(url: str) -> None:
     protocol = url.partition("://")[0]
     if protocol in NO_STORES or "::" in url.partition("?")[0]:
         raise WrongUse(
-            f"{masked(url)}: {protocol!r} is no store of its own: it reads what another file or "
+            f"{redact(url)}: {protocol!r} is no store of its own: it reads what another file or "
             "address names; give the address of the files themselves"
         )
     try:
         fsspec.get_filesystem_class(protocol)
     except ValueError:
         known = ", ".join(sorted(fsspec.available_protocols()))
-        raise WrongUse(f"{masked(url)}: unknown protocol {protocol!r}; known: {known}") from None
+        raise WrongUse(f"{redact(url)}: unknown protocol {protocol!r}; known: {known}") from None
     except ImportError as error:
-        raise WrongUse(f"{masked(url)}: {error}") from None
+        raise WrongUse(f"{redact(url)}: {error}") from None
 
 
 def network_faults() -> tuple[type[Exception], ...]:
@@ -143,7 +143,7 @@ def tried(
                 raise
             wait_s = backoff_s * 2 ** (attempt - 1)
             logger.warning(
-                "%s; again in %.1f s (%d of %d)", masked(f"{what}: {error}"), wait_s, attempt, tries
+                "%s; again in %.1f s (%d of %d)", redact(f"{what}: {error}"), wait_s, attempt, tries
             )
             time.sleep(wait_s)
     raise AssertionError("tries is at least 1")

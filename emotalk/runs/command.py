@@ -15,7 +15,7 @@ from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
-from emotalk.masking import masked
+from emotalk.redaction import redact
 from emotalk.runs.process_count import fitting_advice, refuse_misfit_launch
 from emotalk.runs.signals import StopSignals, named_run_dir
 from emotalk.runs.status import CODES, NAME, State, failed_since, write_status
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, *, signals: StopSignals | None 
     except WrongUse as error:
         if rank != 0:
             _wait_for_rank_0(signals)
-        sys.stderr.write(masked(f"train.py: {error}\n"))
+        sys.stderr.write(redact(f"train.py: {error}\n"))
         if rank == 0:
             _end(run_dir, "wrong_use", str(error))
         return EXIT_WRONG_USE
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None, *, signals: StopSignals | None 
         if run_dir is not None and not failed_since(run_dir, began):
             _end(run_dir, "failed", f"rank {rank}: {reason}" if "RANK" in os.environ else reason)
         if isinstance(error, Stopped):  # not a fault of the program: no traceback is needed
-            sys.stderr.write(masked(f"train.py: {error}\n"))
+            sys.stderr.write(redact(f"train.py: {error}\n"))
             return EXIT_FAILED
         raise
 

@@ -8,7 +8,7 @@ import psutil
 from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import StageConfig
-from emotalk.masking import masked, masked_setting
+from emotalk.redaction import redact, redact_setting
 from emotalk.runs.memory_estimate import RunSizes
 from emotalk.shards.shard_set import ShardSet
 
@@ -19,7 +19,7 @@ Row = tuple[str, float]
 
 def data_lines(config: TrainConfig, shard_set: ShardSet, described: list[str]) -> Iterator[str]:
     """Return lines about the shard set."""
-    yield f"shards   {masked_setting(config.shards)}"
+    yield f"shards   {redact_setting(config.shards)}"
     splits: dict[str, int] = {}
     for shard in shard_set.manifest.shards:
         splits[shard.split] = splits.get(shard.split, 0) + shard.samples
@@ -151,4 +151,4 @@ def file_lines(config: TrainConfig) -> Iterator[str]:
         from emotalk.tracking.mlflow import tracking_uri  # noqa: PLC0415
 
         names = json.dumps(config.tracking.mlflow.experiment)
-        yield f"MLflow   {masked(tracking_uri(config.tracking.mlflow))}, experiment {names}"
+        yield f"MLflow   {redact(tracking_uri(config.tracking.mlflow))}, experiment {names}"

@@ -9,7 +9,7 @@ from emotalk.checkpoints.warm_start import check_start
 from emotalk.config.run import TrainConfig
 from emotalk.distributed.full_state import full_shapes
 from emotalk.errors import WrongUse
-from emotalk.masking import COMMAND, masked_command
+from emotalk.redaction import COMMAND, redact_command
 from emotalk.runs.description import (
     data_lines,
     file_lines,
@@ -65,7 +65,7 @@ def _shards(config: TrainConfig) -> tuple[list[str], int | None]:
     The number is None where a command lists the shards, because a dry run executes no command.
     """
     if config.shards.startswith(COMMAND):
-        shown = masked_command(config.shards)
+        shown = redact_command(config.shards)
         return [f"shards   {shown}", "         a command; a dry run runs none", ""], None
     shard_set = ShardSet.open(config.shards, config.data.remote)
     _check_tars(shard_set)

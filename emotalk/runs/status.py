@@ -7,7 +7,7 @@ from typing import Literal
 
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_PREEMPTED, EXIT_WRONG_USE
 from emotalk.files.atomic_write import atomic_write_text
-from emotalk.masking import masked
+from emotalk.redaction import redact
 
 NAME = "status.json"
 State = Literal["running", "done", "failed", "wrong_use", "preempted"]
@@ -49,6 +49,6 @@ def failed_since(run_dir: Path, began: float) -> bool:
 
 def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
     """Write `status.json` atomically and return its content."""
-    status = Status(state, CODES[state], masked(message), step)
+    status = Status(state, CODES[state], redact(message), step)
     atomic_write_text(run_dir / NAME, json.dumps(asdict(status), indent=2) + "\n")
     return status

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from emotalk.checkpoints.format import DataFacts
 from emotalk.config.run import TrainConfig
-from emotalk.masking import masked_setting, masked_tree
+from emotalk.redaction import redact_setting, redact_tree
 
 ROOT = Path(__file__).parents[2]
 # Variable set by a launcher -> its name; accelerate starts torchrun, so it comes first.
@@ -22,8 +22,8 @@ def run_tags(config: TrainConfig, data: DataFacts | None) -> dict[str, str]:
     """Return the tags of this start of the run, including those of the configuration."""
     environment = os.environ
     return {
-        **masked_tree(config.tracking.tags),
-        "shards": masked_setting(config.shards),
+        **redact_tree(config.tracking.tags),
+        "shards": redact_setting(config.shards),
         **(_data_tags(data) if data is not None else {}),
         **dict(_commit_tags()),
         "launcher": launcher(environment),

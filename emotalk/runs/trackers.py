@@ -6,8 +6,8 @@ from emotalk.checkpoints.format import ModelFacts
 from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
-from emotalk.masking import masked
 from emotalk.printable import printable
+from emotalk.redaction import redact
 from emotalk.runs.tags import resume_tag, run_tags
 from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
@@ -51,5 +51,5 @@ def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> 
         on_run=lambda run_id: setattr(state, "mlflow_run", run_id),
     )
     mlflow.artifact(config.run_dir / "config.yaml", "")
-    LOG.info("MLflow: %s", masked(tracking_uri(config.tracking.mlflow)))
+    LOG.info("MLflow: %s", redact(tracking_uri(config.tracking.mlflow)))
     return mlflow

@@ -17,7 +17,6 @@ from emotalk.errors import WrongUse
 from emotalk.files.atomic_write import PART, atomic_path
 from emotalk.files.checksums import file_sha256
 from emotalk.files.lock import wait_for_lock
-from emotalk.masking import COMMAND, masked, masked_command, masked_setting, refuse_masked
 from emotalk.media.remote import (
     check_protocol,
     connect,
@@ -26,6 +25,7 @@ from emotalk.media.remote import (
     network_faults,
     tried,
 )
+from emotalk.redaction import COMMAND, redact, redact_command, redact_setting, refuse_redacted
 from emotalk.shards.manifest import ShardEntry
 from emotalk.shards.storage import DiskStorage, Storage, StorageFault
 
@@ -51,7 +51,7 @@ class Remote(ABC):
 
     def __init__(self, location: str, config: RemoteConfig) -> None:
         self.location = location.rstrip("/")
-        self.shown = masked_setting(self.location)
+        self.shown = redact_setting(self.location)
         self.config = config
 
     def read_file(self, name: str) -> bytes:
@@ -94,7 +94,7 @@ class Remote(ABC):
         except NoRangesFault:
             raise
         except network_faults() as error:
-            raise StorageFault(masked(f"{name}: {tries} tries failed, last: {error}")) from error
+            raise StorageFault(redact(f"{name}: {tries} tries failed, last: {error}")) from error
 
 
 class UrlRemote(Remote):
@@ -147,7 +147,7 @@ class PipeRemote(Remote):
         )
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise StorageFault(masked_command(f"`{command}` ended with {done.returncode}: {said}"))
+            raise StorageFault(redact_command(f"`{command}` ended with {done.returncode}: {said}"))
         return done
 
 
@@ -249,7 +249,7 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
         WrongUse: the folder does not exist, fsspec cannot open such URLs here, or a command has no
             place for the file's name or cannot be read by ranges.
     """
-    refuse_masked(location, "shards")
+    refuse_redacted(location, "shards")
     if location.startswith(PIPE):
         return CachedStorage(_pipe(location, remote))
     folder = folder_of(location)
@@ -271,7 +271,7 @@ def folder_of(location: str) -> Path | None:
 
 def _pipe(location: str, config: RemoteConfig) -> PipeRemote:
     example = "e.g. 'pipe:aws s3 cp s3://bucket/set/{} -'"
-    shown = masked_command(location)
+    shown = redact_command(location)
     if PLACE not in location:
         raise WrongUse(
             f"{shown}: the command needs {PLACE} where the file's name belongs, {example}"

@@ -14,8 +14,8 @@ from functools import cached_property
 
 from emotalk.config.data import RemoteConfig
 from emotalk.errors import WrongUse
-from emotalk.masking import masked_setting
 from emotalk.printable import printable, printable_lines
+from emotalk.redaction import redact_setting
 from emotalk.shards.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -103,7 +103,7 @@ class ShardSet:
                 version, a broken manifest, or a way of access that the server does not know.
         """
         storage = open_storage(location, remote or RemoteConfig())
-        location = masked_setting(location)
+        location = redact_setting(location)
         try:
             data = storage.read_file(MANIFEST_NAME)
         except StorageFault as fault:

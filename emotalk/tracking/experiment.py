@@ -6,7 +6,7 @@ from itertools import count
 from mlflow.entities import Experiment, LifecycleStage
 from mlflow.tracking import MlflowClient
 
-from emotalk.masking import masked
+from emotalk.redaction import redact
 
 LOG = logging.getLogger("emotalk.mlflow")
 
@@ -31,6 +31,6 @@ def usable_experiment(client: MlflowClient, name: str) -> tuple[str, Experiment 
             name,
             tried,
             deleted.experiment_id,
-            masked(client.tracking_uri),
+            redact(client.tracking_uri),
         )
     return tried, found

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from emotalk.config.tracking import MlflowConfig
-from emotalk.masking import refuse_masked
+from emotalk.redaction import refuse_redacted
 from emotalk.tracking.jsonl import append
 
 LOG = logging.getLogger("emotalk.mlflow")
@@ -82,7 +82,7 @@ class MlflowTracker:
         """
         self._folder, self._on_run = folder, on_run
         uri = tracking_uri(config)
-        refuse_masked(uri, "tracking.mlflow.uri")
+        refuse_redacted(uri, "tracking.mlflow.uri")
         self._begin = {
             "uri": uri,
             "experiment": config.experiment,

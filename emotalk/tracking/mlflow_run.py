@@ -21,7 +21,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
 
 from emotalk.files.atomic_write import atomic_write_text
-from emotalk.masking import masked, masked_setting
+from emotalk.redaction import redact, redact_setting
 from emotalk.tracking.database import make_database
 from emotalk.tracking.experiment import usable_experiment
 from emotalk.tracking.mlflow import IDENTITY, RunFacts, read_identity
@@ -110,7 +110,7 @@ class MlflowRun:
             LOG.warning(
                 "MLflow at %s has no run %s (another server, or it was deleted there); a new run "
                 "gets all figures from the first step on",
-                masked(self._uri),
+                redact(self._uri),
                 self.run_id,
             )
         experiment = usable_experiment(self._client, self._experiment)[1]
@@ -144,5 +144,5 @@ class MlflowRun:
             self._client.update_run(self.run_id, status="RUNNING")
 
     def _write_identity(self) -> None:
-        identity = {"uri": masked_setting(self._uri), "key": self._key, "run_id": self.run_id}
+        identity = {"uri": redact_setting(self._uri), "key": self._key, "run_id": self.run_id}
         atomic_write_text(self._folder / IDENTITY, json.dumps(identity, indent=1) + "\n")

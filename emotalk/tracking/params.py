@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from emotalk.masking import masked_setting, masked_tree
 from emotalk.printable import printable_lines
+from emotalk.redaction import redact_setting, redact_tree
 
 VALUE_LIMIT, CUT = 6000, "... (see config.yaml)"  # MLflow's own limit of a value, in characters
 
@@ -15,7 +15,7 @@ def as_params(tree: Mapping[str, Any]) -> dict[str, str]:
 
     The parts of a list go by their `name` or number, as in the command line's overrides:
     `stages.gan.updates.0.lr`; a list of plain values stays one value. A text longer than MLflow
-    takes is cut and says so. Secrets in addresses are masked.
+    takes is cut and says so. Secrets in addresses are redacted.
     """
     return {name: _text(value) for name, value in _leaves(tree, "")}
 
@@ -37,6 +37,6 @@ def _parts(value: object) -> Iterator[tuple[str, object]]:
 
 
 def _text(value: object) -> str:
-    text = masked_setting(value) if isinstance(value, str) else json.dumps(masked_tree(value))
+    text = redact_setting(value) if isinstance(value, str) else json.dumps(redact_tree(value))
     text = printable_lines(text)
     return text if len(text) <= VALUE_LIMIT else text[: VALUE_LIMIT - len(CUT)] + CUT

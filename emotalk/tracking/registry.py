@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
 
-from emotalk.masking import refuse_masked
+from emotalk.redaction import refuse_redacted
 
 CODE = Path(__file__).with_name("talking_face.py")
 PACKAGE = Path(__file__).parents[1]
@@ -38,7 +38,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     from emotalk.tracking.experiment import usable_experiment  # noqa: PLC0415  likewise
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    refuse_masked(uri, "--tracking-uri")
+    refuse_redacted(uri, "--tracking-uri")
     make_database(uri)
     mlflow.set_tracking_uri(uri)
     if run_id:

@@ -16,7 +16,6 @@ from urllib.parse import unquote
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import Stopped, WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
-from emotalk.masking import masked, refuse_masked
 from emotalk.media.remote import (
     check_protocol,
     connect,
@@ -26,6 +25,7 @@ from emotalk.media.remote import (
     network_faults,
     tried,
 )
+from emotalk.redaction import redact, refuse_redacted
 from emotalk.schema import Rejection
 from etl.corpora.leavings import without_leavings
 from etl.corpora.normal_form import forms, stored_path
@@ -173,7 +173,7 @@ def open_source(config: EtlConfig) -> Source:
         WrongUse: the folder is not there, or fsspec cannot open such URLs here.
     """
     if is_url(config.source) and not config.source.startswith("file://"):
-        refuse_masked(config.source, "source")
+        refuse_redacted(config.source, "source")
         check_protocol(config.source)
         return UrlSource(config.source)
     source = Path(config.source.removeprefix("file://")).expanduser()
@@ -287,7 +287,7 @@ def _fetch(media: RemoteFile, target: Path) -> None:
             f"source: {media.url}: no answer after {TRIES} tries: {error}; start again when the "
             "source can be reached: finished clips are kept"
         ) from error
-    raise Rejection("missing", f"{media.name}: was listed, but is not there; {masked(media.url)}")
+    raise Rejection("missing", f"{media.name}: was listed, but is not there; {redact(media.url)}")
 
 
 def _info(system: Any, path: str) -> dict[str, Any]:

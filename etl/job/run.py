@@ -16,7 +16,7 @@ from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.files.atomic_write import PART
 from emotalk.files.lock import hold_with_heartbeat
-from emotalk.masking import masked_setting
+from emotalk.redaction import redact_setting
 from emotalk.schema import FORMAT_VERSION, SPLITS, Rejection
 from emotalk.shards.statistics import split_facts
 from etl.clip.files import content_digest, stamp_of
@@ -149,7 +149,7 @@ def _mean_face(plan: Plan, verdicts: Mapping[str, Verdict]) -> list[list[float]]
 
 def _run_facts(config: EtlConfig, machines: Machines, began: float) -> dict[str, Any]:
     return {
-        "source": masked_setting(config.source),
+        "source": redact_setting(config.source),
         "output": str(config.output),
         "workers": machines.workers,
         "seconds": round(time.time() - began, 1),

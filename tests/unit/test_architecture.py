@@ -17,7 +17,7 @@ FOUNDATION = {
     "rejection_reasons",
     "home",
     "host_memory",
-    "masking",
+    "redaction",
     "openmp",
     "printable",
     "logging_setup",

@@ -9,7 +9,7 @@ import pytest
 
 from emotalk.errors import WrongUse
 from emotalk.logging_setup import PrintableFormatter
-from emotalk.masking import masked, masked_setting, masked_tree, refuse_masked
+from emotalk.redaction import redact, redact_setting, redact_tree, refuse_redacted
 
 SECRET = "".join(("s3cr3t", "W0rd"))
 ADDRESSES = {
@@ -43,23 +43,23 @@ COMMANDS = (
 
 @pytest.mark.parametrize(("address", "shown"), ADDRESSES.items())
 def test_no_secret_of_an_address_is_shown(address: str, shown: str) -> None:
-    assert masked_setting(address) == shown
-    said = masked(f"cannot read {address} : 403, url='{address}'")
+    assert redact_setting(address) == shown
+    said = redact(f"cannot read {address} : 403, url='{address}'")
     assert said == f"cannot read {shown} : 403, url='{shown}'"
-    assert masked(said) == said
+    assert redact(said) == said
 
 
 def test_no_secret_of_an_address_given_as_a_path_is_shown() -> None:
     address = Path(f"https://anna:{SECRET}@host.org/run?token={SECRET}")
-    assert masked(f"{address} : no such checkpoint") == (
+    assert redact(f"{address} : no such checkpoint") == (
         "https:/***@host.org/run?token=*** : no such checkpoint"
     )
-    assert masked("C:/user@home/run https:/host/run") == "C:/user@home/run https:/host/run"
+    assert redact("C:/user@home/run https:/host/run") == "C:/user@home/run https:/host/run"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_secret_of_a_command_is_written_down(command: str) -> None:
-    written = masked_tree({"shards": [{"path": command}]})["shards"][0]["path"]
+    written = redact_tree({"shards": [{"path": command}]})["shards"][0]["path"]
     assert SECRET not in written
     assert "***" in written
     assert written.startswith(command[:8])
@@ -73,21 +73,21 @@ def test_no_secret_of_a_command_is_written_down(command: str) -> None:
     ],
 )  # fmt: skip
 def test_what_holds_no_secret_stays_as_it_is(setting: str) -> None:
-    assert masked_setting(setting) == setting
+    assert redact_setting(setting) == setting
 
 
 def test_a_long_text_is_looked_through_at_once() -> None:
     """Patterns that backtrack would take hours: the suite's time limit is the judge."""
     for piece in ("a", "token", "a://", "-u", "x-a", "u:1", "-u '", " --token ", "a=", "@:/"):
         text = piece * 50_000
-        masked(text)
-        masked_setting("pipe:" + text)
+        redact(text)
+        redact_setting("pipe:" + text)
 
 
 def test_an_address_whose_secret_was_masked_is_asked_for_again() -> None:
-    refuse_masked("https://host.org/set", "shards")
+    refuse_redacted("https://host.org/set", "shards")
     with pytest.raises(WrongUse, match=r"shards: https://\*\*\*@h/x: the secret .*shards=\.\.\."):
-        refuse_masked("https://***@h/x", "shards")
+        refuse_redacted("https://***@h/x", "shards")
 
 
 def test_the_log_and_its_tracebacks_hold_no_secret() -> None:

@@ -30,45 +30,45 @@ _SECRET_NAME = re.compile(
 _USER = re.compile(rf"(\s(?:-u|--user|--proxy-user)(?:=|\s*)){_VALUE}")
 
 
-def masked(text: str) -> str:
+def redact(text: str) -> str:
     """Return a text with the secrets of every URL in it replaced by `***`.
 
     Secrets are the part in front of the host (`user:password@`), every value of a query
     (`?X-Amz-Signature=...`) and the part after `#`. Values of settings named like a secret
     (`token=...`) are replaced anywhere in the text.
     """
-    shown = _URL.sub(lambda found: _masked_url(found.group()), text)
-    return _NAMED.sub(_masked_pair, shown)
+    shown = _URL.sub(lambda found: _redact_url(found.group()), text)
+    return _NAMED.sub(_redact_pair, shown)
 
 
-def masked_setting(value: str) -> str:
+def redact_setting(value: str) -> str:
     """Return a setting's value with secrets removed if it is a URL or a command.
 
     Other values, such as paths, stay as they are.
     """
     if value.startswith(COMMAND):
-        return masked_command(value)
-    return masked(value) if "://" in value else value
+        return redact_command(value)
+    return redact(value) if "://" in value else value
 
 
-def masked_command(command: str) -> str:
+def redact_command(command: str) -> str:
     """Return a command without the secrets of its URLs, options, headers and variables."""
-    shown = _URL.sub(lambda found: _masked_url(found.group()), command)
+    shown = _URL.sub(lambda found: _redact_url(found.group()), command)
     shown = _HEADER.sub(rf"\g<1>{MASK}", shown)
-    shown = _OPTION.sub(_masked_pair, _NAMED.sub(_masked_pair, shown))
+    shown = _OPTION.sub(_redact_pair, _NAMED.sub(_redact_pair, shown))
     return _USER.sub(rf"\g<1>{MASK}", shown)
 
 
-def masked_tree(value: Any) -> Any:
-    """Return nested mappings and lists with every text in them as `masked_setting` returns it."""
+def redact_tree(value: Any) -> Any:
+    """Return nested mappings and lists with every text in them as `redact_setting` returns it."""
     if isinstance(value, dict):
-        return {key: masked_tree(part) for key, part in value.items()}
+        return {key: redact_tree(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [masked_tree(part) for part in value]
-    return masked_setting(value) if isinstance(value, str) else value
+        return [redact_tree(part) for part in value]
+    return redact_setting(value) if isinstance(value, str) else value
 
 
-def refuse_masked(value: str, key: str) -> None:
+def refuse_redacted(value: str, key: str) -> None:
     """Refuse an address that comes from a file in which its secret was replaced.
 
     Raises:
@@ -81,21 +81,21 @@ def refuse_masked(value: str, key: str) -> None:
         )
 
 
-def mask_tracebacks() -> None:
+def redact_tracebacks() -> None:
     """Remove secrets from the traceback that ends this process."""
     sys.excepthook = _show
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    sys.stderr.write(masked("".join(traceback.format_exception(kind, error, trace))))
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
 
 
-def _masked_pair(found: re.Match[str]) -> str:
+def _redact_pair(found: re.Match[str]) -> str:
     name, sign, _ = found.groups()
     return f"{name}{sign}{MASK}" if _SECRET_NAME.search(name) else found.group()
 
 
-def _masked_url(url: str) -> str:
+def _redact_url(url: str) -> str:
     sign = "://" if "://" in url else ":/"
     scheme, _, rest = url.partition(sign)
     end = re.search(r"[/?#]", rest)
@@ -106,10 +106,10 @@ def _masked_url(url: str) -> str:
         host, tail = f"{MASK}@", tail.rpartition("@")[2]
     elif "@" in host and (":" in host.rpartition("@")[0] or scheme.startswith("http")):
         host = f"{MASK}@{host.rpartition('@')[2]}"
-    return f"{scheme}{sign}{host}{_masked_tail(tail)}"
+    return f"{scheme}{sign}{host}{_redact_tail(tail)}"
 
 
-def _masked_tail(tail: str) -> str:
+def _redact_tail(tail: str) -> str:
     tail, hash_mark, fragment = tail.partition("#")
     path, mark, query = tail.partition("?")
     shown = _PAIR.sub(rf"\g<1>={MASK}", query) if "=" in query else (MASK if query else "")
