@@ -1,3 +1,3 @@
-"""emotalk: a face image, a recording of speech and an emotion become a talking, feeling face."""
+"""Make talking faces from a face image, a recording of speech and an emotion."""
 
 __version__ = "0.1.0"

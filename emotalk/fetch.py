@@ -16,10 +16,10 @@ VGG19_MOST_BYTES = 600 * 10**6  # 574,673,361
 def fetch_vgg19(
     output: Path | None = None, *, progress: Progress = lambda done, total: None
 ) -> Path:
-    """Download VGG-19's weights, unless they are there, and return their path.
+    """Download VGG-19's weights if they are missing, and return their path.
 
     Args:
-        output: the file; where trainings look for it unless told.
+        output: the file; by default where trainings look for it.
         progress: see `emotalk.media.download.download`.
 
     Raises:

@@ -20,22 +20,22 @@ WITH_NETWORKS = {"app", "evaluate", "generate"}
 
 cli = typer.Typer(
     name="emotalk",
-    help="One face image, one recording of speech and one emotion become a talking, feeling face.",
+    help="Make a talking face from one face image, one recording of speech and one emotion.",
     epilog="Every command explains itself, with examples: emotalk generate --help",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-cli.command(short_help="Draw a corpus of talking, feeling faces.")(synth)
-cli.command(short_help="Sum up and check a shard set.")(inspect)
-cli.command(short_help="Measure a generator on unseen clips.")(evaluate)
+cli.command(short_help="Draw a synthetic corpus of talking faces.")(synth)
+cli.command(short_help="Summarise and check a shard set.")(inspect)
+cli.command(short_help="Evaluate a generator on unseen clips.")(evaluate)
 cli.command(short_help="Make a video of a face, speech and emotion.")(generate)
-cli.command(short_help="Write a trained generator as a folder to hand out.")(export)
-cli.command(short_help="Take over the original's public weights.")(import_original)
+cli.command(short_help="Export a trained generator to a folder.")(export)
+cli.command(short_help="Import the original's public weights.")(import_original)
 cli.command(short_help="Download weights that training can use.")(fetch)
 cli.command(short_help="Serve a web page that makes videos.")(app)
-cli.command(short_help="Say what this machine has and lacks.")(doctor)
+cli.command(short_help="Report what this machine has and lacks.")(doctor)
 
 
 def main() -> None:

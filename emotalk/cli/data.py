@@ -14,7 +14,7 @@ from emotalk.errors import EXIT_FAILED, WrongUse
 
 
 class Layout(StrEnum):
-    """Corpora whose folders and names a drawn corpus can have."""
+    """Corpora whose folders and names can be used."""
 
     CREMA_D = "crema_d"
     MEAD = "mead"
@@ -28,16 +28,18 @@ def synth(
         int | None,
         typer.Option(help="Clips of each person: CREMA-D 1 to 82 (24), MEAD 1 to 192 (16)."),
     ] = None,
-    layout: Annotated[Layout, typer.Option(help="Whose folders and names.")] = Layout.CREMA_D,
+    layout: Annotated[
+        Layout, typer.Option(help="Corpus whose folders and names are used.")
+    ] = Layout.CREMA_D,
     height: Annotated[
-        int | None, typer.Option(help="Of MEAD's frames in pixels, 1080 unless told.")
+        int | None, typer.Option(help="Height of MEAD's frames in pixels; default 1080.")
     ] = None,
     workers: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
 ) -> None:
-    """Draw a corpus of talking, feeling faces in the layout of CREMA-D or MEAD.
+    """Draw a synthetic corpus of talking faces in the layout of CREMA-D or MEAD.
 
-    Nothing is downloaded. The exact 68 landmarks lie beside every clip. A run that was stopped
-    goes on where it was.
+    Nothing is downloaded. The exact 68 landmarks are written beside every clip. A command that was
+    stopped continues when it is started again.
 
     \b
     emotalk synth corpus --actors 12 --seed 1
@@ -67,7 +69,7 @@ def inspect(
         bool, typer.Option("--overwrite", help="Replace the picture if it is there already.")
     ] = False,
 ) -> None:
-    """Sum up a shard set and check every hash and count of it; exit 1 on any fault.
+    """Summarise a shard set and check all its hashes and counts; exit 1 on any fault.
 
     The picture shows first frames with their landmarks, a row for each emotion.
 

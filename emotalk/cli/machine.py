@@ -9,7 +9,7 @@ from emotalk.errors import EXIT_FAILED
 
 
 def doctor() -> None:
-    """Say what this machine has and lacks for each part of the project; exit 1 if it lacks a must.
+    """Report what this machine has and lacks for each part of the project; exit 1 if it cannot run.
 
     \b
     emotalk doctor

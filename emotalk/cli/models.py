@@ -50,7 +50,7 @@ def evaluate(
         bool, typer.Option("--dry-run", help="Check the settings, print them and stop.")
     ] = False,
 ) -> None:
-    """Measure a generator on clips it has never seen, beside the mandatory baselines.
+    """Evaluate a generator on unseen clips, beside the mandatory baselines.
 
     \b
     emotalk evaluate --checkpoint run --shards shards --split test --output report
@@ -83,15 +83,16 @@ def export(
     checkpoint: CheckpointOption,
     output: Annotated[Path, typer.Option(help="New folder for weights and model card.")],
     register: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Also a version of this model in MLflow.")
+        str | None,
+        typer.Option(metavar="NAME", help="Also register it in MLflow as a version of this model."),
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="MLflow's server; the run's own unless told.")
+        str | None, typer.Option(help="MLflow's server; default: the server of the run.")
     ] = None,
 ) -> None:
-    """Write a trained generator as a folder to hand out: weights, description, model card.
+    """Export a trained generator to a folder: weights, description, model card.
 
-    The weights are the running average where training kept one. The folder serves as --checkpoint.
+    The weights are the running average if training kept one. The folder serves as --checkpoint.
 
     \b
     emotalk export --checkpoint run --output model
@@ -122,10 +123,11 @@ def import_original(
     source: Annotated[Path, typer.Argument(metavar="GENERATOR.PT", help="The original's file.")],
     output: Annotated[Path, typer.Option(help="New folder for the model.")],
     channel_order: Annotated[
-        ChannelOrder, typer.Option(help="Of the pictures the weights were trained on.")
+        ChannelOrder,
+        typer.Option(help="Channel order of the pictures that the weights were trained on."),
     ] = ChannelOrder.RGB,
 ) -> None:
-    """Turn the original's public generator (Eskimez et al. 2021) into a model of ours.
+    """Import the original's public generator (Eskimez et al. 2021).
 
     \b
     emotalk import-original generator.pt --output original
@@ -139,14 +141,14 @@ def import_original(
 
 
 def fetch(
-    what: Annotated[Weights, typer.Argument(help="Whose weights.")],
+    what: Annotated[Weights, typer.Argument(help="Weights to download.")],
     output: Annotated[
-        Path | None, typer.Option(help="The file; where trainings look for it unless told.")
+        Path | None, typer.Option(help="The file; default: where trainings look for it.")
     ] = None,
 ) -> None:
     """Download torchvision's VGG-19 (575 MB) for the perceptual loss, and check its hash.
 
-    A download that was cut off goes on where it was when it is started again.
+    A download that was cut off continues when it is started again.
 
     \b
     emotalk fetch vgg19

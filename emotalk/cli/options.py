@@ -33,12 +33,14 @@ PACK, ROOT = "buffalo_l", Path("~/.insightface")  # insightface's own
 CheckpointOption = Annotated[
     Path,
     typer.Option(
-        help="Run folder (its newest), RUN/checkpoints/best, a checkpoint, or an exported model."
+        help="Run folder (its newest checkpoint), RUN/checkpoints/best, a checkpoint, or an exported model."
     ),
 ]
 FinderOption = Annotated[
     FaceFinder,
-    typer.Option(help="Who finds the face; aligned: the picture is a 128 x 128 crop already."),
+    typer.Option(
+        help="Model that finds the face; aligned: the picture is a 128 x 128 crop already."
+    ),
 ]
 PackOption = Annotated[str, typer.Option(help="insightface: name of the model pack.")]
 RootOption = Annotated[Path, typer.Option(help="insightface: the folder that holds models/PACK.")]

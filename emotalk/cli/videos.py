@@ -38,7 +38,8 @@ def generate(
     detector: DetectorOption = None,
     landmarker: LandmarkerOption = None,
     face: Annotated[
-        str | None, typer.Option(help="Which of several faces: largest, or 0, 1, ... by size.")
+        str | None,
+        typer.Option(help="Face to use if there are several: largest, or 0, 1, ... by size."),
     ] = None,
     scale: Annotated[
         int, typer.Option(min=1, max=4, help="Side of the video in units of 128 pixels.")
@@ -47,10 +48,10 @@ def generate(
     device: DeviceOption = Device.AUTO,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
 ) -> None:
-    """Make a video: this face says this speech with this emotion.
+    """Make a video of a face that says a recording of speech with an emotion.
 
-    The whole recording is spoken, at 25 frames a second and 128 x 128 pixels. A time line changes
-    the emotion on the way, each change fading in within 0.4 s.
+    The video has the length of the recording, 25 frames a second and 128 x 128 pixels. A timeline
+    changes the emotion on the way; each change fades in within 0.4 s.
 
     \b
     emotalk generate --checkpoint run --image me.jpg --audio hello.wav \\

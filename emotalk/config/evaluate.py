@@ -23,8 +23,8 @@ class EvaluateConfig(Section):
     # generate: each clip again with another sentence's speech; curve: the mouth of the clip that
     # was generated for another sentence (a third less to generate; lip sync only)
     landmarks: Literal["auto", "judge", "insightface", "onnx"] = "auto"
-    # auto: whoever found the set's own landmarks; judge: of drawn faces, where no detector did
-    finder: LandmarksConfig = LandmarksConfig()  # where insightface's or onnx' models are
+    # auto: the model that found the set's own landmarks; judge: for drawn faces without a detector
+    finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
     emotion: Literal["auto", "judge", "none"] = "auto"  # judge: drawn faces only
     as_reported: bool = False  # also the report's own faulty figures, named as such
     ema: bool = True  # the running average of the weights, where the checkpoint has one

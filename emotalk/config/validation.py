@@ -15,8 +15,8 @@ class ValidationConfig(Section):
     clips: Annotated[int, Field(ge=0)] = 8  # 0 = no validation
     max_frames: Count = 75  # frames of a clip that are generated and compared
     landmarks: Literal["judge", "insightface", "onnx", "none"] = "none"
-    # who finds the landmarks for NLMD and the mouth's correlation; judge: on drawn faces only
-    finder: LandmarksConfig = LandmarksConfig()  # where insightface's or onnx' models are
+    # model that finds the landmarks for NLMD and the mouth's correlation; judge: drawn faces only
+    finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
     samples: Annotated[int, Field(ge=0)] = 6  # sample videos a validation, one an emotion
 
     @model_validator(mode="after")

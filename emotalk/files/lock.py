@@ -19,7 +19,7 @@ from pathlib import Path
 
 from emotalk.errors import InUse
 from emotalk.files.atomic_write import atomic_write_bytes
-from emotalk.files.small_files import read_small
+from emotalk.files.small_files import parse_json, read_small
 
 BEAT_S = 10.0  # between two heartbeats
 SILENT_S = 60.0  # without a heartbeat, after which a holder on another machine counts as dead
@@ -105,7 +105,7 @@ def take_lock(path: Path, *, wait: bool = False) -> FileLock | None:
 
 def own_lock(path: Path) -> FileLock | None:
     """Return the lock on a file that this process holds, or None."""
-    return next((lock for lock in HELD if _is_at(lock.descriptor, path)), None)
+    return next((lock for lock in list(HELD) if _is_at(lock.descriptor, path)), None)
 
 
 def is_held_by_another(path: Path) -> bool:
@@ -125,7 +125,7 @@ def is_held_by_another(path: Path) -> bool:
 def read_holder(path: Path) -> Holder:
     """Return the process that signed a lock file last."""
     try:
-        facts = json.loads(read_small(path, most_bytes=4096))
+        facts = parse_json(read_small(path, most_bytes=4096))
         return Holder(str(facts["host"]), int(facts["pid"]), str(facts["since"]))
     except (OSError, ValueError, KeyError, TypeError):  # it is new, or being written or removed
         return Holder()
@@ -137,6 +137,7 @@ def wait_for_lock(path: Path) -> Iterator[None]:
     lock = take_lock(path, wait=True)
     assert lock is not None, "it was waited for"
     try:
+        lock.sign()
         yield
     finally:
         lock.release()

@@ -51,6 +51,13 @@ def test_help_loads_no_heavy_library() -> None:
     assert (ended.stderr, ended.returncode) == ("", 0)
 
 
+def test_the_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "emotalk.cli", "--help"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.stderr, ended.returncode) == ("", 0)
+    assert ended.stdout.startswith("Usage: emotalk")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
