@@ -33,7 +33,7 @@ PACK, ROOT = "buffalo_l", Path("~/.insightface")  # insightface's own
 CheckpointOption = Annotated[
     Path,
     typer.Option(
-        help="Run folder (its newest checkpoint), RUN/checkpoints/best, a checkpoint, or an exported model."
+        help="Run folder (its newest), RUN/checkpoints/best, a checkpoint, or an exported model."
     ),
 ]
 FinderOption = Annotated[

@@ -161,7 +161,6 @@ def hold_with_heartbeat(path: Path, task: str) -> Iterator[None]:
     lock = take_lock(path)
     if lock is None:
         raise _in_use(task, path, "wait or choose another")
-    stop, beats = threading.Event(), None
     try:
         silent_s = _now(path.parent) - path.stat().st_mtime
         if read_holder(path).is_on_another_machine and silent_s < SILENT_S:
@@ -172,13 +171,9 @@ def hold_with_heartbeat(path: Path, task: str) -> Iterator[None]:
                 f"{SILENT_S:.0f} s without one",
             )
         lock.sign()
-        beats = threading.Thread(target=_beat, args=(lock, stop), daemon=True)
-        beats.start()
-        yield
+        with _heartbeat(lock):
+            yield
     finally:
-        stop.set()
-        if beats is not None:
-            beats.join()
         lock.release()
 
 
@@ -188,9 +183,21 @@ def _in_use(task: str, path: Path, advice: str) -> InUse:
     return InUse(f"{task} (on {host}, process {pid}, since {since}); {advice}")
 
 
-def _beat(lock: FileLock, stop: threading.Event) -> None:
-    while not stop.wait(BEAT_S):
-        os.utime(lock.descriptor)
+@contextmanager
+def _heartbeat(lock: FileLock) -> Iterator[None]:
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(BEAT_S):
+            os.utime(lock.descriptor)
+
+    thread = threading.Thread(target=beat, name="lock-heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
