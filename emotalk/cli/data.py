@@ -1,23 +1,13 @@
 """Define the commands that draw a corpus and check shard sets."""
-# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
-# ruff: noqa: D301  \b keeps the lines of an example apart in the help
 
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from emotalk.cli.terminal import progress_bar, say
 from emotalk.errors import EXIT_FAILED, WrongUse
-
-
-class Layout(StrEnum):
-    """Corpora whose folders and names can be used."""
-
-    CREMA_D = "crema_d"
-    MEAD = "mead"
 
 
 def synth(
@@ -29,8 +19,8 @@ def synth(
         typer.Option(help="Clips of each person: CREMA-D 1 to 82 (24), MEAD 1 to 192 (16)."),
     ] = None,
     layout: Annotated[
-        Layout, typer.Option(help="Corpus whose folders and names are used.")
-    ] = Layout.CREMA_D,
+        Literal["crema_d", "mead"], typer.Option(help="Corpus whose folders and names are used.")
+    ] = "crema_d",
     height: Annotated[
         int | None, typer.Option(help="Height of MEAD's frames in pixels; default 1080.")
     ] = None,
@@ -50,11 +40,11 @@ def synth(
     from emotalk.synthetic.corpus import write_corpus
     from emotalk.synthetic.mead import write_mead
 
-    if height is not None and layout is not Layout.MEAD:
+    if height is not None and layout != "mead":
         raise WrongUse("--height is of --layout mead; CREMA-D's frames are 480x360")
     given = {"clips_per_actor": clips_per_actor, "height": height}
     sizes = {name: value for name, value in given.items() if value is not None}
-    write: Callable[..., list[Any]] = write_mead if layout is Layout.MEAD else write_corpus
+    write: Callable[..., list[Any]] = write_mead if layout == "mead" else write_corpus
     with progress_bar("drawing clips") as progress:
         clips = write(output, actors=actors, seed=seed, workers=workers, progress=progress, **sizes)
     say(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")

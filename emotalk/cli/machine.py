@@ -1,6 +1,4 @@
 """Define the command that examines this machine."""
-# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
-# ruff: noqa: D301  \b keeps the lines of an example apart in the help
 
 import typer
 

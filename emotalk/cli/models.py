@@ -1,11 +1,8 @@
 """Define the commands that evaluate, export, import and complete models."""
-# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
-# ruff: noqa: D301  \b keeps the lines of an example apart in the help
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,32 +11,13 @@ from emotalk.cli.terminal import progress_bar, say
 from emotalk.redaction import redact_setting
 
 
-class Split(StrEnum):
-    """The parts of a shard set."""
-
-    TRAIN = "train"
-    VAL = "val"
-    TEST = "test"
-
-
-class ChannelOrder(StrEnum):
-    """Channel order of the pictures that weights were trained on."""
-
-    RGB = "rgb"
-    BGR = "bgr"
-
-
-class Weights(StrEnum):
-    """Files that can be downloaded."""
-
-    VGG19 = "vgg19"
-
-
 def evaluate(
     checkpoint: CheckpointOption,
     shards: Annotated[str, typer.Option(help="Folder or URL of a shard set.")],
     output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and plots.")],
-    split: Annotated[Split, typer.Option(help="Which part of the shard set.")] = Split.TEST,
+    split: Annotated[
+        Literal["train", "val", "test"], typer.Option(help="Which part of the shard set.")
+    ] = "test",
     config: Annotated[
         Path | None, typer.Option(help="YAML file with more settings; configs/evaluate has some.")
     ] = None,
@@ -123,9 +101,9 @@ def import_original(
     source: Annotated[Path, typer.Argument(metavar="GENERATOR.PT", help="The original's file.")],
     output: Annotated[Path, typer.Option(help="New folder for the model.")],
     channel_order: Annotated[
-        ChannelOrder,
+        Literal["rgb", "bgr"],
         typer.Option(help="Channel order of the pictures that the weights were trained on."),
-    ] = ChannelOrder.RGB,
+    ] = "rgb",
 ) -> None:
     """Import the original's public generator (Eskimez et al. 2021).
 
@@ -136,12 +114,12 @@ def import_original(
     """
     from emotalk.checkpoints.import_original import import_original as run_import
 
-    config = run_import(source, output, channel_order=channel_order.value)
+    config = run_import(source, output, channel_order=channel_order)
     say(f"{output}: generator with filters {config.generator.filters}")
 
 
 def fetch(
-    what: Annotated[Weights, typer.Argument(help="Weights to download.")],
+    what: Annotated[Literal["vgg19"], typer.Argument(help="Weights to download.")],
     output: Annotated[
         Path | None, typer.Option(help="The file; default: where trainings look for it.")
     ] = None,
@@ -156,7 +134,7 @@ def fetch(
     """
     from emotalk.fetch import fetch_vgg19
 
-    with progress_bar(f"fetching {what.value}") as progress:
+    with progress_bar(f"fetching {what}") as progress:
         path = fetch_vgg19(output, progress=progress)
     typer.echo(f"{path}: VGG-19, its hash is right")
     if output is not None:

@@ -1,9 +1,7 @@
 """Define the options that several commands share, and the landmark model they choose."""
-# ruff: noqa: PLC0415  pydantic takes long to load
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,23 +10,8 @@ from emotalk.cli.terminal import say
 if TYPE_CHECKING:
     from emotalk.config.etl import LandmarksConfig
 
-
-class FaceFinder(StrEnum):
-    """Landmark models that find the face in a picture."""
-
-    INSIGHTFACE = "insightface"
-    ONNX = "onnx"
-    ALIGNED = "aligned"
-
-
-class Device(StrEnum):
-    """Devices that networks can run on."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
+LandmarkModel = Literal["insightface", "onnx", "aligned"]
+Device = Literal["auto", "cpu", "cuda"]
 PACK, ROOT = "buffalo_l", Path("~/.insightface")  # insightface's own
 CheckpointOption = Annotated[
     Path,
@@ -37,7 +20,7 @@ CheckpointOption = Annotated[
     ),
 ]
 FinderOption = Annotated[
-    FaceFinder,
+    LandmarkModel,
     typer.Option(
         help="Model that finds the face; aligned: the picture is a 128 x 128 crop already."
     ),
@@ -50,17 +33,17 @@ DeviceOption = Annotated[Device, typer.Option(help="auto: the first CUDA device,
 
 
 def landmarks_config(
-    finder: FaceFinder, pack: str, root: Path, detector: Path | None, landmarker: Path | None
+    finder: LandmarkModel, pack: str, root: Path, detector: Path | None, landmarker: Path | None
 ) -> "LandmarksConfig | None":
     """Return the landmark model that finds faces, or None if pictures are aligned already."""
     from emotalk.config.etl import LandmarksConfig
     from emotalk.config.load import validate
 
     _say_unused(finder, pack, root, detector, landmarker)
-    if finder is FaceFinder.ALIGNED:
+    if finder == "aligned":
         return None
     given = {
-        "backend": finder.value,
+        "backend": finder,
         "pack": pack,
         "root": root,
         "detector": detector,
@@ -70,17 +53,17 @@ def landmarks_config(
 
 
 def _say_unused(
-    finder: FaceFinder, pack: str, root: Path, detector: Path | None, landmarker: Path | None
+    finder: LandmarkModel, pack: str, root: Path, detector: Path | None, landmarker: Path | None
 ) -> None:
     """Warn of options that the chosen landmark model does not use."""
     given = {
-        "--pack": (FaceFinder.INSIGHTFACE, pack != PACK),
-        "--root": (FaceFinder.INSIGHTFACE, root != ROOT),
-        "--detector": (FaceFinder.ONNX, detector is not None),
-        "--landmarker": (FaceFinder.ONNX, landmarker is not None),
+        "--pack": ("insightface", pack != PACK),
+        "--root": ("insightface", root != ROOT),
+        "--detector": ("onnx", detector is not None),
+        "--landmarker": ("onnx", landmarker is not None),
     }
     for option, (user, is_given) in given.items():
-        if is_given and finder is not user:
+        if is_given and finder != user:
             say(
                 f"{option} is used by --landmarks {user} alone: not used with --landmarks {finder}",
                 err=True,

@@ -1,5 +1,4 @@
 """Write lines and a progress bar to the terminal."""
-# ruff: noqa: PLC0415  rich takes long to load
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

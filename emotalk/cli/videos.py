@@ -1,6 +1,4 @@
 """Define the commands that make videos, one or through a web page."""
-# ruff: noqa: PLC0415  libraries that take long to load are imported inside the commands
-# ruff: noqa: D301  \b keeps the lines of an example apart in the help
 
 from pathlib import Path
 from typing import Annotated
@@ -12,9 +10,7 @@ from emotalk.cli.options import (
     ROOT,
     CheckpointOption,
     DetectorOption,
-    Device,
     DeviceOption,
-    FaceFinder,
     FinderOption,
     LandmarkerOption,
     PackOption,
@@ -32,7 +28,7 @@ def generate(
         str, typer.Option(help="NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...")
     ],
     output: Annotated[Path, typer.Option(help="The MP4 file to write (H.264 and AAC).")],
-    landmarks: FinderOption = FaceFinder.INSIGHTFACE,
+    landmarks: FinderOption = "insightface",
     pack: PackOption = PACK,
     root: RootOption = ROOT,
     detector: DetectorOption = None,
@@ -45,7 +41,7 @@ def generate(
         int, typer.Option(min=1, max=4, help="Side of the video in units of 128 pixels.")
     ] = 1,
     seed: Annotated[int, typer.Option(help="The same seed gives the same video.")] = 0,
-    device: DeviceOption = Device.AUTO,
+    device: DeviceOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
 ) -> None:
     """Make a video of a face that says a recording of speech with an emotion.
@@ -77,7 +73,7 @@ def generate(
         scale=scale,
         overwrite=overwrite,
     )
-    loaded = load_generator(checkpoint, device=device.value)
+    loaded = load_generator(checkpoint, device=device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
     say(str(report))
@@ -87,19 +83,18 @@ def app(
     checkpoint: CheckpointOption,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 7860,
-    landmarks: FinderOption = FaceFinder.INSIGHTFACE,
+    landmarks: FinderOption = "insightface",
     pack: PackOption = PACK,
     root: RootOption = ROOT,
     detector: DetectorOption = None,
     landmarker: LandmarkerOption = None,
-    device: DeviceOption = Device.AUTO,
+    device: DeviceOption = "auto",
 ) -> None:
     """Serve a web page that makes videos: choose a face, a recording and an emotion, and watch.
 
-    What browsers may take is limited: 200 MiB a file, 10 minutes of speech, 8 uploads at once (each
-    within 10 minutes and without a pause of 20 s) and 8 orders that wait for the one in work. What
-    nobody asks after for 5 minutes is given up. More is answered with 413, 408 or 429. What was
-    sent goes when the server ends.
+    Limits: 200 MiB a file, 10 minutes of speech, 8 uploads at once (each within 10 minutes and
+    without a pause of 20 s) and 8 waiting orders. More is answered with 413, 408 or 429. An order
+    that no browser asks about for 5 minutes is dropped. Uploads are deleted when the server ends.
 
     \b
     emotalk app --checkpoint run
@@ -108,5 +103,5 @@ def app(
     from emotalk.inference.app import serve
 
     finder = landmarks_config(landmarks, pack, root, detector, landmarker)
-    loaded = load_generator(checkpoint, device=device.value)
+    loaded = load_generator(checkpoint, device=device)
     serve(loaded, finder, host=host, port=port)
