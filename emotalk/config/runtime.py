@@ -30,7 +30,7 @@ class RuntimeConfig(Section):
     deterministic: bool = False  # deterministic kernels: slower on CUDA
 
     @model_validator(mode="after")
-    def _bf16_needs_autocast_support(self) -> "RuntimeConfig":
+    def _compile_goes_with_ddp(self) -> "RuntimeConfig":
         if self.engine == "deepspeed" and self.compile:
             raise ValueError(
                 "runtime.compile does not go with runtime.engine=deepspeed; use engine=ddp"

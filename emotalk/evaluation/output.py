@@ -12,6 +12,7 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.report import FORMAT, Report, to_markdown
 from emotalk.files.atomic_write import atomic_write_text
+from emotalk.files.checksums import file_sha256
 from emotalk.shards.manifest import MANIFEST_NAME
 from emotalk.shards.shard_set import Sample, ShardSet
 
@@ -33,7 +34,7 @@ def describe_inputs(
     settings["finder"].pop("root")
     return {
         "weights": weights.name,
-        "weights_sha256": _sha256(weights.read_bytes()),
+        "weights_sha256": file_sha256(weights),
         "manifest_sha256": _sha256(shard_set.storage.read_file(MANIFEST_NAME)),
         "clips_sha256": _sha256("\n".join(clip.key for clip in clips).encode()),
         "config": settings,
