@@ -19,9 +19,8 @@ def file_sha256(file: Path | int) -> str:
     Args:
         file: a path, or the descriptor of an open file, which stays open.
     """
-    with open(file, "rb", closefd=not isinstance(file, int)) as stream:
-        if isinstance(file, int):
-            stream.seek(0)
+    with file.open("rb") if isinstance(file, Path) else open(file, "rb", closefd=False) as stream:
+        stream.seek(0)
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 

@@ -26,13 +26,15 @@ def test_the_one_before_stays_whole_where_the_new_one_cannot_be_written(
     write_status(tmp_path, "running", "training")
     before = (tmp_path / "status.json").read_bytes()
 
-    def torn(path: Path, text: str, encoding: str) -> int:
-        path.write_bytes(text.encode(encoding)[:5])
+    def torn(path: Path, mode: str) -> None:
+        with open(path, mode) as file:
+            file.write(b'{"sta')
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", torn)
-    with pytest.raises(OSError, match="No space"):
-        write_status(tmp_path, "done", "all steps are done")
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "open", torn)
+        with pytest.raises(OSError, match="No space"):
+            write_status(tmp_path, "done", "all steps are done")
     assert (tmp_path / "status.json").read_bytes() == before
 
 
