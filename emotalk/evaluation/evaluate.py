@@ -22,8 +22,8 @@ from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
-from emotalk.redaction import redact_setting
 from emotalk.pretrained import load_emotion_classifier
+from emotalk.redaction import redact_setting
 from emotalk.shards.shard_set import Sample, SampleReader, ShardSet
 
 
