@@ -37,7 +37,7 @@ def is_url(location: str) -> bool:
     return "://" in location
 
 
-def joined(folder: str, name: str) -> str:
+def join_url(folder: str, name: str) -> str:
     """Return the URL of a file in a folder's URL.
 
     For http the name is quoted, so that it may contain `#`, `%` and `?`, and the folder's query (a
@@ -112,7 +112,7 @@ def network_faults() -> tuple[type[Exception], ...]:
     return tuple(faults)
 
 
-def tried(
+def retry(
     request: Callable[[], Result],
     what: str,
     *,

@@ -46,7 +46,7 @@ def unroll(
     if torch.is_grad_enabled() and any(x.requires_grad for x in inputs):
         outputs_TBCHW, cell_BCHW = _Unroll.apply(*inputs, cell_activation)  # type: ignore[no-untyped-call]
         return outputs_TBCHW, cell_BCHW
-    unrolled = _unroll(*inputs, cell_activation, keep=False)
+    unrolled = _unroll(*inputs, cell_activation=cell_activation, keep=False)
     return unrolled.outputs_TBCHW, unrolled.cells[-1]
 
 
@@ -93,8 +93,8 @@ def _unroll(
     kernel: Tensor,
     hidden: Tensor,
     cell: Tensor,
-    cell_activation: CellActivation,
     *,
+    cell_activation: CellActivation,
     keep: bool,
 ) -> _Unrolled:
     """Unroll without a graph; every frame's gates are activated in place."""
@@ -124,7 +124,7 @@ class _Unroll(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, Tensor]:
         *tensors, ctx.cell_activation = inputs
-        unrolled = _unroll(*tensors, ctx.cell_activation, keep=True)
+        unrolled = _unroll(*tensors, cell_activation=ctx.cell_activation, keep=True)
         _, _, kernel, hidden, cell = tensors
         outputs_TBCHW, cells, gates = unrolled
         ctx.save_for_backward(kernel, hidden, cell, outputs_TBCHW, *cells, *gates)

@@ -21,9 +21,9 @@ from emotalk.media.remote import (
     check_protocol,
     connect,
     is_url,
-    joined,
+    join_url,
     network_faults,
-    tried,
+    retry,
 )
 from emotalk.redaction import COMMAND, redact, redact_command, redact_setting, refuse_redacted
 from emotalk.shards.manifest import ShardEntry
@@ -82,7 +82,7 @@ class Remote(ABC):
         """Return what the request for a file returns, asking again after faults that may pass."""
         tries = self.config.tries
         try:
-            return tried(
+            return retry(
                 request,
                 f"{self.shown}/{name}",
                 tries=tries,
@@ -125,7 +125,7 @@ class UrlRemote(Remote):
         return digest.hexdigest()
 
     def _at(self, name: str) -> tuple[Any, str]:
-        return connect(joined(self.location, name), stall_s=self.config.stall_s)
+        return connect(join_url(self.location, name), stall_s=self.config.stall_s)
 
 
 class PipeRemote(Remote):

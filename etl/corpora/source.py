@@ -21,9 +21,9 @@ from emotalk.media.remote import (
     connect,
     is_http,
     is_url,
-    joined,
+    join_url,
     network_faults,
-    tried,
+    retry,
 )
 from emotalk.redaction import redact, refuse_redacted
 from emotalk.schema import Rejection
@@ -56,7 +56,7 @@ class RemoteFile:
         if not self.folder:
             return [self.url]
         name = self.url.removeprefix(f"{self.folder}/")
-        return [joined(self.folder, form) for form in forms(name)]
+        return [join_url(self.folder, form) for form in forms(name)]
 
     @property
     def name(self) -> str:
@@ -145,7 +145,7 @@ class UrlSource(Source):
         self.url = url.rstrip("/")
 
     def _every_file(self, folder: str) -> list[str] | None:
-        system, top = connect(joined(self.url, folder))
+        system, top = connect(join_url(self.url, folder))
         _, root = connect(self.url)
         address = f"{self.url}/{folder}"
         if not _asked(lambda: list(system.ls(top)), address):  # `find` passes over every fault
@@ -157,7 +157,7 @@ class UrlSource(Source):
 
     def text(self, name: str) -> str | None:
         """Return a text file's content."""
-        system, path = connect(joined(self.url, name))
+        system, path = connect(join_url(self.url, name))
         content = _asked(lambda: bytes(system.cat_file(path)), f"{self.url}/{name}")
         return None if content is None else _decoded(f"{self.url}/{name}", content)
 
@@ -312,7 +312,7 @@ def _asked(request: Callable[[], Result], url: str) -> Result | None:
 
 
 def _tried(request: Callable[[], Result], url: str) -> Result:
-    return tried(request, url, tries=TRIES, backoff_s=BACKOFF_S)
+    return retry(request, url, tries=TRIES, backoff_s=BACKOFF_S)
 
 
 def _decoded(name: str, content: bytes) -> str:
