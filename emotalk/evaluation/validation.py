@@ -76,6 +76,7 @@ class Validation:
             condition=self.facts.condition,
             landmark_model=self.landmark_model,
             seed=self.seed,
+            validation_numerics=True,
         )
         made = evaluator.generate(self.clips, self.other_speech)
         pairs = list(zip(self.clips, made, strict=True))
