@@ -129,13 +129,15 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
     [
         ("runtime.channels_last=true", 1e-4),
         ("runtime.precision=bf16", 5e-2),  # 8 bits of mantissa, six steps on
-        pytest.param("runtime.compile=true", 1e-4, marks=pytest.mark.slow),  # a minute of C++
+        pytest.param(  # minutes of C++ compiler
+            "runtime.compile=true", 1e-4, marks=(pytest.mark.slow, pytest.mark.timeout(1200))
+        ),
     ],
 )
 def test_how_it_is_computed_changes_no_loss(
     config: Path, unbroken: Path, tmp_path: Path, switch: str, tolerance: float
 ) -> None:
-    done = train(config, tmp_path / "run", switch)
+    done = train(config, tmp_path / "run", switch, timeout_s=1000)
     assert done.returncode == 0, done.stderr
     theirs = {line["step"]: line for line in read_metrics(unbroken) if "clips" in line}
     for line in read_metrics(tmp_path / "run"):
