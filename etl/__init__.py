@@ -1,1 +1,1 @@
-"""From folders of raw clips to shard sets, on Ray: run by `python etl/shard.py`."""
+"""Turn folders of raw clips into shard sets on Ray, by `python etl/shard.py`."""

@@ -1,7 +1,7 @@
-"""Ray: the machines that do the work. The only file that knows it.
+"""Run tasks on a Ray cluster; the only file that imports Ray.
 
-Tasks are small and pure: they receive names and write files under names that appear when complete,
-so that a task may be run again after its worker died.
+Tasks receive names and write files that appear complete under their names, so that a task may run
+again after its worker died.
 """
 
 import logging
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import ray
 from ray.exceptions import (
@@ -25,24 +25,18 @@ from ray.exceptions import (
 )
 
 from emotalk.errors import WrongUse
+from etl.executor import Item, Result, WorkerDied
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-TRIES_AFTER_DEATH = 20  # of one task: what ends so many workers one after the other is to blame
+TRIES_AFTER_DEATH = 20  # of one task; then the task counts as the cause
 WORKER_BYTES = 1536 * 2**20  # a worker's share of a node's memory; see etl/README.md
 LOOK_AGAIN_S = 10.0
 ANSWER_S = 20.0
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-class WorkerDied(Exception):  # noqa: N818  an outcome, handed to the caller as a value
-    """The worker of a task died every time it was tried."""
-
-
 @dataclass(frozen=True)
 class Cluster:
-    """A connection to Ray.
+    """The executor of a connected Ray cluster.
 
     Attributes:
         limit: most tasks at once; 0: as many as the cluster has room for.
@@ -61,9 +55,9 @@ class Cluster:
     ) -> Iterator[tuple[Item, Result | WorkerDied]]:
         """Yield each item with the result of `function(item, *shared)`, in order of completion.
 
-        A bounded number of tasks is under way, so memory does not grow with the number of items;
-        twice as many as run at once, so that no worker waits for the driver. Nodes that join are
-        put to work, tasks of nodes that are lost are done by others.
+        A bounded number of tasks is submitted at a time, so memory does not grow with the number
+        of items: twice as many as run at once, so that no worker waits for the driver. Nodes that
+        join get tasks; tasks of lost nodes run on others.
 
         Raises:
             Exception: whatever `function` raises, as it raised it.
@@ -90,13 +84,13 @@ class Cluster:
 
 
 def _worker_bytes() -> int:
-    """Return what a task asks of a node's memory: less where no node has as much."""
+    """Return the memory that a task requests: less where no node has as much."""
     nodes = [node["Resources"].get("memory", 0) for node in ray.nodes() if node["Alive"]]
     return int(min(WORKER_BYTES, max(nodes, default=0)))
 
 
 def _room(need: int) -> int:
-    """Return how many tasks the nodes have CPUs and memory for."""
+    """Return the number of tasks that the nodes have CPUs and memory for."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     fit = [int(min(n.get("CPU", 0), n.get("memory", 0) // max(1, need))) for n in nodes]
     return max(1, sum(fit))
@@ -121,11 +115,11 @@ def cluster(address: str | None, workers: int) -> Iterator[Cluster]:
         workers: most tasks at once; 0: as many as the cluster has CPUs and memory for.
 
     Raises:
-        WrongUse: there is no cluster at the address, or it wants another token.
+        WrongUse: there is no cluster at the address, or it refuses the token.
     """
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine is slow to start
-    # With it, Ray answers its first driver when workers have started, and never if they die before.
+    # If 1, Ray answers its first driver only after workers have started: never if they die before.
     os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
     os.environ["PYTHONPATH"] = _with_project(os.environ.get("PYTHONPATH", ""))
     _connect(address)
@@ -154,7 +148,7 @@ def _connect(address: str | None) -> None:
             **options,
         )
     except (AuthenticationError, ConnectionError, ValueError) as error:
-        # Ray says of a wrong token, too, that it could not find the cluster.
+        # Ray reports a wrong token as a cluster that it could not find, too.
         raise WrongUse(
             f"ray: cannot join the cluster at {address or os.environ.get('RAY_ADDRESS')}: "
             f"{str(error).strip().splitlines()[0]}; check ray_address and RAY_ADDRESS, and if it "
@@ -164,10 +158,10 @@ def _connect(address: str | None) -> None:
 
 
 def _check_listens(address: str | None) -> None:
-    """Find out at once whether anybody is there: Ray itself goes on asking for many minutes.
+    """Check at once that a cluster listens; Ray itself retries for many minutes.
 
     Raises:
-        WrongUse: nobody listens at an address of the form HOST:PORT.
+        WrongUse: nothing listens at an address of the form HOST:PORT.
     """
     host, _, port = (address or "").rpartition(":")
     if not host or "/" in host or not port.isdigit():

@@ -22,7 +22,7 @@ HELP = """examples:
 most used keys: source, output, workers, landmarks.backend (insightface, onnx, sidecar),
   landmarks.pack, landmarks.root, max_rejected_share, split.seed; all of them: --print-config
 exit codes: 0 done; 1 failed, or more clips rejected than max_rejected_share; 2 wrong use.
-A run that was broken off goes on where it was when it is started again."""
+An interrupted run goes on where it was when it is started again."""
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Request:
 
 
 def parse(arguments: Sequence[str]) -> Request:
-    """Return what the command line asks for.
+    """Return the parsed command line.
 
     Raises:
         WrongUse: the configuration has faults (all of them are listed).
-        SystemExit: `--help`, or not a command line at all.
+        SystemExit: `--help`, or a faulty command line.
     """
     parser = argparse.ArgumentParser(
         prog="etl/shard.py",
@@ -62,5 +62,5 @@ def print_config(config: EtlConfig) -> None:
 
 
 def make_console() -> Console:
-    """Return the console; log files get wide lines, so that tables stay whole."""
+    """Return the console; in log files its lines are wide, so that tables stay whole."""
     return Console(width=None if sys.stdout.isatty() else 120)

@@ -1,4 +1,4 @@
-"""Check the folders of a job, and put errors of the file system into words."""
+"""Check the folders of a job, and explain errors of the file system."""
 
 import errno
 from pathlib import Path
@@ -26,11 +26,11 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
-    """Return the source folder's path (a URL's is of no use); refuse paths that mislead.
+    """Return the source as a path; refuse paths that cannot work.
 
     Raises:
-        WrongUse: in a Ray job, a relative source or output: it would point into Ray's own
-            temporary copy of the project. Side-car landmarks at a URL. An output that is a URL.
+        WrongUse: in a Ray job a relative source or output, which would point into Ray's temporary
+            copy of the project; side-car landmarks at a URL; an output that is a URL.
     """
     if is_url(str(config.output)) or str(config.output).startswith(("s3:/", "http")):
         raise WrongUse(
@@ -55,12 +55,12 @@ def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
 
 
 def is_full(error: BaseException) -> bool:
-    """Return whether a disk has no room left."""
+    """Return whether an error reports a full disk or quota."""
     return isinstance(error, OSError) and error.errno in FULL
 
 
 def disk_fault(error: OSError) -> str:
-    """Return what to do about a fault of the file system.
+    """Return the message on an error of the file system, with what to do.
 
     Raises:
         OSError: the same one, if it is of another kind.

@@ -1,4 +1,4 @@
-"""Turns a folder of raw clips into a shard set; `python etl/shard.py --help` tells how."""
+"""Turn a folder of raw clips into a shard set; see `python etl/shard.py --help`."""
 
 import sys
 from pathlib import Path
@@ -20,10 +20,12 @@ from emotalk.printable import printable
 from emotalk.redaction import redact
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse, print_config
+from etl.job.finished_set import is_finished
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.report import clip_progress, show_outcome, show_plan
-from etl.job.run import already_done, own_output, run_job
-from etl.job.take_up import mend, needs_work
+from etl.job.report import clip_progress, print_text, show_outcome, show_plan
+from etl.job.run import run_job
+from etl.job.update import needs_update, update_set
 from etl.paths import check_paths, disk_fault
 
 
@@ -45,24 +47,23 @@ def main(arguments: list[str]) -> int:
     show_plan(console, config, plan)
     if request.dry_run:
         return EXIT_DONE
-    done = already_done(config, plan)
-    if done and not needs_work(config, plan):
+    finished = is_finished(config, plan)
+    if finished and not needs_update(config, plan):
         words = f"{config.output} already holds this very shard set: nothing to do"
-        console.print(printable(words), highlight=False, markup=False)
+        print_text(console, printable(words))
         return EXIT_DONE
-    build_landmark_detector(
-        config.landmarks, source=source
-    )  # says now what is missing, not in every worker
+    # Reports a missing model once, before any worker starts.
+    build_landmark_detector(config.landmarks, source=source)
     with (
-        own_output(config.output),
-        cluster(config.ray_address, config.workers) as machines,
-        clip_progress(console, 0 if done else len(plan.clips)) as progress,
+        lock_output(config.output),
+        cluster(config.ray_address, config.workers) as executor,
+        clip_progress(console, 0 if finished else len(plan.clips)) as progress,
     ):
-        if already_done(config, plan):  # looked at again, now that nobody else can finish it
-            manifest, words = mend(config, plan, machines, progress)
-            console.print(printable(f"{config.output}: {words}"), highlight=False, markup=False)
+        if is_finished(config, plan):  # checked again under the lock
+            manifest, words = update_set(config, plan, executor, progress)
+            print_text(console, printable(f"{config.output}: {words}"))
         else:
-            manifest = run_job(config, plan, machines, progress)
+            manifest = run_job(config, plan, executor, progress)
     return EXIT_DONE if manifest is None or show_outcome(console, config, manifest) else EXIT_FAILED
 
 
@@ -72,12 +73,10 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except WrongUse as error:
-        sys.stderr.write(redact(f"etl/shard.py: {error}\n"))
-        sys.exit(EXIT_WRONG_USE)
+        code, text = EXIT_WRONG_USE, str(error)
     except Stopped as error:
-        sys.stderr.write(redact(f"etl/shard.py: {error}\n"))
-        sys.exit(EXIT_FAILED)
+        code, text = EXIT_FAILED, str(error)
     except OSError as error:
-        said = disk_fault(error)  # others keep their traceback
-        sys.stderr.write(redact(f"etl/shard.py: {said}\n"))
-        sys.exit(EXIT_FAILED)
+        code, text = EXIT_FAILED, disk_fault(error)  # raises errors of other kinds
+    sys.stderr.write(redact(f"etl/shard.py: {text}\n"))
+    sys.exit(code)

@@ -1,1 +1,1 @@
-"""From shard sets to batches: the same samples in the same order on any number of ranks."""
+"""Load batches of clips from a shard set, the same ones on any number of ranks."""

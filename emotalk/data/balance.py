@@ -1,4 +1,4 @@
-"""Compute how many times a clip comes in an epoch."""
+"""Balance an epoch: repeat clips by their emotion and intensity."""
 
 import logging
 from collections import Counter
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int] | None:
-    """Return how many times each sample comes in an epoch, or None where each comes once.
+    """Return the repetitions of each sample in an epoch, or None where each comes once.
 
     The level's count is multiplied by the emotion's: the whole number nearest to (places of the
     most frequent emotion) / (places of this one). The result is logged.

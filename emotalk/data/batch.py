@@ -1,4 +1,4 @@
-"""A batch of clip windows, and the one place where bytes become the networks' numbers."""
+"""Define the batch of clip windows, and convert pixels between bytes and [-1, 1]."""
 
 import math
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from emotalk.data.workers import NoRoomError
+from emotalk.data.shared_memory import SharedMemoryFull
 
 
 class ClipBatch(NamedTuple):
@@ -40,22 +40,22 @@ class ClipBatch(NamedTuple):
     babble_BS: Tensor | None = None
 
 
-def zeros_in_one_piece(
+def zeros_in_one_block(
     parts: Mapping[str, tuple[tuple[int, ...], torch.dtype]], *, shared: bool = False
 ) -> dict[str, Tensor]:
-    """Return a zero tensor of each shape and type, all of them views of one piece of memory.
+    """Return a zero tensor of each shape and type, all of them views of one block of memory.
 
-    Between processes torch hands over memory by a socket connection for each piece: with one a
-    batch instead of one a tensor two workers hand over a tenth more.
+    Torch passes memory between processes by a socket connection for each block. One block a batch
+    instead of one a tensor lets two workers deliver a tenth more.
 
     Args:
         parts: name -> shape and type; the wider types come first, so that each begins at a multiple
             of its own size.
-        shared: lay it in memory that processes share. torch would do so later, in a thread of the
-            worker's whose failure nobody hears of.
+        shared: allocate it in memory that processes share. torch would do so later, in a thread of
+            the worker whose failure is not reported.
 
     Raises:
-        NoRoomError: that memory is full.
+        SharedMemoryFull: that memory is full.
     """
     sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in parts.values()]
     whole = torch.zeros(sum(sizes), dtype=torch.uint8)
@@ -68,7 +68,7 @@ def _share(whole: Tensor) -> Tensor:
     try:
         whole.share_memory_()  # type: ignore[no-untyped-call]
     except RuntimeError as error:
-        raise NoRoomError(str(error)) from None
+        raise SharedMemoryFull(str(error)) from None
     return whole
 
 

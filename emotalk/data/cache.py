@@ -1,19 +1,20 @@
-"""Decoded clips kept in memory, for corpora small enough to be decoded once."""
+"""Keep decoded clips in memory, for corpora small enough to be decoded once."""
 
 from dataclasses import replace
 
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
 from emotalk.shards.clip import Clip, read_window
-from emotalk.shards.shard_set import Sample, SampleReader
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample
 
 MIB = 1 << 20
 
 
 class ClipCache:
-    """Whole clips, as many as fit; what was kept first stays.
+    """Cache of whole clips, as many as fit; none is ever evicted.
 
-    Nothing is ever thrown out for something else: in an order that passes over all clips before it
-    meets one again, replacing the oldest would keep exactly the clips that are not needed next.
+    An epoch reads every clip before it reads one again, so that evicting the least recently used
+    would always drop the clip that is needed next.
 
     Args:
         mib: room for decoded clips in MiB; 0 keeps nothing and decodes only the window asked for.
@@ -32,7 +33,7 @@ class ClipCache:
         *,
         extras: tuple[str, ...],
     ) -> Clip:
-        """Return the same as `read_window`, from memory where possible.
+        """Return a window as `read_window` does, from memory where possible.
 
         Raises:
             DataFault: the sample cannot be read.
@@ -53,6 +54,6 @@ class ClipCache:
 
 
 def _size(sample: Sample) -> int:
-    """Return about how many bytes a decoded clip takes."""
+    """Return the approximate size of a decoded clip in bytes."""
     frame = 3 * SIZE * SIZE + LANDMARKS * 2 * 4 + SAMPLES_PER_FRAME * 4
     return (sample.frames + 1) * frame  # one more for the still

@@ -1,7 +1,7 @@
-"""The streaming loader: batch k of a run, the same on any number of ranks and workers.
+"""Load the batches of a run: batch k is the same on any number of ranks and workers.
 
-Nothing here keeps a position. A batch is computed from its step number: `order` names the samples,
-`windows` the frames, `clip` reads them. Resuming is starting to count elsewhere.
+The loader has no position to save. A batch is computed from its step number, so a run resumes by
+starting at another number.
 """
 
 import atexit
@@ -9,7 +9,7 @@ import itertools
 import logging
 import weakref
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import torch
 from torch.utils.data import DataLoader
@@ -25,21 +25,19 @@ from emotalk.data.selection import (
     left_out_lines,
     usable_samples,
 )
+from emotalk.data.shared_memory import check_room
 from emotalk.data.steps import LoadedStep, StepBatches
-from emotalk.data.workers import Watch, check_room, children, forking, waited_for
+from emotalk.data.workers import Watch, children, forking, watched
 from emotalk.errors import WrongUse
-from emotalk.shards.clip import Clip, read_window
-from emotalk.shards.manifest import JSON_MEMBER, NEUTRAL_MEMBER
-from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
+from emotalk.shards.reader import DataFault
+from emotalk.shards.shard_set import ShardSet
 
 logger = logging.getLogger(__name__)
-
-__all__ = ["Clip", "ClipLoader", "build_loader", "read_clip"]
 
 
 def build_loader(
     config: DataConfig,
-    shards: str,
+    shard_set: ShardSet,
     split: str,
     seed: int,
     emotions: tuple[str, ...],
@@ -55,7 +53,7 @@ def build_loader(
 
     Args:
         config: the data section.
-        shards: folder or URL of the shard set.
+        shard_set: the opened shard set.
         split: `train`, `val` or `test`.
         seed: the run's.
         emotions: names in the order of their indices.
@@ -64,22 +62,21 @@ def build_loader(
         start_step: number of the first batch.
 
     Raises:
-        WrongUse: whatever can be known to be wrong before a worker starts.
+        WrongUse: the set, the settings or their combination cannot work.
     """
     if config.batch_size % world_size:
         raise WrongUse(
             f"data.batch_size {config.batch_size} cannot be shared equally by {world_size} ranks; "
             f"use a multiple of {world_size}, or fewer ranks"
         )
-    shard_set = ShardSet.open(shards, config.remote)
-    found = shard_set.split(split)
+    found, where = shard_set.split(split), f"{shard_set.location}, split {split}"
     check_sizes(shard_set, found, config)
-    used, left_out = usable_samples(found, config, f"{shards}, split {split}")
-    check_members(used, config, f"{shards}, split {split}")
-    check_emotions(used, emotions, shards)
+    used, left_out = usable_samples(found, config, where)
+    check_members(used, config, where)
+    check_emotions(used, emotions, shard_set.location)
     if (config.other_speech or config.babble_voices) and len(used) < 2:
         raise WrongUse(
-            f"{shards}: split {split!r} has one usable clip, but data.other_speech or "
+            f"{shard_set.location}: split {split!r} has one usable clip, but data.other_speech or "
             "data.babble_voices asks for another one; switch them off"
         )
     endless = split == "train"
@@ -96,36 +93,14 @@ def build_loader(
     return ClipLoader(batches, left_out=left_out, start_step=start_step)
 
 
-def read_clip(shard_set: ShardSet, key: str, split: str | None = None) -> Clip:
-    """Return a whole clip with all its members, for validation and evaluation.
-
-    Args:
-        shard_set: where it is.
-        key: its name.
-        split: where to look; None looks in all.
-
-    Raises:
-        WrongUse: no such key.
-        DataFault: it cannot be read.
-    """
-    names = shard_set.manifest.split_names if split is None else (split,)
-    for name in names:
-        sample = shard_set.find(name, key)
-        if sample is not None:
-            reader = SampleReader(shard_set)
-            extras = (NEUTRAL_MEMBER, JSON_MEMBER)
-            return read_window(reader, sample, start=0, frames=sample.frames, extras=extras)
-    raise WrongUse(f"{shard_set.location}: no sample {key!r} in {', '.join(names)}")
-
-
 class ClipLoader:
     """An iterable of batches from `start_step` on; iterating again begins there again.
 
     Attributes:
-        samples: the clips used.
+        samples: the clips that are used.
         left_out: reason -> keys of the clips of the split that are not used.
-        faults: message -> how often this rank met it since it was built.
-        asked_to_stop: whether the training was, so that it waits no longer for a batch.
+        faults: message -> number of times that this rank met the fault.
+        asked_to_stop: returns whether to stop waiting for a batch.
     """
 
     def __init__(
@@ -140,11 +115,11 @@ class ClipLoader:
 
     @property
     def clips_per_epoch(self) -> int:
-        """Places in one pass over the samples."""
+        """Return the number of places in one pass over the samples."""
         return len(self.batches.order)
 
     def describe(self) -> list[str]:
-        """Return what is read and what is left out, a line each."""
+        """Return a line on the clips that are used and one on each kind left out."""
         clips, places = len(self.samples), self.clips_per_epoch
         more = f", {places} windows an epoch" if places != clips else ""
         return [f"{clips} clips{more}", *left_out_lines(self.left_out)]
@@ -154,8 +129,8 @@ class ClipLoader:
 
         Raises:
             DataFault: a clip cannot be read and `data.on_fault` is `raise`.
-            WorkerLost: a worker died, found no room for a batch, or fell silent.
-            Interrupted: `asked_to_stop` while a batch was waited for.
+            WorkerLost: a worker died, had no memory for a batch, or gave none for too long.
+            Interrupted: `asked_to_stop` while waiting for a batch.
             WrongUse: the workers' batches do not fit into shared memory.
         """
         config = self.batches.config
@@ -173,7 +148,7 @@ class ClipLoader:
             )
             loaded = iter(loader)  # starts the workers
         watch = Watch([*children() - before], config.silence_s, self.asked_to_stop)
-        batches = self._checked(waited_for(loaded, watch))
+        batches = self._checked(watched(loaded, watch))
         atexit.register(_close, weakref.ref(batches))
         return batches
 
@@ -188,11 +163,11 @@ class ClipLoader:
             # Python exits and waits for them.
             del loaded
 
-    def _steps(self) -> "Steps":
+    def _steps(self) -> Iterable[int]:
         if self.batches.endless:
-            return Steps(self.start_step, None)
+            return itertools.count(self.start_step)
         size = self.batches.config.batch_size
-        return Steps(self.start_step, -(-self.clips_per_epoch // size))
+        return range(self.start_step, -(-self.clips_per_epoch // size))
 
     def _meet(self, faults: tuple[str, ...]) -> None:
         self.faults.update(faults)
@@ -202,23 +177,10 @@ class ClipLoader:
             logger.warning("left out of its batch: %s", fault)
 
 
-class Steps:
-    """The numbers of the steps, without end where `end` is None."""
-
-    def __init__(self, start: int, end: int | None) -> None:
-        self.start = start
-        self.end = end
-
-    def __iter__(self) -> Iterator[int]:
-        """Count."""
-        endless = self.end is None
-        return itertools.count(self.start) if endless else iter(range(self.start, self.end or 0))
-
-
 def _close(batches: "weakref.ref[Generator[ClipBatch, None, None]]") -> None:
-    """End the workers of a loader that is still read when Python exits.
+    """End the workers of a loader that is still in use when Python exits.
 
-    Python itself would send them the signal that they leave to the training process, and wait.
+    Python itself would send them a signal that they ignore, and wait.
     """
     found = batches()
     if found is not None:

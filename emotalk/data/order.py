@@ -1,10 +1,10 @@
 """Compute the k-th sample of a run: a pure function of the indexes and the seed.
 
-Epochs are laid end to end and numbered through: place k belongs to epoch k // n, n being the places
-of an epoch. Every epoch is a permutation: the shards are shuffled, cut into blocks, and the samples
-of a block are shuffled among themselves, so that reading stays within a few tars at a time. Step k
-of a batch of B clips covers the places k * B to k * B + B - 1 (a batch may straddle two epochs),
-and each rank takes an equal run of them. Ranks and workers change nothing of what a step sees.
+Places are numbered through all epochs: place k belongs to epoch k // n, n being the places of an
+epoch. Every epoch is a permutation: the shards are shuffled and cut into blocks, and the samples of
+a block are shuffled among themselves, so that few tars are read at a time. Step k of a batch of B
+clips covers the places k * B to k * B + B - 1 (a batch may straddle two epochs), and each rank
+takes an equal run of them. A step's content does not depend on the number of ranks and workers.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ class Place:
         number: counted from the run's first clip.
         epoch: which pass over the samples.
         sample: index of the sample.
-        repeat: how many times the sample comes earlier in the same epoch's list of repeats.
+        repeat: index of this repetition of the sample within the epoch.
     """
 
     number: int
@@ -43,11 +43,11 @@ class Order:
         shards: shard of each sample; samples of a shard stand together.
         seed: the run's.
         block_shards: shards whose samples are mixed with one another.
-        repeats: how many times an epoch each sample comes; None is once each.
+        repeats: repetitions of each sample in an epoch; None: one each.
         shuffled: False keeps the samples' own order, every epoch.
 
     Raises:
-        ValueError: nothing ever comes, or the arguments' lengths differ.
+        ValueError: an epoch is empty, or the arguments' lengths differ.
     """
 
     def __init__(

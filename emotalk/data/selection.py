@@ -1,12 +1,12 @@
-"""Select the clips of a split that a run can use; count and name the others."""
+"""Select the clips of a split that a run can use, and report the others."""
 
 import logging
 from collections.abc import Mapping, Sequence
 
 from emotalk.config.data import DataConfig
 from emotalk.errors import WrongUse
-from emotalk.shards.clip import lacking_members
-from emotalk.shards.manifest import NEUTRAL_MEMBER
+from emotalk.shards.clip import missing_members
+from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.shard_set import Sample, ShardSet, Split
 
 logger = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ NAMES_SHOWN = 8
 
 
 def check_sizes(shard_set: ShardSet, split: Split, config: DataConfig) -> None:
-    """Refuse, or only name, tars that are missing or were cut off."""
+    """Refuse missing or truncated tars, or with `on_fault: skip` log them."""
     faults = shard_set.check_sizes(split)
     if faults and config.on_fault == "raise":
         raise WrongUse(
@@ -49,11 +49,11 @@ def usable_samples(
 
 
 def check_members(samples: Sequence[Sample], config: DataConfig, where: str) -> None:
-    """Refuse, or only name, samples whose index lacks a member that every sample must have."""
+    """Refuse samples that lack a needed member, or with `on_fault: skip` log them."""
     faults = [
-        f"{sample.key} lacks {', '.join(lacking)}"
+        f"{sample.key} lacks {', '.join(missing)}"
         for sample in samples
-        if (lacking := lacking_members(sample))
+        if (missing := missing_members(sample))
     ]
     if faults and config.on_fault == "raise":
         more = f" (and {len(faults) - 1} more samples)" if faults[1:] else ""
@@ -66,7 +66,7 @@ def check_members(samples: Sequence[Sample], config: DataConfig, where: str) -> 
 
 
 def left_out_lines(left_out: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return a line for each reason: how many clips, which ones."""
+    """Return a line for each reason with the number of clips and the first keys."""
     lines = []
     for reason, keys in left_out.items():
         shown = ", ".join(keys[:NAMES_SHOWN]) + (", ..." if len(keys) > NAMES_SHOWN else "")

@@ -1,4 +1,4 @@
-"""The batch of one step for one rank, computed from the step's number."""
+"""Compute the batch of one step for one rank from the step's number."""
 
 import math
 from collections.abc import Sequence
@@ -9,18 +9,19 @@ import torch
 from torch.utils.data import Dataset, get_worker_info
 
 from emotalk.config.data import DataConfig
-from emotalk.data.batch import ClipBatch, zeros_in_one_piece
+from emotalk.data.batch import ClipBatch, zeros_in_one_block
 from emotalk.data.cache import ClipCache
 from emotalk.data.order import Order, Place, rank_places
-from emotalk.data.windows import cut_speech, levelled, other_clip, window_start
+from emotalk.data.windows import cut_speech, normalise_level, other_clip, window_start
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Floats
 from emotalk.shards.clip import read_speech
-from emotalk.shards.manifest import NEUTRAL_MEMBER
-from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
+from emotalk.shards.names import NEUTRAL_MEMBER
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import Sample, ShardSet
 
 
 class LoadedStep(NamedTuple):
-    """A worker's result: a batch, and one message for each clip that could not be read."""
+    """A batch, and one message for each clip that could not be read."""
 
     batch: ClipBatch
     faults: tuple[str, ...]
@@ -54,7 +55,7 @@ class StepBatches(Dataset[LoadedStep]):
         self.cache = ClipCache(config.cache_mib)
 
     def __getitem__(self, step: int) -> LoadedStep:
-        """Return the batch of a step; what a step holds depends on nothing but its number."""
+        """Return the batch of a step; it depends on nothing but the step's number."""
         numbers = rank_places(
             step,
             batch_size=self.config.batch_size,
@@ -77,19 +78,19 @@ class StepBatches(Dataset[LoadedStep]):
 
     @property
     def bytes(self) -> int:
-        """The size of this rank's share of a batch."""
+        """Return the size of this rank's share of a batch."""
         parts = _parts(self.config, self.config.batch_size // self.world_size)
         return sum(math.prod(shape) * dtype.itemsize for shape, dtype in parts.values())
 
     def _empty(self, numbers: range) -> ClipBatch:
-        """Return a batch whose places are all zero and not valid; in a worker in shared memory."""
+        """Return a batch of zeros, no place valid; in a worker it lies in shared memory."""
         in_worker = get_worker_info() is not None
-        tensors = zeros_in_one_piece(_parts(self.config, len(numbers)), shared=in_worker)
+        tensors = zeros_in_one_block(_parts(self.config, len(numbers)), shared=in_worker)
         tensors["intensity_B"].fill_(1)
         return ClipBatch(keys=(), places=tuple(numbers), **tensors)
 
     def _fill(self, batch: ClipBatch, row: int, place: Place) -> None:
-        """Read a clip into a row; nothing of the row is written before everything is read."""
+        """Read a clip into a row; the row is written only after everything was read."""
         sample = self.samples[place.sample]
         frames = self.config.frames
         start = self._start(place, sample)
@@ -127,7 +128,7 @@ class StepBatches(Dataset[LoadedStep]):
 
     def _speech(self, audio_S: Floats, start: int) -> Floats:
         return cut_speech(
-            levelled(audio_S, self.config.speech_level),
+            normalise_level(audio_S, self.config.speech_level),
             start=start,
             frames=self.config.frames,
             margin_frames=self.config.speech_margin_frames,

@@ -1,4 +1,4 @@
-"""Draw the window of a clip's frames, and cut the speech that belongs to it."""
+"""Draw the window of a clip's frames, and cut the speech of the window."""
 
 from typing import Literal
 
@@ -41,8 +41,8 @@ def cut_speech(audio_S: Floats, *, start: int, frames: int, margin_frames: int) 
     return np.pad(inside, (max(-begin, 0), max(end - len(audio_S), 0)))
 
 
-def levelled(audio_S: Floats, level: Literal["peak", "none"]) -> Floats:
-    """Return a clip's speech at the level the networks are trained with.
+def normalise_level(audio_S: Floats, level: Literal["peak", "none"]) -> Floats:
+    """Return a clip's speech at the level of the networks' training.
 
     `peak` divides by the whole clip's largest magnitude, as Eskimez et al. 2021 do; digital silence
     stays silence.
@@ -56,11 +56,11 @@ def other_clip(seed: int, purpose: str, place: int, key: str, *, own: int, clips
 
     Args:
         seed: the run's.
-        purpose: what the clip is for.
+        purpose: key of the draw, e.g. `other-speech`.
         place: number of the place in the run.
         key: of the clip at that place.
         own: index of that clip.
-        clips: how many there are, at least two.
+        clips: number of clips, at least two.
     """
     index = int(numpy_generator(seed, purpose, place, key).integers(clips - 1))
     return index + (index >= own)

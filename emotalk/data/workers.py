@@ -1,15 +1,13 @@
-"""The processes that read batches ahead: started apart from the training, noticed when lost.
+"""Start the processes that read batches ahead, and notice when one is lost.
 
-A worker is forked, so it begins with everything the training process holds. It leaves signals to
-that process, ends with it, whatever ends it, and uses no threads of OpenCV's. One that has died, or
-hands over nothing for `data.silence_s` seconds, ends the training with a message; without it the
-training would wait for ever.
+A worker is forked, so it inherits all that the training process holds. It ignores signals, ends
+with the training process and uses no threads of OpenCV. When one has died, or delivers nothing for
+`data.silence_s` seconds, the training ends with a message instead of waiting for ever.
 """
 
 import ctypes
 import logging
 import multiprocessing
-import shutil
 import signal
 import sys
 import threading
@@ -18,88 +16,41 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import cv2
 import psutil
 
-from emotalk.errors import Stopped, WrongUse
+from emotalk.data.shared_memory import SharedMemoryFull, no_room_text
+from emotalk.errors import Stopped
 
 LOG = logging.getLogger(__name__)
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where batches lie between two processes
-LEAVE_TO_THE_TRAINING = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
+IGNORED_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
 PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 POLL_S = 0.5
-ASKED_S = 5.0  # how long a batch is waited for once the training was asked to stop
-SAY_S = 60.0  # between two words about a batch that does not come
-MIB = 2**20
+ASKED_S = 5.0  # wait for a batch once the training was asked to stop
+SAY_S = 60.0  # between two warnings about a batch that does not come
 GO_ON = "The same command goes on from the last checkpoint"
-MORE_ROOM = (
-    "data.workers=0 reads in the training process and needs none; fewer data.workers and "
-    "data.prefetch=1 need less; a container gets more by `docker run --shm-size=1g` (Kubernetes: "
-    "an emptyDir of medium Memory at /dev/shm)"
-)
 
 Step = TypeVar("Step")
 
 
 class WorkerLost(Stopped):
-    """A worker died, found no room for a batch, or fell silent."""
+    """A worker died, had no memory for a batch, or delivered none for too long."""
 
 
 class Interrupted(Exception):  # noqa: N818  no fault
     """The training was asked to stop while it waited for a batch."""
 
 
-class NoRoomError(RuntimeError):
-    """Raised in a worker: the memory that processes share is full."""
-
-
-class Room(NamedTuple):
-    """The memory that processes share, in bytes."""
-
-    free: int
-    total: int
-
-
-def shared_memory() -> Room | None:
-    """Return the room in `/dev/shm`, or None on systems that share memory elsewhere."""
-    if not SHARED_MEMORY.is_dir():
-        return None
-    usage = shutil.disk_usage(SHARED_MEMORY)
-    return Room(usage.free, usage.total)
-
-
-def check_room(workers: int, prefetch: int, batch_bytes: int) -> None:
-    """Refuse workers whose batches do not fit into the memory that processes share.
-
-    Args:
-        workers: processes of this rank.
-        prefetch: batches each holds ready.
-        batch_bytes: of this rank's share of a batch.
-
-    Raises:
-        WrongUse: with what to change.
-    """
-    room = shared_memory()
-    needed = (workers * prefetch + 1) * batch_bytes  # and the one that is being learned from
-    if workers and room is not None and needed > room.free:
-        raise WrongUse(
-            f"data.workers={workers} with data.prefetch={prefetch} holds {workers * prefetch + 1} "
-            f"batches of {batch_bytes / MIB:.1f} MiB ready: {needed / MIB:.1f} MiB of "
-            f"{SHARED_MEMORY}, which has {room.free / MIB:.1f} MiB free; {MORE_ROOM}"
-        )
-
-
 @contextmanager
 def forking() -> Iterator[Callable[[int], None]]:
-    """Yield what each worker runs first; in the block they may be forked.
+    """Yield the function that each worker runs first; workers may be forked within the block.
 
-    A forked process inherits the books of OpenCV's threads but not the threads: it would wait for
-    them for ever as soon as it is told to use another number. So they are ended meanwhile. torch
-    raises a worker's death wherever the main thread stands, in the middle of an update too; its
-    handler is taken away again, `waited_for` notices.
+    A forked process inherits the state of OpenCV's thread pool but not its threads, and would wait
+    for them for ever when their number changes. So the pool is ended for the block. torch installs
+    a handler that raises a worker's death anywhere in the main thread, even within an update. It is
+    removed again; `watched` notices deaths.
     """
     threads, main = cv2.getNumThreads(), threading.current_thread() is threading.main_thread()
     handler = signal.getsignal(signal.SIGCHLD)
@@ -113,31 +64,31 @@ def forking() -> Iterator[Callable[[int], None]]:
 
 
 def _start_worker(_worker: int, *, ends_with_parent: bool) -> None:
-    """Begin a worker: signals, threads and end as the module says.
+    """Set up a worker's signals, threads and end.
 
-    A scheduler sends its signals to every process of a job. What a worker has inherited, sockets
-    among others, stays open until it ends; so it must not outlive a training that was killed.
+    A scheduler sends its signals to every process of a job. What a worker has inherited, such as
+    sockets, stays open until it ends, so it must not outlive a training that was killed.
     """
     if ends_with_parent:
         signal.set_wakeup_fd(-1)
         if sys.platform == "linux":  # the end of the thread that forked counts, here the main one
             ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    for name in LEAVE_TO_THE_TRAINING:
+    for name in IGNORED_SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     cv2.setNumThreads(1)
 
 
 class Watch:
-    """Looks after the workers of one loader from a thread, while a batch is waited for."""
+    """Thread that ends the workers of a loader when a batch takes too long."""
 
     def __init__(
         self, workers: Sequence[BaseProcess], silence_s: float, asked: Callable[[], bool]
     ) -> None:
-        """Watch `workers`; end them after `silence_s`, or soon once `asked` says so."""
+        """Start watching: a wait of `silence_s`, or a short one once `asked`, ends the workers."""
         self.workers, self._silence_s, self._asked = tuple(workers), silence_s, asked
-        self.silent = ""  # what the silent ones were found doing
+        self.silent = ""  # states of the workers when they were ended
         self.interrupted = False
-        self._since = 0.0  # when the present wait began; 0: none
+        self._since = 0.0  # start of the present wait; 0: none
         self._closed = threading.Event()
         if workers:
             threading.Thread(target=self._look, name="loader-watch", daemon=True).start()
@@ -152,12 +103,12 @@ class Watch:
             self._since = 0.0
 
     def close(self) -> None:
-        """Stop looking; end what is left of the workers, which Python would wait for at its end."""
+        """Stop the thread and end the workers, which Python would wait for at exit."""
         self._closed.set()
         self.end_workers()
 
     def end_workers(self) -> None:
-        """End the workers by force; a stopped or hanging one hears nothing else."""
+        """Kill the workers; a stopped or hanging one reacts to nothing else."""
         for worker in self.workers:
             worker.kill()
         for worker in self.workers:
@@ -168,25 +119,25 @@ class Watch:
         while not self._closed.wait(POLL_S):
             since = self._since
             waited = time.monotonic() - since if since else 0.0
-            said = min(said, waited)  # of an earlier wait
+            said = min(said, waited)  # from an earlier wait
             if waited - said > SAY_S:
                 said = waited
                 LOG.warning("waiting for a batch for %.0f s: %s", waited, self._doing())
             self.interrupted = waited > ASKED_S and self._asked()
             if self.interrupted or waited > self._silence_s:
                 self.silent = self._doing()
-                self.end_workers()  # so that the main thread comes back from its wait
+                self.end_workers()  # so that the main thread returns from its wait
                 return
 
     def _doing(self) -> str:
         return ", ".join(f"worker {worker.pid} is {_status(worker)}" for worker in self.workers)
 
 
-def waited_for(loaded: Iterator[Step], watch: Watch) -> Iterator[Step]:
-    """Yield what the workers hand over.
+def watched(loaded: Iterator[Step], watch: Watch) -> Iterator[Step]:
+    """Yield the workers' results.
 
     Raises:
-        WorkerLost: a worker has died, found no room, or fell silent.
+        WorkerLost: a worker died, had no memory, or delivered nothing for too long.
         Interrupted: the training was asked to stop and no batch came.
     """
     try:
@@ -196,20 +147,20 @@ def waited_for(loaded: Iterator[Step], watch: Watch) -> Iterator[Step]:
                     step = next(loaded)
             except StopIteration:
                 return
-            except NoRoomError:
-                raise WorkerLost(_no_room()) from None
+            except SharedMemoryFull:
+                raise WorkerLost(f"{no_room_text()}. {GO_ON}") from None
             except (RuntimeError, OSError, EOFError):
                 _raise_if_lost(watch)
                 raise
             yield step
     finally:
-        del loaded  # a traceback keeps this frame, which must not keep the workers
+        del loaded  # a traceback keeps this frame, which must not keep the workers alive
         watch.close()
 
 
 def _raise_if_lost(watch: Watch) -> None:
-    """Raise what is known of lost workers; return where every worker lives."""
-    time.sleep(POLL_S)  # a broken connection is noticed before the end of the process
+    """Raise the reason why workers were lost; return if every worker runs."""
+    time.sleep(POLL_S)  # a broken connection shows before the end of the process
     lost = [worker for worker in watch.workers if worker.exitcode is not None]
     if not lost:
         return
@@ -232,19 +183,13 @@ def _death_of(worker: BaseProcess) -> str:
     number = signal.Signals(-code)
     said = f"loader worker {worker.pid} was killed by {number.name}"
     if number == signal.SIGBUS:
-        return f"{said}: {_no_room()}"
+        return f"{said}: {no_room_text()}"
     if number == signal.SIGKILL:
         return (
             f"{said}, which is how a system out of memory ends processes (`dmesg` tells): fewer "
             "data.workers, a smaller data.cache_mib or data.workers=0 need less"
         )
     return f"{said}; data.workers=0 reads in the training process and shows where"
-
-
-def _no_room() -> str:
-    room = shared_memory()
-    found = "" if room is None else f" ({room.free / MIB:.0f} of {room.total / MIB:.0f} MiB free)"
-    return f"a batch found no room in {SHARED_MEMORY}{found}; {MORE_ROOM}. {GO_ON}"
 
 
 def _status(worker: BaseProcess) -> str:
@@ -254,5 +199,5 @@ def _status(worker: BaseProcess) -> str:
 
 
 def children() -> set[BaseProcess]:
-    """Return the processes that this one has started by `multiprocessing` and that still run."""
+    """Return the running processes that this one has started by `multiprocessing`."""
     return set(multiprocessing.active_children())

@@ -24,7 +24,8 @@ from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
 from emotalk.pretrained import load_emotion_classifier
 from emotalk.redaction import redact_setting
-from emotalk.shards.shard_set import Sample, SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample, ShardSet
 
 
 def evaluate(config: EvaluateConfig) -> Report:

@@ -13,7 +13,7 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.report import FORMAT, Report, to_markdown
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
-from emotalk.shards.manifest import MANIFEST_NAME
+from emotalk.shards.names import MANIFEST_NAME
 from emotalk.shards.shard_set import Sample, ShardSet
 
 REPORT_JSON = "report.json"

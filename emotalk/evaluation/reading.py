@@ -7,7 +7,8 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.clips import read_clip, read_sentence
 from emotalk.schema import Floats
 from emotalk.shards.clip import Clip, read_speech
-from emotalk.shards.shard_set import DataFault, Sample, SampleReader
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import Sample
 
 logger = logging.getLogger(__name__)
 

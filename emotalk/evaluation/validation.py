@@ -20,8 +20,9 @@ from emotalk.evaluation.sample_videos import SampleVideo, write_samples
 from emotalk.models import Generator
 from emotalk.schema import NEUTRAL, SAMPLES_PER_FRAME, Floats
 from emotalk.shards.clip import Clip, read_speech
-from emotalk.shards.manifest import NEUTRAL_MEMBER
-from emotalk.shards.shard_set import Sample, SampleReader
+from emotalk.shards.names import NEUTRAL_MEMBER
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample
 
 # Names in metrics.jsonl and MLflow: `validation/`, the row's prefix, the figure's name.
 ROW_PREFIXES = {

@@ -38,7 +38,8 @@ def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool])
         stop_asked: returns whether a signal has asked the run to save and exit.
     """
     # The loader comes first, so that faults of the shards show at once.
-    loader = build_train_loader(config, runtime.rank, runtime.world_size)
+    shard_set = ShardSet.open(config.shards, config.data.remote)
+    loader = build_train_loader(config, shard_set, runtime.rank, runtime.world_size)
     networks = build_networks(config, runtime)
     refuse_beside_zero(config, {networks.generator.name: networks.generator.zero_stage})
     folder = config.run_dir / CHECKPOINTS
@@ -48,7 +49,6 @@ def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool])
     state = load_newest(folder, networks.engines, ema, runtime) or TrainState()
     if runtime.is_main:
         _log_start(config, runtime, loader, networks, state)
-    shard_set = ShardSet.open(config.shards, config.data.remote)
     state.shards = continued_shards(config, state, shard_set)
     loader.start_step = state.step
     loader.asked_to_stop = stop_asked

@@ -69,7 +69,7 @@ def _shards(config: TrainConfig) -> tuple[list[str], int | None]:
         return [f"shards   {shown}", "         a command; a dry run runs none", ""], None
     shard_set = ShardSet.open(config.shards, config.data.remote)
     _check_tars(shard_set)
-    loader = build_train_loader(config, world_size=config.runtime.processes)
+    loader = build_train_loader(config, shard_set, world_size=config.runtime.processes)
     described = [*loader.describe(), *unknown_intensities(config, loader)]
     return [*data_lines(config, shard_set, described)], loader.clips_per_epoch
 

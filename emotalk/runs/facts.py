@@ -7,7 +7,6 @@ from emotalk.checkpoints.format import DataFacts, ModelFacts
 from emotalk.config.run import TrainConfig
 from emotalk.printable import printable
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
-from emotalk.shards.manifest import MANIFEST_NAME
 from emotalk.shards.shard_set import ShardSet
 
 LONGEST = 100  # characters of a name from the manifest
@@ -30,7 +29,7 @@ def shards_digest(shard_set: ShardSet) -> str:
     Making the same set again, with another number of workers or on another day, gives the same
     digest.
     """
-    tree = json.loads(shard_set.storage.read_file(MANIFEST_NAME))
+    tree = json.loads(shard_set.manifest_json)
     tree.pop("run", None)
     return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
@@ -42,7 +41,7 @@ def data_facts(shard_set: ShardSet) -> DataFacts:
     backend = landmarks.get("backend") if isinstance(landmarks, dict) else None
     samples = shard_set.split("train").samples
     return DataFacts(
-        manifest_sha256=hashlib.sha256(shard_set.storage.read_file(MANIFEST_NAME)).hexdigest(),
+        manifest_sha256=hashlib.sha256(shard_set.manifest_json).hexdigest(),
         corpus=printable(str(config.get("corpus", "unknown")), longest=LONGEST),
         landmarks=printable(str(backend or "unknown"), longest=LONGEST),
         clips=len(samples),

@@ -6,15 +6,18 @@ from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.errors import WrongUse, refused_name
 from emotalk.runs.facts import model_facts
 from emotalk.shards.remote_storage import folder_of
+from emotalk.shards.shard_set import ShardSet
 
 
-def build_train_loader(config: TrainConfig, rank: int = 0, world_size: int = 1) -> ClipLoader:
+def build_train_loader(
+    config: TrainConfig, shard_set: ShardSet, rank: int = 0, world_size: int = 1
+) -> ClipLoader:
     """Return the loader of a process's training clips, with the speech that the pair term needs."""
     wants_pairs = any("discriminators.pair" in stage.terms for stage in config.stages)
     data: DataConfig = config.data.model_copy(update={"other_speech": wants_pairs})
     return build_loader(
         data,
-        config.shards,
+        shard_set,
         "train",
         seed=config.seed,
         emotions=model_facts(config).emotions,

@@ -9,7 +9,8 @@ from emotalk.distributed import Runtime
 from emotalk.evaluation.clips import spread_clips
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
 from emotalk.evaluation.validation import Validation, read_clips, read_other_speech, shown_keys
-from emotalk.shards.shard_set import SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import ShardSet
 
 LOG = logging.getLogger("emotalk.train")
 

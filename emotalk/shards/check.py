@@ -1,4 +1,4 @@
-"""Check that a tar and its index are as the manifest says, down to every member of every sample."""
+"""Compare a tar and its index with the manifest, and decode every member of every sample."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,15 +8,11 @@ from emotalk.errors import WrongUse
 from emotalk.files.checksums import file_sha256
 from emotalk.printable import printable, shown
 from emotalk.shards.clip import member_faults
-from emotalk.shards.manifest import (
-    Manifest,
-    SampleEntry,
-    ShardEntry,
-    ShardIndex,
-    index_name,
-    parse_index,
-)
-from emotalk.shards.shard_set import Sample, SampleReader, ShardSet, sample_of
+from emotalk.shards.index import SampleEntry, ShardIndex, parse_index
+from emotalk.shards.manifest import Manifest, ShardEntry
+from emotalk.shards.names import index_name
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample, ShardSet, sample_of
 from emotalk.shards.storage import DiskStorage, StorageFault
 from emotalk.shards.tar_members import UnfitTar, tar_members
 
@@ -26,7 +22,7 @@ class ShardCheck:
     """Content and faults of a shard.
 
     Attributes:
-        samples: as its index lists them; empty where the index cannot be read.
+        samples: of its index; empty where the index cannot be read.
         faults: one line each.
     """
 
@@ -35,13 +31,13 @@ class ShardCheck:
 
 
 def check_shard(folder: Path, manifest: Manifest, number: int) -> ShardCheck:
-    """Return the check of the manifest's shard `number`, read as the loader reads it.
+    """Return the content and faults of the manifest's shard `number`, read as the loader reads it.
 
-    Members are looked at where sizes and hashes are right: bytes that were changed are one fault.
+    Members are decoded only where sizes and hashes are right, so that changed bytes are one fault.
 
     Args:
         folder: of the shard set.
-        manifest: what the set says of itself.
+        manifest: of the set.
         number: index among the manifest's shards.
     """
     shard = manifest.shards[number]
@@ -59,9 +55,20 @@ def check_shard(folder: Path, manifest: Manifest, number: int) -> ShardCheck:
     return ShardCheck(samples, tuple(lines))
 
 
-def reader_of(folder: Path, manifest: Manifest) -> SampleReader:
-    """Return the reader of a shard set on disk."""
-    return SampleReader(ShardSet(str(folder), manifest, DiskStorage(folder)))
+def is_whole(folder: Path, shard: ShardEntry) -> bool:
+    """Return whether a tar and its index have the sizes and hashes of the manifest's entry.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    tar, index = folder / shard.file, folder / index_name(shard.file)
+    return (
+        tar.is_file()
+        and index.is_file()
+        and tar.stat().st_size == shard.bytes
+        and file_sha256(index) == shard.index_sha256
+        and file_sha256(tar) == shard.sha256
+    )
 
 
 def _tar_faults(folder: Path, shard: ShardEntry) -> list[str]:
@@ -82,7 +89,7 @@ def _tar_faults(folder: Path, shard: ShardEntry) -> list[str]:
 
 
 def _index(storage: DiskStorage, shard: ShardEntry) -> tuple[ShardIndex | None, list[str]]:
-    """Return the index if it can be read, and what is wrong with it."""
+    """Return the index, None where it cannot be read, and its faults."""
     name = index_name(shard.file)
     if not (storage.folder / name).exists():
         return None, [f"{name}: missing"]
@@ -100,7 +107,7 @@ def _index(storage: DiskStorage, shard: ShardEntry) -> tuple[ShardIndex | None, 
 
 
 def _placing_faults(tar: Path, index: ShardIndex) -> list[str]:
-    """Return which members of a tar are not where, or not of the length, that the index says."""
+    """Return a line on the members whose place or size in the tar differs from the index."""
     inside: dict[str, tuple[int, int]] = {}
     try:
         for member in tar_members(tar):

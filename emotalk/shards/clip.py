@@ -1,16 +1,11 @@
-"""From the bytes of a sample's members to checked arrays: a whole clip, or a window of it.
+"""Decode a sample's members to checked arrays: a whole clip, or a window of it."""
 
-The members pass through webdataset's decoder with handlers of our own and none of its default ones,
-which would unpickle what a shard calls `.pyd` or `.pth`.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from webdataset.autodecode import Decoder, DecodingError, handle_extension
 
 from emotalk.files.small_files import parse_json
 from emotalk.media.decode import (
@@ -23,16 +18,20 @@ from emotalk.media.decode import (
 from emotalk.media.npy import UnfitArray, read_npy
 from emotalk.printable import shown
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, Bytes, Floats
-from emotalk.shards.manifest import (
+from emotalk.shards.names import (
     AUDIO_MEMBERS,
     JSON_MEMBER,
     LANDMARKS_MEMBER,
     NEUTRAL_MEMBER,
     VIDEO_MEMBERS,
 )
-from emotalk.shards.shard_set import DataFault, Sample, SampleReader
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import Sample
 
 FURTHEST_PX = 1e5  # of a landmark from the crop: a head that leaves the picture stays below
+
+Decoders: TypeAlias = dict[str, Callable[[bytes], Any]]
+"""Suffix of a member -> its decoder, which raises `MemberFault`."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,14 @@ class Clip:
 
     Attributes:
         key: the sample's name.
-        actor: who is seen.
+        actor: name of the person.
         emotion: an emotion's name.
         intensity: in [0, 1], or None if unknown.
         video_THWC: uint8 RGB.
         audio_S: float32 in [-1, 1] at 8 kHz as stored, 320 samples for each frame of the clip.
         landmarks_TLP: float32 (x, y) in crop pixels.
-        neutral_HWC: uint8 RGB still of the same actor, or None if there is none or not asked for.
-        json: what the corpus says besides; empty if not asked for.
+        neutral_HWC: uint8 RGB still of the same actor, or None if missing or not asked for.
+        json: further facts of the corpus; empty if not asked for.
     """
 
     key: str
@@ -67,8 +66,8 @@ def member_of(sample: Sample, names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in sample.members), None)
 
 
-def lacking_members(sample: Sample) -> list[str]:
-    """Return what every sample must have and this one has not, in words."""
+def missing_members(sample: Sample) -> list[str]:
+    """Return in words which of the members that every sample must have are missing."""
     needed = {"video": VIDEO_MEMBERS, "sound": AUDIO_MEMBERS, "landmarks": (LANDMARKS_MEMBER,)}
     return [
         f"{what} ({' or '.join(names)})"
@@ -84,9 +83,9 @@ def read_window(
 
     Args:
         reader: of the shard set.
-        sample: which.
+        sample: the sample to read.
         start: first frame.
-        frames: how many.
+        frames: number of frames.
         extras: members wanted besides video, sound and landmarks, if the sample has them.
 
     Raises:
@@ -94,19 +93,10 @@ def read_window(
     """
     video, audio = member_of(sample, VIDEO_MEMBERS), member_of(sample, AUDIO_MEMBERS)
     if video is None or audio is None or LANDMARKS_MEMBER not in sample.members:
-        raise _fault(reader, sample, f"lacks {', '.join(lacking_members(sample))}")
-    wanted = (video, audio, LANDMARKS_MEMBER, *(name for name in extras if name in sample.members))
-    raw = reader.read(sample, wanted)
-    try:
-        found = _decoder(sample, start, frames).decode(raw)
-        landmarks_TLP = found[LANDMARKS_MEMBER]
-        _check_landmarks(sample, landmarks_TLP)
-    except MemberFault as fault:
-        raise _fault(reader, sample, str(fault)) from fault
-    except DecodingError as error:
-        if not isinstance(error.__cause__, MemberFault):
-            raise
-        raise _fault(reader, sample, f"member {error.k}: {error.__cause__}") from error
+        raise _fault(reader, sample, f"lacks {', '.join(missing_members(sample))}")
+    names = (video, audio, LANDMARKS_MEMBER, *(name for name in extras if name in sample.members))
+    window = {video: partial(decode_video_window, start=start, frames=frames)}
+    found = _read(reader, sample, names, _decoders(sample) | window)
     return Clip(
         sample.key,
         sample.actor,
@@ -114,7 +104,7 @@ def read_window(
         sample.intensity,
         found[video],
         found[audio],
-        landmarks_TLP[start : start + frames],
+        found[LANDMARKS_MEMBER][start : start + frames],
         found.get(NEUTRAL_MEMBER),
         found.get(JSON_MEMBER, {}),
     )
@@ -128,43 +118,50 @@ def read_speech(reader: SampleReader, sample: Sample) -> Floats:
     """
     name = member_of(sample, AUDIO_MEMBERS)
     if name is None:
-        raise _fault(reader, sample, f"lacks {', '.join(lacking_members(sample))}")
-    raw = reader.read(sample, (name,))
-    try:
-        return _sound(sample, raw[name])
-    except MemberFault as fault:
-        raise _fault(reader, sample, f"member {name}: {fault}") from fault
+        raise _fault(reader, sample, f"lacks {', '.join(missing_members(sample))}")
+    audio_S: Floats = _read(reader, sample, (name,), _decoders(sample))[name]
+    return audio_S
+
+
+def read_landmarks(reader: SampleReader, sample: Sample) -> Floats:
+    """Return a sample's landmarks: float32 (x, y) in crop pixels, (T, 68, 2).
+
+    Raises:
+        DataFault: they cannot be decoded or do not have the promised shape.
+    """
+    found = _read(reader, sample, (LANDMARKS_MEMBER,), _decoders(sample))
+    landmarks_TLP: Floats = found[LANDMARKS_MEMBER]
+    return landmarks_TLP
 
 
 def read_facts(reader: SampleReader, sample: Sample) -> dict[str, Any]:
-    """Return what the corpus says of a sample; empty where the sample has no JSON.
+    """Return a sample's JSON; empty where the sample has none.
 
     Raises:
         DataFault: it is not a JSON object, or the tar is not the one the index describes.
     """
     if JSON_MEMBER not in sample.members:
         return {}
-    raw = reader.read(sample, (JSON_MEMBER,))
-    try:
-        return _mapping(raw[JSON_MEMBER])
-    except MemberFault as fault:
-        raise _fault(reader, sample, f"member {JSON_MEMBER}: {fault}") from fault
+    facts: dict[str, Any] = _read(reader, sample, (JSON_MEMBER,), _decoders(sample))[JSON_MEMBER]
+    return facts
 
 
 def member_faults(reader: SampleReader, sample: Sample) -> list[str]:
-    """Return what is wrong with a sample, a line for each member; empty if every one is right.
+    """Return the faults of a sample, a line for each member; empty if there is none.
 
-    Every member is decoded by what the loader decodes it with, the whole video in the memory of one
-    frame.
+    Every member is decoded as the loader decodes it, the whole video in the memory of one frame.
     """
-    faults = [f"lacks {what}" for what in lacking_members(sample)]
+    faults = [f"lacks {what}" for what in missing_members(sample)]
     if not sample.members:
         return faults
     try:
         raw = reader.read(sample, sample.members)
     except DataFault as fault:
         return [*faults, str(fault)]
-    for name, check in _checks(sample).items():
+    checks = _decoders(sample)
+    checks |= dict.fromkeys(VIDEO_MEMBERS, partial(check_video, frames=sample.frames))
+    checks[JSON_MEMBER] = lambda data: _check_facts(sample, _decode_json(data))
+    for name, check in checks.items():  # members of later versions are not checked
         if name not in raw:
             continue
         try:
@@ -174,15 +171,31 @@ def member_faults(reader: SampleReader, sample: Sample) -> list[str]:
     return faults
 
 
-def _checks(sample: Sample) -> dict[str, Callable[[bytes], object]]:
-    """Return the check of each member that the format knows; further ones are a later version's."""
-    video = partial(check_video, frames=sample.frames)
-    checks: dict[str, Callable[[bytes], object]] = dict.fromkeys(VIDEO_MEMBERS, video)
-    checks |= dict.fromkeys(AUDIO_MEMBERS, lambda data: _sound(sample, data))
-    checks[LANDMARKS_MEMBER] = lambda data: _check_landmarks(sample, _array(data))
-    checks[NEUTRAL_MEMBER] = decode_image
-    checks[JSON_MEMBER] = lambda data: _check_facts(sample, _mapping(data))
-    return checks
+def _decoders(sample: Sample) -> Decoders:
+    """Return the decoders of all members but the video."""
+    return {
+        **dict.fromkeys(AUDIO_MEMBERS, partial(_decode_speech, sample)),
+        LANDMARKS_MEMBER: partial(_decode_landmarks, sample),
+        NEUTRAL_MEMBER: decode_image,
+        JSON_MEMBER: _decode_json,
+    }
+
+
+def _read(
+    reader: SampleReader, sample: Sample, names: Iterable[str], decoders: Decoders
+) -> dict[str, Any]:
+    """Return the named members, decoded.
+
+    Raises:
+        DataFault: one cannot be read or decoded.
+    """
+    found = {}
+    for name, data in reader.read(sample, names).items():
+        try:
+            found[name] = decoders.get(name, bytes)(data)  # others stay bytes
+        except MemberFault as fault:
+            raise _fault(reader, sample, f"member {name}: {fault}") from fault
+    return found
 
 
 def _check_facts(sample: Sample, facts: Mapping[str, Any]) -> None:
@@ -191,28 +204,7 @@ def _check_facts(sample: Sample, facts: Mapping[str, Any]) -> None:
         raise MemberFault(f"says {shown(frames)} frames, the index says {sample.frames} frames")
 
 
-def _decoder(sample: Sample, start: int, frames: int) -> Any:
-    window = partial(decode_video_window, start=start, frames=frames)
-    sound = partial(_sound, sample)
-    handlers = [
-        handle_extension(" ".join(VIDEO_MEMBERS), window),
-        handle_extension(" ".join(AUDIO_MEMBERS), sound),
-        handle_extension(LANDMARKS_MEMBER, _array),
-        handle_extension(NEUTRAL_MEMBER, decode_image),
-        handle_extension(JSON_MEMBER, _mapping),
-    ]
-    return Decoder(handlers, pre=[], post=[])
-
-
-def _array(data: bytes) -> Floats:
-    """Return the numbers of a .npy file as float32."""
-    try:
-        return read_npy(data)
-    except UnfitArray as error:
-        raise MemberFault(str(error)) from error
-
-
-def _mapping(data: bytes) -> dict[str, Any]:
+def _decode_json(data: bytes) -> dict[str, Any]:
     try:
         tree = parse_json(data)
     except ValueError as error:
@@ -222,19 +214,24 @@ def _mapping(data: bytes) -> dict[str, Any]:
     return tree
 
 
-def _sound(sample: Sample, data: bytes) -> Floats:
+def _decode_speech(sample: Sample, data: bytes) -> Floats:
     audio_S = decode_audio(data, sample.frames * SAMPLES_PER_FRAME)
     _check_finite("sound", audio_S)
     return audio_S
 
 
-def _check_landmarks(sample: Sample, landmarks_TLP: Floats) -> None:
+def _decode_landmarks(sample: Sample, data: bytes) -> Floats:
+    try:
+        landmarks_TLP = read_npy(data)
+    except UnfitArray as error:
+        raise MemberFault(str(error)) from error
     if landmarks_TLP.shape != (sample.frames, LANDMARKS, 2):
         raise MemberFault(f"landmarks {landmarks_TLP.shape}, the index says {sample.frames} frames")
     _check_finite("landmarks", landmarks_TLP)
     furthest = float(np.abs(landmarks_TLP).max())
     if furthest > FURTHEST_PX:
         raise MemberFault(f"landmarks: {furthest:.3g} px from the crop, at most {FURTHEST_PX:g}")
+    return landmarks_TLP
 
 
 def _check_finite(name: str, numbers: Floats) -> None:

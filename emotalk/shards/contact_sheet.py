@@ -1,4 +1,4 @@
-"""One picture of a shard set's faces: first crops with their landmarks, in rows by emotion."""
+"""Draw a contact sheet of a shard set: first crops with landmarks, in rows by emotion."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,19 +10,20 @@ from emotalk.faces.draw import contact_sheet, draw_landmarks
 from emotalk.media.png import png_bytes
 from emotalk.schema import Bytes
 from emotalk.shards.clip import read_window
-from emotalk.shards.shard_set import Sample, SampleReader
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample
 from emotalk.shards.statistics import level_of
 
-COLUMNS = 8  # clips of an emotion: people and levels in turn, as far as there are
+COLUMNS = 8  # clips of an emotion, of as many people and levels as possible
 SUFFIX = ".png"
 LONGEST_KEY = 28  # letters that fit under a tile beside emotion and level
 
 
 def check_sheet(path: Path, *, overwrite: bool) -> None:
-    """Make sure that a picture can be written there; called before any work is done.
+    """Check that a picture can be written to a path, before any work is done.
 
     Raises:
-        WrongUse: it is no PNG's name, is there already, or has no folder to lie in.
+        WrongUse: it is no PNG's name, exists already, or its folder is missing.
     """
     if path.suffix.lower() != SUFFIX:
         raise WrongUse(f"contact sheet: {path}: the picture is a PNG, so its name ends in {SUFFIX}")
@@ -37,7 +38,7 @@ def check_sheet(path: Path, *, overwrite: bool) -> None:
 
 
 def write_sheet(path: Path, reader: SampleReader, samples: Iterable[Sample]) -> None:
-    """Write the picture; nothing where there is no sample.
+    """Write the contact sheet; without samples nothing is written.
 
     Args:
         path: the PNG file.
@@ -69,7 +70,7 @@ def write_sheet(path: Path, reader: SampleReader, samples: Iterable[Sample]) -> 
 
 
 def _mixed(samples: Sequence[Sample]) -> list[Sample]:
-    """Return the samples so that the first ones show as many people and levels as there are."""
+    """Return the samples, ordered so that the first ones show many people and levels."""
     seen: dict[tuple[str, str], int] = {}
     people: dict[str, int] = {}
     ranked = []
@@ -89,6 +90,6 @@ def _caption(sample: Sample) -> str:
 
 
 def _tile(reader: SampleReader, sample: Sample) -> Bytes:
-    """Return a sample's first crop, twice as large, a dot at each landmark."""
+    """Return a sample's first crop, enlarged, with a dot at each landmark."""
     first = read_window(reader, sample, start=0, frames=1, extras=())
     return draw_landmarks(first.video_THWC[0], first.landmarks_TLP[0], enlarge=2)

@@ -1,4 +1,4 @@
-"""A look at a finished shard set: is every byte as promised, what is in it, how does it look."""
+"""Inspect a finished shard set: check every byte, count its content, draw a contact sheet."""
 
 import os
 from collections import Counter
@@ -9,25 +9,28 @@ from functools import partial
 from pathlib import Path
 
 from emotalk.errors import WrongUse
-from emotalk.files.small_files import UnfitFile, parse_json, read_small
+from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.printable import printable, shown
 from emotalk.schema import FPS, SPLITS
-from emotalk.shards.check import ShardCheck, check_shard, reader_of
+from emotalk.shards.check import ShardCheck, check_shard
 from emotalk.shards.contact_sheet import check_sheet, write_sheet
-from emotalk.shards.manifest import MANIFEST_NAME, Manifest, parse_manifest
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.manifest import Manifest
+from emotalk.shards.names import MANIFEST_NAME, REJECTED_NAME
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.record import parse
+from emotalk.shards.rejected import parse_rejected, rejected_lines
+from emotalk.shards.shard_set import Sample, ShardSet
 from emotalk.shards.statistics import (
     SplitStatistics,
-    census_lines,
     count_levels,
     reason_lines,
     split_facts,
+    statistics_lines,
 )
-from emotalk.shards.storage import LARGEST_FILE
+from emotalk.shards.storage import LARGEST_FILE, DiskStorage
 
 MOST_THREADS = 8
 LONGEST_FAULT = 1000  # letters
-REJECTED_NAME = "rejected.jsonl"
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,9 @@ class InspectReport:
 
     Attributes:
         shards: the folder.
-        manifest: what it says of itself.
-        splits: what each split holds, counted in the indices.
-        faults: one line for each thing that is not as promised; empty if all is well.
+        manifest: of the set.
+        splits: content of each split, counted in the indexes.
+        faults: one line for each difference from the manifest; empty if there is none.
     """
 
     shards: Path
@@ -52,9 +55,9 @@ class InspectReport:
         return not self.faults
 
     def __str__(self) -> str:
-        """Return the summary for people: splits by emotion and level, rejections, faults."""
+        """Return the report as text: splits by emotion and level, rejections, faults."""
         reasons = reason_lines(self.manifest.rejected_by_reason)
-        parts = [self._head(), census_lines(self.splits), reasons, self._verdict()]
+        parts = [self._head(), statistics_lines(self.splits), reasons, self._verdict()]
         return "\n\n".join("\n".join(part) for part in parts if part)
 
     def _head(self) -> list[str]:
@@ -76,7 +79,7 @@ class InspectReport:
 def inspect(
     shards: Path | str, *, contact_sheet: Path | None = None, overwrite: bool = False
 ) -> InspectReport:
-    """Return what a shard set holds after checking every hash, count and member.
+    """Return the content of a shard set after checking every hash, count and member.
 
     Args:
         shards: the folder.
@@ -101,13 +104,17 @@ def inspect(
     faults += [fault for check in checks for fault in check.faults]
     faults += _doubles_fault(checks)
     samples = _by_split(manifest, checks)
-    splits = tuple(_census(split, inside) for split, inside in samples.items())
+    splits = tuple(_statistics(split, inside) for split, inside in samples.items())
     faults += [] if faults else _split_faults(manifest, samples)
     if contact_sheet is not None and not faults:
         chosen = [sample for check in checks for sample in check.samples]
-        write_sheet(contact_sheet, reader_of(shards, manifest), chosen)
+        write_sheet(contact_sheet, _reader(shards, manifest), chosen)
     lines = (printable(fault, longest=LONGEST_FAULT) for fault in faults)
     return InspectReport(shards, manifest, splits, tuple(lines))
+
+
+def _reader(folder: Path, manifest: Manifest) -> SampleReader:
+    return SampleReader(ShardSet(str(folder), manifest, DiskStorage(folder)))
 
 
 def _by_split(manifest: Manifest, checks: Sequence[ShardCheck]) -> dict[str, list[Sample]]:
@@ -120,7 +127,7 @@ def _by_split(manifest: Manifest, checks: Sequence[ShardCheck]) -> dict[str, lis
 
 
 def _doubles_fault(checks: Sequence[ShardCheck]) -> list[str]:
-    """Return a line where keys occur more than once in the set, as the loader would refuse it."""
+    """Return a line on keys that occur more than once; the loader refuses such a set."""
     counts = Counter(sample.key for check in checks for sample in check.samples)
     doubles = sorted(key for key, count in counts.items() if count > 1)
     if not doubles:
@@ -128,7 +135,7 @@ def _doubles_fault(checks: Sequence[ShardCheck]) -> list[str]:
     return [f"keys occur more than once ({len(doubles)}, e.g. {doubles[0]})"]
 
 
-def _census(split: str, samples: list[Sample]) -> SplitStatistics:
+def _statistics(split: str, samples: list[Sample]) -> SplitStatistics:
     return SplitStatistics(
         name=split,
         actors=len({sample.actor for sample in samples}),
@@ -138,7 +145,7 @@ def _census(split: str, samples: list[Sample]) -> SplitStatistics:
 
 
 def _split_faults(manifest: Manifest, samples: dict[str, list[Sample]]) -> list[str]:
-    """Return where the manifest's actors, emotions and levels are not those of the indices."""
+    """Return the splits whose actors, emotions or levels differ from the indexes."""
     faults = []
     for split, facts in manifest.splits.items():
         counted = split_facts(samples.get(split, []))
@@ -153,7 +160,7 @@ def _split_faults(manifest: Manifest, samples: dict[str, list[Sample]]) -> list[
 def _manifest(shards: Path) -> Manifest:
     path = shards / MANIFEST_NAME
     try:
-        return parse_manifest(read_small(path, most_bytes=LARGEST_FILE), str(path))
+        return parse(Manifest, read_small(path, most_bytes=LARGEST_FILE), str(path))
     except FileNotFoundError:
         what = "a shard set that is not finished" if shards.is_dir() else "no such folder"
         raise WrongUse(
@@ -166,7 +173,7 @@ def _manifest(shards: Path) -> Manifest:
 
 
 def _count_faults(shards: Path, manifest: Manifest) -> list[str]:
-    """Return what does not add up in the manifest, the list of rejected clips and the folder."""
+    """Return the faults of the manifest's counts, the list of rejected clips and the folder."""
     clips = manifest.clips
     written = sum(shard.samples for shard in manifest.shards)
     accepted, rejected = clips.get("accepted", 0), clips.get("rejected", 0)
@@ -193,25 +200,22 @@ def _count_faults(shards: Path, manifest: Manifest) -> list[str]:
 
 
 def _rejected_faults(shards: Path, rejected: int) -> list[str]:
-    """Return what is wrong with the list of rejected clips."""
+    """Return the faults of the list of rejected clips."""
     try:
-        data = read_small(shards / REJECTED_NAME, most_bytes=LARGEST_FILE)
+        lines = rejected_lines(shards)
     except FileNotFoundError:
         return [f"{REJECTED_NAME}: missing"]
     except OSError as error:
         return [f"{REJECTED_NAME}: cannot be read: {error.strerror}"]
     except UnfitFile as error:
         return [f"{REJECTED_NAME}: {error}"]
-    lines = data.split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
     faults = []
     if len(lines) != rejected:
         faults.append(
             f"{MANIFEST_NAME}: clips rejected is not the lines of {REJECTED_NAME}: {rejected} and "
             f"{len(lines)}"
         )
-    unfit = [number for number, line in enumerate(lines, 1) if not _names_a_clip(line)]
+    unfit = [number for number, line in enumerate(lines, 1) if not _is_rejected(line)]
     if unfit:
         faults.append(
             f"{REJECTED_NAME}: {len(unfit)} lines are no objects with clip and reason, first line "
@@ -220,11 +224,9 @@ def _rejected_faults(shards: Path, rejected: int) -> list[str]:
     return faults
 
 
-def _names_a_clip(line: bytes) -> bool:
+def _is_rejected(line: bytes) -> bool:
     try:
-        tree = parse_json(line)
+        parse_rejected(line)
     except ValueError:
         return False
-    return isinstance(tree, dict) and all(
-        isinstance(tree.get(name), str) for name in ("clip", "reason")
-    )
+    return True

@@ -1,7 +1,7 @@
-"""Shard sets elsewhere: by range requests, or copied to disk tar by tar when first touched.
+"""Read remote shard sets: by range requests, or by copies of whole tars in a cache.
 
-What answers is fsspec (http, https, s3, ...) or a command's output (`pipe:`, as in WebDataset).
-Whatever fails is tried again with growing waits.
+Files come through fsspec (http, https, s3, ...) or from a command's output (`pipe:`, as in
+WebDataset). Failed requests are tried again with growing waits.
 """
 
 import hashlib
@@ -33,15 +33,15 @@ Result = TypeVar("Result")
 
 CHUNK = 1 << 20
 PIPE = COMMAND
-PLACE = "{}"  # of the file's name in a command
+PLACEHOLDER = "{}"  # for the file's name in a command
 
 
 class NoRangesFault(StorageFault):
-    """A server sends whole files whatever is asked for; asking again changes nothing."""
+    """A server sends whole files instead of ranges; it is not tried again."""
 
 
 class Remote(ABC):
-    """Files elsewhere that can be read or copied whole.
+    """Remote files that can be read or copied whole.
 
     Attributes:
         location: as the user gave it, without a slash at the end.
@@ -72,14 +72,14 @@ class Remote(ABC):
 
     @abstractmethod
     def fetch(self, name: str) -> bytes:
-        """Return a whole file, asking once."""
+        """Return a whole file by one request."""
 
     @abstractmethod
     def copy(self, name: str, target: Path) -> None:
-        """Write a whole file to `target`, asking once."""
+        """Write a whole file to `target` by one request."""
 
     def tried(self, request: Callable[[], Result], name: str) -> Result:
-        """Return what the request for a file returns, asking again after faults that may pass."""
+        """Return the result of a request for a file, repeated after faults that may pass."""
         tries = self.config.tries
         try:
             return retry(
@@ -98,7 +98,7 @@ class Remote(ABC):
 
 
 class UrlRemote(Remote):
-    """Files at a URL that fsspec knows."""
+    """Files at a URL, through fsspec."""
 
     def fetch(self, name: str) -> bytes:
         """Return a whole file."""
@@ -110,13 +110,13 @@ class UrlRemote(Remote):
         system.get_file(path, str(target))
 
     def part(self, name: str, start: int | None = None, end: int | None = None) -> bytes:
-        """Return the bytes from `start` to before `end`, asking once."""
+        """Return the bytes `start` .. `end - 1` by one request."""
         system, path = self._at(name)
         data: bytes = system.cat_file(path, start=start, end=end)
         return data
 
     def sha256(self, name: str) -> str:
-        """Return a file's hash, asking once; downloads all of it."""
+        """Return a file's hash by one request; downloads all of it."""
         system, path = self._at(name)
         digest = hashlib.sha256()
         with system.open(path, "rb") as file:
@@ -129,7 +129,7 @@ class UrlRemote(Remote):
 
 
 class PipeRemote(Remote):
-    """Files that a shell command writes to its output, `{}` in it standing for a file's name."""
+    """Files that a shell command writes to its output; `{}` in it is the file's name."""
 
     def fetch(self, name: str) -> bytes:
         """Return the command's output."""
@@ -141,7 +141,7 @@ class PipeRemote(Remote):
             self._run(name, file)
 
     def _run(self, name: str, output: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
-        command = self.location.removeprefix(PIPE).replace(PLACE, shlex.quote(name))
+        command = self.location.removeprefix(PIPE).replace(PLACEHOLDER, shlex.quote(name))
         done = subprocess.run(  # noqa: S602  a command of the user's own, from the configuration
             command, shell=True, stdout=output, stderr=subprocess.PIPE, check=False
         )
@@ -152,7 +152,7 @@ class PipeRemote(Remote):
 
 
 class RangeStorage(Storage):
-    """A URL of which only the bytes needed are fetched."""
+    """Storage at a URL that fetches only the needed bytes."""
 
     def __init__(self, remote: UrlRemote) -> None:
         self.remote = remote
@@ -179,7 +179,7 @@ class RangeStorage(Storage):
         return self.remote.tried(lambda: self.remote.sha256(shard.file), shard.file)
 
     def access_fault(self, name: str) -> str | None:
-        """Return that the server sends more than the one byte it is asked for, or None."""
+        """Return a message if the server sends more than the one byte requested, or None."""
         try:
             found = len(self.remote.tried(lambda: self.remote.part(name, 0, 1), name))
         except StorageFault as fault:
@@ -195,19 +195,21 @@ def _no_ranges(name: str, wanted: int, found: int) -> str:
 
 
 class CachedStorage(Storage):
-    """Files elsewhere whose tars are copied to disk whole, each once a machine, on first touch."""
+    """Remote storage that copies each tar to disk at its first read, once a machine."""
 
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
-        name = hashlib.sha256(remote.shown.encode()).hexdigest()[:16]  # outlives a signature
+        name = hashlib.sha256(remote.shown.encode()).hexdigest()[
+            :16
+        ]  # the same for a renewed signature
         self.disk = DiskStorage(remote.config.cache_dir.expanduser() / name)
 
     def read_file(self, name: str) -> bytes:
-        """Return a whole small file, never from the cache: it may have been made anew."""
+        """Return a whole small file, never from the cache: it may have been replaced."""
         return self.remote.read_file(name)
 
     def read_range(self, shard: ShardEntry, begin: int, size: int) -> bytes:
-        """Return bytes of a tar, copying it first if it is not here."""
+        """Return bytes of a tar, copying it first where the cache lacks it."""
         return self.disk.read_range(self._copied(shard), begin, size)
 
     def sha256(self, shard: ShardEntry) -> str:
@@ -215,7 +217,7 @@ class CachedStorage(Storage):
         return self.disk.sha256(self._copied(shard))
 
     def _copied(self, shard: ShardEntry) -> ShardEntry:
-        """Return the entry of the copy, named by its hash: versions never mix."""
+        """Return the entry of the copy, which is named by its hash so that versions never mix."""
         stem = shard.file.removesuffix(".tar")
         copy = shard.model_copy(update={"file": f"{stem}.{shard.sha256[:16]}.tar"})
         if self.disk.local_size(copy.file) != shard.bytes:
@@ -223,7 +225,7 @@ class CachedStorage(Storage):
         return copy
 
     def _copy(self, shard: ShardEntry, target: Path) -> None:
-        """Copy under a lock, so that the processes of a machine do it once."""
+        """Copy under a lock, so that one process of a machine does it."""
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with wait_for_lock(target.with_suffix(".lock")):
@@ -263,7 +265,7 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
 
 
 def folder_of(location: str) -> Path | None:
-    """Return the folder on disk that a location names, or None where it names something else."""
+    """Return the folder on disk that a location names, or None for a URL or command."""
     location = location.removeprefix("file://")
     elsewhere = is_url(location) or location.startswith(PIPE)
     return None if elsewhere else Path(location).expanduser()
@@ -272,9 +274,9 @@ def folder_of(location: str) -> Path | None:
 def _pipe(location: str, config: RemoteConfig) -> PipeRemote:
     example = "e.g. 'pipe:aws s3 cp s3://bucket/set/{} -'"
     shown = redact_command(location)
-    if PLACE not in location:
+    if PLACEHOLDER not in location:
         raise WrongUse(
-            f"{shown}: the command needs {PLACE} where the file's name belongs, {example}"
+            f"{shown}: the command needs {PLACEHOLDER} where the file's name belongs, {example}"
         )
     if config.access == "range":
         raise WrongUse(

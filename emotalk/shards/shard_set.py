@@ -1,45 +1,22 @@
-"""A shard set as a table of samples, and the reading of a sample's members out of its tar.
-
-The table comes from the index files alone. A read takes one contiguous range of the tar and checks
-it: the tar headers in the range must name this sample's members with these sizes. So a tar that was
-cut off, replaced or overwritten never passes for the one the index describes.
-"""
+"""Open a shard set: its manifest, and the samples of each split by the index files alone."""
 
 import hashlib
-import tarfile
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 
 from emotalk.config.data import RemoteConfig
 from emotalk.errors import WrongUse
-from emotalk.printable import printable, printable_lines
 from emotalk.redaction import redact_setting
-from emotalk.shards.manifest import (
-    MANIFEST_NAME,
-    Manifest,
-    SampleEntry,
-    ShardEntry,
-    index_name,
-    parse_index,
-    parse_manifest,
-)
+from emotalk.shards.index import SampleEntry, parse_index
+from emotalk.shards.manifest import Manifest, ShardEntry
+from emotalk.shards.names import MANIFEST_NAME, index_name
+from emotalk.shards.record import parse
 from emotalk.shards.remote_storage import open_storage
 from emotalk.shards.storage import Storage, StorageFault
 
-BLOCK = tarfile.BLOCKSIZE
 INDEX_READERS = 16
-SIZE_FIELD, CHECKSUM_FIELD = (124, 136), (148, 156)  # begin and end in a tar header
-NAME_FIELD = 100  # bytes of a tar header's name; a longer one stands whole in a header before it
-
-
-class DataFault(RuntimeError):  # noqa: N818  what the data lack, not the program
-    """A sample that was promised cannot be read; the message names shard, sample and next step."""
-
-    def __init__(self, message: str) -> None:
-        """Keep the message; what a terminal would act upon is escaped in it."""
-        super().__init__(printable_lines(message))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +26,7 @@ class Sample:
     Attributes:
         key: its unique name.
         frames: length at 25 Hz.
-        actor: who is seen.
+        actor: name of the person.
         emotion: an emotion's name.
         intensity: in [0, 1], or None if unknown.
         shard: index of its tar among the manifest's shards.
@@ -73,25 +50,24 @@ class Split:
     shards: tuple[int, ...]
     samples: tuple[Sample, ...]
 
-    @cached_property
-    def by_key(self) -> dict[str, Sample]:
-        """The samples by their keys."""
-        return {sample.key: sample for sample in self.samples}
-
 
 class ShardSet:
     """A folder or URL that holds a manifest, tars and their index files.
 
     Attributes:
         location: as the user gave it, without the secrets of a URL.
-        manifest: what the set says of itself.
+        manifest: the parsed manifest.
         storage: reads byte ranges of its files.
+        manifest_json: the manifest's bytes; empty unless `open` read them.
     """
 
-    def __init__(self, location: str, manifest: Manifest, storage: Storage) -> None:
+    def __init__(
+        self, location: str, manifest: Manifest, storage: Storage, *, manifest_json: bytes = b""
+    ) -> None:
         self.location = location
         self.manifest = manifest
         self.storage = storage
+        self.manifest_json = manifest_json
         self._splits: dict[str, Split] = {}
 
     @classmethod
@@ -111,11 +87,11 @@ class ShardSet:
                 f"{location}: no shard set here ({fault}); expected {MANIFEST_NAME}, which "
                 "etl/shard.py writes last: give the folder it was told as output"
             ) from None
-        manifest = parse_manifest(data, f"{location}/{MANIFEST_NAME}")
+        manifest = parse(Manifest, data, f"{location}/{MANIFEST_NAME}")
         refused = storage.access_fault(MANIFEST_NAME)
         if refused:
             raise WrongUse(f"{location}: {refused}")
-        return cls(location, manifest, storage)
+        return cls(location, manifest, storage, manifest_json=data)
 
     def split(self, name: str) -> Split:
         """Return the samples of a split from its index files, which are read once.
@@ -127,10 +103,6 @@ class ShardSet:
         if name not in self._splits:
             self._splits[name] = self._read_split(name)
         return self._splits[name]
-
-    def find(self, split: str, key: str) -> Sample | None:
-        """Return a split's sample by its key, or None."""
-        return self.split(split).by_key.get(key)
 
     def _read_split(self, name: str) -> Split:
         numbers = [n for n, shard in enumerate(self.manifest.shards) if shard.split == name]
@@ -179,106 +151,15 @@ class ShardSet:
         return f"{self.location}/{shard.file} {found}, the manifest says {shard.bytes} bytes"
 
 
-class SampleReader:
-    """Reads members of samples; one a process, opened files are kept.
-
-    Args:
-        shard_set: where to read.
-        verify: compare each tar's sha256 with the manifest's before its first sample is read.
-    """
-
-    def __init__(self, shard_set: ShardSet, verify: bool = False) -> None:
-        self.shard_set = shard_set
-        self.verify = verify
-        self._verdicts: dict[int, str] = {}  # what is wrong with a tar, empty if nothing is
-
-    def read(self, sample: Sample, members: Iterable[str]) -> dict[str, bytes]:
-        """Return the bytes of the named members of a sample.
-
-        Raises:
-            DataFault: the tar is missing, cut off or not the one the index describes.
-        """
-        shard = self.shard_set.manifest.shards[sample.shard]
-        ranges = {name: sample.members[name] for name in members}
-        begin = min(offset for offset, _ in ranges.values()) - BLOCK
-        end = max(offset + size for offset, size in ranges.values())
-        try:
-            self._check(sample.shard, shard)
-            data = memoryview(self.shard_set.storage.read_range(shard, begin, end - begin))
-            for name, (offset, size) in ranges.items():
-                header = bytes(data[offset - begin - BLOCK : offset - begin])
-                _check_header(header, f"{sample.key}.{name}", size)
-        except StorageFault as fault:
-            raise DataFault(
-                f"{self.shard_set.location}/{shard.file}, sample {sample.key}: {fault}; check the "
-                "set with `emotalk inspect`, or go on without it: data.on_fault=skip"
-            ) from fault
-        return {
-            name: bytes(data[offset - begin : offset - begin + size])
-            for name, (offset, size) in ranges.items()
-        }
-
-    def _check(self, number: int, shard: ShardEntry) -> None:
-        """Hash a tar the first time it is met; a wrong one stays wrong without another look."""
-        if not self.verify:
-            return
-        if number not in self._verdicts:
-            found = self.shard_set.storage.sha256(shard)
-            right = f"the manifest says {shard.sha256[:12]}..."
-            wrong = found != shard.sha256
-            self._verdicts[number] = f"sha256 {found[:12]}..., {right}" if wrong else ""
-        if self._verdicts[number]:
-            raise StorageFault(self._verdicts[number])
-
-
-def _check_header(header: bytes, name: str, size: int) -> None:
-    """Raise unless the 512 bytes are the tar header of a file `name` of `size` bytes."""
-    wanted = name.encode()[:NAME_FIELD]
-    begin, end = SIZE_FIELD
-    plain = header[begin:end] == b"%011o\0" % size and header[:NAME_FIELD] == wanted.ljust(
-        NAME_FIELD, b"\0"
-    )
-    if plain and _checksum_fits(header):
-        return  # as nearly all are; what follows reads every other way to write the same
-    try:
-        found = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
-    except tarfile.HeaderError:
-        raise StorageFault(f"no member begins where the index says {name} does") from None
-    stored = found.name.encode("utf-8", "surrogateescape")[:NAME_FIELD]
-    in_ascii = name.encode("ascii", "replace")[:NAME_FIELD]  # as tarfile writes other letters here
-    if found.size != size or stored not in (wanted, in_ascii):
-        raise StorageFault(
-            f"the tar holds {printable(found.name)} of {found.size} bytes where the index says "
-            f"{name} of {size} bytes"
-        )
-
-
-def _checksum_fits(header: bytes) -> bool:
-    """Return whether the bytes add up to the number the header gives, its own field as blanks."""
-    begin, end = CHECKSUM_FIELD
-    field = header[begin:end]
-    return field[:6] == b"%06o" % (sum(header) - sum(field) + (end - begin) * ord(" "))
-
-
 def sample_of(entry: SampleEntry, shard: int) -> Sample:
     """Return an entry of the index of the manifest's shard number `shard` as a sample."""
-    return Sample(
-        entry.key, entry.frames, entry.actor, entry.emotion, entry.intensity, shard, entry.members
-    )
+    return Sample(shard=shard, **dict(entry))
 
 
 def _refuse_doubles(samples: Iterable[Sample], location: str) -> None:
-    doubles = sorted(_doubles(sample.key for sample in samples))
-    if doubles:
+    counts = Counter(sample.key for sample in samples)
+    if doubles := sorted(key for key, count in counts.items() if count > 1):
         raise WrongUse(
             f"{location}: keys occur more than once ({len(doubles)}, e.g. {doubles[0]}); "
             "make the shards again with etl/shard.py"
         )
-
-
-def _doubles(keys: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for key in keys:
-        if key in seen:
-            yield key
-        seen.add(key)

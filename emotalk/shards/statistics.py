@@ -1,11 +1,13 @@
-"""Count what a shard set holds: the tables that the ETL prints at its end and `inspect` repeats."""
+"""Count the samples of a shard set by split, emotion and level, and format the counts as tables."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from emotalk.rejection_reasons import REASONS
+from emotalk.schema import ClipLabel
+from emotalk.shards.shard_set import Sample
 
 LEVELS = ("low", "middle", "high", "unknown")
 HEAD = ("", "samples", *LEVELS)
@@ -30,7 +32,7 @@ class SplitStatistics:
 
 
 def level_of(intensity: float | None) -> str:
-    """Return which third of [0, 1] an intensity lies in: CREMA-D's LO, MD, HI; `unknown` for XX."""
+    """Return the third of [0, 1] that an intensity lies in; `unknown` for None."""
     if intensity is None:
         return LEVELS[3]
     return LEVELS[(intensity > 1 / 3 + ROUNDING) + (intensity > 2 / 3 + ROUNDING)]
@@ -41,27 +43,8 @@ def count_levels(samples: Iterable[tuple[str, float | None]]) -> Counter[tuple[s
     return Counter((emotion, level_of(intensity)) for emotion, intensity in samples)
 
 
-class Labelled(Protocol):
-    """A sample as the ETL plans it or an index lists it."""
-
-    @property
-    def actor(self) -> str:
-        """Return the actor's name."""
-        ...
-
-    @property
-    def emotion(self) -> str:
-        """Return the emotion's name."""
-        ...
-
-    @property
-    def intensity(self) -> float | None:
-        """Return the intensity in [0, 1]; None where it is unknown."""
-        ...
-
-
-def split_facts(samples: Collection[Labelled]) -> dict[str, Any]:
-    """Return actors, emotions and levels of a split as the manifest states them."""
+def split_facts(samples: Collection[ClipLabel] | Collection[Sample]) -> dict[str, Any]:
+    """Return actors, emotions and levels of a split in the form of the manifest."""
     levels: dict[str, dict[str, int]] = {}
     counted = count_levels((sample.emotion, sample.intensity) for sample in samples)
     for (emotion, level), number in sorted(counted.items()):
@@ -73,8 +56,8 @@ def split_facts(samples: Collection[Labelled]) -> dict[str, Any]:
     }
 
 
-def census_lines(splits: Iterable[SplitStatistics]) -> list[str]:
-    """Return a table: for each split a row with all its samples, and below one for each emotion."""
+def statistics_lines(splits: Iterable[SplitStatistics]) -> list[str]:
+    """Return a table: a row for each split, and below it a row for each of its emotions."""
     rows: list[tuple[str, ...]] = [HEAD]
     for split in splits:
         people = f"{split.actors} actor{'' if split.actors == 1 else 's'}"

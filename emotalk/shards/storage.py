@@ -15,8 +15,8 @@ LARGEST_FILE = 256 * 2**20  # bytes of a manifest or an index
 Version = tuple[int, int, int, int]  # of a file: device, inode, bytes, time of its last change
 
 
-class StorageFault(OSError):  # noqa: N818  what the files lack, not the program
-    """Bytes that should be there are not."""
+class StorageFault(OSError):  # noqa: N818  a fault of the files, not of the program
+    """A file or a part of it is missing, unreadable or of another size."""
 
 
 class Storage(ABC):
@@ -47,26 +47,26 @@ class Storage(ABC):
         """
 
     def local_size(self, name: str) -> int | None:
-        """Return a file's size, -1 if it is missing, None if it is not on disk."""
+        """Return a file's size, -1 if it is missing, None if the storage is remote."""
         return None
 
     def access_fault(self, name: str) -> str | None:
-        """Return why this way of access cannot work, tried on a file that is there, or None."""
+        """Return why this way of access cannot work, tried on an existing file, or None."""
         return None
 
 
 class DiskStorage(Storage):
-    """A folder. Opened tars stay open, the least recently used is closed.
+    """The files of a folder. Opened tars stay open; the least recently used is closed.
 
-    A tar that is not the file first met, or was written to since, is hashed before more is read of
-    it: what was copied again is fine, what was changed is a fault.
+    A tar that was replaced or written to since it was first opened is hashed before more of it is
+    read: the same bytes are accepted, other ones are a fault.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._owner = os.getpid()
         self._open: OrderedDict[str, int] = OrderedDict()
-        self._verdicts: dict[str, dict[Version, str]] = {}  # what is wrong with it, "" if nothing
+        self._verdicts: dict[str, dict[Version, str]] = {}  # fault, "" if none
 
     def read_file(self, name: str) -> bytes:
         """Return a whole file."""
@@ -108,16 +108,16 @@ class DiskStorage(Storage):
         return status.st_size
 
     def close(self) -> None:
-        """Close the tars that were kept open; reading opens them again."""
+        """Close the open tars; reading opens them again."""
         for name in list(self._open):
             self._close(name)
 
     def _descriptor(self, shard: ShardEntry) -> int:
-        if self._owner != os.getpid():  # after a fork: the parent's are the parent's
+        if self._owner != os.getpid():  # after a fork: the descriptors are the parent's
             self._owner, self._open = os.getpid(), OrderedDict()
         kept = shard.file in self._open
         fault = self._fault(shard, self._opened(shard.file))
-        if fault and kept:  # the name may stand for another file by now
+        if fault and kept:  # the name may belong to another file by now
             self._close(shard.file)
             fault = self._fault(shard, self._opened(shard.file))
         if fault:
@@ -129,13 +129,13 @@ class DiskStorage(Storage):
         if name not in self._open:
             if len(self._open) >= OPEN_FILES:
                 self._close(next(iter(self._open)))
-            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe is not waited for
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # does not wait for a pipe's writer
             self._open[name] = os.open(self.folder / name, flags)
         self._open.move_to_end(name)
         return self._open[name]
 
     def _fault(self, shard: ShardEntry, descriptor: int) -> str:
-        """Return what is wrong with an opened tar, or an empty text."""
+        """Return the fault of an opened tar, or an empty text."""
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             return "is no file but a folder, pipe or device"

@@ -1,4 +1,4 @@
-"""Every member of a tar from its headers alone, in one pass that always ends."""
+"""List the members of a tar by its headers, in one pass that always ends."""
 
 import os
 import re
@@ -11,13 +11,13 @@ from typing import BinaryIO
 from emotalk.printable import shown
 
 BLOCK = tarfile.BLOCKSIZE
-LONGEST_NAME = 64 * 2**10  # bytes of a header that holds nothing but a long name
+LONGEST_NAME = 64 * 2**10  # bytes of a header that holds only a long name
 FILES = (tarfile.REGTYPE, tarfile.AREGTYPE)
 GNU_NAME, PAX_NAME = tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE
 PATH_RECORD = re.compile(rb"(?:^|\n)[0-9]{1,20} path=([^\n]*)\n")
 
 
-class UnfitTar(ValueError):  # noqa: N818  says what the file is, not what the program did
+class UnfitTar(ValueError):  # noqa: N818  a fault of the file, not of the program
     """A file is not the tar of a shard."""
 
 
@@ -37,11 +37,11 @@ class TarMember:
 
 
 def tar_members(path: Path) -> Iterator[TarMember]:
-    """Yield the files of an uncompressed tar in their order; no content is read.
+    """Yield the files of an uncompressed tar in their order without reading their content.
 
     Raises:
-        UnfitTar: a header that is none, a member beyond the end, or one that is no plain file
-            (links, folders and devices have no place in a shard).
+        UnfitTar: an invalid header, a member that exceeds the tar, or one that is no plain file
+            (a link, folder or device).
         OSError: the tar cannot be read.
     """
     with path.open("rb") as file:
@@ -74,7 +74,7 @@ def _info(header: bytes, place: int) -> tarfile.TarInfo:
 
 
 def _long_name(file: BinaryIO, info: tarfile.TarInfo) -> str | None:
-    """Return the name that a header for long names holds, None where it holds other facts."""
+    """Return the name in a header for long names, None where it holds other facts."""
     if info.size > LONGEST_NAME:
         raise UnfitTar(f"a header for a long name has {info.size} bytes")
     data = file.read(info.size)

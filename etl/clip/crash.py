@@ -1,4 +1,4 @@
-"""Exceptions that nobody foresaw: those of one clip, and those of the machine that met them."""
+"""Tell unforeseen exceptions of one clip from faults of the machine."""
 
 import errno
 import mmap
@@ -18,8 +18,8 @@ from emotalk.errors import Stopped
 from etl.corpora.source import MediaFile
 from etl.paths import AGAIN
 
-# What a file system or the kernel says of itself, whichever clip is asked for.
-OF_THE_MACHINE = frozenset(
+# Error numbers of the file system or the kernel, whichever clip is read.
+MACHINE_FAULTS = frozenset(
     {
         errno.ENOSPC,
         errno.EDQUOT,
@@ -40,7 +40,7 @@ PIECE = 2**20
 
 @dataclass(frozen=True)
 class Crash:
-    """An exception of one clip, as text: it may not survive the way between processes.
+    """An exception of one clip, as text: not every exception can be pickled.
 
     Attributes:
         text: type, message and place; the same for the same clip on every node.
@@ -65,12 +65,12 @@ class CrashCount:
         self._limit = limit
         self._in_a_row: Counter[str] = Counter()
 
-    def judged(self, node: str) -> None:
-        """Note a clip that a node judged without a crash."""
+    def reset(self, node: str) -> None:
+        """Start counting anew on a node that processed a clip without a crash."""
         self._in_a_row[node] = 0
 
-    def crashed(self, clip: str, crash: Crash) -> None:
-        """Note a crash.
+    def add(self, clip: str, crash: Crash) -> None:
+        """Count a crash.
 
         Raises:
             Stopped: as many different clips in a row as the limit crashed on this node.
@@ -92,10 +92,10 @@ def crash_of(error: Exception, media: MediaFile) -> Crash:
         media: the clip's file.
 
     Raises:
-        OSError: the same one, where it tells of the machine and not of the clip.
+        OSError: the same one, where it is a fault of the machine.
         Stopped: a package cannot be imported on this machine.
     """
-    if of_the_machine(error):
+    if is_machine_fault(error):
         raise error
     if isinstance(error, ImportError):
         raise Stopped(
@@ -106,14 +106,14 @@ def crash_of(error: Exception, media: MediaFile) -> Crash:
     return Crash(_described(error, media), socket.gethostname(), trace[-LONGEST_TRACE:])
 
 
-def of_the_machine(error: BaseException) -> bool:
-    """Return whether an exception tells of the disk or the kernel; FFmpeg's numbers do not."""
+def is_machine_fault(error: BaseException) -> bool:
+    """Return whether an exception is a fault of disk or kernel; FFmpeg's error numbers are not."""
     by_ffmpeg = type(error).__module__.startswith("av.")
-    return isinstance(error, OSError) and not by_ffmpeg and error.errno in OF_THE_MACHINE
+    return isinstance(error, OSError) and not by_ffmpeg and error.errno in MACHINE_FAULTS
 
 
 def check_readable(media: MediaFile) -> None:
-    """Read a clip's file to its end: a decoder's words do not tell damage from a faulty disk.
+    """Read a clip's file to its end: a decoder's error may hide a fault of the disk.
 
     Raises:
         OSError: the disk or the file system failed; not where the file is missing or closed to us.
@@ -127,15 +127,15 @@ def check_readable(media: MediaFile) -> None:
             while file.read(PIECE):
                 pass
     except (OSError, ValueError) as error:
-        if of_the_machine(error):
+        if is_machine_fault(error):
             raise
 
 
 def check_memory(clip: str, crash: Crash) -> None:
-    """Make sure that memory was short because of the clip; called when the clip's own is freed.
+    """Check that memory ran out because of the clip; call it when the clip's own is freed.
 
     Raises:
-        Stopped: this machine, or what this process may have of it, has too little for any clip.
+        Stopped: this machine, or this process's limit, has too little memory for any clip.
     """
     left = psutil.virtual_memory().available
     if left >= WORKING_BYTES and _can_have(WORKING_BYTES):
@@ -148,7 +148,7 @@ def check_memory(clip: str, crash: Crash) -> None:
 
 
 def short_of_memory(error: Exception) -> bool:
-    """Return whether an exception says that memory could not be had."""
+    """Return whether an exception reports a lack of memory."""
     return isinstance(error, MemoryError) or "insufficient memory" in str(error).lower()
 
 
@@ -171,7 +171,7 @@ def _can_have(size: int) -> bool:
 
 
 def _described(error: Exception, media: MediaFile) -> str:
-    """Return type, message and place, without what differs from run to run."""
+    """Return type, message and place of an exception, the same in every run."""
     kind = type(error)
     name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
     frames = traceback.extract_tb(error.__traceback__)
@@ -181,7 +181,7 @@ def _described(error: Exception, media: MediaFile) -> str:
 
 
 def _is_ours(filename: str) -> bool:
-    project = Path(__file__).resolve().parents[1]
+    project = Path(__file__).resolve().parents[2]
     path = Path(filename)
     inside = path.is_relative_to(project / "etl") or path.is_relative_to(project / "emotalk")
     return inside and path != Path(__file__).resolve()
@@ -190,7 +190,7 @@ def _is_ours(filename: str) -> bool:
 def _one_line(error: Exception, media: MediaFile | None = None) -> str:
     """Return the message on one bounded line of printable characters.
 
-    Addresses in memory and folders, temporary ones of a copy too, are taken out.
+    Addresses in memory and folders are removed; they differ from run to run.
     """
     text = " ".join(str(error)[: 4 * LONGEST_TEXT].split()) or "no message"
     text = re.sub(r"0x[0-9a-fA-F]{6,}", "0x...", text)

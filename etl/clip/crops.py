@@ -1,4 +1,4 @@
-"""The aligned crops of one clip, cut while its frames go by."""
+"""Cut the aligned crops of a clip frame by frame."""
 
 from dataclasses import dataclass, field
 
@@ -22,8 +22,8 @@ class Crops:
     Attributes:
         sources: index of each frame in the video, rising.
         frames: crops, uint8 RGB.
-        faces: what was found in each, in source pixels.
-        landmarks: 68 points of each in crop pixels.
+        faces: landmarks and box of each, in source pixels.
+        landmarks: 68 points of each frame in crop pixels.
         transforms: from source to crop pixels: one for all frames or one for each.
     """
 
@@ -51,15 +51,15 @@ class Crops:
 def cut_crops(
     video: VideoFrames, line: Timeline, finder: LandmarkDetector, config: EtlConfig
 ) -> tuple[Crops, slice]:
-    """Return the crops of a clip's frames that the ticks need, and which of the ticks they serve.
+    """Return the crops of the frames that the ticks need, and the ticks that they cover.
 
     With `quality.min_face_share` 1 a frame without a face rejects the clip. With less, the longest
     stretch of frames that all have one is kept, if it is that share of the clip.
 
     Args:
         video: the clip; a few frames are in memory at a time.
-        line: its ticks.
-        finder: finds and follows the face.
+        line: the ticks.
+        finder: finds and tracks the face.
         config: sections `align` and `quality`.
 
     Raises:
@@ -87,8 +87,8 @@ def cut_crops(
     return crops, ticks
 
 
-def on_ticks(crops: Crops, line: Timeline, ticks: slice) -> tuple[Bytes, Floats]:
-    """Return the crops (T, H, W, 3) and landmarks (T, 68, 2) of these ticks, mixed where asked."""
+def resample(crops: Crops, line: Timeline, ticks: slice) -> tuple[Bytes, Floats]:
+    """Return the crops (T, H, W, 3) and landmarks (T, 68, 2) at these ticks."""
     first = np.searchsorted(crops.sources, line.source_T[ticks])
     second = np.searchsorted(crops.sources, line.next_T[ticks])
     weight_T = line.weight_T[ticks]

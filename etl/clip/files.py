@@ -1,4 +1,4 @@
-"""The files that a clip is judged by: which they are, and what tells a later version of one."""
+"""List the files of a clip, and notice when one of them changes."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ STAMP_BITS = 62
 
 
 def files_of(clip: SourceClip, config: EtlConfig) -> tuple[MediaFile, ...]:
-    """Return the clip's video, the sound beside it and its side-car landmarks, there or not."""
+    """Return the clip's video, the sound beside it and its side-car landmarks, present or not."""
     files: list[MediaFile] = [clip.video]
     if clip.audio is not None:
         files.append(clip.audio)
@@ -26,7 +26,7 @@ def files_of(clip: SourceClip, config: EtlConfig) -> tuple[MediaFile, ...]:
 
 
 def stamp_of(clip: SourceClip, config: EtlConfig) -> tuple[int, int]:
-    """Return two numbers that change when any of a clip's files does; opens none of them."""
+    """Return two numbers that change when any of a clip's files does, without opening them."""
     stamps = [stamp(file) for file in files_of(clip, config)]
     if len(stamps) == 1:
         return stamps[0]
@@ -37,7 +37,7 @@ def stamp_of(clip: SourceClip, config: EtlConfig) -> tuple[int, int]:
 def content_digest(clip: SourceClip, config: EtlConfig) -> str:
     """Return a digest of the content of a clip's files; the same on every machine.
 
-    Of a file at a URL its size and tag stand for the content.
+    For a file at a URL, size and tag are used instead of the content.
     """
     parts = [_content(file) for file in files_of(clip, config)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -59,7 +59,7 @@ def _content(file: MediaFile) -> str:
 
 
 def _change_ns(file: Path) -> int:
-    """Return when the content, or the entry of a folder that leads to it, changed; 0 unknown."""
+    """Return when the file or a link to it changed, in ns; 0 if unknown."""
     times = []
     for follow in (True, False):
         try:

@@ -1,4 +1,4 @@
-"""Check the quality of clips: each rule names its reason, the value met, the limit, the advice."""
+"""Reject clips of low quality: each rule names its reason, the value and the limit."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -34,10 +34,10 @@ def check_length(seconds: float, limits: QualityConfig) -> None:
 
 
 def check_whole(promised_s: float | None, held_s: float, limits: QualityConfig) -> None:
-    """Reject clips of which only the first part is there.
+    """Reject clips of which only the first part is present.
 
-    A file cut anywhere still plays up to the cut; where the container's header says how long it
-    was (MP4, FLV, Matroska, AVI), the cut shows. An MPEG stream says nothing of the kind.
+    A truncated file still plays up to the cut. The header of MP4, FLV, Matroska and AVI files gives
+    the length; an MPEG stream has none.
 
     Args:
         promised_s: length of the clip by its header, None where it has none.
@@ -56,10 +56,10 @@ def check_whole(promised_s: float | None, held_s: float, limits: QualityConfig) 
 
 
 def check_gaps(silence_s: float, seconds: float, limits: QualityConfig) -> None:
-    """Reject clips in whose sound too much is missing: it was filled up with silence.
+    """Reject clips whose sound has too long gaps, which were filled with silence.
 
     Args:
-        silence_s: how much was put in.
+        silence_s: length of the gaps.
         seconds: length of the clip.
         limits: section `quality`.
 
@@ -77,11 +77,11 @@ def check_gaps(silence_s: float, seconds: float, limits: QualityConfig) -> None:
 def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: QualityConfig) -> None:
     """Reject clips in which frames have no face, many have several, or the face is small.
 
-    Between two looks of the detector that see one face, the frames in between count as one too.
+    Frames between two detections of one face count as showing one face too.
 
     Args:
-        found: what each frame looked at shows.
-        covered: share of the clip that the longest stretch of frames with a face makes up.
+        found: faces found in each frame.
+        covered: share of the clip in the longest run of frames with a face.
         limits: section `quality`.
 
     Raises:
@@ -151,16 +151,16 @@ def check_landmarks(
     *,
     looks: Sequence[FaceLandmarks] = (),
 ) -> None:
-    """Reject clips whose landmarks are not those of an upright, whole face.
+    """Reject clips whose landmarks do not have the shape of a whole, upright face.
 
-    The first frame's must be, since it fixes the crop, and those of nearly all others.
+    Those of the first frame must have it, since they fix the crop, and those of most others.
 
     Args:
         faces: of the frames kept, in source pixels.
         size: height and width of the source.
         limits: section `quality`.
-        looks: frames whose landmarks were looked for again. Most of them decide whether the face
-            lies on its side, the median of their drifts whether it is steady.
+        looks: frames in which the face was detected again. Their majority decides whether the face
+            is turned, the median of their drifts whether it is steady.
 
     Raises:
         Rejection: `bad_landmarks`.
@@ -233,7 +233,7 @@ def _mouth_inside(landmarks_LP: Floats | None, size: tuple[int, int]) -> bool:
 
 
 def check_loudness(audio_S: Floats, limits: QualityConfig) -> None:
-    """Reject silence: a constant offset is none the louder for it.
+    """Reject silent clips; a constant offset does not count as sound.
 
     Raises:
         Rejection: `silent`.

@@ -1,4 +1,4 @@
-"""From one raw clip to one aligned sample, or the reason why not."""
+"""Turn one raw clip into one aligned sample, or reject it with a reason."""
 
 from pathlib import Path
 
@@ -10,12 +10,8 @@ from emotalk.files.checksums import file_sha256
 from emotalk.media.container import MediaInfo
 from emotalk.media.frames import read_video
 from emotalk.media.sound import Sound, read_sound
-from emotalk.schema import (
-    SAMPLES_PER_FRAME,
-    AlignedSample,
-    Rejection,
-)
-from etl.clip.crops import cut_crops, on_ticks
+from emotalk.schema import SAMPLES_PER_FRAME, AlignedSample, Rejection
+from etl.clip.crops import cut_crops, resample
 from etl.clip.quality import check_length, check_loudness, check_whole
 from etl.clip.timeline import sound_of, timeline
 from etl.corpora.listing import SourceClip
@@ -27,8 +23,8 @@ LONGEST_SOUND = 2  # times the longest clip: more is not read, whatever the pict
 def make_sample(clip: SourceClip, finder: LandmarkDetector, config: EtlConfig) -> AlignedSample:
     """Return a clip cropped, aligned and brought to 25 Hz and 8 kHz.
 
-    The crop follows one similarity for the whole clip, from the landmarks of its first frame, or
-    one for each frame (`align`). At most a few source frames are in memory at a time.
+    The crop is aligned by one similarity for the whole clip, from the landmarks of its first frame,
+    or by one for each frame (`align`). At most a few source frames are in memory at a time.
 
     Raises:
         Rejection: the reason, with `clip` filled in.
@@ -53,7 +49,7 @@ def _aligned(
     sound_S = sound_of(line, sound)
     check_loudness(sound_S, limits)
     crops, ticks = cut_crops(video, line, finder, config)
-    frames_THWC, landmarks_TLP = on_ticks(crops, line, ticks)
+    frames_THWC, landmarks_TLP = resample(crops, line, ticks)
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
     return AlignedSample(
         label=clip.label,
@@ -66,14 +62,14 @@ def _aligned(
 
 
 def _upper(limits: QualityConfig) -> QualityConfig:
-    """Return the limits without the lower one: a header may say too little, never too much work."""
+    """Return the limits without the lower one: a header may understate the length."""
     return limits.model_copy(update={"min_seconds": 0.0})
 
 
 def _sound(
     clip: SourceClip, video: Path, info: MediaInfo, limits: QualityConfig
 ) -> tuple[Sound, bool]:
-    """Return the sound of the video and True, or where that has none, of the file beside it."""
+    """Return the video's sound and True, or the sound of the file beside it and False."""
     max_s = LONGEST_SOUND * limits.max_seconds
     try:
         return read_sound(video, info=info, max_s=max_s), True

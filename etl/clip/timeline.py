@@ -1,4 +1,4 @@
-"""One clock of 25 Hz for picture and sound: which frame is shown when."""
+"""Resample a clip's frames to 25 Hz, on the clock that picture and sound share."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -22,12 +22,12 @@ class Timeline:
     """A clip's 25 Hz ticks.
 
     Attributes:
-        start_s: when tick 0 is, on the file's clock.
-        source_T: for each tick the index of the source frame nearest in time or, if frames are to
-            be blended, of the last one before.
-        next_T: the frame after that to blend with; the same one where there is nothing to blend.
-        weight_T: of the frame after, in [0, 1].
-        end_s: when the last source frame has been shown, on the file's clock.
+        start_s: time of tick 0 on the file's clock.
+        source_T: for each tick the index of the source frame nearest in time or, if frames are
+            blended, of the last one before.
+        next_T: index of the next frame to blend with; the same as `source_T` where none is.
+        weight_T: weight of the next frame, in [0, 1].
+        end_s: end of the last source frame on the file's clock.
     """
 
     start_s: float
@@ -42,18 +42,18 @@ class Timeline:
         return len(self.source_T)
 
     def between(self, start: int, end: int) -> slice:
-        """Return the ticks that need no source frame before `start` or from `end` on."""
+        """Return the ticks that use only the source frames `start` .. `end - 1`."""
         ticks = np.flatnonzero((self.source_T >= start) & (self.next_T < end))
         return slice(int(ticks[0]), int(ticks[-1]) + 1) if ticks.size else slice(0, 0)
 
 
 def timeline(
     times_s: Doubles,
-    sound: Sound | Floats,
+    sound: Sound,
     limits: QualityConfig,
     resampling: Resampling = "nearest",
 ) -> Timeline:
-    """Return the ticks for which there is both picture and sound.
+    """Return the 25 Hz ticks at which there is both picture and sound.
 
     The first tick is the first moment at or after time 0 when both exist (frames before time 0 are
     the ones an edit list hides). Sound that ends less than one frame early is filled up with zeros,
@@ -61,7 +61,7 @@ def timeline(
 
     Args:
         times_s: rising times of the source frames (T,).
-        sound: at 8 kHz; bare samples begin at time 0.
+        sound: at 8 kHz.
         limits: section `quality`.
         resampling: `nearest` shows for each tick the frame nearest in time, `blended` mixes the two
             frames about it, linearly in time.
@@ -69,7 +69,6 @@ def timeline(
     Raises:
         Rejection: `too_short`, `too_long`, `truncated_audio`, `audio_gaps`.
     """
-    sound = _as_sound(sound)
     shown = times_s[times_s > -SLACK_S]
     if not shown.size:
         raise Rejection("too_short", "every frame has a time before 0, so none would be shown")
@@ -106,9 +105,9 @@ def nearest(times_s: Doubles, wanted_s: Doubles) -> Indices:
 
 
 def around(times_s: Doubles, wanted_s: Doubles) -> tuple[Indices, Indices, Floats]:
-    """Return for each wanted time the frame before, the frame after, and the weight of that.
+    """Return for each wanted time the frame before, the frame after, and the weight of the latter.
 
-    A time within `SLACK_S` of a frame's, before the first or after the last takes that frame alone.
+    A time within `SLACK_S` of a frame's, before the first or after the last, uses that frame alone.
     """
     last = len(times_s) - 1
     before = np.clip(np.searchsorted(times_s, wanted_s, side="right") - 1, 0, last)
@@ -123,10 +122,6 @@ def around(times_s: Doubles, wanted_s: Doubles) -> tuple[Indices, Indices, Float
     return np.where(alone, single, before), np.where(alone, single, after), weight
 
 
-def sound_of(line: Timeline, sound: Sound | Floats) -> Floats:
+def sound_of(line: Timeline, sound: Sound) -> Floats:
     """Return exactly `SAMPLES_PER_FRAME` samples for each tick."""
-    return _as_sound(sound).between(line.start_s, line.frames * SAMPLES_PER_FRAME)
-
-
-def _as_sound(sound: Sound | Floats) -> Sound:
-    return sound if isinstance(sound, Sound) else Sound(sound)
+    return sound.between(line.start_s, line.frames * SAMPLES_PER_FRAME)

@@ -1,24 +1,18 @@
-"""List the clips, labels and actors of corpora: one module a corpus, one function each."""
+"""List the clips, labels and actors of a corpus: one module a corpus, named as in the settings."""
 
-from collections.abc import Callable
+from importlib import import_module
 
 from emotalk.config.etl import EtlConfig
-from etl.corpora.crema_d import list_crema_d
-from etl.corpora.folder import list_folder
 from etl.corpora.listing import Listing
-from etl.corpora.mead import list_mead
-
-CORPORA: dict[str, Callable[[EtlConfig], Listing]] = {
-    "crema_d": list_crema_d,
-    "mead": list_mead,
-    "folder": list_folder,
-}
 
 
 def list_clips(config: EtlConfig) -> Listing:
-    """Return the clips of the configured corpus; nothing is opened, only names and tables read.
+    """Return the clips of the configured corpus; only names and tables are read.
+
+    `etl/corpora/NAME.py` lists the corpus NAME by a function of this name.
 
     Raises:
-        WrongUse: the source is not there or is not laid out as the corpus is.
+        WrongUse: the source is missing or is not laid out as the corpus is.
     """
-    return CORPORA[config.corpus](config)
+    listing: Listing = import_module(f"{__name__}.{config.corpus}").list_clips(config)
+    return listing

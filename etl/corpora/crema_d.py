@@ -1,4 +1,4 @@
-"""CREMA-D: 7442 clips whose names say who speaks what and how: `1001_IEO_ANG_HI`.
+"""List CREMA-D: 7442 clips named by actor, sentence, emotion and level: `1001_IEO_ANG_HI`.
 
 Layout: `VideoFlash/*.flv`, `AudioWAV/*.wav`, `VideoDemographics.csv`, `summaryTable.csv` (also
 found in `processedResults/`). Source: Cao et al. 2014, CREMA-D: Crowd-sourced emotional multimodal
@@ -58,7 +58,7 @@ KNOWN_BAD: dict[str, str] = {
 VOTES = {"voice": "Voice", "face": "Face", "both": "MultiModal"}
 
 
-def list_crema_d(config: EtlConfig) -> Listing:
+def list_clips(config: EtlConfig) -> Listing:
     """Return the clips of `VideoFlash`, labelled by their names, with votes and demographics.
 
     Raises:
@@ -94,12 +94,12 @@ def list_crema_d(config: EtlConfig) -> Listing:
 
 
 def agreement(votes: str, emotion: str) -> float:
-    """Return how far the crowd's majority is the acted emotion.
+    """Return the share of the acted emotion in the crowd's majority.
 
     1 where it alone won, 1/k where k emotions tied and it is one of them, 0 where another won.
 
     Args:
-        votes: the letters of what won, parted by colons, e.g. `A:D`.
+        votes: letters of the emotions that won, separated by colons, e.g. `A:D`.
         emotion: as acted, e.g. `ANG`.
     """
     winners = votes.split(":")
@@ -151,7 +151,7 @@ def _label(
 
 
 def _votes(source: Source) -> dict[str, Facts]:
-    """Return for each clip what the crowd heard, saw, and both: letters, level, agreement."""
+    """Return the crowd's votes on each clip by voice, face and both: letters, level, agreement."""
     return {
         row["FileName"]: {
             kind: {
@@ -168,7 +168,7 @@ def _votes(source: Source) -> dict[str, Facts]:
 
 
 def _agreement(votes: dict[str, Facts], stem: str, wanted: VotesConfig) -> float:
-    """Return a clip's agreement; one without votes agrees with nothing."""
+    """Return a clip's agreement; 0 for a clip without votes."""
     cast: Facts = votes.get(stem, {}).get(wanted.of, {})
     return float(cast.get("agreement", 0.0))
 
@@ -187,7 +187,7 @@ def _demographics(source: Source) -> dict[str, Facts]:
 
 
 def _rows(source: Source, *places: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of the first of these tables that is there; cells that lack are left out.
+    """Yield the rows of the first of these tables that exists; missing cells are left out.
 
     Raises:
         WrongUse: it is no CSV.
@@ -208,7 +208,7 @@ def _rows(source: Source, *places: str) -> Iterator[dict[str, str]]:
 
 
 def _number(text: str | None) -> float | str | None:
-    """Return a number, or the text as it is where votes tied and several numbers stand there."""
+    """Return a number, or the text itself where votes tied and the cell holds several numbers."""
     try:
         number = float(text) if text else None
     except ValueError:

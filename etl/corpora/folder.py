@@ -1,6 +1,6 @@
-"""Any folder of clips with a CSV: columns clip, actor, emotion and, if wanted, level.
+"""List a folder of clips by its CSV with the columns clip, actor, emotion and, if known, level.
 
-`clip` is a path inside the source. Further columns are kept in the sample's JSON.
+`clip` is a path inside the source. Further columns go into the sample's JSON.
 """
 
 import csv
@@ -14,6 +14,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.printable import is_printable, printable, shown
 from emotalk.schema import ClipLabel
+from emotalk.shards.record import LONGEST_ACTOR
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
 from etl.corpora.source import FolderSource, Source, open_source
 
@@ -21,11 +22,10 @@ REQUIRED = ("clip", "actor", "emotion")
 MOST_FAULTS = 20
 LEVEL = re.compile(r"\d*\.?\d+")
 LONGEST_LEVEL = 40  # letters of a number from 0 to 1
-LONGEST_ACTOR = 1000  # bytes, as the index of a shard has it
-LONGEST_KEY = 200  # bytes: a key is a file's name on the way, of at most 255 with its endings
+LONGEST_KEY = 200  # bytes: a key plus its endings is a file's name of at most 255
 
 
-def list_folder(config: EtlConfig) -> Listing:
+def list_clips(config: EtlConfig) -> Listing:
     """Return the clips that the CSV names.
 
     Raises:
@@ -59,12 +59,12 @@ def key_of(clip: str) -> str:
 
 
 def _file(clip: str) -> str:
-    """Return the one way to write a clip's path, however often it says `./` or `//`."""
+    """Return a clip's path in one form, without `./` and `//`."""
     return unicodedata.normalize("NFC", str(PurePosixPath(clip)))
 
 
 def _text(source: Source, config: EtlConfig) -> str | None:
-    """Return the table's text, None where there is none."""
+    """Return the table's text, None where the file is missing."""
     if config.clips is None:
         return source.text("clips.csv")
     table = Path(config.clips).expanduser()
@@ -72,14 +72,14 @@ def _text(source: Source, config: EtlConfig) -> str | None:
 
 
 def _rows(table: str, text: str | None) -> list[tuple[int, dict[str, str]]]:
-    """Return the rows with the line of the table on which each one ends."""
+    """Return the rows, each with the number of its last line."""
     if text is None:
         raise WrongUse(
             f"clips: no file {table}; the folder corpus needs a CSV with the columns clip, actor, "
             "emotion, level: SOURCE/clips.csv or clips=FILE"
         )
     try:
-        # strict: a quote that is never closed would swallow all rows after it
+        # strict: else a quote that is never closed would take in all rows after it
         reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
         columns = [column.strip() for column in reader.fieldnames or []]
         reader.fieldnames = columns
@@ -130,7 +130,7 @@ def _fault_of_names(clip: str, actor: str) -> str | None:
 
 
 def _level(text: str) -> float | bool | None:
-    """Return the intensity, or False for what is none."""
+    """Return the intensity, or False for a text that is no level."""
     if text.lower() in LEVEL_WORDS:
         return LEVEL_WORDS[text.lower()]
     if len(text) <= LONGEST_LEVEL and LEVEL.fullmatch(text) and 0 <= float(text) <= 1:

@@ -1,4 +1,4 @@
-"""Define the result of listing a corpus, and the corpora's words for emotions and levels."""
+"""Define the types of a listed corpus, and the corpora's words for emotions and levels."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class SourceClip:
     Attributes:
         label: key, actor, emotion and intensity.
         video: the file.
-        audio: the file that holds its sound instead, or in case the video has none; may be None.
+        audio: the file with its sound in case the video has none, or None.
     """
 
     label: ClipLabel
@@ -62,7 +62,7 @@ class Listing:
         clips: to be opened.
         rejected: left out by name alone.
         left_out: number of clips the configuration does not ask for (other emotions, few votes).
-        passed_over: files that operating systems and file servers left there.
+        passed_over: number of system files that were left out.
     """
 
     clips: tuple[SourceClip, ...]
@@ -72,5 +72,5 @@ class Listing:
 
 
 def printable(name: str) -> str:
-    """Return a file's name as text that any file can hold; what is no UTF-8 escaped."""
+    """Return a file's name as valid text; bytes that are not UTF-8 are escaped."""
     return name.encode("utf-8", "backslashreplace").decode()

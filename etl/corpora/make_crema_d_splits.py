@@ -1,9 +1,9 @@
-"""Makes `crema_d_splits.csv`, the committed lists of actors, from CREMA-D's demographics.
+"""Make `crema_d_splits.csv`, the committed lists of actors, from CREMA-D's demographics.
 
     python -m etl.corpora.make_crema_d_splits CREMA-D/VideoDemographics.csv > lists.csv
 
-Of many seeded shuffles of the 91 actors the one whose 70 / 10 / 11 are most alike in sex, age, race
-and ethnicity. Run again it gives the committed file; a change of it makes old figures incomparable.
+Of many seeded shuffles of the 91 actors it takes the one whose parts (70, 10, 11) are most alike
+in sex, age, race and ethnicity. Run again, it gives the committed file.
 """
 
 import csv
@@ -63,7 +63,7 @@ def one_hot(people: Sequence[Mapping[str, str]]) -> Doubles:
 
 
 def imbalance(traits: Doubles) -> Doubles:
-    """Return how unlike the splits are: largest difference of a value's share from the whole's.
+    """Return the imbalance of splits: largest difference of a value's share from the whole's.
 
     Args:
         traits: (..., people, values), people in the order train, val, test.

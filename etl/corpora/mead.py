@@ -1,4 +1,4 @@
-"""MEAD: `M003/video/front/angry/level_3/001.mp4` with `M003/audio/angry/level_3/001.m4a`.
+"""List MEAD: `M003/video/front/angry/level_3/001.mp4`, `M003/audio/angry/level_3/001.m4a`.
 
 Source: Wang et al. 2020, MEAD: A large-scale audio-visual dataset for emotional talking-face
 generation. Academic use, no redistribution.
@@ -32,12 +32,12 @@ FLAT = re.compile(
     rf"(?P<above>.*/)?{ACTOR}_(?:{VIEW}_)?{EMOTION}_(?:level_?|L)?(?P<level>[123])_{NUMBER}\.mp4",
     re.ASCII,
 )
-"""Names that people give the clips when they copy them into one folder; without a view: front."""
+"""Names of clips copied into one folder; without a view: front."""
 LEVEL_PARTS = ("level_", "level", "L", "")
 
 
-def list_mead(config: EtlConfig) -> Listing:
-    """Return the clips of the views asked for, labelled by their paths.
+def list_clips(config: EtlConfig) -> Listing:
+    """Return the clips of the configured views, labelled by their paths.
 
     Raises:
         WrongUse: the source holds no clip of MEAD's layout, nested or flat.
@@ -86,7 +86,7 @@ def _unknown_name(inside: str) -> Rejection:
 def _labelled(source: Source, path: re.Match[str], sounds: set[str]) -> SourceClip:
     level = f"level_{path['level']}"
     parts = (path["actor"], _view(path), path["emotion"], level, path["number"])
-    # MEAD files its only neutral recordings under level_1; neutral has no strength.
+    # MEAD has neutral recordings under level_1 only; neutral has no intensity.
     neutral = path["emotion"] == "neutral"
     label = ClipLabel(
         key="_".join(parts),
@@ -103,7 +103,7 @@ def _labelled(source: Source, path: re.Match[str], sounds: set[str]) -> SourceCl
 
 
 def _sounds(path: re.Match[str]) -> tuple[str, ...]:
-    """Return where a clip's sound may lie: MEAD has one recording for all views."""
+    """Return the possible paths of a clip's sound: MEAD has one recording for all views."""
     above, actor, emotion, level, number = (
         path[part] or "" for part in ("above", "actor", "emotion", "level", "number")
     )

@@ -1,7 +1,7 @@
-"""Names whose accents are stored in one way in a table and in another on the disk.
+"""Find files whose name has another Unicode normal form on disk than in a table.
 
-`é` is one character (NFC) or an `e` and an accent (NFD, what macOS writes): the same name to
-people, another file to Linux.
+`é` is one character (NFC) or an `e` and an accent (NFD, as macOS writes): the same name to people,
+another file to Linux.
 """
 
 import os
@@ -13,14 +13,14 @@ from emotalk.errors import WrongUse
 
 
 def stored_path(folder: Path, name: str) -> Path:
-    """Return the path of a file that may be stored in another normal form; it need not be there.
+    """Return the path of a file in the normal form in which it is stored; it may be missing.
 
     Args:
-        folder: where the name begins.
-        name: parted by `/`; taken as it is where such a file is there.
+        folder: start of the path.
+        name: rest of the path, separated by `/`; returned unchanged where such a file exists.
 
     Raises:
-        WrongUse: several files have this name to people.
+        WrongUse: several files have this name in different normal forms.
     """
     path = folder / name
     if name.isascii() or os.path.lexists(path):
@@ -33,7 +33,7 @@ def stored_path(folder: Path, name: str) -> Path:
 
 
 def forms(name: str) -> list[str]:
-    """Return a name as it is, and in the other normal forms where those differ."""
+    """Return a name, and its other normal forms where those differ."""
     every = (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name))
     return list(dict.fromkeys(every))
 

@@ -1,4 +1,4 @@
-"""Read a corpus from a folder or any URL that fsspec opens. Workers get names, never pixels."""
+"""List and read a corpus in a folder or at any URL that fsspec opens."""
 
 import hashlib
 import os
@@ -27,8 +27,8 @@ from emotalk.media.remote import (
 )
 from emotalk.redaction import redact, refuse_redacted
 from emotalk.schema import Rejection
-from etl.corpora.leavings import without_leavings
 from etl.corpora.normal_form import forms, stored_path
+from etl.corpora.system_files import without_system_files
 from etl.paths import is_full
 
 Result = TypeVar("Result")
@@ -43,8 +43,8 @@ class RemoteFile:
     """A file at a URL.
 
     Attributes:
-        url: as people read it, nothing in its name quoted.
-        folder: the corpus' URL, in front of the name.
+        url: readable, without percent-encoding in its name.
+        folder: the corpus' URL, the beginning of `url`.
     """
 
     url: str
@@ -52,7 +52,7 @@ class RemoteFile:
 
     @property
     def addresses(self) -> list[str]:
-        """The URLs to ask, one after the other: the name's accents may be stored in two ways."""
+        """Return the URLs to try in order: accents in the name may be stored in two forms."""
         if not self.folder:
             return [self.url]
         name = self.url.removeprefix(f"{self.folder}/")
@@ -60,12 +60,12 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """The last part of the path."""
+        """Return the last part of the path."""
         return PurePosixPath(self.url).name
 
     @property
     def stem(self) -> str:
-        """The name without its last ending."""
+        """Return the name without its last ending."""
         return PurePosixPath(self.url).stem
 
 
@@ -73,24 +73,24 @@ MediaFile: TypeAlias = Path | RemoteFile
 
 
 class SourceLost(Stopped):
-    """The source cannot be reached any more: no verdict on any clip."""
+    """The source cannot be reached any more; nothing is concluded about any clip."""
 
 
 class Source(ABC):
-    """The files of a corpus, by their names inside it, parted by `/`.
+    """The files of a corpus, by their names inside it, separated by `/`.
 
     Attributes:
-        passed_over: files met that operating systems and file servers leave, which `files` hides.
+        passed_over: number of system files that `files` left out.
     """
 
     passed_over: int = 0
 
     def files(self, folder: str) -> list[str] | None:
-        """Return the names of all files below a folder, sorted; None where there is no folder."""
+        """Return the sorted names of all files below a folder; None where it is missing."""
         every = self._every_file(folder)
         if every is None:
             return None
-        own, passed_over = without_leavings(every)
+        own, passed_over = without_system_files(every)
         self.passed_over += passed_over
         return own
 
@@ -99,15 +99,15 @@ class Source(ABC):
 
     @abstractmethod
     def text(self, name: str) -> str | None:
-        """Return a text file's content, None where there is no such file.
+        """Return a text file's content, None where it is missing.
 
         Raises:
-            WrongUse: it is there but is not UTF-8 text.
+            WrongUse: it is not UTF-8 text.
         """
 
     @abstractmethod
     def media(self, name: str) -> MediaFile:
-        """Return where a file lies; it need not be there."""
+        """Return the location of a file, which may be missing."""
 
 
 class FolderSource(Source):
@@ -134,7 +134,7 @@ class FolderSource(Source):
             raise WrongUse(f"{path}: {error}; a corpus's tables are smaller") from None
 
     def media(self, name: str) -> Path:
-        """Return a file's path, whichever normal form its name is stored in."""
+        """Return a file's path in the normal form in which its name is stored."""
         return stored_path(self.folder, name)
 
 
@@ -170,7 +170,7 @@ def open_source(config: EtlConfig) -> Source:
     """Return the configured source.
 
     Raises:
-        WrongUse: the folder is not there, or fsspec cannot open such URLs here.
+        WrongUse: the folder is missing, or fsspec cannot open such URLs here.
     """
     if is_url(config.source) and not config.source.startswith("file://"):
         refuse_redacted(config.source, "source")
@@ -187,7 +187,7 @@ def open_source(config: EtlConfig) -> Source:
 
 @contextmanager
 def on_disk(media: MediaFile) -> Iterator[Path]:
-    """Lend a file on this machine's disk; a copy of a remote one lives as long as the block.
+    """Lend a file on this machine's disk: itself, or for the block a copy of a remote one.
 
     Raises:
         Rejection: `missing` where a listed remote file is gone.
@@ -203,11 +203,10 @@ def on_disk(media: MediaFile) -> Iterator[Path]:
 
 
 def check_reachable(source: str) -> None:
-    """Make sure that a clip that is missing is not one of a source that is gone as a whole.
+    """Check that the source itself is still there, after a clip was missing.
 
     Raises:
-        SourceLost: it is a folder that is not there any more, or an empty one: what is left where
-            a file system was mounted.
+        SourceLost: the folder is missing, or empty as after its file system was unmounted.
     """
     if is_url(source) and not source.startswith("file://"):
         return
@@ -225,9 +224,9 @@ def check_reachable(source: str) -> None:
 
 
 def stamp(media: MediaFile) -> tuple[int, int]:
-    """Return what tells a file from a later one of its name: size, and time in ns or a tag.
+    """Return two numbers that change when a file does: size, and time in ns or an HTTP tag.
 
-    (0, 0) where it cannot be asked.
+    (0, 0) where they cannot be read.
     """
     if isinstance(media, Path):
         try:
@@ -239,7 +238,7 @@ def stamp(media: MediaFile) -> tuple[int, int]:
     for address in media.addresses:
         system, path = connect(address)
         try:
-            facts = _tried(partial(_info, system, path), media.url)
+            facts = dict(_tried(partial(system.info, path), media.url))
             break
         except network_faults():
             continue
@@ -251,7 +250,7 @@ def stamp(media: MediaFile) -> tuple[int, int]:
 
 
 def _walk(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield the path of every file below, also behind links to folders, but in no circle."""
+    """Yield the path of every file below, following links to folders but no circle of them."""
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -269,7 +268,7 @@ def _walk(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to where we may not look: whoever opens it gets to know
+    except OSError:  # no permission: reported when the clip is opened
         return False
 
 
@@ -290,12 +289,8 @@ def _fetch(media: RemoteFile, target: Path) -> None:
     raise Rejection("missing", f"{media.name}: was listed, but is not there; {redact(media.url)}")
 
 
-def _info(system: Any, path: str) -> dict[str, Any]:
-    return dict(system.info(path))
-
-
 def _asked(request: Callable[[], Result], url: str) -> Result | None:
-    """Return the answer, None where there is nothing.
+    """Return the request's result, None where the file is missing.
 
     Raises:
         WrongUse: the network gives no answer.

@@ -1,4 +1,4 @@
-"""The model files that find the landmarks, told by their content, not by their names."""
+"""Compute a digest of the landmark models' files."""
 
 import hashlib
 from pathlib import Path
@@ -8,9 +8,9 @@ from emotalk.files.checksums import file_sha256
 
 
 def models_sha256(config: LandmarksConfig) -> str | None:
-    """Return a digest of the back end's model files; None where it has none, or they are not here.
+    """Return a digest of the back end's model files; None where it has none, or one is missing.
 
-    Whoever loads them says what is missing.
+    A missing file is reported when the models are loaded.
     """
     files = sorted(_files(config), key=lambda path: path.name)
     if not files or not all(path.is_file() for path in files):
@@ -29,7 +29,7 @@ def _files(config: LandmarksConfig) -> list[Path]:
 
 
 def _role(config: LandmarksConfig, path: Path) -> str:
-    """Return what a file is for: its name in a pack, else which of the two settings names it."""
+    """Return the role of a file: its name in a pack, else the setting that names it."""
     if config.backend == "insightface":
         return path.name
     return "detector" if path == config.detector else "landmarker"

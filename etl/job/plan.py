@@ -1,6 +1,6 @@
-"""Plan the whole set before any work: splits by actor, shard contents, neutral stills.
+"""Plan the whole set before any clip is opened: splits, content of the shards, neutral stills.
 
-Pure functions of names and configuration: the same at any number of workers and in any order of
+Pure functions of names and configuration: the same for any number of workers and any order of
 completion.
 """
 
@@ -14,9 +14,10 @@ from typing import Any
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, ClipLabel, Rejection
+from emotalk.shards.members import label_facts
+from emotalk.shards.names import tar_name
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
-from etl.job.members import facts_of_label
 from etl.job.model_files import models_sha256
 from etl.job.programs import programs_digest
 from etl.job.splits import Method, method_of, split_clips
@@ -31,7 +32,7 @@ NOT_DECISIVE = (
     "clips",
 )
 LATER_DIGESTS = ("labels_sha256", "splits_sha256", "models_sha256")
-"""Parts of the configuration that manifests of older versions lack."""
+"""Keys of the configuration that manifests of older versions lack."""
 PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
 
 
@@ -54,8 +55,8 @@ class Plan:
         left_out: number of clips that the configuration does not ask for.
         split_of: key -> split.
         shards: every tar.
-        config: what decides the bytes, as the manifest keeps it.
-        passed_over: files that operating systems and file servers left among the clips.
+        config: the settings and digests that decide the bytes, for the manifest.
+        passed_over: number of ignored system files, see `corpora.system_files`.
     """
 
     clips: Mapping[str, SourceClip]
@@ -68,12 +69,12 @@ class Plan:
 
     @property
     def found(self) -> int:
-        """Number of clips that get a verdict."""
+        """Return the number of clips that are accepted or rejected."""
         return len(self.clips) + len(self.rejected)
 
     @property
     def digest(self) -> str:
-        """A name for everything that decides the bytes, the programs included."""
+        """Return a digest of everything that decides the bytes, the programs included."""
         decisive = [self.config, programs_digest()]
         return hashlib.sha256(_canonical(decisive)).hexdigest()[:16]
 
@@ -119,7 +120,7 @@ def check_keys(clips: Iterable[SourceClip]) -> None:
 def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[PlannedShard]:
     """Return the tars: the keys of each split in the order of a hash, cut into equal parts.
 
-    The hash mixes actors and emotions, so that any stretch of a shard is a fair draw.
+    The hash mixes actors and emotions, so that any part of a shard is a random sample.
     """
     shards = []
     for split in SPLITS:
@@ -128,7 +129,7 @@ def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[Pla
         )
         for number, start in enumerate(range(0, len(keys), samples_per_shard)):
             chunk = tuple(keys[start : start + samples_per_shard])
-            shards.append(PlannedShard(f"{split}-{number:06d}.tar", split, chunk))
+            shards.append(PlannedShard(tar_name(split, number), split, chunk))
     return shards
 
 
@@ -158,10 +159,9 @@ def decisive_config(
     method: Method = "shares",
     split_of: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what decides the bytes: the configuration without paths and workers, and the clips.
+    """Return what decides the bytes: the configuration without paths and workers, and digests.
 
-    Of the clips all that the corpus says of them and the splits they go to; of the landmark models
-    their content.
+    The digests are of the clips' whole labels, of their splits and of the landmark models' files.
     """
     tree: dict[str, Any] = config.model_dump(mode="json")
     tree["split"]["method"] = method
@@ -188,7 +188,7 @@ def _neutral_order(clip: SourceClip) -> str:
 
 
 def _whole_label(label: ClipLabel) -> str:
-    return _canonical([label.key, facts_of_label(label)]).decode()
+    return _canonical([label.key, label_facts(label)]).decode()
 
 
 def _digest(tree: Any) -> str:

@@ -1,4 +1,4 @@
-"""The programs that a clip's bytes come from: this package's own code and the libraries it uses."""
+"""Compute a digest of the code and the libraries that decide a clip's bytes."""
 
 import hashlib
 from functools import lru_cache
@@ -9,17 +9,27 @@ from emotalk.files.checksums import file_sha256
 
 PACKAGES = ("av", "decord", "insightface", "numpy", "onnxruntime", "opencv-python", "scipy")
 KINDS = {".py", ".npy", ".json", ".csv"}  # code, and the tables that lie beside it
-SOURCES = ("etl", "emotalk/faces", "emotalk/media", "emotalk/schema.py", "emotalk/config/etl.py")
+SOURCES = (
+    "etl",
+    "emotalk/faces",
+    "emotalk/media",
+    "emotalk/shards/index.py",
+    "emotalk/shards/members.py",
+    "emotalk/shards/names.py",
+    "emotalk/shards/record.py",
+    "emotalk/shards/writer.py",
+    "emotalk/schema.py",
+    "emotalk/config/etl.py",
+)
 
 
 @lru_cache(maxsize=1)
 def programs_digest() -> str:
     """Return a digest of the code and the libraries' versions.
 
-    Clips that an older version finished are not mixed with those of this one in an unfinished set.
-    A finished set stays what it is.
+    An unfinished set never mixes clips of two versions. A finished set is not compared with it.
     """
-    return digest_of_programs(Path(__file__).resolve().parents[1])
+    return digest_of_programs(Path(__file__).resolve().parents[2])
 
 
 def digest_of_programs(root: Path) -> str:

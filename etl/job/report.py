@@ -1,10 +1,9 @@
-"""Show a job to people: the progress bar while it runs, the tables when it is done."""
+"""Print a job's plan, its progress and its outcome."""
 
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,7 +12,9 @@ from rich.table import Table
 from emotalk.config.etl import EtlConfig
 from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS
-from emotalk.shards.statistics import SplitStatistics, census_lines, reason_lines
+from emotalk.shards.manifest import Manifest
+from emotalk.shards.names import REJECTED_NAME
+from emotalk.shards.statistics import SplitStatistics, reason_lines, statistics_lines
 from etl.job.plan import Plan, count_emotions
 from etl.job.splits import shared_actors
 from etl.job.store import Verdict
@@ -25,7 +26,7 @@ class ClipProgress:
     """Counts verdicts; a bar on a terminal, a line now and then in a log file."""
 
     def __init__(self, console: Console, bar: Progress, total: int) -> None:
-        """Start the clock."""
+        """Start with no verdict."""
         self._console = console
         self._bar = bar
         self._task = bar.add_task("clips", total=total, rate="", accepted=0, rejected=0)
@@ -51,18 +52,23 @@ class ClipProgress:
         if not self._console.is_terminal and now - self._told > LINE_EVERY_S:
             self._told = now
             left = (self._total - self._done) / max(rate, 1e-6)
-            self._console.print(
+            print_text(
+                self._console,
                 f"clips {self._done}/{self._total}  {rate:.1f} clips/s  accepted {self._accepted}  "
                 f"rejected {rejected}  {left:.0f} s left",
-                highlight=False,
             )
+
+
+def print_text(console: Console, text: str, style: str = "", *, soft_wrap: bool = False) -> None:
+    """Print text as it is: without markup and highlighting."""
+    console.print(text, style=style, soft_wrap=soft_wrap, highlight=False, markup=False)
 
 
 @contextmanager
 def clip_progress(console: Console, total: int) -> Iterator[ClipProgress]:
     """Show the progress of a job of `total` clips."""
     columns = (
-        BarColumn(bar_width=None),  # what the words leave of the line
+        BarColumn(bar_width=None),  # the rest of the line
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TextColumn("accepted {task.fields[accepted]}"),
@@ -75,19 +81,17 @@ def clip_progress(console: Console, total: int) -> Iterator[ClipProgress]:
 
 
 def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
-    """Print what would be made."""
-    console.print(
+    """Print the numbers of clips, people and shards that a plan has."""
+    print_text(
+        console,
         f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
         f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
-        highlight=False,
-        markup=False,
     )
     if plan.passed_over:
-        console.print(
+        print_text(
+            console,
             f"{plan.passed_over} files passed over that are no clips: hidden ones (._*, "
             ".DS_Store), Thumbs.db, desktop.ini and what lies in hidden folders or @eaDir",
-            highlight=False,
-            markup=False,
         )
     counts = count_emotions(plan)
     emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
@@ -100,42 +104,42 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
         row = [len(actors[split]), len(keys), shards, *(counts[split, e] for e in emotions)]
         table.add_row(split, *map(str, row))
     console.print(table)
-    _warn_of_shared_people(console, actors)
+    _warn_of_shared_actors(console, actors)
 
 
-def show_outcome(console: Console, config: EtlConfig, manifest: Mapping[str, Any]) -> bool:
-    """Print what was made; return whether few enough clips were rejected."""
-    clips = manifest["clips"]
+def show_outcome(console: Console, config: EtlConfig, manifest: Manifest) -> bool:
+    """Print the content of a new set; return whether few enough clips were rejected."""
+    clips = manifest.clips
     lines = [
         "",
-        *census_lines(_censuses(manifest)),
+        *statistics_lines(_statistics(manifest)),
         "",
         f"{clips['found']} clips found, {clips['accepted']} accepted, "
-        f"{clips['rejected']} rejected, {len(manifest['shards'])} shards in {config.output}",
+        f"{clips['rejected']} rejected, {len(manifest.shards)} shards in {config.output}",
     ]
-    if reasons := reason_lines(manifest["rejected_by_reason"]):
-        each = f"each one with its reason: {config.output / 'rejected.jsonl'}"
+    if reasons := reason_lines(manifest.rejected_by_reason):
+        each = f"each one with its reason: {config.output / REJECTED_NAME}"
         lines += ["", *reasons, "", each]
     for line in lines:
-        console.print(printable_lines(line), highlight=False, markup=False, soft_wrap=True)
-    _warn_of_shared_people(
-        console, {name: facts["actors"] for name, facts in manifest["splits"].items()}
+        print_text(console, printable_lines(line), soft_wrap=True)
+    _warn_of_shared_actors(
+        console, {name: facts["actors"] for name, facts in manifest.splits.items()}
     )
     share = clips["rejected"] / max(1, clips["found"])
     if share > config.max_rejected_share:
-        console.print(
+        print_text(
+            console,
             f"failed: {share:.0%} of the clips were rejected, more than max_rejected_share="
             f"{config.max_rejected_share:g}; the shard set is complete but for them",
             style="bold red",
-            highlight=False,
         )
     return bool(share <= config.max_rejected_share)
 
 
-def _censuses(manifest: Mapping[str, Any]) -> list[SplitStatistics]:
+def _statistics(manifest: Manifest) -> list[SplitStatistics]:
     frames: Counter[str] = Counter()
-    for shard in manifest["shards"]:
-        frames[shard["split"]] += shard["frames"]
+    for shard in manifest.shards:
+        frames[shard.split] += shard.frames
     return [
         SplitStatistics(
             name=split,
@@ -147,19 +151,18 @@ def _censuses(manifest: Mapping[str, Any]) -> list[SplitStatistics]:
                 for level, number in levels.items()
             },
         )
-        for split, facts in manifest["splits"].items()
+        for split, facts in manifest.splits.items()
     ]
 
 
-def _warn_of_shared_people(console: Console, actors: Mapping[str, Collection[str]]) -> None:
+def _warn_of_shared_actors(console: Console, actors: Mapping[str, Collection[str]]) -> None:
     shared = shared_actors(actors.values())
     if shared:
         some = ", ".join(shared[:3]) + (" ..." if shared[3:] else "")
-        console.print(
+        print_text(
+            console,
             f"{len(shared)} people are in more than one split ({some}): the same people are in "
             f"{', '.join(name for name in actors if actors[name])}, so figures on val and test say "
             "nothing of people never seen",
             style="bold yellow",
-            highlight=False,
-            markup=False,
         )

@@ -1,4 +1,4 @@
-"""Assign clips to training, validation and test by their names alone."""
+"""Assign clips to training, validation and test by their labels alone."""
 
 import csv
 import hashlib
@@ -17,7 +17,7 @@ Method: TypeAlias = Literal["shares", "crema_d", "last_sentences"]
 
 
 def method_of(config: EtlConfig, clips: Iterable[SourceClip]) -> Method:
-    """Return how the splits are made; `auto` looks whether all of CREMA-D's actors are here."""
+    """Return the split method; `auto` is `crema_d` where all of CREMA-D's actors are present."""
     if config.split.method != "auto":
         return config.split.method
     actors = {clip.label.actor for clip in clips}
@@ -48,10 +48,10 @@ def _actors(clips: Mapping[str, SourceClip]) -> dict[str, str]:
 
 
 def _sentences(clips: Mapping[str, SourceClip]) -> dict[str, str]:
-    """Return for each clip the first key of those that say the same, by one actor in one emotion.
+    """Return for each clip the first key among those of its actor, emotion and sentence.
 
-    Levels and views of one sentence would give the answer away to whoever learns from another one.
-    A clip of which nobody knows what is said stands alone.
+    Levels and views of one sentence stay together: in two splits they would leak it from training.
+    A clip whose sentence is unknown stands alone.
     """
     first: dict[tuple[str, ...], str] = {}
     said = {key: (*_series(clip), sentence_of(clip)) for key, clip in clips.items()}
@@ -61,7 +61,7 @@ def _sentences(clips: Mapping[str, SourceClip]) -> dict[str, str]:
 
 
 def sentence_of(clip: SourceClip) -> str:
-    """Return the name of what is said in a clip, unique within its actor and emotion."""
+    """Return the name of a clip's sentence, unique within its actor and emotion."""
     facts = clip.label.extra
     return str(facts.get("sentence") or facts.get("number") or clip.label.key)
 
@@ -82,11 +82,11 @@ def _listed(actor: str) -> str:
 
 
 def last_sentences(clips: Mapping[str, SourceClip], config: SplitConfig) -> dict[str, str]:
-    """Return MEAD's split by sentences: of each actor and emotion the last ones are test.
+    """Return MEAD's split by sentences: the last ones of each actor and emotion are test.
 
     Sentences in the order of their numbers are cut by `shares`; all levels and views of one stay
-    together, whichever of them are there. The splits then share people, as those of MEAD's own
-    baseline do: its figures speak of unheard sentences of known faces.
+    together. The splits then share people, as those of MEAD's own baseline do: its figures are for
+    new sentences of known faces.
     """
     series: dict[tuple[str, str], set[str]] = {}
     for clip in clips.values():
@@ -104,7 +104,7 @@ def _series(clip: SourceClip) -> tuple[str, str]:
 
 
 def _sizes_of_few(count: int, shares: Sequence[float]) -> list[int]:
-    """Return whole sizes; fewer than there are splits go to train, then to test, then to val."""
+    """Return whole sizes; with fewer items than splits train comes first, then test, then val."""
     wanted = [index for index in (0, 2, 1) if shares[index] > 0]
     if count >= len(wanted):
         return _sizes(count, shares)
@@ -112,7 +112,7 @@ def _sizes_of_few(count: int, shares: Sequence[float]) -> list[int]:
 
 
 def shared_actors(actors: Iterable[Collection[str]]) -> list[str]:
-    """Return the people who are in more than one of the splits, given by their actors; sorted."""
+    """Return the sorted names of actors who are in more than one of the splits."""
     seen = Counter(actor for split in actors for actor in set(split))
     return sorted(actor for actor, number in seen.items() if number > 1)
 

@@ -1,7 +1,7 @@
-"""Keep finished clips and shards; each is checked by its hash before it is used again.
+"""Store finished clips and shards; each is checked by its hash before it is used again.
 
-The folder's name holds a digest of what decides the bytes, so that a rerun with other settings
-never meets the leavings of the first.
+The folder's name is a digest of what decides the bytes, so that a rerun with other settings finds
+nothing of the first run.
 """
 
 import io
@@ -16,11 +16,14 @@ from emotalk.errors import Stopped
 from emotalk.files.atomic_write import atomic_write
 from emotalk.files.checksums import sealed, unsealed
 from emotalk.schema import Rejection
+from emotalk.shards.manifest import ShardEntry
 
+STILL = "still.png"
+"""First crop of a neutral clip, stored for the clips that it lends its still to."""
 VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CLIP, SHARD = ".clip", ".shard"
-UNKNOWN = (0, 0)  # stamp of a clip whose files nobody looked at
+UNKNOWN = (0, 0)  # stamp of a clip whose files were not looked at
 
 
 @dataclass(frozen=True)
@@ -33,11 +36,11 @@ class Verdict:
         frames: length at 25 Hz; 0 if rejected.
         mean_face: mean landmarks of the clip, 68 pairs in crop pixels; empty if rejected.
         reason: why it was rejected, or empty.
-        detail: value, limit, advice.
+        detail: value and limit.
         clip: the clip's name.
         seconds: how long each stage took on the worker; not part of any shard.
         sha256: of the members, to tell whether a shard was made of these very ones.
-        node: the machine that judged it; not part of any shard.
+        node: the machine that processed it; not part of any shard.
     """
 
     key: str
@@ -58,11 +61,11 @@ class Verdict:
 
     @property
     def rejection(self) -> Rejection:
-        """The rejection of a clip that did not."""
+        """Return the rejection of a rejected clip."""
         return Rejection(self.reason, self.detail, self.clip)
 
 
-def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
+def save_clip(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
     """Write a clip's verdict and members, complete or not at all."""
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
@@ -73,10 +76,10 @@ def keep(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
         file.write(sealed(data.getvalue()))
 
 
-def kept_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | None:
-    """Return the verdict on a clip finished before; None if there is none for this very file.
+def load_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | None:
+    """Return the stored verdict on a clip; None if there is none for this very file.
 
-    A clip whose bytes are not those that were written counts as not finished.
+    A clip whose stored bytes were damaged counts as not finished.
     """
     archive = _archive(folder, key)
     if archive is None:
@@ -87,7 +90,7 @@ def kept_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | N
     return verdict if verdict.source == source else None
 
 
-def kept_members(folder: Path, key: str) -> dict[str, bytes]:
+def load_members(folder: Path, key: str) -> dict[str, bytes]:
     """Return the members of an accepted clip, name -> bytes.
 
     Raises:
@@ -102,24 +105,21 @@ def kept_members(folder: Path, key: str) -> dict[str, bytes]:
     return {name: archive.read(name) for name in archive.namelist() if name != VERDICT}
 
 
-def keep_shard(folder: Path, recipe: str, entry: Mapping[str, Any]) -> None:
-    """Remember a shard that is in its place, with what it was made of."""
-    text = json.dumps({"recipe": recipe, "entry": dict(entry)})
-    with atomic_write(folder / f"{entry['file']}{SHARD}", aside=folder, on_disk=False) as file:
+def save_shard(folder: Path, recipe: str, entry: ShardEntry) -> None:
+    """Store the manifest's entry of a finished shard, with the digest of its samples."""
+    text = json.dumps({"recipe": recipe, "entry": entry.model_dump()})
+    with atomic_write(folder / f"{entry.file}{SHARD}", aside=folder, on_disk=False) as file:
         file.write(sealed(text.encode()))
 
 
-def kept_shard(folder: Path, name: str, recipe: str) -> dict[str, Any] | None:
+def load_shard(folder: Path, name: str, recipe: str) -> ShardEntry | None:
     """Return the manifest's entry of a shard made before of the same samples, or None.
 
-    What lies under the shard's name must still be compared with it.
+    The files under the shard's name must still be compared with it.
     """
     data = unsealed(folder / f"{name}{SHARD}")
     facts: dict[str, Any] = {} if data is None else json.loads(data)
-    if facts.get("recipe") != recipe:
-        return None
-    entry: dict[str, Any] = facts["entry"]
-    return entry
+    return ShardEntry(**facts["entry"]) if facts.get("recipe") == recipe else None
 
 
 def _archive(folder: Path, key: str) -> zipfile.ZipFile | None:

@@ -31,13 +31,13 @@ from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.media.frames import read_video
 from emotalk.schema import Bytes
+from emotalk.shards.members import encode_crops
 from etl.clip.crash import Crash
 from etl.clip.sample import make_sample
 from etl.cluster import cluster
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
-from etl.job.members import video_member
-from etl.job.work import process_clip
+from etl.job.worker import process_clip
 from tests.benchmarks import bench_plan
 from tests.helpers.clips import tone
 from tests.helpers.shared import shared_root
@@ -149,7 +149,7 @@ def _stages(
     return {
         "decode": _cpu(lambda: frames.extend(read_video(video))),
         "faces": _cpu(lambda: list(finder.track(frames, clip=video, indices=range(len(frames))))),
-        "encode": _cpu(lambda: video_member(crops, config.video)),
+        "encode": _cpu(lambda: encode_crops(crops, config.video)),
         "whole": _cpu(lambda: process_clip(clip, config, store)),
     }
 

@@ -36,7 +36,8 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.media.decode import decode_audio, decode_video_window
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION
-from emotalk.shards.shard_set import SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.corpus_index import crema_d_keys, write_corpus_index
 from tests.helpers.plain_loader import PlainClips, write_plain_clips
 from tests.helpers.real_shards import write_real_shards
@@ -151,7 +152,8 @@ def _written(folder: Path, clips: list[MadeClip], members: Callable[[MadeClip], 
 
 def _loader(shards: str, *, start_step: int = 0, **options: Any) -> ClipLoader:
     config = DataConfig(**{"batch_size": BATCH, "frames": WINDOW, **options})
-    return build_loader(config, shards, "train", 0, EMOTIONS_MEAD8, start_step=start_step)
+    shard_set = ShardSet.open(shards)
+    return build_loader(config, shard_set, "train", 0, EMOTIONS_MEAD8, start_step=start_step)
 
 
 def _cpu_s() -> float:

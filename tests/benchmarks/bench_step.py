@@ -38,6 +38,7 @@ from emotalk.losses.mouth_region import mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
 from emotalk.runs.networks import build_modules, build_networks, engine_names
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE
+from emotalk.shards.shard_set import ShardSet
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features
 from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step
@@ -249,7 +250,7 @@ def _data_wait(work: Work, seconds: float, steps: int = 20) -> float:
         words = ["shards=x", "run_dir=x", "losses.perceptual.network=random"]
         words += [f"data.batch_size={CLIPS}", "data.workers=4"]
         data = load_config(TrainConfig, ROOT / "configs/train/eskimez2021.yaml", words).data
-        batches = iter(build_loader(data, str(shards), "train", 0, EMOTIONS))
+        batches = iter(build_loader(data, ShardSet.open(str(shards)), "train", 0, EMOTIONS))
         next(batches)
         waited = 0.0
         for _ in range(steps):

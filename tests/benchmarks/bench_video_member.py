@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -35,9 +36,9 @@ from emotalk.media.decode import decode_video_window
 from emotalk.media.encode import encode_video
 from emotalk.media.png import png_bytes
 from emotalk.schema import FPS, AlignedSample, Bytes
+from emotalk.shards.members import encode_crops, encode_members
 from etl.clip.sample import make_sample
 from etl.corpora import list_clips
-from etl.job.members import members_of, video_member
 from tests.helpers.shared import shared_root
 
 WINDOW = 25
@@ -166,7 +167,8 @@ def real_samples(most: int | None) -> tuple[list[AlignedSample], float, float]:
         )
         finder = build_landmark_detector(config.landmarks)
         samples = [make_sample(clip, finder, config) for clip in list_clips(config).clips]
-        members = [members_of(sample, config) for sample in samples]
+        encode = partial(encode_members, corpus=config.corpus, video=config.video)
+        members = [encode(sample) for sample in samples]
     frames = sum(len(sample.frames_THWC) for sample in samples)
     a_frame = sum(len(m["flac"]) + len(m["landmarks.npy"]) for m in members) / frames
     once = statistics.mean(len(m["still.png"]) + len(m["json"]) for m in members)
@@ -179,7 +181,7 @@ def _set_gb(video_kb: float, others: float, once: float) -> float:
 
 
 def _h264(config: VideoMemberConfig) -> Form:
-    return Form(lambda frames_THWC: video_member(frames_THWC, config), _read_by_us)
+    return Form(lambda frames_THWC: encode_crops(frames_THWC, config), _read_by_us)
 
 
 def _read_by_us(member: Member, start: int, frames: int) -> Bytes:

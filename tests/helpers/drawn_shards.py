@@ -26,7 +26,7 @@ from emotalk.schema import (
     Bytes,
     Floats,
 )
-from emotalk.shards.manifest import index_name
+from emotalk.shards.names import index_name
 from emotalk.synthetic.actor import FIRST_NUMBER, make_actor
 from emotalk.synthetic.clip import CLIP_FPS, plan_clip
 from emotalk.synthetic.voice import VOICE_RATE

@@ -15,8 +15,9 @@ import psutil
 
 from emotalk.config.etl import EtlConfig
 from emotalk.config.load import load_config
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import own_output, run_job
+from etl.job.run import run_job
 from tests.helpers.real_shards import InThisProcess, Quiet
 
 PROJECT = Path(__file__).parents[2]
@@ -47,7 +48,7 @@ def digests(folder: Path) -> dict[str, str]:
 def made_in_one_process(command: Sequence[str], output: Path) -> dict[str, str]:
     """Return the hashes of what a command makes in this process, without Ray or disturbance."""
     config = load_config(EtlConfig, Path(command[0]), [*command[1:], f"output={output}"])
-    with own_output(output):
+    with lock_output(output):
         run_job(config, make_plan(config), InThisProcess(), Quiet())
     return digests(output)
 

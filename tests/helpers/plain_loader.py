@@ -21,7 +21,8 @@ from torch.utils.data import Dataset
 
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE, Bytes
 from emotalk.shards.clip import read_window
-from emotalk.shards.shard_set import SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import ShardSet
 
 MOUTH = slice(48, 68)
 SIGMA = 9.0

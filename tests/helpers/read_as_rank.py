@@ -19,6 +19,7 @@ from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.distributed.runtime import Runtime
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import ShardSet
 
 CONFIG = {"batch_size": 4, "frames": 10, "speech_margin_frames": 2, "other_speech": True}
 SEED = 11
@@ -28,7 +29,7 @@ def loader_of(shards: str, *, rank: int, world_size: int, start: int, **more: An
     """Return the loader that every rank of these tests builds."""
     config = DataConfig.model_validate({**CONFIG, **more})
     return build_loader(
-        config, shards, "train", SEED, EMOTIONS,
+        config, ShardSet.open(shards), "train", SEED, EMOTIONS,
         rank=rank, world_size=world_size, start_step=start,
     )  # fmt: skip
 

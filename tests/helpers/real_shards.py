@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from emotalk.config.etl import EtlConfig
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import own_output, run_job
+from etl.job.run import run_job
 from etl.job.store import Verdict
 
 CLIPS = {  # three seconds of speech each; the emotions are labels for the tests, not seen in them
@@ -68,8 +69,8 @@ def write_real_shards(
             "samples_per_shard": 3,
         }
     )
-    with own_output(config.output):
+    with lock_output(config.output):
         manifest = run_job(config, make_plan(config), InThisProcess(), Quiet())
-    accepted = manifest["clips"]["accepted"]
-    assert accepted == len(CLIPS), (accepted, manifest["rejected_by_reason"])
+    accepted = manifest.clips["accepted"]
+    assert accepted == len(CLIPS), (accepted, manifest.rejected_by_reason)
     return config.output

@@ -128,7 +128,7 @@ def test_the_nearest_tests_come_first() -> None:
     tests = files_for(ROOT, "emotalk/metrics/image.py")
     assert tests[0] == "tests/unit/metrics/test_image.py"
     assert "tests/unit/evaluation/test_evaluate.py" in tests
-    assert "tests/unit/etl/test_corpora.py" in files_for(ROOT, "etl/corpora/mead.py")
+    assert "tests/unit/etl/corpora/test_mead.py" in files_for(ROOT, "etl/corpora/mead.py")
 
 
 def test_every_module_of_the_packages_has_tests() -> None:

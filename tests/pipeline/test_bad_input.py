@@ -25,8 +25,9 @@ from emotalk.media.frames import read_video
 from emotalk.schema import Bytes, Rejection
 from emotalk.shards.inspect import inspect
 from etl import shard
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import own_output, run_job
+from etl.job.run import run_job
 from tests.helpers.clips import NTSC, RATE, face_in_frame, frames, tone, write_clip, write_sidecar
 from tests.helpers.real_shards import InThisProcess, Quiet
 from tests.helpers.shared import shared_data
@@ -53,9 +54,9 @@ def job(root: Path, output: Path, **more: object) -> dict[str, str]:
         }
     )
     plan = make_plan(config)
-    with own_output(output):
+    with lock_output(output):
         manifest = run_job(config, plan, InThisProcess(), Quiet())
-    counts: dict[str, Any] = manifest["clips"]
+    counts: dict[str, Any] = manifest.clips
     assert counts["found"] == counts["accepted"] + counts["rejected"] == plan.found
     assert inspect(output).ok
     lines = (output / "rejected.jsonl").read_text(encoding="utf-8").splitlines()

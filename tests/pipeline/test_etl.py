@@ -21,12 +21,15 @@ from emotalk.faces.draw import CAPTION_HEIGHT
 from emotalk.faces.template import template_LP
 from emotalk.media.decode import decode_audio, decode_video_window
 from emotalk.shards.inspect import inspect
+from emotalk.shards.manifest import Manifest
 from etl.clip.sample import make_sample
-from etl.cluster import WorkerDied
+from etl.executor import WorkerDied
+from etl.job.finished_set import is_finished
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import already_done, own_output, run_job
+from etl.job.run import run_job
 from etl.job.store import Verdict
-from etl.job.work import _finder
+from etl.job.worker import _finder
 from tests.helpers.clips import tone, write_clip, write_crema_d, write_sidecar
 from tests.helpers.etl_run import digests
 
@@ -84,8 +87,8 @@ def config_for(source: Path, output: Path, **more: object) -> EtlConfig:
     )
 
 
-def make(config: EtlConfig, machines: ThisProcess | None = None) -> dict[str, Any]:
-    with own_output(config.output):
+def make(config: EtlConfig, machines: ThisProcess | None = None) -> Manifest:
+    with lock_output(config.output):
         return run_job(config, make_plan(config), machines or ThisProcess(), Silent())
 
 
@@ -230,7 +233,7 @@ def test_a_broken_off_run_goes_on_where_it_was(tmp_path: Path, corpus: Path, sha
     assert not list(config.output.glob("*.tar"))
     told = Silent()
     machines = ThisProcess()
-    with own_output(config.output):
+    with lock_output(config.output):
         run_job(config, make_plan(config), machines, told)
     assert told.kept == 4
     assert digests(config.output) == digests(shards)
@@ -245,8 +248,8 @@ def test_every_bad_clip_is_named_and_the_rest_goes_through(
     assert {Path(r["clip"]).stem: r["reason"] for r in rejected} == BAD
     assert [r["clip"] for r in rejected] == sorted(r["clip"] for r in rejected)
     assert all(r["detail"] for r in rejected)
-    assert manifest["clips"] == {"found": 18, "accepted": 9, "rejected": 9, "left_out": 0}
-    assert sum(manifest["rejected_by_reason"].values()) == 9
+    assert manifest.clips == {"found": 18, "accepted": 9, "rejected": 9, "left_out": 0}
+    assert sum(manifest.rejected_by_reason.values()) == 9
     assert inspect(tmp_path / "out").ok
 
 
@@ -256,7 +259,7 @@ def test_sound_missing_from_the_video_is_taken_from_audio_wav(tmp_path: Path, co
     write_clip(root / "VideoFlash" / "1001_IEO_ANG_HI.flv", seconds=0.6, silent_file=True)
     (root / "AudioWAV").mkdir()
     soundfile.write(root / "AudioWAV" / "1001_IEO_ANG_HI.wav", tone(0.6, hertz=500), 16000)
-    assert make(config_for(root, tmp_path / "out"))["clips"]["rejected"] == 0
+    assert make(config_for(root, tmp_path / "out")).clips["rejected"] == 0
     sound = decode_audio(samples_of(tmp_path / "out")["1001_IEO_ANG_HI"]["flac"])
     assert np.argmax(np.abs(np.fft.rfft(sound))) * 8000 / sound.size == pytest.approx(500, abs=3)
 
@@ -271,36 +274,36 @@ def test_a_clip_that_kills_its_workers_is_rejected(tmp_path: Path, corpus: Path)
                 yield item, WorkerDied("signal 11") if deadly else result
 
     manifest = make(config_for(corpus, tmp_path / "out"), Deadly())
-    assert manifest["rejected_by_reason"] == {"worker_died": 1}
+    assert manifest.rejected_by_reason == {"worker_died": 1}
 
 
 def test_finished_sets_and_strangers_are_left_alone(
     tmp_path: Path, corpus: Path, shards: Path
 ) -> None:
     same = config_for(corpus, shards)
-    assert already_done(same, make_plan(same))
+    assert is_finished(same, make_plan(same))
     other = config_for(corpus, shards, video={"crf": 30})
     with pytest.raises(WrongUse, match="another configuration"):
-        already_done(other, make_plan(other))
+        is_finished(other, make_plan(other))
     (tmp_path / "thesis.tex").touch()
     strange = config_for(corpus, tmp_path)
     with pytest.raises(WrongUse, match=r"holds thesis\.tex"):
-        already_done(strange, make_plan(strange))
+        is_finished(strange, make_plan(strange))
 
 
 def test_two_jobs_on_one_output_refuse_each_other(tmp_path: Path) -> None:
     output = tmp_path / "out"
     with (
-        own_output(output),
+        lock_output(output),
         pytest.raises(WrongUse, match="another job is writing"),
-        own_output(output),
+        lock_output(output),
     ):
         raise AssertionError("two jobs hold one output")
 
 
 def test_an_output_that_cannot_be_written_is_wrong_use(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(WrongUse, match="cannot write"), own_output(tmp_path / "file" / "out"):
+    with pytest.raises(WrongUse, match="cannot write"), lock_output(tmp_path / "file" / "out"):
         raise AssertionError("a folder inside a file")
 
 

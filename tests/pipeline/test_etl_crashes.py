@@ -17,9 +17,10 @@ from etl.clip.crash import Crash
 from etl.clip.sample import make_sample as made
 from etl.cluster import cluster
 from etl.corpora.listing import SourceClip
-from etl.job import work
+from etl.job import worker
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import own_output, run_job
+from etl.job.run import run_job
 from etl.job.store import Verdict
 from etl.paths import disk_fault
 from tests.helpers.clips import write_crema_d
@@ -45,7 +46,7 @@ def crash_at(patch: pytest.MonkeyPatch, fault: Exception, *keys: str) -> None:
             raise fault
         return made(clip, *rest)
 
-    patch.setattr(work, "make_sample", make_sample)
+    patch.setattr(worker, "make_sample", make_sample)
 
 
 def rejected_of(output: Path) -> list[dict[str, str]]:
@@ -73,8 +74,8 @@ def test_one_clip_s_exception_leaves_out_that_clip_alone(
     crash_at(monkeypatch, fault, BAD)
     with caplog.at_level(logging.WARNING, "emotalk.etl"):
         manifest = make(config_for(corpus, tmp_path / "out"))
-    assert manifest["clips"] == {"found": 9, "accepted": 8, "rejected": 1, "left_out": 0}
-    assert manifest["rejected_by_reason"] == {"crashed": 1}
+    assert manifest.clips == {"found": 9, "accepted": 8, "rejected": 1, "left_out": 0}
+    assert manifest.rejected_by_reason == {"crashed": 1}
     (line,) = rejected_of(tmp_path / "out")
     assert (line["clip"], line["reason"]) == (f"VideoFlash/{BAD}.flv", "crashed")
     assert line["detail"].startswith(text)
@@ -109,7 +110,7 @@ def test_many_crashes_in_a_row_stop_the_job_and_its_advice_works(
     ):
         make(config_for(corpus, tmp_path / "out", max_crashes_in_a_row=4))
     manifest = make(config_for(corpus, tmp_path / "out", max_crashes_in_a_row=100))
-    assert manifest["rejected_by_reason"] == {"crashed": CLIPS}
+    assert manifest.rejected_by_reason == {"crashed": CLIPS}
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.ESTALE, errno.EMFILE])
@@ -159,7 +160,7 @@ def test_a_source_that_is_gone_stops_the_job_whatever_the_clip_raised(
     plan = make_plan(config)
     source.rename(tmp_path / "away")
     crash_at(monkeypatch, IndexError("x"))
-    with pytest.raises(Stopped, match="cannot be read any more"), own_output(config.output):
+    with pytest.raises(Stopped, match="cannot be read any more"), lock_output(config.output):
         run_job(config, plan, InThisProcess(), Quiet())
 
 
@@ -167,18 +168,18 @@ def crashing(clip: SourceClip, *rest: Any) -> Verdict | Crash:
     """Work on a clip as `process_clip` does; run by Ray's workers, where nothing is patched yet."""
     with pytest.MonkeyPatch.context() as patch:
         crash_at(patch, IndexError("list index out of range"), os.environ[ENDS])
-        return work.process_clip(clip, *rest)
+        return worker.process_clip(clip, *rest)
 
 
 def test_on_ray_too_a_crash_costs_one_clip(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENDS, BAD)
-    monkeypatch.setattr("etl.job.stages.process_clip", crashing)
+    monkeypatch.setattr("etl.job.process.process_clip", crashing)
     config = config_for(corpus, tmp_path / "ray")
-    with own_output(config.output), cluster("local", 1) as machines:
+    with lock_output(config.output), cluster("local", 1) as machines:
         manifest = run_job(config, make_plan(config), machines, Quiet())
-    assert manifest["rejected_by_reason"] == {"crashed": 1}
+    assert manifest.rejected_by_reason == {"crashed": 1}
     with monkeypatch.context() as patch:
         crash_at(patch, IndexError("list index out of range"), BAD)
         make(config_for(corpus, tmp_path / "alone"))

@@ -18,9 +18,11 @@ import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import Stopped
+from etl.job.finished_set import is_finished
+from etl.job.output import lock_output, read_manifest
 from etl.job.plan import make_plan
 from etl.job.repair import damaged_shards, repair
-from etl.job.run import already_done, own_output, run_job
+from etl.job.run import run_job
 from etl.job.store import Verdict
 from etl.paths import disk_fault
 from tests.helpers.clips import write_clip, write_crema_d
@@ -74,7 +76,7 @@ def config_for(source: Path, output: Path, **more: object) -> EtlConfig:
 def make(config: EtlConfig, machines: Disturbed | None = None) -> int:
     """Run a job; return how many clips it had finished before."""
     kept = Kept()
-    with own_output(config.output):
+    with lock_output(config.output):
         run_job(config, make_plan(config), machines or Disturbed(), kept)
     return kept.count
 
@@ -183,11 +185,13 @@ def test_a_shard_of_a_finished_set_that_rots_is_made_again_from_its_clips_alone(
     flip(tars[number])
     tars[number + 2].with_name(tars[number + 2].stem + ".index.json").unlink()
     machines, plan = Disturbed(), make_plan(config)
-    assert already_done(config, plan)
+    assert is_finished(config, plan)
     broken = [tars[number].name, tars[number + 2].name]
-    assert sorted(damaged_shards(config.output)) == broken
-    with own_output(config.output):
-        assert sorted(repair(config, plan, machines, Quiet())) == broken
+    manifest = read_manifest(config.output)
+    assert manifest is not None
+    assert sorted(damaged_shards(config.output, manifest)) == broken
+    with lock_output(config.output):
+        assert sorted(repair(config, plan, manifest, machines, Quiet())) == broken
     assert digests(config.output) == whole
     assert len(machines.done) < CLIPS, "not every clip was opened again"
 
@@ -201,12 +205,13 @@ def test_a_rotten_shard_whose_clips_are_others_now_is_left_as_it_is(tmp_path: Pa
     rotten = digests(config.output)
     key = json.loads(tar.with_suffix(".index.json").read_text())["samples"][0]["key"]
     write_clip(source / "VideoFlash" / f"{key}.flv", seconds=0.6, seed=99)
-    plan = make_plan(config)
+    plan, manifest = make_plan(config), read_manifest(config.output)
+    assert manifest is not None
     with (
         pytest.raises(Stopped, match=rf"{tar.name}: damaged, and cannot be made again"),
-        own_output(config.output),
+        lock_output(config.output),
     ):
-        repair(config, plan, Disturbed(), Quiet())
+        repair(config, plan, manifest, Disturbed(), Quiet())
     assert {name: digests(config.output)[name] for name in rotten} == rotten
 
 
@@ -369,7 +374,7 @@ def test_what_workers_are_handed_are_names_not_pixels(tmp_path: Path, corpus: Pa
                 yield item, result
 
     config = config_for(corpus, tmp_path / "out")
-    with own_output(config.output):
+    with lock_output(config.output):
         run_job(config, make_plan(config), Weighing(), Quiet())
     assert {name: len(found) for name, found in sizes.items()} == {
         "process_clip": 2 * CLIPS, "_write": 2 * SHARDS

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.shards.inspect import inspect
+from emotalk.shards.manifest import Manifest
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import own_output, run_job
+from etl.job.run import run_job
 from tests.helpers.real_shards import InThisProcess, Quiet
 from tests.helpers.shared import shared_data
 
@@ -29,13 +30,13 @@ EDGE = {
 }
 
 
-def run(output: Path, **more: object) -> tuple[dict[str, Any], list[dict[str, str]]]:
+def run(output: Path, **more: object) -> tuple[Manifest, list[dict[str, str]]]:
     """Run the ETL in this process; return the manifest and the rejected clips."""
     pack = {"pack": "faces68", "root": str(shared_data("data", "insightface"))}
     tree = {"corpus": "folder", "landmarks": pack, "output": str(output),
             "split": {"shares": (1, 0, 0)}, **more}  # fmt: skip
     config = EtlConfig.model_validate(tree)
-    with own_output(config.output):
+    with lock_output(config.output):
         manifest = run_job(config, make_plan(config), InThisProcess(), Quiet())
     assert inspect(output).ok
     lines = (output / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
@@ -62,17 +63,17 @@ def test_every_single_face_with_speech_is_taken_and_nothing_else(tmp_path: Path)
         assert line["reason"] == reason
         assert line["detail"].startswith(words)
         assert "; " in line["detail"]
-    assert manifest["clips"] == {
+    assert manifest.clips == {
         "found": len(found) + 4, "accepted": len(found), "rejected": 4, "left_out": 0,
     }  # fmt: skip
     # GRID's clips are 3 s; the wild ones 5.0 to 20 s at 25 and 30 fps.
-    assert manifest["shards"][0]["frames"] == pytest.approx(20 * 75 + 1140, abs=40)
+    assert manifest.shards[0].frames == pytest.approx(20 * 75 + 1140, abs=40)
 
 
 def test_crema_d_without_git_lfs_says_git_lfs_pull(tmp_path: Path) -> None:
     source = shared_data("data", "crema_d")
     manifest, rejected = run(tmp_path / "out", corpus="crema_d", source=str(source))
-    assert manifest["rejected_by_reason"] == {"git_lfs_pointer": 2, "known_bad": 2}
+    assert manifest.rejected_by_reason == {"git_lfs_pointer": 2, "known_bad": 2}
     details = [line["detail"] for line in rejected if line["reason"] == "git_lfs_pointer"]
     assert all("run `git lfs pull` in the clone" in detail for detail in details)
 

@@ -64,7 +64,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "soundfile": ("emotalk/media/",),
     "fsspec": ("emotalk/media/remote.py",),
     "torchaudio": ("emotalk/media/torchaudio_cpu.py",),
-    "webdataset": ("etl/job/writer.py", "emotalk/shards/"),
+    "webdataset": ("emotalk/shards/writer.py",),
     "transformers": (),
     "torchvision": (),
     "timm": (),

@@ -11,7 +11,7 @@ from emotalk.errors import Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.media.decode import MemberFault
 from emotalk.printable import is_printable, printable, printable_lines, shown
-from emotalk.shards.shard_set import DataFault
+from emotalk.shards.reader import DataFault
 
 
 @pytest.mark.parametrize(

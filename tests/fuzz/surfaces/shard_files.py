@@ -48,7 +48,8 @@ def _look(shards: Path) -> None:
     from emotalk.errors import WrongUse
     from emotalk.shards.clip import read_window
     from emotalk.shards.inspect import inspect
-    from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
+    from emotalk.shards.reader import DataFault, SampleReader
+    from emotalk.shards.shard_set import ShardSet
 
     report = inspect(shards)
     assert str(report).encode("utf-8")

@@ -1,6 +1,8 @@
 """Clips that come more often than once an epoch, and all else that stays as it was."""
 
+import logging
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,11 @@ from hypothesis import strategies as st
 from emotalk.config.data import BalanceConfig
 from emotalk.data.balance import epoch_repeats
 from emotalk.data.order import Order, rank_places
+from emotalk.errors import WrongUse
 from emotalk.schema import EMOTIONS
 from emotalk.shards.shard_set import Sample
+from tests.helpers.loader import loader_of, taken
+from tests.helpers.shard_set import MadeClip, write_shard_set
 
 
 def level_name(intensity: float | None) -> str:
@@ -69,3 +74,47 @@ def test_a_level_begins_at_its_own_intensity(intensity: float | None, times: int
     config = BalanceConfig(low=2, medium=3, high=4, unknown=5)
     assert epoch_repeats([sample], config) == [times]
     assert epoch_repeats([sample], BalanceConfig()) is None
+
+
+def test_balance_repeats_clips_a_fixed_number_of_times(tmp_path: Path) -> None:
+    """Four neutral clips and one of anger: anger comes four times, in windows of its own."""
+    clips = [MadeClip(f"n{n}", 41, "a", "neutral", None) for n in range(4)]
+    clips.append(MadeClip("angry", 41, "a", "anger", None))
+    write_shard_set(tmp_path, [("train", clips)])
+    loader = loader_of(tmp_path, batch_size=8, balance=BalanceConfig(emotions="equal"))
+    assert loader.clips_per_epoch == 8
+    batch = taken(loader, 1)[0]
+    assert sorted(batch.keys) == ["angry"] * 4 + ["n0", "n1", "n2", "n3"]
+    starts = {
+        int(batch.landmarks_BTLP[row, 0, 0, 0])
+        for row, key in enumerate(batch.keys)
+        if key == "angry"
+    }
+    assert len(starts) > 1
+
+
+def test_levels_can_be_weighted(tmp_path: Path) -> None:
+    clips = [MadeClip(f"c{level}", 30, "a", "fear", level / 10) for level in (3, 6, 10)]
+    write_shard_set(tmp_path, [("train", clips)])
+    loader = loader_of(tmp_path, batch_size=5, balance=BalanceConfig(low=0, medium=2, high=3))
+    assert sorted(taken(loader, 1)[0].keys) == ["c10", "c10", "c10", "c6", "c6"]
+
+
+def test_weights_that_leave_no_clip_are_refused(tmp_path: Path) -> None:
+    clips = [MadeClip(f"c{n}", 30, "a", "fear", None) for n in range(3)]
+    write_shard_set(tmp_path, [("train", clips)])
+    with pytest.raises(WrongUse, match=r"no clip would ever come: low=1, .*unknown=0"):
+        loader_of(tmp_path, balance=BalanceConfig(emotions="equal", unknown=0))
+
+
+def test_the_printed_balance_is_the_one_that_holds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = [MadeClip(f"n{n}", 41, "a", "neutral", 1.0) for n in range(5)]
+    clips += [MadeClip(f"a{n}", 41, "a", "anger", 0.3) for n in range(2)]
+    write_shard_set(tmp_path, [("train", clips)])
+    with caplog.at_level(logging.INFO):
+        loader = loader_of(tmp_path, balance=BalanceConfig(emotions="equal", high=2))
+    assert "balance: 2 clips of anger come 5 times an epoch" in caplog.text
+    assert "balance: 5 clips of neutral come 2 times an epoch" in caplog.text
+    assert loader.clips_per_epoch == 20

@@ -1,10 +1,7 @@
 """The loader as training uses it, on real tars."""
 
 import hashlib
-import itertools
 import json
-import logging
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,20 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from emotalk.config.data import BalanceConfig, DataConfig
-from emotalk.data.batch import ClipBatch, from_unit, to_unit, zeros_in_one_piece
-from emotalk.data.loader import ClipLoader, build_loader, read_clip
+from emotalk.data.batch import ClipBatch
 from emotalk.data.windows import cut_speech
 from emotalk.errors import WrongUse
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import DataFault, ShardSet
+from tests.helpers.loader import loader_of, taken
 from tests.helpers.shard_set import (
     MadeClip,
     frame_level,
     made_audio,
     made_clips,
     made_landmarks,
-    made_members,
     rewrite_manifest,
     write_shard_set,
 )
@@ -40,17 +34,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clips = list(CLIPS.values())
     shards = [("train", clips[:5]), ("train", clips[5:6]), ("train", clips[6:13])]
     return write_shard_set(tmp_path_factory.mktemp("set"), [*shards, ("val", clips[13:])])
-
-
-def loader_of(folder: Path, split: str = "train", **options: Any) -> ClipLoader:
-    ranks = {name: options.pop(name) for name in ("rank", "world_size") if name in options}
-    start = options.pop("start_step", 0)
-    config = DataConfig(**{"workers": 0, "batch_size": 4, "frames": 8, **options})
-    return build_loader(config, str(folder), split, 3, EMOTIONS, start_step=start, **ranks)
-
-
-def taken(loader: ClipLoader, steps: int) -> list[ClipBatch]:
-    return list(itertools.islice(iter(loader), steps))
 
 
 def seen(batch: ClipBatch) -> list[tuple[Any, ...]]:
@@ -210,173 +193,6 @@ def test_one_clip_alone_has_no_other(tmp_path: Path) -> None:
         loader_of(tmp_path, other_speech=True)
 
 
-def broken_set(folder: Path) -> Path:
-    """Write a set in which one clip's video and another one's sound are not what they should be."""
-
-    def members(clip: MadeClip) -> dict[str, bytes]:
-        found = made_members(clip)
-        if clip.key == "clip0001":
-            found["mp4"] = found["mp4"][: len(found["mp4"]) // 2]
-        if clip.key == "clip0002":
-            found["flac"] = made_members(MadeClip("x", 12, "a", "fear", None))["flac"]
-        return found
-
-    return write_shard_set(folder, [("train", made_clips(5))], members_of=members)
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_bad_sample_stops_the_run_by_name(tmp_path: Path, workers: int) -> None:
-    loader = loader_of(broken_set(tmp_path), batch_size=5, workers=workers)
-    with pytest.raises(DataFault, match=r"train-000000\.tar, sample clip000[12]"):
-        taken(loader, 1)
-
-
-def test_a_bad_samples_place_stays_masked_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    loader = loader_of(broken_set(tmp_path), batch_size=5, on_fault="skip")
-    with caplog.at_level(logging.WARNING):
-        batches = taken(loader, 2)
-    for batch in batches:
-        assert sorted(batch.keys) == [f"clip000{n}" for n in range(5)]
-        for row, key in enumerate(batch.keys):
-            bad = key in {"clip0001", "clip0002"}
-            assert bool(batch.valid_B[row]) is not bad
-            assert bool(batch.video_BTCHW[row].any()) is not bad
-    assert sum(loader.faults.values()) == 4
-    assert "clip0002: member flac: the sound has 3840 samples, expected 11520" in caplog.text
-
-
-def set_without_landmarks(folder: Path) -> Path:
-    """Write a set of four clips, one of which has no landmarks in tar and index."""
-
-    def members(clip: MadeClip) -> dict[str, bytes]:
-        lacking = "landmarks.npy" if clip.key == "clip0001" else ""
-        return {name: data for name, data in made_members(clip).items() if name != lacking}
-
-    return write_shard_set(folder, [("train", made_clips(4))], members_of=members)
-
-
-def test_a_sample_without_a_member_it_must_have_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=r"clip0001 lacks landmarks \(landmarks\.npy\); .*skip"):
-        loader_of(set_without_landmarks(tmp_path))
-
-
-def test_a_sample_without_a_member_it_must_have_keeps_its_place(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    loader = loader_of(set_without_landmarks(tmp_path), on_fault="skip")
-    assert "sample clip0001 lacks landmarks (landmarks.npy)" in caplog.text
-    batch = taken(loader, 1)[0]
-    invalid = [key for key, flag in zip(batch.keys, batch.valid_B, strict=True) if not flag]
-    assert (sorted(batch.keys), invalid) == ([f"clip000{n}" for n in range(4)], ["clip0001"])
-    assert sum(loader.faults.values()) == 1
-
-
-def test_a_clip_whose_other_voice_cannot_be_read_is_named_with_it(tmp_path: Path) -> None:
-    folder = broken_set(tmp_path)
-    loader = loader_of(folder, batch_size=5, on_fault="skip", other_speech=True)
-    batches = taken(loader, 4)
-    masked = sum(int((~batch.valid_B).sum()) for batch in batches)
-    assert sum(loader.faults.values()) == masked
-    named = [fault for fault in loader.faults if "misses another clip's speech" in fault]
-    assert named
-    assert all(re.match(r"clip000\d misses .* sample clip0002: ", fault) for fault in named)
-
-
-@pytest.mark.parametrize("on_fault", ["raise", "skip"])
-def test_a_tar_cut_off_is_refused_or_left_out(tmp_path: Path, on_fault: str) -> None:
-    clips = made_clips(4)
-    write_shard_set(tmp_path, [("train", clips[:2]), ("train", clips[2:])])
-    tar = tmp_path / "train-000001.tar"
-    tar.write_bytes(tar.read_bytes()[:-20000])
-    if on_fault == "raise":
-        with pytest.raises(WrongUse, match=r"train-000001\.tar has \d+ bytes, the manifest says"):
-            loader_of(tmp_path)
-        return
-    batch = taken(loader_of(tmp_path, on_fault="skip"), 1)[0]
-    valid = {key for key, flag in zip(batch.keys, batch.valid_B, strict=True) if flag}
-    assert valid == {"clip0000", "clip0001"}
-
-
-def test_balance_repeats_clips_a_fixed_number_of_times(tmp_path: Path) -> None:
-    """Four neutral clips and one of anger: anger comes four times, in windows of its own."""
-    clips = [MadeClip(f"n{n}", 41, "a", "neutral", None) for n in range(4)]
-    clips.append(MadeClip("angry", 41, "a", "anger", None))
-    write_shard_set(tmp_path, [("train", clips)])
-    loader = loader_of(tmp_path, batch_size=8, balance=BalanceConfig(emotions="equal"))
-    assert loader.clips_per_epoch == 8
-    batch = taken(loader, 1)[0]
-    assert sorted(batch.keys) == ["angry"] * 4 + ["n0", "n1", "n2", "n3"]
-    starts = {
-        int(batch.landmarks_BTLP[row, 0, 0, 0])
-        for row, key in enumerate(batch.keys)
-        if key == "angry"
-    }
-    assert len(starts) > 1
-
-
-def test_levels_can_be_weighted(tmp_path: Path) -> None:
-    clips = [MadeClip(f"c{level}", 30, "a", "fear", level / 10) for level in (3, 6, 10)]
-    write_shard_set(tmp_path, [("train", clips)])
-    loader = loader_of(tmp_path, batch_size=5, balance=BalanceConfig(low=0, medium=2, high=3))
-    assert sorted(taken(loader, 1)[0].keys) == ["c10", "c10", "c10", "c6", "c6"]
-
-
-def test_weights_that_leave_no_clip_are_refused(tmp_path: Path) -> None:
-    clips = [MadeClip(f"c{n}", 30, "a", "fear", None) for n in range(3)]
-    write_shard_set(tmp_path, [("train", clips)])
-    with pytest.raises(WrongUse, match=r"no clip would ever come: low=1, .*unknown=0"):
-        loader_of(tmp_path, balance=BalanceConfig(emotions="equal", unknown=0))
-
-
-def test_the_printed_balance_is_the_one_that_holds(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    clips = [MadeClip(f"n{n}", 41, "a", "neutral", 1.0) for n in range(5)]
-    clips += [MadeClip(f"a{n}", 41, "a", "anger", 0.3) for n in range(2)]
-    write_shard_set(tmp_path, [("train", clips)])
-    with caplog.at_level(logging.INFO):
-        loader = loader_of(tmp_path, balance=BalanceConfig(emotions="equal", high=2))
-    assert "balance: 2 clips of anger come 5 times an epoch" in caplog.text
-    assert "balance: 5 clips of neutral come 2 times an epoch" in caplog.text
-    assert loader.clips_per_epoch == 20
-
-
-def test_a_whole_clip_is_read_with_all_its_members(folder: Path) -> None:
-    clip = read_clip(ShardSet.open(str(folder)), "clip0014")
-    made = CLIPS["clip0014"]
-    levels = clip.video_THWC.mean(axis=(1, 2, 3))
-    assert np.abs(levels - [frame_level(frame) for frame in range(made.frames)]).max() <= 2
-    np.testing.assert_allclose(clip.audio_S, made_audio(made), atol=1e-4)
-    assert clip.landmarks_TLP.shape == (made.frames, 68, 2)
-    assert clip.neutral_HWC is not None
-    assert clip.json == {"clip": "clip0014"}
-    assert (clip.actor, clip.emotion, clip.intensity) == (made.actor, made.emotion, made.intensity)
-    with pytest.raises(WrongUse, match="no sample 'nobody' in train, val"):
-        read_clip(ShardSet.open(str(folder)), "nobody")
-
-
-def test_bytes_become_the_networks_numbers_and_back() -> None:
-    images = torch.arange(256, dtype=torch.uint8)
-    unit = to_unit(images)
-    assert (float(unit[0]), float(unit[255])) == (-1.0, 1.0)
-    assert torch.equal(from_unit(unit), images)
-    assert torch.allclose(to_unit(images / 255), unit, atol=1e-6)
-    assert from_unit(torch.tensor([-3.0, 3.0])).tolist() == [0, 255]
-
-
-def test_a_batch_is_one_piece_of_memory_whose_parts_do_not_touch(folder: Path) -> None:
-    options: dict[str, Any] = {"other_speech": True, "babble_voices": 2, "workers": 1}
-    batch = taken(loader_of(folder, **options), 1)[0]
-    tensors = [part for part in batch if isinstance(part, torch.Tensor)]
-    assert len({tensor.untyped_storage().data_ptr() for tensor in tensors}) == 1
-    parts = zeros_in_one_piece({"a": ((2, 3), torch.int64), "b": ((5,), torch.bool)})
-    parts["b"].fill_(True)
-    assert not parts["a"].any()
-    assert (parts["a"].shape, parts["b"].tolist()) == ((2, 3), [True] * 5)
-
-
 def test_later_versions_may_add_keys(tmp_path: Path) -> None:
     write_shard_set(tmp_path, [("train", made_clips(2))])
     rewrite_manifest(tmp_path, lambda tree: tree.update(new_thing=1))
@@ -390,8 +206,9 @@ def test_python_ends_while_workers_still_read(folder: Path) -> None:
 from emotalk.config.data import DataConfig
 from emotalk.data.loader import build_loader
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import ShardSet
 config = DataConfig(workers=1, batch_size=2, frames=8)
-batches = iter(build_loader(config, {str(folder)!r}, "train", 0, EMOTIONS))
+batches = iter(build_loader(config, ShardSet.open({str(folder)!r}), "train", 0, EMOTIONS))
 next(batches)
 """
     done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)
@@ -404,10 +221,11 @@ import cv2, numpy
 from emotalk.config.data import DataConfig
 from emotalk.data.loader import build_loader
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import ShardSet
 cv2.setNumThreads(3)
 cv2.GaussianBlur(numpy.zeros((2000, 2000, 3), numpy.uint8), (0, 0), 3)
 config = DataConfig(workers=1, batch_size=2, frames=8)
-next(iter(build_loader(config, {str(folder)!r}, "train", 0, EMOTIONS)))
+next(iter(build_loader(config, ShardSet.open({str(folder)!r}), "train", 0, EMOTIONS)))
 assert cv2.getNumThreads() == 3
 """
     done = subprocess.run([sys.executable, "-c", script], timeout=60, check=False)

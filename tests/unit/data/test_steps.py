@@ -8,6 +8,7 @@ from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import build_loader
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import (
     empty_members,
     made_clips,
@@ -29,7 +30,7 @@ def batches(tmp_path_factory: pytest.TempPathFactory) -> list[ClipBatch]:
         workers=0, batch_size=5, frames=8, speech_margin_frames=0, speech_level="none",
         other_speech=True, babble_voices=2,
     )  # fmt: skip
-    loader = build_loader(config, str(folder), "train", 3, EMOTIONS)
+    loader = build_loader(config, ShardSet.open(str(folder)), "train", 3, EMOTIONS)
     return list(itertools.islice(iter(loader), 8))
 
 
@@ -73,7 +74,7 @@ def test_as_many_shards_are_mixed_as_the_configuration_says(
     shards = [("train", clips[at : at + 6]) for at in range(0, 36, 6)]
     write_shard_set(folder, shards, members_of=empty_members)
     config = DataConfig(workers=0, batch_size=6, frames=8, shuffle_shards=mixed)
-    order = build_loader(config, str(folder), "train", 3, EMOTIONS).batches.order
+    order = build_loader(config, ShardSet.open(str(folder)), "train", 3, EMOTIONS).batches.order
     first = [order.place(number).sample // 6 for number in range(36)][: 6 * mixed]
     assert len(set(first)) == mixed
     assert (first != sorted(first, key=first.index)) == (mixed > 1), "mixed with one another"

@@ -15,7 +15,7 @@ from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.order import Order, Place, rank_places
 from emotalk.data.steps import StepBatches
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.shard_set import Sample, ShardSet
 from tests.helpers.corpus_index import CLIPS, crema_d_keys, write_corpus_index
 from tests.helpers.shared import shared_root
 
@@ -60,7 +60,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     assert len(set(keys)) == CLIPS
     folder = write_corpus_index(tmp_path_factory.mktemp("corpus"), keys)
     config = DataConfig(batch_size=BATCH, frames=1, speech_margin_frames=0)
-    return Corpus(build_loader(config, str(folder), "train", SEED, EMOTIONS), source)
+    return Corpus(build_loader(config, ShardSet.open(str(folder)), "train", SEED, EMOTIONS), source)
 
 
 def rows_of(batch: ClipBatch) -> Iterator[Row]:

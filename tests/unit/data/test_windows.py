@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotalk.data.windows import cut_speech, levelled, other_clip, window_start
+from emotalk.data.windows import cut_speech, normalise_level, other_clip, window_start
 
 
 def test_windows_reach_every_start_that_fits() -> None:
@@ -43,9 +43,9 @@ def test_speech_is_the_windows_own_with_zeros_beyond_the_clip(
 
 def test_peak_level_divides_by_the_whole_clips_peak() -> None:
     audio = np.array([0.1, -0.5, 0.25], np.float32)
-    np.testing.assert_allclose(levelled(audio, "peak"), [0.2, -1.0, 0.5], rtol=1e-6)
-    np.testing.assert_array_equal(levelled(audio, "none"), audio)
-    np.testing.assert_array_equal(levelled(np.zeros(4, np.float32), "peak"), np.zeros(4))
+    np.testing.assert_allclose(normalise_level(audio, "peak"), [0.2, -1.0, 0.5], rtol=1e-6)
+    np.testing.assert_array_equal(normalise_level(audio, "none"), audio)
+    np.testing.assert_array_equal(normalise_level(np.zeros(4, np.float32), "peak"), np.zeros(4))
 
 
 def test_another_clip_is_never_the_same_one() -> None:

@@ -6,25 +6,22 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from torch import Tensor
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from emotalk.config.data import DataConfig
 from emotalk.data import workers
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import ClipLoader, build_loader
-from emotalk.data.workers import Interrupted, Room, WorkerLost, check_room, children
-from emotalk.errors import WrongUse
+from emotalk.data.workers import Interrupted, WorkerLost, children
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import ROOT
-
-MIB = 2**20
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +37,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def loader_of(folder: Path, **options: float) -> ClipLoader:
     config = DataConfig.model_validate({"workers": 1, "batch_size": 2, "frames": 8, **options})
-    return build_loader(config, str(folder), "train", 3, EMOTIONS)
+    return build_loader(config, ShardSet.open(str(folder)), "train", 3, EMOTIONS)
 
 
 def begun(loader: ClipLoader) -> tuple[Iterator[ClipBatch], psutil.Process]:
@@ -132,8 +129,9 @@ from emotalk.data.loader import build_loader
 from emotalk.data.workers import children
 from emotalk.errors import Stopped
 from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import ShardSet
 config = DataConfig(workers=1, prefetch=1, batch_size=2, frames=8)
-batches = iter(build_loader(config, sys.argv[1], "train", 0, EMOTIONS))
+batches = iter(build_loader(config, ShardSet.open(sys.argv[1]), "train", 0, EMOTIONS))
 next(batches)
 """
 
@@ -173,33 +171,3 @@ def test_a_batch_that_finds_no_room_is_said_so(folder: Path) -> None:
     assert "of 6 MiB free)" in done.stderr
     assert "data.workers=0" in done.stderr
     assert "--shm-size" in done.stderr
-
-
-def room(free: float, total: float) -> Callable[[], Room]:
-    return lambda: Room(int(free * MIB), int(total * MIB))
-
-
-def test_workers_whose_batches_do_not_fit_are_refused_before_they_start(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # 2 workers x 3 batches and the one in use, 10 MiB each: 70 MiB
-    monkeypatch.setattr(workers, "shared_memory", room(70, 100))
-    check_room(2, 3, 10 * MIB)
-    monkeypatch.setattr(workers, "shared_memory", room(69.9, 100))
-    with pytest.raises(WrongUse, match=r"7 batches of 10.0 MiB.*70.0 MiB.*69.9 MiB free"):
-        check_room(2, 3, 10 * MIB)
-    check_room(0, 3, 10 * MIB)
-    monkeypatch.setattr(workers, "shared_memory", lambda: None)
-    check_room(2, 3, 10 * MIB)
-
-
-def test_a_loader_asks_for_the_room_of_its_own_batches(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    loader = loader_of(folder)
-    batch = next(iter(loader_of(folder, workers=0)))
-    size = sum(part.nbytes for part in batch if isinstance(part, Tensor))
-    assert loader.batches.bytes == size
-    monkeypatch.setattr(workers, "shared_memory", room((3 * size - 1) / MIB, 100))
-    with pytest.raises(WrongUse, match=r"data\.workers=1 with data\.prefetch=2"):
-        iter(loader)

@@ -10,7 +10,8 @@ import pytest
 from emotalk.config.data import RemoteConfig
 from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import Sample, ShardSet
 from tests.helpers.broken_sets import BROKEN
 from tests.helpers.drawn_shards import DrawnClip
 

@@ -63,7 +63,8 @@ def test_the_true_video_reencoded_is_nearly_perfect_and_a_still_follows_nothing(
 def test_a_clips_psnr_is_that_of_the_generators_own_frames(
     report: Report, checkpoint: Path, shards: Path, drawn_clips: Clips
 ) -> None:
-    from emotalk.shards.shard_set import SampleReader, ShardSet
+    from emotalk.shards.reader import SampleReader
+    from emotalk.shards.shard_set import ShardSet
 
     shard_set = ShardSet.open(str(shards))
     sample = next(s for s in shard_set.split("test").samples if s.key == "1001_IEO_happiness")

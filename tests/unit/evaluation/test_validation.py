@@ -30,7 +30,8 @@ from emotalk.evaluation.validation import (
 from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
 from emotalk.shards.clip import Clip
-from emotalk.shards.shard_set import Sample, SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample, ShardSet
 from tests.helpers.evaluation_clips import ToldLandmarks
 from tests.helpers.shard_set import (
     Members,

@@ -14,7 +14,8 @@ from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.output import describe_inputs
 from emotalk.evaluation.results import Results
 from emotalk.shards.clip import read_speech
-from emotalk.shards.shard_set import SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
 
 Clips = dict[tuple[int, str, str], DrawnClip]

@@ -23,7 +23,7 @@ from emotalk.files.lock import (
     take_lock,
     wait_for_lock,
 )
-from etl.job.run import own_output
+from etl.job.output import lock_output
 
 ROOT = Path(__file__).parents[3]
 ELSEWHERE = {"host": "far-away", "pid": 4711, "since": "2026-01-02 03:04:05"}
@@ -46,17 +46,17 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_second_job_is_refused_and_told_who_holds_the_output(tmp_path: Path) -> None:
-    with own_output(tmp_path):
+    with lock_output(tmp_path):
         with (
             pytest.raises(WrongUse, match=rf"another job .* process {os.getpid()}, since 20"),
-            own_output(tmp_path),
+            lock_output(tmp_path),
         ):
             raise AssertionError("two jobs hold one output")
         assert (tmp_path / ".work" / "lock").exists(), "the refused job leaves the lock alone"
 
 
 def test_nothing_is_left_of_a_job_that_kept_nothing(tmp_path: Path) -> None:
-    with own_output(tmp_path / "new"):
+    with lock_output(tmp_path / "new"):
         pass
     assert not list((tmp_path / "new").iterdir())
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from emotalk.augment.batch import BatchAugment
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch, to_unit
+from emotalk.shards.storage import DiskStorage
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 from tests.helpers.train_here import train_here, trainer_here
 
@@ -38,6 +39,24 @@ def test_a_run_that_goes_on_stands_at_its_checkpoint_in_every_part(folder: Path)
         assert parts.facts.data is not None
         manifest = (folder / "shards/manifest.json").read_bytes()
         assert parts.facts.data.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
+
+
+def test_a_training_start_opens_its_shard_set_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    read_file = DiskStorage.read_file
+
+    def counted(storage: DiskStorage, name: str) -> bytes:
+        opened.append(name)
+        return read_file(storage, name)
+
+    tiny_shards(tmp_path / "shards")
+    monkeypatch.setattr(DiskStorage, "read_file", counted)
+    with trainer_here(config_of(tmp_path, "validation.clips=2")) as trainer:
+        assert trainer._parts.validation is not None
+    assert opened.count("manifest.json") == 1
+    assert all(opened.count(name) == 1 for name in opened), "each index is read once, too"
 
 
 def test_the_loader_hears_that_the_training_was_asked_to_stop(folder: Path) -> None:

@@ -9,13 +9,14 @@ import pytest
 
 from emotalk.cli import main
 from emotalk.config.data import DataConfig
-from emotalk.data.loader import build_loader, read_clip
+from emotalk.data.loader import build_loader
 from emotalk.errors import WrongUse
 from emotalk.printable import is_printable
 from emotalk.schema import EMOTIONS
-from emotalk.shards.clip import read_facts
+from emotalk.shards.clip import read_facts, read_window
 from emotalk.shards.inspect import inspect
-from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.broken_sets import BROKEN, whole_set
 from tests.helpers.shared import shared_data
 
@@ -64,12 +65,13 @@ def read_all(folder: Path) -> None:
     for split in ("train", "val"):
         try:
             config = DataConfig(frames=4, batch_size=1, workers=0)
-            next(iter(build_loader(config, str(folder), split, 0, EMOTIONS)))
+            next(iter(build_loader(config, ShardSet.open(str(folder)), split, 0, EMOTIONS)))
             shard_set = ShardSet.open(str(folder))
             reader = SampleReader(shard_set, verify=True)
             for sample in shard_set.split(split).samples:
                 read_facts(reader, sample)
-                read_clip(shard_set, sample.key, split)
+                extras = ("neutral.png", "json")
+                read_window(reader, sample, start=0, frames=sample.frames, extras=extras)
         except (WrongUse, DataFault) as refusal:
             assert all(is_printable(line) for line in str(refusal).splitlines())  # noqa: PT017
 

@@ -13,7 +13,8 @@ import webdataset
 
 from emotalk.errors import WrongUse
 from emotalk.shards.manifest import ShardEntry
-from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import (
     empty_members,
     made_clips,

@@ -27,7 +27,8 @@ from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.errors import WrongUse
 from emotalk.media.remote import connect
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import DataFault, SampleReader, ShardSet
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import empty_members, made_clips, write_shard_set
 
 pytest.importorskip("aiohttp")
@@ -213,7 +214,7 @@ def test_what_a_server_packs_is_never_unpacked(server: Server, tmp_path: Path) -
 def loader_of(location: str, remote: RemoteConfig, **options: Any) -> ClipLoader:
     settings = {"batch_size": 2, "frames": 6, "speech_margin_frames": 1, "remote": remote}
     config = DataConfig.model_validate({**settings, **options})
-    return build_loader(config, location, "train", 3, EMOTIONS)
+    return build_loader(config, ShardSet.open(location, config.remote), "train", 3, EMOTIONS)
 
 
 def same(one: ClipBatch, other: ClipBatch) -> bool:

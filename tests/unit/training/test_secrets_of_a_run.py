@@ -17,7 +17,8 @@ from emotalk.runs.dry_run import describe
 from emotalk.runs.folder import check_run_folder, open_run_folder
 from emotalk.runs.status import write_status
 from emotalk.runs.tags import run_tags
-from emotalk.shards.shard_set import SampleReader, ShardSet
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import ShardSet
 from emotalk.tracking.params import as_params
 from tests.helpers.tiny_model import write_tiny_model
 from tests.helpers.tiny_training import tiny_config, tiny_shards

@@ -14,8 +14,8 @@ from etl.clip.crash import (
     check_memory,
     check_readable,
     crash_of,
+    is_machine_fault,
     naming_node,
-    of_the_machine,
     short_of_memory,
 )
 from etl.corpora.source import RemoteFile
@@ -60,9 +60,9 @@ def test_ffmpegs_input_output_error_does_not_tell_of_the_disk() -> None:
     class TheirError(OSError):
         __module__ = "av.error"
 
-    assert not of_the_machine(TheirError(errno.EIO, "Input/output error"))
-    assert of_the_machine(OSError(errno.EIO, "Input/output error"))
-    assert not of_the_machine(OSError(errno.EACCES, "Permission denied"))
+    assert not is_machine_fault(TheirError(errno.EIO, "Input/output error"))
+    assert is_machine_fault(OSError(errno.EIO, "Input/output error"))
+    assert not is_machine_fault(OSError(errno.EACCES, "Permission denied"))
 
 
 def test_a_package_that_does_not_load_is_the_nodes_fault() -> None:
@@ -103,9 +103,9 @@ def test_crashes_in_a_row_are_counted_by_node() -> None:
     count = CrashCount(3)
     bad, good = Crash("IndexError: x", "bad", ""), Crash("IndexError: x", "good", "")
     for clip in ("a", "b"):
-        count.crashed(clip, bad)
-        count.crashed(clip, good)
-        count.judged("good")
+        count.add(clip, bad)
+        count.add(clip, good)
+        count.reset("good")
     with pytest.raises(Stopped, match="3 clips in a row crashed on bad, the last one c: IndexErr"):
-        count.crashed("c", bad)
-    count.crashed("c", good)
+        count.add("c", bad)
+    count.add("c", good)

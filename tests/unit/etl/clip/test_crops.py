@@ -16,7 +16,7 @@ from emotalk.faces.shape import transform_points
 from emotalk.media.encode import encode_video
 from emotalk.media.frames import VideoFrames, read_video
 from emotalk.schema import Bytes, Floats, Rejection
-from etl.clip.crops import cut_crops, on_ticks
+from etl.clip.crops import cut_crops, resample
 from etl.clip.timeline import Indices, Timeline
 from tests.helpers.clips import face_in_frame, write_clip
 from tests.helpers.shared import shared_data
@@ -115,7 +115,7 @@ def test_source_frames_shown_twice_are_cut_once(video: VideoFrames) -> None:
     crops, ticks = cut_crops(video, shown, Moving(), config())
     assert crops.sources == [0, 3, 4]
     assert (ticks.start, ticks.stop) == (0, 5)
-    frames_THWC, landmarks_TLP = on_ticks(crops, shown, ticks)
+    frames_THWC, landmarks_TLP = resample(crops, shown, ticks)
     for tick, number in enumerate([0, 0, 1, 1, 2]):
         np.testing.assert_array_equal(frames_THWC[tick], crops.frames[number])
         np.testing.assert_array_equal(landmarks_TLP[tick], crops.landmarks[number])
@@ -125,7 +125,7 @@ def test_blended_frames_and_landmarks_lie_between_their_neighbours(video: VideoF
     weight_T = np.array([0.25, 0], np.float32)
     mixed = Timeline(0.0, np.array([2, 5]), np.array([3, 5]), weight_T, 1.0)
     crops, ticks = cut_crops(video, mixed, Moving(), config())
-    frames_THWC, landmarks_TLP = on_ticks(crops, mixed, ticks)
+    frames_THWC, landmarks_TLP = resample(crops, mixed, ticks)
     first, second = (crops.frames[n].astype(float) for n in (0, 1))
     np.testing.assert_allclose(frames_THWC[0], 0.75 * first + 0.25 * second, atol=0.51)
     expected = 0.75 * crops.landmarks[0] + 0.25 * crops.landmarks[1]
@@ -146,7 +146,7 @@ def test_with_a_lower_share_the_longest_stretch_is_kept_and_nothing_filled_in(
     crops, ticks = cut_crops(video, shown, Moving([0, 1, 18]), config(share=0.8))
     assert (ticks.start, ticks.stop) == (4, 36)
     assert crops.sources == list(range(2, 18))
-    frames_THWC, _ = on_ticks(crops, shown, ticks)
+    frames_THWC, _ = resample(crops, shown, ticks)
     np.testing.assert_array_equal(frames_THWC, np.repeat(np.stack(crops.frames), 2, axis=0))
     np.testing.assert_allclose(crops.transforms[0], alignment(landmarks(2)))
     with pytest.raises(Rejection, match=r"0\.80 of the clip, at least 0\.81"):

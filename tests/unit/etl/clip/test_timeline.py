@@ -11,8 +11,8 @@ from etl.clip.timeline import around, nearest, sound_of, timeline
 LIMITS = QualityConfig()
 
 
-def sound(seconds: float) -> np.ndarray:
-    return np.arange(round(seconds * 8000), dtype=np.float32)
+def sound(seconds: float) -> Sound:
+    return Sound(np.arange(round(seconds * 8000), dtype=np.float32))
 
 
 @pytest.mark.parametrize("fps", [15.0, 24000 / 1001, 25.0, 30000 / 1001, 50.0, 59.94])
@@ -84,7 +84,7 @@ def test_blending_weighs_the_frames_about_a_tick_by_time() -> None:
 @pytest.mark.parametrize("fps", [12.5, 24000 / 1001, 30000 / 1001, 30.0, 50.0, 60.0])
 def test_a_linear_motion_stays_linear_when_blended(fps: float) -> None:
     times_s = np.arange(round(2 * fps)) / fps
-    sound_S = np.full(2 * SAMPLE_RATE, 0.1, np.float32)
+    sound_S = Sound(np.full(2 * SAMPLE_RATE, 0.1, np.float32))
     line = timeline(times_s, sound_S, QualityConfig(), "blended")
     position = 3 * times_s + 1  # of something that moves evenly
     mixed = position[line.source_T] * (1 - line.weight_T) + position[line.next_T] * line.weight_T
@@ -96,7 +96,7 @@ def test_a_linear_motion_stays_linear_when_blended(fps: float) -> None:
 
 
 def test_the_clock_begins_when_both_exist() -> None:
-    late_S = Sound(sound(1.7), first=2400, start_s=0.3)
+    late_S = Sound(sound(1.7).samples_S, first=2400, start_s=0.3)
     line = timeline(np.arange(50) / 25, late_S, LIMITS)
     assert line.start_s == 0.3
     assert line.frames == 42  # whole ones of 1.7 s
@@ -112,7 +112,8 @@ def test_the_clock_begins_when_both_exist() -> None:
 )
 def test_gaps_are_counted_where_the_clip_is(gap_s: float, accepted: bool) -> None:
     gaps = Sound(
-        sound(2.0), gaps_s=((-3.0, -1.0), (1.0, 1.0 + gap_s / 2), (1.6, 1.6 + gap_s / 2), (9, 20))
+        sound(2.0).samples_S,
+        gaps_s=((-3.0, -1.0), (1.0, 1.0 + gap_s / 2), (1.6, 1.6 + gap_s / 2), (9, 20)),
     )
     times_s = np.arange(50) / 25
     if accepted:

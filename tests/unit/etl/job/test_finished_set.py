@@ -11,8 +11,14 @@ import pytest
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel, Rejection
+from emotalk.shards.manifest import Manifest
 from etl.corpora.listing import SourceClip
-from etl.job.finished_set import by_name_differs, clips_to_judge, differences, refuse_another
+from etl.job.finished_set import (
+    clips_to_retry,
+    differences,
+    refuse_differences,
+    rejected_names_differ,
+)
 from etl.job.plan import Plan, decisive_config
 
 
@@ -28,15 +34,15 @@ def plan_of(settings: EtlConfig, *, level: float | None = 1.0, split: str = "tra
     return Plan(clips, rejected, 0, {"k": split}, (), decisive)
 
 
-def manifest_of(plan: Plan, **changed: Any) -> dict[str, Any]:
+def manifest_of(plan: Plan, **changed: Any) -> Manifest:
     tree: dict[str, Any] = json.loads(json.dumps(dict(plan.config)))
-    return {"config": {**tree, **changed}, "clips": {"left_out": 0}}
+    return Manifest(config={**tree, **changed}, clips={"left_out": 0}, shards=())
 
 
 def test_nothing_differs_from_what_the_same_plan_made() -> None:
     plan = plan_of(config())
     assert differences(config(), plan, manifest_of(plan)) == []
-    refuse_another(Path("out"), [])
+    refuse_differences(Path("out"), [])
 
 
 @pytest.mark.parametrize(
@@ -69,9 +75,9 @@ def test_labels_splits_and_models_that_differ_are_told_apart() -> None:
 
 def test_a_setting_that_the_set_s_version_did_not_have_counts_as_its_default() -> None:
     made = manifest_of(plan_of(config()))
-    del made["config"]["quality"]["max_extra_faces_share"]
+    del made.config["quality"]["max_extra_faces_share"]
     for name in ("labels_sha256", "splits_sha256", "models_sha256"):
-        del made["config"][name]
+        del made.config[name]
     assert differences(config(), plan_of(config()), made) == []
     other = config(quality={"max_extra_faces_share": 0.3})
     assert differences(other, plan_of(other), made) == [
@@ -81,7 +87,7 @@ def test_a_setting_that_the_set_s_version_did_not_have_counts_as_its_default() -
 
 def test_a_refusal_names_four_differences_and_the_way_out() -> None:
     with pytest.raises(WrongUse, match=r"\(a; b; c; d; \.\.\.\); it is left as it is\. Choose"):
-        refuse_another(Path("out"), list("abcde"))
+        refuse_differences(Path("out"), list("abcde"))
 
 
 def test_names_left_out_are_compared_by_clip_and_reason(tmp_path: Path) -> None:
@@ -90,19 +96,19 @@ def test_names_left_out_are_compared_by_clip_and_reason(tmp_path: Path) -> None:
     made = manifest_of(plan)
     line = {"clip": "s.mp4", "reason": "unknown_name", "detail": "no"}
     (tmp_path / "rejected.jsonl").write_text(json.dumps(line) + "\n")
-    assert not by_name_differs(plan, made, tmp_path)
-    assert by_name_differs(plan_of(config()), made, tmp_path)
-    assert by_name_differs(plan, {"clips": {"left_out": 1}}, tmp_path)
-    assert not by_name_differs(plan, {"clips": {}}, tmp_path)
+    assert not rejected_names_differ(plan, made, tmp_path)
+    assert rejected_names_differ(plan_of(config()), made, tmp_path)
+    assert rejected_names_differ(plan, Manifest(clips={"left_out": 1}, shards=()), tmp_path)
+    assert not rejected_names_differ(plan, Manifest(shards=()), tmp_path)
     (tmp_path / "rejected.jsonl").unlink()
-    assert by_name_differs(plan, made, tmp_path)
+    assert rejected_names_differ(plan, made, tmp_path)
 
 
 @pytest.mark.parametrize("old", [True, False])
 def test_only_rejected_clips_that_changed_are_judged_again(tmp_path: Path, old: bool) -> None:
     from etl.clip.files import content_digest
 
-    settings = config(source=str(tmp_path))
+    settings = config(source=str(tmp_path), output=str(tmp_path))
     plan = plan_of(settings, folder=tmp_path)
     (tmp_path / "k.mp4").write_text("bad")
     line = {"clip": "k.mp4", "reason": "unreadable", "detail": "no"}
@@ -113,9 +119,9 @@ def test_only_rejected_clips_that_changed_are_judged_again(tmp_path: Path, old: 
     manifest.write_text("{}")
     later = time.time() + 10
     os.utime(manifest, (later, later))
-    assert clips_to_judge(settings, plan, manifest) == []
+    assert clips_to_retry(settings, plan) == []
     (tmp_path / "k.mp4").write_text("good")
     os.utime(manifest, (later - 3600, later - 3600))
-    assert clips_to_judge(settings, plan, manifest) == ["k"]
+    assert clips_to_retry(settings, plan) == ["k"]
     (tmp_path / "rejected.jsonl").write_text("")
-    assert clips_to_judge(settings, plan, manifest) == []
+    assert clips_to_retry(settings, plan) == []

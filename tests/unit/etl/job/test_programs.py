@@ -50,4 +50,4 @@ def test_a_library_s_version_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_this_project_s_own_is_the_same_every_time() -> None:
-    assert programs_digest() == digest_of_programs(Path(__file__).parents[3])
+    assert programs_digest() == digest_of_programs(Path(__file__).parents[4])

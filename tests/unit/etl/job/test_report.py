@@ -10,6 +10,7 @@ from rich.console import Console
 from emotalk.config.etl import EtlConfig
 from emotalk.rejection_reasons import REASONS
 from emotalk.schema import ClipLabel
+from emotalk.shards.manifest import Manifest, ShardEntry
 from etl.corpora.listing import SourceClip
 from etl.job.plan import Plan, plan_shards
 from etl.job.report import clip_progress, show_outcome, show_plan
@@ -24,7 +25,7 @@ def config(**more: object) -> EtlConfig:
     return EtlConfig.model_validate(tree)
 
 
-def manifest(**rejected: int) -> dict[str, Any]:
+def manifest(**rejected: int) -> Manifest:
     empty: dict[str, Any] = {"actors": [], "samples": 0, "emotions": {}, "levels": {}}
     train = {
         "actors": ["anna", "bo"],
@@ -34,16 +35,22 @@ def manifest(**rejected: int) -> dict[str, Any]:
     }
     test = {**empty, "actors": ["cy"], "samples": 1, "emotions": {"anger": 1},
             "levels": {"anger": {"middle": 1}}}  # fmt: skip
-    return {
-        "splits": {"train": train, "val": empty, "test": test},
-        "clips": {"found": 15 + sum(rejected.values()), "accepted": 15,
-                  "rejected": sum(rejected.values())},
-        "rejected_by_reason": rejected,
-        "shards": [{"split": "train", "frames": 1500}, {"split": "test", "frames": 75}],
-    }  # fmt: skip
+    return Manifest(
+        splits={"train": train, "val": empty, "test": test},
+        clips={"found": 15 + sum(rejected.values()), "accepted": 15,
+               "rejected": sum(rejected.values())},
+        rejected_by_reason=rejected,
+        shards=(entry("train", 1500), entry("test", 75)),
+    )  # fmt: skip
 
 
-def shown(tree: dict[str, Any], settings: EtlConfig, width: int = 80) -> tuple[bool, list[str]]:
+def entry(split: str, frames: int) -> ShardEntry:
+    file, sha256 = f"{split}-000000.tar", "0" * 64
+    return ShardEntry(file=file, split=split, samples=1, frames=frames, bytes=10240,
+                      sha256=sha256, index_sha256=sha256)  # fmt: skip
+
+
+def shown(tree: Manifest, settings: EtlConfig, width: int = 80) -> tuple[bool, list[str]]:
     console = Console(file=io.StringIO(), width=width)
     verdict = show_outcome(console, settings, tree)
     assert isinstance(console.file, io.StringIO)
@@ -126,7 +133,7 @@ def test_the_folder_is_printed_as_it_is_called(tmp_path: Path) -> None:
 def test_people_in_several_splits_are_said_whatever_the_rule_was() -> None:
     assert not any("people" in line for line in shown(manifest(), config())[1])
     tree = manifest()
-    tree["splits"]["val"] = {**tree["splits"]["val"], "actors": ["bo", "di"]}
+    tree.splits["val"] = {**tree.splits["val"], "actors": ["bo", "di"]}
     words = " ".join(shown(tree, config())[1])
     assert "1 people are in more than one split (bo)" in words
     assert "nothing of people never seen" in words

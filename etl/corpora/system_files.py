@@ -1,4 +1,4 @@
-"""Pass over files that operating systems and file servers leave among a corpus' clips."""
+"""Recognise files that operating systems and file servers leave among a corpus' clips."""
 
 from collections.abc import Iterable
 
@@ -8,21 +8,21 @@ FOLDERS = frozenset(
 )
 
 
-def without_leavings(names: Iterable[str]) -> tuple[list[str], int]:
-    """Return the names that are a corpus' own, in their order, and how many were passed over.
+def without_system_files(names: Iterable[str]) -> tuple[list[str], int]:
+    """Return the other names, in their order, and the number of system files.
 
-    Passed over are hidden files (`._CLIP.flv` of macOS, `.DS_Store`), what lies in hidden folders
+    System files are hidden ones (`._CLIP.flv` of macOS, `.DS_Store`), all in hidden folders
     (`.AppleDouble`), `Thumbs.db`, `desktop.ini` and the folders of file servers (`@eaDir`).
 
     Args:
-        names: files by their path inside the source, parted by `/`.
+        names: files by their path inside the source, separated by `/`.
     """
     every = list(names)
-    own = [name for name in every if not _is_leaving(name)]
+    own = [name for name in every if not _is_system_file(name)]
     return own, len(every) - len(own)
 
 
-def _is_leaving(name: str) -> bool:
+def _is_system_file(name: str) -> bool:
     *folders, file = name.split("/")
     return (
         any(part.startswith(".") for part in (*folders, file))

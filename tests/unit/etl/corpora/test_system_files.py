@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from emotalk.config.etl import EtlConfig
-from etl.corpora.leavings import without_leavings
+from etl.corpora.system_files import without_system_files
 from etl.job.plan import make_plan
 from etl.job.report import show_plan
 from tests.helpers.clips import write_crema_d
@@ -23,14 +23,14 @@ LEFT = (
 
 @pytest.mark.parametrize("name", LEFT)
 def test_a_leaving_is_passed_over(name: str) -> None:
-    assert without_leavings([name, "VideoFlash/1001_IEO_ANG_HI.flv"]) == (
+    assert without_system_files([name, "VideoFlash/1001_IEO_ANG_HI.flv"]) == (
         ["VideoFlash/1001_IEO_ANG_HI.flv"], 1
     )  # fmt: skip
 
 
 def test_names_that_only_look_so_stay() -> None:
     names = ["a.b/c._d.mp4", "thumbs.mp4", "desktop.ini.mp4", "eaDir/x.mp4"]
-    assert without_leavings(names) == (names, 0)
+    assert without_system_files(names) == (names, 0)
 
 
 def test_a_corpus_that_a_mac_copied_has_as_many_clips_as_before(tmp_path: Path) -> None:

@@ -14,9 +14,11 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.rejection_reasons import REASONS
 from emotalk.shards.inspect import inspect
+from etl.job.finished_set import is_finished
+from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.run import already_done, own_output, run_job
-from etl.job.take_up import mend, needs_work
+from etl.job.run import run_job
+from etl.job.update import needs_update, update_set
 from tests.helpers.clips import tone, write_clip, write_crema_d, write_sidecar
 from tests.helpers.etl_run import digests
 from tests.helpers.real_shards import InThisProcess, Quiet
@@ -60,13 +62,13 @@ def run(config: EtlConfig, machines: Counting | None = None) -> str:
     """Do what `etl/shard.py` does; return `done`, `made` or the words of what was mended."""
     machines = machines or Counting()
     plan = make_plan(config)
-    if already_done(config, plan) and not needs_work(config, plan):
+    if is_finished(config, plan) and not needs_update(config, plan):
         return "done"
-    with own_output(config.output):
-        if not already_done(config, plan):
+    with lock_output(config.output):
+        if not is_finished(config, plan):
             run_job(config, plan, machines, Quiet())
             return "made"
-        return mend(config, plan, machines, Quiet())[1]
+        return update_set(config, plan, machines, Quiet())[1]
 
 
 def table(source: Path, rows: dict[str, tuple[str, str, str]]) -> None:
@@ -222,7 +224,7 @@ def test_a_worker_s_death_is_tried_again_by_every_run(tmp_path: Path, source: Pa
     lines = [{"clip": "anna_0.mp4", "reason": "worker_died", "detail": "x", "files_sha256": ""}]
     plan = make_plan(config)
     (config.output / "rejected.jsonl").write_text(json.dumps(lines[0]) + "\n")
-    assert needs_work(config, plan)
+    assert needs_update(config, plan)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.config.load import load_config
 from emotalk.errors import WrongUse
 from etl.job.plan import make_plan
-from etl.job.work import process_clip
+from etl.job.worker import process_clip
 
 
 def test_a_node_without_the_models_is_named_with_what_to_do(tmp_path: Path) -> None:

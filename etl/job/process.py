@@ -1,24 +1,23 @@
-"""The two halves of the job: every clip judged, then the accepted ones laid into shards."""
+"""Run the two halves of a job on an executor: process the clips, then write the shards."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 from emotalk.config.etl import EtlConfig
 from emotalk.schema import Rejection
+from emotalk.shards.manifest import ShardEntry
 from etl.clip.crash import Crash, CrashCount, naming_node
 from etl.clip.files import stamp_of
-from etl.cluster import WorkerDied
 from etl.corpora.listing import SourceClip
+from etl.executor import Executor, WorkerDied
 from etl.job.plan import Plan, PlannedShard
-from etl.job.store import CLIP, UNKNOWN, Verdict, kept_verdict
-from etl.job.work import process_clip, rejected
-from etl.job.writer import ShardSample, write_shard
+from etl.job.shard_work import ShardSample, make_shard
+from etl.job.store import CLIP, UNKNOWN, Verdict, load_verdict
+from etl.job.worker import process_clip, rejected
 
 LOG = logging.getLogger("emotalk.etl")
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Progress(Protocol):
@@ -29,32 +28,17 @@ class Progress(Protocol):
         ...
 
 
-class Machines(Protocol):
-    """Executor of the work: `etl.cluster.Cluster`, or in tests this very process."""
-
-    @property
-    def workers(self) -> int:
-        """Return the number of tasks that run at once."""
-        ...
-
-    def stream(
-        self, function: Callable[..., Result], items: Iterable[Item], *shared: Any
-    ) -> Iterator[tuple[Item, Result | WorkerDied]]:
-        """Yield each item with its result, in any order."""
-        ...
-
-
-def judge(
+def process_clips(
     config: EtlConfig,
     plan: Plan,
     keys: Iterable[str],
-    machines: Machines,
+    executor: Executor,
     progress: Progress,
     store: Path,
 ) -> dict[str, Verdict]:
-    """Return the verdict on each of these clips, in their order; those kept before are not opened.
+    """Return the verdict on each of these clips, in their order; stored ones are not opened.
 
-    A clip that crashed, or whose worker died at every try, is rejected, and not kept: the next run
+    A clip that crashed, or whose worker died at every try, is rejected but not stored: the next run
     tries it again.
 
     Raises:
@@ -64,13 +48,13 @@ def judge(
     wanted = list(keys)
     finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
     for key in finished.intersection(wanted):
-        kept = kept_verdict(store, key, stamp_of(plan.clips[key], config))
-        if kept is not None:
-            verdicts[key] = kept
-            progress.clip_done(kept, kept=True)
+        stored = load_verdict(store, key, stamp_of(plan.clips[key], config))
+        if stored is not None:
+            verdicts[key] = stored
+            progress.clip_done(stored, kept=True)
     pending = [plan.clips[key] for key in wanted if key not in verdicts]
     crashes = CrashCount(config.max_crashes_in_a_row)
-    for clip, outcome in machines.stream(process_clip, pending, config, store):
+    for clip, outcome in executor.stream(process_clip, pending, config, store):
         verdict = _verdict(clip, outcome, crashes)
         verdicts[clip.label.key] = verdict
         progress.clip_done(verdict, kept=False)
@@ -81,26 +65,26 @@ def write_shards(
     plan: Plan,
     shards: Sequence[PlannedShard],
     output: Path,
-    machines: Machines,
+    executor: Executor,
     store: Path,
     verdicts: Mapping[str, Verdict],
     neutral_of: Mapping[str, str],
-) -> list[dict[str, Any]]:
+) -> list[ShardEntry]:
     """Write those of the shards that have an accepted sample; return their entries, in order.
 
     Args:
-        plan: whose clips they hold.
-        shards: which to write.
-        output: where to.
-        machines: who writes.
-        store: where the finished clips lie.
+        plan: the plan of the set.
+        shards: the shards to write.
+        output: folder to write to.
+        executor: runs the writing.
+        store: folder of the finished clips.
         verdicts: on the shards' clips and on those that lend them a neutral still.
-        neutral_of: which clip lends it, by key.
+        neutral_of: key -> key of the clip that lends its neutral still.
     """
     work = [(shard, shard_samples(plan, shard, verdicts, neutral_of)) for shard in shards]
     filled = [item for item in work if item[1]]
-    entries: dict[str, dict[str, Any]] = {}
-    for (shard, _), entry in machines.stream(_write, filled, output, store):
+    entries: dict[str, ShardEntry] = {}
+    for (shard, _), entry in executor.stream(_make_shard, filled, output, store):
         if isinstance(entry, WorkerDied):
             raise RuntimeError(f"{shard.file}: its writer died at every try: {entry}")
         entries[shard.file] = entry
@@ -113,7 +97,7 @@ def shard_samples(
     verdicts: Mapping[str, Verdict],
     neutral_of: Mapping[str, str],
 ) -> tuple[ShardSample, ...]:
-    """Return what a shard is made of: its accepted clips and those that lend them stills."""
+    """Return the accepted clips of a shard, each with the clip that lends its neutral still."""
 
     def sample(key: str) -> ShardSample:
         neutral = neutral_of.get(key)
@@ -132,15 +116,15 @@ def _verdict(
         died = Rejection("worker_died", f"its worker died at every try: {outcome}", name)
         return rejected(clip, died, UNKNOWN)
     if isinstance(outcome, Verdict):
-        crashes.judged(outcome.node)
+        crashes.reset(outcome.node)
         return outcome
     LOG.warning("%s: crashed on %s and is left out\n%s", name, outcome.node, outcome.trace)
-    crashes.crashed(name, outcome)
+    crashes.add(name, outcome)
     return rejected(clip, Rejection("crashed", outcome.text, name), UNKNOWN)
 
 
-def _write(
+def _make_shard(
     item: tuple[PlannedShard, tuple[ShardSample, ...]], output: Path, store: Path
-) -> dict[str, Any]:
+) -> ShardEntry:
     with naming_node(item[0].file):
-        return write_shard(output, store, *item)
+        return make_shard(output, store, *item)

@@ -1,4 +1,4 @@
-"""Process one clip in a worker: open it, judge it, leave its members where the writer looks."""
+"""Process one clip in a worker: make its sample, and store its members or why it was rejected."""
 
 import hashlib
 import socket
@@ -19,7 +19,9 @@ from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.home import ensure_home
 from emotalk.host_memory import keep_freed_memory
-from emotalk.schema import Floats, Rejection
+from emotalk.media.png import png_bytes
+from emotalk.schema import NEUTRAL, AlignedSample, Floats, Rejection
+from emotalk.shards.members import encode_members
 from etl.clip.crash import (
     Crash,
     check_memory,
@@ -32,18 +34,17 @@ from etl.clip.files import stamp_of
 from etl.clip.sample import make_sample
 from etl.corpora.listing import SourceClip
 from etl.corpora.source import check_reachable
-from etl.job.members import members_of
-from etl.job.store import Verdict, keep
+from etl.job.store import STILL, Verdict, save_clip
 
 
 def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Crash:
-    """Return what became of a clip, after its members and the verdict are safe in `store`.
+    """Return the verdict on a clip after storing it with the members, or the crash it ended in.
 
-    A crash is not kept: the next run tries the clip again.
+    A crash is not stored: the next run tries the clip again.
 
     Raises:
-        SourceLost: the source cannot be reached, so that nothing can be said of the clip.
-        OSError: a disk failed, the source's or the store's; a note names this machine.
+        SourceLost: the source cannot be reached.
+        OSError: the disk of the source or of the store failed; a note names this machine.
         Stopped: this machine has too little memory for any clip.
         WrongUse: this machine lacks the models that find faces.
     """
@@ -59,18 +60,18 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
         ) from None
     with naming_node(clip.label.clip):
         source = stamp_of(clip, config)
-        outcome = _judged(clip, finder, config, source)
+        outcome = _processed(clip, finder, config, source)
         if isinstance(outcome, Crash):
             return outcome
         verdict, members = outcome
-        keep(store, verdict, members)
+        save_clip(store, verdict, members)
     return verdict
 
 
-def _judged(
+def _processed(
     clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
 ) -> tuple[Verdict, dict[str, bytes]] | Crash:
-    """Return the verdict on a clip and its members, or the exception that it ended in."""
+    """Return the verdict on a clip and its members, or the crash it ended in."""
     try:
         return _accepted(clip, finder, config, source)
     except Rejection as rejection:
@@ -79,9 +80,9 @@ def _judged(
         return rejected(clip, rejection, source), {}
     except (Stopped, WrongUse):
         raise  # of the job, not of the clip
-    except Exception as error:  # noqa: BLE001  whatever it is, it is told and the others go on
+    except Exception as error:  # noqa: BLE001  reported; the other clips go on
         crash, memory = crash_of(error, clip.video), short_of_memory(error)
-    # Out here, where nothing holds the clip's frames any more.
+    # After the except block, where the clip's frames are freed.
     check_reachable(config.source)
     check_readable(clip.video)
     if memory:
@@ -95,7 +96,7 @@ def _accepted(
     began = time.perf_counter()
     sample = make_sample(clip, finder, config)
     made = time.perf_counter()
-    members = members_of(sample, config)
+    members = encoded(sample, config)
     verdict = Verdict(
         key=clip.label.key,
         clip=clip.label.clip,
@@ -109,8 +110,16 @@ def _accepted(
     return verdict, members
 
 
+def encoded(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:
+    """Return a sample's members; of a neutral clip also the still that it lends to others."""
+    members = encode_members(sample, corpus=config.corpus, video=config.video)
+    if sample.label.emotion == NEUTRAL:
+        members[STILL] = png_bytes(sample.frames_THWC[0])
+    return members
+
+
 def rejected(clip: SourceClip, rejection: Rejection, source: tuple[int, int]) -> Verdict:
-    """Return the verdict on a clip that was left out; `source` as it was before it was opened."""
+    """Return the verdict on a rejected clip; `source` is its stamp from before it was opened."""
     return Verdict(
         key=clip.label.key,
         clip=clip.label.clip,
@@ -129,15 +138,15 @@ def digest_of(members: Mapping[str, bytes]) -> str:
 
 @lru_cache(maxsize=1)
 def _finder(config: LandmarksConfig, source: Path) -> LandmarkDetector:
-    """Return the worker's own landmark models, loaded once."""
+    """Return this process's landmark models, loaded once."""
     return build_landmark_detector(config, source=source)
 
 
 @lru_cache(maxsize=1)
 def _set_up_process() -> None:
-    """Keep workers from fighting for cores and their numbers the same on a busy machine.
+    """Limit this process to one thread, and keep freed memory for the next frame.
 
-    They also keep the memory of a frame for the next.
+    With one thread workers do not compete for cores, and numbers do not depend on the load.
     """
     ensure_home()
     cv2.setNumThreads(1)

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotalk.shards.clip import read_window
-from emotalk.shards.shard_set import DataFault, Sample, SampleReader, ShardSet
+from emotalk.shards.reader import DataFault, SampleReader
+from emotalk.shards.shard_set import Sample, ShardSet
 from tests.helpers.shard_set import (
     MadeClip,
     Members,
+    frame_level,
+    made_audio,
     made_clips,
     made_landmarks,
     made_members,
@@ -148,3 +151,20 @@ def test_an_array_header_that_promises_more_than_there_is_is_named(reader: Hande
     data = WHOLE["landmarks.npy"].replace(b"(30, 68, 2)", b"(999999999, 68, 2)")
     with pytest.raises(DataFault, match="the array file is not as its header says"):
         read(reader, landmarks_npy=data)
+
+
+def test_a_whole_clip_is_read_with_all_its_members(tmp_path: Path) -> None:
+    made = made_clips(15)[14]
+    shard_set = ShardSet.open(str(write_shard_set(tmp_path, [("train", made_clips(15))])))
+    sample = shard_set.split("train").samples[14]
+    extras = ("neutral.png", "json")
+    clip = read_window(
+        SampleReader(shard_set), sample, start=0, frames=sample.frames, extras=extras
+    )
+    levels = clip.video_THWC.mean(axis=(1, 2, 3))
+    assert np.abs(levels - [frame_level(frame) for frame in range(made.frames)]).max() <= 2
+    np.testing.assert_allclose(clip.audio_S, made_audio(made), atol=1e-4)
+    assert clip.landmarks_TLP.shape == (made.frames, 68, 2)
+    assert clip.neutral_HWC is not None
+    assert clip.json == {"clip": "clip0014"}
+    assert (clip.actor, clip.emotion, clip.intensity) == (made.actor, made.emotion, made.intensity)

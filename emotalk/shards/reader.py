@@ -1,0 +1,107 @@
+"""Read a sample's members out of its tar.
+
+A read takes one contiguous range of the tar and checks it: the tar headers in the range must name
+this sample's members with these sizes. So a tar that was cut off, replaced or overwritten is never
+taken for the one the index describes.
+"""
+
+import tarfile
+from collections.abc import Iterable
+
+from emotalk.printable import printable, printable_lines
+from emotalk.shards.manifest import ShardEntry
+from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.storage import StorageFault
+
+BLOCK = tarfile.BLOCKSIZE
+SIZE_FIELD, CHECKSUM_FIELD = (124, 136), (148, 156)  # begin and end in a tar header
+NAME_FIELD = 100  # bytes of a tar header's name; a longer one stands whole in a header before it
+
+
+class DataFault(RuntimeError):  # noqa: N818  a fault of the data, not of the program
+    """A sample cannot be read; the message names shard, sample and next step."""
+
+    def __init__(self, message: str) -> None:
+        """Keep the message with control characters escaped."""
+        super().__init__(printable_lines(message))
+
+
+class SampleReader:
+    """Reads members of samples; use one a process, since opened files are kept.
+
+    Args:
+        shard_set: the opened shard set.
+        verify: compare each tar's sha256 with the manifest's before its first sample is read.
+    """
+
+    def __init__(self, shard_set: ShardSet, verify: bool = False) -> None:
+        self.shard_set = shard_set
+        self.verify = verify
+        self._verdicts: dict[int, str] = {}  # fault of a tar, empty if it has none
+
+    def read(self, sample: Sample, members: Iterable[str]) -> dict[str, bytes]:
+        """Return the bytes of the named members of a sample.
+
+        Raises:
+            DataFault: the tar is missing, cut off or not the one the index describes.
+        """
+        shard = self.shard_set.manifest.shards[sample.shard]
+        ranges = {name: sample.members[name] for name in members}
+        begin = min(offset for offset, _ in ranges.values()) - BLOCK
+        end = max(offset + size for offset, size in ranges.values())
+        try:
+            self._check(sample.shard, shard)
+            data = memoryview(self.shard_set.storage.read_range(shard, begin, end - begin))
+            for name, (offset, size) in ranges.items():
+                header = bytes(data[offset - begin - BLOCK : offset - begin])
+                _check_header(header, f"{sample.key}.{name}", size)
+        except StorageFault as fault:
+            raise DataFault(
+                f"{self.shard_set.location}/{shard.file}, sample {sample.key}: {fault}; check the "
+                "set with `emotalk inspect`, or go on without it: data.on_fault=skip"
+            ) from fault
+        return {
+            name: bytes(data[offset - begin : offset - begin + size])
+            for name, (offset, size) in ranges.items()
+        }
+
+    def _check(self, number: int, shard: ShardEntry) -> None:
+        """Hash a tar at its first read and remember the result."""
+        if not self.verify:
+            return
+        if number not in self._verdicts:
+            found = self.shard_set.storage.sha256(shard)
+            right = f"the manifest says {shard.sha256[:12]}..."
+            wrong = found != shard.sha256
+            self._verdicts[number] = f"sha256 {found[:12]}..., {right}" if wrong else ""
+        if self._verdicts[number]:
+            raise StorageFault(self._verdicts[number])
+
+
+def _check_header(header: bytes, name: str, size: int) -> None:
+    """Raise unless the 512 bytes are the tar header of a file `name` of `size` bytes."""
+    wanted = name.encode()[:NAME_FIELD]
+    begin, end = SIZE_FIELD
+    plain = header[begin:end] == b"%011o\0" % size and header[:NAME_FIELD] == wanted.ljust(
+        NAME_FIELD, b"\0"
+    )
+    if plain and _checksum_fits(header):
+        return  # the usual form; the rest reads every other form of the same header
+    try:
+        found = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        raise StorageFault(f"no member begins where the index says {name} does") from None
+    stored = found.name.encode("utf-8", "surrogateescape")[:NAME_FIELD]
+    in_ascii = name.encode("ascii", "replace")[:NAME_FIELD]  # as tarfile writes other letters here
+    if found.size != size or stored not in (wanted, in_ascii):
+        raise StorageFault(
+            f"the tar holds {printable(found.name)} of {found.size} bytes where the index says "
+            f"{name} of {size} bytes"
+        )
+
+
+def _checksum_fits(header: bytes) -> bool:
+    """Return whether a header's checksum is right; its own field counts as blanks."""
+    begin, end = CHECKSUM_FIELD
+    field = header[begin:end]
+    return field[:6] == b"%06o" % (sum(header) - sum(field) + (end - begin) * ord(" "))

@@ -1,0 +1,63 @@
+"""Define the list of rejected clips, `rejected.jsonl`: one JSON object a line, sorted by clip."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from emotalk.files.small_files import parse_json, read_small
+from emotalk.shards.names import REJECTED_NAME
+from emotalk.shards.record import Record
+from emotalk.shards.storage import LARGEST_FILE
+
+
+class RejectedClip(Record):
+    """One line of the list.
+
+    Attributes:
+        clip: the clip's name.
+        reason: one of `rejection_reasons.REASONS`.
+        detail: the value, the limit, and what to do.
+        files_sha256: digest of the clip's files, to notice that they changed; empty if they changed
+            while the job ran, None for clips rejected by name and in sets of older versions.
+    """
+
+    clip: str
+    reason: str
+    detail: str = ""
+    files_sha256: str | None = None
+
+
+def rejected_json(rejected: Iterable[RejectedClip]) -> bytes:
+    """Return the content of `rejected.jsonl`."""
+    ordered = sorted(rejected, key=lambda line: (line.clip, line.reason))
+    lines = (json.dumps(r.model_dump(exclude_none=True), ensure_ascii=False) for r in ordered)
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def parse_rejected(line: bytes) -> RejectedClip:
+    """Return one line of the list.
+
+    Raises:
+        ValueError: not a JSON object with clip and reason.
+    """
+    return RejectedClip.model_validate(parse_json(line))
+
+
+def rejected_lines(folder: Path) -> list[bytes]:
+    """Return the lines of a set's list, not parsed yet.
+
+    Raises:
+        OSError: it is missing or cannot be read.
+        UnfitFile: it is no regular file, or too large.
+    """
+    lines = read_small(folder / REJECTED_NAME, most_bytes=LARGEST_FILE).split(b"\n")
+    return lines[:-1] if lines[-1] == b"" else lines
+
+
+def read_rejected(folder: Path) -> dict[str, RejectedClip]:
+    """Return the rejected clips of a set by clip; none where the file is missing."""
+    try:
+        lines = rejected_lines(folder)
+    except FileNotFoundError:
+        return {}
+    return {line.clip: line for line in map(parse_rejected, lines)}

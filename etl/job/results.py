@@ -1,0 +1,91 @@
+"""Build the manifest and the list of rejected clips from the verdicts on all clips."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emotalk.config.etl import EtlConfig
+from emotalk.faces.shape import mean_shape
+from emotalk.faces.template import template_LP
+from emotalk.schema import SPLITS, Rejection
+from emotalk.shards.manifest import Manifest, ShardEntry
+from emotalk.shards.rejected import RejectedClip
+from emotalk.shards.statistics import split_facts
+from emotalk.shards.writer import write_rejected
+from etl.clip.files import content_digest, stamp_of
+from etl.job.plan import Plan
+from etl.job.store import Verdict
+
+
+def write_rejections(
+    config: EtlConfig, plan: Plan, verdicts: Mapping[str, Verdict], store: Path
+) -> Counter[str]:
+    """Write `rejected.jsonl`; return the number of clips rejected for each reason.
+
+    A clip whose files changed since it was processed gets an empty digest: it is tried again.
+    """
+    lines = [_rejected(rejection) for rejection in plan.rejected]
+    for key, verdict in verdicts.items():
+        if not verdict.accepted:
+            clip = plan.clips[key]
+            same = stamp_of(clip, config) == verdict.source
+            lines.append(_rejected(verdict.rejection, content_digest(clip, config) if same else ""))
+    write_rejected(config.output, lines, aside=store)
+    return Counter(line.reason for line in lines)
+
+
+def build_manifest(
+    plan: Plan,
+    verdicts: Mapping[str, Verdict],
+    rejected: Counter[str],
+    shards: Sequence[ShardEntry],
+    run: Mapping[str, Any],
+) -> Manifest:
+    """Return the manifest; but for `run` the same for the same input, on any machines."""
+    accepted = [key for key in plan.clips if verdicts[key].accepted]
+    return Manifest(
+        config=dict(plan.config),
+        mean_face=_mean_face(plan, verdicts),
+        clips={
+            "found": plan.found,
+            "accepted": len(accepted),
+            "rejected": rejected.total(),
+            "left_out": plan.left_out,
+        },
+        rejected_by_reason=dict(rejected),
+        shards=tuple(shards),
+        splits={split: _split_facts(plan, accepted, split) for split in SPLITS},
+        run=dict(run),
+    )
+
+
+def _rejected(rejection: Rejection, files_sha256: str | None = None) -> RejectedClip:
+    return RejectedClip(
+        clip=rejection.clip,
+        reason=rejection.reason,
+        detail=rejection.told,
+        files_sha256=files_sha256,
+    )
+
+
+def _split_facts(plan: Plan, accepted: Sequence[str], split: str) -> dict[str, Any]:
+    labels = [plan.clips[key].label for key in accepted if plan.split_of[key] == split]
+    return {"samples": len(labels), **split_facts(labels)}
+
+
+def _mean_face(
+    plan: Plan, verdicts: Mapping[str, Verdict]
+) -> tuple[tuple[float, float], ...] | None:
+    """Return the mean shape of the training split, 68 pairs in crop pixels."""
+    faces = [
+        np.asarray(verdicts[key].mean_face)
+        for key in sorted(plan.clips)
+        if verdicts[key].accepted and plan.split_of[key] == SPLITS[0]
+    ]
+    if not faces:
+        return None
+    mean = mean_shape(faces, template_LP())
+    return tuple((round(float(x), 4), round(float(y), 4)) for x, y in mean)
