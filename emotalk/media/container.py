@@ -1,7 +1,7 @@
 """Open media files with FFmpeg, choose their streams and read their headers.
 
 A file's format is recognised by its content, not its name. Files that are no container of sound or
-pictures (playlists, image patterns, scripts) are not opened, since FFmpeg would read other files.
+video (playlists, image patterns, scripts) are not opened, since FFmpeg would read other files.
 Open readers are never passed to another process.
 """
 
@@ -100,13 +100,13 @@ def probe(path: Path) -> MediaInfo:
         raise unreadable(path, error) from None
 
 
-def picture_stream(container: InputContainer) -> av.VideoStream:
+def video_stream(container: InputContainer) -> av.VideoStream:
     """Return the video stream that a player shows: the default one, no cover image.
 
     Raises:
         ValueError: FFmpeg has no decoder for it, or its frames are too large.
     """
-    stream = _preferred(_pictures(container))
+    stream = _preferred(_video_streams(container))
     if stream.codec_context is None:
         raise ValueError("the picture's codec is not known")
     if stream.width * stream.height > MAX_PIXELS:
@@ -156,7 +156,7 @@ def first_line(error: Exception) -> str:
     return lines[0][-160:] if lines else type(error).__name__
 
 
-def _pictures(container: InputContainer) -> list[av.VideoStream]:
+def _video_streams(container: InputContainer) -> list[av.VideoStream]:
     return [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
 
 
@@ -169,7 +169,7 @@ def _preferred(streams: list[Stream]) -> Stream:
 
 
 def _info(container: InputContainer, path: Path) -> MediaInfo:
-    pictures = _pictures(container)
+    videos = _video_streams(container)
     audio = _preferred(list(container.streams.audio)) if container.streams.audio else None
     origin = (container.start_time or 0) / av.time_base
     if container.format.name == FLV:
@@ -180,10 +180,10 @@ def _info(container: InputContainer, path: Path) -> MediaInfo:
     if audio is not None and audio.time_base is not None and audio.start_time is not None:
         start = float(audio.start_time * audio.time_base)
     return MediaInfo(
-        has_video=bool(pictures),
+        has_video=bool(videos),
         has_audio=audio is not None,
         start_s=origin,
         duration_s=header_file_s(container, path),
-        audio_start_s=start - origin if start is not None and pictures else 0.0,
+        audio_start_s=start - origin if start is not None and videos else 0.0,
         audio_duration_s=None if audio is None else header_sound_s(container, audio),
     )

@@ -19,7 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from emotalk.media.allowed_formats import READ_SAFELY
-from emotalk.media.png_chunks import read_png
+from emotalk.media.png_chunks import check_png
 from emotalk.printable import printable
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE, Bytes, Doubles, Floats
 
@@ -142,7 +142,7 @@ def decode_image(data: bytes) -> Bytes:
     Raises:
         MemberFault: no PNG, damaged, or of another size, which is compared before decoding.
     """
-    _check_png(data)
+    _check_still(data)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except DECODER_ERRORS as error:
@@ -152,7 +152,7 @@ def decode_image(data: bytes) -> Bytes:
     return np.asarray(image, np.uint8)
 
 
-def _check_png(data: bytes) -> None:
+def _check_still(data: bytes) -> None:
     """Raise MemberFault unless this is a PNG of the format's size, without decoding it."""
     head, size = data[: len(PNG_HEAD)], data[len(PNG_HEAD) : len(PNG_HEAD) + 8]
     if head != PNG_HEAD or len(size) < 8:
@@ -161,7 +161,7 @@ def _check_png(data: bytes) -> None:
     if (width, height) != (SIZE, SIZE):
         raise MemberFault(f"the image is {width} x {height}, expected {SIZE} x {SIZE}")
     try:
-        read_png(data)  # a chunk that claims 2 GB would need as much memory
+        check_png(data)  # a chunk that claims 2 GB would need as much memory
     except (ValueError, struct.error) as error:
         raise MemberFault(f"the image cannot be decoded: damaged: {error}") from error
 

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from emotalk.media.container import open_media, picture_stream
+from emotalk.media.container import open_media, video_stream
 from emotalk.media.timestamp_repair import repair_timestamps
 from emotalk.media.timestamp_wrap import unwrap_timestamp
 from emotalk.schema import Doubles, Rejection
@@ -71,7 +71,7 @@ def read_frame_times(path: Path) -> FrameTimes:
         av.FFmpegError, OSError, ValueError, IndexError: the stream cannot be read.
     """
     with open_media(path) as container:
-        stream = picture_stream(container)
+        stream = video_stream(container)
         packets = _packets(container, stream)
         base = stream.time_base or Fraction(1, av.time_base)
         indexed = any(name in container.format.name for name in INDEXED)
@@ -143,7 +143,7 @@ def _decoded_times(path: Path) -> FrameTimes:
     dts: list[int | None] = []
     hidden, length = 0, None
     with open_media(path) as container:
-        stream = picture_stream(container)
+        stream = video_stream(container)
         base = stream.time_base or Fraction(1, av.time_base)
         rate = stream.average_rate or stream.guessed_rate
         for frame in decode_frames(container, stream):

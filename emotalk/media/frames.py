@@ -21,9 +21,9 @@ from emotalk.media.container import (
     MediaInfo,
     first_line,
     open_media,
-    picture_stream,
     probe,
     unreadable,
+    video_stream,
 )
 from emotalk.media.frame_rgb import RgbConverter
 from emotalk.media.frame_times import decode_frames, presentation_time, read_frame_times
@@ -113,7 +113,7 @@ class VideoFrames:
         index = next(wanted, None)
         try:
             with open_media(self.path) as container:
-                to_rgb = RgbConverter(picture_stream(container).sample_aspect_ratio)
+                to_rgb = RgbConverter(video_stream(container).sample_aspect_ratio)
                 for seen, frame in enumerate(self._shown(container)):
                     if seen == 0:
                         to_rgb.begin(frame)
@@ -137,7 +137,7 @@ class VideoFrames:
             raise self._broken_off(index, indices[-1], "the stream ends")
 
     def _shown(self, container: InputContainer) -> Iterator[av.VideoFrame]:
-        frames = decode_frames(container, picture_stream(container))
+        frames = decode_frames(container, video_stream(container))
         return islice(frames, self._stamps.hidden, None)
 
     @cached_property

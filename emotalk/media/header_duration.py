@@ -34,10 +34,10 @@ def header_file_s(container: InputContainer, path: Path) -> float | None:
         return None
     start = max(0, container.start_time or 0)
     known = [(container.duration - start) / av.time_base]
-    pictures = container.streams.video
-    if container.format.name == "avi" and pictures and pictures[0].average_rate:
+    videos = container.streams.video
+    if container.format.name == "avi" and videos and videos[0].average_rate:
         known.append(
-            float(pictures[0].frames / pictures[0].average_rate)
+            float(videos[0].frames / videos[0].average_rate)
         )  # right for a truncated file, too
     if container.format.name == "wav":
         known.append(_wav_s(path) or 0.0)  # FFmpeg uses the size of the file instead

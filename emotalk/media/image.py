@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from emotalk.errors import WrongUse
+from emotalk.media.checked_image import LARGEST_PROFILE, CheckedImage
 from emotalk.media.colour_profile import ToSrgb
+from emotalk.media.image_check import KINDS, check_image_file
 from emotalk.media.orientation import upright
-from emotalk.media.picture import LARGEST_PROFILE, Picture
-from emotalk.media.picture_file import KINDS, read_picture_file
 from emotalk.schema import Bytes
 
 BACKGROUND = 255
@@ -40,13 +40,13 @@ def read_image(path: Path) -> Bytes:
             than 100 million pixels or 300 million bytes of them.
     """
     try:
-        picture = read_picture_file(path)
-        if picture is None:
+        checked = check_image_file(path)
+        if checked is None:
             raise WrongUse(
                 f"{path}: not an image file of a kind that is opened here; save it as {KINDS}"
             )
-        _check_size(path, picture.width, picture.height, picture.bytes_per_pixel)
-        return upright(_decoded(path, picture), picture.orientation)
+        _check_size(path, checked.width, checked.height, checked.bytes_per_pixel)
+        return upright(_decoded(path, checked), checked.orientation)
     except FileNotFoundError:
         raise WrongUse(f"{path}: no such image file") from None
     except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
@@ -70,17 +70,17 @@ def _check_size(path: Path, width: int, height: int, bytes_per_pixel: int) -> No
     )
 
 
-def _decoded(path: Path, picture: Picture) -> Bytes:
+def _decoded(path: Path, checked: CheckedImage) -> Bytes:
     """Return the pixels in sRGB, in the orientation of the file."""
-    if picture.deep:
-        size, bands = _deep_bands(picture)
-        return _filled(size, bands, _transform(path, picture.profile, "RGB"))
+    if checked.deep:
+        size, bands = _deep_bands(checked)
+        return _filled(size, bands, _transform(path, checked.profile, "RGB"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # `_check_size` limits
-        with Image.open(io.BytesIO(picture.data), formats=(picture.format,)) as image:
-            _check_size(path, image.width, image.height, picture.bytes_per_pixel)
+        with Image.open(io.BytesIO(checked.data), formats=(checked.format,)) as image:
+            _check_size(path, image.width, image.height, checked.bytes_per_pixel)
             image.load()
-            profile = picture.profile
+            profile = checked.profile
             if profile is None:
                 profile = image.info.get("icc_profile")
             return _filled(image.size, _bands(image), _transform(path, profile, image.mode))
@@ -102,9 +102,9 @@ def _bands(image: Image.Image) -> Iterator[Image.Image]:
             yield band if band.mode in ("L", "CMYK") else band.convert("RGB")
 
 
-def _deep_bands(picture: Picture) -> tuple[tuple[int, int], Iterator[Image.Image]]:
+def _deep_bands(checked: CheckedImage) -> tuple[tuple[int, int], Iterator[Image.Image]]:
     """Return size and bands of an image of 16 bits a colour, of which Pillow would keep 8."""
-    stored = cv2.imdecode(np.frombuffer(picture.data, np.uint8), cv2.IMREAD_UNCHANGED)
+    stored = cv2.imdecode(np.frombuffer(checked.data, np.uint8), cv2.IMREAD_UNCHANGED)
     if stored is None or stored.dtype != np.uint16 or stored.ndim != 3:
         raise ValueError("its pixels are damaged")
     height, width, channels = stored.shape

@@ -2,8 +2,8 @@
 
 import struct
 
+from emotalk.media.checked_image import CheckedImage
 from emotalk.media.orientation import exif_orientation, xmp_orientation
-from emotalk.media.picture import Picture
 
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of a frame header
 LONE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
@@ -12,7 +12,7 @@ EXIF, XMP, ICC = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFILE\0
 MAX_SCANS = 64  # progressive files have about ten; each is a pass over the whole image
 
 
-def read_jpeg(data: bytes) -> Picture:
+def check_jpeg(data: bytes) -> CheckedImage:
     """Return a JPEG without comments, thumbnails, camera data and further images.
 
     Raises:
@@ -39,7 +39,7 @@ def read_jpeg(data: bytes) -> Picture:
     if frame is None:
         raise ValueError("it has no header of a JPEG picture")
     bits, height, width, channels = frame
-    return Picture(
+    return CheckedImage(
         "JPEG",
         b"".join(kept),
         width,

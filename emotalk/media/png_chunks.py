@@ -3,8 +3,8 @@
 import struct
 import zlib
 
+from emotalk.media.checked_image import LARGEST_PROFILE, CheckedImage
 from emotalk.media.orientation import exif_orientation, xmp_orientation
-from emotalk.media.picture import LARGEST_PROFILE, Picture
 
 SIGNATURE = 8
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
@@ -13,7 +13,7 @@ XMP_KEYWORD = b"XML:com.adobe.xmp\0"
 DEEP_COLOUR = (2, 6)
 
 
-def read_png(data: bytes) -> Picture:
+def check_png(data: bytes) -> CheckedImage:
     """Return a PNG reduced to the chunks of its first image.
 
     Raises:
@@ -50,7 +50,7 @@ def read_png(data: bytes) -> Picture:
     if header is None or header[3] not in CHANNELS:
         raise ValueError("it has no header of a PNG picture")
     width, height, bits, colour = header
-    return Picture(
+    return CheckedImage(
         "PNG",
         b"".join(kept),
         width,

@@ -3,8 +3,8 @@
 import struct
 from dataclasses import dataclass
 
+from emotalk.media.checked_image import LARGEST_PROFILE, CheckedImage
 from emotalk.media.orientation import ENTRY_BYTES, TAG, exif_orientation
-from emotalk.media.picture import LARGEST_PROFILE, Picture
 
 WIDTH, HEIGHT, BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT, PROFILE = 256, 257, 258, 277, 322, 323, 34675
 # Tags that a decoder needs: sizes, compression, colours, strips and tiles, palette, JPEG tables.
@@ -26,7 +26,7 @@ class _Entry:
     numbers: tuple[int, ...]
 
 
-def read_tiff(data: bytes) -> Picture:
+def check_tiff(data: bytes) -> CheckedImage:
     """Return the first image of a TIFF, its directory reduced to the tags that a decoder needs.
 
     The new directory is appended, so that offsets stay valid.
@@ -48,7 +48,7 @@ def read_tiff(data: bytes) -> Picture:
     place = len(data) + len(data) % 2
     directory = struct.pack(order + "H", len(kept)) + b"".join(e.raw for e in kept) + bytes(4)
     head = data[:4] + struct.pack(order + "I", place)
-    return Picture(
+    return CheckedImage(
         "TIFF",
         b"".join([head, memoryview(data)[8:], bytes(len(data) % 2), directory]),
         width,

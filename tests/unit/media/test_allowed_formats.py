@@ -1,4 +1,4 @@
-"""A file is read for what it is, and leads to no other file."""
+"""A file's format is recognised by its content, and no other file is opened."""
 
 import os
 import shutil

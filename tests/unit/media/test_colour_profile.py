@@ -1,4 +1,4 @@
-"""Colours of pictures with a profile, against littleCMS's own profiles and hand arithmetic."""
+"""Colours of images with a profile, against littleCMS's profiles and hand computation."""
 
 import io
 import logging

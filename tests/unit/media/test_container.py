@@ -1,4 +1,4 @@
-"""What is no whole media file is named."""
+"""Files that are no complete media files are rejected by reason."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Windows of encoded video: the right frames, the right colours, and what is refused."""
+"""Windows of encoded video have the right frames and colours; damaged members are refused."""
 
 import io
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Frames as a player shows them: turned, mirrored, square, in the colours that the stream names."""
+"""Frames as a player shows them: rotated, mirrored, square pixels, the stream's colours."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Each frame's time is the one that it carries, also where its packets tell none."""
+"""Each frame has its own time stamp, also where its packets have none."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Any file gives its frames once each, with their real times."""
+"""Every frame of a file is read once, with its time."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""What an index states is a promise; what FFmpeg estimates is none."""
+"""Durations come from a file's header; FFmpeg's estimates are not used."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""What cameras and converters really write: odd pixel formats, rates, channels, start times."""
+"""Unusual files of cameras and converters: pixel formats, rates, channels, start times."""
 
 from collections.abc import Sequence
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""Loudness and peaks, by hand."""
+"""Levels and peaks, computed by hand."""
 
 import math
 

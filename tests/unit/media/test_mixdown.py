@@ -1,4 +1,4 @@
-"""Channels that become one: by hand, and as files."""
+"""Mixing to mono, computed by hand and of files."""
 
 from pathlib import Path
 from typing import Any

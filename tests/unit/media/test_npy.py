@@ -1,4 +1,4 @@
-"""numpy's file format, read without numpy's reader."""
+"""Arrays in numpy's file format are read, all others refused."""
 
 import io
 import tracemalloc

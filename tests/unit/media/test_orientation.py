@@ -1,4 +1,4 @@
-"""Orientations undone as Pillow undoes them, read from blocks that promise more than they hold."""
+"""Images are rotated as Pillow does; damaged EXIF blocks are harmless."""
 
 import struct
 import tracemalloc

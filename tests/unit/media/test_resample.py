@@ -1,4 +1,4 @@
-"""Sampling rates against torchaudio, scipy and tones; memory that does not follow the rates."""
+"""Resampling against torchaudio, scipy and tones; its memory does not depend on the rates."""
 
 import math
 import subprocess

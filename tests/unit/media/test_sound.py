@@ -1,4 +1,4 @@
-"""Any file gives its sound from time 0 of its clock."""
+"""The sound of a file, from time 0 of its clock."""
 
 import wave
 from pathlib import Path

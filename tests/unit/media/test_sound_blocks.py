@@ -1,4 +1,4 @@
-"""Every block of sound stands where its own time says."""
+"""Every block of sound is placed at its time stamp."""
 
 import itertools
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""How long a recording is, by its packets and not by what its header says."""
+"""The length of a recording by its packets, whatever its header says."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Sound in a temporary file is the sound in memory."""
+"""Sound in a temporary file equals sound in memory."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Sound resampled in pieces is the sound resampled at once."""
+"""Sound resampled in blocks equals sound resampled at once."""
 
 import numpy as np
 import pytest

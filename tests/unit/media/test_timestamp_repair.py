@@ -1,4 +1,4 @@
-"""Frames without a time of their own get that which their neighbours leave them."""
+"""Missing and wrong time stamps are estimated from their neighbours."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Stamps that wrapped round are small numbers again."""
+"""Wraparound of time stamps is undone."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""High dynamic range on a standard display, against the recommendations' own numbers."""
+"""Tone mapping against the numbers of the ITU recommendations."""
 
 import numpy as np
 import pytest

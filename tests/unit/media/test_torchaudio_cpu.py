@@ -1,4 +1,4 @@
-"""torchaudio loads whatever build of it is installed; other faults are not hidden."""
+"""torchaudio is imported with any build; other errors are raised."""
 
 import importlib
 import subprocess

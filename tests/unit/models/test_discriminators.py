@@ -1,4 +1,4 @@
-"""The four discriminators: what they compute, how large they are, what they refuse."""
+"""The four discriminators: their outputs, gradients, sizes and refusals."""
 
 from collections.abc import Callable, Iterator
 

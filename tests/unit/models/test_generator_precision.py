@@ -1,4 +1,4 @@
-"""Switches of speed change the generator's numbers by no more than stated."""
+"""Precision, memory format and compilation change the generator's numbers within stated bounds."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Modes end with the block that asked for them, for each part of a network, errors or not."""
+"""A network's modes are restored after the block, for each part and after errors, too."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,11 +1,10 @@
-"""Convolutions before the upsampling give what they would after it, to the border."""
+"""Fast and plain forms of convolutions after an upsampling are equal, up to the border."""
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from emotalk.models.noise_encoder import frame_noise
 from emotalk.models.output_conv import output_conv, output_kernels, plain_output_conv
 from emotalk.models.upsample_conv import (
     Padding,
@@ -45,14 +44,3 @@ def test_output_convolution_is_exact_to_the_border(size: int) -> None:
 def test_kernels_without_a_phase_form_are_refused() -> None:
     with pytest.raises(ValueError, match="kernel size: got 5, allowed are 3, 7"):
         phase_kernel(torch.zeros(3, 4, 5, 5))
-
-
-def test_noise_depends_on_the_frames_number_alone() -> None:
-    whole = frame_noise(1, clip="a", first=0, frames=9, features=4)
-    piece = frame_noise(1, clip="a", first=3, frames=4, features=4)
-    torch.testing.assert_close(whole[:, 3:7], piece)
-    assert not torch.equal(whole, frame_noise(1, clip="b", first=0, frames=9, features=4))
-    assert not torch.equal(whole[:, 0], whole[:, 1])
-    many = frame_noise(0, clip="a", first=0, frames=500, features=8)
-    assert abs(float(many.mean())) < 0.1
-    assert abs(float(many.std()) - 1) < 0.05

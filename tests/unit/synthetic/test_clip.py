@@ -1,4 +1,4 @@
-"""Pixels, landmarks and sound of one clip agree with each other."""
+"""Pixels, landmarks and sound of a clip are consistent."""
 
 import dataclasses
 from itertools import combinations

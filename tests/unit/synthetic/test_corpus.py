@@ -1,4 +1,4 @@
-"""The corpus on disk is CREMA-D's in layout and names, and always the same."""
+"""The corpus has CREMA-D's layout and names, and is reproducible."""
 
 import csv
 import hashlib

@@ -1,4 +1,4 @@
-"""The drawn corpus in MEAD's layout: what the ETL makes of it, and that it is always the same."""
+"""The corpus in MEAD's layout is read by the ETL, and is reproducible."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The mouth and the voice come from one track."""
+"""Mouth and voice follow one articulation track."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ LARGEST_PROFILE = 16 * 2**20
 
 
 @dataclass(frozen=True)
-class Picture:
+class CheckedImage:
     """Checked input of an image decoder.
 
     Attributes:

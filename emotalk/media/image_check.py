@@ -10,18 +10,18 @@ import stat
 import struct
 from pathlib import Path
 
-from emotalk.media.jpeg_segments import read_jpeg
+from emotalk.media.checked_image import CheckedImage
+from emotalk.media.jpeg_segments import check_jpeg
 from emotalk.media.orientation import exif_orientation, xmp_orientation
-from emotalk.media.picture import Picture
-from emotalk.media.png_chunks import read_png
-from emotalk.media.tiff_tags import read_tiff
+from emotalk.media.png_chunks import check_png
+from emotalk.media.tiff_tags import check_tiff
 
 LARGEST_FILE = 320_000_000
 WEBP_CANVAS_BYTES = 4
 KINDS = "PNG, JPEG, BMP, WebP, TIFF or GIF"
 
 
-def read_picture_file(path: Path) -> Picture | None:
+def check_image_file(path: Path) -> CheckedImage | None:
     """Return the checked image, or None where the format is not an allowed one.
 
     Raises:
@@ -35,16 +35,16 @@ def read_picture_file(path: Path) -> Picture | None:
         raise ValueError(f"{status.st_size} bytes are more than {LARGEST_FILE}")
     with path.open("rb") as file:
         data = file.read(status.st_size)  # `read` allocates the number of bytes it is given
-    for begins, reader in READERS.items():
+    for begins, check in CHECKS.items():
         if data.startswith(begins):
             try:
-                return reader(data)
+                return check(data)
             except (struct.error, IndexError):
                 raise ValueError("the file ends in the middle of its header") from None
     return None
 
 
-def _read_webp(data: bytes) -> Picture | None:
+def _check_webp(data: bytes) -> CheckedImage | None:
     if data[8:12] != b"WEBP":
         return None
     size, orientation, place = None, 1, 12
@@ -65,7 +65,9 @@ def _read_webp(data: bytes) -> Picture | None:
         place = body + length + length % 2
     if size is None:
         raise ValueError("it holds no picture")
-    return Picture("WEBP", data, *size, bytes_per_pixel=WEBP_CANVAS_BYTES, orientation=orientation)
+    return CheckedImage(
+        "WEBP", data, *size, bytes_per_pixel=WEBP_CANVAS_BYTES, orientation=orientation
+    )
 
 
 def _webp_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
@@ -84,7 +86,7 @@ def _webp_size(kind: bytes, data: bytes, body: int) -> tuple[int, int] | None:
     return None
 
 
-def _read_gif(data: bytes) -> Picture:
+def _check_gif(data: bytes) -> CheckedImage:
     """Return a GIF; a first frame beyond the logical screen enlarges it."""
     width, height, flags = struct.unpack_from("<HHB", data, 6)
     place = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
@@ -97,24 +99,24 @@ def _read_gif(data: bytes) -> Picture:
         raise ValueError("it holds no picture")
     left, top, wide, high = struct.unpack_from("<HHHH", data, place + 1)
     size = max(width, left + wide), max(height, top + high)
-    return Picture("GIF", data, *size, bytes_per_pixel=1)
+    return CheckedImage("GIF", data, *size, bytes_per_pixel=1)
 
 
-def _read_bmp(data: bytes) -> Picture:
+def _check_bmp(data: bytes) -> CheckedImage:
     if struct.unpack_from("<I", data, 14)[0] == 12:
         width, height, _, bits = struct.unpack_from("<HHHH", data, 18)
     else:
         width, height, _, bits = struct.unpack_from("<iiHH", data, 18)
-    return Picture("BMP", data, abs(width), abs(height), bytes_per_pixel=max(1, bits // 8))
+    return CheckedImage("BMP", data, abs(width), abs(height), bytes_per_pixel=max(1, bits // 8))
 
 
-READERS = {
-    b"\x89PNG\r\n\x1a\n": read_png,
-    b"\xff\xd8\xff": read_jpeg,
-    b"BM": _read_bmp,
-    b"RIFF": _read_webp,
-    b"II*\0": read_tiff,
-    b"MM\0*": read_tiff,
-    b"GIF87a": _read_gif,
-    b"GIF89a": _read_gif,
+CHECKS = {
+    b"\x89PNG\r\n\x1a\n": check_png,
+    b"\xff\xd8\xff": check_jpeg,
+    b"BM": _check_bmp,
+    b"RIFF": _check_webp,
+    b"II*\0": check_tiff,
+    b"MM\0*": check_tiff,
+    b"GIF87a": _check_gif,
+    b"GIF89a": _check_gif,
 }

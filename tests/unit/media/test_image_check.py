@@ -1,4 +1,4 @@
-"""Picture files that announce more than they hold are refused before anything is allocated."""
+"""Image files that claim more data than they have are refused before memory is allocated."""
 
 import io
 import os
@@ -13,7 +13,7 @@ from PIL import Image
 
 from emotalk.errors import WrongUse
 from emotalk.media.image import read_image
-from emotalk.media.picture_file import read_picture_file
+from emotalk.media.image_check import check_image_file
 from emotalk.schema import Bytes
 from tests.helpers.shared import shared_data
 
@@ -183,7 +183,7 @@ def test_camera_data_of_a_jpeg_is_not_unpacked(tmp_path: Path) -> None:
     segment = b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif
     path = tmp_path / "a.jpg"
     path.write_bytes(jpeg[:2] + segment * 30 + jpeg[2:])
-    seen = read_picture_file(path)
+    seen = check_image_file(path)
     assert seen is not None
     assert seen.data == jpeg
     np.testing.assert_array_equal(read(path), np.asarray(Image.open(io.BytesIO(jpeg))))

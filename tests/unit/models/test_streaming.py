@@ -1,4 +1,4 @@
-"""A stream gives the frames of the whole utterance, however the speech is cut."""
+"""A stream gives the frames of the whole utterance, for any chunks of speech."""
 
 from itertools import pairwise
 
