@@ -80,10 +80,10 @@ class Finding:
     """Holds one line of the report.
 
     Attributes:
-        subject: what was looked at.
+        subject: the part that was examined.
         state: `ok`, `lacks` or `note` (worth knowing, nothing to do).
-        detail: what was found.
-        remedy: how to get what is lacking.
+        detail: the result of the examination.
+        remedy: how to get the missing part.
         required: whether the project does not run without it.
     """
 

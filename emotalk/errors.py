@@ -8,15 +8,15 @@ from emotalk.printable import printable, printable_lines
 OF_A_NAME = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS, errno.ELOOP)
 
 
-class WrongUse(ValueError):  # noqa: N818  the name says whose mistake it is
+class WrongUse(ValueError):  # noqa: N818  a mistake of the user, not a fault of the program
     """Raised when something the user asked for cannot be done as asked.
 
-    The message says what was given, what is allowed and what to do next. Entry points turn it into
-    one line on standard error and exit code 2; nothing else catches it.
+    The message names the given value, the allowed ones and the next action. Entry points print it
+    on standard error and exit with code 2; nothing else catches it.
     """
 
     def __init__(self, message: str) -> None:
-        """Keep the message; what a terminal would act upon is escaped in it."""
+        """Store the message with control characters escaped."""
         super().__init__(printable_lines(message))
 
 
@@ -27,17 +27,17 @@ class InUse(WrongUse):
 class Stopped(RuntimeError):  # noqa: N818  a state of the run, not a fault of the program
     """Raised when a run cannot go on, through no fault of its command or of the program.
 
-    The message says what stopped it, what is kept and how to go on. Entry points turn it into one
-    line on standard error and exit code 1; nothing else catches it.
+    The message names the cause, what is kept and how to continue. Entry points print it on standard
+    error and exit with code 1; nothing else catches it.
     """
 
     def __init__(self, message: str) -> None:
-        """Keep the message; what a terminal would act upon is escaped in it."""
+        """Store the message with control characters escaped."""
         super().__init__(printable_lines(message))
 
 
 def refused_name(error: OSError) -> str | None:
-    """Return a message where the system refuses a file by its name or rights, None for the rest."""
+    """Return a message if the system refused a file for its name or rights, else None."""
     if error.errno not in OF_A_NAME or error.filename is None:
         return None
     name = printable(os.fsdecode(error.filename), longest=200)

@@ -21,7 +21,7 @@ def ensure_home(environment: MutableMapping[str, str] = os.environ) -> Path | No
         environment: read, and written to.
 
     Returns:
-        The new home folder, None where there was one.
+        The new home folder, or None if there was one.
     """
     try:
         pwd.getpwuid(os.getuid())

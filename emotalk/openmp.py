@@ -29,7 +29,7 @@ Ticks = dict[int, tuple[int, int]]  # core -> (idle, all)
 def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
     """Set OMP_WAIT_POLICY or GOMP_SPINCOUNT for this process and its children.
 
-    Whatever the user has set stays. What cannot be read counts as free cores.
+    Settings of the user stay. Cores whose load cannot be read count as free.
 
     Args:
         environment: read, and written to.
@@ -38,7 +38,7 @@ def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
         return
     cores = os.sched_getaffinity(0)
     threads = _threads(environment.get("OMP_NUM_THREADS", ""), len(cores))
-    if threads == 1:  # nobody to wait for
+    if threads == 1:  # no other thread to wait for
         return
     busy = min(len(cores), cpu_limit(CGROUP)) < threads or busy_share(cores) >= BUSY_SHARE
     nice = os.getpriority(os.PRIO_PROCESS, 0) > 0

@@ -1,6 +1,6 @@
 """Remove secrets from addresses and commands before they are written or shown.
 
-The program itself works with the addresses as they were given.
+The program itself uses the addresses unchanged.
 """
 
 import re
@@ -13,7 +13,7 @@ from emotalk.errors import WrongUse
 
 MASK = "***"
 COMMAND = "pipe:"  # in front of a command whose output is read
-# `Path` makes one slash of two: an address that was given where a file is wanted.
+# `Path` turns two slashes into one, if an address was given in place of a file.
 _URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]*+://|(?:https?|ftps?|s3|gs):/)[^\s'\"<>`]+"
 )
@@ -72,7 +72,7 @@ def refuse_redacted(value: str, key: str) -> None:
     """Refuse an address that comes from a file in which its secret was replaced.
 
     Raises:
-        WrongUse: `***` stands where a secret belongs.
+        WrongUse: `***` stands in place of a secret.
     """
     if MASK in value and ("://" in value or value.startswith(COMMAND)):
         raise WrongUse(

@@ -48,7 +48,7 @@ class ClipLabel:
     Attributes:
         key: unique name of the sample in its shard set; no dot, no slash.
         clip: the clip's name as its users know it (a path inside the source).
-        actor: who is seen; splits are made by it.
+        actor: the person in the clip; splits are made by it.
         emotion: one of the emotion set's names.
         intensity: in [0, 1], or None where the corpus does not say.
         extra: votes, view, sentence: kept in the sample's JSON as it is.
@@ -89,11 +89,11 @@ class Rejection(Exception):  # noqa: N818  a verdict that travels as an exceptio
     Attributes:
         reason: fixed short name, one of `REASONS`, e.g. `no_face`.
         detail: the value met and the limit.
-        clip: the clip's name; empty until whoever knows it fills it in.
+        clip: the clip's name; empty until a caller that knows it fills it in.
     """
 
     def __init__(self, reason: str, detail: str, clip: str = "") -> None:
-        """Keep the three parts; they survive pickling between workers.
+        """Store the three parts, which survive pickling between workers.
 
         Raises:
             ValueError: a reason that is not listed.
@@ -131,7 +131,7 @@ def check_shape(x: HasShape, spec: str, name: str) -> dict[str, int]:
         x: an array or tensor.
         spec: one word an axis, a letter for any size or a number for that size: `"B T 3 H W"`.
             The same letter must have the same size wherever it stands.
-        name: what the message calls `x`.
+        name: of `x` in the message.
 
     Raises:
         ValueError: the number of axes or the size of one is not as `spec` says.

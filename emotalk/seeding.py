@@ -14,7 +14,7 @@ def draw_seed(seed: int, *parts: str | int) -> int:
 
     Args:
         seed: the run's seed.
-        parts: what the draw is for, from general to particular: `("window", epoch, key)`.
+        parts: purpose of the draw, from general to particular: `("window", epoch, key)`.
     """
     text = "\x1f".join([str(seed), *(f"{type(part).__name__}:{part}" for part in parts)])
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1

@@ -9,13 +9,13 @@ from emotalk.printable import printable_lines
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Write lines to standard output or error; what a terminal would act upon is escaped."""
+    """Write lines to standard output or error with control characters escaped."""
     typer.echo(printable_lines(text), err=err)
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on standard error; yields its update, called with (done, in all)."""
+    """Show a progress bar on standard error; yield its update function (done, total)."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -59,7 +59,7 @@ class QualityConfig(Section):
 class VotesConfig(Section):
     """Configure the selection of clips by the votes of a crowd (CREMA-D)."""
 
-    of: Literal["both", "voice", "face"] = "both"  # what the crowd was shown
+    of: Literal["both", "voice", "face"] = "both"  # modality that was shown to the crowd
     min_agreement: Share = 0.0  # 1: the acted emotion alone won; 0.5: also a tie of two; 0: all
 
 

@@ -30,9 +30,9 @@ class TrainConfig(Section):
     shards: str
     run_dir: Path
     seed: int = Field(default=0, ge=0)
-    # auto: go on where run_dir stopped; other_shards: even over another shard set than before
+    # auto: continue where run_dir stopped; other_shards: also with another shard set than before
     resume: Literal["auto", "never", "other_shards"] = "auto"
-    start_from: Path | None = None  # a model whose weights a new run begins with
+    start_from: Path | None = None  # model whose weights initialise a new run
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()

@@ -73,7 +73,7 @@ def _count_values(node: Node, counts: dict[int, int]) -> int:
     """Return how many values a node holds once its aliases are written out.
 
     Args:
-        node: composed, not constructed yet.
+        node: composed, but not constructed.
         counts: of the nodes counted before, by identity; 0 for those that are being counted.
 
     Raises:

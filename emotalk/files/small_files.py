@@ -9,7 +9,7 @@ from typing import Any
 MOST_BYTES = 16 * 2**20
 
 
-class UnfitFile(ValueError):  # noqa: N818  says what the file is, not what the program did
+class UnfitFile(ValueError):  # noqa: N818  describes the file, not the program
     """A file is not of the kind or size that is read here."""
 
 

@@ -12,9 +12,9 @@ PREFIX = "sqlite:///"
 def make_database(uri: str) -> None:
     """Make the database file of a `sqlite:///` URI, unless it is there.
 
-    MLflow makes its tables one after the other: a process killed meanwhile leaves a file that no
-    MLflow can open any more, and of two that begin at once one trips over the other's tables. So
-    they are made under another name. Other URIs are servers' own business.
+    MLflow creates its tables one after the other. A process killed meanwhile leaves a file that
+    MLflow cannot open, and of two processes that start together one fails. So the tables are
+    created under a temporary name. Other URIs are left to MLflow.
     """
     path = _file(uri)
     if path is None or path.exists():
@@ -22,7 +22,7 @@ def make_database(uri: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         MlflowClient(tracking_uri=f"{PREFIX}{partial}")  # which makes the tables
-        with suppress(OSError):  # another's is there now, or a disk without links: MLflow's own way
+        with suppress(OSError):  # another process made it, or the disk has no links
             os.link(partial, path)
     finally:
         partial.unlink(missing_ok=True)

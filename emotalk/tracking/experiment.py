@@ -14,8 +14,8 @@ LOG = logging.getLogger("emotalk.mlflow")
 def usable_experiment(client: MlflowClient, name: str) -> tuple[str, Experiment | None]:
     """Return the name to use and its experiment, or None if it is still to be made.
 
-    An experiment deleted in MLflow's page keeps its name and takes no run. It is left where it is:
-    runs go to `NAME-2`, or the first one after that which was not deleted.
+    An experiment deleted in MLflow's page keeps its name and takes no run. It stays deleted, and
+    runs go to `NAME-2`, or to the first number after it that was not deleted.
     """
     deleted: Experiment | None = None
     for number in count(1):

@@ -75,7 +75,7 @@ class MlflowTracker:
 
         Args:
             config: server and names.
-            facts: what the server is told of the run.
+            facts: name, params and tags of the run.
             folder: the run folder, with `metrics.jsonl`.
             run_id: continues this run if the folder knows of none.
             on_run: called once with the run's id, as soon as the server has given one.

@@ -32,7 +32,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     """
     for variable, value in QUIET.items():
         os.environ.setdefault(variable, value)
-    import mlflow  # noqa: PLC0415  seconds, and only where something is registered
+    import mlflow  # noqa: PLC0415  takes seconds, and only registering needs it
 
     from emotalk.tracking.database import make_database  # noqa: PLC0415  likewise
     from emotalk.tracking.experiment import usable_experiment  # noqa: PLC0415  likewise

@@ -17,7 +17,7 @@ class Tracker(Protocol):
         ...
 
     def finish(self, state: str) -> None:
-        """End the run as `done`, `failed` or `preempted`, and send what is still held."""
+        """End the run as `done`, `failed` or `preempted`, and send the rest."""
         ...
 
 
