@@ -109,7 +109,7 @@ def _peak_of(update: UpdateConfig, inputs: Callable[[], ClipInputs], networks: N
             generator_step(x, networks, update, divisor, update.lr)
         else:
             discriminator_step(x, networks, update, divisor, update.lr, penalty_weight=1.0)
-    return memory.peak
+    return int(memory.peak)
 
 
 def _features(config: TrainConfig) -> VGG19Features | None:

@@ -22,7 +22,8 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, besides: Iterable[Tensor]) -> None:
         """Leave out the tensors `besides`, which exist before the block."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = self._now = 0
+        self.peak: int = 0
+        self._now = 0
         self._known = {tensor.untyped_storage()._cdata for tensor in besides}
 
     def __torch_dispatch__(

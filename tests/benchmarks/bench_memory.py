@@ -58,7 +58,7 @@ def main() -> None:
 
 def _measure(config: TrainConfig) -> float:
     """Return the largest resident size in bytes of four steps, before anything is saved."""
-    config.run_dir.mkdir()
+    (config.run_dir / "checkpoints").mkdir(parents=True)
     runtime = Runtime.start(config.runtime, engine_names(config))
     trainer = build(config, runtime, lambda: False)
     for _ in range(3):

@@ -49,16 +49,17 @@ def allocated_at_most(work: Callable[[], object]) -> int:
     assert profile.profiler is not None
     events = profile.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    return max(itertools.accumulate(change for _, change in changes))
+    return int(max(itertools.accumulate(change for _, change in changes)))
 
 
 def test_the_peak_is_what_the_allocator_measures_in_a_real_step(config: TrainConfig) -> None:
     generator, critics = build_modules(config)
     assert critics is not None
-    engines = [FakeEngine("generator", generator), FakeEngine("discriminators", critics)]
     for parameter in (*generator.parameters(), *critics.parameters()):
         parameter.grad = torch.zeros_like(parameter)  # gradients are not part of the estimate
-    networks = Networks(*engines, features=None)
+    networks = Networks(
+        FakeEngine("generator", generator), FakeEngine("discriminators", critics), features=None
+    )
     divisor = Divisor(config.data.batch_size, 1)
     of_generator, of_critics = config.stages[-1].updates
 
