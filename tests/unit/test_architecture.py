@@ -65,6 +65,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "fsspec": ("emotalk/media/remote.py",),
     "torchaudio": ("emotalk/media/torchaudio_cpu.py",),
     "webdataset": ("emotalk/shards/writer.py",),
+    "fcntl": ("emotalk/files/lock.py",),
     "transformers": (),
     "torchvision": (),
     "timm": (),
@@ -239,6 +240,12 @@ def test_no_file_of_the_etl_hides_a_library() -> None:
     libraries = {name.partition(".")[0] for file in sources() for name in imports(file)}
     names = {path.stem for path in (ROOT / "etl").iterdir()}
     assert names & libraries == set()
+
+
+@pytest.mark.parametrize("call", ["file_digest(", "os.fsync(", "os.replace("])
+def test_files_are_locked_hashed_and_replaced_by_one_helper(call: str) -> None:
+    callers = [file for file in sources() if call in (ROOT / file).read_text(encoding="utf-8")]
+    assert [file for file in callers if not file.startswith("emotalk/files/")] == []
 
 
 def test_no_file_is_called_utils() -> None:
