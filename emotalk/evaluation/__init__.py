@@ -1,1 +1,1 @@
-"""A trained generator against the test split: data, inference and metrics brought together."""
+"""Evaluate generators: choose clips, generate and compare videos, write reports."""

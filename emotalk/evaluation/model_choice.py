@@ -65,7 +65,7 @@ def _sentence(config: EvaluateConfig, faces: str) -> str:
         "judge": "the shipped model of drawn faces",
         "insightface": f"insightface, pack {config.finder.pack}",
         "onnx": f"onnx, {config.finder.landmarker}",
-        "none": "nobody, so there is no emotion accuracy",
+        "none": "no model, so there is no emotion accuracy",
     }
     return (
         f"Faces: {faces}. Landmarks by {models[config.landmarks]}; emotions by "

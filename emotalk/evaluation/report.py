@@ -162,7 +162,7 @@ def to_markdown(report: Report, plots: Sequence[str] = ()) -> str:
         _emotion_block(report),
         _as_reported_block(report),
         _bullets("## Models", [f"{task}: {name}" for task, name in report.judges.items()]),
-        _bullets("## What to know", report.caveats),
+        _bullets("## Caveats", report.caveats),
         _bullets("## Left out", [f"`{key}`: {why}" for key, why in report.left_out.items()]),
         "\n\n".join(f"![{name}]({name})" for name in plots),
     ]

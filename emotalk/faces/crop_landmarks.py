@@ -17,8 +17,8 @@ ENLARGED = 2
 class CropLandmarks:
     """Detects landmarks in crops.
 
-    A face detector expects surroundings, which an aligned crop lacks. So it gets the crop at twice
-    the size, with its border pixels repeated.
+    A face detector expects surroundings, which an aligned crop lacks. So the crop is padded with
+    its border pixels and enlarged to twice the size.
 
     Attributes:
         detector: detects faces and landmarks.

@@ -1,4 +1,4 @@
-"""Follow one detected face from frame to frame by its landmarks."""
+"""Track one detected face from frame to frame by its landmarks."""
 
 import math
 from dataclasses import dataclass

@@ -43,10 +43,10 @@ def landmark_fault(
     if face.landmarks_LP is None:
         return "no landmarks"
     if face.quarter_turns:
-        return f"the face is seen better with the picture turned by {turn_name(face)}"
+        return f"the face is detected better with the picture turned by {turn_name(face)}"
     if face.drift is not None and face.drift > max_drift:
         return (
-            f"the landmarks move by {face.drift:.3f} of the face's size when looked for again, at "
+            f"the landmarks move by {face.drift:.3f} of the face's size when detected again, at "
             f"most {max_drift:g}: the face is covered, cut or none"
         )
     points_LP = face.landmarks_LP.astype(np.float64)

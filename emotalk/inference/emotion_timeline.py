@@ -53,8 +53,8 @@ def parse_timeline(text: str, emotions: Sequence[str]) -> Timeline:
     starts = [entry.start_s for entry in timeline]
     if starts[0] != 0:
         raise WrongUse(
-            f"emotion {text!r}: the time line begins at {starts[0]:g} s; its first entry must say "
-            f"what is felt from the start, e.g. 0=neutral,{text}"
+            f"emotion {text!r}: the time line begins at {starts[0]:g} s; its first entry must "
+            f"state the emotion at 0 s, e.g. 0=neutral,{text}"
         )
     for before, after in itertools.pairwise(starts):
         if after <= before:
@@ -108,7 +108,7 @@ def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
     asked = ", ".join(f"{entry.emotion}:{entry.intensity:g}" for entry in weaker)
     return (
         f"emotion {asked}: this model was trained on full emotions only "
-        "(emotion.use_intensity=false); the intensity is passed on, but what it does is not learnt"
+        "(emotion.use_intensity=false); the intensity is passed on, but its effect was not trained"
     )
 
 

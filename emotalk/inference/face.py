@@ -118,7 +118,7 @@ def _detect_alone(
         if (box[:2] < middle).all() and (middle < box[2:]).all():
             whole = dataclasses.replace(found, landmarks_LP=landmarks_LP, box=box)
             return check_largest(image_HWC, whole, detector)
-    raise WrongUse(f"{path}: the chosen face is not found when looked at alone; cut the picture")
+    raise WrongUse(f"{path}: the chosen face is not found in a crop of its own; cut the picture")
 
 
 def _warn_of_turn(path: Path, result: SearchResult) -> None:

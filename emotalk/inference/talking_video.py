@@ -124,8 +124,7 @@ def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -
     face = ""
     if request.face is not None and request.landmarks is None:
         face = (
-            f"face {request.face}: not used, as an aligned picture is taken whole and no face is "
-            "looked for"
+            f"face {request.face}: not used, as an aligned picture is taken whole without detection"
         )
     notes = (intensity_note(timeline, use_intensity=loaded.facts.use_intensity), face)
     return tuple(note for note in notes if note)

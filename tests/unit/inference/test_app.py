@@ -13,7 +13,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from emotalk.errors import WrongUse
-from emotalk.inference import app as app_module
+from emotalk.inference import video_service
 from emotalk.inference.app import build_app, serve
 from emotalk.inference.server_limits import DEFAULT_LIMITS
 from tests.helpers.tiny_model import tiny_loaded
@@ -92,7 +92,7 @@ def test_a_fault_of_ours_is_not_shown_but_said(
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError("secret")
 
-    monkeypatch.setattr(app_module, "make_video", fail)
+    monkeypatch.setattr(video_service, "make_video", fail)
     job = order(client, image_bytes())
     assert job["state"] == "failed"
     assert "secret" not in job["message"]

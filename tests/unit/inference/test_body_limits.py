@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from emotalk.inference import app as app_module
+from emotalk.inference import video_service
 from emotalk.inference.app import build_app, build_server
 from emotalk.inference.server_limits import DEFAULT_LIMITS
 from emotalk.inference.talking_video import make_video
@@ -177,7 +177,7 @@ def test_orders_wait_in_turn_and_one_too_many_is_told_to_come_again(
         assert go_on.wait(WAIT_S)
         return make_video(*arguments, **more)
 
-    monkeypatch.setattr(app_module, "make_video", held)
+    monkeypatch.setattr(video_service, "make_video", held)
     image = server.ask("PUT", "/api/files?name=me.png", image_bytes())[1]["id"]
     audio = server.ask("PUT", "/api/files?name=hello.wav", audio_bytes())[1]["id"]
     body = json.dumps({"image": image, "audio": audio, "emotion": "fear"}).encode()
