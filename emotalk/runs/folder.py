@@ -12,11 +12,8 @@ from emotalk.errors import InUse, WrongUse
 from emotalk.files.atomic_write import PART, atomic_write_text
 from emotalk.files.lock import FileLock, is_held_by_another, own_lock, read_holder, take_lock
 from emotalk.runs.same_run import refuse_other_configuration, refuse_other_shards
-from emotalk.runs.status import NAME as STATUS
-from emotalk.runs.status import write_status
+from emotalk.runs.status import CONFIG, LOCK, STATUS, write_status
 
-CONFIG = "config.yaml"
-LOCK = ".lock"
 SAMPLES = "samples"
 LEASE_S = 120.0  # longer than file servers keep the lock of a machine that does not answer
 LOG = logging.getLogger("emotalk.train")

@@ -18,10 +18,9 @@ from types import FrameType
 
 from emotalk.errors import EXIT_PREEMPTED, EXIT_WRONG_USE
 from emotalk.files.lock import is_held_by_another
-from emotalk.runs.status import NAME, write_status
+from emotalk.runs.status import CONFIG, LOCK, STATUS, write_status
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-LOCK, CONFIG = ".lock", "config.yaml"  # of the run folder
 # Slurm and the launcher both signal every process of a job: the second SIGTERM may be a copy.
 REPEATED_S = 10.0
 PASSED_ON_BY = ("TORCHELASTIC_RUN_ID", "SLURM_JOB_ID")
@@ -129,7 +128,7 @@ def write_preempted(run_dir: Path, message: str) -> None:
     """
     try:
         known = not run_dir.exists() or not any(run_dir.iterdir())
-        known = known or any((run_dir / name).exists() for name in (CONFIG, NAME, LOCK))
+        known = known or any((run_dir / name).exists() for name in (CONFIG, STATUS, LOCK))
         if known and not is_held_by_another(run_dir / LOCK):
             run_dir.mkdir(parents=True, exist_ok=True)
             write_status(run_dir, "preempted", message)

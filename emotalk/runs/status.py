@@ -9,10 +9,11 @@ from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_PREEMPTED, EXIT_WRONG_US
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.redaction import redact
 
-NAME = "status.json"
+# Files of the run folder. They stand here because signals.py may not import torch.
+CONFIG, LOCK, STATUS = "config.yaml", ".lock", "status.json"
 State = Literal["running", "done", "failed", "wrong_use", "preempted"]
 CODES: dict[State, int] = {
-    "running": EXIT_FAILED,  # read after the end: killed before it could say more
+    "running": EXIT_FAILED,  # still there after the end: the run was killed
     "done": EXIT_DONE,
     "failed": EXIT_FAILED,
     "wrong_use": EXIT_WRONG_USE,
@@ -39,7 +40,7 @@ def failed_since(run_dir: Path, began: float) -> bool:
         run_dir: run folder.
         began: start of this process, in seconds since the epoch.
     """
-    path = run_dir / NAME
+    path = run_dir / STATUS
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
         return bool(tree["state"] == "failed" and path.stat().st_mtime >= began)
@@ -50,5 +51,5 @@ def failed_since(run_dir: Path, began: float) -> bool:
 def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
     """Write `status.json` atomically and return its content."""
     status = Status(state, CODES[state], redact(message), step)
-    atomic_write_text(run_dir / NAME, json.dumps(asdict(status), indent=2) + "\n")
+    atomic_write_text(run_dir / STATUS, json.dumps(asdict(status), indent=2) + "\n")
     return status

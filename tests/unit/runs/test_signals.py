@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from emotalk.runs import signals as module
-from emotalk.runs.folder import CONFIG, LOCK, hold_run_folder
+from emotalk.runs.folder import hold_run_folder
 from emotalk.runs.signals import (
     PASSED_ON_BY,
     StopSignals,
     named_run_dir,
     write_preempted,
 )
-from emotalk.runs.status import write_status
+from emotalk.runs.status import CONFIG, write_status
 from tests.helpers.tiny_training import ROOT
 
 LISTEN = """
@@ -191,10 +191,6 @@ def test_a_folder_that_holds_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     write_preempted(tmp_path, "a signal")
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
-
-
-def test_the_names_are_those_of_the_run_folder() -> None:
-    assert (module.LOCK, module.CONFIG) == (LOCK, CONFIG)
 
 
 @pytest.mark.parametrize(
