@@ -52,8 +52,8 @@ class HueConfig(DrawConfig):
 class ClaheConfig(DrawConfig):
     """Configure contrast-limited adaptive histogram equalisation (CLAHE) of the lightness."""
 
-    range: tuple[ClipLimit, ClipLimit] = (1.0, 4.0)  # times the mean height of a tile's histogram
-    tiles: Literal[1, 2, 4, 8, 16] = 8  # a side
+    range: tuple[ClipLimit, ClipLimit] = (1.0, 4.0)  # clip limit, times a tile's mean
+    tiles: Literal[1, 2, 4, 8, 16] = 8  # tiles along each side
 
 
 class NoiseConfig(DrawConfig):
@@ -110,7 +110,7 @@ class SpeechNoiseConfig(Section):
 class GainConfig(DrawConfig):
     """Configure the change of the loudness of the speech."""
 
-    range: Range = (-12.0, 0.0)  # dB; below 0, or peaks leave [-1, 1]
+    range: Range = (-12.0, 0.0)  # dB; at most 0, so that peaks stay in [-1, 1]
 
 
 class SpeechAugmentConfig(Section):

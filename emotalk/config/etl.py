@@ -39,28 +39,28 @@ class QualityConfig(Section):
     min_face_share: Share = 1.0  # of the clip; below 1 the longest stretch with a face is kept
     min_face_pixels: NonNegative = 48.0  # longer side of the face box in the source, median frame
     max_faces: Count = 1
-    max_extra_faces_share: Share = 0.1  # of frames with more faces: a detector's slips
+    max_extra_faces_share: Share = 0.1  # of frames with more faces, for errors of the detector
     min_mouth_share: Share = 1.0  # of frames: with the whole mouth inside the picture
-    min_sharpness: NonNegative = 0.004  # see etl/clip/quality.py; focused faces: 0.05 up
-    max_landmark_error: Positive = 18.0  # crop px to the template; faces 1 to 7, in profile 16
-    max_landmark_drift: Positive = 0.08  # of the face's size when looked at again; faces 0.03
+    min_sharpness: NonNegative = 0.004  # see etl/clip/quality.py; faces in focus have 0.05 or more
+    max_landmark_error: Positive = 18.0  # crop px to the template; faces 1 to 7, profiles 16
+    max_landmark_drift: Positive = 0.08  # of the face's size, tracked against detected; faces: 0.03
     max_bad_landmarks_share: Share = 0.1  # of frames whose landmarks are not a whole, upright face
     min_crop_share: Share = 0.95  # of frames with eyes, nose and mouth inside the crop
     min_seconds: Positive = 0.4
     max_seconds: Positive = 60.0
     min_loudness_db: float = -60.0  # RMS of the whole clip, dB of full scale; silence lies below
     max_audio_gap_s: NonNegative = (
-        0.3  # sound may end this much before the picture; the rest is cut
+        0.3  # the sound may end this much earlier than the picture, which is cut
     )
-    max_gap_share: Share = 0.3  # of the clip: sound that the file lacks on the way, kept as silence
-    max_missing_s: NonNegative = 0.3  # both may end this much before the header says: broken off
+    max_gap_share: Share = 0.3  # of the clip: gaps in the sound, filled with silence
+    max_missing_s: NonNegative = 0.3  # both may end this much before the length in the header
 
 
 class VotesConfig(Section):
     """Configure the selection of clips by the votes of a crowd (CREMA-D)."""
 
     of: Literal["both", "voice", "face"] = "both"  # modality that was shown to the crowd
-    min_agreement: Share = 0.0  # 1: the acted emotion alone won; 0.5: also a tie of two; 0: all
+    min_agreement: Share = 0.0  # 1: the acted emotion won alone; 0.5: or tied with one; 0: all
 
 
 class SplitConfig(Section):
@@ -86,7 +86,7 @@ class VideoMemberConfig(Section):
 
     codec: Literal["libx264"] = "libx264"
     pixel_format: Literal["yuv444p", "yuv420p"] = "yuv444p"
-    crf: Annotated[int, Field(ge=0, le=40)] = 12  # above 43 dB to the exact crops of real faces
+    crf: Annotated[int, Field(ge=0, le=40)] = 12  # PSNR > 43 dB to the exact crops of real faces
     gop: Count = 6  # frames between key frames: short, so that a random window decodes quickly
     preset: str = "veryfast"
     tune: Literal["psnr,fastdecode", "fastdecode", "film", "psnr"] = "psnr,fastdecode"
@@ -102,15 +102,15 @@ class EtlConfig(Section):
     clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
     views: tuple[MeadView, ...] = ("front",)  # mead: the cameras to take
     landmarks: LandmarksConfig = LandmarksConfig()
-    resampling: Literal["nearest", "blended"] = "nearest"  # to 25 fps: frames as they are, or mixed
-    align: Literal["first_frame", "every_frame"] = "first_frame"  # one crop a clip, or it follows
+    resampling: Literal["nearest", "blended"] = "nearest"  # to 25 fps: frames or blends
+    align: Literal["first_frame", "every_frame"] = "first_frame"  # one crop, or it follows
     quality: QualityConfig = QualityConfig()
     votes: VotesConfig = VotesConfig()
     split: SplitConfig = SplitConfig()
     video: VideoMemberConfig = VideoMemberConfig()
     samples_per_shard: Count = 64
     max_rejected_share: Share = 0.2
-    max_crashes_in_a_row: Count = 10  # clips on one node; as many are not the clips' own fault
+    max_crashes_in_a_row: Count = 10  # clips on one node; more crashes stop the job
     workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
     ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
 

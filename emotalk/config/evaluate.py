@@ -20,14 +20,14 @@ class EvaluateConfig(Section):
     clips: Annotated[int, Field(ge=0)] = 0  # spread over actors and emotions; 0 = all
     condition: Literal["first_frame", "neutral"] = "first_frame"  # emotions: always neutral
     other_speech: Literal["generate", "curve"] = "generate"
-    # generate: each clip again with another sentence's speech; curve: the mouth of the clip that
-    # was generated for another sentence (a third less to generate; lip sync only)
+    # generate: generate each clip again with another sentence's speech; curve: compare with the
+    # mouth of the clip generated for another sentence (a third faster; lip sync only)
     landmarks: Literal["auto", "judge", "insightface", "onnx"] = "auto"
     # auto: the model that found the set's own landmarks; judge: for drawn faces without a detector
     finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
     emotion: Literal["auto", "judge", "none"] = "auto"  # judge: drawn faces only
-    as_reported: bool = False  # also the report's own faulty figures, named as such
-    ema: bool = True  # the running average of the weights, where the checkpoint has one
+    as_reported: bool = False  # also the report's faulty metrics, marked as such
+    ema: bool = True  # use the running average of the weights if the checkpoint has one
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: Count = 8  # clips generated together
     clips_in_memory: Count = 16  # clips measured before the next are read

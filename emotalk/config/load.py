@@ -21,7 +21,7 @@ Tree = dict[str, Any]
 MOST_PARENTS = 16
 MOST_FAULTS = 100  # that a message lists
 LONGEST_NAME = 255  # bytes of a file's name
-LONGEST_KEY = 100  # letters that are compared with the known keys
+LONGEST_KEY = 100  # characters that are compared with the known keys
 
 
 def load_config(model: type[Config], path: Path | None, overrides: Sequence[str] = ()) -> Config:

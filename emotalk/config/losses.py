@@ -23,16 +23,16 @@ class MouthRegionConfig(Section):
 
     sigma: Positive = 9.0  # pixels of the 128 x 128 crop
     floor: NonNegative = 0.01  # weight far from the mouth; the peak adds 1
-    round_down: bool = False  # as the original: the centre moved to the whole pixel below it
+    round_down: bool = False  # round the centre down to a whole pixel, as the original
 
 
 class PerceptualConfig(Section):
     """Configure the network and the frames of the perceptual loss."""
 
     network: Literal["vgg19", "random", "none"] = "vgg19"
-    # vgg19: torchvision's weights file (.pth or .safetensors); null: what `emotalk fetch vgg19` got
+    # vgg19: torchvision's weights file (.pth or .safetensors); null: that of `emotalk fetch vgg19`
     weights: Path | None = None
-    order: Literal["rgb", "bgr"] = "rgb"  # channel order the features see; the original: bgr
+    order: Literal["rgb", "bgr"] = "rgb"  # channel order of the network's input; the original: bgr
     statistics: Literal["imagenet", "none"] = "imagenet"  # the original feeds plain pixels
     width: Positive = 1.0  # network=random: scales its filters; 1 = VGG-19's 64 to 512
     frames: Share = 1.0  # share of each clip's frames, drawn anew every step: an unbiased estimate

@@ -12,7 +12,7 @@ EvenWidth = Annotated[int, Field(ge=2, le=2**16, multiple_of=2)]
 Scale = Annotated[float, Field(gt=0, le=8)]
 Five = tuple[Width, Width, Width, Width, Width]
 Four = tuple[Width, Width, Width, Width]
-MULTIPLE = 8  # sizes scaled by `width` are rounded to it, and never fall below it
+MULTIPLE = 8  # scaled sizes are rounded to a multiple of it, at least it
 
 
 class GeneratorConfig(Section):
@@ -22,13 +22,13 @@ class GeneratorConfig(Section):
     image_features: Width = 512
     speech_features: Width = 512
     emotion_features: Width = 512
-    noise_features: Width = 128  # N(0, 1) numbers a frame
+    noise_features: Width = 128  # N(0, 1) values for each frame
     speech_filters: Four = (64, 128, 256, 512)  # of the convolutions over the waveform
-    speech_step_features: Width = 16  # numbers an 8 ms step is squeezed into
-    output_filters: Width = 32  # of the last convolution but one
+    speech_step_features: Width = 16  # features of an 8 ms step
+    output_filters: Width = 32  # of the second last convolution
     output_kernel: Literal[3, 7] = 3  # 7 in the original
     cell_activation: Literal["tanh", "leaky_relu"] = "tanh"  # leaky_relu in the original
-    auxiliary_emotion: bool = False  # guess the emotion from the speech too, as the original does
+    auxiliary_emotion: bool = False  # also predict the emotion from the speech, as the original
 
 
 class FrameDiscriminatorConfig(Section):

@@ -12,7 +12,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 class OptimConfig(Section):
     """Configure Adam for all networks; learning rates stand in the stages."""
 
-    init: Literal["xavier", "he"] = "xavier"  # the original's; he hears the labels sooner
+    init: Literal["xavier", "he"] = "xavier"  # as the original; he: learns labels sooner
     betas: tuple[Beta, Beta] = (0.5, 0.99)  # the original: (0.5, 0.999)
     eps: Positive = 1e-8
     clip_grad_norm: NonNegative = 0.0  # largest gradient norm of an engine; 0 = no clipping

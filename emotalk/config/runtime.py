@@ -18,7 +18,7 @@ class DeepSpeedConfig(Section):
 class RuntimeConfig(Section):
     """Configure devices, precision and processes."""
 
-    processes: Count = 1  # the launch must start exactly so many
+    processes: Count = 1  # number of processes that the launcher must start
     device: Literal["auto", "cpu", "cuda"] = "auto"
     engine: Literal["ddp", "deepspeed"] = "ddp"
     deepspeed: DeepSpeedConfig = DeepSpeedConfig()

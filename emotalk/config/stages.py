@@ -26,8 +26,8 @@ class UpdateConfig(Section):
     network: Literal["generator", "discriminators"]
     lr: Positive
     losses: dict[str, NonNegative]  # term: weight; 0 = reported, not trained
-    every: Count = 1  # iterations of the stage
-    offset: Annotated[int, Field(ge=0)] = 0  # the first of them
+    every: Count = 1  # made every so many iterations of the stage
+    offset: Annotated[int, Field(ge=0)] = 0  # iteration of the first one
 
     @model_validator(mode="after")
     def _terms_are_known(self) -> "UpdateConfig":
@@ -62,10 +62,10 @@ class StageConfig(Section):
 
     name: str
     iterations: Annotated[int, Field(ge=0)] | None = None  # steps of one global batch
-    epochs: Annotated[float, Field(ge=0)] | None = None  # times the training split is read
+    epochs: Annotated[float, Field(ge=0)] | None = None  # passes over the training split
     updates: tuple[UpdateConfig, ...] = Field(min_length=1)
     lr_warmup: Annotated[int, Field(ge=0)] = 0  # iterations in which `lr` rises from 0, linearly
-    lr_decay: Literal["none", "linear", "cosine"] = "none"  # after it, from `lr` to a tenth of it
+    lr_decay: Literal["none", "linear", "cosine"] = "none"  # after warm-up, to `lr` / 10
 
     @model_validator(mode="after")
     def _has_one_length(self) -> "StageConfig":

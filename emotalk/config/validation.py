@@ -17,7 +17,7 @@ class ValidationConfig(Section):
     landmarks: Literal["judge", "insightface", "onnx", "none"] = "none"
     # model that finds the landmarks for NLMD and the mouth's correlation; judge: drawn faces only
     finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
-    samples: Annotated[int, Field(ge=0)] = 6  # sample videos a validation, one an emotion
+    samples: Annotated[int, Field(ge=0)] = 6  # sample videos, one for each emotion
 
     @model_validator(mode="after")
     def _onnx_needs_its_files(self) -> "ValidationConfig":

@@ -10,7 +10,7 @@ MOST_DEPTH = 32
 MOST_VALUES = 20_000  # once aliases are written out
 LONGEST_NUMBER = 400  # characters of a number or date
 COUNTED = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
-# What PyYAML's constructors let through besides their own errors: an impossible date, a number of
+# Errors that PyYAML's constructors raise besides their own: an impossible date, a number of
 # thousands of digits, `!!bool maybe`, `!!int ""`, `!!timestamp now`.
 CONSTRUCTOR_ERRORS = (
     yaml.YAMLError,
