@@ -95,3 +95,21 @@ def test_a_name_is_claimed_once(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         claim_name(part, path)
     assert (path.read_text(), part.read_text()) == ("first", "second")
+
+
+def test_a_file_that_breaks_off_has_no_name_and_leaves_nothing(tmp_path: Path) -> None:
+    target, aside = tmp_path / "file", tmp_path / "aside"
+    aside.mkdir()
+
+    def break_off() -> None:
+        with atomic_write(target, aside=aside) as file:
+            file.write(b"half")
+            file.flush()
+            assert not target.exists()
+            assert list(aside.iterdir())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        break_off()
+    assert not target.exists()
+    assert not list(aside.iterdir())

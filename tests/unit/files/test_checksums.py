@@ -4,8 +4,18 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from emotalk.files.checksums import check_sums, read_sums
+from emotalk.files.checksums import (
+    check_all_sums,
+    check_sums,
+    file_sha256,
+    read_sums,
+    sealed,
+    unsealed,
+    write_sums,
+)
 
 DIGEST = hashlib.sha256(b"a").hexdigest()
 
@@ -37,3 +47,43 @@ def test_other_lines_are_refused(tmp_path: Path, sums: str) -> None:
 
 def test_a_folder_without_sums_is_taken_as_it_is(tmp_path: Path) -> None:
     check_sums(tmp_path, ["missing"])
+
+
+def test_an_open_file_is_hashed_from_its_beginning_and_stays_open(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    with (tmp_path / "a").open("rb") as file:
+        file.read()
+        assert file_sha256(file.fileno()) == file_sha256(tmp_path / "a") == DIGEST
+        assert not file.closed
+        assert file.seek(0) == 0
+
+
+def test_all_files_of_a_folder_are_listed_and_checked(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"a")
+    (tmp_path / "b").write_bytes(b"b")
+    write_sums(tmp_path)
+    assert sorted(read_sums(tmp_path)) == ["a", "b"]
+    check_all_sums(tmp_path, required="a")
+    with pytest.raises(ValueError, match="damaged: SHA256SUMS not as written"):
+        check_all_sums(tmp_path, required="c")
+    (tmp_path / "b").write_bytes(b"c")
+    with pytest.raises(ValueError, match="damaged: b not as written"):
+        check_all_sums(tmp_path, required="a")
+    (tmp_path / "a").unlink()
+    with pytest.raises(ValueError, match="damaged: a not as written"):
+        check_all_sums(tmp_path, required="a")
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.binary(max_size=300), place=st.integers(0, 10**6), bit=st.integers(0, 7))
+def test_no_flipped_bit_goes_unseen(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, place: int, bit: int
+) -> None:
+    path = tmp_path_factory.mktemp("sealed") / "file"
+    whole = sealed(data)
+    path.write_bytes(whole)
+    assert unsealed(path) == data
+    spoilt = bytearray(whole)
+    spoilt[place % len(whole)] ^= 1 << bit
+    path.write_bytes(bytes(spoilt))
+    assert unsealed(path) is None

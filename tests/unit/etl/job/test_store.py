@@ -4,12 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from emotalk.errors import Stopped
-from emotalk.files.atomic_write import atomic_write
-from emotalk.files.checksums import sealed, unsealed
 from emotalk.shards.manifest import ShardEntry
 from etl.job.store import (
     Verdict,
@@ -75,36 +71,3 @@ def test_a_shard_is_known_by_what_it_was_made_of(tmp_path: Path) -> None:
     assert load_shard(tmp_path, "train-000001.tar", "recipe") is None
     flip(tmp_path / "train-000000.tar.shard")
     assert load_shard(tmp_path, "train-000000.tar", "recipe") is None
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.binary(max_size=300), place=st.integers(0, 10**6), bit=st.integers(0, 7))
-def test_no_flipped_bit_goes_unseen(
-    tmp_path_factory: pytest.TempPathFactory, data: bytes, place: int, bit: int
-) -> None:
-    path = tmp_path_factory.mktemp("sealed") / "file"
-    whole = sealed(data)
-    path.write_bytes(whole)
-    assert unsealed(path) == data
-    spoilt = bytearray(whole)
-    spoilt[place % len(whole)] ^= 1 << bit
-    path.write_bytes(bytes(spoilt))
-    assert unsealed(path) is None
-
-
-def test_a_file_that_breaks_off_has_no_name_and_leaves_nothing(tmp_path: Path) -> None:
-    target, aside = tmp_path / "file", tmp_path / "aside"
-    aside.mkdir()
-
-    def break_off() -> None:
-        with atomic_write(target, aside=aside) as file:
-            file.write(b"half")
-            file.flush()
-            assert not target.exists()
-            assert list(aside.iterdir())
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        break_off()
-    assert not target.exists()
-    assert not list(aside.iterdir())
