@@ -9,51 +9,13 @@ data) cannot be opened.
 from typing import Any
 
 CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2",
-    "matroska,webm",
-    "flv",
-    "kux",
-    "avi",
-    "mpegts",
-    "mpeg",  # program streams: MPG, VOB
-    "ogg",
-    "asf",
-    "gif",
-    "apng",
-    "mxf",
-    "nut",
-    "rm",
-    "dv",
-    "ivf",
-    "amv",
-)
+    "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "flv", "kux", "avi", "mpegts", "mpeg", "ogg", "asf",
+    "gif", "apng", "mxf", "nut", "rm", "dv", "ivf", "amv",
+)  # fmt: skip
 SOUND = (  # without time stamps: each sample follows the one before
-    "wav",
-    "w64",
-    "aiff",
-    "caf",
-    "au",
-    "mp3",
-    "aac",
-    "loas",
-    "ac3",
-    "eac3",
-    "dts",
-    "flac",
-    "ape",
-    "tta",
-    "tak",
-    "wv",
-    "amr",
-    "amrnb",
-    "amrwb",
-    "voc",
-    "sox",
-    "dsf",
-    "oma",
-    "qcp",
-    "gsm",
-)
+    "wav", "w64", "aiff", "caf", "au", "mp3", "aac", "loas", "ac3", "eac3", "dts", "flac", "ape",
+    "tta", "tak", "wv", "amr", "amrnb", "amrwb", "voc", "sox", "dsf", "oma", "qcp", "gsm",
+)  # fmt: skip
 # Video streams without a container have no time stamps. They are opened to be rejected by name.
 BARE_PICTURES = ("mpegvideo", "m4v", "h264", "hevc", "obu")
 

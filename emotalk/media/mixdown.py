@@ -6,7 +6,6 @@
   recordings keep their samples unchanged.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,14 +59,6 @@ class ChannelStatistics:
     def mixdowns(self) -> dict[int, Mixdown]:
         """Return number of channels -> mixing of blocks with so many channels."""
         return {channels: sums.mixdown() for channels, sums in self._sums.items()}
-
-
-def measure(blocks_SC: Iterable[Floats]) -> dict[int, Mixdown]:
-    """Return number of channels -> mixing of a recording's blocks with so many channels."""
-    statistics = ChannelStatistics()
-    for samples_SC in blocks_SC:
-        statistics.add(samples_SC)
-    return statistics.mixdowns()
 
 
 def mean(samples_SC: Floats) -> Floats:

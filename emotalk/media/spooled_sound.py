@@ -4,13 +4,12 @@ The samples equal those of `read_sound` to a millionth. They are resampled in bl
 the filter's reach.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from emotalk.media.container import MediaInfo, probe
-from emotalk.media.mixdown import Mixdown, measure
+from emotalk.media.container import probe
+from emotalk.media.mixdown import ChannelStatistics, Mixdown
 from emotalk.media.resample import grid_start
 from emotalk.media.sound import (
     MAX_SOUND_S,
@@ -41,13 +40,17 @@ def spool_audio(path: Path, *, rate: int, max_s: float = MAX_SOUND_S) -> Spooled
         OSError: the temporary file cannot be written.
     """
     info = probe(path)
-    length = _Length(path, info)
-    faults = SoundFaults()
-    blocks = bounded(path, length.watched(decode_sound_blocks(path, info, faults)), max_s)
-    mixdowns = measure(block.samples_SC for block in blocks)
-    length.check()
-    zero_s = info.start_s if info.has_video else length.start_s
-    spooler = _Spooler(rate, zero_s, first=round((length.start_s - zero_s) * rate))
+    faults, statistics = SoundFaults(), ChannelStatistics()
+    start_s: float | None = None
+    for block in bounded(path, decode_sound_blocks(path, info, faults), max_s):
+        start_s = block.start_s if start_s is None else start_s
+        end_s = block.end_s
+        statistics.add(block.samples_SC)
+    assert start_s is not None  # without sound decoding has raised `no_audio`
+    check_length(path, info, end_s - start_s)
+    mixdowns = statistics.mixdowns()
+    zero_s = info.start_s if info.has_video else start_s
+    spooler = _Spooler(rate, zero_s, first=round((start_s - zero_s) * rate))
     for block in decode_sound_blocks(path, info):
         spooler.write(block, mixdowns)
     sound = spooler.finish()
@@ -64,25 +67,6 @@ def spool_resampled(source: SoundSource, rate: int, new_rate: int) -> SpooledSou
             target.add(target.size, new_S)
     target.add(target.size, resampler.flush())
     return target
-
-
-class _Length:
-    """Begin and end of a file's sound, recorded while it is decoded."""
-
-    def __init__(self, path: Path, info: MediaInfo) -> None:
-        self._path, self._info = path, info
-        self.start_s = self.end_s = 0.0
-
-    def watched(self, blocks: Iterable[SoundBlock]) -> Iterable[SoundBlock]:
-        """Yield the blocks and record their times."""
-        for number, block in enumerate(blocks):
-            self.start_s = block.start_s if number == 0 else self.start_s
-            self.end_s = block.end_s
-            yield block
-
-    def check(self) -> None:
-        """Reject sound that is shorter than its header says."""
-        check_length(self._path, self._info, self.end_s - self.start_s)
 
 
 class _Spooler:

@@ -13,9 +13,9 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
+from emotalk.models.activation import SLOPE, leaky_relu
 from emotalk.models.fast_forms import takes_own_gradient
 
-SLOPE = 0.2
 CellActivation = Literal["tanh", "leaky_relu"]
 
 
@@ -64,9 +64,7 @@ def plain_unroll(
     for gates_BCHW in gates_TBCHW.unbind(0):
         gates = gates_BCHW + clip_gates_BCHW + F.conv2d(hidden, kernel, padding=1)
         input_gate, forget_gate, output_gate, cell_gate = gates.chunk(4, dim=1)
-        cell_gate = (
-            torch.tanh(cell_gate) if cell_activation == "tanh" else F.leaky_relu(cell_gate, SLOPE)
-        )
+        cell_gate = torch.tanh(cell_gate) if cell_activation == "tanh" else leaky_relu(cell_gate)
         cell = torch.sigmoid(forget_gate) * cell + torch.sigmoid(input_gate) * cell_gate
         hidden = torch.sigmoid(output_gate) * torch.tanh(cell)
         outputs.append(hidden)

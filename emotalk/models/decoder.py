@@ -23,13 +23,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.models.activation import SLOPE, leaky_relu
 from emotalk.models.conv_lstm import ConvLstm, ConvLstmState
 from emotalk.models.conv_lstm_unroll import CellActivation
 from emotalk.models.image_encoder import IMAGE_CHANNELS, SMALLEST, ImageFeatures, check_filters
 from emotalk.models.output_conv import OutputKernels, output_conv, output_kernels
 from emotalk.models.upsample_conv import Padding, upsample_conv, upsample_kernel
-
-SLOPE = 0.2
 
 
 class StageKernels(NamedTuple):
@@ -170,7 +169,7 @@ class Decoder(nn.Module):
         fc_speech, fc_noise, _, fc_emotion = kernels.fc
         clip_BTD = F.linear(emotion_BTD, fc_emotion) + maps.fc_BD.unsqueeze(1)
         own_BTD = F.linear(speech_BTD, fc_speech) + F.linear(noise_BTD, fc_noise)
-        return F.leaky_relu((own_BTD + clip_BTD).transpose(0, 1), SLOPE)
+        return leaky_relu((own_BTD + clip_BTD).transpose(0, 1))
 
     def forward(
         self,

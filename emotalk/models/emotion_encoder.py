@@ -1,9 +1,8 @@
 """Emotion encoder, and the auxiliary classifier of the speech's emotion."""
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-SLOPE = 0.2
+from emotalk.models.activation import leaky_relu
 
 
 class EmotionEncoder(nn.Module):
@@ -23,8 +22,8 @@ class EmotionEncoder(nn.Module):
 
     def forward(self, emotion: Tensor) -> Tensor:
         """Return vectors (..., D) of emotions (..., E)."""
-        h = F.leaky_relu(self.fc_1(emotion), SLOPE)
-        return F.leaky_relu(self.fc_2(h), SLOPE)
+        h = leaky_relu(self.fc_1(emotion))
+        return leaky_relu(self.fc_2(h))
 
 
 class SpeechEmotionHead(nn.Module):
@@ -49,5 +48,5 @@ class SpeechEmotionHead(nn.Module):
     def forward(self, speech_BTD: Tensor) -> Tensor:
         """Return logits (B, E) of the last frame's state."""
         h_BTD, _ = self.lstm(speech_BTD)
-        logits_BE: Tensor = self.fc_2(F.leaky_relu(self.fc_1(h_BTD[:, -1]), SLOPE))
+        logits_BE: Tensor = self.fc_2(leaky_relu(self.fc_1(h_BTD[:, -1])))
         return logits_BE

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.models.activation import leaky_relu
 from emotalk.schema import SIZE
 
-SLOPE = 0.2
 IMAGE_CHANNELS = 3
 SMALLEST = 4  # pixels of the last scale, all of them in the last convolution's kernel
 SCALES = (SIZE // SMALLEST).bit_length() - 1
@@ -55,11 +55,11 @@ class ImageEncoder(nn.Module):
         """Return the features of images in [-1, 1], 128 x 128."""
         image, h, scales = image_BCHW, image_BCHW, []
         for conv in self.convs:
-            h = F.leaky_relu(conv(F.pad(h, (1, 1, 1, 1), mode="reflect")), SLOPE)
+            h = leaky_relu(conv(F.pad(h, (1, 1, 1, 1), mode="reflect")))
             image = image[:, :, ::2, ::2]
             h = torch.cat([h, image], dim=1)
             scales.append(h)
-        embedding_BD = F.leaky_relu(self.embedding(h), SLOPE).flatten(1)
+        embedding_BD = leaky_relu(self.embedding(h)).flatten(1)
         return ImageFeatures(embedding_BD, tuple(scales))
 
 

@@ -4,8 +4,9 @@ from typing import Literal
 
 from torch import nn
 
+from emotalk.models.activation import SLOPE
+
 Scheme = Literal["xavier", "he"]
-SLOPE = 0.2  # of the leaky ReLUs
 
 
 def initialise(module: nn.Module, scheme: Scheme) -> None:

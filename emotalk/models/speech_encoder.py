@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.models.activation import leaky_relu
 from emotalk.schema import SAMPLES_PER_FRAME, check_shape
 
-SLOPE = 0.2
 KERNELS = (63, 31, 17, 9)
 STRIDES = (4, 4, 2, 2)
 SAMPLES_PER_STEP = prod(STRIDES)
@@ -70,12 +70,12 @@ class SpeechEncoder(nn.Module):
         h_BCS = speech_BS.unsqueeze(1)
         for conv, kernel in zip(self.convs, KERNELS, strict=True):
             reach = kernel // 2
-            h_BCS = F.leaky_relu(conv(F.pad(h_BCS, (reach, reach), mode="reflect")), SLOPE)
+            h_BCS = leaky_relu(conv(F.pad(h_BCS, (reach, reach), mode="reflect")))
         return self.squeezed(h_BCS)
 
     def squeezed(self, h_BCS: Tensor) -> Tensor:
         """Return the steps (B, steps, `step_features`) of the last convolution's output."""
-        return F.leaky_relu(self.squeeze(h_BCS), SLOPE).transpose(1, 2)
+        return leaky_relu(self.squeeze(h_BCS)).transpose(1, 2)
 
     def frames(self, steps_BSD: Tensor) -> Tensor:
         """Return frame features (B, T, D) of all steps of a signal, with zeros outside it."""
@@ -84,7 +84,7 @@ class SpeechEncoder(nn.Module):
     def contexts(self, steps_BSD: Tensor) -> Tensor:
         """Return frame features of steps that include 17 steps of context at either end."""
         window_BTDK = steps_BSD.unfold(1, 2 * CONTEXT + 1, STEPS_PER_FRAME)
-        return F.leaky_relu(self.fc(window_BTDK.transpose(2, 3).flatten(2)), SLOPE)
+        return leaky_relu(self.fc(window_BTDK.transpose(2, 3).flatten(2)))
 
 
 def check_speech(speech_BS: Tensor) -> int:

@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from emotalk.models.activation import leaky_relu
 from emotalk.models.speech_encoder import (
     CONTEXT,
     KERNELS,
-    SLOPE,
     STEPS_PER_FRAME,
     STRIDES,
     SpeechEncoder,
@@ -106,7 +105,7 @@ def encode_chunk(
         available = torch.cat([before, h], dim=2)
         kept.append(available[:, :, -layer.kept :])
         window = _reflected(available, layer, frames, state.position, length)
-        h = F.leaky_relu(conv(window), SLOPE)
+        h = leaky_relu(conv(window))
         length = (length + layer.stride - 1) // layer.stride
     steps_BSD = _zero_outside(encoder.squeezed(h), state.position, length)
     steps_BSD = torch.cat([state.steps_BSD, steps_BSD], dim=1)

@@ -9,7 +9,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from emotalk.media.loudness import loudness_db
-from emotalk.media.mixdown import Mixdown, mean, measure
+from emotalk.media.mixdown import ChannelStatistics, Mixdown, mean
 from emotalk.schema import Floats
 from tests.helpers.shared import shared_data
 from tests.helpers.sound import read_audio
@@ -17,6 +17,13 @@ from tests.helpers.sound import read_audio
 RATE = 8000
 VOICE = (0.3 * np.sin(np.arange(RATE) * 0.31) * np.hanning(RATE)).astype(np.float32)
 HISS = (0.1 * np.random.default_rng(1).standard_normal(RATE)).astype(np.float32)
+
+
+def measure(blocks_SC: list[Floats]) -> dict[int, Mixdown]:
+    statistics = ChannelStatistics()
+    for samples_SC in blocks_SC:
+        statistics.add(samples_SC)
+    return statistics.mixdowns()
 
 
 def channels(*columns: NDArray[np.floating[Any]]) -> Floats:
