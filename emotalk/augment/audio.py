@@ -1,7 +1,7 @@
-"""Speech changed at random: another loudness, and noise at a drawn distance below it."""
+"""Augment speech: draw a gain, and noise at a signal-to-noise ratio."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ from emotalk.media.torchaudio_cpu import functional
 from emotalk.schema import SAMPLE_RATE, Floats, check_shape
 from emotalk.seeding import draw_seed, numpy_generator
 
-NoiseKind = Literal["white", "pink", "babble"]
-PINK_FLOOR_HZ = 20.0  # below it a pink spectrum stays level, or it would be mostly rumble
+PINK_FLOOR_HZ = 20.0  # below it the pink spectrum is flat; else most of its power would lie there
 
 
 @dataclass(frozen=True)
@@ -22,9 +21,9 @@ class SpeechDraw:
     """Parameters drawn for one clip's speech; None where a transform was not drawn.
 
     Attributes:
-        gain_db: loudness added.
-        noise: kind of noise.
-        snr_db: how far the noise lies below the speech of this window.
+        gain_db: gain.
+        noise: `white`, `pink` or `babble`.
+        snr_db: signal-to-noise ratio within this window.
         seed: of the noise.
     """
 
@@ -50,7 +49,7 @@ class SpeechDraw:
 
 
 class SpeechAugment:
-    """Applies a `SpeechDraw` of its own to each clip of a batch."""
+    """Apply a separate `SpeechDraw` to each clip of a batch."""
 
     def __init__(self, config: SpeechAugmentConfig) -> None:
         """Keep the probabilities and ranges."""
@@ -66,14 +65,14 @@ class SpeechAugment:
         seed: int,
         babble_BS: Tensor | None = None,
     ) -> Tensor:
-        """Return the changed speech; loud draws may leave [-1, 1], nothing is clipped.
+        """Return the augmented speech; values may leave [-1, 1], nothing is clipped.
 
         Args:
             speech_BS: at 8 kHz.
             keys: of the clips.
             places: of the clips in the run.
             seed: the run's.
-            babble_BS: other people talking, for noise of that kind.
+            babble_BS: sum of other clips, the noise of kind `babble`.
 
         Raises:
             WrongUse: babble is drawn and the batch has none.
@@ -100,11 +99,9 @@ class SpeechAugment:
         else:
             noise = _coloured(draw.seed, speech_S.shape[0], pink=draw.noise == "pink")
             noise_S = torch.from_numpy(noise).to(speech_S)
-        if not (noise_S.any() and speech_S.any()):
-            return speech_S  # silence has no level to set a ratio by
-        snr_db = speech_S.new_tensor(draw.snr_db)
-        added: Tensor = self.audio.add_noise(speech_S, noise_S, snr_db)
-        return added
+        noisy_S = self.audio.add_noise(speech_S, noise_S, speech_S.new_full((), draw.snr_db))
+        # Silence has no power to set a ratio by.
+        return torch.where(noise_S.any() & speech_S.any(), noisy_S, speech_S)
 
 
 def _coloured(seed: int, samples: int, *, pink: bool) -> Floats:

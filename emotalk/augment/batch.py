@@ -1,4 +1,4 @@
-"""A batch's pictures and speech changed at random, by one draw for each of its clips."""
+"""Augment the images and the speech of a batch by one random draw for each clip."""
 
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class BatchAugment:
-    """Augments what its configuration gives a probability; a batch is else handed back as it is.
+    """Augment batches as the configuration says; without any probability return them unchanged.
 
-    Draws depend on seed, place in the run and sample key alone, so a clip is changed in the same
-    way on any number of ranks, and in another way each time it comes. Landmarks stay as they are:
-    nothing here moves a pixel.
+    Draws depend on the seed, the place in the run and the sample key alone. So a clip gets the same
+    draw on any number of ranks, and a new draw in every epoch. Landmarks are left unchanged, since
+    no transform moves a pixel.
     """
 
     def __init__(self, config: AugmentConfig, seed: int) -> None:
@@ -27,16 +27,14 @@ class BatchAugment:
         self._video = _video_augment(config) if config.video.enabled else None
         self._speech = _speech_augment(config) if config.speech.enabled else None
 
-    def __call__(self, batch: ClipBatch, step: int = 0) -> ClipBatch:
-        """Return the batch with float images in [0, 1] where pictures can change.
+    def __call__(self, batch: ClipBatch) -> ClipBatch:
+        """Return the augmented batch; images that can change become float in [0, 1].
 
         Args:
-            batch: on the device where the work is to be done.
-            step: not used; a place in the run already says when.
+            batch: on the device to compute on.
         """
-        del step
         if self._video is not None:
-            batch = _with_pictures(batch, self._video, self._seed)
+            batch = _with_images(batch, self._video, self._seed)
         return batch if self._speech is None else _with_speech(batch, self._speech, self._seed)
 
 
@@ -52,10 +50,10 @@ def _speech_augment(config: AugmentConfig) -> "SpeechAugment":
     return SpeechAugment(config.speech)
 
 
-def _with_pictures(batch: ClipBatch, augment: "VideoAugment", seed: int) -> ClipBatch:
+def _with_images(batch: ClipBatch, augment: "VideoAugment", seed: int) -> ClipBatch:
     video_BTCHW, condition_BCHW = augment(
-        _shares(batch.video_BTCHW),
-        _shares(batch.condition_BCHW),
+        _to_float(batch.video_BTCHW),
+        _to_float(batch.condition_BCHW),
         keys=batch.keys,
         places=batch.places,
         seed=seed,
@@ -69,7 +67,7 @@ def _with_speech(batch: ClipBatch, augment: "SpeechAugment", seed: int) -> ClipB
             speech_BS, keys=batch.keys, places=batch.places, seed=seed, babble_BS=batch.babble_BS
         )
 
-    # The other clip's speech is changed alike, or noise would tell true pairs from false ones.
+    # Both get the same augmentation, or noise would reveal which pairs are true.
     other_BS = batch.other_speech_BS
     return batch._replace(
         speech_BS=changed(batch.speech_BS),
@@ -77,6 +75,6 @@ def _with_speech(batch: ClipBatch, augment: "SpeechAugment", seed: int) -> ClipB
     )
 
 
-def _shares(images: Tensor) -> Tensor:
-    """Return uint8 images as float [0, 1]."""
+def _to_float(images: Tensor) -> Tensor:
+    """Return uint8 images as float in [0, 1]."""
     return images.to(torch.float32).div_(255)

@@ -1,4 +1,4 @@
-"""Contrast-limited adaptive histogram equalisation, all frames at once.
+"""Equalise the lightness of all frames at once by contrast-limited adaptive histograms (CLAHE).
 
 The algorithm is OpenCV's (`cv2.createCLAHE`), which Albumentations uses: 256 grey levels, one
 histogram a tile, clipped, the excess spread evenly, and each pixel looked up in the tables of the
@@ -50,13 +50,13 @@ def clahe(levels_NHW: Tensor, *, clip_limit: float, tiles: int) -> Tensor:
         _neighbours(size, tiles, levels_NHW.device) for size in (height, width)
     )
 
-    def looked_up(place_NHW: Tensor) -> Tensor:
+    def look_up(place_NHW: Tensor) -> Tensor:
         return tables.index_select(0, place_NHW.view(-1)).view(place_NHW.shape)
 
     def row(tile_H: Tensor) -> Tensor:
         first = place_NHW + (tile_H * (tiles * LEVELS)).view(-1, 1)
-        at_left = looked_up(first + left * LEVELS)
-        at_right = looked_up(first + right * LEVELS)
+        at_left = look_up(first + left * LEVELS)
+        at_right = look_up(first + right * LEVELS)
         return torch.lerp(at_left, at_right, across_W)
 
     return torch.lerp(row(top), row(bottom), down_H.view(-1, 1))

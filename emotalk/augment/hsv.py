@@ -1,9 +1,9 @@
-"""Hue, saturation and value of RGB images shifted together, without going to HSV and back.
+"""Shift hue, saturation and value of RGB images together, without converting them to HSV.
 
 With V the largest and V - D the smallest channel, S = D / V, and h the hue in sixths of a turn, the
 channels are V - D * clamp(min(k, 4 - k), 0, 1) with k = (n + h) mod 6 and n = 5, 3, 1 for red,
-green and blue. A new V and S give a new D, so one pass does what two conversions would; saturation
-and value alone need no hue at all. Three times as fast as `kornia.color`'s two conversions.
+green and blue. A new V and S give a new D, so one pass replaces both conversions; saturation and
+value alone need no hue. This is three times as fast as the two conversions of `kornia.color`.
 """
 
 import torch

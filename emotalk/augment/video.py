@@ -1,4 +1,4 @@
-"""Pictures changed at random: one draw for all frames of a clip and its condition image."""
+"""Augment frames: one random draw for all frames of a clip and its condition image."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -46,8 +46,8 @@ class VideoDraw:
     def of(cls, config: VideoAugmentConfig, seed: int, place: int, key: str) -> Self:
         """Return the draw of a clip: a function of seed, place in the run and sample key.
 
-        Every number is drawn whether it is used or not, so that one transform's probability
-        changes nothing about the others.
+        Every number is drawn, used or not, so that the probability of one transform does not affect
+        the draws of the others.
         """
         random = numpy_generator(seed, "augment-video", place, key)
 
@@ -79,7 +79,7 @@ class VideoDraw:
 
 
 class VideoAugment:
-    """Applies a `VideoDraw` of its own to each clip of a batch."""
+    """Apply a separate `VideoDraw` to each clip of a batch."""
 
     def __init__(self, config: VideoAugmentConfig) -> None:
         """Keep the probabilities and ranges."""
@@ -94,7 +94,7 @@ class VideoAugment:
         places: tuple[int, ...],
         seed: int,
     ) -> tuple[Tensor, Tensor]:
-        """Return the changed video and condition images, float in [0, 1].
+        """Return the augmented video and condition images, float in [0, 1].
 
         Args:
             video_BTCHW: RGB, float in [0, 1].
@@ -146,7 +146,7 @@ def _tones(frames_NCHW: Tensor, draw: VideoDraw) -> Tensor:
 
 
 def _noisy(frames_NCHW: Tensor, deviation: float, seed: int) -> Tensor:
-    """Return frames with a fresh field of noise on each, from the device's own generator."""
+    """Return frames with independent noise on each, drawn by the device's own generator."""
     generator = torch.Generator(frames_NCHW.device).manual_seed(seed)
     field = torch.empty_like(frames_NCHW).normal_(0, deviation, generator=generator)
     return field.add_(frames_NCHW).clamp_(0, 1)

@@ -1,6 +1,7 @@
 """Configure the sizes of the networks."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -15,8 +16,20 @@ Four = tuple[Width, Width, Width, Width]
 MULTIPLE = 8  # scaled sizes are rounded to a multiple of it, at least it
 
 
-class GeneratorConfig(Section):
+class NetworkConfig(Section):
+    """Configure the sizes of one network.
+
+    Attributes:
+        unscaled: fields that `model.width` does not scale.
+    """
+
+    unscaled: ClassVar[frozenset[str]] = frozenset()
+
+
+class GeneratorConfig(NetworkConfig):
     """Configure the generator; the defaults are the report's."""
+
+    unscaled = frozenset({"output_kernel", "cell_activation", "auxiliary_emotion"})
 
     filters: Five = FIVE  # of image encoder and decoder, from 64 x 64 down to 4 x 4
     image_features: Width = 512
@@ -31,7 +44,21 @@ class GeneratorConfig(Section):
     auxiliary_emotion: bool = False  # also predict the emotion from the speech, as the original
 
 
-class FrameDiscriminatorConfig(Section):
+class DiscriminatorConfig(NetworkConfig):
+    """Configure the sizes of one discriminator.
+
+    The name of its field in `ModelConfig` is the name of the discriminator, of its loss term in the
+    generator's updates and of its loss term in the discriminators' updates.
+
+    Attributes:
+        real_terms: further terms of the discriminators' updates, computed on true videos alone.
+    """
+
+    unscaled = frozenset({"slope"})
+    real_terms: ClassVar[tuple[str, ...]] = ()
+
+
+class FrameDiscriminatorConfig(DiscriminatorConfig):
     """Configure the frame discriminator."""
 
     channels: Five = FIVE
@@ -39,7 +66,18 @@ class FrameDiscriminatorConfig(Section):
     slope: Slope = 0.2  # 0.3 in the original
 
 
-class PairDiscriminatorConfig(Section):
+class EmotionDiscriminatorConfig(DiscriminatorConfig):
+    """Configure the emotion discriminator, whose classes are the emotions and "generated"."""
+
+    real_terms = ("emotion_real",)
+
+    channels: Five = FIVE
+    hidden: Width = 2048
+    features: Width = 512
+    slope: Slope = 0.2  # 0.3 in the original
+
+
+class PairDiscriminatorConfig(DiscriminatorConfig):
     """Configure the pair discriminator, which compares the mouth with the speech."""
 
     channels: Five = FIVE
@@ -48,17 +86,10 @@ class PairDiscriminatorConfig(Section):
     slope: Slope = 0.2
 
 
-class EmotionDiscriminatorConfig(Section):
-    """Configure the emotion discriminator, whose classes are the emotions and "generated"."""
+class TemporalDiscriminatorConfig(DiscriminatorConfig):
+    """Configure the temporal discriminator, which classifies the motion of a video."""
 
-    channels: Five = FIVE
-    hidden: Width = 2048
-    features: Width = 512
-    slope: Slope = 0.2  # 0.3 in the original
-
-
-class TemporalDiscriminatorConfig(Section):
-    """Configure the temporal discriminator, which judges the motion of a video."""
+    unscaled = frozenset({"slope", "layers"})
 
     channels: Five = FIVE
     features: Width = 512
@@ -71,38 +102,23 @@ class ModelConfig(Section):
 
     width: Scale = 1.0  # scales every size below; 1 is the report's, 0.25 suits a small machine
     generator: GeneratorConfig = GeneratorConfig()
+    # The discriminators, in the order in which their weights are drawn.
     frame: FrameDiscriminatorConfig = FrameDiscriminatorConfig()
-    pair: PairDiscriminatorConfig = PairDiscriminatorConfig()
     emotion: EmotionDiscriminatorConfig = EmotionDiscriminatorConfig()
+    pair: PairDiscriminatorConfig = PairDiscriminatorConfig()
     temporal: TemporalDiscriminatorConfig = TemporalDiscriminatorConfig()
+
+    def arguments(self, network: str) -> dict[str, Any]:
+        """Return the keyword arguments of a network: its section, scaled by `width`."""
+        section: NetworkConfig = getattr(self, network)
+        return {
+            name: value if name in section.unscaled else self._size(value)
+            for name, value in section.model_dump().items()
+        }
 
     def generator_arguments(self, emotions: int) -> dict[str, Any]:
         """Return the keyword arguments of `Generator` for a number of emotions."""
-        return {"emotions": emotions, **self._scaled(self.generator)}
-
-    def frame_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of `FrameDiscriminator`."""
-        return self._scaled(self.frame)
-
-    def pair_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of `PairDiscriminator`."""
-        return self._scaled(self.pair)
-
-    def emotion_arguments(self, emotions: int) -> dict[str, Any]:
-        """Return the keyword arguments of `EmotionDiscriminator` for a number of emotions."""
-        return {"emotions": emotions, **self._scaled(self.emotion)}
-
-    def temporal_arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of `TemporalDiscriminator`."""
-        return self._scaled(self.temporal)
-
-    def _scaled(self, section: Section) -> dict[str, Any]:
-        """Return a section's fields with its channel and feature counts scaled by `width`."""
-        fixed = {"output_kernel", "layers", "slope", "cell_activation", "auxiliary_emotion"}
-        return {
-            name: value if name in fixed else self._size(value)
-            for name, value in section.model_dump().items()
-        }
+        return {"emotions": emotions, **self.arguments("generator")}
 
     def _size(self, size: int | tuple[int, ...]) -> int | tuple[int, ...]:
         if self.width == 1:
@@ -113,3 +129,11 @@ class ModelConfig(Section):
 
     def _one(self, size: int) -> int:
         return max(MULTIPLE, MULTIPLE * round(size * self.width / MULTIPLE))
+
+
+def discriminator_sections() -> Iterator[tuple[str, type[DiscriminatorConfig]]]:
+    """Yield the name and the section of every discriminator, in the order of `ModelConfig`."""
+    for name, field in ModelConfig.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, DiscriminatorConfig):
+            yield name, section

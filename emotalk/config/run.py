@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from emotalk.config.augment import AugmentConfig
 from emotalk.config.data import DataConfig
 from emotalk.config.losses import VGG19_FILE, LossesConfig, vgg19_file
-from emotalk.config.model import ModelConfig
+from emotalk.config.model import ModelConfig, discriminator_sections
 from emotalk.config.optim import OptimConfig
 from emotalk.config.runtime import RuntimeConfig
 from emotalk.config.section import Section
@@ -49,6 +49,18 @@ class TrainConfig(Section):
         """Return the steps of all stages; only those given in epochs depend on the data."""
         batch = self.data.batch_size
         return sum(stage.steps(clips_per_epoch, batch) for stage in self.stages)
+
+    @property
+    def discriminators(self) -> list[str]:
+        """The discriminators whose terms some stage computes, in the order of `model`."""
+        asked = {
+            term for stage in self.stages for update in stage.updates for term in update.losses
+        }
+        return [
+            name
+            for name, section in discriminator_sections()
+            if asked & {name, *section.real_terms}
+        ]
 
     @property
     def clips_a_micro_batch(self) -> int:

@@ -5,19 +5,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from emotalk.config.model import discriminator_sections
 from emotalk.config.section import Count, NonNegative, Positive, Section
 
 GENERATOR_TERMS = (
     "mouth_region",
     "perceptual",
     "l1",
-    "frame",
-    "emotion",
-    "pair",
-    "temporal",
+    *(name for name, _ in discriminator_sections()),
     "speech_emotion",
 )
-DISCRIMINATOR_TERMS = ("frame", "emotion", "emotion_real", "pair", "temporal")
+DISCRIMINATOR_TERMS = tuple(
+    term for name, section in discriminator_sections() for term in (name, *section.real_terms)
+)
 
 
 class UpdateConfig(Section):

@@ -1,4 +1,4 @@
-"""Processes and engines: the one home of accelerate, DeepSpeed and torch.distributed."""
+"""Run networks on several processes; nothing else imports accelerate and DeepSpeed."""
 
 from emotalk.distributed.adam import AdamByParts
 from emotalk.distributed.engine import Engine, NonFiniteGradientError

@@ -1,6 +1,6 @@
-"""Remove from a user's own `accelerate config` what the training's configuration decides.
+"""Remove settings of `accelerate config` that a training's own configuration decides.
 
-`accelerate launch` hands the answers of that questionnaire to every program by the environment.
+`accelerate launch` passes these settings to every program by environment variables.
 """
 
 import logging
@@ -11,7 +11,7 @@ from emotalk.errors import WrongUse
 
 LOG = logging.getLogger("emotalk.train")
 DYNAMO = "ACCELERATE_DYNAMO_"
-# variable -> values that ask for nothing, and the setting of ours that stands for it
+# variable -> values that change nothing, and our own setting for the same
 OURS = {
     f"{DYNAMO}BACKEND": (("no",), "runtime.compile=true"),
     "ACCELERATE_MIXED_PRECISION": (("no",), "runtime.precision=bf16"),
@@ -26,14 +26,14 @@ NOT_OURS = {
 ON = ("1", "true", "yes", "y", "on", "t")
 
 
-def take_out_accelerate_settings(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Undo what accelerate's configuration asks for beside a run's own configuration; say so.
+def remove_accelerate_settings(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Remove accelerate's settings from the environment, with a warning for each that is active.
 
     Args:
-        environment: read, and written to.
+        environment: changed in place.
 
     Raises:
-        WrongUse: a way of spreading the networks that trainings here do not know.
+        WrongUse: the settings ask for a kind of parallelism that trainings do not support.
     """
     for variable, name in NOT_OURS.items():
         if environment.get(variable, "").lower() in ON:

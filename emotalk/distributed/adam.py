@@ -1,4 +1,4 @@
-"""Adam for a network of parts that do not all learn in every step."""
+"""Define Adam for a network whose parts are not all updated in every step."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ class OptimizerState:
 
     Attributes:
         moments: `exp_avg.NAME` and `exp_avg_sq.NAME`, each of its parameter's shape.
-        steps: how many steps each parameter has made; one that made none is left out.
+        steps: number of updates of each parameter; parameters without any are left out.
     """
 
     moments: dict[str, Tensor]
@@ -24,11 +24,11 @@ class OptimizerState:
 
 
 class AdamByParts(torch.optim.Adam):
-    """Adam with one parameter group a part; a part at rest keeps weights, moments and step count.
+    """Update some parts of a network; the others keep weights, moments and step counts.
 
-    A zero gradient is not rest: it lets the moments fade and the count run on, so that a part which
-    joins later would begin with steps several times too long. DDP could hide such a part by having
-    no gradient at all, ZeRO cannot: it steps whole groups. Hence the groups.
+    Each part is one parameter group. A zero gradient alone would still decay the moments and
+    increase the step count of a part, and its first real updates would be several times too large.
+    A missing gradient would do under DDP, but ZeRO updates whole groups.
 
     Args:
         module: the network; its parameters' names are kept in the groups.
@@ -58,7 +58,7 @@ class AdamByParts(torch.optim.Adam):
                 "params": parameters,
                 "names": [names[parameter] for parameter in parameters],
                 "part": name,
-                "at_rest": False,
+                "frozen": False,
             }
             for name, parameters in held_by.items()
         ]
@@ -68,21 +68,21 @@ class AdamByParts(torch.optim.Adam):
 
     @contextmanager
     def learning(self, parts: Collection[str]) -> Iterator[None]:
-        """Update the parts of these names alone in the block; restore what learnt before."""
-        before = [(group, group["at_rest"]) for group in self.param_groups]
+        """Let `step` update only these parts within the block; restore the setting afterwards."""
+        before = [(group, group["frozen"]) for group in self.param_groups]
         for group in self.param_groups:
-            group["at_rest"] = group["part"] not in parts
+            group["frozen"] = group["part"] not in parts
         try:
             yield
         finally:
-            for group, at_rest in before:
-                group["at_rest"] = at_rest
+            for group, frozen in before:
+                group["frozen"] = frozen
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update the parts that are awake."""
+        """Update the parts that `learning` selected, or all of them."""
         every_group = self.param_groups
-        self.param_groups = [group for group in every_group if not group["at_rest"]]
+        self.param_groups = [group for group in every_group if not group["frozen"]]
         try:
             loss: float | None = super().step(closure)
         finally:

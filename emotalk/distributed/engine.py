@@ -1,4 +1,4 @@
-"""A network, its optimiser and its Accelerator, under one short interface for DDP and DeepSpeed."""
+"""Wrap a network and its optimiser in one interface for DDP, DeepSpeed and a single process."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ from emotalk.distributed.full_state import (
     write_optimizer,
     write_weights,
 )
-from emotalk.distributed.zero_state import begin_zero, zero_of
+from emotalk.distributed.zero_state import create_zero_moments, zero_of
 
 
 class NonFiniteGradientError(ArithmeticError):
@@ -26,7 +26,7 @@ class NonFiniteGradientError(ArithmeticError):
     Gradients are averaged over the processes, so that every process raises it or none does.
 
     Attributes:
-        parameters: names of those with such a gradient; empty where ZeRO has spread them.
+        parameters: names of those with such a gradient; empty under ZeRO.
     """
 
     def __init__(self, message: str, parameters: Sequence[str] = ()) -> None:
@@ -35,10 +35,10 @@ class NonFiniteGradientError(ArithmeticError):
 
 
 class Engine:
-    """One network that learns: call it, hand it losses, step.
+    """Call, differentiate and update one network.
 
-    Without ZeRO `step` measures the gradients, refuses what is not finite, clips and updates;
-    ZeRO, which spreads the gradients, does the same in its own step.
+    Without ZeRO `step` computes the norm of the gradients, raises where it is not finite, clips and
+    updates. Under ZeRO, which partitions the gradients, DeepSpeed's own step does all of this.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Engine:
         clip_grad_norm: float = 0.0,
         compile_network: bool = False,
     ) -> None:
-        """Wrap `module`; `clip_grad_norm` 0 means no clipping."""
+        """Wrap `module`; a `clip_grad_norm` of 0 means no clipping."""
         self.name = name
         self.is_deepspeed = accelerator.state.deepspeed_plugins is not None
         if self.is_deepspeed:
@@ -68,10 +68,10 @@ class Engine:
         self.module: nn.Module = getattr(self._wrapped, "module", self._wrapped)
         self._zero = zero_of(self._optimizer)
         if self._zero is not None:
-            begin_zero(self._zero)
+            create_zero_moments(self._zero)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the network so that its gradients will be averaged over the processes."""
+        """Call the network; its gradients will be averaged over the processes."""
         return self._wrapped(*args, **kwargs)
 
     @property
@@ -88,7 +88,7 @@ class Engine:
 
     @contextmanager
     def frozen(self) -> Iterator[nn.Module]:
-        """Lend the bare network with its parameters left out of every graph."""
+        """Yield the bare network; autograd ignores its parameters within the block."""
         flags = [parameter.requires_grad for parameter in self.module.parameters()]
         self.module.requires_grad_(requires_grad=False)
         try:
@@ -107,7 +107,7 @@ class Engine:
     def backward(self, loss: Tensor, *, last: bool) -> None:
         """Add the gradients of `loss` to those of the micro-batches before it."""
         if self.is_deepspeed:
-            # Accelerate's own backward would step too, before the gradients can be looked at.
+            # Accelerate's own backward would also step, before the norm is known.
             self._wrapped.set_gradient_accumulation_boundary(is_boundary=last)
             self._wrapped.backward(loss)
         else:
@@ -144,23 +144,23 @@ class Engine:
     def read_weights(self, *, keep: bool = True) -> dict[str, Tensor]:
         """Return copies of the network's whole `state_dict`, gathered, on the device.
 
-        Every process must call it; one that has no use for the copies may let them go.
+        Every process must call it; `keep` False returns nothing on this process.
         """
         return read_weights(self.module, keep=keep)
 
     def write_weights(self, state: Mapping[str, Tensor]) -> None:
-        """Put a whole `state_dict` into the network. Every process must call it."""
+        """Load a whole `state_dict` into the network. Every process must call it."""
         write_weights(self.module, self._optimizer, state, is_deepspeed=self.is_deepspeed)
 
     def read_optimizer(self, *, keep: bool = True) -> OptimizerState:
         """Return copies of Adam's whole state, gathered over the processes, by parameter name.
 
-        Every process must call it; one that has no use for the moments may let them go.
+        Every process must call it; `keep` False leaves the moments out on this process.
         """
         return read_optimizer(self.module, self._optimizer, keep=keep)
 
     def write_optimizer(self, state: OptimizerState) -> None:
-        """Put a state that `read_optimizer` returned back, on any number of processes."""
+        """Load a state that `read_optimizer` returned, on any number of processes."""
         write_optimizer(self.module, self._optimizer, state)
 
     def _set_lr(self, lr: float) -> None:
@@ -168,7 +168,7 @@ class Engine:
             group["lr"] = lr
 
     def _step_zero(self) -> float:
-        """Step; where the norm is not finite, every process of ZeRO leaves all as it is."""
+        """Step; where the norm is not finite, ZeRO changes nothing on any process."""
         self._wrapped.step()
         norm = self._wrapped.get_global_grad_norm()
         value = float(norm if norm is not None else 0.0)

@@ -1,4 +1,4 @@
-"""Weights and Adam's state, whole and by name, whatever way they are spread over the processes."""
+"""Read and write whole weights and optimiser states, by name, under DDP and every ZeRO stage."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -12,7 +12,7 @@ from emotalk.distributed.zero_state import read_zero, set_master_weight, write_z
 
 
 def full_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """Return name -> shape of every tensor of the network as one process would hold it."""
+    """Return name -> shape of every tensor of the network, unpartitioned."""
     parts = {name: getattr(p, "ds_shape", p.shape) for name, p in module.named_parameters()}
     return {
         name: tuple(parts.get(name, value.shape)) for name, value in module.state_dict().items()
@@ -24,21 +24,21 @@ def read_weights(module: nn.Module, *, keep: bool = True) -> dict[str, Tensor]:
 
     Args:
         module: the network, bare.
-        keep: False where another process needs the answer, and this one only helps to gather it.
+        keep: False returns nothing: this process only takes part in gathering.
     """
     with _gathered(module, writer=None):
         return {name: copied(value) for name, value in module.state_dict().items()} if keep else {}
 
 
 def copied(value: Tensor) -> Tensor:
-    """Return a copy that shares nothing, laid out plainly."""
+    """Return a contiguous copy."""
     return value.detach().clone(memory_format=torch.contiguous_format)
 
 
 def write_weights(
     module: nn.Module, optimizer: Any, state: Mapping[str, Tensor], *, is_deepspeed: bool
 ) -> None:
-    """Put a whole `state_dict` into the network. Every process must call it with the same."""
+    """Load a whole `state_dict` into the network. Every process must call it with the same."""
     if not is_deepspeed:
         module.load_state_dict(state)
         return
@@ -50,7 +50,7 @@ def write_weights(
 
 
 def _gathered(module: nn.Module, writer: int | None) -> AbstractContextManager[None]:
-    """Return the context in which ZeRO-3's parameters are whole; nothing to do elsewhere."""
+    """Return the context in which ZeRO-3's parameters are gathered; it is empty without ZeRO-3."""
     parameters = [p for p in module.parameters() if hasattr(p, "ds_id")]
     if not parameters:
         return nullcontext()
@@ -63,12 +63,12 @@ def _gathered(module: nn.Module, writer: int | None) -> AbstractContextManager[N
 
 
 def read_optimizer(module: nn.Module, optimizer: Any, *, keep: bool = True) -> OptimizerState:
-    """Return the optimiser's state as if one process held it all. Every process must call it.
+    """Return the whole optimiser state, gathered. Every process must call it.
 
     Args:
         module: the network, bare.
         optimizer: as `accelerator.prepare` returned it.
-        keep: False: without the moments, which then only pass through this process.
+        keep: False leaves the moments out on this process.
     """
     zero = zero_of(optimizer)
     if zero is not None:
@@ -77,7 +77,7 @@ def read_optimizer(module: nn.Module, optimizer: Any, *, keep: bool = True) -> O
 
 
 def write_optimizer(module: nn.Module, optimizer: Any, state: OptimizerState) -> None:
-    """Put `state` back into the optimiser. Every process must call it."""
+    """Load `state` into the optimiser. Every process must call it."""
     known = {f"{moment}.{name}" for name, _ in module.named_parameters() for moment in MOMENTS}
     unknown = sorted(set(state.moments) - known)
     if unknown:

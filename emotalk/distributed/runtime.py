@@ -1,4 +1,4 @@
-"""Start the process group; rank, world size and the collective operations of a training."""
+"""Start the process group of a training and provide its collective operations."""
 
 import logging
 import os
@@ -14,10 +14,11 @@ from accelerate.utils import (
     gather_object,
     reduce,
 )
-from torch import Tensor
+from torch import Tensor, distributed
+from torch.distributed import ProcessGroup
 
 from emotalk.config.runtime import RuntimeConfig
-from emotalk.distributed.accelerate_settings import take_out_accelerate_settings
+from emotalk.distributed.accelerate_settings import remove_accelerate_settings
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
 from emotalk.host_memory import keep_freed_memory
@@ -27,18 +28,20 @@ LOG = logging.getLogger("emotalk.train")
 
 @dataclass(frozen=True)
 class Runtime:
-    """This process among its peers.
+    """Rank, device and collective operations of this process.
 
     Attributes:
         accelerators: one for each engine: an Accelerator drives one DeepSpeed engine only.
+        host_group: the processes joined by gloo beside NCCL; None where the default group is gloo.
     """
 
     accelerators: dict[str, Accelerator]
+    host_group: ProcessGroup | None = None
 
     @classmethod
     def start(cls, config: RuntimeConfig, engines: Sequence[str]) -> "Runtime":
-        """Join the process group and return this process's place in it."""
-        take_out_accelerate_settings()
+        """Join the process group and return this process's runtime."""
+        remove_accelerate_settings()
         threads = config.threads or max(1, (os.cpu_count() or 1) // local_processes())
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(config.deterministic)
@@ -53,10 +56,11 @@ class Runtime:
         if cpu and config.precision == "bf16":
             _prepare_cpu_for_bf16()
         if config.engine == "deepspeed":
-            return cls(_deepspeed_accelerators(config, engines, cpu=cpu))
+            accelerators = _deepspeed_accelerators(config, engines, cpu=cpu)
+            return cls(accelerators, _host_group(cpu=cpu))
         ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
         accelerator = Accelerator(cpu=cpu, kwargs_handlers=[ddp])
-        return cls(dict.fromkeys(engines, accelerator))
+        return cls(dict.fromkeys(engines, accelerator), _host_group(cpu=cpu))
 
     @property
     def _any(self) -> Accelerator:
@@ -64,7 +68,7 @@ class Runtime:
 
     @property
     def rank(self) -> int:
-        """This process's number, 0 to world_size - 1."""
+        """Return the number of this process, 0 to world_size - 1."""
         return int(self._any.process_index)
 
     @property
@@ -88,6 +92,14 @@ class Runtime:
         summed: Tensor = reduce(values, reduction="sum") if self.world_size > 1 else values
         return summed
 
+    def sum_on_host(self, *counts: int) -> list[int]:
+        """Return the sums of `counts` over all processes, without waiting for a GPU."""
+        if self.world_size == 1:
+            return list(counts)
+        numbers = torch.tensor(counts)
+        distributed.all_reduce(numbers, group=self.host_group)
+        return [int(number) for number in numbers.tolist()]
+
     def gather(self, items: list[object]) -> list[object]:
         """Return every process's items in the order of ranks, on every process."""
         gathered: list[object] = gather_object(items) if self.world_size > 1 else items
@@ -102,8 +114,16 @@ class Runtime:
         self._any.end_training()
 
 
+def _host_group(*, cpu: bool) -> ProcessGroup | None:
+    """Return a gloo group beside NCCL's for several processes on GPUs, else None."""
+    if cpu or not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return None
+    group: ProcessGroup = distributed.new_group(backend="gloo")
+    return group
+
+
 def _prepare_cpu_for_bf16() -> None:
-    """Do without oneDNN on a CPU without bf16 instructions, where its LSTM knows no bf16."""
+    """Turn oneDNN off on a CPU without bf16 instructions, where its LSTM does not support bf16."""
     if torch.ops.mkldnn._is_mkldnn_bf16_supported():
         return
     torch.backends.mkldnn.set_flags(_enabled=False)  # type: ignore[no-untyped-call]
@@ -121,17 +141,17 @@ def local_processes() -> int:
 def _deepspeed_accelerators(
     config: RuntimeConfig, engines: Sequence[str], *, cpu: bool
 ) -> dict[str, Accelerator]:
-    """Return one Accelerator an engine, each with its own ZeRO plugin selected.
+    """Return one Accelerator for each engine, each with its own ZeRO plugin selected.
 
-    The first carries the plugins of all; the later ones share its state.
+    The first one holds the plugins of all; the later ones share its state.
 
     Raises:
-        RuntimeError: Accelerate made something else of it; it says nothing when it does.
+        RuntimeError: Accelerate silently set up another kind of parallelism.
     """
     if cpu:
         _choose_cpu_for_deepspeed()
     if "LOCAL_RANK" not in os.environ:
-        _be_a_group_of_one()
+        _join_group_of_one()
     ready: dict[str, DeepSpeedPlugin] = plugins(config.deepspeed, engines)
     backend = InitProcessGroupKwargs(backend="gloo" if cpu else "nccl")
     first = Accelerator(deepspeed_plugins=ready, kwargs_handlers=[backend])
@@ -144,13 +164,13 @@ def _deepspeed_accelerators(
 
 
 def _choose_cpu_for_deepspeed() -> None:
-    """Say "CPU" in DeepSpeed's way; said in Accelerate's, it silently sets up DDP instead."""
+    """Select the CPU by DeepSpeed's variables; with its own, Accelerate silently sets up DDP."""
     os.environ.pop("ACCELERATE_USE_CPU", None)
     os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     os.environ["DS_ACCELERATOR"] = "cpu"
 
 
-def _be_a_group_of_one() -> None:
-    """Tell DeepSpeed, which always wants a process group, where to make one of this process."""
+def _join_group_of_one() -> None:
+    """Set the environment of a process group of one process, which DeepSpeed needs."""
     alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
     os.environ.update({**alone, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"})

@@ -1,4 +1,4 @@
-"""DeepSpeed's settings: its files hold ZeRO's knobs, the rest is filled in here, once."""
+"""Build DeepSpeed's settings from files of ZeRO options and the training configuration."""
 
 import json
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ OURS = (
 
 
 def plugins(config: DeepSpeedConfig, engines: Sequence[str]) -> dict[str, DeepSpeedPlugin]:
-    """Return one DeepSpeed plugin an engine, from the files the configuration names."""
+    """Return one DeepSpeed plugin for each engine, from the files the configuration names."""
     settings = engine_settings(config, engines)
     return {name: DeepSpeedPlugin(hf_ds_config=one) for name, one in settings.items()}
 
@@ -33,7 +33,7 @@ def engine_settings(config: DeepSpeedConfig, engines: Sequence[str]) -> dict[str
     """Return DeepSpeed's full settings of each engine.
 
     Raises:
-        WrongUse: a file that cannot be used, or a stage under which an engine cannot train.
+        WrongUse: a file cannot be used, or an engine cannot train at its ZeRO stage.
     """
     files = {"generator": config.generator, "discriminators": config.discriminators}
     settings = {name: zero_settings(files[name]) for name in engines}
@@ -51,10 +51,10 @@ def stage_of(settings: dict[str, Any]) -> int:
 
 
 def zero_settings(path: Path) -> dict[str, Any]:
-    """Return DeepSpeed's full settings from one of our files of ZeRO knobs.
+    """Return DeepSpeed's full settings from a file of ZeRO options.
 
     Raises:
-        WrongUse: the file cannot be read, or holds what belongs to the training configuration.
+        WrongUse: the file cannot be read, or holds settings of the training configuration.
     """
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def zero_settings(path: Path) -> dict[str, Any]:
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
         **given,
-        # The engines see losses that are already divided, and gradients that are already bounded.
+        # Losses reach the engines already divided, and gradients are already clipped.
         "train_micro_batch_size_per_gpu": 1,
         "gradient_accumulation_steps": 1,
         "gradient_clipping": 0.0,

@@ -1,4 +1,4 @@
-"""Pure functions from networks' outputs to one value a clip, (B,).
+"""Compute losses: pure functions from networks' outputs to one value a clip (B,).
 
 They take features, logits and callables as plain arguments and draw no random numbers.
 """
@@ -13,7 +13,7 @@ from emotalk.losses.adversarial import (
     wasserstein_critic,
     wasserstein_generator,
 )
-from emotalk.losses.combine import nan_unless_finite, not_finite, reaching, weighted_sum
+from emotalk.losses.combine import nan_unless_finite, not_finite, weighted_sum, with_zero_gradients
 from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
 from emotalk.losses.gradient_penalty import gradient_norms, gradient_penalty
 from emotalk.losses.mouth_region import (
@@ -46,8 +46,8 @@ __all__ = [
     "pair_critic",
     "pair_generator",
     "perceptual_loss",
-    "reaching",
     "wasserstein_critic",
     "wasserstein_generator",
     "weighted_sum",
+    "with_zero_gradients",
 ]

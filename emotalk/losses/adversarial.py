@@ -1,7 +1,7 @@
-"""Adversarial losses of the discriminators and of the generator.
+"""Compute the adversarial losses of the discriminators and of the generator.
 
 Three kinds: Wasserstein (frames), least squares (temporal), binary cross-entropy (pair). Every
-function returns one value a clip, (B,), so that whoever sums them decides what a batch is.
+function returns one value a clip (B,); the caller sums or averages them.
 """
 
 import torch
@@ -84,8 +84,8 @@ def binary_cross_entropy(logits_B: Tensor, target: float) -> Tensor:
     """Return -log of the probability given to `target` (B,), at least 0, in nats.
 
     Args:
-        logits_B: of "belongs together".
-        target: the wished probability, in [0, 1].
+        logits_B: of the class "belongs together".
+        target: probability in [0, 1].
     """
     check_floats(logits_B, "B", "logits_B")
     if not 0 <= target <= 1:

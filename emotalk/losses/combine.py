@@ -1,4 +1,4 @@
-"""From named terms to the one number that is trained."""
+"""Combine named loss terms into the loss that is trained."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,8 @@ from emotalk.losses.checks import check_floats
 def weighted_sum(terms_B: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """Return the sum over terms of weight * value (B,).
 
-    A term of weight 0 may be there to be reported: it is left out of the sum and of its graph, so
-    it trains nothing, not even by being NaN.
+    A term of weight 0 may be present to be reported. It is left out of the sum and of its graph, so
+    it trains nothing, even if it is NaN.
 
     Args:
         terms_B: name -> one value a clip.
@@ -32,11 +32,11 @@ def weighted_sum(terms_B: Mapping[str, Tensor], weights: Mapping[str, float]) ->
     return torch.stack([weights[name] * terms_B[name] for name in trained]).sum(dim=0)
 
 
-def reaching(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
-    """Return the value of `loss`, with a gradient of zero to each of `outputs` besides its own.
+def with_zero_gradients(loss: Tensor, outputs: Sequence[Tensor]) -> Tensor:
+    """Return the value of `loss` with a gradient of zero to each of `outputs` added.
 
-    Averaging gradients over processes needs one for every parameter in every backward pass. Those
-    behind an output that no trained term reads get zeros so, even where that output is not finite.
+    Averaging gradients over processes needs one for every parameter in every backward pass. The
+    parameters behind an output that no trained term uses get zeros, even if it is not finite.
 
     Args:
         loss: a number.

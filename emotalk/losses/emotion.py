@@ -1,4 +1,4 @@
-"""Emotion losses: cross-entropy of the wanted emotion in a video or in speech."""
+"""Compute emotion losses: cross-entropies of the emotion of a video or of speech."""
 
 import torch
 from torch import Tensor
@@ -11,13 +11,13 @@ from emotalk.schema import check_shape
 def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
     """Return -log of the probability given to each clip's emotion (B,), at least 0, in nats.
 
-    The one loss for pre-training the emotion discriminator (K = E + 1), for the generator's
-    auxiliary guess of the emotion from speech (K = E) and for judging classifiers.
+    Used to pre-train the emotion discriminator (K = E + 1), for the generator's auxiliary emotion
+    classifier of speech (K = E) and to evaluate classifiers.
 
     Args:
         logits_BK: of the classes.
-        emotion_B: whole numbers 0 .. K - 1. Their values are checked on the CPU only: elsewhere
-            it would stall the device, and batches are checked when they are put together.
+        emotion_B: whole numbers 0 .. K - 1. Their values are checked on the CPU only: reading them
+            would wait for another device, and batches are checked when they are put together.
 
     Raises:
         ValueError: a shape or type is not as stated, or an emotion outside the set.
@@ -32,11 +32,11 @@ def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
 
 
 def emotion_generator(fake_logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
-    """Return the cross-entropy of generated clips against the wished emotion (B,), in nats.
+    """Return the cross-entropy of generated clips against the requested emotion (B,), in nats.
 
     Args:
         fake_logits_BK: K = E + 1, the last class being "generated".
-        emotion_B: the wished emotions, 0 .. E - 1.
+        emotion_B: the requested emotions, 0 .. E - 1.
 
     Source: report 4.2, emotion discriminator loss.
     """

@@ -1,4 +1,4 @@
-"""Gradient penalty of the frame critic between real and generated videos."""
+"""Compute the gradient penalty of the frame discriminator between real and generated videos."""
 
 from collections.abc import Callable
 

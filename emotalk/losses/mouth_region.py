@@ -1,4 +1,4 @@
-"""Mouth-region weights and the mouth-region mask loss."""
+"""Compute mouth-region weights and the mouth-region mask loss."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Perceptual loss: distance of two videos in the features of an image network."""
+"""Compute the perceptual loss: the distance of two videos in the features of an image network."""
 
 from collections.abc import Callable, Sequence
 

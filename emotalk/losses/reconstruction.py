@@ -1,4 +1,4 @@
-"""Reconstruction loss: mean absolute difference from the true video."""
+"""Compute the reconstruction loss: the mean absolute difference from the true video."""
 
 from torch import Tensor
 

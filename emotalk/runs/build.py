@@ -24,7 +24,7 @@ from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import cut_back
 from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.networks import Networks
-from emotalk.training.trainer import Parts, Trainer
+from emotalk.training.trainer import Components, Trainer
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -53,7 +53,7 @@ def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool])
     loader.start_step = state.step
     loader.asked_to_stop = stop_asked
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})
-    parts = Parts(
+    components = Components(
         config=config,
         runtime=runtime,
         networks=networks,
@@ -65,7 +65,7 @@ def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool])
         facts=facts,
         stop_asked=stop_asked,
     )
-    return Trainer(parts, state)
+    return Trainer(components, state)
 
 
 def _log_start(

@@ -7,14 +7,19 @@ from emotalk.errors import WrongUse, refused_name
 from emotalk.runs.facts import model_facts
 from emotalk.shards.remote_storage import folder_of
 from emotalk.shards.shard_set import ShardSet
+from emotalk.training.critics import CRITICS
 
 
 def build_train_loader(
     config: TrainConfig, shard_set: ShardSet, rank: int = 0, world_size: int = 1
 ) -> ClipLoader:
-    """Return the loader of a process's training clips, with the speech that the pair term needs."""
-    wants_pairs = any("discriminators.pair" in stage.terms for stage in config.stages)
-    data: DataConfig = config.data.model_copy(update={"other_speech": wants_pairs})
+    """Return the loader of a process's training clips, with what the discriminators need."""
+    trained = set().union(*(stage.terms for stage in config.stages))
+    other_speech = any(
+        critic.needs_other_speech and f"discriminators.{name}" in trained
+        for name, critic in CRITICS.items()
+    )
+    data: DataConfig = config.data.model_copy(update={"other_speech": other_speech})
     return build_loader(
         data,
         shard_set,

@@ -20,7 +20,7 @@ from emotalk.runs.peak_memory import PeakMemory
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, autocast_context, build_features
-from emotalk.training.steps import Divisor, discriminator_step, generator_step
+from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,11 @@ def _peak_of(update: UpdateConfig, inputs: Callable[[], ClipInputs], networks: N
     gradients = [weight.grad for weight in weights if weight.grad is not None]
     with PeakMemory((*weights, *gradients)) as memory:
         x = [inputs()]
-        divisor = Divisor(len(x[0].keys), 1)
+        mean = GlobalMean(len(x[0].keys), 1)
         if update.network == "generator":
-            generator_step(x, networks, update, divisor, update.lr)
+            generator_step(x, networks, update, mean, update.lr)
         else:
-            discriminator_step(x, networks, update, divisor, update.lr, penalty_weight=1.0)
+            discriminator_step(x, networks, update, mean, update.lr)
     return int(memory.peak)
 
 

@@ -12,12 +12,12 @@ from emotalk.models import Generator
 from emotalk.models.initialise import initialise
 from emotalk.runs.facts import model_facts
 from emotalk.seeding import draw_seed
+from emotalk.training.critics import build_critics
 from emotalk.training.networks import (
     Discriminators,
     Networks,
     autocast_context,
     build_features,
-    discriminator_names,
     learning_parts,
 )
 
@@ -42,18 +42,17 @@ def build_modules(config: TrainConfig) -> tuple[Generator, Discriminators | None
     torch.manual_seed(draw_seed(config.seed, "weights", "generator") % 2**32)
     generator = Generator(**config.model.generator_arguments(emotions), check_values=False)
     initialise(generator, config.optim.init)
-    names = discriminator_names(config)
     torch.manual_seed(draw_seed(config.seed, "weights", "discriminators") % 2**32)
-    if not names:
+    if not config.discriminators:
         return generator, None
-    critics = Discriminators(config.model, emotions=emotions, names=names)
+    critics = Discriminators(build_critics(config, emotions=emotions))
     initialise(critics, config.optim.init)
     return generator, critics
 
 
 def engine_names(config: TrainConfig) -> list[str]:
     """Return the names of the engines that a run needs, the generator's first."""
-    return ["generator", "discriminators"] if discriminator_names(config) else ["generator"]
+    return ["generator", "discriminators"] if config.discriminators else ["generator"]
 
 
 def refuse_beside_zero(config: TrainConfig, stages: Mapping[str, int | None]) -> None:

@@ -14,7 +14,6 @@ from emotalk.errors import WrongUse
 from emotalk.runs.facts import data_facts, shards_digest
 from emotalk.shards.shard_set import ShardSet
 from emotalk.tracking.params import as_params
-from emotalk.training.networks import discriminator_names
 
 LOG = logging.getLogger("emotalk.train")
 # Keys that may differ when a run continues: how it computes and reports, not what it learns.
@@ -172,7 +171,7 @@ def _is_as_long(before: StageConfig, now: StageConfig) -> bool:
 
 
 def _refuse_further_discriminators(old: TrainConfig, config: TrainConfig) -> None:
-    further = sorted(discriminator_names(config) - discriminator_names(old))
+    further = sorted(set(config.discriminators) - set(old.discriminators))
     if further:
         raise WrongUse(
             f"stages: the added ones ask for discriminators that this run has not: "

@@ -9,27 +9,40 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from emotalk.config.model import discriminator_sections
+
 LOG = logging.getLogger("emotalk.train")
 HEAD_EVERY = 25  # lines
 LOSSES = 5  # columns; every figure is in metrics.jsonl
 WIDTH = 9  # of a loss's column, its gap included
 GENERATOR, CRITICS = "train/generator/", "train/discriminators/"
-# Watched losses in this order; the first `LOSSES` of those that a run trains get a column.
+VALIDATED = {"psnr": "PSNR", "psnr_mouth": "mouth", "ssim": "SSIM", "nlmd": "NLMD"}
+
+
+def _adversarial_columns() -> Iterator[tuple[str, str]]:
+    """Yield metric and title of each discriminator's terms.
+
+    The discriminator's own loss has a column only where it is also trained on true videos alone.
+    """
+    for name, section in discriminator_sections():
+        title = name if len(name) <= 5 else name[:4]
+        yield f"{GENERATOR}{name}", f"G {title}"
+        if section.real_terms:
+            yield f"{CRITICS}{name}", f"D {title}"
+        for term in section.real_terms:
+            yield f"{CRITICS}{term}", f"D {term.removeprefix(f'{name}_')}"
+
+
+# Metric -> title; the first `LOSSES` of those that a run trains get a column.
 WATCHED = {
     f"{GENERATOR}total": "G",
     f"{CRITICS}total": "D",
     f"{GENERATOR}mouth_region": "mouth",
     f"{GENERATOR}perceptual": "percep",
     f"{GENERATOR}l1": "l1",
-    f"{GENERATOR}frame": "G frame",
-    f"{GENERATOR}emotion": "G emot",
-    f"{CRITICS}emotion": "D emot",
-    f"{CRITICS}emotion_real": "D real",
-    f"{GENERATOR}pair": "G pair",
-    f"{GENERATOR}temporal": "G temp",
+    **dict(_adversarial_columns()),
     f"{CRITICS}gradient_penalty": "penalty",
 }
-VALIDATED = {"psnr": "PSNR", "psnr_mouth": "mouth", "ssim": "SSIM", "nlmd": "NLMD"}
 
 
 class Console:

@@ -1,4 +1,4 @@
-"""A batch made ready for the networks: on the device, augmented, with its random draws."""
+"""Prepare a batch for the networks: move it to the device, augment it, draw its random inputs."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,23 +13,23 @@ from emotalk.losses.mouth_region import mouth_centres, mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
 from emotalk.seeding import draw_seed
 
-Augment = Callable[[ClipBatch, int], ClipBatch]
+Augment = Callable[[ClipBatch], ClipBatch]
 
 
 @dataclass(frozen=True)
 class ClipInputs:
-    """One micro-batch as the objectives see it.
+    """One micro-batch, ready for networks and losses.
 
     Attributes:
         video_BTCHW: true frames in [-1, 1].
         image_BCHW: condition image in [-1, 1].
         speech_BS: with `margin_frames` frames before and after the window.
-        other_speech_BS: the same of another clip, or None where nobody asks for it.
+        other_speech_BS: the same of another clip, or None where no loss term needs it.
         emotion_B: index of the emotion.
         emotion_BE: one-hot, times the intensity where the configuration says so.
         noise_BTD: N(0, 1), one vector a frame.
         alpha_B: U(0, 1), where the gradient penalty is taken.
-        frames_BK: the frames the perceptual loss sees, or None for all.
+        frames_BK: the frames the perceptual loss compares, or None for all.
         weights_BTHW: mouth-region weights with their floor.
         mouth_BTHW: the same without it, for the pair discriminator.
         valid_B: 1 for real clips, 0 for the places of faulty ones.
@@ -54,7 +54,7 @@ class ClipInputs:
 
 
 class InputPreparation:
-    """Turns loader batches into `ClipInputs`; every draw is keyed by seed, place and sample key."""
+    """Turn loader batches into `ClipInputs`; draws depend on seed, place and sample key alone."""
 
     def __init__(
         self,
@@ -72,18 +72,17 @@ class InputPreparation:
         self._augment = augment
         self._device = device
 
-    def micro_batches(self, batch: ClipBatch, step: int) -> list[ClipInputs]:
-        """Return the batch of `step` in as many parts as the configuration accumulates."""
-        parts = self._config.runtime.accumulate
-        size = len(batch.keys) // parts
-        return [self._make(part, step) for part in _parts(batch, size)]
+    def micro_batches(self, batch: ClipBatch) -> list[ClipInputs]:
+        """Return a step's batch in as many micro-batches as the configuration accumulates."""
+        size = len(batch.keys) // self._config.runtime.accumulate
+        return [self._prepared(part) for part in _split(batch, size)]
 
-    def _make(self, batch: ClipBatch, step: int) -> ClipInputs:
+    def _prepared(self, batch: ClipBatch) -> ClipInputs:
         losses = self._config.losses
         frames = batch.video_BTCHW.shape[1]
         draws = [self._draw(place, key, frames) for place, key in _named(batch)]
         noise, alpha, frames_drawn = (torch.stack(column) for column in zip(*draws, strict=True))
-        batch = self._augment(to_device(batch, self._device), step)
+        batch = self._augment(to_device(batch, self._device))
         centres_BTP = mouth_centres(batch.landmarks_BTLP)
         mouth = losses.mouth_region
         bare = mouth_region_weights(
@@ -97,11 +96,9 @@ class InputPreparation:
             other_speech_BS=batch.other_speech_BS,
             emotion_B=batch.emotion_B,
             emotion_BE=self._emotion(batch),
-            noise_BTD=noise.to(self._device),
-            alpha_B=alpha.to(self._device),
-            frames_BK=(
-                None if kept == frames else draw_frames(frames_drawn, kept).to(self._device)
-            ),
+            noise_BTD=self._sent(noise),
+            alpha_B=self._sent(alpha),
+            frames_BK=None if kept == frames else self._sent(draw_frames(frames_drawn, kept)),
             weights_BTHW=bare + mouth.floor,
             mouth_BTHW=bare,
             valid_B=batch.valid_B.to(torch.float32),
@@ -116,6 +113,12 @@ class InputPreparation:
         alpha = torch.rand((), generator=source)
         return noise_TD, alpha, torch.rand(frames, generator=source)
 
+    def _sent(self, values: Tensor) -> Tensor:
+        """Return `values` on the device; a copy from unpinned memory would wait for the GPU."""
+        if self._device.type == "cuda":
+            values = values.pin_memory()
+        return values.to(self._device, non_blocking=True)
+
     def _emotion(self, batch: ClipBatch) -> Tensor:
         one_hot_BE = F.one_hot(batch.emotion_B, self._emotions).to(torch.float32)
         if self._config.emotion.use_intensity:
@@ -127,7 +130,7 @@ def _named(batch: ClipBatch) -> Iterator[tuple[int, str]]:
     return zip(batch.places, batch.keys, strict=True)
 
 
-def _parts(batch: ClipBatch, size: int) -> Sequence[ClipBatch]:
+def _split(batch: ClipBatch, size: int) -> Sequence[ClipBatch]:
     if size == len(batch.keys):
         return [batch]
     starts = range(0, len(batch.keys), size)

@@ -1,60 +1,51 @@
-"""The networks of a run: the generator's engine, the discriminators' engine, what they share."""
+"""Define the networks of a run: both engines, the container of discriminators, frozen features."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from emotalk.config.losses import vgg19_file
-from emotalk.config.model import ModelConfig
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
-from emotalk.losses.mouth_region import mouth_masked
-from emotalk.models import (
-    EmotionDiscriminator,
-    FrameDiscriminator,
-    GeneratorOutput,
-    PairDiscriminator,
-    TemporalDiscriminator,
-)
+from emotalk.models import GeneratorOutput
 from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
+from emotalk.training.critics.critic import Critic, Inputs
 from emotalk.training.input_preparation import ClipInputs
 
-IDLE = "idle"  # beside the outputs: a zero that reaches the discriminators not called
-GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the generator that learn apart
+IDLE = "idle"  # beside the outputs: a zero that depends on the discriminators that are not called
+GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the generator
 
 
 class Discriminators(nn.Module):
     """All discriminators of a run in one container: one engine, one optimiser, one checkpoint.
 
-    Holds only those that some stage asks for.
+    Args:
+        critics: name -> discriminator, in the order in which their weights are drawn.
     """
 
-    def __init__(self, config: ModelConfig, *, emotions: int, names: set[str]) -> None:
-        """Build the discriminators of `names`: frame, emotion, pair, temporal."""
+    def __init__(self, critics: Mapping[str, Critic]) -> None:
         super().__init__()
-        makers: dict[str, Callable[[], nn.Module]] = {
-            "frame": lambda: FrameDiscriminator(**config.frame_arguments()),
-            "emotion": lambda: EmotionDiscriminator(**config.emotion_arguments(emotions)),
-            "pair": lambda: PairDiscriminator(**config.pair_arguments()),
-            "temporal": lambda: TemporalDiscriminator(**config.temporal_arguments()),
-        }
-        for name, make in makers.items():
-            if name in names:
-                self.add_module(name, make())
+        self.critics = dict(critics)
+        for name, critic in critics.items():
+            self.add_module(name, critic.build_network())
 
-    def forward(self, calls: dict[str, tuple[object, ...]]) -> dict[str, Tensor]:
-        """Return the output of each discriminator named in `calls` for its arguments.
+    def computing(self, terms: Collection[str]) -> dict[str, Critic]:
+        """Return the discriminators that compute some of `terms`, by name."""
+        return {name: critic for name, critic in self.critics.items() if critic.terms & {*terms}}
 
-        One call for all. Where some that learn are not called, `IDLE` holds a zero that depends on
-        their parameters, so that one backward pass can reach every parameter.
+    def forward(self, inputs: Mapping[str, Inputs]) -> dict[str, Tensor]:
+        """Return the output of each discriminator named in `inputs`.
+
+        Discriminators that learn and are not called give `IDLE`, a zero that depends on their
+        parameters, so that one backward pass can reach every parameter.
         """
         outputs: dict[str, Tensor] = {
-            name: self.get_submodule(name)(*args) for name, args in calls.items()
+            name: self.get_submodule(name)(*arguments) for name, arguments in inputs.items()
         }
-        idle = [module for name, module in self.named_children() if name not in calls]
+        idle = [module for name, module in self.named_children() if name not in inputs]
         learning = [p for module in idle for p in module.parameters() if p.requires_grad]
         if learning:
             outputs[IDLE] = torch.stack([p.sum() for p in learning]).sum() * 0.0
@@ -66,7 +57,7 @@ class Networks:
     """Both engines and the frozen features.
 
     Attributes:
-        discriminators: None where no stage asks for one.
+        discriminators: the engine of a `Discriminators`; None where no stage asks for one.
         features: VGG-19 of the perceptual loss, or None.
         autocast: context in which networks compute.
     """
@@ -79,8 +70,24 @@ class Networks:
     @property
     def engines(self) -> dict[str, Engine]:
         """Return name -> engine, the generator's first."""
-        both = (self.generator, self.discriminators)
-        return {engine.name: engine for engine in both if engine is not None}
+        found = (self.generator, self.discriminators)
+        return {engine.name: engine for engine in found if engine is not None}
+
+    @property
+    def bare_discriminators(self) -> Discriminators:
+        """The discriminators without the wrapper of their engine."""
+        assert self.discriminators is not None, "a stage that trains discriminators has built them"
+        assert isinstance(self.discriminators.module, Discriminators)
+        return self.discriminators.module
+
+    @contextmanager
+    def frozen_discriminators(self) -> Iterator[Discriminators | None]:
+        """Lend the bare discriminators, if there are any, left out of every graph."""
+        if self.discriminators is None:
+            yield None
+            return
+        with self.discriminators.frozen():
+            yield self.bare_discriminators
 
     def generate(self, x: ClipInputs, generator: Callable[..., GeneratorOutput]) -> GeneratorOutput:
         """Return the generated video of `x` in full precision, by the engine or a bare module."""
@@ -91,12 +98,14 @@ class Networks:
             full_precision(out.video_BTCHW), None if logits is None else full_precision(logits)
         )
 
-    def judge(
-        self, discriminators: Callable[..., dict[str, Tensor]], calls: dict[str, tuple[object, ...]]
+    def discriminate(
+        self,
+        discriminators: Callable[..., dict[str, Tensor]],
+        inputs: Mapping[str, Inputs],
     ) -> dict[str, Tensor]:
-        """Return the discriminators' outputs in full precision."""
+        """Return the discriminators' outputs in full precision, by the engine or a bare module."""
         with self.autocast():
-            outputs = discriminators(calls)
+            outputs = discriminators(inputs)
         return {name: full_precision(output) for name, output in outputs.items()}
 
 
@@ -108,7 +117,8 @@ def full_precision(values: Tensor) -> Tensor:
 def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
     """Return the parts of a network that need not learn in the same steps, by name.
 
-    Each discriminator is one; of the generator the guess of the emotion from the speech is.
+    Each discriminator is one part. The generator's emotion classifier of speech is one, the rest of
+    the generator another.
     """
     children = dict(module.named_children())
     if isinstance(module, Discriminators):
@@ -116,18 +126,6 @@ def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
     head = children.pop(SPEECH_EMOTION, None)
     parts = {GENERATOR: list(children.values())}
     return parts if head is None else {**parts, SPEECH_EMOTION: [head]}
-
-
-def discriminator_names(config: TrainConfig) -> set[str]:
-    """Return the discriminators that some stage trains or asks."""
-    wanted: set[str] = set()
-    for stage in config.stages:
-        for update in stage.updates:
-            for term in update.losses:
-                name = term.removesuffix("_real")
-                if name in ("frame", "emotion", "pair", "temporal"):
-                    wanted.add(name)
-    return wanted
 
 
 def build_features(config: TrainConfig) -> VGG19Features | None:
@@ -151,8 +149,3 @@ def autocast_context(
     if config.runtime.precision == "fp32":
         return nullcontext
     return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def masked(video_BTCHW: Tensor, x: ClipInputs) -> Tensor:
-    """Return the video of which the pair discriminator sees only the mouth."""
-    return mouth_masked(video_BTCHW, x.mouth_BTHW)

@@ -1,4 +1,4 @@
-"""Describe why training stopped at a number that is not finite."""
+"""Describe which losses, clips and gradients stopped a training by not being finite."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ class NonFiniteTrainingError(ArithmeticError):
 
 
 def describe(
-    engine: str, step: int, schedule: Schedule, told: Sequence[object], before: Path | None
+    engine: str, step: int, schedule: Schedule, reports: Sequence[object], before: Path | None
 ) -> str:
     """Return which terms, clips and parameters are not finite, and where to go on.
 
@@ -21,13 +21,13 @@ def describe(
         engine: whose update was not made.
         step: the steps that are done.
         schedule: the run's.
-        told: each process's (term -> clips, parameters, all its clips).
+        reports: each process's (term -> clips, parameters, all its clips).
         before: the newest checkpoint, or None.
     """
     terms: dict[str, list[str]] = {}
     parameters: list[str] = []
     every_clip: list[str] = []
-    for report in told:
+    for report in reports:
         assert isinstance(report, tuple)
         clips_of, names, clips = report
         for term, bad in clips_of.items():

@@ -18,18 +18,18 @@ class DueUpdate:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """The updates of one step of the run."""
+    """Updates of one step of the run."""
 
     stage: str
     updates: tuple[DueUpdate, ...]
 
 
 class Schedule:
-    """The stages of a run laid end to end.
+    """Plan the stages of a run, one after the other.
 
     Args:
         stages: of the configuration.
-        clips_per_epoch: of the training split; what stages in `epochs` are measured by.
+        clips_per_epoch: of the training split; the unit of stages given in `epochs`.
         batch_size: clips a step over all processes.
     """
 
@@ -57,7 +57,7 @@ class Schedule:
 
 
 def _lr_share(stage: StageConfig, iteration: int, length: int) -> float:
-    """Return what part of its learning rate an update has in this iteration of its stage."""
+    """Return the factor of an update's learning rate in this iteration of its stage."""
     if iteration < stage.lr_warmup:
         return (iteration + 1) / stage.lr_warmup
     done = (iteration - stage.lr_warmup) / max(length - stage.lr_warmup, 1)

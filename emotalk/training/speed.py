@@ -9,10 +9,10 @@ from emotalk.schema import FPS
 
 
 class Speed:
-    """Clips a second, share of time spent waiting for data, memory; since the last reading.
+    """Measure clips per second, the share of time spent waiting for data, and memory.
 
     Attributes:
-        held_s: seconds that saving has held up the training.
+        held_s: seconds that the training waited for saving, since the last reading.
     """
 
     def __init__(self) -> None:
@@ -21,11 +21,11 @@ class Speed:
         self._clear()
 
     def waiting(self) -> "Timer":
-        """Time what is spent waiting for data."""
+        """Return the context that times waiting for data."""
         return Timer(self, "_waited_s")
 
     def paused(self) -> "Timer":
-        """Time what is not training: validation."""
+        """Return the context that times what is not training, e.g. validation."""
         return Timer(self, "_paused_s")
 
     def add(self, clips: int, frames: int) -> None:
@@ -34,7 +34,7 @@ class Speed:
         self._frames += frames
 
     def read(self) -> dict[str, float]:
-        """Return the figures since the last reading and start anew."""
+        """Return the figures since the last reading and start again at zero."""
         seconds = max(time.monotonic() - self._start - self._paused_s, 1e-9)
         figures = {
             "speed/checkpoint_s": self.held_s,
@@ -56,7 +56,7 @@ class Speed:
 
 
 class Timer:
-    """Adds the time of a `with` block to one of `Speed`'s counters."""
+    """Add the time of a `with` block to one of `Speed`'s counters."""
 
     def __init__(self, speed: Speed, counter: str) -> None:
         """Time nothing yet."""

@@ -1,25 +1,67 @@
-"""One update of one engine."""
+"""Update the generator or the discriminators once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine, NonFiniteGradientError
-from emotalk.losses.combine import nan_unless_finite, not_finite, reaching, weighted_sum
+from emotalk.losses.combine import (
+    nan_unless_finite,
+    not_finite,
+    weighted_sum,
+    with_zero_gradients,
+)
+from emotalk.training.critics.critic import Terms
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import GENERATOR, Networks
 from emotalk.training.objective import (
-    Terms,
+    discriminate,
     discriminator_terms,
     generator_terms,
-    judgements,
-    part_of,
-    unread_by_discriminator_terms,
-    unread_by_generator_terms,
+    unused_discriminator_outputs,
+    unused_generator_outputs,
 )
+
+
+def generator_step(
+    micro_batches: Sequence[ClipInputs],
+    networks: Networks,
+    update: UpdateConfig,
+    mean: "GlobalMean",
+    lr: float,
+) -> "StepReport":
+    """Update the generator once against frozen discriminators (report eq. 4.1)."""
+    step = _Step(networks.generator, update, mean)
+    with networks.frozen_discriminators() as discriminators:
+        for x, last in _with_last(micro_batches):
+            with networks.generator.micro_batch(last=last):
+                made = networks.generate(x, networks.generator)
+                terms = generator_terms(x, made, networks, discriminators, update.losses)
+                unused = unused_generator_outputs(made, update.trained)
+                step.backward(terms, x, unused=unused, last=last)
+    return step.finish(lr, parts={GENERATOR, *update.trained})
+
+
+def discriminator_step(
+    micro_batches: Sequence[ClipInputs],
+    networks: Networks,
+    update: UpdateConfig,
+    mean: "GlobalMean",
+    lr: float,
+) -> "StepReport":
+    """Update the discriminators that the update names, against a generator that stands still."""
+    engine, bare = networks.discriminators, networks.bare_discriminators
+    assert engine is not None
+    step = _Step(engine, update, mean)
+    for x, last in _with_last(micro_batches):
+        with engine.micro_batch(last=last):
+            shown = discriminate(x, networks, update.losses)
+            terms = discriminator_terms(x, shown, bare, update.losses)
+            unused = unused_discriminator_outputs(shown, bare, update.trained)
+            step.backward(terms, x, unused=unused, last=last)
+    return step.finish(lr, parts=bare.computing(update.trained))
 
 
 @dataclass(frozen=True)
@@ -27,7 +69,7 @@ class StepReport:
     """Terms and gradient norm of one update.
 
     Attributes:
-        sums: term -> sum over this process's valid clips, detached.
+        sums: term -> sum over this process's valid clips, on the device, detached.
         weights: term -> its weight in the update.
         grad_norm: of the engine's gradients, before clipping.
         lr: learning rate.
@@ -42,10 +84,10 @@ class StepReport:
 class NonFiniteUpdateError(ArithmeticError):
     """An update that was not made, because a loss or a gradient is NaN or infinite.
 
-    Every process raises it for the same update, each knowing its own clips.
+    Every process raises it for the same update, each naming its own clips.
 
     Attributes:
-        engine: whose update it was.
+        engine: the network of the update.
         clips: term -> this process's clips for which it is not finite.
         parameters: those with such a gradient, where the engine can tell.
     """
@@ -58,122 +100,66 @@ class NonFiniteUpdateError(ArithmeticError):
 
 
 @dataclass(frozen=True)
-class Divisor:
-    """Factor from sums over a process's clips to the mean over the valid clips of all.
+class GlobalMean:
+    """Mean over the valid clips of the whole step, over all processes and micro-batches.
 
     Attributes:
-        valid: valid clips of the whole step, over all processes and micro-batches.
-        processes: whose gradients the engine averages.
+        valid: number of these clips.
+        processes: over which the engine averages gradients.
     """
 
     valid: int
     processes: int
 
-    def mean(self, values_B: Tensor, x: ClipInputs) -> Tensor:
-        """Return this micro-batch's share of the global mean, as the engine needs it."""
+    def share(self, values_B: Tensor, x: ClipInputs) -> Tensor:
+        """Return this micro-batch's share; the engine's average of all shares is the mean."""
         return (values_B * x.valid_B).sum() * (self.processes / max(self.valid, 1))
 
 
-def generator_step(
-    micro_batches: Sequence[ClipInputs],
-    networks: Networks,
-    update: UpdateConfig,
-    divisor: Divisor,
-    lr: float,
-) -> StepReport:
-    """One update of the generator against frozen discriminators (report eq. 4.1)."""
-    if networks.discriminators is None:
-        return _step(micro_batches, networks, update, divisor, lr, critics=None)
-    with networks.discriminators.frozen() as critics:
-        return _step(micro_batches, networks, update, divisor, lr, critics=critics)
+class _Step:
+    """The backward passes of one update, the sums of its terms, and its end."""
 
-
-def _step(
-    micro_batches: Sequence[ClipInputs],
-    networks: Networks,
-    update: UpdateConfig,
-    divisor: Divisor,
-    lr: float,
-    *,
-    critics: torch.nn.Module | None,
-) -> StepReport:
-    engine, sums = networks.generator, Sums()
-    for index, x in enumerate(micro_batches):
-        last = index == len(micro_batches) - 1
-        with engine.micro_batch(last=last):
-            made = networks.generate(x, engine)
-            terms = generator_terms(x, made, networks, critics, update.losses)
-            sums.add(terms, x)
-            loss = divisor.mean(weighted_sum(terms, update.losses), x)
-            loss = loss * nan_unless_finite(terms)
-            unread = unread_by_generator_terms(made, update.trained)
-            engine.backward(reaching(loss, unread), last=last)
-    learns = {GENERATOR, *update.trained}
-    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr, learns), lr)
-
-
-def discriminator_step(
-    micro_batches: Sequence[ClipInputs],
-    networks: Networks,
-    update: UpdateConfig,
-    divisor: Divisor,
-    lr: float,
-    *,
-    penalty_weight: float,
-) -> StepReport:
-    """One update of all discriminators the update names, against a generator that stands still."""
-    engine, sums = networks.discriminators, Sums()
-    assert engine is not None, "a stage that trains discriminators has built them"
-    for index, x in enumerate(micro_batches):
-        last = index == len(micro_batches) - 1
-        with engine.micro_batch(last=last):
-            judged = judgements(x, networks, update.losses)
-            terms = discriminator_terms(
-                x, judged, engine.module, update.losses, penalty_weight=penalty_weight
-            )
-            sums.add(terms, x)
-            trained = {name: terms[name] for name in update.losses}
-            loss = divisor.mean(weighted_sum(trained, update.losses), x)
-            loss = loss * nan_unless_finite(terms)
-            unread = unread_by_discriminator_terms(judged, update.trained)
-            engine.backward(reaching(loss, unread), last=last)
-    learns = {part_of(term) for term in update.trained}
-    return StepReport(sums.terms, update.losses, sums.finite_step(engine, lr, learns), lr)
-
-
-class Sums:
-    """Sums of terms over the valid clips of the micro-batches, and whose values they are."""
-
-    def __init__(self) -> None:
-        """Start empty."""
-        self.terms: Terms = {}
+    def __init__(self, engine: Engine, update: UpdateConfig, mean: GlobalMean) -> None:
+        self._engine, self._update, self._mean = engine, update, mean
+        self._sums: Terms = {}
         self._seen: list[tuple[Terms, tuple[str, ...]]] = []
 
-    def add(self, terms: Terms, x: ClipInputs) -> None:
-        """Add one micro-batch's terms."""
-        values = {name: (value * x.valid_B).detach() for name, value in terms.items()}
-        self._seen.append((values, x.keys))
-        for name, value in values.items():
-            total = value.sum()
-            self.terms[name] = self.terms[name] + total if name in self.terms else total
+    def backward(
+        self, terms: Terms, x: ClipInputs, *, unused: Sequence[Tensor], last: bool
+    ) -> None:
+        """Add the gradients of the weighted terms, and of zero times the unused outputs."""
+        self._add(terms, x)
+        losses = self._update.losses
+        trained = {name: terms[name] for name in losses}
+        loss = self._mean.share(weighted_sum(trained, losses), x) * nan_unless_finite(terms)
+        self._engine.backward(with_zero_gradients(loss, unused), last=last)
 
-    def finite_step(self, engine: Engine, lr: float, learns: Collection[str]) -> float:
-        """Let the engine step; return its gradients' norm.
-
-        Args:
-            engine: that has the gradients.
-            lr: learning rate.
-            learns: the parts of its network that are updated.
+    def finish(self, lr: float, *, parts: Collection[str]) -> StepReport:
+        """Update these parts of the network and return the report.
 
         Raises:
             NonFiniteUpdateError: a term or a gradient is not finite; nothing was updated.
         """
         try:
-            with engine.learning(learns):
-                return engine.step(lr=lr)
+            with self._engine.learning(parts):
+                norm = self._engine.step(lr=lr)
         except NonFiniteGradientError as error:
             clips: dict[str, list[str]] = {}
             for values, keys in self._seen:
                 for name, places in not_finite(values).items():
                     clips.setdefault(name, []).extend(keys[place] for place in places)
-            raise NonFiniteUpdateError(engine.name, clips, error.parameters) from error
+            raise NonFiniteUpdateError(self._engine.name, clips, error.parameters) from error
+        return StepReport(self._sums, self._update.losses, norm, lr)
+
+    def _add(self, terms: Terms, x: ClipInputs) -> None:
+        values = {name: (value * x.valid_B).detach() for name, value in terms.items()}
+        self._seen.append((values, x.keys))
+        for name, value in values.items():
+            total = value.sum()
+            self._sums[name] = self._sums[name] + total if name in self._sums else total
+
+
+def _with_last(micro_batches: Sequence[ClipInputs]) -> Iterator[tuple[ClipInputs, bool]]:
+    """Yield each micro-batch and whether it is the last one."""
+    last = len(micro_batches) - 1
+    return ((x, index == last) for index, x in enumerate(micro_batches))

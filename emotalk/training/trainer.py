@@ -1,12 +1,10 @@
-"""The loop: batches in, steps made, figures out, state saved, until done or told to stop."""
+"""Train by the schedule: make the steps, log, validate and save, until done or told to stop."""
 
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 from emotalk.checkpoints.background_writer import BackgroundWriter
 from emotalk.checkpoints.best import remember_best
@@ -26,12 +24,13 @@ from emotalk.models.ema import Ema
 from emotalk.models.modes import evaluation_mode
 from emotalk.tracking.tracker import Tracker
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
+from emotalk.training.metric_sums import MetricSums
 from emotalk.training.networks import Networks
 from emotalk.training.not_finite import NonFiniteTrainingError, describe
 from emotalk.training.schedule import DueUpdate, Schedule
 from emotalk.training.speed import Speed
 from emotalk.training.steps import (
-    Divisor,
+    GlobalMean,
     NonFiniteUpdateError,
     StepReport,
     discriminator_step,
@@ -42,8 +41,12 @@ LOG = logging.getLogger("emotalk.train")
 
 
 @dataclass(frozen=True)
-class Parts:
-    """Everything a run is made of, built from outside."""
+class Components:
+    """Everything a trainer joins, built from outside.
+
+    Attributes:
+        stop_asked: returns whether this process was told to save and stop.
+    """
 
     config: TrainConfig
     runtime: Runtime
@@ -58,178 +61,159 @@ class Parts:
 
 
 class Trainer:
-    """Runs the schedule from where `state` stands."""
+    """Run the schedule from the step of `state` on."""
 
-    def __init__(self, parts: Parts, state: TrainState) -> None:
-        """Take the parts and the state they were brought to."""
-        self._parts, self.state = parts, state
+    def __init__(self, components: Components, state: TrainState) -> None:
+        """Take the components, loaded with `state`."""
+        self._components, self.state = components, state
+        self._sums = MetricSums(components.runtime, state.sums)
         self._schedule = Schedule(
-            parts.config.stages,
-            clips_per_epoch=parts.loader.clips_per_epoch,
-            batch_size=parts.config.data.batch_size,
+            components.config.stages,
+            clips_per_epoch=components.loader.clips_per_epoch,
+            batch_size=components.config.data.batch_size,
         )
         self._speed = Speed()
-        self._batches = iter(parts.loader)
+        self._batches = iter(components.loader)
         self._saver = BackgroundWriter(
-            parts.config.run_dir / CHECKPOINTS,
-            parts.config.model,
-            parts.facts,
-            keep_last=parts.config.checkpoint.keep_last,
+            components.config.run_dir / CHECKPOINTS,
+            components.config.model,
+            components.facts,
+            keep_last=components.config.checkpoint.keep_last,
             written=self._upload,
             whole=state.step or None,
         )
 
     def run(self) -> str:
-        """Train to the end; return `done`, or `preempted` when a signal asked for it.
+        """Train to the end; return `done`, or `preempted` where a process was told to stop.
 
         Raises:
             NonFiniteTrainingError: a loss or a gradient became NaN or infinite.
             OSError: a checkpoint could not be written.
         """
         state = "done"
-        if self.state.step >= self._schedule.steps and self._parts.runtime.is_main:
+        if self.state.step >= self._schedule.steps and self._components.runtime.is_main:
             LOG.info(
                 "all %d steps were made before; more iterations of the last stage, "
                 "stages.%s.iterations=N, or stages after it make the run longer",
                 self._schedule.steps,
-                self._parts.config.stages[-1].name,
+                self._components.config.stages[-1].name,
             )
         while self.state.step < self._schedule.steps and state == "done":
             if self._train_one():
                 self._save()
                 state = "preempted"
         self._saver.finish()
-        self._parts.runtime.barrier()
+        self._components.runtime.barrier()
         return state
 
     def finish(self, state: str) -> None:
-        """Tell the trackers how the run ended."""
-        self._parts.tracker.finish(state)
+        """Send the run's final state to the trackers."""
+        self._components.tracker.finish(state)
 
     def _train_one(self) -> bool:
-        """Make one step and what is due after it, or return True: a process was told to stop."""
-        parts, state = self._parts, self.state
+        """Make one step and what is due after it, or return True: a process was told to stop.
+
+        Without a log line, a validation or a checkpoint the host waits for the device once an
+        update, for the norm of the gradients.
+        """
+        components, state = self._components, self.state
         self._saver.check()
         with self._speed.waiting():
             batch = self._next_batch()
-        valid, signals = self._count(batch)
-        if signals or batch is None:
+        valid, told_to_stop = self._agree(batch)
+        if told_to_stop or batch is None:
             return True
         plan = self._schedule.plan(state.step)
-        micro_batches = parts.inputs.micro_batches(batch, state.step)
-        divisor = Divisor(valid, parts.runtime.world_size)
+        micro_batches = components.inputs.micro_batches(batch)
+        mean = GlobalMean(valid, components.runtime.world_size)
         reports: list[StepReport] = []
         for due in plan.updates:
             try:
-                reports.append(self._update(due, micro_batches, divisor))
+                reports.append(self._update(due, micro_batches, mean))
             except NonFiniteUpdateError as error:
                 raise self._not_finite(error, batch, changed=bool(reports)) from error
         state.step += 1
         state.clips_seen += valid
-        state.faults += parts.config.data.batch_size - valid
+        state.faults += components.config.data.batch_size - valid
         self._speed.add(valid, valid * batch.video_BTCHW.shape[1])
-        self._collect(plan.updates, reports, valid)
+        for due, report in zip(plan.updates, reports, strict=True):
+            self._sums.add(due.update.network, report, valid=valid)
         last = state.step == self._schedule.steps
-        if last or state.step % parts.config.tracking.log_every == 0:
+        if last or state.step % components.config.tracking.log_every == 0:
             self._log()
         best = False
-        if last or _is_due(state.step, parts.config.validation.every):
+        if last or _is_due(state.step, components.config.validation.every):
             best = self._validate()
-        if last or best or _is_due(state.step, parts.config.checkpoint.every):
+        if last or best or _is_due(state.step, components.config.checkpoint.every):
             self._save()
         return False
 
     def _next_batch(self) -> ClipBatch | None:
-        """Return the next batch, or None where a signal came while it was waited for."""
+        """Return the next batch, or None where a signal interrupted the wait for it."""
         try:
             return next(self._batches)
         except Interrupted:
             return None
 
-    def _count(self, batch: ClipBatch | None) -> tuple[int, int]:
-        """Return the step's valid clips and the processes a signal came to, over all of them."""
-        valid = 0.0 if batch is None else float(batch.valid_B.sum())
-        mine = [valid, float(batch is None or self._parts.stop_asked())]
-        numbers = torch.tensor(mine, device=self._parts.runtime.device)
-        clips, signals = self._parts.runtime.sum(numbers).tolist()
-        return int(clips), int(signals)
+    def _agree(self, batch: ClipBatch | None) -> tuple[int, int]:
+        """Return the step's valid clips and the processes that were told to stop, over all."""
+        valid = 0 if batch is None else int(batch.valid_B.sum())
+        told = batch is None or self._components.stop_asked()
+        clips, stopped = self._components.runtime.sum_on_host(valid, int(told))
+        return clips, stopped
 
     def _update(
-        self, due: DueUpdate, micro_batches: Sequence[ClipInputs], divisor: Divisor
+        self, due: DueUpdate, micro_batches: Sequence[ClipInputs], mean: GlobalMean
     ) -> StepReport:
-        networks, config = self._parts.networks, self._parts.config
+        networks = self._components.networks
         if due.update.network == "discriminators":
-            penalty = config.losses.gradient_penalty
-            return discriminator_step(
-                micro_batches, networks, due.update, divisor, due.lr, penalty_weight=penalty
-            )
-        report = generator_step(micro_batches, networks, due.update, divisor, due.lr)
-        if self._parts.ema is not None:
-            self._parts.ema.update(networks.generator.module)
+            return discriminator_step(micro_batches, networks, due.update, mean, due.lr)
+        report = generator_step(micro_batches, networks, due.update, mean, due.lr)
+        if self._components.ema is not None:
+            self._components.ema.update(networks.generator.module)
         return report
 
-    def _collect(
-        self, updates: Sequence[DueUpdate], reports: Sequence[StepReport], valid: int
-    ) -> None:
-        """Add the step's figures to the running sums; of the learning rate the latest is kept.
-
-        An alternating stage makes one network's update in a step, and log lines may all fall on the
-        other's: what is logged is of every update since the last line.
-        """
-        for due, report in zip(updates, reports, strict=True):
-            prefix = f"train/{due.update.network}"
-            self._add(f"{prefix}/grad_norm", report.grad_norm)
-            self.state.sums[f"{prefix}/lr"] = (report.lr, 1)
-            totals = self._parts.runtime.sum(torch.stack(list(report.sums.values()))).tolist()
-            total = 0.0
-            for name, value in zip(report.sums, totals, strict=True):
-                mean = value / max(valid, 1)
-                weight = report.weights.get(name, 0.0)
-                total += weight * mean
-                self._add(f"{prefix}/{name}", mean)
-                self._add(f"{prefix}/{name}_weighted", weight * mean)
-            self._add(f"{prefix}/total", total)
-
-    def _add(self, name: str, value: float) -> None:
-        total, count = self.state.sums.get(name, (0.0, 0))
-        self.state.sums[name] = (total + value, count + 1)
-
     def _log(self) -> None:
-        means = {name: total / count for name, (total, count) in self.state.sums.items()}
-        self.state.sums.clear()
-        if self._parts.runtime.is_main:
+        means = {name: total / count for name, (total, count) in self._sums.read().items()}
+        self._sums.clear()
+        if self._components.runtime.is_main:
             counts = {
                 "clips": float(self.state.clips_seen),
                 "data/faults": float(self.state.faults),
             }
             figures = {**counts, **means, **self._speed.read()}
-            self._parts.tracker.log(self.state.step, figures)
+            self._components.tracker.log(self.state.step, figures)
 
     def _validate(self) -> bool:
-        """Measure and show what the generator makes; return whether it was never better."""
-        parts, state = self._parts, self.state
-        if parts.validation is None:
+        """Validate the generator and write sample videos; return whether it is the best so far."""
+        components, state = self._components, self.state
+        if components.validation is None:
             return False
-        samples = parts.config.run_dir / "samples" / f"step-{state.step:06d}"
-        generator = parts.networks.generator.module if parts.ema is None else parts.ema.module
+        samples = components.config.run_dir / "samples" / f"step-{state.step:06d}"
+        generator = (
+            components.networks.generator.module
+            if components.ema is None
+            else components.ema.module
+        )
         assert isinstance(generator, Generator)
         with self._speed.paused(), evaluation_mode(generator):
-            figures = parts.validation.measure(
-                generator, parts.runtime, samples if parts.runtime.is_main else None
+            figures = components.validation.measure(
+                generator, components.runtime, samples if components.runtime.is_main else None
             )
-        best = remember_best(state, figures, parts.config)
+        best = remember_best(state, figures, components.config)
         state.validation = {"step": float(state.step), **figures}
-        if parts.runtime.is_main:
-            parts.tracker.log(state.step, figures)
+        if components.runtime.is_main:
+            components.tracker.log(state.step, figures)
             for file in sample_files(samples):
-                parts.tracker.artifact(file, f"samples/{samples.name}")
+                components.tracker.artifact(file, f"samples/{samples.name}")
         return best
 
     def _save(self) -> None:
-        """Copy the present state; the main process goes on to write it beside the training."""
-        parts, began = self._parts, time.monotonic()
+        """Copy the current state; the main process writes it in the background."""
+        components, began = self._components, time.monotonic()
+        self.state.sums = self._sums.read()
         snapshot = take_snapshot(
-            parts.networks.engines, parts.ema, self.state, keep=parts.runtime.is_main
+            components.networks.engines, components.ema, self.state, keep=components.runtime.is_main
         )
         if snapshot is not None:
             self._saver.begin(snapshot, None if self.state.best is None else self.state.best[1])
@@ -238,29 +222,29 @@ class Trainer:
     def _not_finite(
         self, error: NonFiniteUpdateError, batch: ClipBatch, *, changed: bool
     ) -> NonFiniteTrainingError:
-        """Return what every process says, after the state before the step is on disk.
+        """Save the state before the step and return the error that names every process's faults.
 
         Args:
-            error: this process's part of it.
-            batch: this process's clips.
-            changed: whether another update of this very step was made before: the state is then
-                that of no moment between two steps, and the last checkpoint stands.
+            error: of this process.
+            batch: of this process.
+            changed: whether another update of the same step was made before. The state is then not
+                that between two steps: it is not saved, and the last checkpoint stands.
         """
-        parts = self._parts
-        told = parts.runtime.gather([(error.clips, error.parameters, batch.keys)])
+        components = self._components
+        reports = components.runtime.gather([(error.clips, error.parameters, batch.keys)])
         if not changed:
             self._save()
             self._saver.finish()
-            parts.runtime.barrier()
-        before = latest_checkpoint(parts.config.run_dir / CHECKPOINTS)
+            components.runtime.barrier()
+        before = latest_checkpoint(components.config.run_dir / CHECKPOINTS)
         return NonFiniteTrainingError(
-            describe(error.engine, self.state.step, self._schedule, told, before)
+            describe(error.engine, self.state.step, self._schedule, reports, before)
         )
 
     def _upload(self, checkpoint: Path) -> None:
-        if self._parts.config.tracking.mlflow.log_checkpoints:
+        if self._components.config.tracking.mlflow.log_checkpoints:
             for file in sorted(checkpoint.iterdir()):
-                self._parts.tracker.artifact(file, f"checkpoints/{checkpoint.name}")
+                self._components.tracker.artifact(file, f"checkpoints/{checkpoint.name}")
 
 
 def _is_due(step: int, every: int) -> bool:

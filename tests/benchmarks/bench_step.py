@@ -41,7 +41,7 @@ from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features
-from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step
+from emotalk.training.steps import GlobalMean, StepReport, discriminator_step, generator_step
 from tests.helpers.plain_step import Losses, PlainStep
 from tests.helpers.shard_set import made_clips, made_members, textured_video, write_shard_set
 from tests.helpers.tiny_training import ROOT
@@ -177,10 +177,9 @@ def fast_step(
 ) -> tuple[StepReport, StepReport]:
     """Make both updates as training makes them."""
     generator, critics = _updates(config)
-    divisor = Divisor(CLIPS, processes=1)
-    first = generator_step([x], networks, generator, divisor, generator.lr)
-    penalty = config.losses.gradient_penalty
-    second = discriminator_step([x], networks, critics, divisor, critics.lr, penalty_weight=penalty)
+    mean = GlobalMean(CLIPS, processes=1)
+    first = generator_step([x], networks, generator, mean, generator.lr)
+    second = discriminator_step([x], networks, critics, mean, critics.lr)
     return first, second
 
 

@@ -27,6 +27,6 @@ def test_a_preset_trains_past_its_validations_and_a_resume(
 ) -> None:
     config = small_preset(preset, shards, tmp_path / "run", f"optim.ema={average}", *ON_CUDA)
     trainer = train_past_a_resume(config)
-    assert trainer._parts.runtime.device.type == "cuda"
+    assert trainer._components.runtime.device.type == "cuda"
     record_property("preset", preset)
     record_property("average", average)

@@ -99,7 +99,7 @@ class PlainStep:
                 assert speech_logits is not None
                 terms[name] = F.cross_entropy(speech_logits, x.emotion_B)
             else:
-                terms[name] = self._fooling(name, fake, x)
+                terms[name] = self._adversarial(name, fake, x)
         self.features.zero_grad()
         self._learn(self.adam_generator, self.generator, terms, self.weights)
         return {name: float(value.detach()) for name, value in terms.items()}
@@ -118,9 +118,9 @@ class PlainStep:
                 false = plain_frame_scores(self._frame, fake, x.image_BCHW).mean()
                 terms[name] = false - true + self.penalty * penalty
             elif name == "emotion":
-                terms[name] = self._emotion_judged(x, fake)
+                terms[name] = self._emotion_term(x, fake)
             elif name == "pair":
-                terms[name] = self._pair_judged(x, fake)
+                terms[name] = self._pair_term(x, fake)
             elif name == "temporal":
                 true = plain_temporal_scores(self._temporal, x.video_BTCHW)
                 false = plain_temporal_scores(self._temporal, fake)
@@ -168,7 +168,7 @@ class PlainStep:
             of_clips.append(torch.stack([F.mse_loss(a, b) for a, b in maps]).sum())
         return torch.stack(of_clips).mean()
 
-    def _fooling(self, name: str, fake: Tensor, x: ClipInputs) -> Tensor:
+    def _adversarial(self, name: str, fake: Tensor, x: ClipInputs) -> Tensor:
         if name == "frame":
             return -plain_frame_scores(self._frame, fake, x.image_BCHW).mean()
         if name == "emotion":
@@ -179,14 +179,14 @@ class PlainStep:
         assert name == "temporal"
         return ((plain_temporal_scores(self._temporal, fake) - 1) ** 2 / 2).mean()
 
-    def _emotion_judged(self, x: ClipInputs, fake: Tensor) -> Tensor:
+    def _emotion_term(self, x: ClipInputs, fake: Tensor) -> Tensor:
         true_logits = plain_emotion_logits(self._emotion, x.video_BTCHW)
         fake_logits = plain_emotion_logits(self._emotion, fake)
         generated = torch.full_like(x.emotion_B, fake_logits.shape[1] - 1)
         right = F.cross_entropy(true_logits, x.emotion_B)
         return (right + F.cross_entropy(fake_logits, generated)) / 2
 
-    def _pair_judged(self, x: ClipInputs, fake: Tensor) -> Tensor:
+    def _pair_term(self, x: ClipInputs, fake: Tensor) -> Tensor:
         assert x.other_speech_BS is not None
         together = self._pair_logits(x, x.video_BTCHW, x.speech_BS)
         made = self._pair_logits(x, fake, x.speech_BS)

@@ -62,7 +62,7 @@ def train_past_a_resume(config: TrainConfig) -> Trainer:
     with trainer_here(config) as trainer:
         assert trainer.run() == "done"
         trainer.finish("done")
-        generator = trainer._parts.networks.generator.module
+        generator = trainer._components.networks.generator.module
         assert all(part.training for part in generator.modules())
     lines = read_metrics(config.run_dir)
     validated = [line["step"] for line in lines if "validation/psnr" in line]

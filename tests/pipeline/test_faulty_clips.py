@@ -18,7 +18,7 @@ from emotalk.runs.networks import build_networks, engine_names
 from emotalk.schema import EMOTIONS
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.input_preparation import InputPreparation
-from emotalk.training.steps import Divisor, StepReport, discriminator_step, generator_step
+from emotalk.training.steps import GlobalMean, StepReport, discriminator_step, generator_step
 from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards, tiny_yaml, train
 
 
@@ -81,12 +81,12 @@ def one_step(config: TrainConfig, runtime: Runtime, batch: ClipBatch) -> list[St
     inputs = InputPreparation(
         config, emotions=len(EMOTIONS), noise_features=generator.noise_features,
         augment=BatchAugment(config.augment, config.seed), device=runtime.device,
-    ).micro_batches(batch, 0)  # fmt: skip
-    divisor = Divisor(int(batch.valid_B.sum()), 1)
+    ).micro_batches(batch)  # fmt: skip
+    mean = GlobalMean(int(batch.valid_B.sum()), 1)
     of_generator, of_critics = config.stages[-1].updates
     return [
-        discriminator_step(inputs, networks, of_critics, divisor, 1e-3, penalty_weight=10.0),
-        generator_step(inputs, networks, of_generator, divisor, 1e-3),
+        discriminator_step(inputs, networks, of_critics, mean, 1e-3),
+        generator_step(inputs, networks, of_generator, mean, 1e-3),
     ]
 
 

@@ -18,7 +18,7 @@ from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import model_facts
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, Bytes
-from emotalk.training.steps import Divisor, discriminator_step, generator_step
+from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
 from emotalk.training.trainer import Trainer
 from tests.helpers.cudnn_rules import CudnnRefusal, cudnn_rules
 from tests.helpers.meta_device import (
@@ -55,7 +55,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_update_of_a_preset_leaves_nothing_on_the_cpu(preset: str) -> None:
     """Inputs, forward pass, losses, backward pass, optimiser and running average, at full width."""
     config = full_preset(preset, *FOR_META)
-    divisor = Divisor(config.data.batch_size, processes=1)
+    mean = GlobalMean(config.data.batch_size, processes=1)
     with networks_on_meta(config) as networks:
         generator = networks.generator.module
         assert isinstance(generator, Generator)
@@ -64,15 +64,13 @@ def test_every_update_of_a_preset_leaves_nothing_on_the_cpu(preset: str) -> None
         for stage in config.stages:
             for update in stage.updates:
                 with OneDevice():
-                    clips = maker.micro_batches(loaded_batch(config), step=0)
+                    clips = maker.micro_batches(loaded_batch(config))
                 with OneDevice() as device:
                     if update.network == "generator":
-                        report = generator_step(clips, networks, update, divisor, update.lr)
+                        report = generator_step(clips, networks, update, mean, update.lr)
                         average.update(generator)
                     else:
-                        report = discriminator_step(
-                            clips, networks, update, divisor, update.lr, penalty_weight=10.0
-                        )
+                        report = discriminator_step(clips, networks, update, mean, update.lr)
                 assert on_meta(iter(report.sums.values()))
                 assert device.reads == HOST_READS, f"stage {stage.name}, {update.network}"
         moments = networks.generator.read_optimizer().moments
@@ -89,10 +87,10 @@ def test_a_draw_that_stays_on_the_cpu_is_found() -> None:
         assert isinstance(generator, Generator)
         maker = inputs_on_meta(config, generator.noise_features)
         with OneDevice():
-            (clips,) = maker.micro_batches(loaded_batch(config), step=0)
+            (clips,) = maker.micro_batches(loaded_batch(config))
         left = replace(clips, noise_BTD=torch.zeros(clips.noise_BTD.shape))
         with OneDevice(), pytest.raises(RuntimeError, match="found input tensor at cpu"):
-            generator_step([left], networks, update, Divisor(2, 1), update.lr)
+            generator_step([left], networks, update, GlobalMean(2, 1), update.lr)
     with OneDevice(), pytest.raises(LeftOnTheCpuError, match="index_select"):
         torch.index_select(torch.zeros(3, device=META), 0, torch.tensor([1]))
 
@@ -130,7 +128,7 @@ def in_evaluation_mode_since_validation() -> Iterator[None]:
 
     def left(trainer: Trainer) -> None:
         validate(trainer)
-        trainer._parts.networks.generator.module.eval()
+        trainer._components.networks.generator.module.eval()
 
     with mock.patch.object(Trainer, "_validate", left):
         yield

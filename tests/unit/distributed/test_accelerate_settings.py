@@ -12,7 +12,7 @@ import pytest
 from emotalk.config.load import dump_config
 from emotalk.config.runtime import RuntimeConfig
 from emotalk.distributed import Runtime
-from emotalk.distributed.accelerate_settings import take_out_accelerate_settings
+from emotalk.distributed.accelerate_settings import remove_accelerate_settings
 from emotalk.errors import WrongUse
 from tests.helpers.tiny_training import ROOT, tiny_config, tiny_shards
 
@@ -36,7 +36,7 @@ def test_what_the_run_says_itself_is_undone_and_told(caplog: pytest.LogCaptureFi
         "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "4",
         "ACCELERATE_USE_CPU": "true",
     }
-    take_out_accelerate_settings(environment)
+    remove_accelerate_settings(environment)
     assert environment == {
         "ACCELERATE_MIXED_PRECISION": "no",
         "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "1",
@@ -49,7 +49,7 @@ def test_what_the_run_says_itself_is_undone_and_told(caplog: pytest.LogCaptureFi
 def test_what_asks_for_nothing_is_not_spoken_of(caplog: pytest.LogCaptureFixture) -> None:
     logging.getLogger("emotalk").propagate = True
     environment = {"ACCELERATE_DYNAMO_BACKEND": "NO", "ACCELERATE_MIXED_PRECISION": "no"}
-    take_out_accelerate_settings(environment)
+    remove_accelerate_settings(environment)
     assert environment == {"ACCELERATE_MIXED_PRECISION": "no"}
     assert caplog.text == ""
 
@@ -57,8 +57,8 @@ def test_what_asks_for_nothing_is_not_spoken_of(caplog: pytest.LogCaptureFixture
 @pytest.mark.parametrize("variable", ["ACCELERATE_USE_FSDP", "ACCELERATE_USE_MEGATRON_LM"])
 def test_another_way_of_spreading_networks_is_refused(variable: str) -> None:
     with pytest.raises(WrongUse, match=r"asks for .*runtime\.engine is ddp or deepspeed"):
-        take_out_accelerate_settings({variable: "true"})
-    take_out_accelerate_settings({variable: "false"})
+        remove_accelerate_settings({variable: "true"})
+    remove_accelerate_settings({variable: "false"})
 
 
 def test_a_training_takes_them_out_before_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_a_part_at_rest_is_not_carried_on_by_its_momentum() -> None:
     count = {p: int(held["step"]) for p, held in optimizer.state.items()}
     with optimizer.learning({"late"}):
         learn(ours.late, optimizer, x)
-    assert not any(group["at_rest"] for group in optimizer.param_groups), "only in the block"
+    assert not any(group["frozen"] for group in optimizer.param_groups), "only in the block"
     assert all(torch.equal(p, b) for p, b in zip(ours.early.parameters(), before, strict=True))
     assert all(int(optimizer.state[p]["step"]) == made == 1 for p, made in count.items())
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from skimage.metrics import mean_squared_error
 
-from emotalk.losses import l1, nan_unless_finite, not_finite, reaching, weighted_sum
+from emotalk.losses import l1, nan_unless_finite, not_finite, weighted_sum, with_zero_gradients
 
 NAN = float("nan")
 
@@ -85,11 +85,11 @@ def test_an_output_that_no_term_reads_gets_a_gradient_of_zero_and_changes_no_los
     x = torch.tensor([2.0, -3.0], requires_grad=True)
     unread = torch.tensor([[1e38, torch.inf], [torch.nan, -5.0]], requires_grad=True)
     loss = x.square().sum()
-    total = reaching(loss, [unread, unread * 2])
+    total = with_zero_gradients(loss, [unread, unread * 2])
     assert float(total.detach()) == 13.0
     torch.autograd.backward(total)
     assert x.grad is not None
     assert x.grad.tolist() == [4.0, -6.0]
     assert unread.grad is not None
     assert unread.grad.tolist() == [[0.0, 0.0], [0.0, 0.0]]
-    assert reaching(loss, []) is loss
+    assert with_zero_gradients(loss, []) is loss

@@ -150,10 +150,10 @@ def test_parameter_counts_are_those_the_readme_states(preset: str) -> None:
     config = ModelConfig.model_validate(document)
     networks = {
         "Generator": Generator(**config.generator_arguments(6)),
-        "FrameDiscriminator": FrameDiscriminator(**config.frame_arguments()),
-        "PairDiscriminator": PairDiscriminator(**config.pair_arguments()),
-        "EmotionDiscriminator": EmotionDiscriminator(**config.emotion_arguments(6)),
-        "TemporalDiscriminator": TemporalDiscriminator(**config.temporal_arguments()),
+        "FrameDiscriminator": FrameDiscriminator(**config.arguments("frame")),
+        "PairDiscriminator": PairDiscriminator(**config.arguments("pair")),
+        "EmotionDiscriminator": EmotionDiscriminator(emotions=6, **config.arguments("emotion")),
+        "TemporalDiscriminator": TemporalDiscriminator(**config.arguments("temporal")),
     }
     readme = Path(models.__file__).with_name("README.md").read_text(encoding="utf-8")
     column = 2 if preset == "paper" else 3

@@ -31,14 +31,14 @@ def config_of(folder: Path, *overrides: str) -> TrainConfig:
 
 def test_a_run_that_goes_on_stands_at_its_checkpoint_in_every_part(folder: Path) -> None:
     with trainer_here(config_of(folder)) as trainer:
-        parts = trainer._parts
-        assert trainer.state.step == parts.loader.start_step == 2
+        components = trainer._components
+        assert trainer.state.step == components.loader.start_step == 2
         assert trainer.state.shards
-        assert parts.ema is not None
-        assert parts.ema.updates == 1
-        assert parts.facts.data is not None
+        assert components.ema is not None
+        assert components.ema.updates == 1
+        assert components.facts.data is not None
         manifest = (folder / "shards/manifest.json").read_bytes()
-        assert parts.facts.data.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
+        assert components.facts.data.manifest_sha256 == hashlib.sha256(manifest).hexdigest()
 
 
 def test_a_training_start_opens_its_shard_set_once(
@@ -62,9 +62,9 @@ def test_a_training_start_opens_its_shard_set_once(
 def test_the_loader_hears_that_the_training_was_asked_to_stop(folder: Path) -> None:
     stop = threading.Event()
     with trainer_here(config_of(folder), stop.is_set) as trainer:
-        assert not trainer._parts.loader.asked_to_stop()
+        assert not trainer._components.loader.asked_to_stop()
         stop.set()
-        assert trainer._parts.loader.asked_to_stop()
+        assert trainer._components.loader.asked_to_stop()
 
 
 def test_without_a_decay_no_average_is_kept_and_without_clips_nothing_is_validated(
@@ -72,8 +72,8 @@ def test_without_a_decay_no_average_is_kept_and_without_clips_nothing_is_validat
 ) -> None:
     tiny_shards(tmp_path / "shards")
     with trainer_here(config_of(tmp_path, "optim.ema=0", "validation.clips=0")) as trainer:
-        assert trainer._parts.ema is None
-        assert trainer._parts.validation is None
+        assert trainer._components.ema is None
+        assert trainer._components.validation is None
 
 
 @pytest.mark.parametrize("warmup", [True, False])
@@ -83,7 +83,7 @@ def test_the_average_has_the_decay_and_the_warm_up_of_the_configuration(
     words = ["optim.ema=0.875", f"optim.ema_warmup={str(warmup).lower()}", f"seed={7 + warmup}"]
     config = config_of(folder, *words).model_copy(update={"run_dir": folder / f"ema-{warmup}"})
     with trainer_here(config) as trainer:
-        ema = trainer._parts.ema
+        ema = trainer._components.ema
         assert ema is not None
         assert (ema.decay, ema.warmup) == (0.875, warmup)
 
@@ -93,8 +93,8 @@ def test_the_average_of_a_run_with_a_start_begins_there_too(folder: Path, tmp_pa
     source = folder / "run/checkpoints/step-000002"
     config = config_of(folder, f"start_from={source}", "seed=11", "optim.ema=0.9")
     with trainer_here(config.model_copy(update={"run_dir": tmp_path / "run"})) as trainer:
-        assert trainer._parts.ema is not None
-        average = trainer._parts.ema.module.state_dict()
+        assert trainer._components.ema is not None
+        average = trainer._components.ema.module.state_dict()
         for name, value in load_file(source / "generator_ema.safetensors").items():
             assert torch.equal(average[name], value), name
 
@@ -103,8 +103,8 @@ def test_pictures_are_changed_by_the_draws_of_the_runs_seed(folder: Path, tmp_pa
     words = ["augment.video.brightness.p=1", "augment.speech.gain.p=1", "seed=5"]
     config = config_of(folder, *words).model_copy(update={"run_dir": tmp_path / "run"})
     with trainer_here(config) as trainer:
-        batch = next(iter(trainer._parts.loader))
-        (x,) = trainer._parts.inputs.micro_batches(batch, 0)
+        batch = next(iter(trainer._components.loader))
+        (x,) = trainer._components.inputs.micro_batches(batch)
 
     def changed(seed: int) -> ClipBatch:
         return BatchAugment(config.augment, seed)(batch)

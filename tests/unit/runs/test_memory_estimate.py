@@ -14,7 +14,7 @@ from emotalk.runs.memory_estimate import FakeEngine, measure_sizes
 from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
-from emotalk.training.steps import Divisor, discriminator_step, generator_step
+from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
 from tests.helpers.tiny_training import tiny_config
 
 L1_ALONE = (
@@ -60,17 +60,17 @@ def test_the_peak_is_what_the_allocator_measures_in_a_real_step(config: TrainCon
     networks = Networks(
         FakeEngine("generator", generator), FakeEngine("discriminators", critics), features=None
     )
-    divisor = Divisor(config.data.batch_size, 1)
+    mean = GlobalMean(config.data.batch_size, 1)
     of_generator, of_critics = config.stages[-1].updates
 
     def inputs() -> list[ClipInputs]:
         return [module._inputs(config, generator.noise_features)]
 
     def generate() -> None:
-        generator_step(inputs(), networks, of_generator, divisor, 0.0)
+        generator_step(inputs(), networks, of_generator, mean, 0.0)
 
     def discriminate() -> None:
-        discriminator_step(inputs(), networks, of_critics, divisor, 0.0, penalty_weight=1.0)
+        discriminator_step(inputs(), networks, of_critics, mean, 0.0)
 
     assert measure_sizes(config).activations == {
         "generator": pytest.approx(allocated_at_most(generate), rel=0.15),

@@ -90,7 +90,7 @@ def test_the_runtimes_settings_reach_both_networks(tmp_path: Path) -> None:
         mock.patch.object(nn.Module, "compile", autospec=True) as compiled,
         trainer_here(config_of(tmp_path, *words)) as trainer,
     ):
-        networks = trainer._parts.networks
+        networks = trainer._components.networks
         assert networks.discriminators is not None
         both = [networks.generator.module, networks.discriminators.module]
         assert [call.args[0] for call in compiled.call_args_list] == both

@@ -21,12 +21,12 @@ def test_the_trackers_are_those_of_the_configuration(
     made = mock.Mock(return_value=mlflow)
     monkeypatch.setattr(module, "MlflowTracker", made)
     with trainer_here(tiny_config(tmp_path)) as trainer:
-        told = trainer._parts.tracker._trackers  # type: ignore[attr-defined]
+        told = trainer._components.tracker._trackers  # type: ignore[attr-defined]
         assert [type(tracker) for tracker in told] == [JsonLines, Console]
         made.assert_not_called()
     words = ["tracking.mlflow.enabled=true", "tracking.mlflow.run_name=first"]
     with trainer_here(tiny_config(tmp_path, *words)) as trainer:
-        told = trainer._parts.tracker._trackers  # type: ignore[attr-defined]
+        told = trainer._components.tracker._trackers  # type: ignore[attr-defined]
         assert told[2] is mlflow
         mlflow.artifact.assert_called_once_with(tmp_path / "run/config.yaml", "")
         (_, facts, run_dir), named = made.call_args

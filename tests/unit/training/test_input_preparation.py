@@ -42,13 +42,13 @@ def maker_of(folder: Path, *words: str, device: str = "cpu") -> InputPreparation
 
 def maker_for(config: TrainConfig, device: str = "cpu") -> InputPreparation:
     return InputPreparation(
-        config, emotions=6, noise_features=NOISE, augment=lambda batch, _: batch,
+        config, emotions=6, noise_features=NOISE, augment=lambda batch: batch,
         device=torch.device(device),
     )  # fmt: skip
 
 
 def made(folder: Path, *words: str, batch: ClipBatch | None = None) -> ClipInputs:
-    (x,) = maker_of(folder, *words).micro_batches(batch or batch_of(), step=0)
+    (x,) = maker_of(folder, *words).micro_batches(batch or batch_of())
     return x
 
 
@@ -99,7 +99,7 @@ def test_every_frame_is_drawn_as_often_as_every_other(tmp_path: Path) -> None:
     maker = maker_of(tmp_path, "losses.perceptual.frames=0.5")
     counts = torch.zeros(FRAMES)
     for turn in range(100):
-        (x,) = maker.micro_batches(batch_of(places=tuple(range(4 * turn, 4 * turn + 4))), 0)
+        (x,) = maker.micro_batches(batch_of(places=tuple(range(4 * turn, 4 * turn + 4))))
         assert x.frames_BK is not None
         counts += torch.bincount(x.frames_BK.flatten(), minlength=FRAMES)
     # 400 clips, each frame with probability 1/2: 200 +- 10; five deviations.
@@ -110,7 +110,7 @@ def test_draws_depend_on_seed_place_and_key_alone(tmp_path: Path) -> None:
     whole = made(tmp_path)
     batch = batch_of()
     half = ClipBatch._make(None if part is None else part[2:] for part in batch)
-    (rest,) = maker_of(tmp_path).micro_batches(half, step=9)
+    (rest,) = maker_of(tmp_path).micro_batches(half)
     assert torch.equal(rest.noise_BTD, whole.noise_BTD[2:])
     assert torch.equal(rest.alpha_B, whole.alpha_B[2:])
     other_seed = made(tmp_path, "seed=4")
@@ -146,7 +146,7 @@ def test_the_mouths_centre_is_rounded_down_where_the_configuration_says_so(tmp_p
 
 
 def test_a_batch_falls_into_micro_batches_in_its_order(tmp_path: Path) -> None:
-    parts = maker_of(tmp_path, "runtime.accumulate=2").micro_batches(batch_of(), step=0)
+    parts = maker_of(tmp_path, "runtime.accumulate=2").micro_batches(batch_of())
     assert [part.keys for part in parts] == [("a", "b"), ("c", "d")]
     whole = made(tmp_path)
     assert torch.equal(torch.cat([part.noise_BTD for part in parts]), whole.noise_BTD)
@@ -155,8 +155,7 @@ def test_a_batch_falls_into_micro_batches_in_its_order(tmp_path: Path) -> None:
 
 
 def test_what_is_augmented_is_what_the_networks_get(tmp_path: Path) -> None:
-    def louder(batch: ClipBatch, step: int) -> ClipBatch:
-        assert step == 7
+    def louder(batch: ClipBatch) -> ClipBatch:
         return batch._replace(
             speech_BS=batch.speech_BS * 2, video_BTCHW=batch.video_BTCHW.float() / 510
         )
@@ -165,7 +164,7 @@ def test_what_is_augmented_is_what_the_networks_get(tmp_path: Path) -> None:
         tiny_config(tmp_path), emotions=6, noise_features=NOISE, augment=louder,
         device=torch.device("cpu"),
     )  # fmt: skip
-    (x,) = maker.micro_batches(batch_of(), step=7)
+    (x,) = maker.micro_batches(batch_of())
     assert torch.equal(x.speech_BS, batch_of().speech_BS * 2)
     expected = batch_of().video_BTCHW.float() / 255 - 1  # half as bright, from [0, 1]
     assert torch.allclose(x.video_BTCHW, expected, atol=1e-6)
@@ -173,7 +172,7 @@ def test_what_is_augmented_is_what_the_networks_get(tmp_path: Path) -> None:
 
 def test_everything_lies_on_the_device(tmp_path: Path) -> None:
     maker = maker_of(tmp_path, "losses.perceptual.frames=0.5", device="meta")
-    (x,) = maker.micro_batches(batch_of(), step=0)
+    (x,) = maker.micro_batches(batch_of())
     tensors = [value for value in vars(x).values() if isinstance(value, torch.Tensor)]
     assert len(tensors) == 12
     assert all(tensor.is_meta for tensor in tensors)

@@ -18,10 +18,8 @@ from emotalk.training.networks import (
     Networks,
     autocast_context,
     build_features,
-    discriminator_names,
     full_precision,
     learning_parts,
-    masked,
 )
 from tests.helpers.drawn_inputs import drawn_inputs
 from tests.helpers.tiny_training import tiny_config
@@ -59,7 +57,7 @@ def test_only_discriminators_that_some_stage_asks_for_are_built(
     updates: str, expected: set[str], tmp_path: Path
 ) -> None:
     config = tiny_config(tmp_path, f"stages=[{{name: one, iterations: 1, updates: [{updates}]}}]")
-    assert discriminator_names(config) == expected
+    assert set(config.discriminators) == expected
     built = build_modules(config)[1]
     assert (set() if built is None else {name for name, _ in built.named_children()}) == expected
 
@@ -135,7 +133,7 @@ def test_in_bf16_the_networks_compute_in_it_and_answer_in_float32(
     made = networks.generate(type(x)(**single), generator)
     assert set(seen) == {torch.bfloat16}
     assert made.video_BTCHW.dtype == torch.float32
-    scores = networks.judge(critics, {"temporal": (made.video_BTCHW,)})
+    scores = networks.discriminate(critics, {"temporal": (made.video_BTCHW,)})
     assert scores["temporal"].dtype == torch.float32
     assert isinstance(autocast_context(config, torch.device("cpu"))(), nullcontext)
 
@@ -176,10 +174,3 @@ def test_the_features_are_those_that_the_configuration_names(tmp_path: Path) -> 
     assert other.std_C11.flatten().tolist() == [1.0, 1.0, 1.0]
     assert features.std_C11.flatten().tolist() == pytest.approx([0.458, 0.448, 0.45])
     assert not any(p.requires_grad for p in features.parameters())
-
-
-def test_the_pair_discriminator_sees_the_mouth_alone() -> None:
-    x = drawn_inputs(4)
-    video = masked(x.video_BTCHW, x)
-    assert torch.equal(video, x.video_BTCHW * x.mouth_BTHW.unsqueeze(2))
-    assert float(video[:, :, :, :5, :5].abs().max()) < 1e-6, "far from the mouth"

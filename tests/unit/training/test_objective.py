@@ -17,13 +17,12 @@ from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
 from emotalk.training.objective import (
-    Judgements,
+    Discrimination,
+    discriminate,
     discriminator_terms,
     generator_terms,
-    judgements,
-    part_of,
-    unread_by_discriminator_terms,
-    unread_by_generator_terms,
+    unused_discriminator_outputs,
+    unused_generator_outputs,
 )
 from tests.helpers.drawn_inputs import CLIPS, FRAMES, drawn_inputs
 from tests.helpers.tiny_training import tiny_config
@@ -104,7 +103,7 @@ def test_the_pair_discriminator_is_shown_mouths_and_told_the_margins(
 ) -> None:
     with called(critics_of(networks).get_submodule("pair")) as calls:
         generator_terms(x, made, networks, critics_of(networks), ["pair"])
-        judgements(x, networks, ["pair"])
+        discriminate(x, networks, ["pair"])
     (video, image, speech, margin), (videos, images, speeches, margins) = calls
     mouth = x.mouth_BTHW.unsqueeze(2)
     assert torch.equal(video, made.video_BTCHW * mouth)
@@ -143,12 +142,10 @@ def test_the_perceptual_loss_sees_the_drawn_frames_alone(
 def test_discriminators_judge_a_video_that_leads_no_gradient_to_the_generator(
     networks: Networks, x: ClipInputs
 ) -> None:
-    judged = judgements(x, networks, ["frame", "emotion", "pair", "temporal"])
+    judged = discriminate(x, networks, ["frame", "emotion", "pair", "temporal"])
     assert judged.fake_BTCHW is not None
     assert not judged.fake_BTCHW.requires_grad
-    terms = discriminator_terms(
-        x, judged, critics_of(networks), ["frame", "temporal"], penalty_weight=2.0
-    )
+    terms = discriminator_terms(x, judged, critics_of(networks), ["frame", "temporal"])
     networks.generator.module.zero_grad()
     torch.autograd.backward(torch.stack([value.sum() for value in terms.values()]).sum())
     assert all(p.grad is None for p in networks.generator.module.parameters())
@@ -159,7 +156,7 @@ def test_real_videos_alone_are_judged_without_generating_any(
     networks: Networks, x: ClipInputs
 ) -> None:
     with called(networks.generator.module) as calls:
-        judged = judgements(x, networks, ["emotion_real"])
+        judged = discriminate(x, networks, ["emotion_real"])
     assert calls == []
     assert judged.fake_BTCHW is None
     assert judged.outputs["emotion"].shape[0] == CLIPS
@@ -167,22 +164,25 @@ def test_real_videos_alone_are_judged_without_generating_any(
 
 def test_both_terms_of_the_emotion_share_one_call(networks: Networks, x: ClipInputs) -> None:
     wanted = ["emotion", "emotion_real"]
-    judged = judgements(x, networks, wanted)
-    both = discriminator_terms(x, judged, critics_of(networks), wanted, penalty_weight=0.0)
+    judged = discriminate(x, networks, wanted)
+    both = discriminator_terms(x, judged, critics_of(networks), wanted)
     alone = discriminator_terms(
-        x, judgements(x, networks, ["emotion_real"]), critics_of(networks), ["emotion_real"],
-        penalty_weight=0.0,
-    )  # fmt: skip
+        x, discriminate(x, networks, ["emotion_real"]), critics_of(networks), ["emotion_real"]
+    )
     assert torch.allclose(both["emotion_real"], alone["emotion_real"])
-    assert part_of("emotion_real") == part_of("emotion") == "emotion"
+    for term in wanted:
+        assert list(critics_of(networks).computing([term])) == ["emotion"]
 
 
 def test_the_penalty_is_added_times_its_weight(networks: Networks, x: ClipInputs) -> None:
-    judged = judgements(x, networks, ["frame"])
-    found = [
-        discriminator_terms(x, judged, critics_of(networks), ["frame"], penalty_weight=weight)
-        for weight in (0.0, 3.0)
-    ]
+    judged = discriminate(x, networks, ["frame"])
+    critic = critics_of(networks).critics["frame"]
+    found = []
+    for weight in (0.0, 3.0):
+        losses = critic.config.losses.model_copy(update={"gradient_penalty": weight})
+        config = critic.config.model_copy(update={"losses": losses})
+        with mock.patch.object(critic, "config", config):
+            found.append(discriminator_terms(x, judged, critics_of(networks), ["frame"]))
     penalty = found[0]["gradient_penalty"]
     assert float(penalty.detach().min()) > 0
     assert torch.allclose(found[1]["frame"] - found[0]["frame"], 3.0 * penalty)
@@ -191,10 +191,10 @@ def test_the_penalty_is_added_times_its_weight(networks: Networks, x: ClipInputs
 def test_the_penalty_is_taken_between_the_true_and_the_generated_video(
     networks: Networks, x: ClipInputs
 ) -> None:
-    judged = judgements(x, networks, ["frame"])
+    judged = discriminate(x, networks, ["frame"])
     assert judged.fake_BTCHW is not None
     with called(critics_of(networks).get_submodule("frame")) as calls:
-        discriminator_terms(x, judged, critics_of(networks), ["frame"], penalty_weight=1.0)
+        discriminator_terms(x, judged, critics_of(networks), ["frame"])
     ((between, image),) = calls
     for clip, alpha in enumerate(x.alpha_B.tolist()):
         expected = alpha * x.video_BTCHW[clip] + (1 - alpha) * judged.fake_BTCHW[clip]
@@ -215,26 +215,25 @@ def test_outputs_of_the_generator_that_no_trained_term_reads(
     trained: set[str], unread: set[str], made: GeneratorOutput
 ) -> None:
     names = {id(made.video_BTCHW): "video", id(made.emotion_logits_BE): "logits"}
-    assert {names[id(output)] for output in unread_by_generator_terms(made, trained)} == unread
+    assert {names[id(output)] for output in unused_generator_outputs(made, trained)} == unread
     without = made._replace(emotion_logits_BE=None)
-    found = {id(output) for output in unread_by_generator_terms(without, trained)}
+    found = {id(output) for output in unused_generator_outputs(without, trained)}
     assert found == ({id(made.video_BTCHW)} if "video" in unread else set())
 
 
-def test_outputs_of_the_discriminators_that_no_trained_term_reads() -> None:
+def test_outputs_of_the_discriminators_that_no_trained_term_reads(networks: Networks) -> None:
     outputs = {name: torch.zeros(1) for name in ("frame", "emotion", "temporal", "idle")}
-    judged = Judgements(None, outputs)
-    found = {id(o) for o in unread_by_discriminator_terms(judged, {"emotion_real", "temporal"})}
-    assert found == {id(outputs["frame"]), id(outputs["idle"])}
+    unused = unused_discriminator_outputs(
+        Discrimination(None, outputs), critics_of(networks), {"emotion_real", "temporal"}
+    )
+    assert {id(output) for output in unused} == {id(outputs["frame"]), id(outputs["idle"])}
 
 
 def test_every_term_of_the_discriminators_is_one_value_a_clip(
     networks: Networks, x: ClipInputs
 ) -> None:
-    judged = judgements(x, networks, DISCRIMINATOR_TERMS)
-    terms = discriminator_terms(
-        x, judged, critics_of(networks), DISCRIMINATOR_TERMS, penalty_weight=1.0
-    )
+    judged = discriminate(x, networks, DISCRIMINATOR_TERMS)
+    terms = discriminator_terms(x, judged, critics_of(networks), DISCRIMINATOR_TERMS)
     assert set(terms) == {*DISCRIMINATOR_TERMS, "gradient_penalty"}
     assert all(value.shape == (CLIPS,) for value in terms.values())
 
@@ -244,7 +243,7 @@ def test_generated_clips_are_wanted_to_show_the_emotion_of_their_clip(
 ) -> None:
     logits = torch.full((CLIPS, 7), -30.0, dtype=torch.float64)
     logits[0, 4] = logits[1, 1] = 30.0  # the emotions of both clips
-    with mock.patch.object(Networks, "judge", return_value={"emotion": logits}):
+    with mock.patch.object(Networks, "discriminate", return_value={"emotion": logits}):
         right = generator_terms(x, made, networks, critics_of(networks), ["emotion"])["emotion"]
         wrong = generator_terms(
             replace(x, emotion_B=x.emotion_B.flip(0)), made, networks, critics_of(networks),

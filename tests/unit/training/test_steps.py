@@ -18,7 +18,7 @@ from emotalk.runs.networks import build_modules, build_networks
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
 from emotalk.training.steps import (
-    Divisor,
+    GlobalMean,
     NonFiniteUpdateError,
     StepReport,
     discriminator_step,
@@ -75,8 +75,8 @@ class Pair:
     ) -> StepReport:
         update = update_of("generator", losses, LR_GENERATOR)
         valid = int(sum(float(x.valid_B.sum()) for x in micro_batches))
-        divisor = Divisor(valid, processes=1)
-        return generator_step(micro_batches, self.networks, update, divisor, update.lr)
+        mean = GlobalMean(valid, processes=1)
+        return generator_step(micro_batches, self.networks, update, mean, update.lr)
 
     def discriminator_step(
         self, *micro_batches: ClipInputs, losses: dict[str, float] = DISCRIMINATORS
@@ -84,8 +84,7 @@ class Pair:
         update = update_of("discriminators", losses, LR_DISCRIMINATORS)
         valid = int(sum(float(x.valid_B.sum()) for x in micro_batches))
         return discriminator_step(
-            micro_batches, self.networks, update, Divisor(valid, 1), update.lr,
-            penalty_weight=self.config.losses.gradient_penalty,
+            micro_batches, self.networks, update, GlobalMean(valid, 1), update.lr
         )  # fmt: skip
 
     @property
@@ -254,13 +253,13 @@ def test_critics_can_learn_again_after_they_were_frozen(pair: Pair) -> None:
 
 def test_a_sum_over_processes_counts_each_valid_clip_once() -> None:
     """Two processes, three valid clips: the engines' average of both shares is the mean of them."""
-    divisor = Divisor(valid=3, processes=2)
+    mean = GlobalMean(valid=3, processes=2)
     x = drawn_inputs(4)
-    first = divisor.mean(torch.tensor([3.0, 6.0]), x)
-    second = divisor.mean(torch.tensor([9.0, 100.0]), replace(x, valid_B=torch.tensor([1.0, 0.0])))
+    first = mean.share(torch.tensor([3.0, 6.0]), x)
+    second = mean.share(torch.tensor([9.0, 100.0]), replace(x, valid_B=torch.tensor([1.0, 0.0])))
     assert float(first + second) / 2 == pytest.approx((3 + 6 + 9) / 3)
     nothing = replace(x, valid_B=torch.zeros(2))
-    assert float(Divisor(0, 1).mean(torch.tensor([1.0, 1.0]), nothing)) == 0.0
+    assert float(GlobalMean(0, 1).share(torch.tensor([1.0, 1.0]), nothing)) == 0.0
 
 
 def test_a_term_that_is_not_finite_is_named_with_its_clips_and_nothing_moves(pair: Pair) -> None:
@@ -288,7 +287,7 @@ def test_a_stage_without_discriminators_trains_the_generator(tmp_path: Path) -> 
         x = drawn_inputs(cast(Generator, networks.generator.module).noise_features)
         networks.generator.module.double()
         update = config.stages[0].updates[0]
-        report = generator_step([x], networks, update, Divisor(2, 1), 0.1)
+        report = generator_step([x], networks, update, GlobalMean(2, 1), 0.1)
     assert report.grad_norm > 0
 
 

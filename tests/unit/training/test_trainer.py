@@ -60,7 +60,6 @@ class Watched:
     Attributes:
         inputs: of each step.
         reports: of each update: its step, its network and what it reported.
-        penalties: weights that the discriminators' steps were given.
         generators: the generator's weights after each of its updates, the first ones before.
         heard: what the generator was called with in training mode: emotion, noise.
         faces: the evaluation mode of the network that was validated, and the step.
@@ -68,7 +67,6 @@ class Watched:
 
     inputs: list[ClipInputs] = field(default_factory=list)
     reports: list[tuple[int, str, StepReport]] = field(default_factory=list)
-    penalties: list[float] = field(default_factory=list)
     generators: list[dict[str, Tensor]] = field(default_factory=list)
     heard: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     validated: list[tuple[bool, int]] = field(default_factory=list)
@@ -77,8 +75,8 @@ class Watched:
 @contextmanager
 def watched(trainer: Trainer) -> Iterator[Watched]:
     seen = Watched()
-    parts = trainer._parts
-    generator = parts.networks.generator.module
+    components = trainer._components
+    generator = components.networks.generator.module
     make, learn, judge = InputPreparation.micro_batches, generator_step, discriminator_step
     measure = Validation.measure
 
@@ -93,15 +91,14 @@ def watched(trainer: Trainer) -> Iterator[Watched]:
         seen.generators.append(copies())
         return report
 
-    def judged(*args: Any, penalty_weight: float) -> StepReport:
-        report = judge(*args, penalty_weight=penalty_weight)
-        seen.penalties.append(penalty_weight)
+    def judged(*args: Any) -> StepReport:
+        report = judge(*args)
         seen.reports.append((trainer.state.step, "discriminators", report))
         return report
 
     def measured(validation: Validation, network: Generator, *args: Any) -> dict[str, float]:
-        assert parts.ema is not None
-        assert id(network) == id(parts.ema.module), "the average is what is validated"
+        assert components.ema is not None
+        assert id(network) == id(components.ema.module), "the average is what is validated"
         seen.validated.append((network.training, trainer.state.step))
         return measure(validation, network, *args)
 
@@ -199,7 +196,6 @@ def test_updates_alternate_at_the_rates_of_the_schedule(run: Run) -> None:
     assert [name for _, name, _ in run.seen.reports] == ["generator", "discriminators"] * 4
     for step, _, report in run.seen.reports:
         assert report.lr == pytest.approx(1e-3 * (1 - 0.9 * step / STEPS))
-    assert set(run.seen.penalties) == {PENALTY}
 
 
 def test_each_line_tells_the_means_of_every_update_since_the_line_before(run: Run) -> None:
@@ -233,7 +229,7 @@ def test_both_networks_of_an_alternating_stage_log_their_rate_and_norm(run: Run)
 def test_the_average_is_validated_when_it_is_due_and_at_the_end(run: Run) -> None:
     assert run.seen.validated == [(False, 5), (False, 8)]
     assert run.trainer.state.validation["step"] == STEPS
-    generator = run.trainer._parts.networks.generator.module
+    generator = run.trainer._components.networks.generator.module
     assert all(part.training for part in generator.modules())
 
 
@@ -246,7 +242,7 @@ def test_samples_reach_the_trackers_and_checkpoints_where_that_is_asked_for(
     config = tiny_config(run.config.run_dir.parent, *WORDS, *words)
     with trainer_here(config) as trainer:
         tracker = mock.Mock()
-        trainer._parts = replace(trainer._parts, tracker=tracker)
+        trainer._components = replace(trainer._components, tracker=tracker)
         assert trainer.run() == "done"
     sent = {(call.args[0].name, call.args[1]) for call in tracker.artifact.call_args_list}
     assert ("grid.png", "samples/step-000001") in sent
@@ -334,8 +330,9 @@ def test_places_of_faulty_clips_are_counted_and_leave_the_mean(run: Run, tmp_pat
         trainer._batches = iter([first._replace(valid_B=valid_B)])
         with watched(trainer) as seen:
             trainer._train_one()
+        sums = trainer._sums.read()
     assert (trainer.state.clips_seen, trainer.state.faults) == (1, 1)
     ((_, _, report),) = seen.reports
-    total, count = trainer.state.sums["train/generator/l1"]
+    total, count = sums["train/generator/l1"]
     assert count == 1
     assert total == pytest.approx(float(report.sums["l1"])), "the mean of one clip"

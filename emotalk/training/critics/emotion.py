@@ -1,0 +1,37 @@
+"""Define the emotion discriminator's part in the objective: classify the emotion or "generated"."""
+
+from torch import Tensor, nn
+
+from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
+from emotalk.models import EmotionDiscriminator
+from emotalk.training.critics.critic import Critic, Terms
+from emotalk.training.input_preparation import ClipInputs
+
+
+class EmotionCritic(Critic):
+    """Classify whole videos as one of the emotions or as generated; cross-entropy.
+
+    Source: report 4.1.8.
+    """
+
+    name = "emotion"
+
+    def build_network(self) -> nn.Module:
+        """Return the network with freshly drawn weights."""
+        return EmotionDiscriminator(
+            emotions=self.emotions, **self.config.model.arguments(self.name)
+        )
+
+    def generator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
+        """Return the cross-entropy of generated videos against the emotion asked for."""
+        return emotion_generator(output, x.emotion_B)
+
+    def discriminator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
+        """Return the mean cross-entropy: true videos as their emotion, others as generated."""
+        real_BK, fake_BK = output.chunk(2)
+        return emotion_critic(real_BK, fake_BK, x.emotion_B)
+
+    def real_terms_of(self, output: Tensor, x: ClipInputs) -> Terms:
+        """Return the cross-entropy of the emotion of true videos, which come first in `output`."""
+        real_BK = output[: len(x.emotion_B)]
+        return {"emotion_real": emotion_cross_entropy(real_BK, x.emotion_B)}
