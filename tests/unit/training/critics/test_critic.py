@@ -7,7 +7,7 @@ import torch
 
 from emotalk.config.model import discriminator_sections
 from emotalk.config.stages import DISCRIMINATOR_TERMS, GENERATOR_TERMS
-from emotalk.runs.build import build_train_loader
+from emotalk.runs.loader import build_train_loader
 from emotalk.training.critics import CRITICS, build_critics
 from emotalk.training.networks import Discriminators
 from tests.helpers.drawn_inputs import CLIPS, drawn_inputs
