@@ -8,6 +8,7 @@ import torch
 from emotalk.config.model import discriminator_sections
 from emotalk.config.stages import DISCRIMINATOR_TERMS, GENERATOR_TERMS
 from emotalk.runs.loader import build_train_loader
+from emotalk.shards.shard_set import ShardSet
 from emotalk.training.critics import CRITICS, build_critics
 from emotalk.training.networks import Discriminators
 from tests.helpers.drawn_inputs import CLIPS, drawn_inputs
@@ -62,10 +63,10 @@ def test_terms_of_true_videos_are_the_same_whether_generated_ones_stand_beside(
 def test_another_clips_speech_is_read_where_a_trained_critic_needs_it(
     term: str, given: bool, tmp_path: Path
 ) -> None:
-    tiny_shards(tmp_path / "shards")
+    shard_set = ShardSet.open(str(tiny_shards(tmp_path / "shards")))
     update = f"{{network: discriminators, lr: 0.1, losses: {{{term}: 1}}}}"
     config = tiny_config(tmp_path, f"stages=[{{name: one, iterations: 1, updates: [{update}]}}]")
-    batch = next(iter(build_train_loader(config)))
+    batch = next(iter(build_train_loader(config, shard_set)))
     assert (batch.other_speech_BS is not None) == given
 
 
