@@ -1,0 +1,49 @@
+"""Every Python file that a README names is there, at the place it says."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAME = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py)`")
+EXAMPLES = {"NAME.py", "ray.py"}  # of files that the reader will write, or must not
+
+
+def _tracked() -> list[str]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
+
+
+TRACKED = _tracked()
+READMES = [name for name in TRACKED if Path(name).name == "README.md"]
+
+
+def names_in(text: str) -> set[str]:
+    """Return the Python files that a text names, without those that stand for any name."""
+    return {name for name in NAME.findall(text) if Path(name).name not in EXAMPLES}
+
+
+def is_there(name: str, readme: str) -> bool:
+    """Return whether a file is below the README's folder or, named with its folder, anywhere."""
+    beside = Path(readme).parent.as_posix()
+    below = [path for path in TRACKED if beside == "." or path.startswith(f"{beside}/")]
+    return any(
+        path == name or path.endswith(f"/{name}") for path in (TRACKED if "/" in name else below)
+    )
+
+
+def test_a_missing_file_is_noticed() -> None:
+    assert names_in("see `emotalk/data/order.py` and `NAME.py`") == {"emotalk/data/order.py"}
+    assert is_there("emotalk/data/order.py", "README.md")
+    assert not is_there("emotalk/data/disorder.py", "README.md")
+    assert not is_there("trainer.py", "emotalk/data/README.md")
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_every_file_that_a_readme_names_is_there(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    missing = sorted(name for name in names_in(text) if not is_there(name, readme))
+    assert missing == []
