@@ -1,6 +1,8 @@
 """Configure the stages of a run: their updates, losses, learning rates and lengths."""
 
 import math
+from importlib.util import find_spec
+from pkgutil import iter_modules
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -8,16 +10,24 @@ from pydantic import Field, model_validator
 from emotalk.config.model import discriminator_sections
 from emotalk.config.section import Count, NonNegative, Positive, Section
 
-GENERATOR_TERMS = (
-    "mouth_region",
-    "perceptual",
-    "l1",
-    *(name for name, _ in discriminator_sections()),
-    "speech_emotion",
-)
 DISCRIMINATOR_TERMS = tuple(
     term for name, section in discriminator_sections() for term in (name, *section.real_terms)
 )
+
+
+def generator_term_modules() -> list[str]:
+    """Return the names of the generator's terms that need no discriminator.
+
+    They are the modules of one package, which are listed and not imported: they need torch.
+    """
+    package = find_spec("emotalk.training.generator_terms")
+    assert package is not None
+    return [module.name for module in iter_modules(package.submodule_search_locations)]
+
+
+def generator_terms() -> list[str]:
+    """Return the names of all terms of the generator's updates."""
+    return [*generator_term_modules(), *(name for name, _ in discriminator_sections())]
 
 
 class UpdateConfig(Section):
@@ -31,7 +41,7 @@ class UpdateConfig(Section):
 
     @model_validator(mode="after")
     def _terms_are_known(self) -> "UpdateConfig":
-        known = GENERATOR_TERMS if self.network == "generator" else DISCRIMINATOR_TERMS
+        known = generator_terms() if self.network == "generator" else DISCRIMINATOR_TERMS
         unknown = sorted(set(self.losses) - set(known))
         if unknown:
             raise ValueError(

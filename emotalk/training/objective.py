@@ -6,14 +6,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from emotalk.losses.emotion import emotion_cross_entropy
-from emotalk.losses.mouth_region import mouth_region_loss
-from emotalk.losses.perceptual import perceptual_loss
-from emotalk.losses.reconstruction import l1
 from emotalk.models import GeneratorOutput
 from emotalk.training.critics.critic import Terms
+from emotalk.training.generator_terms import is_generator_term, load_term
 from emotalk.training.input_preparation import ClipInputs
-from emotalk.training.networks import SPEECH_EMOTION, Discriminators, Networks, full_precision
+from emotalk.training.networks import Discriminators, Networks, full_precision
 
 
 def generator_terms(
@@ -34,22 +31,11 @@ def generator_terms(
 
     Source: report eq. 4.1; Eskimez et al. 2021, total generator loss.
     """
-    fake_BTCHW, speech_logits_BE = made
-    terms: Terms = {}
-    if "mouth_region" in wanted:
-        terms["mouth_region"] = mouth_region_loss(fake_BTCHW, x.video_BTCHW, x.weights_BTHW)
-    if "l1" in wanted:
-        terms["l1"] = l1(fake_BTCHW, x.video_BTCHW)
-    if "perceptual" in wanted and networks.features is not None:
-        with networks.autocast():
-            terms["perceptual"] = perceptual_loss(
-                networks.features, fake_BTCHW, x.video_BTCHW, frames_BK=x.frames_BK
-            )
-    if SPEECH_EMOTION in wanted and speech_logits_BE is not None:
-        terms[SPEECH_EMOTION] = emotion_cross_entropy(speech_logits_BE, x.emotion_B)
+    own = [name for name in wanted if is_generator_term(name)]
+    terms: Terms = {name: load_term(name).compute(x, made, networks) for name in own}
     if discriminators is not None:
         critics = {n: critic for n, critic in discriminators.critics.items() if n in wanted}
-        inputs = {n: critic.generated_inputs(x, fake_BTCHW) for n, critic in critics.items()}
+        inputs = {n: critic.generated_inputs(x, made.video_BTCHW) for n, critic in critics.items()}
         outputs = networks.discriminate(discriminators, inputs)
         terms |= {n: critic.generator_term(outputs[n], x) for n, critic in critics.items()}
     return {name: full_precision(terms[name]) for name in wanted}
@@ -57,10 +43,9 @@ def generator_terms(
 
 def unused_generator_outputs(made: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
     """Return the generator's outputs that no trained term depends on."""
-    unused = [] if set(trained) - {SPEECH_EMOTION} else [made.video_BTCHW]
-    if made.emotion_logits_BE is not None and SPEECH_EMOTION not in trained:
-        unused.append(made.emotion_logits_BE)
-    return unused
+    used = {load_term(n).reads if is_generator_term(n) else "video_BTCHW" for n in trained}
+    outputs = made._asdict().items()
+    return [output for name, output in outputs if output is not None and name not in used]
 
 
 class Discrimination(NamedTuple):

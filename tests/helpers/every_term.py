@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from emotalk.config.stages import DISCRIMINATOR_TERMS, GENERATOR_TERMS
+from emotalk.config.stages import DISCRIMINATOR_TERMS, generator_terms
 from tests.helpers.tiny_training import TINY
 
 Stage = dict[str, Any]
@@ -33,7 +33,8 @@ def every_term_yaml(folder: Path, shards: Path) -> Path:
 def every_term_stages() -> list[Stage]:
     """Return a stage for each term alone and for each with weight 0, and two of several updates."""
     stages = []
-    for network, terms in (("generator", GENERATOR_TERMS), ("discriminators", DISCRIMINATOR_TERMS)):
+    known = {"generator": generator_terms(), "discriminators": DISCRIMINATOR_TERMS}
+    for network, terms in known.items():
         for term, other in zip(terms, (*terms[1:], terms[0]), strict=True):
             stages.append(stage(f"{network} {term} alone", (network, {term: 0.5})))
             losses = {term: 0, other: 0.5}

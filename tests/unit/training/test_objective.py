@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotalk.config.stages import DISCRIMINATOR_TERMS, GENERATOR_TERMS
+from emotalk.config.stages import DISCRIMINATOR_TERMS
+from emotalk.config.stages import generator_terms as stage_terms
 from emotalk.distributed import Engine
 from emotalk.models import Generator, GeneratorOutput
 from emotalk.runs.networks import build_modules
@@ -78,7 +79,7 @@ def called(module: torch.nn.Module) -> Iterator[list[tuple[Tensor, ...]]]:
     hook.remove()
 
 
-@pytest.mark.parametrize("term", GENERATOR_TERMS)
+@pytest.mark.parametrize("term", stage_terms())
 def test_a_term_is_computed_alone_with_a_value_for_each_clip(
     term: str, networks: Networks, x: ClipInputs, made: GeneratorOutput
 ) -> None:

@@ -1,0 +1,23 @@
+"""Define the interface of a loss term of the generator that needs no discriminator."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+from torch import Tensor
+
+from emotalk.models import GeneratorOutput
+from emotalk.training.input_preparation import ClipInputs
+from emotalk.training.networks import Networks
+
+
+class GeneratorTerm(NamedTuple):
+    """One term of the generator's objective; a module of `generator_terms` names it and holds it.
+
+    Attributes:
+        compute: returns one value a clip (B,), unweighted, from a micro-batch, the generator's
+            output for it and the networks of the run.
+        reads: the generator's output that the term depends on.
+    """
+
+    compute: Callable[[ClipInputs, GeneratorOutput, Networks], Tensor]
+    reads: Literal["video_BTCHW", "emotion_logits_BE"] = "video_BTCHW"

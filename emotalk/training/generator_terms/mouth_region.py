@@ -1,0 +1,17 @@
+"""The mouth-region loss as a term of the generator."""
+
+from torch import Tensor
+
+from emotalk.losses.mouth_region import mouth_region_loss
+from emotalk.models import GeneratorOutput
+from emotalk.training.generator_term import GeneratorTerm
+from emotalk.training.input_preparation import ClipInputs
+from emotalk.training.networks import Networks
+
+
+def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
+    """Return the L1 distance weighted by the distance from the mouth (report 4.2)."""
+    return mouth_region_loss(made.video_BTCHW, x.video_BTCHW, x.weights_BTHW)
+
+
+TERM = GeneratorTerm(compute)

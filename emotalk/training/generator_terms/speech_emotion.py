@@ -1,0 +1,18 @@
+"""The cross-entropy of the emotion guessed from the speech as a term of the generator."""
+
+from torch import Tensor
+
+from emotalk.losses.emotion import emotion_cross_entropy
+from emotalk.models import GeneratorOutput
+from emotalk.training.generator_term import GeneratorTerm
+from emotalk.training.input_preparation import ClipInputs
+from emotalk.training.networks import Networks
+
+
+def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
+    """Return the cross-entropy of the guess (Eskimez et al. 2021, total generator loss)."""
+    assert made.emotion_logits_BE is not None, "the configuration refuses the term without its head"
+    return emotion_cross_entropy(made.emotion_logits_BE, x.emotion_B)
+
+
+TERM = GeneratorTerm(compute, reads="emotion_logits_BE")
