@@ -56,7 +56,7 @@ class MlflowRun:
         self._write_identity()
         make_database(uri)
         self._client = MlflowClient(tracking_uri=uri)
-        run = self._find() or self._make(facts.name)
+        run = self._find_or_make(facts.name)
         self.run_id = run.info.run_id
         self._write_identity()
         self._send_facts(run, facts)
@@ -102,7 +102,7 @@ class MlflowRun:
         before, known[f"{folder}/{path.name}"] = known.get(f"{folder}/{path.name}"), size
         return before == size
 
-    def _find(self) -> Run | None:
+    def _find_or_make(self, name: str) -> Run:
         if self.run_id:
             run = self._run_or_none()
             if run is not None:
@@ -113,11 +113,12 @@ class MlflowRun:
                 redact(self._uri),
                 self.run_id,
             )
-        experiment = usable_experiment(self._client, self._experiment)[1]
-        if experiment is None:
-            return None
-        query = f"tags.`{KEY_TAG}` = '{self._key}'"
-        return next(iter(self._client.search_runs([experiment.experiment_id], query)), None)
+        title, found = usable_experiment(self._client, self._experiment)
+        experiment = found.experiment_id if found else self._client.create_experiment(title)
+        runs = self._client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{self._key}'")
+        if runs:
+            return runs[0]
+        return self._client.create_run(experiment, run_name=name, tags={KEY_TAG: self._key})
 
     def _run_or_none(self) -> Run | None:
         try:
@@ -127,11 +128,6 @@ class MlflowRun:
                 return None
             raise
         return run if run.info.lifecycle_stage == "active" else None
-
-    def _make(self, name: str) -> Run:
-        title, found = usable_experiment(self._client, self._experiment)
-        experiment = found.experiment_id if found else self._client.create_experiment(title)
-        return self._client.create_run(experiment, run_name=name, tags={KEY_TAG: self._key})
 
     def _send_facts(self, run: Run, facts: RunFacts) -> None:
         """Send the params that the run lacks (MLflow lets none change) and this start's tags."""
