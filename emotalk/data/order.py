@@ -104,14 +104,7 @@ class Order:
 
 
 def rank_places(step: int, *, batch_size: int, rank: int, world_size: int) -> range:
-    """Return the numbers of the places that a rank takes in a step.
-
-    Args:
-        step: counted from the run's first.
-        batch_size: clips a step over all ranks together.
-        rank: this process, from 0.
-        world_size: all processes; must divide `batch_size`.
-    """
+    """Return the numbers of the places of a rank in a step; `batch_size` is that of all ranks."""
     share = batch_size // world_size
     first = step * batch_size + rank * share
     return range(first, first + share)

@@ -29,7 +29,7 @@ IGNORED_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
 PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 POLL_S = 0.5
 ASKED_S = 5.0  # wait for a batch once the training was asked to stop
-SAY_S = 60.0  # between two warnings about a batch that does not come
+WARN_S = 60.0  # between two warnings about a batch that does not come
 GO_ON = "The same command goes on from the last checkpoint"
 
 Step = TypeVar("Step")
@@ -115,13 +115,13 @@ class Watch:
             worker.join(POLL_S)
 
     def _look(self) -> None:
-        said = 0.0
+        warned = 0.0
         while not self._closed.wait(POLL_S):
             since = self._since
             waited = time.monotonic() - since if since else 0.0
-            said = min(said, waited)  # from an earlier wait
-            if waited - said > SAY_S:
-                said = waited
+            warned = min(warned, waited)  # from an earlier wait
+            if waited - warned > WARN_S:
+                warned = waited
                 LOG.warning("waiting for a batch for %.0f s: %s", waited, self._doing())
             self.interrupted = waited > ASKED_S and self._asked()
             if self.interrupted or waited > self._silence_s:
@@ -181,15 +181,15 @@ def _death_of(worker: BaseProcess) -> str:
     if code >= 0:
         return f"loader worker {worker.pid} ended with code {code}; data.workers=0 shows its error"
     number = signal.Signals(-code)
-    said = f"loader worker {worker.pid} was killed by {number.name}"
+    text = f"loader worker {worker.pid} was killed by {number.name}"
     if number == signal.SIGBUS:
-        return f"{said}: {no_room_text()}"
+        return f"{text}: {no_room_text()}"
     if number == signal.SIGKILL:
         return (
-            f"{said}, which is how a system out of memory ends processes (`dmesg` tells): fewer "
+            f"{text}, which is how a system out of memory ends processes (`dmesg` tells): fewer "
             "data.workers, a smaller data.cache_mib or data.workers=0 need less"
         )
-    return f"{said}; data.workers=0 reads in the training process and shows where"
+    return f"{text}; data.workers=0 reads in the training process and shows where"
 
 
 def _status(worker: BaseProcess) -> str:

@@ -34,11 +34,6 @@ def check_shard(folder: Path, manifest: Manifest, number: int) -> ShardCheck:
     """Return the content and faults of the manifest's shard `number`, read as the loader reads it.
 
     Members are decoded only where sizes and hashes are right, so that changed bytes are one fault.
-
-    Args:
-        folder: of the shard set.
-        manifest: of the set.
-        number: index among the manifest's shards.
     """
     shard = manifest.shards[number]
     storage = DiskStorage(folder)

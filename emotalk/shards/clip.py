@@ -79,14 +79,7 @@ def missing_members(sample: Sample) -> list[str]:
 def read_window(
     reader: SampleReader, sample: Sample, *, start: int, frames: int, extras: tuple[str, ...]
 ) -> Clip:
-    """Return frames `start` .. `start + frames - 1` of a sample.
-
-    Args:
-        reader: of the shard set.
-        sample: the sample to read.
-        start: first frame.
-        frames: number of frames.
-        extras: members wanted besides video, sound and landmarks, if the sample has them.
+    """Return frames `start` .. `start + frames - 1` of a sample, and `extras` if it has them.
 
     Raises:
         DataFault: a member is missing, cannot be decoded or does not have the promised shape.

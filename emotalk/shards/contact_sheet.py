@@ -40,11 +40,6 @@ def check_sheet(path: Path, *, overwrite: bool) -> None:
 def write_sheet(path: Path, reader: SampleReader, samples: Iterable[Sample]) -> None:
     """Write the contact sheet; without samples nothing is written.
 
-    Args:
-        path: the PNG file.
-        reader: of the shard set.
-        samples: of the whole set.
-
     Raises:
         WrongUse: the file cannot be written.
         DataFault: a sample cannot be read.

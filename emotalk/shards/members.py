@@ -30,13 +30,7 @@ BESIDE_LABEL = ("corpus", "frames", "transform", "transforms", "source_sha256", 
 def encode_members(
     sample: AlignedSample, *, corpus: str, video: VideoMemberConfig
 ) -> dict[str, bytes]:
-    """Return suffix -> bytes of a sample's members, without its neutral still.
-
-    Args:
-        sample: the aligned clip.
-        corpus: name of its corpus.
-        video: encoding of the crops.
-    """
+    """Return suffix -> bytes of a sample's members, without its neutral still."""
     facts = {
         "corpus": corpus,
         "frames": len(sample.frames_THWC),
@@ -53,13 +47,7 @@ def encode_members(
 
 
 def add_neutral(members: Mapping[str, bytes], still: bytes, *, clip: str) -> dict[str, bytes]:
-    """Return the members with the neutral still, in the order of a tar.
-
-    Args:
-        members: of `encode_members`.
-        still: the PNG.
-        clip: name of the neutral clip that the still is of.
-    """
+    """Return the members with the neutral still of another clip, in the order of a tar."""
     facts = json.loads(members[JSON_MEMBER]) | {"neutral": clip}
     others = {name: data for name, data in members.items() if name != JSON_MEMBER}
     return {**others, NEUTRAL_MEMBER: still, JSON_MEMBER: json_bytes(facts)}

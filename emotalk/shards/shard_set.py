@@ -46,7 +46,6 @@ class Sample:
 class Split:
     """The samples of one split, in the order of the shards and of the tars."""
 
-    name: str
     shards: tuple[int, ...]
     samples: tuple[Sample, ...]
 
@@ -115,7 +114,7 @@ class ShardSet:
             raise WrongUse(f"{self.location}: split {name!r} has no samples; see rejected.jsonl")
         read_before = (sample for split in self._splits.values() for sample in split.samples)
         _refuse_doubles([*read_before, *samples], self.location)
-        return Split(name, tuple(numbers), tuple(samples))
+        return Split(tuple(numbers), tuple(samples))
 
     def _samples(self, number: int) -> list[Sample]:
         shard = self.manifest.shards[number]

@@ -33,7 +33,7 @@ MACHINE_FAULTS = frozenset(
         errno.ENOMEM,
     }
 )
-WORKING_BYTES = 256 * 2**20  # an ordinary clip takes less; a node without it can judge none
+WORKING_BYTES = 256 * 2**20  # an ordinary clip takes less; a node without it can process none
 LONGEST_TEXT, LONGEST_TRACE = 300, 8000  # characters
 PIECE = 2**20
 
@@ -44,7 +44,7 @@ class Crash:
 
     Attributes:
         text: type, message and place; the same for the same clip on every node.
-        node: the machine that met it.
+        node: the machine on which it was raised.
         trace: the traceback.
     """
 
@@ -57,11 +57,7 @@ class CrashCount:
     """Counts crashes in a row, each node's own."""
 
     def __init__(self, limit: int) -> None:
-        """Start with none.
-
-        Args:
-            limit: crashes in a row on one node that stop the job.
-        """
+        """Start with none; `limit` in a row on one node stop the job."""
         self._limit = limit
         self._in_a_row: Counter[str] = Counter()
 
@@ -86,10 +82,6 @@ class CrashCount:
 
 def crash_of(error: Exception, media: MediaFile) -> Crash:
     """Return an exception as a crash of the clip.
-
-    Args:
-        error: what was raised.
-        media: the clip's file.
 
     Raises:
         OSError: the same one, where it is a fault of the machine.

@@ -118,7 +118,7 @@ def check_picture(
     size: tuple[int, int],
     limits: QualityConfig,
 ) -> None:
-    """Reject clips whose mouth lies beyond the picture, or whose face is blurred.
+    """Reject clips whose mouth is outside the picture, or whose face is blurred.
 
     Args:
         crops: uint8 RGB, aligned.
@@ -167,12 +167,12 @@ def check_landmarks(
     """
     bounds = {"max_error": limits.max_landmark_error, "max_drift": limits.max_landmark_drift}
     turned = sorted(face.quarter_turns for face in looks)
-    judged = replace(
+    typical = replace(
         faces[0],
         drift=float(np.median([face.drift for face in looks])) if looks else None,
         quarter_turns=turned[(len(turned) - 1) // 2] if turned else 0,
     )
-    fault = landmark_fault(judged, size, **bounds)
+    fault = landmark_fault(typical, size, **bounds)
     if fault is not None:
         raise Rejection("bad_landmarks", fault)
     single = (replace(face, drift=None, quarter_turns=0) for face in faces)
@@ -188,10 +188,6 @@ def check_landmarks(
 
 def check_inside_crop(landmarks: Sequence[Floats], limits: QualityConfig) -> None:
     """Reject clips whose eyes, nose or mouth leave the crop that the first frame fixes.
-
-    Args:
-        landmarks: of each frame (68, 2), in crop pixels.
-        limits: section `quality`.
 
     Raises:
         Rejection: `leaves_crop`.

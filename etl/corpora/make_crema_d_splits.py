@@ -33,11 +33,7 @@ def main(table: Path) -> None:
 
 
 def balanced_splits(people: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Return each actor's split.
-
-    Args:
-        people: rows of VideoDemographics.csv.
-    """
+    """Return each actor's split."""
     people = sorted(people, key=lambda row: row["ActorID"])
     traits = one_hot(people)
     random = np.random.Generator(np.random.PCG64(SEED))

@@ -9,13 +9,10 @@ FOLDERS = frozenset(
 
 
 def without_system_files(names: Iterable[str]) -> tuple[list[str], int]:
-    """Return the other names, in their order, and the number of system files.
+    """Return the other names (parted by `/`), in their order, and the number of system files.
 
     System files are hidden ones (`._CLIP.flv` of macOS, `.DS_Store`), all in hidden folders
     (`.AppleDouble`), `Thumbs.db`, `desktop.ini` and the folders of file servers (`@eaDir`).
-
-    Args:
-        names: files by their path inside the source, separated by `/`.
     """
     every = list(names)
     own = [name for name in every if not _is_system_file(name)]

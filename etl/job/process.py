@@ -70,17 +70,7 @@ def write_shards(
     verdicts: Mapping[str, Verdict],
     neutral_of: Mapping[str, str],
 ) -> list[ShardEntry]:
-    """Write those of the shards that have an accepted sample; return their entries, in order.
-
-    Args:
-        plan: the plan of the set.
-        shards: the shards to write.
-        output: folder to write to.
-        executor: runs the writing.
-        store: folder of the finished clips.
-        verdicts: on the shards' clips and on those that lend them a neutral still.
-        neutral_of: key -> key of the clip that lends its neutral still.
-    """
+    """Write those of the shards that have an accepted sample; return their entries, in order."""
     work = [(shard, shard_samples(plan, shard, verdicts, neutral_of)) for shard in shards]
     filled = [item for item in work if item[1]]
     entries: dict[str, ShardEntry] = {}

@@ -54,10 +54,10 @@ def _sentences(clips: Mapping[str, SourceClip]) -> dict[str, str]:
     A clip whose sentence is unknown stands alone.
     """
     first: dict[tuple[str, ...], str] = {}
-    said = {key: (*_series(clip), sentence_of(clip)) for key, clip in clips.items()}
+    sentence = {key: (*_series(clip), sentence_of(clip)) for key, clip in clips.items()}
     for key in sorted(clips):
-        first.setdefault(said[key], key)
-    return {key: first[words] for key, words in said.items()}
+        first.setdefault(sentence[key], key)
+    return {key: first[words] for key, words in sentence.items()}
 
 
 def sentence_of(clip: SourceClip) -> str:
