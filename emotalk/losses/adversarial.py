@@ -37,20 +37,16 @@ def wasserstein_critic(real_scores_BT: Tensor, fake_scores_BT: Tensor) -> Tensor
     return fake_scores_BT.mean(dim=1) - real_scores_BT.mean(dim=1)
 
 
-def least_squares(scores_B: Tensor, target: float | Tensor) -> Tensor:
+def least_squares(scores_B: Tensor, target: float) -> Tensor:
     """Return (score - target)^2 / 2 (B,), at least 0.
 
     Args:
         scores_B: scores of whole clips.
-        target: one number, or one a clip (B,).
+        target: of every score.
 
     Source: Mao et al. 2017, eq. 2.
     """
     check_floats(scores_B, "B", "scores_B")
-    if isinstance(target, Tensor) and target.shape != scores_B.shape:
-        raise ValueError(
-            f"target: got shape {tuple(target.shape)}, expected a number or {tuple(scores_B.shape)}"
-        )
     return (scores_B - target).square() / 2
 
 
@@ -59,25 +55,17 @@ def least_squares_generator(fake_scores_B: Tensor) -> Tensor:
     return least_squares(fake_scores_B, 1.0)
 
 
-def least_squares_critic(
-    real_scores_B: Tensor,
-    fake_scores_B: Tensor,
-    *,
-    real_target: float | Tensor = 1.0,
-    fake_target: float | Tensor = 0.0,
-) -> Tensor:
-    """Return (real - real_target)^2 / 2 + (fake - fake_target)^2 / 2 (B,), at least 0.
+def least_squares_critic(real_scores_B: Tensor, fake_scores_B: Tensor) -> Tensor:
+    """Return (real - 1)^2 / 2 + fake^2 / 2 (B,), at least 0.
 
     Args:
         real_scores_B: scores of true clips.
         fake_scores_B: scores of generated clips.
-        real_target: the original draws it from U(0.7, 1) for every clip; drawing is the caller's.
-        fake_target: the original draws it from U(0, 0.3).
 
     Source: Mao et al. 2017, eq. 2; Eskimez et al. 2021, `DISCVIDEO.optStep`, without its emotion
-    term.
+    term and without drawing the targets, from U(0.7, 1) and U(0, 0.3) for every clip.
     """
-    return least_squares(real_scores_B, real_target) + least_squares(fake_scores_B, fake_target)
+    return least_squares(real_scores_B, 1.0) + least_squares(fake_scores_B, 0.0)
 
 
 def binary_cross_entropy(logits_B: Tensor, target: float) -> Tensor:
@@ -99,18 +87,19 @@ def pair_generator(fake_logits_B: Tensor) -> Tensor:
     return binary_cross_entropy(fake_logits_B, 1.0)
 
 
-def pair_critic(true_logits_B: Tensor, *untrue_logits_B: Tensor) -> Tensor:
+def pair_critic(
+    true_logits_B: Tensor, generated_logits_B: Tensor, mismatched_logits_B: Tensor
+) -> Tensor:
     """Return (cross-entropy of true pairs against 1 + mean of the untrue ones' against 0) / 2 (B,).
 
     Args:
         true_logits_B: true video with its own speech.
-        untrue_logits_B: one tensor for each kind of untrue pair: generated video with its speech,
-            true video with another clip's speech (left out where a batch has no other clip).
+        generated_logits_B: generated video with its speech.
+        mismatched_logits_B: true video with another clip's speech.
 
-    Source: report 4.1.7; the mismatched pair as in Reed et al. 2016 (matching-aware
-    discriminator), from where the equal weight of true and untrue comes.
+    Source: report 4.1.7; the mismatched pair and the equal weight of true and untrue as in Reed et
+    al. 2016 (matching-aware discriminator).
     """
-    if not untrue_logits_B:
-        raise ValueError("untrue_logits_B: got none, at least one kind of untrue pair is needed")
-    untrue = torch.stack([binary_cross_entropy(logits, 0.0) for logits in untrue_logits_B])
-    return (binary_cross_entropy(true_logits_B, 1.0) + untrue.mean(dim=0)) / 2
+    generated_B = binary_cross_entropy(generated_logits_B, 0.0)
+    untrue_B = (generated_B + binary_cross_entropy(mismatched_logits_B, 0.0)) / 2
+    return (binary_cross_entropy(true_logits_B, 1.0) + untrue_B) / 2

@@ -82,7 +82,7 @@ class Networks:
 
     @contextmanager
     def frozen_discriminators(self) -> Iterator[Discriminators | None]:
-        """Lend the bare discriminators, if there are any, left out of every graph."""
+        """Yield the bare discriminators, if there are any; autograd ignores their parameters."""
         if self.discriminators is None:
             yield None
             return

@@ -51,7 +51,7 @@ def discriminator_step(
     mean: "GlobalMean",
     lr: float,
 ) -> "StepReport":
-    """Update the discriminators that the update names, against a generator that stands still."""
+    """Update the discriminators that the update names, against a fixed generator."""
     engine, bare = networks.discriminators, networks.bare_discriminators
     assert engine is not None
     step = _Step(engine, update, mean)

@@ -43,4 +43,5 @@ class PairCritic(Critic):
 
     def discriminator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
         """Return the mean cross-entropy of true and untrue pairs; both kinds weigh the same."""
-        return pair_critic(*output.chunk(3))
+        true_B, generated_B, mismatched_B = output.chunk(3)
+        return pair_critic(true_B, generated_B, mismatched_B)

@@ -4,7 +4,13 @@ import pytest
 import torch
 from skimage.metrics import mean_squared_error
 
-from emotalk.losses import l1, nan_unless_finite, not_finite, weighted_sum, with_zero_gradients
+from emotalk.losses.combine import (
+    nan_unless_finite,
+    not_finite,
+    weighted_sum,
+    with_zero_gradients,
+)
+from emotalk.losses.reconstruction import l1
 
 NAN = float("nan")
 

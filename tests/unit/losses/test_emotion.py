@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from emotalk.losses import emotion_critic, emotion_cross_entropy, emotion_generator
+from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
 
 # Probabilities 1/4, 1/4, 1/2 and 1/10, 1/10, 8/10; the last class is "generated".
 LOGITS_BK = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 8.0]]).log()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotalk.losses import gradient_norms, gradient_penalty
+from emotalk.losses.gradient_penalty import gradient_norms, gradient_penalty
 from emotalk.models import FrameDiscriminator
 from tests.helpers.original import formula_weights, reference
 

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from emotalk.losses import mouth_centres, mouth_masked, mouth_region_loss, mouth_region_weights
+from emotalk.losses.mouth_region import (
+    mouth_centres,
+    mouth_masked,
+    mouth_region_loss,
+    mouth_region_weights,
+)
 from tests.helpers.shared import shared_data
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from emotalk.losses import draw_frames, perceptual_loss
+from emotalk.losses.perceptual import draw_frames, perceptual_loss
 from emotalk.models.vgg import random_vgg19
 
 

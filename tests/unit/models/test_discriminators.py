@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from emotalk.losses import gradient_penalty, wasserstein_critic
+from emotalk.losses.adversarial import wasserstein_critic
+from emotalk.losses.gradient_penalty import gradient_penalty
 from emotalk.models import (
     EmotionDiscriminator,
     FrameDiscriminator,

@@ -54,7 +54,7 @@ def test_a_training_start_opens_its_shard_set_once(
     tiny_shards(tmp_path / "shards")
     monkeypatch.setattr(DiskStorage, "read_file", counted)
     with trainer_here(config_of(tmp_path, "validation.clips=2")) as trainer:
-        assert trainer._parts.validation is not None
+        assert trainer._components.validation is not None
     assert opened.count("manifest.json") == 1
     assert all(opened.count(name) == 1 for name in opened), "each index is read once, too"
 
