@@ -20,7 +20,7 @@ from emotalk.models.torch_file import read_torch_file
 Kind = Literal["generator", "frame", "emotion"]
 ChannelOrder = Literal["rgb", "bgr"]
 ORIGINAL_SLOPE = 0.3  # of its discriminators
-ADVICE = "Give the generator.pt, disc_frame.pt or disc_emo.pt of the original"
+ADVICE = "give the generator.pt, disc_frame.pt or disc_emo.pt of the original"
 
 
 class OriginalNetwork(NamedTuple):
@@ -81,7 +81,7 @@ def read_original(path: Path, *, channel_order: ChannelOrder = "rgb") -> Origina
     try:
         compare_shapes({names[name]: shape for name, shape in ours.items()}, shapes_of(stored))
     except ValueError as error:
-        raise WrongUse(f"{path}: not the original's {kind} network; {error}. {ADVICE}") from None
+        raise WrongUse(f"{path}: not the original's {kind} network; {error}; {ADVICE}") from None
     state = {name: stored[original].clone() for name, original in names.items()}
     if channel_order == "bgr":
         state = _reversed_channels(kind, state)

@@ -33,7 +33,7 @@ def read_torch_file(path: Path, *, advice: str) -> dict[str, Tensor]:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "no content"
         raise WrongUse(
             f"{path}: not a file of tensors saved by PyTorch ({reason}); nothing but tensors is "
-            f"ever unpickled. {advice}"
+            f"ever unpickled; {advice}"
         ) from None
     if not (
         isinstance(loaded, dict)
@@ -41,6 +41,7 @@ def read_torch_file(path: Path, *, advice: str) -> dict[str, Tensor]:
         and all(isinstance(name, str) and torch.is_tensor(x) for name, x in loaded.items())
     ):
         raise WrongUse(
-            f"{path}: holds {type(loaded).__name__}, expected a state_dict: names and tensors only"
+            f"{path}: holds {type(loaded).__name__}, expected a state_dict: names and tensors "
+            f"only; {advice}"
         )
     return dict(loaded)

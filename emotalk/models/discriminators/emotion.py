@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from emotalk.models.discriminators.double_backward import LeakyReLU
-from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, positive
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, check_positive
 
 
 class EmotionDiscriminator(FrameTrunk):
@@ -35,7 +35,7 @@ class EmotionDiscriminator(FrameTrunk):
         size: int = 128,
     ) -> None:
         super().__init__(in_channels=3, channels=channels, slope=slope, size=size)
-        positive(emotions=emotions, hidden=hidden, features=features)
+        check_positive(emotions=emotions, hidden=hidden, features=features)
         self.projector = nn.Sequential(
             nn.Linear(self.trunk_features, hidden), LeakyReLU(slope), nn.Linear(hidden, features)
         )

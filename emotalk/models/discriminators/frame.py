@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from emotalk.models.discriminators.double_backward import LeakyReLU
-from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, positive
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, check_positive
 
 
 class FrameDiscriminator(FrameTrunk):
@@ -37,7 +37,7 @@ class FrameDiscriminator(FrameTrunk):
         size: int = 128,
     ) -> None:
         super().__init__(in_channels=6, channels=channels, slope=slope, size=size)
-        positive(hidden=hidden)
+        check_positive(hidden=hidden)
         self.out = nn.Sequential(
             nn.Linear(self.trunk_features, hidden), LeakyReLU(slope), nn.Linear(hidden, 1)
         )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from emotalk.models.discriminators.double_backward import LeakyReLU
-from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, positive
+from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, check_positive
 
 
 class TemporalDiscriminator(FrameTrunk):
@@ -35,7 +35,7 @@ class TemporalDiscriminator(FrameTrunk):
         size: int = 128,
     ) -> None:
         super().__init__(in_channels=3, channels=channels, slope=slope, size=size)
-        positive(features=features, layers=layers)
+        check_positive(features=features, layers=layers)
         self.video_fc = nn.Sequential(nn.Linear(self.trunk_features, features), LeakyReLU(slope))
         self.rnn_1 = nn.LSTM(features, features, layers, batch_first=True)
         self.classifier = nn.Sequential(

@@ -27,7 +27,7 @@ class FrameTrunk(nn.Module):
         self, *, in_channels: int, channels: Sequence[int], slope: float, size: int
     ) -> None:
         super().__init__()
-        positive(size=size, in_channels=in_channels)
+        check_positive(size=size, in_channels=in_channels)
         if not channels or min(channels) < 1:
             raise ValueError(f"channels: got {tuple(channels)}, allowed are one or more sizes >= 1")
         self.in_channels, self.size, self.depth = in_channels, size, len(channels)
@@ -80,7 +80,7 @@ class FrameTrunk(nn.Module):
         return sizes["B"], sizes["T"]
 
 
-def positive(**sizes: int) -> None:
+def check_positive(**sizes: int) -> None:
     """Raise ValueError naming the first of the sizes that is below 1."""
     for name, size in sizes.items():
         if size < 1:
