@@ -133,6 +133,24 @@ def test_other_speech_changes_the_speech_alone(runs: list[Run]) -> None:
     np.testing.assert_array_equal(made[1].other_speech, video_of(swapped[0]))
 
 
+@pytest.mark.parametrize("validation", [True, False])
+def test_validation_keeps_the_batches_and_layouts_of_its_published_figures(
+    runs: list[Run], validation: bool
+) -> None:
+    one, two = plain_clip("a_1"), plain_clip("a_2", seed=1)
+    measuring = evaluator(validation_numerics=validation)
+    made = measuring.generate([one, two], {"a_2": one.audio_S})
+    names = [[request.name for request in requests] for requests, _ in runs]
+    assert names == ([["a_1", "a_2", "a_2"]] if validation else [["a_1", "a_2"], ["a_2"]])
+    channels_last = runs[0][0][0].condition_CHW.transpose(1, 2, 0).flags.c_contiguous
+    assert channels_last == validation
+    measuring.measure(one, made[0])
+    told = measuring.landmark_model
+    assert isinstance(told, ToldLandmarks)
+    frames = sorted(len(shown) for shown in told.shown)
+    assert frames == [12 if validation else 1, 12, 12, 12]
+
+
 @pytest.mark.parametrize(
     ("use", "intensity", "weight"), [(True, 0.5, 0.5), (True, None, 1), (False, 0.5, 1)]
 )

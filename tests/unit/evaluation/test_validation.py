@@ -91,14 +91,21 @@ def validation_of(
     return Validation(**parts | more)
 
 
+class Asked(list[ClipRequest]):
+    """The requests of all runs of the generator."""
+
+    runs = 0
+
+
 @contextmanager
-def generating(make: Any) -> Iterator[list[ClipRequest]]:
+def generating(make: Any) -> Iterator[Asked]:
     """Let `make` be the generator: (request) -> frames; note what it is asked."""
-    asked: list[ClipRequest] = []
+    asked = Asked()
 
     def generate(_: Any, requests: Sequence[ClipRequest], *, seed: int, **__: Any) -> list[Bytes]:
         assert seed == SEED, "the noise is that of the run"
         asked.extend(requests)
+        asked.runs += 1
         return [make(request) for request in requests]
 
     with mock.patch.object(evaluating, "generate_clips", generate):
@@ -191,6 +198,15 @@ def test_each_row_compares_its_own_video_with_the_truth() -> None:
     assert figures["validation/reencoded_psnr"] > figures["validation/psnr"] + 3
     assert figures["validation/reencoded_ssim"] > 0.8
     assert "validation/nlmd" not in figures, "nobody finds landmarks"
+
+
+def test_all_videos_are_generated_in_one_run() -> None:
+    """Batches change the last digits of figures, and runs are compared by their figures."""
+    clips = [clip_of("a", "fear", 1.0), clip_of("b", "anger", 1.0)]
+    with generating(lambda _: brighter(clips[0])) as asked:
+        measured(validation_of(clips, other_speech={"b": clips[0].audio_S}))
+    assert [request.name for request in asked] == ["a", "b", "b"]
+    assert asked.runs == 1
 
 
 def test_a_clip_without_a_partner_has_no_row_of_another_sentence() -> None:
