@@ -10,7 +10,7 @@ from torch import Tensor
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.data.batch import from_unit, to_unit
 from emotalk.inference.speech import frames_of, network_pieces, network_speech
-from emotalk.media.sound_source import SoundInMemory, SoundSource
+from emotalk.media.sound_source import SoundSource
 from emotalk.models.streaming import GeneratorStream
 from emotalk.schema import SAMPLE_RATE, SIZE, Bytes, Floats, check_shape
 from emotalk.seeding import numpy_generator
@@ -32,17 +32,6 @@ class ClipRequest(NamedTuple):
     speech_S: Floats
     emotion: Floats
     name: str = "clip"
-
-
-def generate_video(loaded: LoadedGenerator, clip: ClipRequest, *, seed: int = 0) -> Bytes:
-    """Return the utterance's video, uint8 RGB (T, H, W, 3), T = ceil(S / 320).
-
-    Args:
-        loaded: the generator.
-        clip: the inputs of the video.
-        seed: seed of the noise; the same seed gives the same video.
-    """
-    return generate_clips(loaded, [clip], seed=seed)[0]
 
 
 def generate_clips(
@@ -96,38 +85,41 @@ def _groups(
 
 def generate_blocks(
     loaded: LoadedGenerator,
-    clip: ClipRequest,
+    condition_CHW: Bytes,
+    speech: SoundSource,
+    emotion: Floats,
     *,
+    name: str = "clip",
     seed: int = 0,
     seconds: float = 2.0,
-    speech: SoundSource | None = None,
 ) -> Iterator[Bytes]:
     """Yield the utterance's video block by block, uint8 RGB (t, H, W, 3), in constant memory.
 
-    The concatenated blocks are the video of `generate_video`.
+    The concatenated blocks are the video that `generate_clips` returns for these inputs.
 
     Args:
         loaded: the generator.
-        clip: the inputs of the video.
+        condition_CHW: see `ClipRequest`.
+        speech: recording of any length at 8 kHz, which is read piece by piece.
+        emotion: see `ClipRequest`.
+        name: see `ClipRequest`.
         seed: seed of the noise.
         seconds: length of speech that is processed at a time.
-        speech: recording of any length, which is read piece by piece in place of `clip.speech_S`.
     """
-    source = SoundInMemory(clip.speech_S) if speech is None else speech
-    facts, frames = loaded.facts, frames_of(source)
-    noise = _NoiseStream(loaded, clip.name, seed)
+    facts, frames = loaded.facts, frames_of(speech)
+    noise = _NoiseStream(loaded, name, seed)
     emotion_TE = torch.from_numpy(
-        np.broadcast_to(clip.emotion, (frames, len(facts.emotions))).astype(np.float32)
+        np.broadcast_to(emotion, (frames, len(facts.emotions))).astype(np.float32)
     )
     stream = GeneratorStream(
         loaded.generator,
-        _condition([clip]).to(loaded.device),
+        _condition([(name, condition_CHW)]).to(loaded.device),
         lambda first, count: emotion_TE[None, first : first + count],
         noise.draw,
         margin_frames=facts.speech_margin_frames,
     )
     piece = int(seconds * SAMPLE_RATE)
-    for piece_S in network_pieces(source, facts, frames=frames, samples=piece):
+    for piece_S in network_pieces(speech, facts, frames=frames, samples=piece):
         yield from _as_blocks(stream.push(torch.from_numpy(piece_S)[None].to(loaded.device)))
     yield from _as_blocks(stream.flush())
 
@@ -148,7 +140,7 @@ def _generate_batch(
     noise_BTD = torch.stack([_noise(loaded, clip.name, seed, frames) for clip in clips])
     emotion = np.stack([np.asarray(clip.emotion, np.float32) for clip in clips])
     output = loaded.generator(
-        _condition(clips).to(loaded.device),
+        _condition([(clip.name, clip.condition_CHW) for clip in clips]).to(loaded.device),
         torch.from_numpy(speech_BS).to(loaded.device),
         torch.from_numpy(emotion).to(loaded.device),
         noise_BTD.to(loaded.device),
@@ -160,10 +152,11 @@ def _generate_batch(
     ]
 
 
-def _condition(clips: Sequence[ClipRequest]) -> Tensor:
-    for clip in clips:
-        check_shape(clip.condition_CHW, f"3 {SIZE} {SIZE}", f"condition image of {clip.name}")
-    return to_unit(torch.from_numpy(np.stack([clip.condition_CHW for clip in clips])))
+def _condition(images: Sequence[tuple[str, Bytes]]) -> Tensor:
+    """Return the batch of condition images, each given with its clip's name."""
+    for name, image_CHW in images:
+        check_shape(image_CHW, f"3 {SIZE} {SIZE}", f"condition image of {name}")
+    return to_unit(torch.from_numpy(np.stack([image_CHW for _, image_CHW in images])))
 
 
 class _NoiseStream:

@@ -2,11 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
@@ -18,14 +16,13 @@ from emotalk.inference.emotion_timeline import (
     timeline_weights,
 )
 from emotalk.inference.face import read_aligned, read_face
-from emotalk.inference.generate import ClipRequest, generate_blocks
-from emotalk.inference.speech import MAX_SPEECH_S, Speech, read_speech
+from emotalk.inference.generate import generate_blocks
+from emotalk.inference.speech import MAX_SPEECH_S, read_speech
 from emotalk.inference.video import check_output, write_talking_video
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
 
 Progress = Callable[[int, int], None]
-READ_IN_PIECES_S = np.zeros(0, np.float32)  # placeholder: the speech is read in pieces
 LOG = logging.getLogger("emotalk.generate")
 
 
@@ -104,10 +101,10 @@ def make_video(
     weights_TE = timeline_weights(timeline, loaded.facts.emotions, speech.frames)
     condition_CHW = _condition(request)
     started = time.monotonic()
-    clip = ClipRequest(condition_CHW, READ_IN_PIECES_S, weights_TE)
+    blocks = generate_blocks(loaded, condition_CHW, speech.speech, weights_TE, seed=request.seed)
     write_talking_video(
         request.output,
-        _frames(loaded, clip, speech, request.seed, progress),
+        _frames(blocks, speech.frames, progress),
         speech.sound,
         provenance=(
             f"Picture: {printable(request.image.name)}. "
@@ -136,17 +133,11 @@ def _condition(request: VideoRequest) -> Bytes:
     return read_face(request.image, build_landmark_detector(request.landmarks), choice=request.face)
 
 
-def _frames(
-    loaded: LoadedGenerator,
-    clip: ClipRequest,
-    speech: Speech,
-    seed: int,
-    progress: Progress | None,
-) -> Iterator[Bytes]:
+def _frames(blocks: Iterable[Bytes], frames: int, progress: Progress | None) -> Iterator[Bytes]:
+    """Yield the frames of all blocks, and report the progress after each block."""
     done = 0
-    for block_THWC in generate_blocks(loaded, clip, seed=seed, speech=speech.speech):
-        for frame_HWC in block_THWC:
-            yield frame_HWC
-            done += 1
+    for block_THWC in blocks:
+        yield from block_THWC
+        done += len(block_THWC)
         if progress is not None:
-            progress(done, speech.frames)
+            progress(done, frames)

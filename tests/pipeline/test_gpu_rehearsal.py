@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.inference import generate
 from emotalk.inference.generate import ClipRequest, generate_blocks, generate_clips
+from emotalk.media.sound_source import SoundInMemory
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import model_facts
@@ -117,7 +118,11 @@ def test_generation_leaves_nothing_on_the_cpu(preset: str) -> None:
 
     with mock.patch.object(generate, "_as_images", to_host), OneDevice():
         (whole,) = generate_clips(loaded, [clip])
-        blocks = list(generate_blocks(loaded, clip, seconds=0.1))
+        blocks = list(
+            generate_blocks(
+                loaded, clip.condition_CHW, SoundInMemory(clip.speech_S), clip.emotion, seconds=0.1
+            )
+        )
     assert len(whole) == sum(map(len, blocks)) == 7
 
 

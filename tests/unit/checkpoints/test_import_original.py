@@ -7,7 +7,7 @@ import torch
 from emotalk.checkpoints.import_original import import_original
 from emotalk.checkpoints.load import load_generator
 from emotalk.errors import WrongUse
-from emotalk.inference.generate import ClipRequest, generate_video
+from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.models.original import read_original
 from emotalk.schema import EMOTIONS
 from tests.helpers.original import formula_weights, reference, save_as_original
@@ -29,7 +29,7 @@ def test_the_imported_generator_is_the_original_and_speaks(tmp_path: Path) -> No
     )
     speech_S = np.sin(np.arange(1600) / 9).astype(np.float32)
     clip = ClipRequest(np.zeros((3, 128, 128), np.uint8), speech_S, np.eye(6, dtype=np.float32)[0])
-    assert generate_video(loaded, clip).shape == (5, 128, 128, 3)
+    assert generate_clips(loaded, [clip])[0].shape == (5, 128, 128, 3)
 
 
 def test_a_discriminator_is_no_generator(tmp_path: Path) -> None:

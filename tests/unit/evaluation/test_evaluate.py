@@ -14,7 +14,7 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.report import Report, summary_table
-from emotalk.inference.generate import ClipRequest, generate_video
+from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.media.decode import decode_video_window
 from emotalk.schema import EMOTIONS
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
@@ -76,7 +76,7 @@ def test_a_clips_psnr_is_that_of_the_generators_own_frames(
     stored = ((speech * 32767).round() / 32768).astype(np.float32)
     image = np.ascontiguousarray(truth[0].transpose(2, 0, 1))
     request = ClipRequest(image, stored, emotion, sample.key)
-    video = generate_video(load_generator(checkpoint), request, seed=0)
+    (video,) = generate_clips(load_generator(checkpoint), [request], seed=0)
     by_hand = peak_signal_noise_ratio(truth / 255.0, video / 255.0, data_range=1.0)
     assert report.per_clip[sample.key]["generated"]["psnr"] == pytest.approx(by_hand, abs=0.02)
 

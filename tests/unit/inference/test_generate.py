@@ -1,17 +1,18 @@
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from emotalk.checkpoints.format import ModelFacts
+from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.inference.emotion_timeline import parse_timeline, timeline_weights
 from emotalk.inference.generate import (
     ClipRequest,
     _groups,
     generate_blocks,
     generate_clips,
-    generate_video,
 )
 from emotalk.inference.speech import network_pieces, network_speech
 from emotalk.media.sound_source import SoundInMemory, SpooledSound
@@ -29,6 +30,19 @@ def request(samples: int, name: str = "clip", emotion: Floats = HAPPY) -> ClipRe
     return ClipRequest(condition_CHW, speech_S, emotion, name)
 
 
+def video_of(loaded: LoadedGenerator, clip: ClipRequest, *, seed: int = 0) -> Bytes:
+    (video_THWC,) = generate_clips(loaded, [clip], seed=seed)
+    return video_THWC
+
+
+def blocks_of(loaded: LoadedGenerator, clip: ClipRequest, **more: Any) -> list[Bytes]:
+    speech = SoundInMemory(clip.speech_S)
+    blocks = generate_blocks(
+        loaded, clip.condition_CHW, speech, clip.emotion, name=clip.name, **more
+    )
+    return list(blocks)
+
+
 def assert_same_pixels(video: Bytes, other: Bytes) -> None:
     """Equal but for rounding of what lies between two whole numbers."""
     assert video.shape == other.shape
@@ -37,16 +51,16 @@ def assert_same_pixels(video: Bytes, other: Bytes) -> None:
 
 @pytest.mark.parametrize(("samples", "frames"), [(320, 1), (321, 2), (6400, 20), (6401, 21)])
 def test_the_video_lasts_to_the_last_sample(samples: int, frames: int) -> None:
-    video_THWC = generate_video(tiny_loaded(), request(samples))
+    video_THWC = video_of(tiny_loaded(), request(samples))
     assert video_THWC.shape == (frames, 128, 128, 3)
     assert video_THWC.dtype == np.uint8
 
 
 def test_the_same_seed_gives_the_same_pixels_and_another_gives_others() -> None:
     loaded, clip = tiny_loaded(), request(3200)
-    first = generate_video(loaded, clip, seed=1)
-    np.testing.assert_array_equal(first, generate_video(loaded, clip, seed=1))
-    assert (first != generate_video(loaded, clip, seed=2)).any()
+    first = video_of(loaded, clip, seed=1)
+    np.testing.assert_array_equal(first, video_of(loaded, clip, seed=1))
+    assert (first != video_of(loaded, clip, seed=2)).any()
 
 
 def test_the_noise_of_a_clip_is_drawn_by_its_name() -> None:
@@ -55,7 +69,7 @@ def test_the_noise_of_a_clip_is_drawn_by_its_name() -> None:
     videos = generate_clips(loaded, [anna, ben, anna])
     assert (videos[0] != videos[1]).any()
     assert_same_pixels(videos[0], videos[2])
-    assert_same_pixels(np.concatenate(list(generate_blocks(loaded, ben))), videos[1])
+    assert_same_pixels(np.concatenate(blocks_of(loaded, ben)), videos[1])
 
 
 @pytest.mark.parametrize("margin_frames", [0, 8])
@@ -63,7 +77,7 @@ def test_clips_together_are_the_same_as_clips_alone(margin_frames: int) -> None:
     loaded = tiny_loaded(margin_frames)
     clips = [request(samples, f"clip{samples}") for samples in (6400, 3333, 4800, 3200)]
     for clip, video in zip(clips, generate_clips(loaded, clips, batch_size=3), strict=True):
-        assert_same_pixels(video, generate_video(loaded, clip))
+        assert_same_pixels(video, video_of(loaded, clip))
 
 
 def test_no_more_clips_run_together_than_were_allowed() -> None:
@@ -79,8 +93,8 @@ def test_no_more_clips_run_together_than_were_allowed() -> None:
 @pytest.mark.parametrize("samples", [320, 2000, 9601])
 def test_blocks_are_the_whole_video_cut(margin_frames: int, samples: int) -> None:
     loaded, clip = tiny_loaded(margin_frames), request(samples, "anna")
-    blocks = list(generate_blocks(loaded, clip, seconds=0.3))
-    assert_same_pixels(np.concatenate(blocks), generate_video(loaded, clip))
+    blocks = blocks_of(loaded, clip, seconds=0.3)
+    assert_same_pixels(np.concatenate(blocks), video_of(loaded, clip))
 
 
 def test_a_recording_in_a_temporary_file_gives_the_same_blocks() -> None:
@@ -88,18 +102,21 @@ def test_a_recording_in_a_temporary_file_gives_the_same_blocks() -> None:
     spooled = SpooledSound()
     for start in range(0, 9601, 1000):
         spooled.add(start, clip.speech_S[start : start + 1000])
-    without = clip._replace(speech_S=np.zeros(0, np.float32))
-    blocks = list(generate_blocks(loaded, without, seconds=0.3, speech=spooled))
-    assert_same_pixels(np.concatenate(blocks), generate_video(loaded, clip))
+    blocks = list(
+        generate_blocks(
+            loaded, clip.condition_CHW, spooled, clip.emotion, name=clip.name, seconds=0.3
+        )
+    )
+    assert_same_pixels(np.concatenate(blocks), video_of(loaded, clip))
 
 
 def test_blocks_follow_a_time_line() -> None:
     loaded = tiny_loaded()
     timeline = parse_timeline("0=neutral,0.4=anger:0.8", EMOTIONS)
     clip = request(9600, emotion=timeline_weights(timeline, EMOTIONS, 30))
-    changed = np.concatenate(list(generate_blocks(loaded, clip, seconds=0.3)))
-    assert_same_pixels(changed, generate_video(loaded, clip))
-    neutral = generate_video(loaded, clip._replace(emotion=np.eye(6, dtype=np.float32)[4]))
+    changed = np.concatenate(blocks_of(loaded, clip, seconds=0.3))
+    assert_same_pixels(changed, video_of(loaded, clip))
+    neutral = video_of(loaded, clip._replace(emotion=np.eye(6, dtype=np.float32)[4]))
     assert_same_pixels(changed[:10], neutral[:10])
     assert (changed[11:] != neutral[11:]).any()
 
@@ -107,7 +124,7 @@ def test_blocks_follow_a_time_line() -> None:
 def test_a_condition_image_of_another_size_is_refused() -> None:
     clip = request(3200)._replace(condition_CHW=np.zeros((3, 64, 64), np.uint8))
     with pytest.raises(ValueError, match="condition image of clip"):
-        generate_video(tiny_loaded(), clip)
+        video_of(tiny_loaded(), clip)
 
 
 def facts(margin_frames: int, level: str) -> ModelFacts:
@@ -163,7 +180,7 @@ def test_the_video_of_a_clip_is_the_training_window_that_spans_it() -> None:
         heard_BS = torch.from_numpy(network_speech(clip.speech_S, loaded.facts, frames=10))[None]
         heard_BTD, _ = loaded.generator.speech_lstm(loaded.generator.speech_encoder(heard_BS))
     torch.testing.assert_close(heard_BTD, expected_BTD)
-    assert generate_video(without_margin, longer).shape[0] == 26
+    assert video_of(without_margin, longer).shape[0] == 26
 
 
 @pytest.mark.parametrize(
