@@ -1,19 +1,14 @@
 """The figures of one video, argument by argument, against scikit-image, SciPy and NumPy."""
 
 import math
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
-from emotalk.evaluation import quantities as package
 from emotalk.evaluation.comparison import Truth, compare, prepare_truth
-from emotalk.evaluation.quantities import METRICS, load_metrics, measure, quantities
-from emotalk.evaluation.report import Report, to_markdown
-from emotalk.evaluation.results import ClipResults, Results
+from emotalk.evaluation.quantities import METRICS, measure, quantities
 from emotalk.faces.template import template_LP
 from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.shards.clip import Clip
@@ -116,34 +111,6 @@ def test_shapes_are_aligned_to_the_committed_template() -> None:
     found = figures_of(truth.clip.video_THWC, np.asarray(seen[None], np.float32), truth)["nlmd"]
     # SciPy scales the standardised shapes by the same least squares.
     assert found == pytest.approx(by_hand, rel=1e-4)
-
-
-NEW_METRIC = """
-from emotalk.evaluation.comparison import Metric, Quantity
-
-METRIC = Metric({"lucky": Quantity("luck (percent)", "higher", 1)}, lambda _: {"lucky": 7.0})
-"""
-
-
-def test_a_new_metric_is_one_new_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: Truth
-) -> None:
-    (tmp_path / "lucky.py").write_text(NEW_METRIC)
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    monkeypatch.delitem(sys.modules, f"{package.__name__}.lucky", raising=False)
-    monkeypatch.setattr(package, "METRICS", load_metrics())
-    assert [*quantities()][-1] == "lucky"
-    figures = measure(compare(truth.clip.video_THWC, truth.landmarks_TLP, truth), package.METRICS)
-    clip = ClipResults(
-        key="k", actor="a", emotion="fear", intensity=None, rows={"generated": figures},
-        openings={}, voiced_T=truth.voiced_T, predictions=None, as_reported={},
-    )  # fmt: skip
-    report = Report(
-        inputs={}, where={}, judges={}, clips=1, actors=("a",), condition="first_frame",
-        figures=Results([clip]).figures(0), emotion=None, as_reported=None, left_out={},
-        caveats=(), per_clip={},
-    )  # fmt: skip
-    assert "| luck (percent) | 7.0 [7.0, 7.0] | higher |" in to_markdown(report)
 
 
 def test_every_figure_is_described(truth: Truth) -> None:
