@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-LARGEST_PROFILE = 16 * 2**20
+MAX_PROFILE = 16 * 2**20
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
+from emotalk.media.riff import riff_chunks
+
 HEAD_BYTES = 2**17  # part of the file that is searched
 EACH_STREAM = ("mov,mp4,m4a,3gp,3g2,mj2", "avi")  # have a duration of each stream
 UNKNOWN_TICKS = (2**31 - 1, 2**32 - 1, 2**63 - 1)  # MP4's values for "unknown"
@@ -96,18 +98,13 @@ def _wav_s(path: Path) -> float | None:
         head = file.read(HEAD_BYTES)
     if head[:4] != b"RIFF":
         return None
-    place, bytes_a_second = 12, 0
-    while place + 8 <= len(head):
-        kind, length = (
-            head[place : place + 4],
-            int.from_bytes(head[place + 4 : place + 8], "little"),
-        )
-        if kind == b"fmt " and head[place + 8 : place + 10] in PLAIN_WAV:
-            bytes_a_second = int.from_bytes(head[place + 16 : place + 20], "little")
+    bytes_a_second = 0
+    for kind, start, length in riff_chunks(head):
+        if kind == b"fmt " and head[start : start + 2] in PLAIN_WAV:
+            bytes_a_second = int.from_bytes(head[start + 8 : start + 12], "little")
         elif kind == b"data":
             known = 0 < length < UNKNOWN_WAV_BYTES and bytes_a_second > 0
             return length / bytes_a_second if known else None
-        place += 8 + length + length % 2
     return None
 
 

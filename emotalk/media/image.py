@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from emotalk.errors import WrongUse
-from emotalk.media.checked_image import LARGEST_PROFILE, CheckedImage
+from emotalk.media.checked_image import MAX_PROFILE, CheckedImage
 from emotalk.media.colour_profile import ToSrgb
 from emotalk.media.image_check import KINDS, check_image_file
 from emotalk.media.orientation import upright
@@ -19,8 +19,8 @@ from emotalk.schema import Bytes
 
 BACKGROUND = 255
 SIXTEEN_BIT = 257  # 65535 / 255
-LARGEST_PIXELS = 100_000_000
-LARGEST_BYTES = 300_000_000  # of the pixels as stored: 100 million of RGB, 75 of RGBA, 37 of 64 bit
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 300_000_000  # of the pixels as stored: 100 million of RGB, 75 of RGBA, 37 of 64 bit
 BAND_PIXELS = 2_000_000  # converted at once
 
 logger = logging.getLogger(__name__)
@@ -57,12 +57,12 @@ def read_image(path: Path) -> Bytes:
 
 def _check_size(path: Path, width: int, height: int, bytes_per_pixel: int) -> None:
     pixels = width * height
-    if pixels <= LARGEST_PIXELS and pixels * bytes_per_pixel <= LARGEST_BYTES:
+    if pixels <= MAX_PIXELS and pixels * bytes_per_pixel <= MAX_BYTES:
         return
     limit = (
-        f"pixels are more than {LARGEST_PIXELS}"
-        if pixels > LARGEST_PIXELS
-        else f"pixels of {bytes_per_pixel} bytes are more than {LARGEST_BYTES} bytes"
+        f"pixels are more than {MAX_PIXELS}"
+        if pixels > MAX_PIXELS
+        else f"pixels of {bytes_per_pixel} bytes are more than {MAX_BYTES} bytes"
     )
     raise WrongUse(
         f"{path}: {width} x {height} {limit}; give a smaller picture, the face is scaled to "
@@ -144,8 +144,8 @@ def _transform(path: Path, profile: bytes | None, mode: str) -> ToSrgb | None:
     if profile is None:
         return None
     try:
-        if len(profile) > LARGEST_PROFILE:
-            raise ValueError(f"it has {len(profile)} bytes, more than {LARGEST_PROFILE}")
+        if len(profile) > MAX_PROFILE:
+            raise ValueError(f"it has {len(profile)} bytes, more than {MAX_PROFILE}")
         transform = ToSrgb(profile)
         if not transform.fits(mode):
             raise ValueError(f"it is for {transform.mode} pixels, the picture has {mode}")

@@ -14,9 +14,10 @@ from emotalk.media.checked_image import CheckedImage
 from emotalk.media.jpeg_segments import check_jpeg
 from emotalk.media.orientation import exif_orientation, xmp_orientation
 from emotalk.media.png_chunks import check_png
+from emotalk.media.riff import riff_chunks
 from emotalk.media.tiff_tags import check_tiff
 
-LARGEST_FILE = 320_000_000
+MAX_FILE = 320_000_000
 WEBP_CANVAS_BYTES = 4
 KINDS = "PNG, JPEG, BMP, WebP, TIFF or GIF"
 
@@ -31,8 +32,8 @@ def check_image_file(path: Path) -> CheckedImage | None:
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode):
         raise ValueError("it is a folder, a pipe or a device, not a file")
-    if status.st_size > LARGEST_FILE:
-        raise ValueError(f"{status.st_size} bytes are more than {LARGEST_FILE}")
+    if status.st_size > MAX_FILE:
+        raise ValueError(f"{status.st_size} bytes are more than {MAX_FILE}")
     with path.open("rb") as file:
         data = file.read(status.st_size)  # `read` allocates the number of bytes it is given
     for begins, check in CHECKS.items():
@@ -47,14 +48,12 @@ def check_image_file(path: Path) -> CheckedImage | None:
 def _check_webp(data: bytes) -> CheckedImage | None:
     if data[8:12] != b"WEBP":
         return None
-    size, orientation, place = None, 1, 12
-    while place + 8 <= len(data):
-        kind, length = data[place : place + 4], struct.unpack_from("<I", data, place + 4)[0]
-        if length > len(data) - place - 8:
+    size, orientation = None, 1
+    for kind, body, length in riff_chunks(data):
+        if length > len(data) - body:
             raise ValueError(
-                f"chunk {kind!r} announces {length} bytes, {len(data) - place - 8} are left"
+                f"chunk {kind!r} announces {length} bytes, {len(data) - body} are left"
             )
-        body = place + 8
         if size is None:
             size = _webp_size(kind, data, body)
         if kind == b"EXIF":
@@ -62,7 +61,6 @@ def _check_webp(data: bytes) -> CheckedImage | None:
             orientation = exif_orientation(exif)
         elif kind == b"XMP " and orientation == 1:
             orientation = xmp_orientation(data[body : body + length])
-        place = body + length + length % 2
     if size is None:
         raise ValueError("it holds no picture")
     return CheckedImage(

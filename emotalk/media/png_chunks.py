@@ -3,7 +3,7 @@
 import struct
 import zlib
 
-from emotalk.media.checked_image import LARGEST_PROFILE, CheckedImage
+from emotalk.media.checked_image import MAX_PROFILE, CheckedImage
 from emotalk.media.orientation import exif_orientation, xmp_orientation
 
 SIGNATURE = 8
@@ -68,14 +68,14 @@ def _unpacked_profile(chunk: memoryview) -> bytes:
     Damaged data give an empty profile, about which `read_image` warns.
 
     Raises:
-        ValueError: it is larger than `LARGEST_PROFILE`.
+        ValueError: it is larger than `MAX_PROFILE`.
     """
     name_ends = bytes(chunk[:80]).find(b"\0")
     unpacker = zlib.decompressobj()
     try:
-        profile = unpacker.decompress(chunk[name_ends + 2 :], LARGEST_PROFILE + 1)
+        profile = unpacker.decompress(chunk[name_ends + 2 :], MAX_PROFILE + 1)
     except zlib.error:
         return b""
-    if len(profile) > LARGEST_PROFILE:
-        raise ValueError(f"its colour profile unpacks to more than {LARGEST_PROFILE} bytes")
+    if len(profile) > MAX_PROFILE:
+        raise ValueError(f"its colour profile unpacks to more than {MAX_PROFILE} bytes")
     return profile

@@ -3,7 +3,7 @@
 import struct
 from dataclasses import dataclass
 
-from emotalk.media.checked_image import LARGEST_PROFILE, CheckedImage
+from emotalk.media.checked_image import MAX_PROFILE, CheckedImage
 from emotalk.media.orientation import ENTRY_BYTES, TAG, exif_orientation
 
 WIDTH, HEIGHT, BITS, SAMPLES, TILE_WIDTH, TILE_HEIGHT, PROFILE = 256, 257, 258, 277, 322, 323, 34675
@@ -13,8 +13,8 @@ KEPT = {
     *(TILE_WIDTH, TILE_HEIGHT, 324, 325, 332, 338, 339, 347, 529, 530, 531, 532, PROFILE),
 }
 UNITS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-LARGEST_VALUE = 4 * 2**20
-LARGEST_TILE = 100_000_000
+MAX_VALUE = 4 * 2**20
+MAX_TILE = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def check_tiff(data: bytes) -> CheckedImage:
         _number(entries, HEIGHT, 0),
         _number(entries, TILE_WIDTH, 1) * _number(entries, TILE_HEIGHT, 1),
     )
-    if tile > LARGEST_TILE:
-        raise ValueError(f"its tiles have {tile} pixels, more than {LARGEST_TILE}")
+    if tile > MAX_TILE:
+        raise ValueError(f"its tiles have {tile} pixels, more than {MAX_TILE}")
     bits = max(entries[BITS].numbers, default=8) if BITS in entries else 1
     kept = [entries[tag] for tag in sorted(entries) if tag in KEPT]
     place = len(data) + len(data) % 2
@@ -70,7 +70,7 @@ def _entries(data: bytes, order: str) -> "list[_Entry]":
         if tag not in KEPT and tag != TAG:
             continue
         size = UNITS.get(kind, 1) * values
-        limit = LARGEST_PROFILE if tag == PROFILE else LARGEST_VALUE
+        limit = MAX_PROFILE if tag == PROFILE else MAX_VALUE
         if size > limit:
             raise ValueError(f"tag {tag} has {size} bytes of values, more than {limit}")
         offset = place + 8 if size <= 4 else struct.unpack(order + "I", raw[8:])[0]
