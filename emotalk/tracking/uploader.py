@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -37,28 +38,41 @@ Send = Callable[[MlflowRun, list[Line]], None]
 class Ending:
     """The end of the run: told by the training, or noticed when the training is gone."""
 
-    def __init__(self, commands: BinaryIO, training: int) -> None:
-        """Read from `commands`, unbuffered; `training` is the id of the parent process."""
-        self._commands, self._training = commands, training
+    def __init__(
+        self, commands: BinaryIO, training: int, leave: Callable[[int], object] = os._exit
+    ) -> None:
+        """Begin before the end.
+
+        Args:
+            commands: standard input, unbuffered.
+            training: id of the parent process.
+            leave: ends this process with a code, whatever its other threads do.
+        """
+        self._commands, self._training, self._leave = commands, training, leave
+        self.heard = threading.Event()
         self.state, self.deadline = "", float("inf")
 
-    def listen(self, seconds: float) -> None:
-        """Wait for the end of the run for some seconds."""
-        if self.state:
-            time.sleep(seconds)
-            return
-        heard, _, _ = select.select([self._commands], [], [], seconds)
-        line = self._commands.readline() if heard else b""
-        if line:
-            command = json.loads(line)
-            self.end(str(command["finish"]), float(command["seconds"]))
-        # A forked loader worker may keep the pipe open, so its end alone is no sign.
-        elif heard or os.getppid() != self._training:
-            self.end("failed", FLUSH_S["failed"])
+    def watch(self) -> None:
+        """Wait for the end; leave the process if it is still there when its time is up."""
+        while not self.heard.is_set():
+            self._listen()
+        time.sleep(max(0.0, self.deadline - time.monotonic()) + 1.0)
+        self._leave(EXIT_LEFT_OVER)  # a server that never answers holds the main thread
 
     def end(self, state: str, seconds: float) -> None:
         """Set the run's final state and the seconds left to upload the rest."""
         self.state, self.deadline = state, time.monotonic() + seconds
+        self.heard.set()
+
+    def _listen(self) -> None:
+        heard, _, _ = select.select([self._commands], [], [], POLL_S)
+        line = self._commands.readline() if heard else b""
+        if line:
+            command = json.loads(line)
+            self.end(str(command["finish"]), float(command["seconds"]))
+        # A forked loader worker may keep the pipe open, so the parent is looked at too.
+        elif heard or os.getppid() != self._training:
+            self.end("failed", FLUSH_S["failed"])
 
 
 class Uploader:
@@ -73,25 +87,23 @@ class Uploader:
         self._run: MlflowRun | None = None  # None: the server must be asked what it has
         self._failures = 0  # of the same upload, each after the server had answered
         self._tries, self._lost_at, self._warned_at = 0, 0.0, 0.0  # since contact was lost
-        self._retry_at = 0.0
 
     def work(self) -> bool:
         """Upload until the end; return whether everything was uploaded."""
-        pause_s = 0.0
         while time.monotonic() < self._ending.deadline:
-            self._ending.listen(pause_s)  # first: all that was written before the end is seen
-            pause_s = POLL_S
-            if not self._ending.state and time.monotonic() < self._retry_at:
-                continue
+            ended = self._ending.heard.is_set()  # first: all that was written before it is seen
             try:
                 self._run = self._run or self._connect()
                 if self._upload_next(self._run):
-                    pause_s = 0.0
-                elif self._ending.state:
+                    continue
+                if ended:
                     self._run.end(self._ending.state)
                     return True
+                self._ending.heard.wait(POLL_S)
             except Exception as error:  # noqa: BLE001  no fault of a server may end the uploader
-                self._retry_later(error)
+                wait_s = self._note(error)
+                if ended or self._ending.heard.wait(wait_s):
+                    time.sleep(POLL_S)
         return False
 
     def _upload_next(self, run: MlflowRun) -> bool:
@@ -117,8 +129,8 @@ class Uploader:
         elif (file := self._files.next()) is not None:
             self._uploads.append((lambda run, lines: run.send_files(lines), [file]))
 
-    def _retry_later(self, error: Exception) -> None:
-        """Warn, leave out what a server that answers refuses again and again, set the next try."""
+    def _note(self, error: Exception) -> float:
+        """Warn, leave out what a server refuses again and again, return the seconds to wait."""
         now = time.monotonic()
         self._failures += self._run is not None
         self._tries += 1
@@ -130,7 +142,7 @@ class Uploader:
             LOG.warning("MLflow: %s: %s; trying again", type(error).__name__, first_line)
         if self._failures >= TRIES and self._uploads:
             self._leave_out(error)
-        self._retry_at = now + min(2.0 ** min(self._tries, 6), LONGEST_WAIT_S)
+        return min(2.0 ** min(self._tries, 6), LONGEST_WAIT_S)
 
     def _leave_out(self, error: Exception) -> None:
         """Drop the upload that failed; of several lines send each by itself first."""
@@ -150,10 +162,12 @@ def main() -> int:
     commands = open(0, "rb", buffering=0)  # noqa: SIM115  unbuffered, for `select`
     begin: dict[str, Any] = json.loads(commands.readline())
     folder, facts = Path(begin["folder"]), RunFacts(**begin["facts"])
+    ending = Ending(commands, begin["training"])
+    threading.Thread(target=ending.watch, name="ending", daemon=True).start()
     uploader = Uploader(
         lambda: MlflowRun(begin["uri"], begin["experiment"], facts, folder, run_id=begin["run_id"]),
         folder,
-        Ending(commands, begin["training"]),
+        ending,
     )
     with wait_for_lock(folder / ".mlflow.lock"):  # the uploader of a killed training may be left
         return 0 if uploader.work() else EXIT_LEFT_OVER
