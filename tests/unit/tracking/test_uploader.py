@@ -15,7 +15,7 @@ from mlflow.tracking import MlflowClient
 from emotalk.tracking import uploader as module
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines, append, cut_back
-from emotalk.tracking.mlflow import ARTIFACTS, IDENTITY, RunFacts, read_identity
+from emotalk.tracking.mlflow import ARTIFACTS, FLUSH_S, IDENTITY, RunFacts, read_identity
 from emotalk.tracking.mlflow_run import MlflowRun
 from emotalk.tracking.uploader import Ending, Uploader
 from tests.helpers.mlflow_server import free_port
@@ -218,7 +218,7 @@ def test_the_end_is_heard_though_another_process_holds_the_pipe() -> None:
 def test_a_training_that_was_killed_is_noticed_though_another_process_holds_the_pipe(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(module.FLUSH_S, "failed", 0.0)
+    monkeypatch.setitem(FLUSH_S, "failed", 0.0)
     hear, say = os.pipe()
     with os.fdopen(say, "w"):
         ending, _ = watched(hear, os.getppid() + 1)  # the parent is another process by now
@@ -228,7 +228,7 @@ def test_a_training_that_was_killed_is_noticed_though_another_process_holds_the_
 def test_a_pipe_that_ends_without_a_word_is_a_training_that_was_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(module.FLUSH_S, "failed", 0.0)
+    monkeypatch.setitem(FLUSH_S, "failed", 0.0)
     hear, say = os.pipe()
     os.close(say)
     assert watched(hear, os.getppid())[0].state == "failed"
