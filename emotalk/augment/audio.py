@@ -18,7 +18,7 @@ PINK_FLOOR_HZ = 20.0  # below it the pink spectrum is flat; else most of its pow
 
 @dataclass(frozen=True)
 class SpeechDraw:
-    """Parameters drawn for one clip's speech; None where a transform was not drawn.
+    """Hold the parameters drawn for one clip's speech; None where a transform was not drawn.
 
     Attributes:
         gain_db: gain.

@@ -16,7 +16,7 @@ from emotalk.seeding import draw_seed, numpy_generator
 
 @dataclass(frozen=True)
 class VideoDraw:
-    """Parameters drawn for one clip's frames; None where a transform was not drawn.
+    """Hold the parameters drawn for one clip's frames; None where a transform was not drawn.
 
     Attributes:
         brightness: added.

@@ -12,7 +12,7 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 
 @dataclass(frozen=True)
 class OptimizerState:
-    """Adam's moments and step counts: parameter name -> value.
+    """Hold Adam's moments and step counts: parameter name -> value.
 
     Attributes:
         moments: `exp_avg.NAME` and `exp_avg_sq.NAME`, each of its parameter's shape.

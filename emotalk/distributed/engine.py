@@ -21,7 +21,7 @@ from emotalk.distributed.zero_state import create_zero_moments, zero_of
 
 
 class NonFiniteGradientError(ArithmeticError):
-    """A gradient is NaN or infinite; weights and moments are as they were before the step.
+    """Raised where a gradient is NaN or infinite, before weights and moments are changed.
 
     Gradients are averaged over the processes, so that every process raises it or none does.
 
@@ -83,7 +83,7 @@ class Engine:
 
     @property
     def zero_stage(self) -> int | None:
-        """The ZeRO stage; None where DeepSpeed does not drive the network."""
+        """Return the ZeRO stage; None where DeepSpeed does not drive the network."""
         return int(self._wrapped.zero_optimization_stage()) if self.is_deepspeed else None
 
     @contextmanager

@@ -28,7 +28,7 @@ LOG = logging.getLogger("emotalk.train")
 
 @dataclass(frozen=True)
 class Runtime:
-    """Rank, device and collective operations of this process.
+    """Provide the rank, the device and the collective operations of this process.
 
     Attributes:
         accelerators: one for each engine: an Accelerator drives one DeepSpeed engine only.

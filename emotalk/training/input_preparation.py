@@ -18,7 +18,7 @@ Augment = Callable[[ClipBatch], ClipBatch]
 
 @dataclass(frozen=True)
 class ClipInputs:
-    """One micro-batch, ready for networks and losses.
+    """Hold one micro-batch, ready for networks and losses.
 
     Attributes:
         video_BTCHW: true frames in [-1, 1].

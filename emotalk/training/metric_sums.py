@@ -10,7 +10,7 @@ from emotalk.training.steps import StepReport
 
 
 class MetricSums:
-    """Sums of metrics since the last log line, by name.
+    """Sum each metric since the last log line.
 
     Loss terms stay on the device, each process holding its share, until `read` adds them up. Plain
     numbers are the same on every process and are not added up.

@@ -20,7 +20,7 @@ GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the genera
 
 
 class Discriminators(nn.Module):
-    """All discriminators of a run in one container: one engine, one optimiser, one checkpoint.
+    """Hold all discriminators of a run in one container: one engine, one optimiser, one checkpoint.
 
     Args:
         critics: name -> discriminator, in the order in which their weights are drawn.
@@ -54,7 +54,7 @@ class Discriminators(nn.Module):
 
 @dataclass(frozen=True)
 class Networks:
-    """Both engines and the frozen features.
+    """Hold both engines and the frozen features.
 
     Attributes:
         discriminators: the engine of a `Discriminators`; None where no stage asks for one.
@@ -75,7 +75,7 @@ class Networks:
 
     @property
     def bare_discriminators(self) -> Discriminators:
-        """The discriminators without the wrapper of their engine."""
+        """Return the discriminators without the wrapper of their engine."""
         assert self.discriminators is not None, "a stage that trains discriminators has built them"
         assert isinstance(self.discriminators.module, Discriminators)
         return self.discriminators.module

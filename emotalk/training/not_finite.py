@@ -9,7 +9,7 @@ SHOWN = 8  # names of a list
 
 
 class NonFiniteTrainingError(ArithmeticError):
-    """A loss or a gradient became NaN or infinite; training cannot go on from here."""
+    """Raised where a loss or a gradient is NaN or infinite, and training has to stop."""
 
 
 def describe(

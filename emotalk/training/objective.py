@@ -48,19 +48,21 @@ def unused_generator_outputs(made: GeneratorOutput, trained: Collection[str]) ->
     return [output for name, output in outputs if output is not None and name not in used]
 
 
-class Discrimination(NamedTuple):
-    """Outputs of the discriminators for true and generated videos.
+class DiscriminatorOutputs(NamedTuple):
+    """Hold the discriminators' outputs for true and generated videos.
 
     Attributes:
         fake_BTCHW: the generated videos, without a graph; None where no term needs them.
-        outputs: discriminator -> its output.
+        by_name: discriminator -> its output.
     """
 
     fake_BTCHW: Tensor | None
-    outputs: dict[str, Tensor]
+    by_name: dict[str, Tensor]
 
 
-def discriminate(x: ClipInputs, networks: Networks, wanted: Collection[str]) -> Discrimination:
+def discriminate(
+    x: ClipInputs, networks: Networks, wanted: Collection[str]
+) -> DiscriminatorOutputs:
     """Return the discriminators' outputs for true and generated videos, by one call of the engine.
 
     True and generated videos pass a discriminator together, so that one backward pass reaches each
@@ -85,37 +87,40 @@ def discriminate(x: ClipInputs, networks: Networks, wanted: Collection[str]) -> 
         for name, critic in critics.items()
     }
     assert networks.discriminators is not None
-    return Discrimination(fake_BTCHW, networks.discriminate(networks.discriminators, inputs))
+    return DiscriminatorOutputs(fake_BTCHW, networks.discriminate(networks.discriminators, inputs))
 
 
 def discriminator_terms(
-    x: ClipInputs, shown: Discrimination, discriminators: Discriminators, wanted: Collection[str]
+    x: ClipInputs,
+    outputs: DiscriminatorOutputs,
+    discriminators: Discriminators,
+    wanted: Collection[str],
 ) -> Terms:
     """Return the discriminators' terms, name -> value of each clip (B,), unweighted.
 
     Args:
         x: one micro-batch.
-        shown: the outputs for it.
+        outputs: of the discriminators for it.
         discriminators: bare.
         wanted: names of the terms to compute; what a discriminator reports beside them is added.
 
     Source: report 4.1.6 to 4.1.8.
     """
-    fake_BTCHW, outputs = shown
+    fake_BTCHW = outputs.fake_BTCHW
     terms: Terms = {}
     for name, critic in discriminators.computing(wanted).items():
         if name in wanted:
             assert fake_BTCHW is not None
             network = discriminators.get_submodule(name)
-            terms |= critic.discriminator_terms(outputs[name], x, fake_BTCHW, network)
-        real_terms = critic.real_terms_of(outputs[name], x)
+            terms |= critic.discriminator_terms(outputs.by_name[name], x, fake_BTCHW, network)
+        real_terms = critic.real_terms_of(outputs.by_name[name], x)
         terms |= {term: value for term, value in real_terms.items() if term in wanted}
     return {name: full_precision(value) for name, value in terms.items()}
 
 
 def unused_discriminator_outputs(
-    shown: Discrimination, discriminators: Discriminators, trained: Collection[str]
+    outputs: DiscriminatorOutputs, discriminators: Discriminators, trained: Collection[str]
 ) -> list[Tensor]:
     """Return the discriminators' outputs that no trained term depends on."""
     used = discriminators.computing(trained)
-    return [output for name, output in shown.outputs.items() if name not in used]
+    return [output for name, output in outputs.by_name.items() if name not in used]

@@ -10,7 +10,7 @@ FINAL_SHARE = 0.1  # of the learning rate, where a decaying stage ends
 
 @dataclass(frozen=True)
 class DueUpdate:
-    """An update a step has to make, and its learning rate."""
+    """Hold an update that a step has to make, and its learning rate."""
 
     update: UpdateConfig
     lr: float
@@ -18,7 +18,7 @@ class DueUpdate:
 
 @dataclass(frozen=True)
 class StepPlan:
-    """Updates of one step of the run."""
+    """Hold the updates of one step of the run."""
 
     stage: str
     updates: tuple[DueUpdate, ...]

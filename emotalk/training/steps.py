@@ -57,16 +57,16 @@ def discriminator_step(
     step = _Step(engine, update, mean)
     for x, last in _with_last(micro_batches):
         with engine.micro_batch(last=last):
-            shown = discriminate(x, networks, update.losses)
-            terms = discriminator_terms(x, shown, bare, update.losses)
-            unused = unused_discriminator_outputs(shown, bare, update.trained)
+            outputs = discriminate(x, networks, update.losses)
+            terms = discriminator_terms(x, outputs, bare, update.losses)
+            unused = unused_discriminator_outputs(outputs, bare, update.trained)
             step.backward(terms, x, unused=unused, last=last)
     return step.finish(lr, parts=bare.computing(update.trained))
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """Terms and gradient norm of one update.
+    """Report the terms and the gradient norm of one update.
 
     Attributes:
         sums: term -> sum over this process's valid clips, on the device, detached.
@@ -82,7 +82,7 @@ class StepReport:
 
 
 class NonFiniteUpdateError(ArithmeticError):
-    """An update that was not made, because a loss or a gradient is NaN or infinite.
+    """Raised instead of an update whose losses or gradients are NaN or infinite.
 
     Every process raises it for the same update, each naming its own clips.
 
@@ -101,7 +101,7 @@ class NonFiniteUpdateError(ArithmeticError):
 
 @dataclass(frozen=True)
 class GlobalMean:
-    """Mean over the valid clips of the whole step, over all processes and micro-batches.
+    """Average over the valid clips of the whole step, over all processes and micro-batches.
 
     Attributes:
         valid: number of these clips.
@@ -117,7 +117,7 @@ class GlobalMean:
 
 
 class _Step:
-    """The backward passes of one update, the sums of its terms, and its end."""
+    """Run the backward passes of one update, sum its terms, and finish it."""
 
     def __init__(self, engine: Engine, update: UpdateConfig, mean: GlobalMean) -> None:
         self._engine, self._update, self._mean = engine, update, mean

@@ -42,7 +42,7 @@ LOG = logging.getLogger("emotalk.train")
 
 @dataclass(frozen=True)
 class Components:
-    """Everything a trainer joins, built from outside.
+    """Hold everything a trainer needs, built from outside.
 
     Attributes:
         stop_asked: returns whether this process was told to save and stop.

@@ -16,7 +16,7 @@ CRITICS: dict[str, type["Critic"]] = {}
 
 
 class Critic(ABC):
-    """One discriminator of the objective: its network, its inputs and its loss terms.
+    """Define one discriminator of the objective: its network, its inputs and its loss terms.
 
     Defining a subclass registers it. Every term is one value a clip (B,), unweighted.
 
@@ -41,7 +41,7 @@ class Critic(ABC):
 
     @property
     def terms(self) -> set[str]:
-        """The terms of the discriminators' updates that train this network."""
+        """Return the terms of the discriminators' updates that train this network."""
         return {self.name, *self.real_terms}
 
     @abstractmethod

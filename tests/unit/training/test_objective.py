@@ -18,7 +18,7 @@ from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
 from emotalk.training.objective import (
-    Discrimination,
+    DiscriminatorOutputs,
     discriminate,
     discriminator_terms,
     generator_terms,
@@ -143,10 +143,10 @@ def test_the_perceptual_loss_sees_the_drawn_frames_alone(
 def test_discriminators_judge_a_video_that_leads_no_gradient_to_the_generator(
     networks: Networks, x: ClipInputs
 ) -> None:
-    judged = discriminate(x, networks, ["frame", "emotion", "pair", "temporal"])
-    assert judged.fake_BTCHW is not None
-    assert not judged.fake_BTCHW.requires_grad
-    terms = discriminator_terms(x, judged, critics_of(networks), ["frame", "temporal"])
+    outputs = discriminate(x, networks, ["frame", "emotion", "pair", "temporal"])
+    assert outputs.fake_BTCHW is not None
+    assert not outputs.fake_BTCHW.requires_grad
+    terms = discriminator_terms(x, outputs, critics_of(networks), ["frame", "temporal"])
     networks.generator.module.zero_grad()
     torch.autograd.backward(torch.stack([value.sum() for value in terms.values()]).sum())
     assert all(p.grad is None for p in networks.generator.module.parameters())
@@ -157,16 +157,16 @@ def test_real_videos_alone_are_judged_without_generating_any(
     networks: Networks, x: ClipInputs
 ) -> None:
     with called(networks.generator.module) as calls:
-        judged = discriminate(x, networks, ["emotion_real"])
+        outputs = discriminate(x, networks, ["emotion_real"])
     assert calls == []
-    assert judged.fake_BTCHW is None
-    assert judged.outputs["emotion"].shape[0] == CLIPS
+    assert outputs.fake_BTCHW is None
+    assert outputs.by_name["emotion"].shape[0] == CLIPS
 
 
 def test_both_terms_of_the_emotion_share_one_call(networks: Networks, x: ClipInputs) -> None:
     wanted = ["emotion", "emotion_real"]
-    judged = discriminate(x, networks, wanted)
-    both = discriminator_terms(x, judged, critics_of(networks), wanted)
+    outputs = discriminate(x, networks, wanted)
+    both = discriminator_terms(x, outputs, critics_of(networks), wanted)
     alone = discriminator_terms(
         x, discriminate(x, networks, ["emotion_real"]), critics_of(networks), ["emotion_real"]
     )
@@ -176,14 +176,14 @@ def test_both_terms_of_the_emotion_share_one_call(networks: Networks, x: ClipInp
 
 
 def test_the_penalty_is_added_times_its_weight(networks: Networks, x: ClipInputs) -> None:
-    judged = discriminate(x, networks, ["frame"])
+    outputs = discriminate(x, networks, ["frame"])
     critic = critics_of(networks).critics["frame"]
     found = []
     for weight in (0.0, 3.0):
         losses = critic.config.losses.model_copy(update={"gradient_penalty": weight})
         config = critic.config.model_copy(update={"losses": losses})
         with mock.patch.object(critic, "config", config):
-            found.append(discriminator_terms(x, judged, critics_of(networks), ["frame"]))
+            found.append(discriminator_terms(x, outputs, critics_of(networks), ["frame"]))
     penalty = found[0]["gradient_penalty"]
     assert float(penalty.detach().min()) > 0
     assert torch.allclose(found[1]["frame"] - found[0]["frame"], 3.0 * penalty)
@@ -192,13 +192,13 @@ def test_the_penalty_is_added_times_its_weight(networks: Networks, x: ClipInputs
 def test_the_penalty_is_taken_between_the_true_and_the_generated_video(
     networks: Networks, x: ClipInputs
 ) -> None:
-    judged = discriminate(x, networks, ["frame"])
-    assert judged.fake_BTCHW is not None
+    outputs = discriminate(x, networks, ["frame"])
+    assert outputs.fake_BTCHW is not None
     with called(critics_of(networks).get_submodule("frame")) as calls:
-        discriminator_terms(x, judged, critics_of(networks), ["frame"])
+        discriminator_terms(x, outputs, critics_of(networks), ["frame"])
     ((between, image),) = calls
     for clip, alpha in enumerate(x.alpha_B.tolist()):
-        expected = alpha * x.video_BTCHW[clip] + (1 - alpha) * judged.fake_BTCHW[clip]
+        expected = alpha * x.video_BTCHW[clip] + (1 - alpha) * outputs.fake_BTCHW[clip]
         assert torch.allclose(between[clip].detach(), expected)
     assert image is x.image_BCHW
 
@@ -225,7 +225,7 @@ def test_outputs_of_the_generator_that_no_trained_term_reads(
 def test_outputs_of_the_discriminators_that_no_trained_term_reads(networks: Networks) -> None:
     outputs = {name: torch.zeros(1) for name in ("frame", "emotion", "temporal", "idle")}
     unused = unused_discriminator_outputs(
-        Discrimination(None, outputs), critics_of(networks), {"emotion_real", "temporal"}
+        DiscriminatorOutputs(None, outputs), critics_of(networks), {"emotion_real", "temporal"}
     )
     assert {id(output) for output in unused} == {id(outputs["frame"]), id(outputs["idle"])}
 
@@ -233,8 +233,8 @@ def test_outputs_of_the_discriminators_that_no_trained_term_reads(networks: Netw
 def test_every_term_of_the_discriminators_is_one_value_a_clip(
     networks: Networks, x: ClipInputs
 ) -> None:
-    judged = discriminate(x, networks, DISCRIMINATOR_TERMS)
-    terms = discriminator_terms(x, judged, critics_of(networks), DISCRIMINATOR_TERMS)
+    outputs = discriminate(x, networks, DISCRIMINATOR_TERMS)
+    terms = discriminator_terms(x, outputs, critics_of(networks), DISCRIMINATOR_TERMS)
     assert set(terms) == {*DISCRIMINATOR_TERMS, "gradient_penalty"}
     assert all(value.shape == (CLIPS,) for value in terms.values())
 

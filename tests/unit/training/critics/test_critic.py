@@ -7,12 +7,10 @@ import torch
 
 from emotalk.config.model import discriminator_sections
 from emotalk.config.stages import DISCRIMINATOR_TERMS, generator_terms
-from emotalk.runs.loader import build_train_loader
-from emotalk.shards.shard_set import ShardSet
 from emotalk.training.critics import CRITICS, build_critics
 from emotalk.training.networks import Discriminators
 from tests.helpers.drawn_inputs import CLIPS, drawn_inputs
-from tests.helpers.tiny_training import tiny_config, tiny_shards
+from tests.helpers.tiny_training import tiny_config
 
 NAMES = ["frame", "emotion", "pair", "temporal"]
 ROOT = Path(__file__).parents[4]
@@ -57,17 +55,6 @@ def test_terms_of_true_videos_are_the_same_whether_generated_ones_stand_beside(
     alone = critic.real_terms_of(network(*critic.real_inputs(x)), x)
     beside = critic.real_terms_of(network(*critic.joint_inputs(x, x.video_BTCHW.flip(0))), x)
     assert torch.allclose(alone["emotion_real"], beside["emotion_real"])
-
-
-@pytest.mark.parametrize(("term", "given"), [("pair", True), ("frame", False)])
-def test_another_clips_speech_is_read_where_a_trained_critic_needs_it(
-    term: str, given: bool, tmp_path: Path
-) -> None:
-    shard_set = ShardSet.open(str(tiny_shards(tmp_path / "shards")))
-    update = f"{{network: discriminators, lr: 0.1, losses: {{{term}: 1}}}}"
-    config = tiny_config(tmp_path, f"stages=[{{name: one, iterations: 1, updates: [{update}]}}]")
-    batch = next(iter(build_train_loader(config, shard_set)))
-    assert (batch.other_speech_BS is not None) == given
 
 
 def test_nothing_but_its_file_and_its_section_names_a_discriminator() -> None:
