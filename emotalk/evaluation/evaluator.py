@@ -87,19 +87,20 @@ class Evaluator:
             ("video", clip.key): self._request(clip, self.condition_image(clip), clip.audio_S)
             for clip in clips
         }
-        for clip in clips:
-            if clip.key in other_speech:
-                requests["other_speech", clip.key] = requests["video", clip.key]._replace(
-                    speech_S=fit_length(other_speech[clip.key], clip)
-                )
-        from_still = "video"
+        requests |= {
+            ("other_speech", clip.key): requests["video", clip.key]._replace(
+                speech_S=fit_length(other_speech[clip.key], clip)
+            )
+            for clip in clips
+            if clip.key in other_speech
+        }
         if self.condition != "neutral":
-            from_still = "from_still"
-            for clip in filter(self._classifies, clips):
-                assert clip.neutral_HWC is not None, "_classifies requires a still"
-                requests["from_still", clip.key] = self._request(
-                    clip, clip.neutral_HWC, clip.audio_S
-                )
+            requests |= {
+                ("from_still", clip.key): self._request(clip, clip.neutral_HWC, clip.audio_S)
+                for clip in clips
+                if clip.neutral_HWC is not None and self._classifies(clip)
+            }
+        from_still = "video" if self.condition == "neutral" else "from_still"
         videos: dict[tuple[str, str], Bytes] = {}
         for _, items in groupby(
             requests.items(), key=lambda item: "all" if self.validation_numerics else item[0][0]
@@ -166,7 +167,7 @@ class Evaluator:
         classifier, still_HWC = self.emotion_classifier, clip.neutral_HWC
         if classifier is None or still_HWC is None or made.from_still is None:
             return None
-        if clip.emotion not in EMOTIONS:  # the classifier knows six
+        if not self._classifies(clip):
             return None
         return EmotionPredictions(
             wanted=EMOTIONS.index(clip.emotion),

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -45,14 +46,8 @@ class Value(Part):
     @classmethod
     def of(cls, estimate: Estimate) -> "Value":
         """Return the estimate with None in place of NaN, which JSON does not have."""
-        return cls(
-            mean=finite(estimate.mean),
-            low=finite(estimate.low),
-            high=finite(estimate.high),
-            clips=estimate.clips,
-            undefined=estimate.undefined,
-            actors=estimate.actors,
-        )
+        numbers = asdict(estimate)
+        return cls(**numbers | {name: finite(numbers[name]) for name in ("mean", "low", "high")})
 
     def text(self, digits: int) -> str:
         """Return `mean [low, high]`."""

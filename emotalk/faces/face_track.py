@@ -63,7 +63,9 @@ class FaceTrack:
         place = Placement.of(face.landmarks_LP)
         if place is None:
             return None
-        relation = _relation(face.box, place)
+        centre = (face.box[:2] + face.box[2:4]) / 2 - place.middle
+        half = (face.box[2:4] - face.box[:2]) / 2
+        relation: Doubles = np.stack([centre, half]) / place.spread
         return cls(face.score, relation, face_patch(frame, face.landmarks_LP), place)
 
     @property
@@ -115,13 +117,6 @@ def face_patch(frame_HWC: Bytes, landmarks_LP: Floats) -> Floats:
     norm = math.sqrt(float(np.vdot(grey_HW, grey_HW)))
     patch_HW: Floats = grey_HW / np.float32(max(norm, 1e-6))
     return patch_HW
-
-
-def _relation(box: Doubles, place: Placement) -> Doubles:
-    centre = (box[:2] + box[2:4]) / 2 - place.middle
-    half = (box[2:4] - box[:2]) / 2
-    relation: Doubles = np.stack([centre, half]) / place.spread
-    return relation
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from a shifted box or a mirrored picture. For a face that is upside down or cove
 at all, it returns other points each time.
 """
 
+from abc import abstractmethod
 from dataclasses import replace
 from typing import Protocol
 
@@ -24,13 +25,13 @@ SURROUNDINGS = 0.6  # of a face's box, kept on each side when it is turned
 class FaceModel(Protocol):
     """Detects faces, and the landmarks of the face in a box."""
 
+    @abstractmethod
     def boxes(self, frame_HWC: Bytes) -> Doubles:
-        """Return left, top, right, bottom, score of every face (N, 5)."""
-        ...
+        """Return left, top, right, bottom, score of every face in a uint8 RGB frame (N, 5)."""
 
+    @abstractmethod
     def landmarks(self, frame_HWC: Bytes, box: Doubles) -> Floats:
-        """Return the 68 landmarks of the face in this box."""
-        ...
+        """Return the 68 landmarks (68, 2), in frame pixels, of the face in this box."""
 
 
 def measure_drift(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks) -> FaceLandmarks:
@@ -83,7 +84,7 @@ def _quarter_turns(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks, drif
     A turn is better if the face's score is higher and the drift of its landmarks much smaller.
     """
     assert face.box is not None, "measure_drift passes faces with a box only"
-    cut_HWC = _crop_around(frame_HWC, face.box)
+    cut_HWC, _ = crop_around(frame_HWC, face.box, SURROUNDINGS)
     best, turns = CLEARLY_STEADIER * drift, 0
     for quarters in (1, 2, 3):
         turned_HWC = np.ascontiguousarray(np.rot90(cut_HWC, quarters))
@@ -99,13 +100,20 @@ def _quarter_turns(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks, drif
     return turns
 
 
-def _crop_around(frame_HWC: Bytes, box: Doubles) -> Bytes:
-    """Return the part of the frame that holds the face and its surroundings."""
-    height, width = frame_HWC.shape[:2]
-    reach = SURROUNDINGS * np.tile(box[2:4] - box[:2], 2) * (-1, -1, 1, 1)
+def crop_around(image_HWC: Bytes, box: Doubles, share: float) -> tuple[Bytes, Doubles]:
+    """Return the part of a picture around a box, and its left top corner in pixels.
+
+    Args:
+        image_HWC: the picture.
+        box: left, top, right, bottom of a face.
+        share: of the box's sides, kept on each side.
+    """
+    height, width = image_HWC.shape[:2]
+    reach = share * np.tile(box[2:4] - box[:2], 2) * (-1, -1, 1, 1)
     limits = (width, height, width, height)
     left, top, right, bottom = np.clip(np.rint(box[:4] + reach), 0, limits).astype(int)
-    return frame_HWC[top : max(bottom, top + 1), left : max(right, left + 1)]
+    crop_HWC = image_HWC[top : max(bottom, top + 1), left : max(right, left + 1)]
+    return crop_HWC, np.array([left, top], np.float64)
 
 
 def _size(box: Doubles) -> float:

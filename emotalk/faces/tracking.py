@@ -6,7 +6,6 @@ Landmarks are never smoothed, predicted or copied. A doubtful track only causes 
 face detector alone decides whether there is a face.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -14,14 +13,14 @@ import numpy as np
 
 from emotalk.faces.face_track import FaceTrack
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest_first
-from emotalk.faces.steadiness import measure_drift
-from emotalk.schema import Bytes, Doubles, Floats
+from emotalk.faces.steadiness import FaceModel, measure_drift
+from emotalk.schema import Bytes, Doubles
 
 DRIFT_EVERY = 50  # frames, from the first on
 MIN_OVERLAP = 0.4  # of a detected box with the tracked one, for both to be the same face
 
 
-class TrackingDetector(ABC):
+class TrackingDetector(FaceModel):
     """Combines a face detector with a landmark model, and tracks faces between detections.
 
     Attributes:
@@ -31,14 +30,6 @@ class TrackingDetector(ABC):
     def __init__(self, *, detect_every: int = 1) -> None:
         """Set the interval of detections."""
         self.detect_every = detect_every
-
-    @abstractmethod
-    def boxes(self, frame_HWC: Bytes) -> Doubles:
-        """Return left, top, right, bottom, score of every face in a uint8 RGB frame (N, 5)."""
-
-    @abstractmethod
-    def landmarks(self, frame_HWC: Bytes, box: Doubles) -> Floats:
-        """Return the 68 landmarks (68, 2), in frame pixels, of the face in this box."""
 
     def detect(
         self,

@@ -11,6 +11,7 @@ from emotalk.faces.align import align_image, scale_of
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.plausible import turn_name
 from emotalk.faces.search import SearchResult, check_largest, search_faces, tile_sides
+from emotalk.faces.steadiness import crop_around
 from emotalk.media.image import read_image
 from emotalk.schema import SIZE, Bytes, Doubles
 
@@ -104,16 +105,12 @@ def _detect_alone(
     A back end returns landmarks of the largest face only. So other faces are detected in a crop of
     the picture, which is made tighter as long as a larger neighbour is found in it.
     """
-    height, width = image_HWC.shape[:2]
-    limits = (width, height, width, height)
     for share in SURROUNDINGS:
-        reach = share * np.tile(box[2:] - box[:2], 2) * (-1, -1, 1, 1)
-        left, top, right, bottom = np.clip(np.rint(box + reach), 0, limits).astype(int)
-        cut_HWC = np.ascontiguousarray(image_HWC[top:bottom, left:right])
-        found = detector.detect([cut_HWC])[0]
+        crop_HWC, corner = crop_around(image_HWC, box, share)
+        found = detector.detect([np.ascontiguousarray(crop_HWC)])[0]
         if found.landmarks_LP is None:
             continue
-        landmarks_LP = found.landmarks_LP + np.array([left, top], np.float32)
+        landmarks_LP = found.landmarks_LP + corner.astype(np.float32)
         middle = landmarks_LP.mean(0)
         if (box[:2] < middle).all() and (middle < box[2:]).all():
             whole = dataclasses.replace(found, landmarks_LP=landmarks_LP, box=box)

@@ -99,12 +99,8 @@ def _check_level(path: Path, speech: SoundSource) -> None:
             f"{path}: silent: its level is {level_db:.0f} dB of full scale, speech lies above "
             f"{SILENCE_DB:.0f} dB; check the recording or make it louder"
         )
-    _warn_of_clicks(path, peaks.peak(), peaks.speech_peak())
-
-
-def _warn_of_clicks(path: Path, peak: float, level: float) -> None:
-    """Warn if a recording's peak is a click, since training takes the peak for the level."""
-    if peak > level:
+    peak, level = peaks.peak(), peaks.speech_peak()
+    if peak > level:  # training takes the peak for the level of the speech
         LOG.warning(
             "%s: a click is %.1f times as loud as the speech; the mouth follows the speech at its "
             "own level of %.3f of full scale",

@@ -3,8 +3,7 @@
 A frame without a face has NaN landmarks. It is left out of the means and counted.
 """
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,7 @@ from emotalk.schema import OUTER_EYE_CORNERS, SIZE, Doubles, check_shape
 Points: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class LandmarkDistance:
+class LandmarkDistance(NamedTuple):
     """Distance of one clip's landmarks from the true ones.
 
     Attributes:

@@ -7,14 +7,8 @@ from emotalk.metrics.landmarks import landmark_distance
 
 def landmark_figures(comparison: Comparison) -> dict[str, float]:
     """Return the landmark distances; both videos are aligned to the committed template."""
-    distance = landmark_distance(
-        comparison.landmarks_TLP, comparison.truth.landmarks_TLP, template_LP()
-    )
-    return {
-        "nlmd": distance.nlmd,
-        "nlmd_iod": distance.nlmd_iod,
-        "missed_share": distance.missed_share,
-    }
+    truth_TLP = comparison.truth.landmarks_TLP
+    return landmark_distance(comparison.landmarks_TLP, truth_TLP, template_LP())._asdict()
 
 
 METRIC = Metric(
