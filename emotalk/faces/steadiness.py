@@ -101,13 +101,7 @@ def _quarter_turns(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks, drif
 
 
 def crop_around(image_HWC: Bytes, box: Doubles, share: float) -> tuple[Bytes, Doubles]:
-    """Return the part of a picture around a box, and its left top corner in pixels.
-
-    Args:
-        image_HWC: the picture.
-        box: left, top, right, bottom of a face.
-        share: of the box's sides, kept on each side.
-    """
+    """Return a picture's part around a box (`share` of its sides on each side), and its corner."""
     height, width = image_HWC.shape[:2]
     reach = share * np.tile(box[2:4] - box[:2], 2) * (-1, -1, 1, 1)
     limits = (width, height, width, height)

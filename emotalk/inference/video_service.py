@@ -41,9 +41,7 @@ class VideoService:
     """Handles the page's requests.
 
     Attributes:
-        loaded: the generator.
-        landmarks: configuration of the landmark detector; None: pictures are aligned crops.
-        limits: limits of the server.
+        loaded, landmarks, limits: see `build_app`.
         uploads: files from browsers.
         queue: orders from browsers.
     """

@@ -18,30 +18,20 @@ SEEN = 1.5  # insightface's landmark models see a square this many times the box
 
 def build(config: LandmarksConfig, _source: Path) -> "InsightfaceDetector":
     """Return the detector of the pack that the configuration names."""
-    return InsightfaceDetector(
-        config.pack, root=config.root, det_size=config.det_size, detect_every=config.detect_every
-    )
+    return InsightfaceDetector(config)
 
 
 class InsightfaceDetector(TrackingDetector):
     """Runs a pack's face detector and 68-point landmark model: `buffalo_l`, `antelopev2`, ..."""
 
-    def __init__(
-        self, pack: str, *, root: Path, det_size: int = 320, detect_every: int = 1
-    ) -> None:
-        """Load the pack `root/models/pack`; nothing is ever downloaded.
-
-        Args:
-            pack: the pack's name.
-            root: the folder that holds `models/`.
-            det_size: side of the square the detector sees, pixels.
-            detect_every: see `TrackingDetector`.
+    def __init__(self, config: LandmarksConfig) -> None:
+        """Load the pack of the configuration; nothing is ever downloaded.
 
         Raises:
             WrongUse: the pack is not there, or has no detector or no 68-point landmark model.
         """
-        super().__init__(detect_every=detect_every)
-        folder = _pack_folder(pack, root)
+        super().__init__(detect_every=config.detect_every)
+        folder = _pack_folder(config.pack, config.root)
         cv2.setNumThreads(1)
         self._app = FaceAnalysis(
             name=str(folder),
@@ -56,8 +46,8 @@ class InsightfaceDetector(TrackingDetector):
                 f"(found: {', '.join(self._app.models)}); buffalo_l and antelopev2 have one"
             )
         self._model = self._app.models[tasks[0]]
-        self._det_size = det_size
-        self._app.prepare(ctx_id=-1, det_size=(det_size, det_size))
+        self._det_size = config.det_size
+        self._app.prepare(ctx_id=-1, det_size=(config.det_size, config.det_size))
 
     def boxes(self, frame_HWC: Bytes) -> Doubles:
         """Return left, top, right, bottom, score of every face (N, 5)."""

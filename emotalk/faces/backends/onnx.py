@@ -21,14 +21,7 @@ BOX_GROWTH = 1.4  # the landmark model was trained on boxes this much larger tha
 
 def build(config: LandmarksConfig, _source: Path) -> "OnnxDetector":
     """Return the detector of the two model files that the configuration names."""
-    if config.detector is None or config.landmarker is None:
-        raise ValueError("landmarks.backend onnx without model files passed its own check")
-    return OnnxDetector(
-        config.detector,
-        config.landmarker,
-        det_size=config.det_size,
-        detect_every=config.detect_every,
-    )
+    return OnnxDetector(config)
 
 
 class OnnxDetector(TrackingDetector):
@@ -38,20 +31,21 @@ class OnnxDetector(TrackingDetector):
     The landmark model takes BGR (x - 127) / 127 of a square around the face, 1.4 times its box.
     """
 
-    def __init__(
-        self, detector: Path, landmarker: Path, *, det_size: int = 320, detect_every: int = 1
-    ) -> None:
-        """Load both files; `detect_every`: see `TrackingDetector`.
+    def __init__(self, config: LandmarksConfig) -> None:
+        """Load both files.
 
         Raises:
             WrongUse: a file is missing or is not a model of the expected form.
         """
-        super().__init__(detect_every=detect_every)
+        super().__init__(detect_every=config.detect_every)
+        detector, landmarker = config.detector, config.landmarker
+        if detector is None or landmarker is None:
+            raise ValueError("landmarks.backend onnx without model files passed its own check")
         for key, path in (("detector", detector), ("landmarker", landmarker)):
             if not path.is_file():
                 raise WrongUse(f"landmarks.{key}: no file {path}")
         cv2.setNumThreads(1)
-        self._det_size = det_size
+        self._det_size = config.det_size
         self._detector = _session("detector", detector)
         self._outputs = [output.name for output in self._detector.get_outputs()]
         if not {f"{kind}_{s}" for kind in ("cls", "obj", "bbox") for s in STRIDES} <= {
