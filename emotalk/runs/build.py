@@ -15,7 +15,7 @@ from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import data_facts, model_facts
 from emotalk.runs.loader import build_train_loader, unknown_intensities
-from emotalk.runs.networks import build_networks, refuse_beside_zero
+from emotalk.runs.networks import build_networks, refuse_sharded_generator
 from emotalk.runs.same_run import continued_shards
 from emotalk.runs.trackers import build_trackers
 from emotalk.runs.validation import build_validation
@@ -41,7 +41,7 @@ def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool])
     shard_set = ShardSet.open(config.shards, config.data.remote)
     loader = build_train_loader(config, shard_set, runtime.rank, runtime.world_size)
     networks = build_networks(config, runtime)
-    refuse_beside_zero(config, {networks.generator.name: networks.generator.zero_stage})
+    refuse_sharded_generator(config, {networks.generator.name: networks.generator.zero_stage})
     folder = config.run_dir / CHECKPOINTS
     if config.start_from is not None and latest_checkpoint(folder) is None:
         start_from(config.start_from, networks.engines)

@@ -57,6 +57,7 @@ def memory_lines(
     for name, size in rows:
         yield f"  {name:44}{size / GIB:>8.2f}"
     yield f"  {'together, estimated':44}{sum(size for _, size in rows) / GIB:>8.2f}"
+    yield "  (on a CPU, kernels' buffers and allocator gaps can take the activations once more)"
     yield ""
 
 

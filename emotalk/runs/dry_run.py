@@ -20,7 +20,7 @@ from emotalk.runs.description import (
 from emotalk.runs.folder import check_run_folder
 from emotalk.runs.loader import build_train_loader, refuse_missing_shards, unknown_intensities
 from emotalk.runs.memory_estimate import measure_sizes
-from emotalk.runs.networks import build_modules, engine_names, refuse_beside_zero
+from emotalk.runs.networks import build_modules, engine_names, refuse_sharded_generator
 from emotalk.runs.validation import validation_landmark_model
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.networks import build_features
@@ -44,7 +44,7 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     check_run_folder(config, before_shards=unseen)
     _check_files(config)
     zero = zero_stages(config)
-    refuse_beside_zero(config, zero)
+    refuse_sharded_generator(config, zero)
     validation_landmark_model(config.validation)
     _check_weights(config)
     data, clips_per_epoch = ([], None) if before_shards else _shards(config)

@@ -55,7 +55,7 @@ def engine_names(config: TrainConfig) -> list[str]:
     return ["generator", "discriminators"] if config.discriminators else ["generator"]
 
 
-def refuse_beside_zero(config: TrainConfig, stages: Mapping[str, int | None]) -> None:
+def refuse_sharded_generator(config: TrainConfig, stages: Mapping[str, int | None]) -> None:
     """Raise `WrongUse` if the run needs a whole generator that ZeRO-3 shards over processes.
 
     Args:

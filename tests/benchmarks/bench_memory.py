@@ -1,9 +1,10 @@
-"""How far `--dry-run`'s memory estimate is from what a process of that run takes.
+"""Compare `--dry-run`'s memory estimate with what a process of that run takes.
 
     python -m tests.benchmarks.bench_memory [--width 1] [--frames 25]
 
 paper.yaml (an untrained VGG-19) on one process: both updates of the last stage are made twice, and
-the largest resident size is held against the estimate's rows, without the copy for a checkpoint.
+the largest resident size is compared with the estimate's rows, without the copy for a checkpoint.
+On a CPU it is larger: kernels have buffers and the allocator keeps freed memory.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from emotalk.config.run import TrainConfig
 from emotalk.errors import WrongUse
 from emotalk.models import Generator
-from emotalk.runs.networks import build_modules, engine_names, refuse_beside_zero
+from emotalk.runs.networks import build_modules, engine_names, refuse_sharded_generator
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 from tests.helpers.train_here import trainer_here
 
@@ -57,10 +57,10 @@ def test_a_spread_generator_can_be_neither_averaged_nor_validated(tmp_path: Path
     neither = tiny_config(tmp_path, "optim.ema=0")
     for config in (average, validated):
         with pytest.raises(WrongUse, match="is ZeRO stage 3"):
-            refuse_beside_zero(config, {"generator": 3})
+            refuse_sharded_generator(config, {"generator": 3})
         for stage in (None, 0, 1, 2):
-            refuse_beside_zero(config, {"generator": stage})
-    refuse_beside_zero(neither, {"generator": 3})
+            refuse_sharded_generator(config, {"generator": stage})
+    refuse_sharded_generator(neither, {"generator": 3})
 
 
 @pytest.mark.parametrize("scheme", ["xavier", "he"])
