@@ -191,15 +191,12 @@ class Decoder(nn.Module):
         h = h.contiguous(memory_format=torch.channels_last)
         h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), kernels.conv_1.own)
         h = _activated(h, maps.conv_1_BCHW)
-        h = upsample_conv(h, kernels.conv_2.own, padding="reflect")
-        h = _activated(h, maps.conv_2_BCHW)
-        h = upsample_conv(h, kernels.conv_3.own, padding="reflect")
-        h = _activated(h, maps.conv_3_BCHW)
+        h = _upsampled_stage(h, kernels.conv_2, maps.conv_2_BCHW)
+        h = _upsampled_stage(h, kernels.conv_3, maps.conv_3_BCHW)
         gates = upsample_conv(h, kernels.gates.own, padding="constant")
         gates_TBCHW = torch.unflatten(gates, 0, (T, B))
         h, state = self.conv_lstm(gates_TBCHW, maps.gates_BCHW, kernels.recurrent, state)
-        h = upsample_conv(h, kernels.conv_5.own, padding="reflect")
-        h = _activated(h, maps.conv_5_BCHW)
+        h = _upsampled_stage(h, kernels.conv_5, maps.conv_5_BCHW)
         video_NCHW = torch.tanh(output_conv(h, kernels.output))
         video_TBCHW = torch.unflatten(video_NCHW, 0, (T, B))
         return video_TBCHW.transpose(0, 1).contiguous(), state
@@ -227,6 +224,11 @@ def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: Padding) 
     padded = F.pad(features_BCHW, (1, 1, 1, 1), mode=padding)
     part = F.conv2d(padded, kernels.image, kernels.bias)
     return part.contiguous(memory_format=torch.channels_last)
+
+
+def _upsampled_stage(h_NCHW: Tensor, kernels: StageKernels, part_BCHW: Tensor) -> Tensor:
+    """Return a stage's output from its input before the upsampling."""
+    return _activated(upsample_conv(h_NCHW, kernels.own, padding="reflect"), part_BCHW)
 
 
 def _activated(h_NCHW: Tensor, part_BCHW: Tensor) -> Tensor:

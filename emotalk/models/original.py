@@ -75,7 +75,7 @@ def read_original(path: Path, *, channel_order: ChannelOrder = "rgb") -> Origina
     loaded = read_torch_file(path, advice=ADVICE)
     stored = {name.removeprefix("module."): value for name, value in loaded.items()}
     kind = _kind(stored)
-    arguments = SIZES[kind](_Sizes(shapes_of(stored)))
+    arguments = SIZES[kind](shapes_of(stored))
     ours = _expected(kind, arguments, path)
     names = {name: original_name(kind, name) for name in ours}
     try:
@@ -115,69 +115,61 @@ def _kind(stored: Mapping[str, Tensor]) -> Kind:
     )
 
 
-class _Sizes:
-    """Sizes of the stored tensors."""
-
-    def __init__(self, shapes: Shapes) -> None:
-        self.shapes = shapes
-
-    def size(self, name: str, axis: int, default: int) -> int:
-        """Return the size of an axis, or `default` (the original's) where it is missing."""
-        shape = self.shapes.get(name, ())
-        return shape[axis] if axis < len(shape) else default
+def _size(shapes: Shapes, name: str, axis: int, default: int) -> int:
+    """Return the size of a tensor's axis, or `default` (the original's) where it is missing."""
+    shape = shapes.get(name, ())
+    return shape[axis] if axis < len(shape) else default
 
 
 FULL = (64, 128, 256, 512, 512)
 
 
-def _generator_sizes(sizes: _Sizes) -> dict[str, Any]:
-    features = sizes.size("speech_encoder.fc_1.0.weight", 0, 512)
-    numbers = (1, 5, 9, 13)
+def _generator_sizes(shapes: Shapes) -> dict[str, Any]:
     return {
-        "emotions": sizes.size("emotion_processor.fc_1.0.weight", 1, 6),
+        "emotions": _size(shapes, "emotion_processor.fc_1.0.weight", 1, 6),
         "filters": tuple(
-            sizes.size(f"image_encoder.conv_{k + 1}.1.weight", 0, full)
+            _size(shapes, f"image_encoder.conv_{k + 1}.1.weight", 0, full)
             for k, full in enumerate(FULL)
         ),
-        "image_features": sizes.size("image_encoder.conv_6.0.weight", 0, 512),
-        "speech_features": features,
-        "emotion_features": sizes.size("emotion_processor.fc_1.0.weight", 0, 512),
-        "noise_features": sizes.size("noise_generator.noise_rnn.weight_hh_l0", 1, 128),
+        "image_features": _size(shapes, "image_encoder.conv_6.0.weight", 0, 512),
+        "speech_features": _size(shapes, "speech_encoder.fc_1.0.weight", 0, 512),
+        "emotion_features": _size(shapes, "emotion_processor.fc_1.0.weight", 0, 512),
+        "noise_features": _size(shapes, "noise_generator.noise_rnn.weight_hh_l0", 1, 128),
         "speech_filters": tuple(
-            sizes.size(f"speech_encoder.net.{number}.weight", 0, full)
-            for number, full in zip(numbers, FULL, strict=False)
+            _size(shapes, f"speech_encoder.net.{4 * k + 1}.weight", 0, full)
+            for k, full in enumerate(FULL[:4])
         ),
-        "speech_step_features": sizes.size("speech_encoder.net.16.weight", 0, 16),
-        "output_filters": sizes.size("decoder.conv_5.1.weight", 0, 32),
-        "output_kernel": 3 if sizes.size("decoder.out_new.1.weight", 2, 7) == 3 else 7,
+        "speech_step_features": _size(shapes, "speech_encoder.net.16.weight", 0, 16),
+        "output_filters": _size(shapes, "decoder.conv_5.1.weight", 0, 32),
+        "output_kernel": 3 if _size(shapes, "decoder.out_new.1.weight", 2, 7) == 3 else 7,
         "cell_activation": "leaky_relu",
         "auxiliary_emotion": True,
     }
 
 
-def _frame_sizes(sizes: _Sizes) -> dict[str, Any]:
+def _frame_sizes(shapes: Shapes) -> dict[str, Any]:
     return {
-        "channels": _channels(sizes),
-        "hidden": sizes.size("out.0.weight", 0, 2048),
+        "channels": _channels(shapes),
+        "hidden": _size(shapes, "out.0.weight", 0, 2048),
         "slope": ORIGINAL_SLOPE,
     }
 
 
-def _emotion_sizes(sizes: _Sizes) -> dict[str, Any]:
+def _emotion_sizes(shapes: Shapes) -> dict[str, Any]:
     return {
-        "emotions": sizes.size("cls.0.weight", 0, 7) - 1,
-        "channels": _channels(sizes),
-        "hidden": sizes.size("projector.0.weight", 0, 2048),
-        "features": sizes.size("projector.2.weight", 0, 512),
+        "emotions": _size(shapes, "cls.0.weight", 0, 7) - 1,
+        "channels": _channels(shapes),
+        "hidden": _size(shapes, "projector.0.weight", 0, 2048),
+        "features": _size(shapes, "projector.2.weight", 0, 512),
         "slope": ORIGINAL_SLOPE,
     }
 
 
-def _channels(sizes: _Sizes) -> tuple[int, ...]:
-    return tuple(sizes.size(f"conv_{k + 1}.0.weight", 0, full) for k, full in enumerate(FULL))
+def _channels(shapes: Shapes) -> tuple[int, ...]:
+    return tuple(_size(shapes, f"conv_{k + 1}.0.weight", 0, full) for k, full in enumerate(FULL))
 
 
-SIZES: dict[Kind, Callable[[_Sizes], dict[str, Any]]] = {
+SIZES: dict[Kind, Callable[[Shapes], dict[str, Any]]] = {
     "generator": _generator_sizes,
     "frame": _frame_sizes,
     "emotion": _emotion_sizes,

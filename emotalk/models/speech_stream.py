@@ -74,7 +74,7 @@ class SpeechStreamState(NamedTuple):
     steps_BSD: Tensor
 
 
-def first_state(encoder: SpeechEncoder, clips: int) -> SpeechStreamState:
+def first_speech_state(encoder: SpeechEncoder, clips: int) -> SpeechStreamState:
     """Return the state before the first chunk, on the encoder's device."""
     weight = encoder.fc.weight
     inputs = tuple(

@@ -10,8 +10,13 @@ from emotalk.models.conv_lstm import ConvLstmState
 from emotalk.models.decoder import ConditionMaps, DecoderKernels
 from emotalk.models.generator import Generator, check_images, check_range
 from emotalk.models.noise_encoder import LstmState
-from emotalk.models.speech_stream import DELAY, UNKNOWN_LENGTH, SpeechStreamState, encode_chunk
-from emotalk.models.speech_stream import first_state as first_speech_state
+from emotalk.models.speech_stream import (
+    DELAY,
+    UNKNOWN_LENGTH,
+    SpeechStreamState,
+    encode_chunk,
+    first_speech_state,
+)
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, check_shape
 
 PerFrame: TypeAlias = Callable[[int, int], Tensor]  # (first frame, frames) -> (B, frames, size)
