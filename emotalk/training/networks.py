@@ -30,7 +30,7 @@ class Discriminators(nn.Module):
         super().__init__()
         self.critics = dict(critics)
         for name, critic in critics.items():
-            self.add_module(name, critic.build_network())
+            self.add_module(name, critic.network_class(**critic.arguments()))
 
     def computing(self, terms: Collection[str]) -> dict[str, Critic]:
         """Return the discriminators that compute some of `terms`, by name."""

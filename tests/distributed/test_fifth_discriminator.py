@@ -40,10 +40,7 @@ class BrightnessCritic(Critic):
     """Score the mean brightness of whole videos; least-squares loss."""
 
     name = "brightness"
-
-    def build_network(self) -> nn.Module:
-        """Return the network with freshly drawn weights."""
-        return BrightnessDiscriminator(**self.config.model.arguments(self.name))
+    network_class = BrightnessDiscriminator
 
     def generator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
         """Return the squared distance of generated videos' scores from 1, halved."""

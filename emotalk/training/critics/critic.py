@@ -1,7 +1,7 @@
 """Define the interface of a discriminator of the objective, and the registry of all of them."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,12 @@ class Critic(ABC):
 
     Attributes:
         name: of its section in `model`, of its generator term and of its discriminator term.
+        network_class: class of the network.
         needs_other_speech: whether its discriminator term needs another clip's speech.
     """
 
     name: ClassVar[str]
+    network_class: ClassVar[type[nn.Module]]
     needs_other_speech: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
@@ -44,9 +46,9 @@ class Critic(ABC):
         """Return the terms of the discriminators' updates that train this network."""
         return {self.name, *self.real_terms}
 
-    @abstractmethod
-    def build_network(self) -> nn.Module:
-        """Return the network with freshly drawn weights."""
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the network; here its scaled section of `model`."""
+        return self.config.model.arguments(self.name)
 
     def generated_inputs(self, x: ClipInputs, fake_BTCHW: Tensor) -> Inputs:
         """Return the network's arguments for generated videos; here the videos alone."""
@@ -76,7 +78,8 @@ class Critic(ABC):
             output: of the network for `joint_inputs`.
             x: one micro-batch.
             fake_BTCHW: the generated videos, without a graph.
-            network: the bare module.
+            network: the bare module. The wrapper of an engine would take gradients within a term,
+                as of a penalty, for its own.
         """
         return {self.name: self.discriminator_term(output, x)}
 

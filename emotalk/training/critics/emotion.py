@@ -1,6 +1,8 @@
 """Define the emotion discriminator's part in the objective: classify the emotion or "generated"."""
 
-from torch import Tensor, nn
+from typing import Any
+
+from torch import Tensor
 
 from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
 from emotalk.models import EmotionDiscriminator
@@ -15,12 +17,11 @@ class EmotionCritic(Critic):
     """
 
     name = "emotion"
+    network_class = EmotionDiscriminator
 
-    def build_network(self) -> nn.Module:
-        """Return the network with freshly drawn weights."""
-        return EmotionDiscriminator(
-            emotions=self.emotions, **self.config.model.arguments(self.name)
-        )
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of the network."""
+        return {"emotions": self.emotions, **super().arguments()}
 
     def generator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
         """Return the cross-entropy of generated videos against the emotion asked for."""

@@ -17,10 +17,7 @@ class FrameCritic(Critic):
     """
 
     name = "frame"
-
-    def build_network(self) -> nn.Module:
-        """Return the network with freshly drawn weights."""
-        return FrameDiscriminator(**self.config.model.arguments(self.name))
+    network_class = FrameDiscriminator
 
     def generated_inputs(self, x: ClipInputs, fake_BTCHW: Tensor) -> Inputs:
         """Return generated frames and condition images."""
@@ -31,10 +28,8 @@ class FrameCritic(Critic):
         return wasserstein_generator(output)
 
     def joint_inputs(self, x: ClipInputs, fake_BTCHW: Tensor) -> Inputs:
-        """Return true and generated frames joined along time, and condition images.
-
-        Joined along time, the condition image's share of the convolutions is computed once.
-        """
+        """Return true and generated frames joined along time, and condition images."""
+        # Along time, so that the condition image's share of the convolutions is computed once.
         return torch.cat([x.video_BTCHW, fake_BTCHW], dim=1), x.image_BCHW
 
     def discriminator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
@@ -44,15 +39,7 @@ class FrameCritic(Critic):
     def discriminator_terms(
         self, output: Tensor, x: ClipInputs, fake_BTCHW: Tensor, network: nn.Module
     ) -> Terms:
-        """Return the loss with the weighted penalty, and the penalty beside it.
-
-        Args:
-            output: of the network for `joint_inputs`.
-            x: one micro-batch.
-            fake_BTCHW: the generated videos, without a graph.
-            network: the bare module. The wrapper of an engine would take the inner gradient of the
-                penalty for its own.
-        """
+        """Return the loss with the weighted penalty, and the penalty beside it."""
         penalty_B = gradient_penalty(network, x.video_BTCHW, fake_BTCHW, x.image_BCHW, x.alpha_B)
         weighted_B = self.config.losses.gradient_penalty * penalty_B
         term_B = self.discriminator_term(output, x) + weighted_B

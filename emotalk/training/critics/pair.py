@@ -1,7 +1,7 @@
 """Define the pair discriminator's part in the objective: do mouth and speech belong together."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from emotalk.losses.adversarial import pair_critic, pair_generator
 from emotalk.losses.mouth_region import mouth_masked
@@ -17,11 +17,8 @@ class PairCritic(Critic):
     """
 
     name = "pair"
+    network_class = PairDiscriminator
     needs_other_speech = True
-
-    def build_network(self) -> nn.Module:
-        """Return the network with freshly drawn weights."""
-        return PairDiscriminator(**self.config.model.arguments(self.name))
 
     def generated_inputs(self, x: ClipInputs, fake_BTCHW: Tensor) -> Inputs:
         """Return generated mouths with their own speech."""

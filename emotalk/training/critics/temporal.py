@@ -1,6 +1,6 @@
 """Define the temporal discriminator's part in the objective: least squares on whole videos."""
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from emotalk.losses.adversarial import least_squares_critic, least_squares_generator
 from emotalk.models import TemporalDiscriminator
@@ -15,10 +15,7 @@ class TemporalCritic(Critic):
     """
 
     name = "temporal"
-
-    def build_network(self) -> nn.Module:
-        """Return the network with freshly drawn weights."""
-        return TemporalDiscriminator(**self.config.model.arguments(self.name))
+    network_class = TemporalDiscriminator
 
     def generator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
         """Return the squared distance of generated videos' scores from 1, halved."""
