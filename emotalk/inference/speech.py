@@ -12,7 +12,7 @@ from emotalk.checkpoints.format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
 from emotalk.media.loudness import LoudnessMeter, PeakMeter
-from emotalk.media.sound_source import SoundInMemory, SoundSource, blocks_of, whole
+from emotalk.media.sound_source import SoundInMemory, SoundSource, blocks_of, read_all
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
@@ -36,12 +36,12 @@ class Speech:
     @property
     def speech_S(self) -> Floats:
         """Return the whole speech at 8 kHz."""
-        return whole(self.speech)
+        return read_all(self.speech)
 
     @property
     def sound_S(self) -> Floats:
         """Return the whole sound at 48 kHz."""
-        return whole(self.sound)
+        return read_all(self.sound)
 
     @property
     def frames(self) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -28,7 +29,7 @@ SAMPLES_PER_PACKET = 1024
 LAYOUTS = {1: "mono", 2: "stereo"}
 # With B-frames x264's macroblock tree reads uninitialised memory, so the bytes would depend on what
 # the process did before.
-REPEATABLE = {"libx264": {"mbtree": "0"}}
+DETERMINISTIC = {"libx264": {"mbtree": "0"}}
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def encode_video(
         codec: FFmpeg's name of the video encoder.
         pixel_format: FFmpeg's name of the stored colour format.
         options: of the encoder, e.g. `{"crf": "16", "preset": "ultrafast"}`; they override
-            `REPEATABLE`.
+            `DETERMINISTIC`.
         audio: the sound, or None for a silent file.
         metadata: container tags, e.g. `{"comment": "..."}`.
         threads: of the video encoder; x264's bytes depend on it.
@@ -159,13 +160,13 @@ def _write(
     if first is None:
         raise ValueError("encode_video: no frames")
     _check_frame(first, first.shape, pixel_format)
-    settings = {**REPEATABLE.get(codec, {}), **(options or {})}
+    settings = {**DETERMINISTIC.get(codec, {}), **(options or {})}
     video = output.add_stream(codec, rate=fps, options=settings)
     assert isinstance(video, VideoStream)
     _set_up_video(video, first, pixel_format, threads)
     sound = None if audio is None else _SoundWriter(output, audio)
     from_rgb = VideoReformatter()
-    for index, frame in enumerate(_with_first(first, frames)):
+    for index, frame in enumerate(chain([first], frames)):
         _check_frame(frame, first.shape, pixel_format)
         stored = from_rgb.reformat(
             av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24"),
@@ -181,11 +182,6 @@ def _write(
     output.mux(video.encode(None))
     if sound is not None:
         sound.finish()
-
-
-def _with_first(first: Bytes, rest: Iterator[Bytes]) -> Iterator[Bytes]:
-    yield first
-    yield from rest
 
 
 def _check_frame(frame: Bytes, shape: tuple[int, ...], pixel_format: str) -> None:

@@ -89,6 +89,6 @@ def blocks_of(source: SoundSource, samples: int = BLOCK) -> Iterator[Floats]:
         yield source.read(start, samples)
 
 
-def whole(source: SoundSource) -> Floats:
+def read_all(source: SoundSource) -> Floats:
     """Return all samples of a source."""
     return source.read(0, source.size)

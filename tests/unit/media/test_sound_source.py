@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emotalk.media.sound_source import SoundInMemory, SpooledSound, blocks_of, whole
+from emotalk.media.sound_source import SoundInMemory, SpooledSound, blocks_of, read_all
 
 RAMP = np.linspace(-1, 1, 1000, dtype=np.float32)
 
@@ -13,7 +13,7 @@ def test_a_file_and_memory_give_the_same_pieces() -> None:
     spooled.add(300, RAMP[300:])
     for source in (spooled, SoundInMemory(RAMP)):
         assert source.size == 1000
-        np.testing.assert_array_equal(whole(source), RAMP)
+        np.testing.assert_array_equal(read_all(source), RAMP)
         np.testing.assert_array_equal(np.concatenate(list(blocks_of(source, 77))), RAMP)
         np.testing.assert_array_equal(source.read(990, 50), RAMP[990:])
         assert source.read(2000, 50).size == 0
@@ -25,4 +25,4 @@ def test_gaps_are_silence_overlaps_add_up_and_nothing_lies_before_the_start() ->
     spooled.add(6, np.full(2, 0.5, np.float32))
     spooled.add(7, np.full(2, 0.75, np.float32))
     spooled.add(-9, RAMP[:4])
-    assert whole(spooled).tolist() == [0.25, 0.25, 0, 0, 0, 0, 0.5, 1.0, 0.75]  # 1.25 is clipped
+    assert read_all(spooled).tolist() == [0.25, 0.25, 0, 0, 0, 0, 0.5, 1.0, 0.75]  # 1.25 is clipped

@@ -12,7 +12,7 @@ import soundfile
 from emotalk.media import spooled_sound
 from emotalk.media.resample import resample
 from emotalk.media.sound import read_sound
-from emotalk.media.sound_source import whole
+from emotalk.media.sound_source import read_all
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.media.streaming_resample import StreamingResampler
 from emotalk.schema import Rejection
@@ -37,9 +37,9 @@ def test_samples_are_those_of_the_whole_file_read_at_once(
     sound = spool_audio(path, rate=48_000)
     expected_S = own_samples(read_sound(path, rate=48_000))
     assert sound.size == expected_S.size
-    np.testing.assert_allclose(whole(sound), expected_S, atol=1e-6)
+    np.testing.assert_allclose(read_all(sound), expected_S, atol=1e-6)
     speech_S = np.clip(resample(expected_S, 48_000, 8_000), -1, 1)
-    np.testing.assert_allclose(whole(spool_resampled(sound, 48_000, 8_000)), speech_S, atol=1e-6)
+    np.testing.assert_allclose(read_all(spool_resampled(sound, 48_000, 8_000)), speech_S, atol=1e-6)
 
 
 def test_a_recording_beyond_the_limit_is_refused_with_it(tmp_path: Path) -> None:
