@@ -1,0 +1,34 @@
+"""Helpers for tests of the objective: engines without processes, and a network's calls."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from emotalk.training.networks import Discriminators, Networks
+
+
+class Bare:
+    """What an engine is to the objectives."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        self.module = module
+
+    def __call__(self, *args: Any) -> Any:
+        return self.module(*args)
+
+
+def critics_of(networks: Networks) -> Discriminators:
+    assert networks.discriminators is not None
+    return cast(Discriminators, networks.discriminators.module)
+
+
+@contextmanager
+def called(module: torch.nn.Module) -> Iterator[list[tuple[Tensor, ...]]]:
+    """Note the arguments of every call of a network."""
+    calls: list[tuple[Tensor, ...]] = []
+    hook = module.register_forward_pre_hook(lambda _, args: calls.append(args))
+    yield calls
+    hook.remove()
