@@ -377,7 +377,7 @@ def test_what_workers_are_handed_are_names_not_pixels(tmp_path: Path, corpus: Pa
     with lock_output(config.output):
         run_job(config, make_plan(config), Weighing(), Quiet())
     assert {name: len(found) for name, found in sizes.items()} == {
-        "process_clip": 2 * CLIPS, "_write": 2 * SHARDS
+        "process_clip": 2 * CLIPS, "_make_shard": 2 * SHARDS
     }  # fmt: skip
     one_crop = 128 * 128 * 3
     assert max(max(found) for found in sizes.values()) < one_crop / 4
