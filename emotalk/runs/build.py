@@ -29,16 +29,18 @@ from emotalk.training.trainer import Components, Trainer
 LOG = logging.getLogger("emotalk.train")
 
 
-def build(config: TrainConfig, runtime: Runtime, stop_asked: Callable[[], bool]) -> Trainer:
+def build(
+    config: TrainConfig, shard_set: ShardSet, runtime: Runtime, stop_asked: Callable[[], bool]
+) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off.
 
     Args:
         config: configuration of the run.
+        shard_set: the opened shard set.
         runtime: this process and its peers.
         stop_asked: returns whether a signal has asked the run to save and exit.
     """
     # The loader comes first, so that faults of the shards show at once.
-    shard_set = ShardSet.open(config.shards, config.data.remote)
     loader = build_train_loader(config, shard_set, runtime.rank, runtime.world_size)
     networks = build_networks(config, runtime)
     refuse_sharded_generator(config, {networks.generator.name: networks.generator.zero_stage})

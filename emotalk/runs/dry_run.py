@@ -41,13 +41,14 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     if not before_shards:
         refuse_missing_shards(config)
     unseen = before_shards or config.shards.startswith(COMMAND)  # a dry run executes no command
-    check_run_folder(config, before_shards=unseen)
+    shard_set = None if unseen else ShardSet.open(config.shards, config.data.remote)
+    check_run_folder(config, shard_set)
     _check_files(config)
     zero = zero_stages(config)
     refuse_sharded_generator(config, zero)
     validation_landmark_model(config.validation)
     _check_weights(config)
-    data, clips_per_epoch = ([], None) if before_shards else _shards(config)
+    data, clips_per_epoch = ([], None) if before_shards else _shards(config, shard_set)
     sizes = measure_sizes(config)
     lines = [
         *data,
@@ -59,15 +60,14 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _shards(config: TrainConfig) -> tuple[list[str], int | None]:
+def _shards(config: TrainConfig, shard_set: ShardSet | None) -> tuple[list[str], int | None]:
     """Return lines about the shard set and the number of its training clips.
 
     The number is None where a command lists the shards, because a dry run executes no command.
     """
-    if config.shards.startswith(COMMAND):
+    if shard_set is None:
         shown = redact_command(config.shards)
         return [f"shards   {shown}", "         a command; a dry run runs none", ""], None
-    shard_set = ShardSet.open(config.shards, config.data.remote)
     _check_tars(shard_set)
     loader = build_train_loader(config, shard_set, world_size=config.runtime.processes)
     described = [*loader.describe(), *unknown_intensities(config, loader)]

@@ -13,6 +13,7 @@ from emotalk.files.atomic_write import PART, atomic_write_text
 from emotalk.files.lock import FileLock, is_held_by_another, own_lock, read_holder, take_lock
 from emotalk.runs.same_run import refuse_other_configuration, refuse_other_shards
 from emotalk.runs.status import CONFIG, LOCK, STATUS, write_status
+from emotalk.shards.shard_set import ShardSet
 
 SAMPLES = "samples"
 LEASE_S = 120.0  # longer than file servers keep the lock of a machine that does not answer
@@ -20,12 +21,12 @@ LOG = logging.getLogger("emotalk.train")
 JOINED: dict[Path, str] = {}  # run folder -> holder, where the main process of this run holds it
 
 
-def check_run_folder(config: TrainConfig, *, before_shards: bool = False) -> bool:
+def check_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
     """Return whether the run folder holds a checkpoint; change nothing.
 
     Args:
         config: configuration of the run.
-        before_shards: the shard set does not exist yet and is not compared.
+        shard_set: the opened shard set; None if it does not exist yet and is not compared.
 
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, or holds a run
@@ -45,12 +46,12 @@ def check_run_folder(config: TrainConfig, *, before_shards: bool = False) -> boo
             f"run_dir {folder} holds a run already and resume=never; choose another run_dir, or "
             "resume=auto to continue it"
         )
-    if started and not before_shards:
-        refuse_other_shards(config)
+    if started and shard_set is not None:
+        refuse_other_shards(config, shard_set)
     return started
 
 
-def open_run_folder(config: TrainConfig) -> bool:
+def open_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
     """Create or check the run folder and lock it; return whether it holds a checkpoint.
 
     The lock is held until this process ends.
@@ -61,7 +62,7 @@ def open_run_folder(config: TrainConfig) -> bool:
     """
     folder = config.run_dir
     try:
-        started = check_run_folder(config)
+        started = check_run_folder(config, shard_set)
         (folder / CHECKPOINTS).mkdir(parents=True, exist_ok=True)
         (folder / SAMPLES).mkdir(exist_ok=True)
         hold_run_folder(folder)
@@ -73,7 +74,7 @@ def open_run_folder(config: TrainConfig) -> bool:
     return started
 
 
-def open_together(config: TrainConfig, runtime: Runtime) -> None:
+def open_together(config: TrainConfig, shard_set: ShardSet | None, runtime: Runtime) -> None:
     """Open the run folder in the main process; raise its error in every process.
 
     Raises:
@@ -83,7 +84,7 @@ def open_together(config: TrainConfig, runtime: Runtime) -> None:
     refusals: list[object] = []
     if runtime.is_main:
         try:
-            open_run_folder(config)
+            open_run_folder(config, shard_set)
             write_status(
                 config.run_dir, "running", "training; if no process is left, it was killed"
             )

@@ -83,7 +83,7 @@ def is_lengthened(before: Sequence[StageConfig], now: Sequence[StageConfig]) -> 
     )
 
 
-def refuse_other_shards(config: TrainConfig) -> None:
+def refuse_other_shards(config: TrainConfig, shard_set: ShardSet) -> None:
     """Raise `WrongUse` if the newest checkpoint was trained on another shard set.
 
     `resume=other_shards` allows it.
@@ -94,7 +94,6 @@ def refuse_other_shards(config: TrainConfig) -> None:
     if known is None:
         return
     digest, facts = known
-    shard_set = ShardSet.open(config.shards, config.data.remote)
     here = data_facts(shard_set)
     same = digest == shards_digest(shard_set) if digest else facts == here
     if not same:

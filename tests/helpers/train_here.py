@@ -12,6 +12,7 @@ from emotalk.distributed import Runtime
 from emotalk.runs.build import build
 from emotalk.runs.folder import open_run_folder
 from emotalk.runs.networks import engine_names
+from emotalk.shards.shard_set import ShardSet
 from emotalk.training.trainer import Trainer
 
 
@@ -35,8 +36,9 @@ def trainer_here(
 ) -> Iterator[Trainer]:
     """Build the trainer that `train.py` builds, at the state its run folder is in."""
     with runtime_here(config) as runtime:
-        open_run_folder(config)
-        yield build(config, runtime, stop_asked)
+        shard_set = ShardSet.open(config.shards, config.data.remote)
+        open_run_folder(config, shard_set)
+        yield build(config, shard_set, runtime, stop_asked)
 
 
 def train_here(config: TrainConfig) -> Trainer:

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,21 @@ def test_a_training_start_opens_its_shard_set_once(
         assert trainer._components.validation is not None
     assert opened.count("manifest.json") == 1
     assert all(opened.count(name) == 1 for name in opened), "each index is read once, too"
+
+
+def test_a_run_that_goes_on_opens_its_shard_set_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_file, opened = DiskStorage.read_file, Counter[str]()
+
+    def counted(storage: DiskStorage, name: str) -> bytes:
+        opened[name] += 1
+        return read_file(storage, name)
+
+    monkeypatch.setattr(DiskStorage, "read_file", counted)
+    with trainer_here(config_of(folder)) as trainer:
+        assert trainer.state.step == 2
+    assert opened["manifest.json"] == 1
 
 
 def test_the_loader_hears_that_the_training_was_asked_to_stop(folder: Path) -> None:

@@ -25,15 +25,15 @@ from tests.helpers.tiny_training import ROOT, tiny_config
 
 def test_a_new_folder_is_made_and_the_same_run_may_go_on(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
-    assert not open_run_folder(config)
+    assert not open_run_folder(config, None)
     assert (config.run_dir / "config.yaml").exists()
-    assert not open_run_folder(tiny_config(tmp_path, "tracking.log_every=5"))
+    assert not open_run_folder(tiny_config(tmp_path, "tracking.log_every=5"), None)
 
 
 def test_another_configuration_is_refused_with_the_keys_that_differ(tmp_path: Path) -> None:
-    open_run_folder(tiny_config(tmp_path))
+    open_run_folder(tiny_config(tmp_path), None)
     with pytest.raises(WrongUse, match=r"data.frames: 4 there, 5 now") as caught:
-        open_run_folder(tiny_config(tmp_path, "data.frames=5", "seed=4"))
+        open_run_folder(tiny_config(tmp_path, "data.frames=5", "seed=4"), None)
     assert "seed: 3 there, 4 now" in str(caught.value)
 
 
@@ -42,7 +42,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     config.run_dir.mkdir()
     (config.run_dir / "thesis.txt").write_text("years of work")
     with pytest.raises(WrongUse, match="not a run folder"):
-        open_run_folder(config)
+        open_run_folder(config, None)
     assert [path.name for path in config.run_dir.iterdir()] == ["thesis.txt"]
 
 
@@ -50,7 +50,7 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
     config.run_dir.write_text("a file")
     with pytest.raises(WrongUse, match=r"cannot be written|not a run folder"):
-        open_run_folder(config)
+        open_run_folder(config, None)
 
 
 def test_what_a_start_that_came_to_nothing_left_is_no_obstacle(tmp_path: Path) -> None:
@@ -58,14 +58,14 @@ def test_what_a_start_that_came_to_nothing_left_is_no_obstacle(tmp_path: Path) -
     (config.run_dir / "checkpoints").mkdir(parents=True)
     for name in ("status.json", ".lock", ".config.yaml.part"):
         (config.run_dir / name).write_text("")
-    assert not open_run_folder(config)
+    assert not open_run_folder(config, None)
 
 
 def test_a_folder_with_checkpoints_but_no_configuration_is_left_alone(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
     (config.run_dir / "checkpoints/step-000001").mkdir(parents=True)
     with pytest.raises(WrongUse, match="not a run folder"):
-        open_run_folder(config)
+        open_run_folder(config, None)
 
 
 OTHER = (
@@ -87,7 +87,7 @@ def another(folder: Path) -> "subprocess.Popen[str]":
 
 def test_a_process_that_trains_keeps_others_out_and_names_itself(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
-    open_run_folder(config)
+    open_run_folder(config, None)
     assert f"process {os.getpid()} on " in another(config.run_dir).communicate()[0]
 
 
@@ -155,17 +155,17 @@ def test_what_the_main_process_refuses_all_refuse(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
     told = [InUse("process 7 is training here")]
     with pytest.raises(InUse, match="process 7"):
-        open_together(config, cast(Runtime, Ranks(is_main=False, told=list(told))))
+        open_together(config, None, cast(Runtime, Ranks(is_main=False, told=list(told))))
     assert not config.run_dir.exists(), "only the main process writes"
     config.run_dir.mkdir()
     (config.run_dir / "thesis.tex").touch()
     with pytest.raises(WrongUse, match="not a run folder"):
-        open_together(config, cast(Runtime, Ranks(is_main=True, told=[])))
+        open_together(config, None, cast(Runtime, Ranks(is_main=True, told=[])))
 
 
 def test_all_processes_of_a_run_may_say_how_it_ended(tmp_path: Path) -> None:
     config = tiny_config(tmp_path)
-    open_together(config, cast(Runtime, Ranks(is_main=True, told=[])))
+    open_together(config, None, cast(Runtime, Ranks(is_main=True, told=[])))
     assert json.loads((config.run_dir / "status.json").read_text())["state"] == "running"
-    open_together(config, cast(Runtime, Ranks(is_main=False, told=[])))
+    open_together(config, None, cast(Runtime, Ranks(is_main=False, told=[])))
     assert run_folder.JOINED[config.run_dir] == f"process {os.getpid()} on {socket.gethostname()}"

@@ -86,7 +86,7 @@ def test_a_renewed_signature_finds_the_copies_of_the_old_one(config: TrainConfig
 
 
 def test_nothing_a_run_writes_or_shows_holds_a_secret(config: TrainConfig) -> None:
-    open_run_folder(config)
+    open_run_folder(config, None)
     write_status(config.run_dir, "failed", f"OSError: {config.shards}: 403")
     files = [path for path in config.run_dir.rglob("*") if path.is_file()]
     assert {"config.yaml", "status.json"} <= {path.name for path in files}
@@ -98,10 +98,10 @@ def test_nothing_a_run_writes_or_shows_holds_a_secret(config: TrainConfig) -> No
 
 
 def test_a_run_goes_on_whose_written_configuration_is_masked(config: TrainConfig) -> None:
-    open_run_folder(config)
-    assert not check_run_folder(config)
+    open_run_folder(config, None)
+    assert not check_run_folder(config, None)
     renewed = config.model_copy(update={"shards": config.shards.replace(SIGNATURE, "another")})
-    assert not check_run_folder(renewed)
+    assert not check_run_folder(renewed, None)
 
 
 def test_a_masked_address_cannot_be_trained_on_and_says_so(config: TrainConfig) -> None:
@@ -111,7 +111,7 @@ def test_a_masked_address_cannot_be_trained_on_and_says_so(config: TrainConfig) 
 
 def run_of(config: TrainConfig) -> TrainConfig:
     """Return the configuration after a run folder with a checkpoint was made for it."""
-    open_run_folder(config)
+    open_run_folder(config, None)
     checkpoint = config.run_dir / "checkpoints" / "step-000002"
     write_tiny_model(checkpoint)
     (checkpoint / "state.json").write_text(json.dumps({"step": 2}))
