@@ -251,3 +251,13 @@ def test_files_are_locked_hashed_and_replaced_by_one_helper(call: str) -> None:
 def test_no_file_is_called_utils() -> None:
     vague = {"utils", "util", "misc", "helpers", "common"}
     assert [file for file in sources() if Path(file).stem in vague] == []
+
+
+FORMAT_NAMES = {"manifest.json", "rejected.jsonl", "landmarks.npy", "neutral.png", ".index.json"}
+
+
+@pytest.mark.parametrize("file", [f for f in sources() if not f.startswith("emotalk/shards/")])
+def test_the_names_of_the_shard_format_stand_in_its_own_room(file: str) -> None:
+    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert texts & FORMAT_NAMES == set()
