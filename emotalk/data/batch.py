@@ -59,17 +59,12 @@ def zeros_in_one_block(
     """
     sizes = [math.prod(shape) * dtype.itemsize for shape, dtype in parts.values()]
     whole = torch.zeros(sum(sizes), dtype=torch.uint8)
-    pieces = torch.split(_share(whole) if shared else whole, sizes)
-    named = zip(parts.items(), pieces, strict=True)
-    return {name: piece.view(dtype).view(shape) for (name, (shape, dtype)), piece in named}
-
-
-def _share(whole: Tensor) -> Tensor:
     try:
-        whole.share_memory_()  # type: ignore[no-untyped-call]
+        pieces = torch.split(whole.share_memory_() if shared else whole, sizes)  # type: ignore[no-untyped-call]
     except RuntimeError as error:
         raise SharedMemoryFull(str(error)) from None
-    return whole
+    named = zip(parts.items(), pieces, strict=True)
+    return {name: piece.view(dtype).view(shape) for (name, (shape, dtype)), piece in named}
 
 
 def to_device(batch: ClipBatch, device: torch.device) -> ClipBatch:

@@ -93,7 +93,9 @@ class StepBatches(Dataset[LoadedStep]):
         """Read a clip into a row; the row is written only after everything was read."""
         sample = self.samples[place.sample]
         frames = self.config.frames
-        start = self._start(place, sample)
+        start = window_start(
+            self.seed, place.epoch, place.repeat, sample.key, clip=sample.frames, window=frames
+        )
         neutral = self.config.condition == "neutral"
         clip = self.cache.window(
             self.reader, sample, start, frames, extras=(NEUTRAL_MEMBER,) if neutral else ()
@@ -116,16 +118,6 @@ class StepBatches(Dataset[LoadedStep]):
             batch.babble_BS[row] = torch.from_numpy(babble_S)
         batch.valid_B[row] = True
 
-    def _start(self, place: Place, sample: Sample) -> int:
-        return window_start(
-            self.seed,
-            place.epoch,
-            place.repeat,
-            sample.key,
-            clip=sample.frames,
-            window=self.config.frames,
-        )
-
     def _speech(self, audio_S: Floats, start: int) -> Floats:
         return cut_speech(
             normalise_level(audio_S, self.config.speech_level),
@@ -141,14 +133,8 @@ class StepBatches(Dataset[LoadedStep]):
             self.seed, purpose, place.number, key, own=place.sample, clips=len(self.samples)
         )
         other = self.samples[number]
-        start = window_start(
-            self.seed,
-            place.number,
-            0,
-            f"{purpose} {other.key}",
-            clip=other.frames,
-            window=self.config.frames,
-        )
+        draw = (self.seed, place.number, 0, f"{purpose} {other.key}")
+        start = window_start(*draw, clip=other.frames, window=self.config.frames)
         try:
             audio_S = read_speech(self.reader, other)
         except DataFault as fault:

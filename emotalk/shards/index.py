@@ -79,7 +79,8 @@ def _places_fault(index: ShardIndex, shard: ShardEntry) -> str | None:
     stand together, and no two overlap.
     """
     end = 0
-    for sample in sorted(index.samples, key=_first_offset):
+    in_order = sorted(index.samples, key=lambda s: min(s.members.values(), default=(0, 0)))
+    for sample in in_order:
         for member, (offset, size) in sorted(sample.members.items(), key=lambda place: place[1]):
             name = f"{sample.key}.{member}"
             if offset + size > shard.bytes:
@@ -90,7 +91,3 @@ def _places_fault(index: ShardIndex, shard: ShardEntry) -> str | None:
                 return f"{name} cannot begin at byte {offset}, behind what ends at byte {end}"
             end = offset + size
     return None
-
-
-def _first_offset(sample: SampleEntry) -> int:
-    return min((offset for offset, _ in sample.members.values()), default=0)

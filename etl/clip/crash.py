@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from emotalk.errors import Stopped
-from etl.corpora.source import MediaFile
+from etl.corpora.media_file import MediaFile
 from etl.paths import AGAIN
 
 # Error numbers of the file system or the kernel, whichever clip is read.

@@ -8,7 +8,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.faces.backends.sidecar import sidecar_files
 from emotalk.files.checksums import file_sha256
 from etl.corpora.listing import SourceClip
-from etl.corpora.source import MediaFile, stamp
+from etl.corpora.media_file import MediaFile, stamp
 
 STAMP_BITS = 62
 

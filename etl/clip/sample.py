@@ -15,7 +15,7 @@ from etl.clip.crops import cut_crops, resample
 from etl.clip.quality import check_length, check_loudness, check_whole
 from etl.clip.timeline import sound_of, timeline
 from etl.corpora.listing import SourceClip
-from etl.corpora.source import on_disk
+from etl.corpora.media_file import on_disk
 
 LONGEST_SOUND = 2  # times the longest clip: more is not read, whatever the picture's length
 

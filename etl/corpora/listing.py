@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from emotalk.schema import ClipLabel, Rejection
-from etl.corpora.source import MediaFile
+from etl.corpora.media_file import MediaFile
 
 EMOTION_WORDS: dict[str, str] = {
     "anger": "anger",

@@ -1,79 +1,21 @@
-"""List and read a corpus in a folder or at any URL that fsspec opens."""
+"""List a corpus in a folder or at any URL that fsspec opens, and read its tables."""
 
-import hashlib
 import os
-import socket
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias, TypeVar
+from pathlib import Path
 from urllib.parse import unquote
 
 from emotalk.config.etl import EtlConfig
-from emotalk.errors import Stopped, WrongUse
+from emotalk.errors import WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
-from emotalk.media.remote import (
-    check_protocol,
-    connect,
-    is_http,
-    is_url,
-    join_url,
-    network_faults,
-    retry,
-)
-from emotalk.redaction import redact, refuse_redacted
-from emotalk.schema import Rejection
-from etl.corpora.normal_form import forms, stored_path
+from emotalk.media.remote import check_protocol, connect, is_http, is_url, join_url, network_faults
+from emotalk.redaction import refuse_redacted
+from etl.corpora.media_file import TRIES, MediaFile, RemoteFile, Result, with_retries
+from etl.corpora.normal_form import stored_path
 from etl.corpora.system_files import without_system_files
-from etl.paths import is_full
 
-Result = TypeVar("Result")
-
-TRIES = 4
-BACKOFF_S = 0.5
 LARGEST_TABLE = 256 * 2**20  # bytes: a million clips have less than half of it
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A file at a URL.
-
-    Attributes:
-        url: readable, without percent-encoding in its name.
-        folder: the corpus' URL, the beginning of `url`.
-    """
-
-    url: str
-    folder: str = field(default="", compare=False)
-
-    @property
-    def addresses(self) -> list[str]:
-        """Return the URLs to try in order: accents in the name may be stored in two forms."""
-        if not self.folder:
-            return [self.url]
-        name = self.url.removeprefix(f"{self.folder}/")
-        return [join_url(self.folder, form) for form in forms(name)]
-
-    @property
-    def name(self) -> str:
-        """Return the last part of the path."""
-        return PurePosixPath(self.url).name
-
-    @property
-    def stem(self) -> str:
-        """Return the name without its last ending."""
-        return PurePosixPath(self.url).stem
-
-
-MediaFile: TypeAlias = Path | RemoteFile
-
-
-class SourceLost(Stopped):
-    """The source cannot be reached any more; nothing is concluded about any clip."""
 
 
 class Source(ABC):
@@ -185,70 +127,6 @@ def open_source(config: EtlConfig) -> Source:
     return FolderSource(source)
 
 
-@contextmanager
-def on_disk(media: MediaFile) -> Iterator[Path]:
-    """Lend a file on this machine's disk: itself, or for the block a copy of a remote one.
-
-    Raises:
-        Rejection: `missing` where a listed remote file is gone.
-        SourceLost: the network gives no answer.
-    """
-    if isinstance(media, Path):
-        yield media
-        return
-    with tempfile.TemporaryDirectory(prefix="emotalk-") as folder:
-        target = Path(folder) / media.name
-        _fetch(media, target)
-        yield target
-
-
-def check_reachable(source: str) -> None:
-    """Check that the source itself is still there, after a clip was missing.
-
-    Raises:
-        SourceLost: the folder is missing, or empty as after its file system was unmounted.
-    """
-    if is_url(source) and not source.startswith("file://"):
-        return
-    folder = Path(source.removeprefix("file://")).expanduser()
-    try:
-        with os.scandir(folder) as entries:
-            why = "" if any(entries) else "is empty now"
-    except OSError as error:
-        why = f"cannot be read any more ({error.strerror})"
-    if why:
-        raise SourceLost(
-            f"source: {folder} {why} on {socket.gethostname()}; no clip was judged by that. Bring "
-            "it back and start again: finished clips are kept"
-        )
-
-
-def stamp(media: MediaFile) -> tuple[int, int]:
-    """Return two numbers that change when a file does: size, and time in ns or an HTTP tag.
-
-    (0, 0) where they cannot be read.
-    """
-    if isinstance(media, Path):
-        try:
-            status = media.stat()
-        except OSError:
-            return (0, 0)
-        return (status.st_size, status.st_mtime_ns)
-    facts: dict[str, Any] = {}
-    for address in media.addresses:
-        system, path = connect(address)
-        try:
-            facts = dict(_tried(partial(system.info, path), media.url))
-            break
-        except network_faults():
-            continue
-    if not facts:
-        return (0, 0)
-    tag = next((facts[key] for key in ("ETag", "LastModified", "mtime") if facts.get(key)), "")
-    digest = hashlib.sha256(str(tag).encode()).digest()[:7]
-    return (int(facts.get("size") or 0), int.from_bytes(digest, "big"))
-
-
 def _walk(folder: str, above: frozenset[str] = frozenset()) -> Iterator[str]:
     """Yield the path of every file below, following links to folders but no circle of them."""
     real = os.path.realpath(folder)
@@ -272,23 +150,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _fetch(media: RemoteFile, target: Path) -> None:
-    try:
-        for address in media.addresses:
-            system, path = connect(address)
-            with suppress(FileNotFoundError):
-                _tried(partial(system.get_file, path, str(target)), media.url)
-                return
-    except network_faults() as error:
-        if is_full(error):
-            raise  # this machine's own disk
-        raise SourceLost(
-            f"source: {media.url}: no answer after {TRIES} tries: {error}; start again when the "
-            "source can be reached: finished clips are kept"
-        ) from error
-    raise Rejection("missing", f"{media.name}: was listed, but is not there; {redact(media.url)}")
-
-
 def _asked(request: Callable[[], Result], url: str) -> Result | None:
     """Return the request's result, None where the file is missing.
 
@@ -296,7 +157,7 @@ def _asked(request: Callable[[], Result], url: str) -> Result | None:
         WrongUse: the network gives no answer.
     """
     try:
-        return _tried(request, url)
+        return with_retries(request, url)
     except FileNotFoundError:
         return None
     except network_faults() as error:
@@ -304,10 +165,6 @@ def _asked(request: Callable[[], Result], url: str) -> Result | None:
             f"source: {url}: {error or type(error).__name__} ({TRIES} tries); check the address, "
             "the network and the rights, and start again"
         ) from None
-
-
-def _tried(request: Callable[[], Result], url: str) -> Result:
-    return retry(request, url, tries=TRIES, backoff_s=BACKOFF_S)
 
 
 def _decoded(name: str, content: bytes) -> str:

@@ -33,7 +33,7 @@ from etl.clip.crash import (
 from etl.clip.files import stamp_of
 from etl.clip.sample import make_sample
 from etl.corpora.listing import SourceClip
-from etl.corpora.source import check_reachable
+from etl.corpora.media_file import check_reachable
 from etl.job.store import STILL, Verdict, save_clip
 
 

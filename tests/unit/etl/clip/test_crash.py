@@ -18,7 +18,7 @@ from etl.clip.crash import (
     naming_node,
     short_of_memory,
 )
-from etl.corpora.source import RemoteFile
+from etl.corpora.media_file import RemoteFile
 from etl.paths import disk_fault
 
 CLIP = Path("/data/corpus/one.flv")
@@ -33,7 +33,7 @@ def test_a_crash_has_type_text_and_node() -> None:
 def test_the_place_in_the_project_s_own_code_is_named() -> None:
     with pytest.raises(TypeError) as caught:
         RemoteFile(None).name  # type: ignore[arg-type]  # noqa: B018
-    assert "(source.py, line " in crash_of(caught.value, CLIP).text
+    assert "(media_file.py, line " in crash_of(caught.value, CLIP).text
 
 
 def test_text_is_bounded_and_printable_and_holds_nothing_of_one_run_alone() -> None:

@@ -10,7 +10,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.schema import ClipLabel
 from etl.clip.files import changed_since, content_digest, files_of, stamp_of
 from etl.corpora.listing import SourceClip
-from etl.corpora.source import RemoteFile, stamp
+from etl.corpora.media_file import RemoteFile, stamp
 
 
 def config(source: Path, backend: str = "sidecar") -> EtlConfig:

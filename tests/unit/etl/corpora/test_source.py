@@ -1,6 +1,5 @@
 """Corpora at URLs: read like those on disk; a gone file and a gone network are told apart."""
 
-import errno
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -14,15 +13,8 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import Rejection
 from etl.corpora import list_clips
-from etl.corpora.source import (
-    RemoteFile,
-    SourceLost,
-    UrlSource,
-    check_reachable,
-    on_disk,
-    open_source,
-    stamp,
-)
+from etl.corpora.media_file import RemoteFile, SourceLost, on_disk, stamp
+from etl.corpora.source import UrlSource, open_source
 
 
 def config(source: str, corpus: str = "crema_d") -> EtlConfig:
@@ -94,15 +86,6 @@ def test_a_table_of_clips_needs_no_listing(web: tuple[Path, str]) -> None:
     assert clip.video == RemoteFile(f"{address}/a b/ö.mp4")
 
 
-def test_a_listed_clip_that_is_gone_is_a_rejection(memory: str) -> None:
-    with (
-        pytest.raises(Rejection, match="was listed, but is not there") as caught,
-        on_disk(RemoteFile(f"{memory}/VideoFlash/x.flv")),
-    ):
-        pass
-    assert caught.value.reason == "missing"
-
-
 def test_a_server_that_does_not_answer_stops_the_job_and_judges_no_clip() -> None:
     address = "http://127.0.0.1:9"  # the discard port: nothing listens
     with pytest.raises(WrongUse, match=r"source: http://127\.0\.0\.1:9.*4 tries.*check"):
@@ -113,33 +96,6 @@ def test_a_server_that_does_not_answer_stops_the_job_and_judges_no_clip() -> Non
     ):
         pass
     assert stamp(RemoteFile(f"{address}/x.flv")) == (0, 0)
-
-
-def test_a_folder_that_vanishes_while_the_job_runs_judges_no_clip(tmp_path: Path) -> None:
-    (tmp_path / "clip.mp4").touch()
-    check_reachable(str(tmp_path))
-    check_reachable(f"file://{tmp_path}")
-    with pytest.raises(SourceLost, match=r"No such file.*finished clips are kept"):
-        check_reachable(str(tmp_path / "gone"))
-
-
-def test_a_folder_that_is_empty_now_is_one_that_was_unmounted(tmp_path: Path) -> None:
-    with pytest.raises(SourceLost, match=r"is empty now on .*no clip was judged"):
-        check_reachable(str(tmp_path))
-
-
-def test_a_full_disk_while_fetching_is_no_fault_of_the_source(
-    memory: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    system = fsspec.filesystem("memory")
-    system.pipe_file("/corpora/crema/x.flv", b"x")
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device", "x")
-
-    monkeypatch.setattr(type(system), "get_file", full)
-    with pytest.raises(OSError, match="No space left"), on_disk(RemoteFile(f"{memory}/x.flv")):
-        pass
 
 
 def test_an_unknown_protocol_is_refused_with_the_known_ones() -> None:
