@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -11,7 +10,7 @@ from emotalk.metrics.emotion import emotion_scores
 from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.models.modes import evaluation_mode
 from emotalk.pretrained.distort import distort
-from emotalk.pretrained.load import network_input
+from emotalk.pretrained.load import run_network
 from emotalk.pretrained.portraits import LEVELS, Portraits
 from emotalk.schema import EMOTIONS, MOUTH, Bytes, Floats
 from emotalk.seeding import numpy_generator
@@ -58,11 +57,9 @@ def emotion_figures(net: nn.Module, portraits: Portraits, seed: int) -> dict[str
 
 
 def predict(net: nn.Module, frames_NHWC: Bytes) -> Floats:
-    """Return the network's output for each crop, in evaluation mode, about 64 crops at a time."""
-    with torch.inference_mode(), evaluation_mode(net):
-        groups = np.array_split(frames_NHWC, len(frames_NHWC) // 64 + 1)
-        parts = [net(network_input(group)) for group in groups]
-    return np.asarray(torch.cat(parts).numpy(), np.float32)
+    """Return the network's output for each crop, in evaluation mode."""
+    with evaluation_mode(net):
+        return run_network(net, frames_NHWC)
 
 
 def _predict_clips(net: nn.Module, frames: Bytes, portraits: Portraits) -> list[int]:

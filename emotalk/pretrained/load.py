@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,20 +23,22 @@ FACTS = "emotalk-judge"  # key in the file's metadata
 FRAMES_AT_ONCE = 64
 ONSET_FRAMES = round(0.4 * FPS)  # an emotion grows from neutral during these frames
 
-Net = TypeVar("Net", bound=nn.Module)
-
 
 @dataclass(frozen=True)
-class DrawnFaceLandmarkModel:
-    """Detects the landmarks of aligned crops of DRAWN faces; not trained on photographs.
+class PretrainedNetwork:
+    """A network that comes with the package.
 
     Attributes:
         net: the network, in evaluation mode on the CPU.
         facts: its training data and its figures on held-out actors.
     """
 
-    net: LandmarkNet
+    net: nn.Module
     facts: dict[str, Any]
+
+
+class DrawnFaceLandmarkModel(PretrainedNetwork):
+    """Detects the landmarks of aligned crops of DRAWN faces; not trained on photographs."""
 
     @property
     def name(self) -> str:
@@ -49,20 +51,11 @@ class DrawnFaceLandmarkModel:
 
     def landmarks(self, frames_THWC: Bytes) -> Floats:
         """Return the landmarks (T, 68, 2) of uint8 RGB crops (T, 128, 128, 3), in pixels."""
-        return _run(self.net, frames_THWC)
+        return run_network(self.net, frames_THWC)
 
 
-@dataclass(frozen=True)
-class DrawnFaceEmotionClassifier:
-    """Classifies the emotion in a video of a DRAWN face; not trained on photographs.
-
-    Attributes:
-        net: the network, in evaluation mode on the CPU.
-        facts: its training data and its figures on held-out actors.
-    """
-
-    net: EmotionNet
-    facts: dict[str, Any]
+class DrawnFaceEmotionClassifier(PretrainedNetwork):
+    """Classifies the emotion in a video of a DRAWN face; not trained on photographs."""
 
     @property
     def name(self) -> str:
@@ -83,7 +76,7 @@ class DrawnFaceEmotionClassifier:
             frames_THWC: uint8 RGB crops (T, 128, 128, 3) of one clip, T >= 1.
         """
         begin = min(ONSET_FRAMES, len(frames_THWC) - 1)
-        logits_E = _run(self.net, frames_THWC[begin:]).mean(0, dtype=np.float64)
+        logits_E = run_network(self.net, frames_THWC[begin:]).mean(0, dtype=np.float64)
         shares_E = np.exp(logits_E - logits_E.max())
         return np.asarray(shares_E / shares_E.sum(), np.float32)
 
@@ -118,7 +111,7 @@ def network_input(frames_NHWC: Bytes) -> Tensor:
     return frames.permute(0, 3, 1, 2).float() / 255
 
 
-def _load(net: Net, name: str) -> tuple[Net, dict[str, Any]]:
+def _load(net: nn.Module, name: str) -> tuple[nn.Module, dict[str, Any]]:
     with as_file(files("emotalk.pretrained").joinpath(name)) as path:
         net.load_state_dict(load_file(path))
         with safe_open(path, "pt") as stored:
@@ -127,7 +120,8 @@ def _load(net: Net, name: str) -> tuple[Net, dict[str, Any]]:
     return net, facts
 
 
-def _run(net: nn.Module, frames_NHWC: Bytes) -> Floats:
+def run_network(net: nn.Module, frames_NHWC: Bytes) -> Floats:
+    """Return a network's output for uint8 crops (N, 128, 128, 3), a few crops at a time."""
     with torch.inference_mode():
         outputs = [
             net(network_input(frames_NHWC[begin : begin + FRAMES_AT_ONCE]))
