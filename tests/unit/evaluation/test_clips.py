@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from emotalk.config.data import RemoteConfig
-from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence
+from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence, spread_clips
 from emotalk.schema import EMOTIONS
+from emotalk.seeding import draw_seed
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.shard_set import Sample, ShardSet
 from tests.helpers.broken_sets import BROKEN
@@ -38,6 +39,21 @@ def test_the_choice_depends_on_the_seed_and_not_on_the_order() -> None:
 
 def test_no_count_means_all_in_the_order_of_the_keys() -> None:
     assert [s.key for s in choose_clips(SAMPLES, 0, seed=0)] == sorted(s.key for s in SAMPLES)
+
+
+@pytest.mark.parametrize("count", [1, 7, 100, 0])
+def test_validation_draws_the_clips_that_published_runs_were_validated_on(count: int) -> None:
+    """By hand: each emotion's clips in the order of their draw, one emotion after the other."""
+    rows = [
+        sorted(
+            (s for s in SAMPLES if s.emotion == emotion),
+            key=lambda s: draw_seed(5, "validation", s.key),
+        )
+        for emotion in sorted(EMOTIONS)
+    ]
+    turns = [row[turn] for turn in range(20) for row in rows if turn < len(row)]
+    chosen = spread_clips(SAMPLES[::-1], count, seed=5, purpose="validation", over_actors=False)
+    assert chosen == turns[: count or None]
 
 
 def test_a_clip_is_read_whole(

@@ -6,6 +6,8 @@ from typing import Any, cast
 
 import pytest
 
+from emotalk.evaluation.clips import spread_clips
+from emotalk.evaluation.validation import shown_keys
 from emotalk.runs.facts import model_facts
 from emotalk.runs.validation import build_validation
 from emotalk.shards.shard_set import ShardSet
@@ -26,3 +28,16 @@ def test_each_process_validates_its_share_of_the_clips(
         keys.append([clip.key for clip in part.clips])
     assert [len(share) for share in keys] == [2, 2]
     assert sorted(keys[0] + keys[1]) == sorted(s.key for s in shard_set.split("val").samples)
+
+
+def test_the_clips_are_those_of_validations_own_draw(tmp_path: Path) -> None:
+    config = tiny_config(tmp_path, "validation.clips=3", "validation.samples=2", "seed=9")
+    shard_set = ShardSet.open(str(tiny_shards(tmp_path / "shards")))
+    runtime = cast(Any, SimpleNamespace(rank=0, world_size=1))
+    validation = build_validation(config, runtime, shard_set, model_facts(config))
+    assert validation is not None
+    samples = shard_set.split("val").samples
+    drawn = spread_clips(samples, 3, seed=9, purpose="validation", over_actors=False)
+    assert [clip.key for clip in validation.clips] == [sample.key for sample in drawn]
+    assert validation.shown == shown_keys(drawn, 2, "first_frame")
+    assert validation.seed == 9
