@@ -31,8 +31,9 @@ def generator_terms(
 
     Source: report eq. 4.1; Eskimez et al. 2021, total generator loss.
     """
-    own = [name for name in wanted if is_generator_term(name)]
-    terms: Terms = {name: load_term(name).compute(x, made, networks) for name in own}
+    own = {name: load_term(name) for name in wanted if is_generator_term(name)}
+    in_order = sorted(own.items(), key=lambda item: item[1].order)
+    terms: Terms = {name: term.compute(x, made, networks) for name, term in in_order}
     if discriminators is not None:
         critics = {n: critic for n, critic in discriminators.critics.items() if n in wanted}
         inputs = {n: critic.generated_inputs(x, made.video_BTCHW) for n, critic in critics.items()}

@@ -14,4 +14,4 @@ def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
     return l1(made.video_BTCHW, x.video_BTCHW)
 
 
-TERM = GeneratorTerm(compute)
+TERM = GeneratorTerm(compute, order=1)

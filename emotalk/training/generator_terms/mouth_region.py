@@ -14,4 +14,4 @@ def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
     return mouth_region_loss(made.video_BTCHW, x.video_BTCHW, x.weights_BTHW)
 
 
-TERM = GeneratorTerm(compute)
+TERM = GeneratorTerm(compute, order=0)

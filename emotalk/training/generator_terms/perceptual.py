@@ -18,4 +18,4 @@ def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
         )
 
 
-TERM = GeneratorTerm(compute)
+TERM = GeneratorTerm(compute, order=2)

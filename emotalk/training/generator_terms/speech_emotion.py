@@ -15,4 +15,4 @@ def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
     return emotion_cross_entropy(made.emotion_logits_BE, x.emotion_B)
 
 
-TERM = GeneratorTerm(compute, reads="emotion_logits_BE")
+TERM = GeneratorTerm(compute, reads="emotion_logits_BE", order=3)
