@@ -49,11 +49,6 @@ class RemoteFile:
         """Return the last part of the path."""
         return PurePosixPath(self.url).name
 
-    @property
-    def stem(self) -> str:
-        """Return the name without its last ending."""
-        return PurePosixPath(self.url).stem
-
 
 MediaFile: TypeAlias = Path | RemoteFile
 
