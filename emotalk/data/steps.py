@@ -93,9 +93,7 @@ class StepBatches(Dataset[LoadedStep]):
         """Read a clip into a row; the row is written only after everything was read."""
         sample = self.samples[place.sample]
         frames = self.config.frames
-        start = window_start(
-            self.seed, place.epoch, place.repeat, sample.key, clip=sample.frames, window=frames
-        )
+        start = self._start(place, sample)
         neutral = self.config.condition == "neutral"
         clip = self.cache.window(
             self.reader, sample, start, frames, extras=(NEUTRAL_MEMBER,) if neutral else ()
@@ -117,6 +115,10 @@ class StepBatches(Dataset[LoadedStep]):
         if batch.babble_BS is not None and babble_S is not None:
             batch.babble_BS[row] = torch.from_numpy(babble_S)
         batch.valid_B[row] = True
+
+    def _start(self, place: Place, sample: Sample) -> int:
+        draw = (self.seed, place.epoch, place.repeat, sample.key)
+        return window_start(*draw, clip=sample.frames, window=self.config.frames)
 
     def _speech(self, audio_S: Floats, start: int) -> Floats:
         return cut_speech(
