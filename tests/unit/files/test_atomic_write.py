@@ -1,5 +1,6 @@
 """A file or folder is whole under its name, or it is not there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -71,6 +72,31 @@ def test_a_folder_that_breaks_off_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(BrokenError):
         break_off()
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_killed_process_left_of_a_folder_is_not_in_the_new_one(tmp_path: Path) -> None:
+    (tmp_path / ".folder.part").mkdir()
+    (tmp_path / ".folder.part" / "half").touch()
+    with atomic_folder(tmp_path / "folder") as part:
+        (part / "file").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder", "file"]
+
+
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_the_disk_is_waited_for_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, on_disk: bool
+) -> None:
+    synced: list[int] = []
+    path = tmp_path / "file"
+
+    def fsync(descriptor: int) -> None:
+        assert not path.exists(), "the name comes after the bytes"
+        synced.append(os.fstat(descriptor).st_size)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_write(path, on_disk=on_disk) as file:
+        file.write(b"whole")
+    assert synced == ([len(b"whole")] if on_disk else [])
 
 
 def test_a_full_folder_is_never_replaced(tmp_path: Path) -> None:

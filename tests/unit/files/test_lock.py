@@ -155,8 +155,10 @@ def test_a_process_knows_its_own_lock_and_keeps_it_when_it_asks(tmp_path: Path) 
     assert str(read_holder(path)) == f"process {os.getpid()} on {socket.gethostname()}"
     lock.release()
     assert own_lock(path) is None
+    path.unlink()
     with wait_for_lock(path):
         assert own_lock(path) is not None
+        assert read_holder(path).pid == os.getpid()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 1}', "process 7 on a-machine"])
