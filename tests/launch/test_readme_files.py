@@ -27,18 +27,23 @@ def names_in(text: str) -> set[str]:
 
 
 def is_there(name: str, readme: str) -> bool:
-    """Return whether a file is below the README's folder or, named with its folder, anywhere."""
-    beside = Path(readme).parent.as_posix()
-    below = [path for path in TRACKED if beside == "." or path.startswith(f"{beside}/")]
-    return any(
-        path == name or path.endswith(f"/{name}") for path in (TRACKED if "/" in name else below)
+    """Return whether a name is a file below the README's folder, below the root, or at the root."""
+    beside = Path(readme).parent
+    if name.startswith("../"):
+        return (ROOT / beside / name).is_file()
+    below = [path for path in TRACKED if Path(path).is_relative_to(beside)]
+    return name in TRACKED or any(
+        path.endswith(f"/{name}") for path in (TRACKED if "/" in name else below)
     )
 
 
 def test_a_missing_file_is_noticed() -> None:
     assert names_in("see `emotalk/data/order.py` and `NAME.py`") == {"emotalk/data/order.py"}
     assert is_there("emotalk/data/order.py", "README.md")
+    assert is_there("../data/order.py", "emotalk/media/README.md")
+    assert is_there("train.py", "emotalk/data/README.md")
     assert not is_there("emotalk/data/disorder.py", "README.md")
+    assert not is_there("../data/disorder.py", "emotalk/media/README.md")
     assert not is_there("trainer.py", "emotalk/data/README.md")
 
 
