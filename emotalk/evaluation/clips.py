@@ -22,13 +22,8 @@ def spread_clips(
 ) -> list[Sample]:
     """Return `count` samples (0: all) spread over the emotions, every emotion in turn.
 
-    Args:
-        samples: the samples of a split, in any order.
-        count: how many to choose.
-        seed: seed of the draw; the same arguments give the same clips.
-        purpose: name of the draw; other names give other clips.
-        over_actors: spread them over the actors too: every emotion comes once with each actor
-            before it comes twice with one.
+    The order of `samples` does not matter; another `purpose` gives another draw. With `over_actors`
+    every emotion comes once with each actor before it comes twice with one.
     """
     actors = sorted({sample.actor for sample in samples}) if over_actors else []
     emotions = sorted({sample.emotion for sample in samples})

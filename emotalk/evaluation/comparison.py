@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,12 +19,8 @@ from emotalk.shards.clip import Clip
 class Truth:
     """A true clip with the data that all of its comparisons share.
 
-    Attributes:
-        clip: the clip.
-        landmarks_TLP: landmarks of its frames by the model that also detects the generated ones.
-        opening_T: its mouth opening.
-        voiced_T: its voiced frames.
-        video_BTCHW: its frames, float [0, 1], B = 1.
+    The landmarks are those of the model that also detects the generated ones. The frames are float
+    [0, 1], B = 1.
     """
 
     clip: Clip
@@ -35,14 +31,7 @@ class Truth:
 
 
 class Comparison(NamedTuple):
-    """A video beside the true clip.
-
-    Attributes:
-        video_BTCHW: frames of the video, float [0, 1], B = 1.
-        landmarks_TLP: landmarks of the video.
-        opening_T: mouth opening of the video.
-        truth: the true clip, as long as the video.
-    """
+    """A video, float [0, 1] with B = 1, beside the true clip of the same length."""
 
     video_BTCHW: Tensor
     landmarks_TLP: Floats
@@ -51,26 +40,17 @@ class Comparison(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """A figure's description for people.
+    """A figure's description for people."""
 
-    Attributes:
-        label: its name with its unit.
-        better: `higher` or `lower`.
-        digits: digits after the point.
-    """
-
-    label: str
-    better: str
-    digits: int
+    label: str  # with the unit
+    better: Literal["higher", "lower"]
+    digits: int  # after the point
 
 
 class Metric(NamedTuple):
     """A function that measures one or more quantities of a comparison.
 
-    Attributes:
-        quantities: name -> description of each figure that `measure` returns.
-        measure: returns name -> value, NaN if it is undefined.
-        needs_landmarks: whether it can be measured only with a landmark model.
+    `measure` returns NaN for a quantity that is undefined.
     """
 
     quantities: Mapping[str, Quantity]

@@ -13,9 +13,8 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
 from emotalk.evaluation.evaluator import Evaluator
-from emotalk.evaluation.landmark_models import build_landmark_model
+from emotalk.evaluation.landmark_models import build_landmark_model, check_drawn_faces
 from emotalk.evaluation.model_choice import choose_models
-from emotalk.evaluation.model_descriptions import describe_models
 from emotalk.evaluation.other_speech import choose_partners, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.plots import write_plots
@@ -24,8 +23,11 @@ from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
 from emotalk.pretrained import load_emotion_classifier
 from emotalk.redaction import redact_setting
+from emotalk.shards.clip import Clip
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample, ShardSet
+
+CHECKED_CLIPS = 6
 
 
 def evaluate(config: EvaluateConfig) -> Report:
@@ -100,7 +102,7 @@ def _evaluate_clips(
         for begin in range(0, len(samples), config.clips_in_memory):
             clips = list(reader.clips(samples[begin : begin + config.clips_in_memory]))
             if clips and not models:
-                models = describe_models(evaluator, clips, config)
+                models = _describe_models(evaluator, clips, config)
             made = evaluator.generate(clips, reader.other_speech(clips, spoken))
             for clip, videos in zip(clips, made, strict=True):
                 results.clips.append(evaluator.measure(clip, videos))
@@ -110,6 +112,22 @@ def _evaluate_clips(
     if config.other_speech == "curve":
         compare_curves(results, partners)
     return results, models
+
+
+def _describe_models(
+    evaluator: Evaluator, clips: Sequence[Clip], config: EvaluateConfig
+) -> dict[str, str]:
+    """Return task -> description of its model, after checking the models of drawn faces."""
+    assert evaluator.landmark_model is not None, "every evaluation has a landmark model"
+    landmarks = evaluator.landmark_model.name
+    if "judge" in {config.landmarks, config.emotion}:
+        error_px = check_drawn_faces(clips[:CHECKED_CLIPS], config)
+        if config.landmarks == "judge":
+            landmarks += f"; {error_px:.2f} px from the stored landmarks of this set's true frames"
+    models = {"landmarks, NLMD, mouth opening": landmarks}
+    if evaluator.emotion_classifier is not None:
+        models["emotion"] = evaluator.emotion_classifier.name
+    return models
 
 
 def _progress() -> Progress:

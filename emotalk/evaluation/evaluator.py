@@ -1,7 +1,9 @@
 """Generate the videos of clips and compare them, with their baselines, with the true clips."""
 
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import groupby
 from typing import Literal
 
@@ -9,7 +11,6 @@ import numpy as np
 
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.errors import WrongUse
-from emotalk.evaluation.baselines import reencode, repeat
 from emotalk.evaluation.comparison import (
     Comparison,
     Truth,
@@ -22,10 +23,14 @@ from emotalk.evaluation.other_speech import fit_length
 from emotalk.evaluation.quantities import METRICS, measure
 from emotalk.evaluation.results import ClipResults, EmotionPredictions, Figures
 from emotalk.inference.generate import ClipRequest, generate_clips
+from emotalk.media.decode import decode_video_window
+from emotalk.media.encode import encode_video
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
 from emotalk.pretrained import DrawnFaceEmotionClassifier
-from emotalk.schema import EMOTIONS, Bytes, Floats
+from emotalk.schema import EMOTIONS, FPS, Bytes, Floats
 from emotalk.shards.clip import Clip
+
+REENCODED = {"crf": "23", "preset": "medium"}
 
 
 @dataclass(frozen=True)
@@ -77,12 +82,7 @@ class Evaluator:
     def generate(
         self, clips: Sequence[Clip], other_speech: Mapping[str, Floats]
     ) -> list[Generated]:
-        """Return the videos of each clip.
-
-        Args:
-            clips: clips with a condition image each.
-            other_speech: key -> speech of another sentence, for the clips that have one.
-        """
+        """Return the videos of each clip; `other_speech` has another sentence by the clip's key."""
         requests = {
             ("video", clip.key): self._request(clip, self.condition_image(clip), clip.audio_S)
             for clip in clips
@@ -159,7 +159,6 @@ class Evaluator:
         return clip.neutral_HWC
 
     def _classifies(self, clip: Clip) -> bool:
-        """Return whether the clip's emotion is classified."""
         known = clip.neutral_HWC is not None and clip.emotion in EMOTIONS
         return self.emotion_classifier is not None and known
 
@@ -181,7 +180,7 @@ class Evaluator:
 
     def _compare_repeated(self, image_HWC: Bytes, truth: Truth) -> Comparison:
         frames = len(truth.clip.video_THWC)
-        video_THWC = repeat(image_HWC, frames)
+        video_THWC = np.broadcast_to(image_HWC, (frames, *image_HWC.shape))
         if self.validation_numerics:
             return self._compare(video_THWC, truth)
         landmarks_1LP = detect_landmarks(image_HWC[None], self.landmark_model)
@@ -204,3 +203,10 @@ class Evaluator:
         known = facts.use_intensity and clip.intensity is not None
         weights_E[facts.emotions.index(clip.emotion)] = clip.intensity if known else 1.0
         return weights_E
+
+
+def reencode(frames_THWC: Bytes) -> Bytes:
+    """Return the frames after H.264 encoding at the usual quality for viewers: crf 23, 4:2:0."""
+    stream = io.BytesIO()
+    encode_video(stream, frames_THWC, fps=Fraction(FPS), options=REENCODED)
+    return decode_video_window(stream.getvalue(), 0, len(frames_THWC))

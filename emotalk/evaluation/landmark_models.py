@@ -24,19 +24,13 @@ class LandmarkModel(Protocol):
     @property
     def name(self) -> str:
         """Return its name in the report."""
-        ...
 
     def landmarks(self, frames_THWC: Bytes) -> Floats:
         """Return landmarks (T, 68, 2) in crop pixels, NaN where no face was found."""
-        ...
 
 
 def build_landmark_model(landmarks: str, finder: LandmarksConfig) -> LandmarkModel:
-    """Return the landmark model that a configuration names.
-
-    Args:
-        landmarks: `judge` for the shipped model of drawn faces, else a back end's name.
-        finder: where the back end's models are.
+    """Return the shipped model of drawn faces for `judge`, else a back end with its own models.
 
     Raises:
         WrongUse: the back end's models are not there.

@@ -20,12 +20,7 @@ def choose_partners(
     """Return key -> a sample of another sentence, without the keys that have none.
 
     Samples of the same actor are preferred, since only the words differ then. Among equals a keyed
-    draw decides, so that a new sample does not change the other partners.
-
-    Args:
-        samples: samples with unique keys.
-        sentences: the sentence of each; equal values are the same words.
-        seed: seed of the draw.
+    draw decides, so that a new sample does not change the other partners. Keys are unique.
     """
     said = list(zip(samples, sentences, strict=True))
     partners: dict[str, Sample] = {}

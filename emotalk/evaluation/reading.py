@@ -21,9 +21,7 @@ class ClipReader:
     """
 
     def __init__(self, reader: SampleReader, config: EvaluateConfig) -> None:
-        """Set the shard set's reader, and the configuration that states what a clip must have."""
-        self._reader = reader
-        self._config = config
+        self._reader, self._config = reader, config
         self.left_out: dict[str, str] = {}
 
     def sentences(self, samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
@@ -62,8 +60,7 @@ class ClipReader:
         """Return key -> speech of the clip's partner, for the clips that have one."""
         speech: dict[str, Floats] = {}
         for clip in clips:
-            if clip.key in partners:
-                partner = partners[clip.key]
+            if partner := partners.get(clip.key):
                 try:
                     speech[clip.key] = read_speech(self._reader, partner)
                 except DataFault as fault:

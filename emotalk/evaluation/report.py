@@ -62,8 +62,7 @@ class EmotionReport(Part):
     Attributes:
         emotions: names of rows and columns.
         accuracy: row of `EMOTION_ROWS` -> share of clips.
-        confusion_generated: number of clips, row = wanted, column = predicted.
-        confusion_truth: the same for the true clips.
+        confusion_generated, confusion_truth: number of clips, row = wanted, column = predicted.
         recall_generated: emotion -> share of its generated clips that are predicted as it.
     """
 
@@ -82,15 +81,13 @@ class Report(Part):
         inputs: hashes and settings that determine the figures.
         where: paths and times, which do not change the figures.
         judges: task -> description of the model that was used.
-        clips: number of evaluated clips.
-        actors: the actors they show.
+        clips, actors: number of evaluated clips, and the actors they show.
         condition: the picture that the generator got.
         faces: a sentence on the kind of faces and the models.
         figures: quantity -> row -> value.
         emotion: None if emotions were not classified.
         as_reported: the faulty figures of the original report, if requested.
         left_out: key -> why the clip, or its emotion, was not evaluated.
-        caveats: notes on the interpretation.
         per_clip: key -> row -> quantity -> value.
     """
 
@@ -144,12 +141,7 @@ def summary_table(report: Report) -> Table:
 
 
 def to_markdown(report: Report, plots: Sequence[str] = ()) -> str:
-    """Return the report as one readable page.
-
-    Args:
-        report: the report.
-        plots: names of picture files in the page's folder.
-    """
+    """Return the report as one page that shows `plots`, picture files in its folder."""
     blocks = [
         "# Evaluation",
         _facts(report),

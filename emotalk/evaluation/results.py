@@ -33,8 +33,8 @@ class ClipResults:
         key, actor, emotion, intensity: the clip's label.
         rows: row of the report -> figure -> value.
         openings: `truth`, `generated`, `repeat`, ... -> mouth opening (T,).
-        voiced_T: its voiced frames.
-        predictions: the predicted emotions; None if they were not classified.
+        voiced_T: mask of its voiced frames.
+        predictions: None if its emotions were not classified.
         as_reported: the faulty figures; empty unless requested.
     """
 
@@ -69,12 +69,13 @@ class Results:
             holders = [
                 row for row in ROWS if any(quantity in c.rows.get(row, {}) for c in self.clips)
             ]
-            table[quantity] = {row: self._value(row, quantity, seed) for row in holders}
+            table[quantity] = {
+                row: self._mean(
+                    [c.rows.get(row, {}).get(quantity, float("nan")) for c in self.clips], seed
+                )
+                for row in holders
+            }
         return table
-
-    def _value(self, row: str, quantity: str, seed: int) -> Value:
-        values = [clip.rows.get(row, {}).get(quantity, float("nan")) for clip in self.clips]
-        return mean_over_actors(values, [clip.actor for clip in self.clips], seed)
 
     def emotion(self, seed: int) -> EmotionReport | None:
         """Return the summary of the predicted emotions, or None if no clip was classified."""
@@ -101,16 +102,17 @@ class Results:
 
     def as_reported(self, seed: int) -> dict[str, Value]:
         """Return the faulty figures' means."""
-        names = self.clips[0].as_reported
-        actors = [clip.actor for clip in self.clips]
         return {
-            name: mean_over_actors([clip.as_reported[name] for clip in self.clips], actors, seed)
-            for name in names
+            name: self._mean([clip.as_reported[name] for clip in self.clips], seed)
+            for name in self.clips[0].as_reported
         }
 
     def per_clip(self) -> dict[str, dict[str, dict[str, float | str | None]]]:
         """Return every value of every clip, None where it is undefined."""
         return {clip.key: _one_clip(clip) for clip in self.clips}
+
+    def _mean(self, values: Sequence[float], seed: int) -> Value:
+        return mean_over_actors(values, [clip.actor for clip in self.clips], seed)
 
 
 def mean_over_actors(

@@ -19,16 +19,7 @@ CAPTION = 17  # characters that fit under a picture
 
 @dataclass(frozen=True)
 class SampleVideo:
-    """A generated clip beside the true one.
-
-    Attributes:
-        key: key of the clip.
-        emotion: emotion of the clip, which the generator was asked for.
-        condition_HWC: the picture that the generator got.
-        truth_THWC: the true frames.
-        generated_THWC: the generated frames.
-        audio_S: the speech at 8 kHz.
-    """
+    """A generated clip beside the true one, with its condition image and its speech at 8 kHz."""
 
     key: str
     emotion: str

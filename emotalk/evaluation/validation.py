@@ -50,8 +50,7 @@ class Validation:
         clips: this process's share of the validation clips, cut to the configured length.
         other_speech: key -> the speech of a clip with another sentence.
         shown: keys of the clips, of all processes, that get a sample video.
-        model: configuration of the generator.
-        facts: facts that inference needs, as in the run's checkpoints.
+        model, facts: the generator's configuration and facts, as in the run's checkpoints.
         landmark_model: detects landmarks; None: quantities of landmarks are not measured.
         seed: seed of the noise.
     """
@@ -138,11 +137,7 @@ def read_other_speech(
 ) -> dict[str, Floats]:
     """Return key -> speech of another sentence, for each of `clips` that has a partner.
 
-    Args:
-        reader: reader of the shard set.
-        samples: all validated samples, of every process, among which partners are chosen.
-        clips: this process's share.
-        seed: seed of the choice.
+    Partners are chosen among `samples`, those of every process; `clips` are this process's share.
     """
     sentences = [read_sentence(reader, sample) for sample in samples]
     partners = choose_partners(samples, sentences, seed=seed)

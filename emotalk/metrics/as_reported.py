@@ -14,10 +14,6 @@ def psnr_of_wrapped_bytes(video_TCHW: Bytes, truth_TCHW: Bytes) -> float:
     Differences and squares are taken modulo 256, so that many large errors become small. Frames
     whose error wraps to zero are left out (NaN if all do).
 
-    Args:
-        video_TCHW: generated frames.
-        truth_TCHW: true frames.
-
     Raises:
         ValueError: an argument is not uint8.
     """

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from emotalk.seeding import numpy_generator
 
+DRAWS = 2000  # resampled sets
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -15,8 +17,7 @@ class Estimate:
 
     Attributes:
         mean: mean over the clips with a value; NaN if there are none.
-        low: lower end of the interval over resampled actors; equals `mean` with a single actor.
-        high: upper end of the interval.
+        low, high: ends of the interval over resampled actors; both are `mean` with a single actor.
         clips: number of clips with a value.
         undefined: number of clips without a value (NaN or infinite).
         actors: number of actors of the clips with a value.
@@ -31,22 +32,13 @@ class Estimate:
 
 
 def bootstrap_over_actors(
-    values: Sequence[float] | NDArray[np.float64],
-    actors: Sequence[str],
-    *,
-    seed: int = 0,
-    draws: int = 2000,
+    values: Sequence[float] | NDArray[np.float64], actors: Sequence[str], *, seed: int = 0
 ) -> Estimate:
     """Return the mean over clips and its 95 % interval by resampling ACTORS with replacement.
 
     Clips of one actor are correlated, so resampling clips would give too narrow an interval. It
-    runs from the 2.5th to the 97.5th percentile of the means of the resampled sets.
-
-    Args:
-        values: one figure for each clip; NaN and infinite values are left out and counted.
-        actors: actor of each clip.
-        seed: seed of the resampling.
-        draws: number of resampled sets.
+    runs from the 2.5th to the 97.5th percentile of the means of the resampled sets. NaN and
+    infinite values are left out and counted.
 
     Raises:
         ValueError: the lengths differ.
@@ -63,7 +55,7 @@ def bootstrap_over_actors(
     owner = np.array([place[a] for a, use in zip(actors, known, strict=True) if use])
     sums = np.bincount(owner, value_B[known])
     counts = np.bincount(owner)
-    picks = numpy_generator(seed, "bootstrap").integers(len(names), size=(draws, len(names)))
+    picks = numpy_generator(seed, "bootstrap").integers(len(names), size=(DRAWS, len(names)))
     means = sums[picks].sum(1) / counts[picks].sum(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Estimate(

@@ -28,12 +28,7 @@ class EmotionScores:
 
 
 def emotion_scores(predicted: Sequence[int], wanted: Sequence[int], emotions: int) -> EmotionScores:
-    """Return accuracy, recall and confusion matrix of predicted emotions.
-
-    Args:
-        predicted: index of each clip's predicted emotion.
-        wanted: index of each clip's wanted emotion.
-        emotions: number of emotions.
+    """Return accuracy, recall and confusion matrix of the clips' emotions, given by their indices.
 
     Raises:
         ValueError: there are no clips, lengths differ or an index is out of range.

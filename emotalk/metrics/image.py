@@ -20,11 +20,8 @@ def psnr(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
     """Return the peak signal-to-noise ratio of each clip in dB, (B,); infinite for equal clips.
 
     The squared error is averaged over all frames before the logarithm, so that one perfect frame,
-    such as the condition frame, does not make the clip's figure infinite.
-
-    Args:
-        video_BTCHW: float RGB in [0, 1].
-        truth_BTCHW: the same shape and range.
+    such as the condition frame, does not make the clip's figure infinite. Both videos are float RGB
+    in [0, 1].
 
     Raises:
         ValueError: shapes differ, or a tensor is not floating point.
@@ -40,11 +37,7 @@ def ssim(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
     Gaussian window 11 x 11, sigma 1.5, K1 0.01, K2 0.03, data range 1, biased covariance; only
     windows wholly inside the frame; mean over windows, channels and frames. Equal to
     scikit-image's with `gaussian_weights=True, use_sample_covariance=False, data_range=1`.
-    Differentiable.
-
-    Args:
-        video_BTCHW: float RGB in [0, 1], at least 11 x 11 pixels.
-        truth_BTCHW: the same shape and range.
+    Differentiable. Both videos are float RGB in [0, 1], at least 11 x 11 pixels.
 
     Raises:
         ValueError: shapes differ, frames are too small, or a tensor is not floating point.
@@ -70,10 +63,6 @@ def crop_mouth(video_BTCHW: Tensor, truth_landmarks_BTLP: Tensor) -> Tensor:
 
     The centre is the rounded mean of the true landmarks 48..67 of the frame, moved inward where the
     crop would leave the frame. The size is fixed, so that figures of clips can be compared.
-
-    Args:
-        video_BTCHW: generated or true frames.
-        truth_landmarks_BTLP: landmarks of the true frames, pixels.
     """
     sizes = check_shape(video_BTCHW, "B T C H W", "crop_mouth video")
     check_shape(truth_landmarks_BTLP, f"{sizes['B']} {sizes['T']} 68 2", "crop_mouth landmarks")

@@ -46,8 +46,7 @@ def procrustes_align(points_TLP: Points, template_LP: Points) -> Doubles:
     """
     sizes = check_shape(points_TLP, "T L 2", "landmarks")
     check_shape(template_LP, f"{sizes['L']} 2", "template")
-    points = _complex(points_TLP)
-    template = _complex(template_LP)
+    points, template = _complex(points_TLP), _complex(template_LP)
     centred = points - points.mean(1, keepdims=True)
     wanted = template - template.mean()
     spread = np.square(np.abs(centred)).sum(1)
@@ -62,12 +61,7 @@ def nlmd_per_frame(points_TLP: Points, truth_TLP: Points, template_LP: Points) -
     """Return the normalised landmark distance of every frame, (T,); NaN where a face is missing.
 
     Both sets are aligned to the template, then the L2 distance is averaged over points. The unit is
-    the crop's side, so 0.01 is 1.28 template pixels.
-
-    Args:
-        points_TLP: landmarks of the generated frames.
-        truth_TLP: landmarks of the true frames.
-        template_LP: the template in pixels of the 128 x 128 crop.
+    the crop's side, so 0.01 is 1.28 template pixels. The template is in pixels of the crop.
 
     Source: the report, section "Objective evaluation" (which states no unit).
     """
@@ -90,10 +84,7 @@ def nlmd_iod_per_frame(points_TLP: Points, truth_TLP: Points) -> Doubles:
 def landmark_distance(
     points_TLP: Points, truth_TLP: Points, template_LP: Points
 ) -> LandmarkDistance:
-    """Return the clip's distances, over the frames in which both videos show a face.
-
-    Arguments as `nlmd_per_frame`.
-    """
+    """Return the clip's distances, over the frames in which both videos show a face."""
     found_T = np.isfinite(points_TLP).all((1, 2)) & np.isfinite(truth_TLP).all((1, 2))
     if not found_T.any():
         return LandmarkDistance(float("nan"), float("nan"), 1.0)

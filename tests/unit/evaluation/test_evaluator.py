@@ -15,8 +15,7 @@ from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.model import ModelConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation import evaluator as module
-from emotalk.evaluation.baselines import reencode
-from emotalk.evaluation.evaluator import Evaluator, Generated
+from emotalk.evaluation.evaluator import Evaluator, Generated, reencode
 from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, Bytes
 from emotalk.shards.clip import Clip
@@ -280,3 +279,12 @@ def test_the_faulty_psnr_is_of_bytes_that_wrap() -> None:
     faulty = evaluator(as_reported=True).measure(clip, Generated(video, None, None)).as_reported
     assert set(faulty) == {"psnr_of_wrapped_bytes", "nlmd_without_procrustes"}
     assert faulty["psnr_of_wrapped_bytes"] == pytest.approx(10 * math.log10(255**2 / 16.5))
+
+
+def test_a_reencoded_video_has_the_true_one_s_frames_at_crf_23() -> None:
+    frames = noise_frames(1, 7)
+    again = reencode(frames)
+    assert again.shape == frames.shape
+    psnr = peak_signal_noise_ratio(frames / 255.0, again / 255.0, data_range=1.0)
+    assert 25 < psnr < 45
+    assert not np.array_equal(again, frames)
