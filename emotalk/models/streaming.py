@@ -23,16 +23,10 @@ PerFrame: TypeAlias = Callable[[int, int], Tensor]  # (first frame, frames) -> (
 
 
 class StreamState(NamedTuple):
-    """State of a stream between two chunks.
-
-    Attributes:
-        speech: of the speech encoder.
-        speech_lstm, noise_lstm: hidden and cell (layers, B, D).
-        decoder: of the ConvLSTM.
-    """
+    """State of a stream between two chunks."""
 
     speech: SpeechStreamState
-    speech_lstm: LstmState
+    speech_lstm: LstmState  # hidden and cell (layers, B, D)
     noise_lstm: LstmState
     decoder: ConvLstmState
 
