@@ -24,19 +24,12 @@ SAME_SHAPE = 0.02  # relative difference of two aspect ratios
 
 @dataclass(frozen=True)
 class Geometry:
-    """Size and orientation of a stream's first frame, before it is rotated.
+    """Size and orientation of a stream's first frame, before it is rotated."""
 
-    Attributes:
-        width: in square pixels.
-        height: in square pixels.
-        orientation: EXIF's number; see `emotalk.media.orientation`.
-        rotation: FFmpeg's, in degrees.
-    """
-
-    width: int
-    height: int
-    orientation: int
-    rotation: int
+    width: int  # in square pixels
+    height: int  # in square pixels
+    orientation: int  # EXIF's number; see `emotalk.media.orientation`
+    rotation: int  # FFmpeg's, in degrees
 
 
 class RgbConverter:

@@ -28,36 +28,22 @@ START_CODE = b"\0\0\1"
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """Times of the frames of a stream.
+    """Times of the frames of a stream."""
 
-    Attributes:
-        times_s: on the container's clock, rising, (T,).
-        pts: presentation time stamp expected of each decoded frame, None where any is accepted.
-        hidden: number of decoded frames before the first one that is shown.
-        indexed: the container lists its frames, so that a reader can seek to any of them.
-    """
-
-    times_s: Doubles
-    pts: list[int | None]
-    hidden: int
-    indexed: bool
+    times_s: Doubles  # on the container's clock, rising, (T,)
+    pts: list[int | None]  # time stamp expected of each decoded frame, None where any is accepted
+    hidden: int  # number of decoded frames before the first one that is shown
+    indexed: bool  # the container lists its frames, so that a reader can seek to any of them
 
 
 @dataclass
 class _Packets:
-    """Time stamps of the packets of a stream.
+    """Time stamps of the packets of a stream."""
 
-    Attributes:
-        pts: of the packets that are shown.
-        earliest: the smallest of all, hidden ones included.
-        first: of the first packet.
-        whole: whether the first frame refers to no earlier one.
-    """
-
-    pts: list[int | None]
-    first: int | None = None
-    earliest: int | None = None
-    whole: bool = False
+    pts: list[int | None]  # of the packets that are shown
+    first: int | None = None  # of the first packet
+    earliest: int | None = None  # the smallest of all, hidden ones included
+    whole: bool = False  # whether the first frame refers to no earlier one
 
 
 def read_frame_times(path: Path) -> FrameTimes:

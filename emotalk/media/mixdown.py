@@ -18,15 +18,10 @@ MIN_OFFSET = 0.01  # of full scale
 
 @dataclass(frozen=True)
 class Mixdown:
-    """Mixing of blocks with one number of channels to mono.
+    """Mixing of blocks with one number of channels to mono."""
 
-    Attributes:
-        channel: index of the channel to use; None: the mean of all.
-        offset: constant to subtract.
-    """
-
-    channel: int | None = None
-    offset: float = 0.0
+    channel: int | None = None  # index of the channel to use; None: the mean of all
+    offset: float = 0.0  # constant to subtract
 
     @property
     def description(self) -> str:

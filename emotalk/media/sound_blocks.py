@@ -32,19 +32,12 @@ BACKWARDS_S = 1.0  # a larger step back is no overlap: the clock was reset
 
 @dataclass(frozen=True)
 class SoundBlock:
-    """Decoded sound with its place on the clock.
+    """Decoded sound with its place on the clock."""
 
-    Attributes:
-        start_s: time of the first sample, on the container's clock.
-        rate: samples a second; may change from block to block.
-        samples_SC: float in [-1, 1], one column a channel; their number may change, too.
-        follows: it starts directly after the last sample of the block before.
-    """
-
-    start_s: float
-    rate: int
-    samples_SC: Floats
-    follows: bool = False
+    start_s: float  # time of the first sample, on the container's clock
+    rate: int  # samples a second; may change from block to block
+    samples_SC: Floats  # float in [-1, 1], one column a channel; their number may change, too
+    follows: bool = False  # it starts directly after the last sample of the block before
 
     @property
     def end_s(self) -> float:

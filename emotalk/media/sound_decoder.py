@@ -19,15 +19,10 @@ REPEATED = 2  # blocks with the same time stamp that is still used
 
 @dataclass
 class SoundFaults:
-    """Faults of a file's sound.
+    """Faults of a file's sound."""
 
-    Attributes:
-        packets: number of packets that could not be decoded.
-        cut_s: seconds of sound that were cut because they overlapped other sound.
-    """
-
-    packets: int = 0
-    cut_s: float = 0.0
+    packets: int = 0  # number of packets that could not be decoded
+    cut_s: float = 0.0  # seconds of sound that were cut because they overlapped other sound
 
 
 @dataclass(frozen=True)

@@ -56,38 +56,25 @@ MALE_STYLES = ("short", "parted", "buzz", "curly", "receding")
 
 @dataclass(frozen=True)
 class FaceShape:
-    """Sizes of a face at rest, in pixels of the frame; origin between the eyes, y downwards.
+    """Sizes of a face at rest, in pixels of the frame; origin between the eyes, y downwards."""
 
-    Attributes:
-        half_width: of the head at the eyes.
-        chin_y: tip of the chin.
-        squareness: 0 for a pointed jaw, 1 for a square one.
-        eye_x, eye_half_width, eye_height: centre, half width and half opening of an eye.
-        eye_tilt: how much higher the outer corner lies.
-        brow_y, brow_half_height, brow_arch: middle line, half thickness and bow of a brow.
-        nose_y, nose_half_width: base and wings of the nose.
-        mouth_y, mouth_half_width: line of the closed lips.
-        upper_lip, lower_lip: thickness of the lips.
-        widest_gap: between the inner lips at opening 1.
-    """
-
-    half_width: float
+    half_width: float  # of the head at the eyes
     chin_y: float
-    squareness: float
+    squareness: float  # 0 for a pointed jaw, 1 for a square one
     eye_x: float
     eye_half_width: float
-    eye_height: float
-    eye_tilt: float
-    brow_y: float
+    eye_height: float  # half of the opening
+    eye_tilt: float  # how much higher the outer corner lies
+    brow_y: float  # middle line
     brow_half_height: float
     brow_arch: float
-    nose_y: float
+    nose_y: float  # base
     nose_half_width: float
-    mouth_y: float
+    mouth_y: float  # line of the closed lips
     mouth_half_width: float
-    upper_lip: float
+    upper_lip: float  # thickness
     lower_lip: float
-    widest_gap: float
+    widest_gap: float  # between the inner lips at opening 1
 
 
 @dataclass(frozen=True)
@@ -111,26 +98,17 @@ class Look:
 
 @dataclass(frozen=True)
 class Actor:
-    """One drawn person.
+    """One drawn person."""
 
-    Attributes:
-        seed: of the corpus the person belongs to.
-        number: as in file names, from 1001.
-        age, sex: as in the table of the actors.
-        pitch_hz: of the neutral voice.
-        tract: formant frequencies relative to the average voice; above 1 for a short vocal tract.
-        tempo: of speech, 1 is normal.
-    """
-
-    seed: int
-    number: int
+    seed: int  # of the corpus the person belongs to
+    number: int  # as in file names, from 1001
     age: int
-    sex: str
+    sex: str  # Female or Male
     shape: FaceShape
     look: Look
-    pitch_hz: float
-    tract: float
-    tempo: float
+    pitch_hz: float  # of the neutral voice
+    tract: float  # formants relative to the average voice; above 1 for a short vocal tract
+    tempo: float  # of speech, 1 is normal
 
 
 def make_actor(seed: int, number: int) -> Actor:

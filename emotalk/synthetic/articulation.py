@@ -29,25 +29,18 @@ F1_RANGE_HZ = 570.0
 
 @dataclass(frozen=True)
 class Articulation:
-    """Targets of all articulators at `TRACK_RATE`.
+    """Targets of all articulators at `TRACK_RATE`, each (N,), frequencies for an average voice."""
 
-    Attributes:
-        opening, voice, noise, nasal: in [0, 1], each (N,).
-        f2, f3, noise_hz, noise_width_hz: Hz for an average voice, each (N,).
-        accents_s: centres of the stressed words.
-        speech_s: begin and end of the speech.
-    """
-
-    opening: Doubles
+    opening: Doubles  # in [0, 1], as the next three
     voice: Doubles
     noise: Doubles
     nasal: Doubles
-    f2: Doubles
+    f2: Doubles  # in Hz, as the next three
     f3: Doubles
     noise_hz: Doubles
     noise_width_hz: Doubles
-    accents_s: tuple[float, ...]
-    speech_s: tuple[float, float]
+    accents_s: tuple[float, ...]  # centres of the stressed words
+    speech_s: tuple[float, float]  # begin and end of the speech
 
     @property
     def duration_s(self) -> float:

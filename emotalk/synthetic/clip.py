@@ -26,22 +26,14 @@ BLINK_S = 0.16
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """Everything of a clip but its pixels.
-
-    Attributes:
-        motion: of the face, over T frames.
-        pose: of the head, over T frames.
-        articulation: the track that moves the mouth and makes the voice.
-        audio_S: float32 at `VOICE_RATE`.
-        fps: frames a second.
-    """
+    """Everything of a clip but its pixels."""
 
     actor: Actor
-    motion: Motion
-    pose: HeadPose
-    articulation: Articulation
-    audio_S: Floats
-    fps: Fraction = CLIP_FPS
+    motion: Motion  # of the face, over T frames
+    pose: HeadPose  # of the head, over T frames
+    articulation: Articulation  # the track that moves the mouth and makes the voice
+    audio_S: Floats  # float32 at `VOICE_RATE`
+    fps: Fraction = CLIP_FPS  # frames a second
 
     @property
     def landmarks_TLP(self) -> Floats:

@@ -24,43 +24,24 @@ CODES: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Expression:
-    """Movements at one time; 0 is rest, 1 the strongest.
+    """Movements at one time; 0 is rest, 1 the strongest."""
 
-    Attributes:
-        inner_brow_raise: AU 1.
-        outer_brow_raise: AU 2.
-        brow_lower: AU 4, with the brows drawn together.
-        lid_raise: AU 5.
-        cheek_raise: AU 6.
-        lid_tighten: AU 7.
-        lid_droop: AU 43, partly.
-        nose_wrinkle: AU 9.
-        upper_lip_raise: AU 10.
-        corner_raise: AU 12.
-        corner_lower: AU 15.
-        chin_raise: AU 17.
-        lip_stretch: AU 20.
-        lip_press: AU 24.
-        gaze_down: AU 64.
-        flush: redder cheeks, below 0 paler.
-    """
-
-    inner_brow_raise: float = 0.0
-    outer_brow_raise: float = 0.0
-    brow_lower: float = 0.0
-    lid_raise: float = 0.0
-    cheek_raise: float = 0.0
-    lid_tighten: float = 0.0
-    lid_droop: float = 0.0
-    nose_wrinkle: float = 0.0
-    upper_lip_raise: float = 0.0
-    corner_raise: float = 0.0
-    corner_lower: float = 0.0
-    chin_raise: float = 0.0
-    lip_stretch: float = 0.0
-    lip_press: float = 0.0
-    gaze_down: float = 0.0
-    flush: float = 0.0
+    inner_brow_raise: float = 0.0  # AU 1
+    outer_brow_raise: float = 0.0  # AU 2
+    brow_lower: float = 0.0  # AU 4, with the brows drawn together
+    lid_raise: float = 0.0  # AU 5
+    cheek_raise: float = 0.0  # AU 6
+    lid_tighten: float = 0.0  # AU 7
+    lid_droop: float = 0.0  # AU 43, partly
+    nose_wrinkle: float = 0.0  # AU 9
+    upper_lip_raise: float = 0.0  # AU 10
+    corner_raise: float = 0.0  # AU 12
+    corner_lower: float = 0.0  # AU 15
+    chin_raise: float = 0.0  # AU 17
+    lip_stretch: float = 0.0  # AU 20
+    lip_press: float = 0.0  # AU 24
+    gaze_down: float = 0.0  # AU 64
+    flush: float = 0.0  # redder cheeks, below 0 paler
 
     def scaled(self, strength: float) -> "Expression":
         """Return every movement times `strength`."""
@@ -110,9 +91,7 @@ PROTOTYPES: dict[str, Expression] = {
 class Prosody:
     """Prosody of an emotion at full strength, relative to neutral speech.
 
-    Attributes:
-        pitch, pitch_range, energy, tempo, opening: factors.
-        breath, tremble: amounts, 0 to 1.
+    `breath` and `tremble` are amounts from 0 to 1, the others are factors.
     """
 
     pitch: float = 1.0

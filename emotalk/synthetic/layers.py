@@ -21,19 +21,12 @@ EARS_COVERED_BY = {"long", "bob", "curly", "fringe"}
 
 @dataclass(frozen=True)
 class ActorLayers:
-    """Still layers of one person.
+    """Still layers of one person: the background of the frame, the others on the face's grid."""
 
-    Attributes:
-        background_HWC: wall, hair behind the head, body and neck; uint8 RGB of the frame's size.
-        head_HWC: skin and hair at rest on the face's grid; float32 RGB, 0 to 255.
-        alpha_HW: coverage of the head, 0 to 1.
-        wrinkles_KHWC: share of the light that each entry of `WRINKLES` removes.
-    """
-
-    background_HWC: Bytes
-    head_HWC: Floats
-    alpha_HW: Floats
-    wrinkles_KHWC: Floats
+    background_HWC: Bytes  # wall, hair behind the head, body and neck; RGB
+    head_HWC: Floats  # skin and hair at rest; RGB, 0 to 255
+    alpha_HW: Floats  # coverage of the head, 0 to 1
+    wrinkles_KHWC: Floats  # share of the light that each entry of `WRINKLES` removes
 
 
 @lru_cache(maxsize=8)

@@ -9,21 +9,13 @@ from emotalk.schema import Doubles, Floats
 
 @dataclass(frozen=True)
 class Motion:
-    """Motion of a face over T frames.
+    """Motion of a face over T frames."""
 
-    Attributes:
-        opening: of the mouth, 0 to 1.
-        spread: of the lips, -1 rounded to 1 spread.
-        blink: 0 open to 1 shut.
-        gaze_x: of the irises, -1 to 1.
-        movements: the expression's movements by name.
-    """
-
-    opening: Doubles
-    spread: Doubles
-    blink: Doubles
-    gaze_x: Doubles
-    movements: dict[str, Doubles]
+    opening: Doubles  # of the mouth, 0 to 1
+    spread: Doubles  # of the lips, -1 rounded to 1 spread
+    blink: Doubles  # 0 open to 1 shut
+    gaze_x: Doubles  # of the irises, -1 to 1
+    movements: dict[str, Doubles]  # the expression's movements by name
 
     def __getitem__(self, name: str) -> Doubles:
         """Return a movement of the expression, (T,)."""
@@ -32,13 +24,9 @@ class Motion:
 
 @dataclass(frozen=True)
 class HeadPose:
-    """A similarity transform per frame from the face's coordinates to the frame's pixels.
+    """A similarity transform per frame from the face's coordinates to the frame's pixels."""
 
-    Attributes:
-        matrices_T23: [[s cos, -s sin, x], [s sin, s cos, y]].
-    """
-
-    matrices_T23: Doubles
+    matrices_T23: Doubles  # [[s cos, -s sin, x], [s sin, s cos, y]]
 
     @property
     def scale(self) -> Doubles:

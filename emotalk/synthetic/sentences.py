@@ -9,28 +9,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Phone:
-    """Target of the articulators for some time.
+    """Target of the articulators for some time."""
 
-    Attributes:
-        opening: of the mouth, 0 closed to 1 wide open; also sets the first formant.
-        f2, f3: second and third formant in Hz for an average voice.
-        duration_s: at normal tempo.
-        voice: loudness of the vocal folds, 0 to 1.
-        noise: loudness of the hiss or burst, 0 to 1.
-        noise_hz: centre of the hiss.
-        noise_width_hz: its width.
-        nasal: 1 for nasal sounds.
-    """
-
-    opening: float
-    f2: float
+    opening: float  # of the mouth, 0 closed to 1 wide open; also sets the first formant
+    f2: float  # second formant in Hz for an average voice
     f3: float
-    duration_s: float
-    voice: float = 1.0
-    noise: float = 0.0
-    noise_hz: float = 2500.0
+    duration_s: float  # at normal tempo
+    voice: float = 1.0  # loudness of the vocal folds, 0 to 1
+    noise: float = 0.0  # loudness of the hiss or burst, 0 to 1
+    noise_hz: float = 2500.0  # centre of the hiss
     noise_width_hz: float = 1200.0
-    nasal: float = 0.0
+    nasal: float = 0.0  # 1 for nasal sounds
 
 
 def _vowel(opening: float, f2: float, f3: float = 2550.0, duration_s: float = 0.12) -> Phone:
@@ -97,17 +86,11 @@ PHONEMES: dict[str, tuple[Phone, ...]] = {
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence of CREMA-D.
+    """A sentence of CREMA-D."""
 
-    Attributes:
-        text: as spelt.
-        phonemes: names in `PHONEMES`, a space between phonemes and `|` between words.
-        stressed: indices of the stressed words.
-    """
-
-    text: str
-    phonemes: str
-    stressed: tuple[int, ...]
+    text: str  # as spelt
+    phonemes: str  # names in `PHONEMES`, a space between phonemes and `|` between words
+    stressed: tuple[int, ...]  # indices of the stressed words
 
     @property
     def words(self) -> tuple[tuple[str, ...], ...]:

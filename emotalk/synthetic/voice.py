@@ -28,23 +28,14 @@ FLOOR = 2e-4  # of background noise, so that silence is not digital zero
 
 @dataclass(frozen=True)
 class Delivery:
-    """Prosody of a sentence.
+    """Prosody of a sentence."""
 
-    Attributes:
-        pitch_hz: mean of the fundamental.
-        pitch_range: range of the melody; 1 is normal, 0 monotone.
-        energy: loudness, 1 is normal.
-        breath: share of noise in the voice, 0 to 1.
-        tremble: depth of a vibrato of 6 Hz, 0 to 1.
-        tract: formant frequencies relative to the average voice (short tracts above 1).
-    """
-
-    pitch_hz: float
-    pitch_range: float
-    energy: float
-    breath: float
-    tremble: float
-    tract: float
+    pitch_hz: float  # mean of the fundamental
+    pitch_range: float  # range of the melody; 1 is normal, 0 monotone
+    energy: float  # loudness, 1 is normal
+    breath: float  # share of noise in the voice, 0 to 1
+    tremble: float  # depth of a vibrato of 6 Hz, 0 to 1
+    tract: float  # formant frequencies relative to the average voice (short tracts above 1)
 
 
 def speak(articulation: Articulation, delivery: Delivery, generator: np.random.Generator) -> Floats:
