@@ -32,19 +32,12 @@ CONFIG = "config.yaml"
 
 @dataclass(frozen=True)
 class Export:
-    """An exported model.
-
-    Attributes:
-        folder: new folder.
-        origin: facts about the training.
-        mlflow_uri: MLflow server of the training; empty if there was none.
-        mlflow_run: id of the training's run in MLflow; empty if there was none.
-    """
+    """An exported model."""
 
     folder: Path
     origin: Origin
-    mlflow_uri: str
-    mlflow_run: str
+    mlflow_uri: str  # server of the training; empty if there was none
+    mlflow_run: str  # id of the training's run there; empty if there was none
 
 
 def export_model(checkpoint: Path, output: Path) -> Export:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from torch import Tensor
-
 from emotalk.checkpoints.format import (
     DESCRIPTION,
     DISCRIMINATORS,
@@ -52,7 +50,12 @@ def import_original(
     facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=0)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        critics = _named_by_kind({k: n for k, n in networks.items() if k != "generator"})
+        critics = {
+            f"{kind}.{name}": value.contiguous()
+            for kind, network in networks.items()
+            if kind != "generator"
+            for name, value in network.state.items()
+        }
         if critics:
             write_tensors(critics, output / DISCRIMINATORS)
         write_model(output, networks["generator"].state, config, facts)
@@ -96,12 +99,3 @@ def _sizes(networks: dict[Kind, OriginalNetwork]) -> ModelConfig:
         frame=FrameDiscriminatorConfig(**sizes.get("frame", {})),
         emotion=EmotionDiscriminatorConfig(**sizes.get("emotion", {})),
     )
-
-
-def _named_by_kind(networks: dict[Kind, OriginalNetwork]) -> dict[str, Tensor]:
-    """Return all weights with the names they have in a checkpoint."""
-    return {
-        f"{kind}.{name}": value.contiguous()
-        for kind, network in networks.items()
-        for name, value in network.state.items()
-    }

@@ -11,7 +11,7 @@ from emotalk.checkpoints.find_model import find_model
 from emotalk.checkpoints.format import ModelFacts, read_description, read_generator
 from emotalk.config.model import ModelConfig
 from emotalk.errors import WrongUse
-from emotalk.files.tensor_files import Shapes
+from emotalk.files.tensor_files import Shapes, shapes_of
 from emotalk.models import Generator
 
 DeviceName = Literal["auto", "cpu", "cuda"]
@@ -19,19 +19,12 @@ DeviceName = Literal["auto", "cpu", "cuda"]
 
 @dataclass(frozen=True)
 class LoadedGenerator:
-    """A generator in evaluation mode and the settings it was trained with.
+    """A generator in evaluation mode and the settings it was trained with."""
 
-    Attributes:
-        generator: network on its device.
-        config: configuration it was built from.
-        facts: emotion names, speech margin and level of its training.
-        folder: model folder it was read from.
-    """
-
-    generator: Generator
+    generator: Generator  # on its device
     config: ModelConfig
     facts: ModelFacts
-    folder: Path
+    folder: Path  # the model folder it was read from
 
     @property
     def device(self) -> torch.device:
@@ -68,10 +61,9 @@ def _shapes(arguments: Mapping[str, Any], folder: Path) -> Shapes:
     """Return names and shapes of the network's tensors without allocating them."""
     try:
         with torch.device("meta"):
-            state = Generator(**arguments).state_dict()
+            return shapes_of(Generator(**arguments).state_dict())
     except (RuntimeError, ValueError) as error:
         raise WrongUse(f"{folder}: model.json describes no network: {error}") from None
-    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def _device(name: DeviceName | torch.device) -> torch.device:

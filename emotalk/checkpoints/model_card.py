@@ -46,25 +46,15 @@ BASELINES = {
 
 @dataclass(frozen=True)
 class Origin:
-    """Facts about the training a generator comes from.
+    """Facts about the training a generator comes from; None where it is unknown."""
 
-    Attributes:
-        name: name of the run, or of the folder if there was no run.
-        step: number of training steps, or None if unknown.
-        clips_seen: number of clips seen, or None if unknown.
-        is_average: whether the weights are the running average.
-        weights_sha256: hash of the exported `generator.safetensors`.
-        figures_step: step of the validation that `figures` are from.
-        figures: figures of the last validation, with their names in MLflow.
-    """
-
-    name: str
+    name: str  # of the run, or of the folder if there was no run
     step: int | None
     clips_seen: int | None
-    is_average: bool
-    weights_sha256: str
-    figures_step: int | None
-    figures: Mapping[str, float]
+    is_average: bool  # whether the weights are the running average
+    weights_sha256: str  # of the exported `generator.safetensors`
+    figures_step: int | None  # of the validation that `figures` are from
+    figures: Mapping[str, float]  # of the last validation, with their names in MLflow
 
 
 def model_card(loaded: LoadedGenerator, origin: Origin) -> str:

@@ -18,11 +18,11 @@ from emotalk.checkpoints.folder import (
     step_of,
 )
 from emotalk.checkpoints.format import GENERATOR_EMA, read_description
-from emotalk.checkpoints.save import verify
 from emotalk.checkpoints.train_state import TrainState, read_state
 from emotalk.distributed import Engine, Runtime
 from emotalk.distributed.adam import MOMENTS, OptimizerState
 from emotalk.errors import WrongUse
+from emotalk.files.checksums import check_all_sums
 from emotalk.files.tensor_files import Shapes, read_tensors
 from emotalk.models.ema import Ema
 
@@ -61,7 +61,8 @@ def load_newest(
             _put(contents, engines, ema)
             state = _without_lost_best(contents.state, names)
             if runtime.is_main:
-                _set_aside_after(folder, name, names)
+                for later in names[names.index(name) + 1 :]:  # none of which could be read
+                    LOG.warning("%s is kept as %s", folder / later, set_aside(folder / later).name)
                 point_latest(folder, name)
                 point_best(folder, None if state.best is None else state.best[1])
             return state
@@ -71,12 +72,6 @@ def load_newest(
     if names:
         raise WrongUse(f"{folder}: none of its {len(names)} checkpoints can be read, see above")
     return None
-
-
-def _set_aside_after(folder: Path, name: str, names: Sequence[str]) -> None:
-    """Rename the checkpoints after `name`, none of which could be read."""
-    for later in names[names.index(name) + 1 :]:
-        LOG.warning("%s is kept as %s", folder / later, set_aside(folder / later).name)
 
 
 def _without_lost_best(state: TrainState, names: Sequence[str]) -> TrainState:
@@ -102,7 +97,7 @@ def read_checkpoint(path: Path, engines: Mapping[str, Engine], ema: Ema | None) 
             unexpected or mis-shaped.
         OSError: a file cannot be read.
     """
-    verify(path)
+    check_all_sums(path, required=STATE)
     state = read_state(path)
     if state.step != step_of(path.name):
         raise ValueError(f"{path / STATE} is of step {state.step}: a renamed folder or a copy")

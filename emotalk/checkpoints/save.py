@@ -59,15 +59,17 @@ def write_checkpoint(
     shutil.rmtree(part, ignore_errors=True)
     try:
         _write_files(part, snapshot, model, facts)
-        _reach_the_disk(part)
+        for path in (*part.iterdir(), part):
+            sync(path)
         _take_place(part, final)
         sync(folder)
     except Exception as error:
         shutil.rmtree(part, ignore_errors=True)
-        number = error.errno if isinstance(error, OSError) else None
+        # safetensors raises an error of its own, without the system's number and message
+        reason = getattr(error, "strerror", None) or str(error)
         raise OSError(
-            number,
-            f"the checkpoint {final} could not be written ({_reason(error)}); "
+            getattr(error, "errno", None),
+            f"the checkpoint {final} could not be written ({reason}); "
             f"the one before it stays valid: {before[-1] if before else 'there is none'}",
         ) from error
     point_latest(folder, final.name)
@@ -101,7 +103,7 @@ def _take_place(part: Path, final: Path) -> None:
 def _holds_the_same(final: Path, part: Path) -> bool:
     """Return whether `final` is undamaged and holds the tensors of `part`."""
     try:
-        verify(final)
+        check_all_sums(final, required=STATE)
         return _tensor_sums(final) == _tensor_sums(part)
     except (ValueError, OSError):
         return False
@@ -109,24 +111,3 @@ def _holds_the_same(final: Path, part: Path) -> bool:
 
 def _tensor_sums(path: Path) -> dict[str, str]:
     return {name: digest for name, digest in read_sums(path).items() if name.endswith(TENSORS)}
-
-
-def verify(path: Path) -> None:
-    """Check every file of a checkpoint against its hash.
-
-    Raises:
-        ValueError: a file is missing or not the one that was written.
-        OSError: it cannot be read.
-    """
-    check_all_sums(path, required=STATE)
-
-
-def _reach_the_disk(folder: Path) -> None:
-    """Flush all files of a folder to the disk."""
-    for path in (*folder.iterdir(), folder):
-        sync(path)
-
-
-def _reason(error: Exception) -> str:
-    """Return the system's message of a failed write; safetensors raises an error of its own."""
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

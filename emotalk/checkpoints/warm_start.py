@@ -44,17 +44,11 @@ def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
 
 @dataclass(frozen=True)
 class Start:
-    """Weights that a run starts from.
+    """Weights that a run starts from."""
 
-    Attributes:
-        folder: model folder they were read from.
-        generator: all of its tensors.
-        discriminators: tensors of the discriminators that source and run share.
-    """
-
-    folder: Path
+    folder: Path  # the model folder they were read from
     generator: dict[str, Tensor]
-    discriminators: dict[str, Tensor]
+    discriminators: dict[str, Tensor]  # of those that source and run share
 
 
 def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) -> Start:

@@ -115,13 +115,9 @@ class EtlConfig(Section):
     ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
 
     @model_validator(mode="after")
-    def _a_table_belongs_to_the_folder_corpus(self) -> "EtlConfig":
+    def _settings_belong_to_their_corpus(self) -> "EtlConfig":
         if self.clips is not None and self.corpus != "folder":
             raise ValueError(f"clips is the folder corpus' table; corpus is {self.corpus}")
-        return self
-
-    @model_validator(mode="after")
-    def _settings_belong_to_their_corpus(self) -> "EtlConfig":
         only = {"crema_d": "crema_d", "last_sentences": "mead"}.get(self.split.method)
         if only is not None and self.corpus != only:
             raise ValueError(

@@ -53,14 +53,9 @@ class TrainConfig(Section):
     @property
     def discriminators(self) -> list[str]:
         """The discriminators whose terms some stage computes, in the order of `model`."""
-        asked = {
-            term for stage in self.stages for update in stage.updates for term in update.losses
-        }
-        return [
-            name
-            for name, section in discriminator_sections()
-            if asked & {name, *section.real_terms}
-        ]
+        terms = {term for stage in self.stages for part in stage.updates for term in part.losses}
+        sections = discriminator_sections()
+        return [name for name, section in sections if terms & {name, *section.real_terms}]
 
     @property
     def clips_a_micro_batch(self) -> int:
@@ -125,19 +120,15 @@ class TrainConfig(Section):
 
     @model_validator(mode="after")
     def _perceptual_loss_has_its_network(self) -> "TrainConfig":
-        wanted = set().union(*(stage.terms for stage in self.stages))
-        network = self.losses.perceptual.network
-        if "generator.perceptual" in wanted and network == "none":
+        if not any("generator.perceptual" in stage.terms for stage in self.stages):
+            return self
+        network, weights = self.losses.perceptual.network, self.losses.perceptual.weights
+        if network == "none":
             raise ValueError(
                 "a stage asks for the perceptual loss, but losses.perceptual.network is none; "
                 "set it to vgg19 or random, or take `perceptual` out of the stage"
             )
-        if (
-            "generator.perceptual" in wanted
-            and network == "vgg19"
-            and self.losses.perceptual.weights is None
-            and not vgg19_file().is_file()
-        ):
+        if network == "vgg19" and weights is None and not vgg19_file().is_file():
             raise ValueError(
                 "losses.perceptual.weights is not given: losses.perceptual.network=vgg19 needs "
                 f"torchvision's file {VGG19_FILE} (weights VGG19_Weights.IMAGENET1K_V1), which is "

@@ -34,11 +34,7 @@ def build(
 ) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off.
 
-    Args:
-        config: configuration of the run.
-        shard_set: the opened shard set.
-        runtime: this process and its peers.
-        stop_asked: returns whether a signal has asked the run to save and exit.
+    `stop_asked` returns whether a signal has asked the run to save and exit.
     """
     # The loader comes first, so that faults of the shards show at once.
     loader = build_train_loader(config, shard_set, runtime.rank, runtime.world_size)

@@ -18,7 +18,7 @@ from emotalk.logging_setup import set_up_logging
 from emotalk.redaction import redact
 from emotalk.runs.process_count import fitting_advice, refuse_misfit_launch
 from emotalk.runs.signals import StopSignals, named_run_dir
-from emotalk.runs.status import CODES, CONFIG, STATUS, State, failed_since, write_status
+from emotalk.runs.status import CODES, STATUS, State, failed_since, write_end, write_status
 
 LOG = logging.getLogger("emotalk.train")
 FIRST_RANK_S = 30.0
@@ -166,19 +166,9 @@ def _wait_for_rank_0(signals: StopSignals) -> None:
 
 
 def _end(run_dir: Path | None, state: State, message: str) -> None:
-    """Write how the command ended to `status.json`, if the folder is a run's or can become one.
-
-    The status of a run that another process trains there is left alone.
-    """
-    from emotalk.runs.folder import is_free, may_write  # noqa: PLC0415  imports torch
-
     if run_dir is None:
         return
     try:
-        if not is_free(run_dir) and not (run_dir / CONFIG).exists():
-            return
-        if may_write(run_dir):
-            run_dir.mkdir(parents=True, exist_ok=True)
-            write_status(run_dir, state, message)
+        write_end(run_dir, state, message)
     except OSError as error:
         LOG.warning("%s cannot be written: %s", run_dir / STATUS, error.strerror)

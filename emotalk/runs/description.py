@@ -11,6 +11,7 @@ from emotalk.config.stages import StageConfig
 from emotalk.redaction import redact, redact_setting
 from emotalk.runs.memory_estimate import RunSizes
 from emotalk.shards.shard_set import ShardSet
+from emotalk.tracking.mlflow import tracking_uri
 
 GIB = 2**30
 FLOAT = 4  # bytes; weights, gradients and moments are float32
@@ -149,7 +150,5 @@ def file_lines(config: TrainConfig) -> Iterator[str]:
         when = f"every {config.validation.every} steps" if config.validation.every else "at the end"
         yield f"  samples/step-XXXXXX/        {shown} videos and grid.png {when}"
     if config.tracking.mlflow.enabled:
-        from emotalk.tracking.mlflow import tracking_uri  # noqa: PLC0415
-
         names = json.dumps(config.tracking.mlflow.experiment)
         yield f"MLflow   {redact(tracking_uri(config.tracking.mlflow))}, experiment {names}"

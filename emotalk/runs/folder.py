@@ -9,16 +9,14 @@ from emotalk.config.load import dump_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.errors import InUse, WrongUse
-from emotalk.files.atomic_write import PART, atomic_write_text
-from emotalk.files.lock import FileLock, is_held_by_another, own_lock, read_holder, take_lock
+from emotalk.files.atomic_write import atomic_write_text
+from emotalk.files.lock import FileLock, own_lock, read_holder, take_lock
 from emotalk.runs.same_run import refuse_other_configuration, refuse_other_shards
-from emotalk.runs.status import CONFIG, LOCK, STATUS, write_status
+from emotalk.runs.status import CONFIG, JOINED, LOCK, SAMPLES, is_free, write_status
 from emotalk.shards.shard_set import ShardSet
 
-SAMPLES = "samples"
 LEASE_S = 120.0  # longer than file servers keep the lock of a machine that does not answer
 LOG = logging.getLogger("emotalk.train")
-JOINED: dict[Path, str] = {}  # run folder -> holder, where the main process of this run holds it
 
 
 def check_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
@@ -97,15 +95,6 @@ def open_together(config: TrainConfig, shard_set: ShardSet | None, runtime: Runt
         JOINED[config.run_dir] = str(read_holder(config.run_dir / LOCK))
 
 
-def may_write(folder: Path) -> bool:
-    """Return whether this process may write the status of the folder.
-
-    It may if its own run holds the folder, or if no process does.
-    """
-    lock = folder / LOCK
-    return JOINED.get(folder) == str(read_holder(lock)) or not is_held_by_another(lock)
-
-
 def hold_run_folder(folder: Path) -> FileLock:
     """Return the lock on the run folder, which this process holds to its end.
 
@@ -127,15 +116,3 @@ def hold_run_folder(folder: Path) -> FileLock:
         time.sleep(LEASE_S / 20)
     lock.sign()
     return lock
-
-
-def is_free(folder: Path) -> bool:
-    """Return whether a run may start in `folder`: it does not exist or holds no results."""
-    if not folder.exists():
-        return True
-    return folder.is_dir() and all(
-        path.name in (CHECKPOINTS, SAMPLES) and not any(path.iterdir())
-        if path.is_dir()
-        else path.name in (STATUS, LOCK) or (path.name.startswith(".") and path.suffix == PART)
-        for path in folder.iterdir()
-    )

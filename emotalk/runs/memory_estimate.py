@@ -25,17 +25,12 @@ from emotalk.training.steps import GlobalMean, discriminator_step, generator_ste
 
 @dataclass(frozen=True)
 class RunSizes:
-    """Sizes of a run's networks and steps.
+    """Sizes of a run's networks and steps."""
 
-    Attributes:
-        parameters: network -> number of parameters, the generator first.
-        features: number of parameters of the perceptual network; 0 without one.
-        activations: network that learns -> peak of the bytes that one micro-batch of its update
-            takes, besides weights and gradients.
-    """
-
-    parameters: dict[str, int]
-    features: int
+    parameters: dict[str, int]  # network -> number of parameters, the generator first
+    features: int  # number of parameters of the perceptual network; 0 without one
+    # network that learns -> peak of the bytes that one micro-batch of its update takes, besides
+    # weights and gradients
     activations: dict[str, int]
 
 

@@ -58,9 +58,7 @@ def engine_names(config: TrainConfig) -> list[str]:
 def refuse_sharded_generator(config: TrainConfig, stages: Mapping[str, int | None]) -> None:
     """Raise `WrongUse` if the run needs a whole generator that ZeRO-3 shards over processes.
 
-    Args:
-        config: configuration of the run.
-        stages: engine -> ZeRO stage, or None without DeepSpeed.
+    `stages` are the engines' ZeRO stages, None without DeepSpeed.
     """
     if stages["generator"] == 3 and (config.optim.ema > 0 or config.validation.clips > 0):
         raise WrongUse(

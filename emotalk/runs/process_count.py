@@ -18,11 +18,6 @@ def refuse_misfit_launch(config: TrainConfig, path: Path, words: Sequence[str]) 
     """Raise `WrongUse` if the number of launched processes is not the configured one.
 
     The message holds a command that starts a number of processes that divides the batch.
-
-    Args:
-        config: configuration from `path` and `words`.
-        path: configuration file.
-        words: overrides of the command line.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started == config.runtime.processes:
@@ -36,16 +31,9 @@ def refuse_misfit_launch(config: TrainConfig, path: Path, words: Sequence[str]) 
 
 
 def fitting_advice(path: Path, words: Sequence[str]) -> str:
-    """Return a command that fits if the number of processes is the only fault of a configuration.
+    """Return a command that fits, or "" if a configuration has other faults than process numbers.
 
     Missing weights of VGG-19 are ignored, because they can be fetched.
-
-    Args:
-        path: configuration file.
-        words: overrides of the command line.
-
-    Returns:
-        the command, or "" if the configuration has another fault.
     """
     one = [f"{PROCESSES}=1", f"{ACCUMULATE}=1"]
     single, fetched = _loaded(path, [*words, *one]), True
@@ -95,14 +83,10 @@ def launch_command(path: Path, words: Sequence[str], processes: int) -> str:
     told = [str(path), *words]
     if "SLURM_JOB_ID" in os.environ:
         told = [word for word in told if not word.startswith(f"{PROCESSES}=")]
-        size = ["--nodes=1", f"--gpus-per-node={processes}"]
+        size = [f"--gpus-per-node={processes}"]
         if not os.environ.get("SLURM_GPUS_ON_NODE"):
-            size = [
-                "--nodes=1",
-                "--gpus-per-node=0",
-                f"--export=ALL,PROCESSES_PER_NODE={processes}",
-            ]
-        return shlex.join(["sbatch", *size, "slurm/train.sbatch", *told])
+            size = ["--gpus-per-node=0", f"--export=ALL,PROCESSES_PER_NODE={processes}"]
+        return shlex.join(["sbatch", "--nodes=1", *size, "slurm/train.sbatch", *told])
     gpu = shutil.which("nvidia-smi") is not None
     single, several = ("gpu1", "gpu_ddp") if gpu else ("cpu1", "cpu2")
     profile = f"launch/accelerate/{single if processes == 1 else several}.yaml"

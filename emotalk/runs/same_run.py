@@ -41,11 +41,7 @@ LENGTHEN = (
 def refuse_other_configuration(config: TrainConfig, saved: Path) -> None:
     """Raise `WrongUse` if the run folder belongs to a configuration that learns something else.
 
-    A longer schedule is allowed.
-
-    Args:
-        config: configuration of this start.
-        saved: `config.yaml` of the run folder.
+    A longer schedule is allowed. `saved` is the `config.yaml` of the run folder.
     """
     old = load_written(TrainConfig, saved)
     before, now = _values(old), _values(config)
@@ -111,11 +107,6 @@ def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet
     If the newest checkpoint was damaged, the state is older than the one `refuse_other_shards`
     checked.
 
-    Args:
-        config: configuration of the run.
-        state: loaded or new state.
-        shard_set: shard set of the configuration.
-
     Raises:
         WrongUse: the state was trained on another set and `resume` does not allow it.
     """
@@ -162,11 +153,8 @@ def _is_as_long(before: StageConfig, now: StageConfig) -> bool:
     """Return whether two stages are equal, except that the second may be longer."""
     if before.model_copy(update={"iterations": now.iterations, "epochs": now.epochs}) != now:
         return False
-    if before.iterations is not None and now.iterations is not None:
-        return now.iterations >= before.iterations
-    if before.epochs is not None and now.epochs is not None:
-        return now.epochs >= before.epochs
-    return False
+    lengths = ((before.iterations, now.iterations), (before.epochs, now.epochs))
+    return any(old is not None and new is not None and new >= old for old, new in lengths)
 
 
 def _refuse_further_discriminators(old: TrainConfig, config: TrainConfig) -> None:

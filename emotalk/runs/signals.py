@@ -17,8 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from emotalk.errors import EXIT_PREEMPTED, EXIT_WRONG_USE
-from emotalk.files.lock import is_held_by_another
-from emotalk.runs.status import CONFIG, LOCK, STATUS, write_status
+from emotalk.runs.status import write_end, write_status
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
 # Slurm and the launcher both signal every process of a job: the second SIGTERM may be a copy.
@@ -111,7 +110,10 @@ class StopSignals:
         """Exit before the first step of this start; the last checkpoint holds all progress."""
         is_first = os.environ.get("RANK", "0") == "0"
         if self._code == EXIT_PREEMPTED and is_first and self.run_dir is not None:
-            write_preempted(self.run_dir, f"{name} came before the first step: start it again")
+            with suppress(OSError):  # the exit code carries the same information
+                write_end(
+                    self.run_dir, "preempted", f"{name} came before the first step: start it again"
+                )
         os._exit(self._code)
 
 
@@ -119,18 +121,3 @@ def named_run_dir(words: Sequence[str]) -> Path | None:
     """Return the run folder that a command line names, or None if the command writes nothing."""
     named = [word.removeprefix("run_dir=") for word in words if word.startswith("run_dir=")]
     return Path(named[-1]) if named and not set(words) & set(WITHOUT_A_RUN) else None
-
-
-def write_preempted(run_dir: Path, message: str) -> None:
-    """Write status `preempted`, unless another process holds the folder or it holds no run.
-
-    Errors of the file system are ignored, because the exit code carries the same information.
-    """
-    try:
-        known = not run_dir.exists() or not any(run_dir.iterdir())
-        known = known or any((run_dir / name).exists() for name in (CONFIG, STATUS, LOCK))
-        if known and not is_held_by_another(run_dir / LOCK):
-            run_dir.mkdir(parents=True, exist_ok=True)
-            write_status(run_dir, "preempted", message)
-    except OSError:
-        return

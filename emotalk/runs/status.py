@@ -1,16 +1,22 @@
-"""Write `status.json`, which tells batch scripts how a run ended; launchers hide exit codes."""
+"""Write `status.json`, which tells batch scripts how a run ended; launchers hide exit codes.
+
+Torch is not imported here, because signals are handled before it is loaded.
+"""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from emotalk.checkpoints.folder import CHECKPOINTS
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_PREEMPTED, EXIT_WRONG_USE
-from emotalk.files.atomic_write import atomic_write_text
+from emotalk.files.atomic_write import PART, atomic_write_text
+from emotalk.files.lock import is_held_by_another, read_holder
 from emotalk.redaction import redact
 
-# Files of the run folder. They stand here because signals.py may not import torch.
-CONFIG, LOCK, STATUS = "config.yaml", ".lock", "status.json"
+# Names in the run folder.
+CONFIG, LOCK, STATUS, SAMPLES = "config.yaml", ".lock", "status.json", "samples"
+JOINED: dict[Path, str] = {}  # run folder -> holder, where the main process of this run holds it
 State = Literal["running", "done", "failed", "wrong_use", "preempted"]
 CODES: dict[State, int] = {
     "running": EXIT_FAILED,  # still there after the end: the run was killed
@@ -32,13 +38,9 @@ class Status:
 
 
 def failed_since(run_dir: Path, began: float) -> bool:
-    """Return whether another process of this start has already written why the run failed.
+    """Return whether another process has written a failure since `began`, in seconds of the epoch.
 
     The processes that fail after it only report that they lost the connection to it.
-
-    Args:
-        run_dir: run folder.
-        began: start of this process, in seconds since the epoch.
     """
     path = run_dir / STATUS
     try:
@@ -53,3 +55,37 @@ def write_status(run_dir: Path, state: State, message: str, step: int | None = N
     status = Status(state, CODES[state], redact(message), step)
     atomic_write_text(run_dir / STATUS, json.dumps(asdict(status), indent=2) + "\n")
     return status
+
+
+def write_end(run_dir: Path, state: State, message: str) -> None:
+    """Write how a command ended, if the folder is a run's or can become one.
+
+    The status of a run that another process trains there is left alone.
+
+    Raises:
+        OSError: the folder cannot be read or written.
+    """
+    if (is_free(run_dir) or (run_dir / CONFIG).exists()) and may_write(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_status(run_dir, state, message)
+
+
+def may_write(folder: Path) -> bool:
+    """Return whether this process may write the status of the folder.
+
+    It may if its own run holds the folder, or if no process does.
+    """
+    lock = folder / LOCK
+    return JOINED.get(folder) == str(read_holder(lock)) or not is_held_by_another(lock)
+
+
+def is_free(folder: Path) -> bool:
+    """Return whether a run may start in `folder`: it does not exist or holds no results."""
+    if not folder.exists():
+        return True
+    return folder.is_dir() and all(
+        path.name in (CHECKPOINTS, SAMPLES) and not any(path.iterdir())
+        if path.is_dir()
+        else path.name in (STATUS, LOCK) or (path.name.startswith(".") and path.suffix == PART)
+        for path in folder.iterdir()
+    )

@@ -18,23 +18,18 @@ LAUNCHERS = {
 }
 
 
-def run_tags(config: TrainConfig, data: DataFacts | None) -> dict[str, str]:
-    """Return the tags of this start of the run, including those of the configuration."""
-    environment = os.environ
+def run_tags(config: TrainConfig, data: DataFacts | None, *, step: int = 0) -> dict[str, str]:
+    """Return the tags of this start of the run, from `step` on, and those of the configuration."""
     return {
         **redact_tree(config.tracking.tags),
         "shards": redact_setting(config.shards),
         **(_data_tags(data) if data is not None else {}),
         **dict(_commit_tags()),
-        "launcher": launcher(environment),
+        "launcher": launcher(os.environ),
         "processes": str(config.runtime.processes),
-        **slurm_tags(environment),
+        **slurm_tags(os.environ),
+        **({"resumed_at_step": str(step)} if step else {}),
     }
-
-
-def resume_tag(step: int) -> dict[str, str]:
-    """Return a tag with the step that the run resumes from; empty for a new run."""
-    return {"resumed_at_step": str(step)} if step else {}
 
 
 def launcher(environment: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.printable import printable
 from emotalk.redaction import redact
-from emotalk.runs.tags import resume_tag, run_tags
+from emotalk.runs.tags import run_tags
 from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines
@@ -44,7 +44,7 @@ def _start_mlflow(config: TrainConfig, state: TrainState, facts: ModelFacts) -> 
         RunFacts(
             name=printable(config.tracking.mlflow.run_name or config.run_dir.resolve().name),
             params=as_params(config.model_dump(mode="json")),
-            tags=run_tags(config, facts.data) | resume_tag(state.step),
+            tags=run_tags(config, facts.data, step=state.step),
         ),
         config.run_dir,
         run_id=state.mlflow_run,

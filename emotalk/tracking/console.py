@@ -7,9 +7,9 @@ step         left  clips/s  wait    GiB        G    mouth   percep    frame     
 import logging
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from emotalk.config.model import discriminator_sections
+from emotalk.tracking.tracker import Tracker
 
 LOG = logging.getLogger("emotalk.train")
 HEAD_EVERY = 25  # lines
@@ -45,7 +45,7 @@ WATCHED = {
 }
 
 
-class Console:
+class Console(Tracker):
     """Logs lines of metrics: steps, time left, speed, data wait, memory, losses."""
 
     def __init__(self, total_steps: int, first_step: int) -> None:
@@ -68,9 +68,6 @@ class Console:
         self._lines += 1
         losses = "".join(f"{_short(metrics.get(name)):>{WIDTH}}" for name in self._columns)
         LOG.info("%s%s", self._fixed(step, metrics), losses)
-
-    def artifact(self, path: Path, folder: str) -> None:
-        """Do nothing: files are not shown."""
 
     def finish(self, state: str) -> None:
         """Log how the run ended."""

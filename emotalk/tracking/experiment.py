@@ -11,8 +11,8 @@ from emotalk.redaction import redact
 LOG = logging.getLogger("emotalk.mlflow")
 
 
-def usable_experiment(client: MlflowClient, name: str) -> tuple[str, Experiment | None]:
-    """Return the name to use and its experiment, or None if it is still to be made.
+def usable_experiment(client: MlflowClient, name: str) -> str:
+    """Return the id of the experiment for new runs, made if it is missing.
 
     An experiment deleted in MLflow's page keeps its name and takes no run. It stays deleted, and
     runs go to `NAME-2`, or to the first number after it that was not deleted.
@@ -33,4 +33,4 @@ def usable_experiment(client: MlflowClient, name: str) -> tuple[str, Experiment 
             deleted.experiment_id,
             redact(client.tracking_uri),
         )
-    return tried, found
+    return str(found.experiment_id if found else client.create_experiment(tried))

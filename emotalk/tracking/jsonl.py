@@ -4,16 +4,18 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from emotalk.files.atomic_write import atomic_write_text
+from emotalk.tracking.tracker import Tracker
 
 NAME = "metrics.jsonl"
 Line = dict[str, Any]
 
 
-class JsonLines:
+class JsonLines(Tracker):
     """Appends log lines to a file."""
 
     def __init__(self, path: Path) -> None:
@@ -24,12 +26,6 @@ class JsonLines:
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Append one line and hand it to the operating system."""
         append(self._path, {"step": step, "time": round(time.time(), 3), **metrics})
-
-    def artifact(self, path: Path, folder: str) -> None:
-        """Do nothing: the file lies in the run folder already."""
-
-    def finish(self, state: str) -> None:
-        """Do nothing: no line is held back."""
 
 
 class JsonLinesReader:
@@ -54,9 +50,10 @@ class JsonLinesReader:
             if not text.endswith(b"\n"):  # half written
                 self._file.seek(-len(text), os.SEEK_CUR)
                 return None
-            line = _parsed(text)
-            if isinstance(line, dict) and line:
-                return line
+            with suppress(ValueError):  # torn by a crash
+                line = json.loads(text)
+                if isinstance(line, dict) and line:
+                    return line
         return None
 
 
@@ -88,10 +85,3 @@ def _step_of(line: str) -> float:
         return float(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return float("inf")
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None  # torn by a crash

@@ -21,6 +21,7 @@ from typing import Any
 from emotalk.config.tracking import MlflowConfig
 from emotalk.redaction import refuse_redacted
 from emotalk.tracking.jsonl import append
+from emotalk.tracking.tracker import Tracker
 
 LOG = logging.getLogger("emotalk.mlflow")
 DEFAULT_URI = "sqlite:///mlflow.db"
@@ -59,7 +60,7 @@ class RunFacts:
     tags: Mapping[str, str]
 
 
-class MlflowTracker:
+class MlflowTracker(Tracker):
     """Keeps an uploader running that sends the run folder's metrics and files to the server."""
 
     def __init__(
@@ -71,23 +72,17 @@ class MlflowTracker:
         run_id: str = "",
         on_run: Callable[[str], None] = lambda run_id: None,
     ) -> None:
-        """Start the uploader without waiting for it.
+        """Start the uploader of a run folder without waiting for it.
 
-        Args:
-            config: server and names.
-            facts: name, params and tags of the run.
-            folder: the run folder, with `metrics.jsonl`.
-            run_id: continues this run if the folder knows of none.
-            on_run: called once with the run's id, as soon as the server has given one.
+        It continues the run `run_id` if the folder knows of none. `on_run` is called once with the
+        run's id, as soon as the server has given one.
         """
         self._folder, self._on_run = folder, on_run
         uri = tracking_uri(config)
         refuse_redacted(uri, "tracking.mlflow.uri")
         self._begin = {
-            "uri": uri,
-            "experiment": config.experiment,
+            "run": {"uri": uri, "experiment": config.experiment, "run_id": run_id},
             "folder": str(folder.resolve()),
-            "run_id": run_id,
             "facts": asdict(facts),
             "training": os.getpid(),
         }

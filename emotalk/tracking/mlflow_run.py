@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from mlflow.tracking import MlflowClient
@@ -42,12 +42,7 @@ class MlflowRun:
     ) -> None:
         """Find the run or make it, send its params and tags, and ask what the server has.
 
-        Args:
-            uri: the tracking server's.
-            experiment: its name.
-            facts: name, params and tags.
-            folder: the run folder; `mlflow.json` in it is read and written.
-            run_id: continues this run if the folder knows of none.
+        `mlflow.json` in the run folder is read and written; `run_id` is continued if it names none.
         """
         self._uri, self._experiment, self._folder = uri, experiment, folder
         known = read_identity(folder)
@@ -104,30 +99,24 @@ class MlflowRun:
 
     def _find_or_make(self, name: str) -> Run:
         if self.run_id:
-            run = self._run_or_none()
-            if run is not None:
-                return run
+            try:
+                run = self._client.get_run(self.run_id)
+                if run.info.lifecycle_stage == LifecycleStage.ACTIVE:
+                    return run
+            except MlflowException as error:
+                if error.error_code != MISSING:
+                    raise
             LOG.warning(
                 "MLflow at %s has no run %s (another server, or it was deleted there); a new run "
                 "gets all figures from the first step on",
                 redact(self._uri),
                 self.run_id,
             )
-        title, found = usable_experiment(self._client, self._experiment)
-        experiment = found.experiment_id if found else self._client.create_experiment(title)
+        experiment = usable_experiment(self._client, self._experiment)
         runs = self._client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{self._key}'")
         if runs:
             return runs[0]
         return self._client.create_run(experiment, run_name=name, tags={KEY_TAG: self._key})
-
-    def _run_or_none(self) -> Run | None:
-        try:
-            run = self._client.get_run(self.run_id)
-        except MlflowException as error:
-            if error.error_code == MISSING:
-                return None
-            raise
-        return run if run.info.lifecycle_stage == "active" else None
 
     def _send_facts(self, run: Run, facts: RunFacts) -> None:
         """Send the params that the run lacks (MLflow lets none change) and this start's tags."""

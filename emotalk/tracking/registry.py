@@ -41,10 +41,12 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     refuse_redacted(uri, "--tracking-uri")
     make_database(uri)
     mlflow.set_tracking_uri(uri)
-    if run_id:
-        mlflow.set_experiment(experiment_id=mlflow.get_run(run_id).info.experiment_id)
-    else:
-        mlflow.set_experiment(usable_experiment(mlflow.MlflowClient(), experiment)[0])
+    client = mlflow.MlflowClient()
+    mlflow.set_experiment(
+        experiment_id=client.get_run(run_id).info.experiment_id
+        if run_id
+        else usable_experiment(client, experiment)
+    )
     info = mlflow.models.Model.log(
         artifact_path=None,
         flavor=mlflow.pyfunc,
@@ -58,7 +60,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
     )
     version = str(info.registered_model_version)
     card = (folder / "README.md").read_text("utf-8")
-    mlflow.MlflowClient().update_model_version(name, version, description=card)
+    client.update_model_version(name, version, description=card)
     return f"models:/{name}/{version}"
 
 

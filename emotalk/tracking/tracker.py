@@ -1,27 +1,26 @@
-"""Define the protocol of trackers, and combine several into one."""
+"""Define the base class of trackers, and combine several into one."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 
-class Tracker(Protocol):
-    """Takes a run's metrics and files. No method may stop or slow the training."""
+class Tracker:
+    """Takes a run's metrics and files; the methods of this class ignore them.
+
+    No method may stop or slow the training.
+    """
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Take the metrics of one step."""
-        ...
 
     def artifact(self, path: Path, folder: str) -> None:
         """Take a file to be uploaded to `folder`."""
-        ...
 
     def finish(self, state: str) -> None:
         """End the run as `done`, `failed` or `preempted`, and send the rest."""
-        ...
 
 
-class Trackers:
+class Trackers(Tracker):
     """Combines several trackers into one."""
 
     def __init__(self, trackers: Sequence[Tracker]) -> None:

@@ -41,13 +41,7 @@ class Ending:
     def __init__(
         self, commands: BinaryIO, training: int, leave: Callable[[int], object] = os._exit
     ) -> None:
-        """Begin before the end.
-
-        Args:
-            commands: standard input, unbuffered.
-            training: id of the parent process.
-            leave: ends this process with a code, whatever its other threads do.
-        """
+        """Listen to unbuffered `commands` of the parent `training`; `leave` ends this process."""
         self._commands, self._training, self._leave = commands, training, leave
         self.heard = threading.Event()
         self.state, self.deadline = "", float("inf")
@@ -121,6 +115,7 @@ class Uploader:
         return found
 
     def _read(self) -> None:
+        """Queue lines of about `METRICS_A_CALL` metrics; without any, the next file."""
         lines: list[Line] = []
         while sum(map(len, lines)) < METRICS_A_CALL and (line := self._metrics.next()) is not None:
             lines.append(line)
@@ -165,9 +160,7 @@ def main() -> int:
     ending = Ending(commands, begin["training"])
     threading.Thread(target=ending.watch, name="ending", daemon=True).start()
     uploader = Uploader(
-        lambda: MlflowRun(begin["uri"], begin["experiment"], facts, folder, run_id=begin["run_id"]),
-        folder,
-        ending,
+        lambda: MlflowRun(facts=facts, folder=folder, **begin["run"]), folder, ending
     )
     with wait_for_lock(folder / ".mlflow.lock"):  # the uploader of a killed training may be left
         return 0 if uploader.work() else EXIT_LEFT_OVER

@@ -8,9 +8,9 @@ import pytest
 
 from emotalk.checkpoints import save as module
 from emotalk.checkpoints.background_writer import BackgroundWriter
-from emotalk.checkpoints.folder import checkpoints
-from emotalk.checkpoints.save import verify
+from emotalk.checkpoints.folder import STATE, checkpoints
 from emotalk.config.model import ModelConfig
+from emotalk.files.checksums import check_all_sums
 from tests.unit.checkpoints.test_save import FACTS, snapshot
 
 
@@ -38,7 +38,7 @@ def test_what_goes_wrong_in_the_background_is_raised_where_training_asks(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(module, "_reach_the_disk", full)
+    monkeypatch.setattr(module, "sync", full)
     background.begin(snapshot(1), best_step=None)
     with pytest.raises(OSError, match="there is none"):
         background.finish()
@@ -68,7 +68,7 @@ def test_a_failed_step_is_tried_again(tmp_path: Path, monkeypatch: pytest.Monkey
     written: list[Path] = []
     background = saver(tmp_path, written)
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_reach_the_disk", _full)
+        patch.setattr(module, "sync", _full)
         background.begin(snapshot(4), best_step=None)
         with pytest.raises(OSError, match="No space left"):
             background.finish()
@@ -95,8 +95,8 @@ def test_a_copy_beside_it_costs_no_checkpoint_its_place(tmp_path: Path) -> None:
     (tmp_path / "step-000020").rename(tmp_path / "step-000022-backup")
     background.begin(snapshot(22), best_step=None)
     background.finish()
-    verify(tmp_path / "step-000022")
-    verify(tmp_path / "step-000022-backup")
+    check_all_sums(tmp_path / "step-000022", required=STATE)
+    check_all_sums(tmp_path / "step-000022-backup", required=STATE)
 
 
 def _full(*_: Any) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
-from emotalk.checkpoints.save import verify
+from emotalk.checkpoints.folder import STATE
 from emotalk.errors import WrongUse
+from emotalk.files.checksums import check_all_sums
 from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards
 from tests.helpers.train_here import train_here, trainer_here
 
@@ -58,7 +59,7 @@ def test_a_damaged_newest_checkpoint_is_written_anew_and_kept_under_another_name
     damage(kept / "step-000006")
     left = {file.name: file.read_bytes() for file in (kept / "step-000006").iterdir()}
     train_here(tiny_config(folder))
-    verify(kept / "step-000006")
+    check_all_sums(kept / "step-000006", required=STATE)
     assert (kept / "latest").read_text() == "step-000006\n"
     for name in FILES:
         ours = load_file(kept / f"step-000006/{name}.safetensors")

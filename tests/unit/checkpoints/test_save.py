@@ -14,17 +14,19 @@ from safetensors.torch import load_file
 
 from emotalk.checkpoints import save as module
 from emotalk.checkpoints.folder import (
+    STATE,
     checkpoints,
     latest_checkpoint,
     remove_old,
     remove_unfinished,
 )
 from emotalk.checkpoints.format import ModelFacts
-from emotalk.checkpoints.save import verify, write_checkpoint
+from emotalk.checkpoints.save import write_checkpoint
 from emotalk.checkpoints.snapshot import Snapshot
 from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.model import ModelConfig
 from emotalk.distributed.adam import OptimizerState
+from emotalk.files.checksums import check_all_sums
 
 FACTS = ModelFacts(emotions=("neutral", "anger"), speech_margin_frames=0)
 
@@ -43,7 +45,7 @@ def write(folder: Path, step: int) -> Path:
 
 def test_the_hashes_are_those_of_sha256sum(tmp_path: Path) -> None:
     path = write(tmp_path, 4)
-    verify(path)
+    check_all_sums(path, required=STATE)
     done = subprocess.run(
         ["sha256sum", "--check", "--strict", "SHA256SUMS"],
         cwd=path, check=False, capture_output=True, text=True,
@@ -59,14 +61,14 @@ def test_one_changed_bit_is_noticed_and_its_file_named(tmp_path: Path, name: str
     data[-3] ^= 1
     (path / name).write_bytes(data)
     with pytest.raises(ValueError, match=f"damaged: {name} not as written"):
-        verify(path)
+        check_all_sums(path, required=STATE)
 
 
 def test_a_missing_file_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path, 4)
     (path / "generator_optimizer.safetensors").unlink()
     with pytest.raises(ValueError, match=r"damaged: generator_optimizer.safetensors"):
-        verify(path)
+        check_all_sums(path, required=STATE)
 
 
 def test_checkpoints_come_in_the_order_of_their_steps_however_long_the_numbers(
@@ -100,7 +102,7 @@ def test_what_a_killed_run_left_half_done_is_removed_and_nothing_else(tmp_path: 
     ]
 
 
-@pytest.mark.parametrize("stage", ["write_model", "write_tensors", "_reach_the_disk"])
+@pytest.mark.parametrize("stage", ["write_model", "write_tensors", "sync"])
 def test_a_full_disk_leaves_the_checkpoint_before_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
@@ -112,7 +114,7 @@ def test_a_full_disk_leaves_the_checkpoint_before_and_says_so(
     monkeypatch.setattr(module, stage, full)
     with pytest.raises(OSError, match=r"No space left.*one before it stays valid: .*step-000002"):
         write(tmp_path, 4)
-    verify(before)
+    check_all_sums(before, required=STATE)
     assert not list(tmp_path.glob(".step*"))
     assert latest_checkpoint(tmp_path) == before
 
@@ -132,7 +134,7 @@ def test_a_disk_that_is_really_full_leaves_the_checkpoint_before(tmp_path: Path)
         big = replace(snapshot(4), generator={"a": torch.zeros(100_000)})
         with pytest.raises(OSError, match=r"No space left.*stays valid: .*step-000002"):
             write_checkpoint(disk, big, ModelConfig(), FACTS)
-        verify(before)
+        check_all_sums(before, required=STATE)
         assert not list(disk.glob(".step*"))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
@@ -160,7 +162,7 @@ def test_what_is_there_but_not_the_same_is_set_aside(tmp_path: Path, other: str)
             (path / "generator.safetensors").write_bytes(b"")
     before = {p.name: p.read_bytes() for p in [*path.glob("*"), path] if p.is_file()}
     write(tmp_path, 3)
-    verify(path)
+    check_all_sums(path, required=STATE)
     assert torch.equal(load_file(path / "generator.safetensors")["a"], snapshot(3).generator["a"])
     aside = tmp_path / "damaged-step-000003"
     after = {p.name: p.read_bytes() for p in [*aside.glob("*"), aside] if p.is_file()}

@@ -12,7 +12,7 @@ import pytest
 from emotalk.data.workers import WorkerLost
 from emotalk.errors import InUse, WrongUse
 from emotalk.runs import command
-from emotalk.runs import folder as run_folder
+from emotalk.runs import status as run_status
 from emotalk.runs.command import main
 from emotalk.runs.signals import StopSignals
 from emotalk.runs.status import write_status
@@ -70,7 +70,7 @@ def test_a_run_folder_closed_to_the_user_hides_no_other_message(
     def closed(folder: Path) -> bool:
         raise PermissionError(errno.EACCES, "Permission denied", str(folder))
 
-    monkeypatch.setattr(run_folder, "is_free", closed)
+    monkeypatch.setattr(run_status, "is_free", closed)
     assert main([*words, "seed=-1"]) == 2
     assert "seed" in capsys.readouterr().err
 
@@ -146,7 +146,7 @@ def test_a_live_run_of_another_process_keeps_its_status(
     write_status(tmp_path / "run", "running", "training")
     before = (tmp_path / "run/status.json").read_bytes()
     monkeypatch.setattr(
-        run_folder, "is_held_by_another", lambda _: True
+        run_status, "is_held_by_another", lambda _: True
     )  # another process holds it
     ends(error)
     if isinstance(error, RuntimeError) and not isinstance(error, WorkerLost):

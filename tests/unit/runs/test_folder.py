@@ -13,13 +13,13 @@ import pytest
 
 from emotalk.distributed import Runtime
 from emotalk.errors import InUse, WrongUse
-from emotalk.runs import folder as run_folder
+from emotalk.runs import status as run_status
 from emotalk.runs.folder import (
     hold_run_folder,
-    may_write,
     open_run_folder,
     open_together,
 )
+from emotalk.runs.status import may_write
 from tests.helpers.tiny_training import ROOT, tiny_config
 
 
@@ -128,9 +128,9 @@ def test_a_status_is_written_only_into_a_folder_of_ones_own(
     try:
         assert not may_write(tmp_path)
         name = f"process {other.pid} on {socket.gethostname()}"
-        monkeypatch.setitem(run_folder.JOINED, tmp_path, name)
+        monkeypatch.setitem(run_status.JOINED, tmp_path, name)
         assert may_write(tmp_path), "the main process of this very run"
-        monkeypatch.setitem(run_folder.JOINED, tmp_path, "process 7 on a-lost-machine")
+        monkeypatch.setitem(run_status.JOINED, tmp_path, "process 7 on a-lost-machine")
         assert not may_write(tmp_path), "another run has taken the folder since"
     finally:
         other.communicate("")
@@ -168,4 +168,4 @@ def test_all_processes_of_a_run_may_say_how_it_ended(tmp_path: Path) -> None:
     open_together(config, None, cast(Runtime, Ranks(is_main=True, told=[])))
     assert json.loads((config.run_dir / "status.json").read_text())["state"] == "running"
     open_together(config, None, cast(Runtime, Ranks(is_main=False, told=[])))
-    assert run_folder.JOINED[config.run_dir] == f"process {os.getpid()} on {socket.gethostname()}"
+    assert run_status.JOINED[config.run_dir] == f"process {os.getpid()} on {socket.gethostname()}"

@@ -16,9 +16,8 @@ from emotalk.runs.signals import (
     PASSED_ON_BY,
     StopSignals,
     named_run_dir,
-    write_preempted,
 )
-from emotalk.runs.status import CONFIG, write_status
+from emotalk.runs.status import CONFIG, write_end, write_status
 from tests.helpers.tiny_training import ROOT
 
 LISTEN = """
@@ -174,8 +173,8 @@ def test_a_run_that_another_process_trains_keeps_its_status(tmp_path: Path) -> N
     before = (tmp_path / "status.json").read_bytes()
     code = (
         "import sys\nfrom pathlib import Path\n"
-        "from emotalk.runs.signals import write_preempted\n"
-        "write_preempted(Path(sys.argv[1]), 'a signal')"
+        "from emotalk.runs.status import write_end\n"
+        "write_end(Path(sys.argv[1]), 'preempted', 'a signal')"
     )
     lock = hold_run_folder(tmp_path)
     try:
@@ -189,7 +188,7 @@ def test_a_run_that_another_process_trains_keeps_its_status(tmp_path: Path) -> N
 
 def test_a_folder_that_holds_no_run_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
-    write_preempted(tmp_path, "a signal")
+    write_end(tmp_path, "preempted", "a signal")
     assert [path.name for path in tmp_path.iterdir()] == ["holiday.jpg"]
 
 

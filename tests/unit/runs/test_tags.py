@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.checkpoints.format import DataFacts
-from emotalk.runs.tags import launcher, resume_tag, run_tags, slurm_tags
+from emotalk.runs.tags import launcher, run_tags, slurm_tags
 from emotalk.tracking.params import VALUE_LIMIT, as_params
 from tests.helpers.tiny_training import tiny_config
 
@@ -38,8 +38,9 @@ def test_tags_tell_data_code_and_start(tmp_path: Path) -> None:
     assert tags["manifest_sha256"] == "ab" * 32
     assert (tags["corpus"], tags["training_clips"]) == ("mead", "12")
     assert {"shards", "launcher", "processes"} <= set(tags)
-    assert resume_tag(0) == {}
-    assert resume_tag(250) == {"resumed_at_step": "250"}
+    assert "resumed_at_step" not in tags
+    resumed = run_tags(tiny_config(tmp_path), data, step=250)
+    assert resumed["resumed_at_step"] == "250"
 
 
 def test_params_go_by_the_names_of_the_command_line(tmp_path: Path) -> None:

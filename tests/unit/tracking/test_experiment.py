@@ -65,7 +65,7 @@ def test_runs_go_beside_a_deleted_experiment_and_the_advice_brings_it_back(
         [sys.executable, "-m", *advice[1].split()], check=True, capture_output=True,
         env={**os.environ, advice[2]: advice[3]},
     )  # fmt: skip
-    assert usable_experiment(client, "faces")[0] == "faces"
+    assert client.get_experiment(usable_experiment(client, "faces")).name == "faces"
     third = opened(uri, tmp_path / "third")
     assert client.get_run(third.run_id).info.experiment_id == deleted
 
@@ -74,5 +74,5 @@ def test_the_first_name_that_was_not_deleted_is_taken(uri: str) -> None:
     client = MlflowClient(uri)
     for name in ("faces", "faces-2"):
         client.delete_experiment(client.create_experiment(name))
-    assert usable_experiment(client, "faces") == ("faces-3", None)
-    assert usable_experiment(client, "others") == ("others", None)
+    for name, used in (("faces", "faces-3"), ("others", "others")):
+        assert client.get_experiment(usable_experiment(client, name)).name == used

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from emotalk.tracking.tracker import Trackers
+from emotalk.tracking.tracker import Tracker, Trackers
 
 
-class Told:
+class Told(Tracker):
     """Notes what it is told."""
 
     def __init__(self, name: str, notes: list[object]) -> None:
