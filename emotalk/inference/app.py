@@ -51,29 +51,19 @@ def build_app(
 ) -> Starlette:
     """Return the web application.
 
-    Args:
-        loaded: the generator.
-        landmarks: configuration of the landmark detector; None: pictures are aligned crops.
-        hosts: host names that requests may use, against requests from other sites; `*` for all.
-        limits: limits of the server.
+    Without a landmark detector, pictures are aligned crops. `hosts` are the host names that
+    requests may use, against requests from other sites; `*` for all.
     """
     uploads = TemporaryFiles(limits.kept_files, limits.kept_bytes)
-    queue = OrderQueue(
-        uploads.folder,
-        waiting=limits.waiting,
-        kept=limits.kept_videos,
-        abandoned_s=limits.abandoned_s,
-    )
+    queue = OrderQueue(uploads.folder, limits)
     service = VideoService(loaded, landmarks, limits, uploads, queue)
     page = files("emotalk.inference").joinpath("page.html").read_text("utf-8")
 
-    async def show_page(request: Request) -> Response:
-        del request
+    async def show_page(_request: Request) -> Response:
         return HTMLResponse(page)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        del app
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         service.close()
 
@@ -97,12 +87,7 @@ def build_app(
 
 
 def serve(
-    loaded: LoadedGenerator,
-    landmarks: LandmarksConfig | None,
-    *,
-    host: str,
-    port: int,
-    limits: ServerLimits = DEFAULT_LIMITS,
+    loaded: LoadedGenerator, landmarks: LandmarksConfig | None, *, host: str, port: int
 ) -> None:
     """Serve the page until interrupted.
 
@@ -118,11 +103,11 @@ def serve(
             f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host and "
             "--port (0: any free)"
         ) from None
-    app = build_app(loaded, landmarks, hosts=hosts, limits=limits)
+    app = build_app(loaded, landmarks, hosts=hosts)
     address = listening.getsockname()
     logger.info("open http://%s:%s in a browser; stop with Ctrl-C", address[0], address[1])
-    logger.info("limits: %s", limits)
-    build_server(app, limits).run(sockets=[listening])
+    logger.info("limits: %s", DEFAULT_LIMITS)
+    build_server(app, DEFAULT_LIMITS).run(sockets=[listening])
 
 
 def build_server(app: Starlette, limits: ServerLimits) -> uvicorn.Server:

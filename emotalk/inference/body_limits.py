@@ -30,13 +30,7 @@ class BodyLimits:
     """Limits size, time and number of request bodies."""
 
     def __init__(self, app: App, limits: ServerLimits, upload_paths: tuple[str, ...]) -> None:
-        """Wrap an application.
-
-        Args:
-            app: the application.
-            limits: limits of the server.
-            upload_paths: prefixes of the paths that accept files.
-        """
+        """Wrap an application that accepts files at paths with the prefixes `upload_paths`."""
         self._app, self._limits, self._upload_paths = app, limits, upload_paths
         self._uploads = 0
 

@@ -20,17 +20,11 @@ EXAMPLES = "happiness, anger:0.8 or 0=neutral,1.5=anger:0.8"
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One entry of a timeline.
+    """One entry of a timeline."""
 
-    Attributes:
-        start_s: its start in seconds of the speech.
-        emotion: name of an emotion that the model knows.
-        intensity: in [0, 1].
-    """
-
-    start_s: float
-    emotion: str
-    intensity: float = 1.0
+    start_s: float  # in the speech
+    emotion: str  # a name that the model knows
+    intensity: float = 1.0  # in [0, 1]
 
 
 Timeline: TypeAlias = tuple[TimelineEntry, ...]
@@ -96,12 +90,7 @@ def timeline_weights(timeline: Timeline, emotions: Sequence[str], frames: int) -
 
 
 def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
-    """Return a note on intensities that the model was not trained on, or an empty string.
-
-    Args:
-        timeline: the wanted emotions.
-        use_intensity: whether the model was trained on intensities.
-    """
+    """Return a note on intensities that the model was not trained on, or an empty string."""
     weaker = [entry for entry in timeline if entry.intensity != 1.0]
     if use_intensity or not weaker:
         return ""

@@ -26,11 +26,8 @@ logger = logging.getLogger(__name__)
 def read_face(path: Path, detector: LandmarkDetector, *, choice: str | None = None) -> Bytes:
     """Return the aligned crop of the picture's face, uint8 RGB (3, 128, 128).
 
-    Args:
-        path: a picture in any format.
-        detector: detects faces and landmarks.
-        choice: which of several faces: `largest`, or a number from 0 in order of size. None
-            requires that there is only one.
+    The choice of several faces is `largest`, or a number from 0 in order of size. None requires
+    that there is only one.
 
     Raises:
         WrongUse: the picture cannot be read, shows no face, a cut one, or several and none was

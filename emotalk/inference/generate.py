@@ -19,38 +19,22 @@ LOOK_AHEAD_FRAMES = 5  # the speech encoder reads 180 ms ahead
 
 
 class ClipRequest(NamedTuple):
-    """The inputs of one utterance's video.
+    """The inputs of one utterance's video."""
 
-    Attributes:
-        condition_CHW: aligned picture, uint8 RGB, 128 x 128.
-        speech_S: whole utterance, mono float in [-1, 1] at 8 kHz.
-        emotion: intensity x one-hot, (E,) or (T, E).
-        name: determines the noise, together with the seed.
-    """
-
-    condition_CHW: Bytes
-    speech_S: Floats
-    emotion: Floats
-    name: str = "clip"
+    condition_CHW: Bytes  # aligned picture, RGB, 128 x 128
+    speech_S: Floats  # whole utterance, mono in [-1, 1] at 8 kHz
+    emotion: Floats  # intensity x one-hot, (E,) or (T, E)
+    name: str = "clip"  # determines the noise, together with the seed
 
 
 def generate_clips(
-    loaded: LoadedGenerator,
-    clips: Sequence[ClipRequest],
-    *,
-    seed: int = 0,
-    batch_size: int = 8,
+    loaded: LoadedGenerator, clips: Sequence[ClipRequest], *, seed: int = 0, batch_size: int = 8
 ) -> list[Bytes]:
     """Return the videos of `clips` in their order, generated in batches of similar length.
 
     Batches only save time. A shorter clip in a batch is padded with zeros, which is also its input
-    after its end when it is generated alone.
-
-    Args:
-        loaded: the generator.
-        clips: the inputs of each video, all with an emotion of the same shape, (E,) or (T, E).
-        seed: seed of the noise, which is drawn for each clip by its name.
-        batch_size: largest number of clips in a batch.
+    after its end when it is generated alone. The emotions of all clips have the same shape, (E,) or
+    (T, E). Noise is drawn for each clip by the seed and its name.
     """
     videos: dict[int, Bytes] = {}
     for group in _groups(loaded, clips, batch_size):
@@ -95,16 +79,8 @@ def generate_blocks(
 ) -> Iterator[Bytes]:
     """Yield the utterance's video block by block, uint8 RGB (t, H, W, 3), in constant memory.
 
-    The concatenated blocks are the video that `generate_clips` returns for these inputs.
-
-    Args:
-        loaded: the generator.
-        condition_CHW: see `ClipRequest`.
-        speech: recording of any length at 8 kHz, which is read piece by piece.
-        emotion: see `ClipRequest`.
-        name: see `ClipRequest`.
-        seed: seed of the noise.
-        seconds: length of speech that is processed at a time.
+    The concatenated blocks are the video that `generate_clips` returns for these inputs, which
+    `ClipRequest` explains. The speech, at 8 kHz, is read piece by piece, `seconds` at a time.
     """
     facts, frames = loaded.facts, frames_of(speech)
     noise = _NoiseStream(loaded, name, seed)
@@ -137,7 +113,7 @@ def _generate_batch(
     lengths = [frames_of(clip.speech_S) for clip in clips]
     frames = max(lengths)
     speech_BS = np.stack([network_speech(clip.speech_S, facts, frames=frames) for clip in clips])
-    noise_BTD = torch.stack([_noise(loaded, clip.name, seed, frames) for clip in clips])
+    noise_BTD = torch.cat([_NoiseStream(loaded, clip.name, seed).draw(0, frames) for clip in clips])
     emotion = np.stack([np.asarray(clip.emotion, np.float32) for clip in clips])
     output = loaded.generator(
         _condition([(clip.name, clip.condition_CHW) for clip in clips]).to(loaded.device),
@@ -160,7 +136,7 @@ def _condition(images: Sequence[tuple[str, Bytes]]) -> Tensor:
 
 
 class _NoiseStream:
-    """Draws the values of `_noise` a few frames at a time, in order."""
+    """Draws a clip's noise in order; the frames drawn at a time do not change its values."""
 
     def __init__(self, loaded: LoadedGenerator, name: str, seed: int) -> None:
         self._source = numpy_generator(seed, "generate", name)
@@ -178,13 +154,6 @@ class _NoiseStream:
         self._drawn += count
         size = (1, count, self._features)
         return torch.from_numpy(self._source.standard_normal(size, dtype=np.float32))
-
-
-def _noise(loaded: LoadedGenerator, name: str, seed: int, frames: int) -> Tensor:
-    """Return N(0, 1) noise of each frame; a longer draw begins with the shorter one."""
-    source = numpy_generator(seed, "generate", name)
-    size = (frames, loaded.generator.noise_features)
-    return torch.from_numpy(source.standard_normal(size, dtype=np.float32))
 
 
 def _as_images(video_TCHW: Tensor) -> Bytes:

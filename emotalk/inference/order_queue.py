@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from emotalk.inference.server_limits import ServerLimits
+
 logger = logging.getLogger(__name__)
 ABANDONED = "nobody asked after it for long"
+# `refused` is the user's mistake, `failed` ours.
 State = Literal["working", "done", "refused", "failed", "cancelled"]
 
 
@@ -26,27 +29,16 @@ class Cancelled(Exception):  # noqa: N818  stops the work between two blocks
 
 @dataclass
 class Job:
-    """One ordered video.
-
-    Attributes:
-        name: unique name.
-        output: path of the video.
-        abandoned_s: seconds without a request for its progress after which it is cancelled.
-        state: `working` also while it waits; `refused` is the user's mistake, `failed` ours.
-        message: message for the user.
-        done: number of finished frames.
-        frames: number of all frames; 0 until known.
-        asked: time of the last request for its progress, monotonic clock in seconds.
-    """
+    """One ordered video."""
 
     name: str
     output: Path
-    abandoned_s: float
-    state: State = "working"
-    message: str = ""
-    done: int = 0
-    frames: int = 0
-    asked: float = field(default_factory=time.monotonic)
+    abandoned_s: float  # without a request for its progress, it is cancelled
+    state: State = "working"  # also while it waits
+    message: str = ""  # for the user
+    done: int = 0  # finished frames
+    frames: int = 0  # of the whole video; 0 until known
+    asked: float = field(default_factory=time.monotonic)  # last request for its progress
     _wanted: bool = True
 
     @property
@@ -76,17 +68,9 @@ class Job:
 class OrderQueue:
     """Makes videos one after the other in one worker thread."""
 
-    def __init__(self, folder: Path, *, waiting: int, kept: int, abandoned_s: float) -> None:
-        """Start the worker.
-
-        Args:
-            folder: folder for the videos.
-            waiting: largest number of orders behind the one in work.
-            kept: number of finished jobs that are kept; the oldest is dropped first.
-            abandoned_s: see `Job`.
-        """
-        self._folder, self._most_waiting, self._most_kept = folder, waiting, kept
-        self._abandoned_s = abandoned_s
+    def __init__(self, folder: Path, limits: ServerLimits) -> None:
+        """Start the worker, which writes the videos to `folder`."""
+        self._folder, self._limits = folder, limits
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._pending: list[Job] = []  # the first one is in work
         self._futures: dict[str, Future[None]] = {}
@@ -105,15 +89,14 @@ class OrderQueue:
         """
         self._give_up_abandoned()
         with self._lock:
-            if len(self._pending) > self._most_waiting:
+            if len(self._pending) > self._limits.waiting:
                 raise QueueFull
             name = secrets.token_hex(8)
-            job = Job(name, self._folder / f"{name}.mp4", self._abandoned_s)
+            job = Job(name, self._folder / f"{name}.mp4", self._limits.abandoned_s)
             self._jobs[name] = job
             self._pending.append(job)
             self._drop_old()
-            future = self._worker.submit(self._run, job, work)
-            self._futures[name] = future
+            future = self._futures[name] = self._worker.submit(self._run, job, work)
         future.add_done_callback(lambda over: self._over(job, over, ended))
         return job
 
@@ -171,5 +154,5 @@ class OrderQueue:
 
     def _drop_old(self) -> None:
         over = [name for name, job in self._jobs.items() if job.state != "working"]
-        for name in over[: max(0, len(over) - self._most_kept)]:
+        for name in over[: max(0, len(over) - self._limits.kept_videos)]:
             self._jobs.pop(name).output.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from emotalk.checkpoints.format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
 from emotalk.media.loudness import LoudnessMeter, PeakMeter
-from emotalk.media.sound_source import SoundInMemory, SoundSource, blocks_of, read_all
+from emotalk.media.sound_source import SoundInMemory, SoundSource, blocks_of
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
@@ -23,25 +23,10 @@ LOG = logging.getLogger("emotalk.generate")
 
 @dataclass(frozen=True)
 class Speech:
-    """One recording of any length at two sample rates.
+    """One recording of any length at two sample rates, mono float in [-1, 1]."""
 
-    Attributes:
-        speech: the generator's input, mono float in [-1, 1] at 8 kHz.
-        sound: the video's sound track, mono float in [-1, 1] at 48 kHz.
-    """
-
-    speech: SoundSource
-    sound: SoundSource
-
-    @property
-    def speech_S(self) -> Floats:
-        """Return the whole speech at 8 kHz."""
-        return read_all(self.speech)
-
-    @property
-    def sound_S(self) -> Floats:
-        """Return the whole sound at 48 kHz."""
-        return read_all(self.sound)
+    speech: SoundSource  # the generator's input at 8 kHz
+    sound: SoundSource  # the video's sound track at 48 kHz
 
     @property
     def frames(self) -> int:
@@ -54,10 +39,6 @@ def read_speech(path: Path, *, most_s: float = MAX_SPEECH_S) -> Speech:
 
     Time 0 is the first sample, also if a video's sound starts later than its picture. Gaps are
     silence. Takes constant memory for any length.
-
-    Args:
-        path: the file.
-        most_s: longest recording in seconds.
 
     Raises:
         WrongUse: no sound can be read from it, it is shorter than a frame or longer than `most_s`,
@@ -119,15 +100,7 @@ def network_speech(speech_S: Floats, facts: ModelFacts, *, frames: int) -> Float
     """Return the generator's input for a whole utterance.
 
     Like a training window that spans the clip, it has the level of training and zeros beyond the
-    clip's ends.
-
-    Args:
-        speech_S: mono samples at 8 kHz, at most `frames` frames.
-        facts: level and margin of the training.
-        frames: length of the video; missing speech is zeros.
-
-    Returns:
-        (frames + 2 * margin) * 320 samples.
+    clip's ends: (frames + 2 * margin) * 320 samples. The speech is mono at 8 kHz, `frames` at most.
     """
     level = training_level(SoundInMemory(speech_S), facts)
     margin = facts.speech_margin_frames * SAMPLES_PER_FRAME

@@ -17,7 +17,7 @@ from emotalk.inference.emotion_timeline import (
 )
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import generate_blocks
-from emotalk.inference.speech import MAX_SPEECH_S, read_speech
+from emotalk.inference.speech import read_speech
 from emotalk.inference.video import check_output, write_talking_video
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
@@ -28,48 +28,27 @@ LOG = logging.getLogger("emotalk.generate")
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """A request for a talking video.
+    """A request for a talking video."""
 
-    Attributes:
-        image: picture with a face.
-        audio: any file with speech.
-        emotion: see `emotalk.inference.emotion_timeline`.
-        output: the MP4 file to write.
-        landmarks: configuration of the landmark detector; None: the picture is an aligned crop.
-        face: which of several faces, see `emotalk.inference.face`.
-        seed: seed of the noise.
-        scale: side of the video in multiples of 128 pixels.
-        overwrite: replace an existing `output`.
-        most_s: longest speech in seconds; longer speech is refused.
-    """
-
-    image: Path
-    audio: Path
-    emotion: str
-    output: Path
-    landmarks: LandmarksConfig | None
-    face: str | None = None
-    seed: int = 0
-    scale: int = 1
-    overwrite: bool = False
-    most_s: float = MAX_SPEECH_S
+    image: Path  # with a face
+    audio: Path  # any file with speech
+    emotion: str  # see `emotalk.inference.emotion_timeline`
+    output: Path  # the MP4 file to write
+    landmarks: LandmarksConfig | None  # None: the picture is an aligned crop
+    face: str | None = None  # which of several, see `emotalk.inference.face`
+    seed: int = 0  # of the noise
+    scale: int = 1  # side of the video in multiples of 128 pixels
+    overwrite: bool = False  # replace an existing `output`
 
 
 @dataclass(frozen=True)
 class VideoReport:
-    """The result of a request.
-
-    Attributes:
-        output: path of the video.
-        frames: number of its frames.
-        elapsed_s: time to generate and write them.
-        notes: parts of the request that had no effect, a line each.
-    """
+    """The result of a request: a video, and the time it took to generate and write it."""
 
     output: Path
     frames: int
     elapsed_s: float
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # parts of the request that had no effect
 
     def __str__(self) -> str:
         """Return the report as one line."""
@@ -84,10 +63,7 @@ def make_video(
 ) -> VideoReport:
     """Write the video of a request; wrong requests are refused before anything is generated.
 
-    Args:
-        request: the request.
-        loaded: the generator.
-        progress: called with the number of written frames and of all frames.
+    `progress` is called with the number of written frames and of all frames.
 
     Raises:
         WrongUse: a file, the emotion or the output is not usable as it is.
@@ -97,7 +73,7 @@ def make_video(
     notes = _notes(request, timeline, loaded)
     for note in notes:
         LOG.warning("%s", note)
-    speech = read_speech(request.audio, most_s=request.most_s)
+    speech = read_speech(request.audio)
     weights_TE = timeline_weights(timeline, loaded.facts.emotions, speech.frames)
     condition_CHW = _condition(request)
     started = time.monotonic()
@@ -107,9 +83,9 @@ def make_video(
         _frames(blocks, speech.frames, progress),
         speech.sound,
         provenance=(
-            f"Picture: {printable(request.image.name)}. "
-            f"Speech: {printable(request.audio.name)}. Emotion: "
-            f"{request.emotion}. Seed: {request.seed}. Model: {printable(loaded.folder.name)}."
+            f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
+            f"Emotion: {request.emotion}. Seed: {request.seed}. "
+            f"Model: {printable(loaded.folder.name)}."
         ),
         scale=request.scale,
     )

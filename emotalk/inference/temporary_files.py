@@ -20,13 +20,7 @@ class NoRoom(Exception):  # noqa: N818  leads to an answer, not a fault
 
 @dataclass
 class Incoming:
-    """A file that is being received.
-
-    Attributes:
-        name: unique name.
-        path: its path.
-        file: the file, open for writing.
-    """
+    """A file that is being received, by its unique name."""
 
     name: str
     path: Path
@@ -37,12 +31,7 @@ class TemporaryFiles:
     """Keeps a limited number of files and bytes, and drops the oldest files first."""
 
     def __init__(self, most: int, most_bytes: int) -> None:
-        """Create the folder.
-
-        Args:
-            most: largest number of files.
-            most_bytes: largest size of all files.
-        """
+        """Create the folder for at most `most` files with `most_bytes` in all."""
         self.folder = Path(tempfile.mkdtemp(prefix="emotalk-app-"))
         self._most, self._most_bytes = most, most_bytes
         self._kept: OrderedDict[str, Path] = OrderedDict()
@@ -53,8 +42,7 @@ class TemporaryFiles:
     def receiving(self, shown: str) -> Iterator[Incoming]:
         """Yield a new file; it is kept if the block succeeds, else removed.
 
-        Args:
-            shown: the browser's name of the file, of which only safe characters are used.
+        Of `shown`, the browser's name of the file, only safe characters are used.
 
         Raises:
             NoRoom: no file can be dropped for it.

@@ -11,8 +11,7 @@ CHECKS = 2  # within the time limit
 def timed_protocol(seconds: float) -> type[H11Protocol]:
     """Return uvicorn's protocol with a time limit for requests and for reading answers.
 
-    Args:
-        seconds: time for a request's first line and headers, and time without reading an answer.
+    It limits the time for a request's first line and headers, and the time without reading.
     """
 
     class TimedProtocol(H11Protocol):

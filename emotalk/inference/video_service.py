@@ -3,7 +3,7 @@
 import re
 import tempfile
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from starlette.requests import ClientDisconnect, Request
@@ -38,13 +38,7 @@ class Order(Section):
 
 @dataclass(frozen=True)
 class VideoService:
-    """Handles the page's requests.
-
-    Attributes:
-        loaded, landmarks, limits: see `build_app`.
-        uploads: files from browsers.
-        queue: orders from browsers.
-    """
+    """Handles the page's requests; see `build_app` for the fields."""
 
     loaded: LoadedGenerator
     landmarks: LandmarksConfig | None
@@ -108,9 +102,8 @@ class VideoService:
             return _refusal("no such video", 404)
         return FileResponse(job.output, media_type="video/mp4")
 
-    async def describe(self, request: Request) -> Response:
+    async def describe(self, _request: Request) -> Response:
         """Return the model's emotions and the server's limits."""
-        del request
         facts = self.loaded.facts
         told = {"emotions": facts.emotions, "intensity": facts.use_intensity}
         return JSONResponse({**told, "limits": str(self.limits)})
@@ -154,6 +147,5 @@ def _without_folders(message: str) -> str:
 
 
 def _refusal(message: str, status: int) -> JSONResponse:
-    facts: dict[str, Any] = {"message": printable_lines(message)}
     headers = {"Retry-After": str(TRY_AGAIN_S)} if status == 429 else None
-    return JSONResponse(facts, status, headers)
+    return JSONResponse({"message": printable_lines(message)}, status, headers)

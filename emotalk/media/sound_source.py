@@ -87,8 +87,3 @@ def blocks_of(source: SoundSource, samples: int = BLOCK) -> Iterator[Floats]:
     """Yield a source's samples in blocks of at most `samples`."""
     for start in range(0, source.size, samples):
         yield source.read(start, samples)
-
-
-def read_all(source: SoundSource) -> Floats:
-    """Return all samples of a source."""
-    return source.read(0, source.size)

@@ -6,6 +6,7 @@ import numpy as np
 
 from emotalk.media.container import MediaInfo
 from emotalk.media.sound import Sound, read_sound
+from emotalk.media.sound_source import SoundSource
 from emotalk.schema import SAMPLE_RATE, Floats
 
 
@@ -18,3 +19,8 @@ def read_audio(path: Path, *, rate: int = SAMPLE_RATE, info: MediaInfo | None = 
 def own_samples(sound: Sound) -> Floats:
     """Return the samples from the first decoded one on."""
     return np.asarray(sound.samples_S[round(sound.start_s * sound.rate) - sound.first :])
+
+
+def read_all(source: SoundSource) -> Floats:
+    """Return all samples of a source."""
+    return source.read(0, source.size)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.inference.order_queue import Job, OrderQueue, QueueFull
+from emotalk.inference.server_limits import ServerLimits
 
 WAIT_S = 30.0
 
@@ -28,7 +29,7 @@ class Gate:
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[OrderQueue]:
-    queue = OrderQueue(tmp_path, waiting=2, kept=3, abandoned_s=1000.0)
+    queue = OrderQueue(tmp_path, ServerLimits(waiting=2, kept_videos=3, abandoned_s=1000.0))
     yield queue
     queue.close()
 
@@ -79,7 +80,7 @@ def test_what_waits_is_given_up_at_once_and_makes_room(queue: OrderQueue) -> Non
 
 
 def test_what_nobody_asks_after_is_given_up(tmp_path: Path) -> None:
-    queue = OrderQueue(tmp_path, waiting=1, kept=3, abandoned_s=0.0)
+    queue = OrderQueue(tmp_path, ServerLimits(waiting=1, kept_videos=3, abandoned_s=0.0))
     gate = Gate()
     job, ended = queue.put(gate.work, (over := threading.Event()).set), over
     gate.go_on.set()
@@ -139,7 +140,7 @@ def test_old_videos_go_with_their_files(queue: OrderQueue) -> None:
 
 
 def test_the_end_of_the_server_ends_all_work(tmp_path: Path) -> None:
-    queue = OrderQueue(tmp_path, waiting=2, kept=3, abandoned_s=1000.0)
+    queue = OrderQueue(tmp_path, ServerLimits(waiting=2, kept_videos=3, abandoned_s=1000.0))
     gate = Gate()
     job, _ = put(queue, gate.work)
     other, _ = put(queue, lambda job: None)

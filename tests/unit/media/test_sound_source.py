@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from emotalk.media.sound_source import SoundInMemory, SpooledSound, blocks_of, read_all
+from emotalk.media.sound_source import SoundInMemory, SpooledSound, blocks_of
+from tests.helpers.sound import read_all
 
 RAMP = np.linspace(-1, 1, 1000, dtype=np.float32)
 

@@ -12,12 +12,11 @@ import soundfile
 from emotalk.media import spooled_sound
 from emotalk.media.resample import resample
 from emotalk.media.sound import read_sound
-from emotalk.media.sound_source import read_all
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.media.streaming_resample import StreamingResampler
 from emotalk.schema import Rejection
 from tests.helpers.shared import shared_data
-from tests.helpers.sound import own_samples
+from tests.helpers.sound import own_samples, read_all
 
 FILES = [
     "sound/antiphase.wav", "sound/concat_xing.mp3", "sound/drawn_voice_dc.wav",
