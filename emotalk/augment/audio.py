@@ -18,19 +18,12 @@ PINK_FLOOR_HZ = 20.0  # below it the pink spectrum is flat; else most of its pow
 
 @dataclass(frozen=True)
 class SpeechDraw:
-    """Hold the parameters drawn for one clip's speech; None where a transform was not drawn.
-
-    Attributes:
-        gain_db: gain.
-        noise: `white`, `pink` or `babble`.
-        snr_db: signal-to-noise ratio within this window.
-        seed: of the noise.
-    """
+    """Parameters drawn for one clip's speech; None where a transform was not drawn."""
 
     gain_db: float | None
-    noise: str | None
-    snr_db: float
-    seed: int
+    noise: str | None  # white, pink or babble
+    snr_db: float  # within this window
+    seed: int  # of the noise
 
     @classmethod
     def of(cls, config: SpeechAugmentConfig, seed: int, place: int, key: str) -> Self:
@@ -52,7 +45,6 @@ class SpeechAugment:
     """Apply a separate `SpeechDraw` to each clip of a batch."""
 
     def __init__(self, config: SpeechAugmentConfig) -> None:
-        """Keep the probabilities and ranges."""
         self.config = config
         self.audio = functional()
 
@@ -67,12 +59,7 @@ class SpeechAugment:
     ) -> Tensor:
         """Return the augmented speech; values may leave [-1, 1], nothing is clipped.
 
-        Args:
-            speech_BS: at 8 kHz.
-            keys: of the clips.
-            places: of the clips in the run.
-            seed: the run's.
-            babble_BS: sum of other clips, the noise of kind `babble`.
+        `keys` and `places` in the run are the clips'; `babble_BS` is the sum of other clips.
 
         Raises:
             WrongUse: babble is drawn and the batch has none.

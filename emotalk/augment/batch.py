@@ -22,17 +22,12 @@ class BatchAugment:
     """
 
     def __init__(self, config: AugmentConfig, seed: int) -> None:
-        """Keep the configuration and the run's seed."""
         self._seed = seed
         self._video = _video_augment(config) if config.video.enabled else None
         self._speech = _speech_augment(config) if config.speech.enabled else None
 
     def __call__(self, batch: ClipBatch) -> ClipBatch:
-        """Return the augmented batch; images that can change become float in [0, 1].
-
-        Args:
-            batch: on the device to compute on.
-        """
+        """Return the batch augmented on its device; images that can change become floats [0, 1]."""
         if self._video is not None:
             batch = _with_images(batch, self._video, self._seed)
         return batch if self._speech is None else _with_speech(batch, self._speech, self._seed)

@@ -35,12 +35,9 @@ def equalise_lightness(frames_NCHW: Tensor, *, clip_limit: float, tiles: int) ->
 
 
 def clahe(levels_NHW: Tensor, *, clip_limit: float, tiles: int) -> Tensor:
-    """Return the equalised grey levels as float in [0, 255], not rounded.
+    """Return int32 grey levels in [0, 255] equalised, as float in [0, 255] and not rounded.
 
-    Args:
-        levels_NHW: int32 in [0, 255]; height and width divide by `tiles`.
-        clip_limit: greatest height of a tile's histogram, in mean heights.
-        tiles: a side.
+    For the other arguments see `equalise_lightness`.
     """
     tables = _tables(levels_NHW, clip_limit, tiles).view(-1)
     count, height, width = levels_NHW.shape

@@ -13,34 +13,23 @@ from emotalk.config.augment import DrawConfig, VideoAugmentConfig
 from emotalk.schema import check_shape
 from emotalk.seeding import draw_seed, numpy_generator
 
+NUMBERS = ("brightness", "contrast", "gamma", "hue", "saturation", "value", "clahe", "noise")
+
 
 @dataclass(frozen=True)
 class VideoDraw:
-    """Hold the parameters drawn for one clip's frames; None where a transform was not drawn.
+    """Parameters drawn for one clip's frames; None where a transform was not drawn."""
 
-    Attributes:
-        brightness: added.
-        contrast: multiplied.
-        gamma: exponent.
-        hue: degrees.
-        saturation: added to S.
-        value: added to V.
-        clahe: clip limit.
-        rgb_shift: added to each channel.
-        channels: the new order of the channels.
-        noise: standard deviation.
-    """
-
-    brightness: float | None
-    contrast: float | None
-    gamma: float | None
-    hue: float | None
-    saturation: float | None
-    value: float | None
-    clahe: float | None
-    rgb_shift: tuple[float, ...] | None
-    channels: tuple[int, ...] | None
-    noise: float | None
+    brightness: float | None  # added
+    contrast: float | None  # factor
+    gamma: float | None  # exponent
+    hue: float | None  # degrees
+    saturation: float | None  # added to S
+    value: float | None  # added to V
+    clahe: float | None  # clip limit
+    rgb_shift: tuple[float, ...] | None  # added to each channel
+    channels: tuple[int, ...] | None  # new order of the channels
+    noise: float | None  # standard deviation
 
     @classmethod
     def of(cls, config: VideoAugmentConfig, seed: int, place: int, key: str) -> Self:
@@ -55,19 +44,7 @@ class VideoDraw:
             chance, value = random.random(), random.uniform(*draw.range)
             return float(value) if chance < draw.p else None
 
-        single = {
-            name: one(getattr(config, name))
-            for name in (
-                "brightness",
-                "contrast",
-                "gamma",
-                "hue",
-                "saturation",
-                "value",
-                "clahe",
-                "noise",
-            )
-        }
+        single = {name: one(getattr(config, name)) for name in NUMBERS}
         shifts = random.uniform(*config.rgb_shift.range, size=3)
         channels = random.permutation(3)
         shifted, shuffled = random.random(2) < (config.rgb_shift.p, config.channel_shuffle.p)
@@ -82,7 +59,6 @@ class VideoAugment:
     """Apply a separate `VideoDraw` to each clip of a batch."""
 
     def __init__(self, config: VideoAugmentConfig) -> None:
-        """Keep the probabilities and ranges."""
         self.config = config
 
     def __call__(
@@ -94,14 +70,9 @@ class VideoAugment:
         places: tuple[int, ...],
         seed: int,
     ) -> tuple[Tensor, Tensor]:
-        """Return the augmented video and condition images, float in [0, 1].
+        """Return the augmented video and condition images; all images are float RGB in [0, 1].
 
-        Args:
-            video_BTCHW: RGB, float in [0, 1].
-            condition_BCHW: RGB, float in [0, 1].
-            keys: of the clips.
-            places: of the clips in the run.
-            seed: the run's.
+        `keys` and `places` in the run are the clips'.
         """
         check_shape(video_BTCHW, f"{len(keys)} T 3 H W", "augment: video")
         check_shape(condition_BCHW, f"{len(keys)} 3 H W", "augment: condition")
@@ -134,7 +105,6 @@ class VideoAugment:
 
 
 def _tones(frames_NCHW: Tensor, draw: VideoDraw) -> Tensor:
-    """Return frames with the drawn brightness, contrast and gamma."""
     frames = frames_NCHW
     if draw.brightness is not None:
         frames = adjust_brightness(frames, draw.brightness)

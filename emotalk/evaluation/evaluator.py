@@ -35,17 +35,11 @@ REENCODED = {"crf": "23", "preset": "medium"}
 
 @dataclass(frozen=True)
 class Generated:
-    """The videos generated for one clip, uint8 RGB (T, H, W, 3).
+    """The videos generated for one clip, uint8 RGB (T, H, W, 3)."""
 
-    Attributes:
-        video: from the condition image with the clip's own speech and emotion.
-        from_still: from the neutral still; None without a still or an emotion classifier.
-        other_speech: as `video` with another sentence's speech; None if no clip has one.
-    """
-
-    video: Bytes
-    from_still: Bytes | None
-    other_speech: Bytes | None
+    video: Bytes  # from the condition image with the clip's own speech and emotion
+    from_still: Bytes | None  # from the neutral still; None without one or without a classifier
+    other_speech: Bytes | None  # as `video` with another sentence's speech; None if no clip has one
 
     @property
     def emotion_video(self) -> Bytes:
@@ -57,26 +51,18 @@ class Generated:
 class Evaluator:
     """Generates and measures clips.
 
-    Attributes:
-        loaded: the generator.
-        condition: the picture that the generator gets.
-        landmark_model: detects the landmarks; None: quantities of landmarks are not measured.
-        emotion_classifier: classifies the emotions; None: they are not measured.
-        seed: seed of the noise.
-        batch_size: number of clips that are generated together.
-        as_reported: also measure the report's faulty figures.
-        validation_numerics: generate the videos of all rows in one run, keep the pictures'
-            channels last in memory, and detect landmarks in every copy of the repeated frame. This
-            changes only the last digits of figures; validation's published ones depend on it.
+    With `validation_numerics` the videos of all rows are generated in one run, the pictures'
+    channels are kept last in memory, and landmarks are detected in every copy of the repeated
+    frame. This changes only the last digits of figures; validation's published ones depend on it.
     """
 
     loaded: LoadedGenerator
-    condition: Literal["first_frame", "neutral"]
-    landmark_model: LandmarkModel | None
-    emotion_classifier: DrawnFaceEmotionClassifier | None = None
-    seed: int = 0
-    batch_size: int = 8
-    as_reported: bool = False
+    condition: Literal["first_frame", "neutral"]  # the picture that the generator gets
+    landmark_model: LandmarkModel | None  # None: quantities of landmarks are not measured
+    emotion_classifier: DrawnFaceEmotionClassifier | None = None  # None: emotions are not measured
+    seed: int = 0  # of the noise
+    batch_size: int = 8  # clips that are generated together
+    as_reported: bool = False  # also measure the report's faulty figures
     validation_numerics: bool = False
 
     def generate(

@@ -57,54 +57,32 @@ class Value(Part):
 
 
 class EmotionReport(Part):
-    """Accuracy of the emotion classifier: share of clips predicted as the wanted emotion.
+    """Accuracy of the emotion classifier: share of clips predicted as the wanted emotion."""
 
-    Attributes:
-        emotions: names of rows and columns.
-        accuracy: row of `EMOTION_ROWS` -> share of clips.
-        confusion_generated, confusion_truth: number of clips, row = wanted, column = predicted.
-        recall_generated: emotion -> share of its generated clips that are predicted as it.
-    """
-
-    emotions: tuple[str, ...]
-    accuracy: dict[str, Value]
-    confusion_generated: tuple[tuple[int, ...], ...]
+    emotions: tuple[str, ...]  # names of rows and columns
+    accuracy: dict[str, Value]  # row of `EMOTION_ROWS` -> share of clips
+    confusion_generated: tuple[tuple[int, ...], ...]  # clips, row = wanted, column = predicted
     confusion_truth: tuple[tuple[int, ...], ...]
-    recall_generated: dict[str, float | None]
+    recall_generated: dict[str, float | None]  # emotion -> share of its clips predicted as it
 
 
 class Report(Part):
-    """The report of one evaluation.
-
-    Attributes:
-        format: name and version of the format.
-        inputs: hashes and settings that determine the figures.
-        where: paths and times, which do not change the figures.
-        judges: task -> description of the model that was used.
-        clips, actors: number of evaluated clips, and the actors they show.
-        condition: the picture that the generator got.
-        faces: a sentence on the kind of faces and the models.
-        figures: quantity -> row -> value.
-        emotion: None if emotions were not classified.
-        as_reported: the faulty figures of the original report, if requested.
-        left_out: key -> why the clip, or its emotion, was not evaluated.
-        per_clip: key -> row -> quantity -> value.
-    """
+    """The report of one evaluation."""
 
     format: str = FORMAT
-    inputs: dict[str, Any]
-    where: dict[str, Any]
-    judges: dict[str, str]
-    clips: int
+    inputs: dict[str, Any]  # hashes and settings that determine the figures
+    where: dict[str, Any]  # paths and times, which do not change the figures
+    judges: dict[str, str]  # task -> description of the model that was used
+    clips: int  # number of evaluated clips
     actors: tuple[str, ...]
-    condition: str
-    faces: str = ""  # reports of older versions do not have it
-    figures: dict[str, dict[str, Value]]
-    emotion: EmotionReport | None
-    as_reported: dict[str, Value] | None
-    left_out: dict[str, str]
+    condition: str  # the picture that the generator got
+    faces: str = ""  # their kind and the models; reports of older versions do not have it
+    figures: dict[str, dict[str, Value]]  # quantity -> row -> value
+    emotion: EmotionReport | None  # None if emotions were not classified
+    as_reported: dict[str, Value] | None  # faulty figures of the original report, if requested
+    left_out: dict[str, str]  # key -> why the clip, or its emotion, was not evaluated
     caveats: tuple[str, ...]
-    per_clip: dict[str, dict[str, dict[str, float | str | None]]]
+    per_clip: dict[str, dict[str, dict[str, float | str | None]]]  # key -> row -> quantity -> value
 
 
 def finite(value: float) -> float | None:

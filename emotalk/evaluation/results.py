@@ -27,26 +27,17 @@ class EmotionPredictions:
 
 @dataclass(frozen=True)
 class ClipResults:
-    """The figures of one clip.
-
-    Attributes:
-        key, actor, emotion, intensity: the clip's label.
-        rows: row of the report -> figure -> value.
-        openings: `truth`, `generated`, `repeat`, ... -> mouth opening (T,).
-        voiced_T: mask of its voiced frames.
-        predictions: None if its emotions were not classified.
-        as_reported: the faulty figures; empty unless requested.
-    """
+    """The label of one clip, and its figures."""
 
     key: str
     actor: str
     emotion: str
     intensity: float | None
-    rows: dict[str, Figures]
-    openings: dict[str, Doubles]
-    voiced_T: NDArray[np.bool_]
-    predictions: EmotionPredictions | None
-    as_reported: Figures
+    rows: dict[str, Figures]  # row of the report -> figure -> value
+    openings: dict[str, Doubles]  # `truth` and rows of the report -> mouth opening (T,)
+    voiced_T: NDArray[np.bool_]  # mask of its voiced frames
+    predictions: EmotionPredictions | None  # None if its emotions were not classified
+    as_reported: Figures  # the faulty figures; empty unless requested
 
 
 @dataclass
@@ -95,8 +86,8 @@ class Results:
                 row: mean_over_actors(score.correct_B, actors, seed)
                 for row, score in scores.items()
             },
-            confusion_generated=_counts(scores["generated"].confusion_EE),
-            confusion_truth=_counts(scores["truth"].confusion_EE),
+            confusion_generated=scores["generated"].confusion_EE.tolist(),
+            confusion_truth=scores["truth"].confusion_EE.tolist(),
             recall_generated=dict(zip(EMOTIONS, recall, strict=True)),
         )
 
@@ -134,7 +125,3 @@ def _one_clip(clip: ClipResults) -> dict[str, dict[str, float | str | None]]:
             for row in ("wanted", "generated", "still", "truth")
         }
     return rows
-
-
-def _counts(confusion_EE: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:
-    return tuple(tuple(int(count) for count in row) for row in confusion_EE)

@@ -44,32 +44,21 @@ FIGURE_NAMES = {
 
 @dataclass(frozen=True)
 class Validation:
-    """The clips of a validation and the models that measure them.
+    """The clips of a validation and the models that measure them."""
 
-    Attributes:
-        clips: this process's share of the validation clips, cut to the configured length.
-        other_speech: key -> the speech of a clip with another sentence.
-        shown: keys of the clips, of all processes, that get a sample video.
-        model, facts: the generator's configuration and facts, as in the run's checkpoints.
-        landmark_model: detects landmarks; None: quantities of landmarks are not measured.
-        seed: seed of the noise.
-    """
-
-    clips: Sequence[Clip]
-    other_speech: Mapping[str, Floats]
-    shown: Collection[str]
+    clips: Sequence[Clip]  # this process's share, cut to the configured length
+    other_speech: Mapping[str, Floats]  # key -> the speech of a clip with another sentence
+    shown: Collection[str]  # keys of the clips, of all processes, that get a sample video
     model: ModelConfig
-    facts: ModelFacts
-    landmark_model: LandmarkModel | None
-    seed: int
+    facts: ModelFacts  # as in the run's checkpoints
+    landmark_model: LandmarkModel | None  # None: quantities of landmarks are not measured
+    seed: int  # of the noise
 
     def measure(self, generator: Generator, runtime: Runtime, samples: Path | None) -> Figures:
         """Return the means over all processes' clips, by their names in MLflow.
 
-        Args:
-            generator: the network in evaluation mode.
-            runtime: gathers the clips' figures, so every process must call this.
-            samples: folder for the sample videos; None: write none.
+        Every process must call this, since `runtime` gathers the clips' figures. The generator is
+        in evaluation mode. Sample videos are written to the folder `samples`; None: write none.
         """
         evaluator = Evaluator(
             loaded=LoadedGenerator(generator, self.model, self.facts, Path()),

@@ -41,17 +41,12 @@ def scale_of(transform: Doubles) -> float:
     return float(math.hypot(transform[0, 0], transform[1, 0]))
 
 
-def warp(frame_HWC: Bytes, transform: Doubles, *, size: int = SIZE) -> Bytes:
-    """Return the frame warped to the crop (size, size, 3), uint8.
+def warp(frame_HWC: Bytes, transform: Doubles) -> Bytes:
+    """Return the frame (H, W, 3) warped by a 2x3 similarity to the crop (128, 128, 3), uint8.
 
     A face that is enlarged is interpolated cubically. A face that shrinks is sampled on a grid
     finer than the source's and averaged over each pixel's area, which avoids aliasing. Border
     pixels are repeated beyond the frame.
-
-    Args:
-        frame_HWC: uint8 (H, W, 3).
-        transform: 2x3 similarity from frame to crop pixels.
-        size: side of the crop in pixels.
     """
     fine = max(1, math.ceil(1 / scale_of(transform) - 1e-9))
     to_fine = fine * transform
@@ -59,22 +54,17 @@ def warp(frame_HWC: Bytes, transform: Doubles, *, size: int = SIZE) -> Bytes:
     sampled = cv2.warpAffine(
         frame_HWC,
         to_fine,
-        (size * fine, size * fine),
+        (SIZE * fine, SIZE * fine),
         flags=cv2.INTER_CUBIC if fine == 1 else cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
     if fine > 1:
-        sampled = cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA)
+        sampled = cv2.resize(sampled, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
     return np.asarray(sampled, np.uint8)
 
 
 def align_image(image_HWC: Bytes, landmarks_LP: Doubles | Floats) -> tuple[Bytes, Floats, Doubles]:
-    """Return an image's aligned crop, its landmarks in crop pixels, and the transform.
-
-    Args:
-        image_HWC: uint8 RGB.
-        landmarks_LP: 68 points in image pixels.
-    """
+    """Return an image's aligned crop, its landmarks in crop pixels, and the transform."""
     transform = alignment(landmarks_LP)
     landmarks = transform_points(transform, np.asarray(landmarks_LP, np.float64))
     return warp(image_HWC, transform), landmarks.astype(np.float32), transform

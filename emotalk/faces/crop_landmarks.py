@@ -18,11 +18,7 @@ class CropLandmarks:
     """Detects landmarks in crops.
 
     A face detector expects surroundings, which an aligned crop lacks. So the crop is padded with
-    its border pixels and enlarged to twice the size.
-
-    Attributes:
-        detector: detects faces and landmarks.
-        name: name of the detector in reports.
+    its border pixels and enlarged to twice the size. Reports show `name`.
     """
 
     detector: LandmarkDetector
@@ -32,9 +28,6 @@ class CropLandmarks:
         """Return the largest face's landmarks of every frame in crop pixels; NaN without a face.
 
         Landmarks that do not have the shape of an upright face count as missing.
-
-        Args:
-            frames_THWC: uint8 RGB crops.
         """
         return np.stack([_in_crop(self.detector.detect([_padded(f)])[0]) for f in frames_THWC])
 

@@ -56,7 +56,6 @@ class LandmarkDetector(Protocol):
         Raises:
             Rejection: `no_landmarks` or `bad_landmarks` (side-car only).
         """
-        ...
 
     def track(
         self,
@@ -69,10 +68,15 @@ class LandmarkDetector(Protocol):
 
         As `detect`, but frames may be read lazily, and a back end may reuse earlier frames' faces.
         """
-        ...
 
 
 def largest_first(boxes: Doubles) -> tuple[Doubles, ...]:
     """Return left, top, right, bottom of each box (N, 4 or more), the largest area first."""
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return tuple(boxes[index, :4].astype(float) for index in (-areas).argsort(kind="stable"))
+    order = (-box_areas(boxes)).argsort(kind="stable")
+    return tuple(boxes[index, :4].astype(float) for index in order)
+
+
+def box_areas(boxes: Doubles) -> Doubles:
+    """Return the area of each box (N, 4 or more) in pixels, (N,)."""
+    areas: Doubles = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    return areas

@@ -32,13 +32,9 @@ def landmark_fault(
     max_error: float = MAX_ERROR,
     max_drift: float = MAX_DRIFT,
 ) -> str | None:
-    """Return why a face's landmarks are not plausible, or None.
+    """Return why a face's landmarks are not plausible in a picture of height and width `size`.
 
-    Args:
-        face: the detected face; its drift is checked if it was measured.
-        size: height and width of the picture.
-        max_error: see `shape_fault`.
-        max_drift: largest drift, in units of the face's size.
+    None if they are. The drift, in units of the face's size, is checked if it was measured.
     """
     if face.landmarks_LP is None:
         return "no landmarks"
@@ -68,7 +64,7 @@ def shape_fault(landmarks_LP: Doubles | Floats, *, max_error: float = MAX_ERROR)
         transform = similarity(points, template_LP())
     except ValueError as error:
         return str(error)
-    error_px = _rms(transform_points(transform, points) - template_LP())
+    error_px = _template_error(points, transform)
     if error_px > max_error:
         return (
             f"the landmarks are {error_px:.1f} crop pixels off the shape of a face, at most "
@@ -99,9 +95,7 @@ def _cut_off(points_LP: Doubles, size: tuple[int, int]) -> str | None:
     outside = ((core < -0.5) | (core > (width - 0.5, height - 0.5))).any(1)
     if outside.any():
         return f"{outside.sum()} of the {len(core)} points of eyes, nose and mouth lie outside"
-    error_px = _rms(
-        transform_points(similarity(points_LP, template_LP()), points_LP) - template_LP()
-    )
+    error_px = _template_error(points_LP, similarity(points_LP, template_LP()))
     if error_px <= MAX_ERROR_AT_BORDER:
         return None
     low, high = points_LP.min(0), points_LP.max(0)
@@ -118,5 +112,7 @@ def _cut_off(points_LP: Doubles, size: tuple[int, int]) -> str | None:
     return None
 
 
-def _rms(distances_LP: Doubles) -> float:
+def _template_error(points_LP: Doubles, transform: Doubles) -> float:
+    """Return the root mean square distance of the transformed points to the template."""
+    distances_LP = transform_points(transform, points_LP) - template_LP()
     return math.sqrt(float(np.square(distances_LP).sum(1).mean()))

@@ -1,5 +1,6 @@
 """Search a photograph for faces: as it is, turned by 90 degrees, and in overlapping tiles."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -19,19 +20,12 @@ SAME_FACE = 0.3  # intersection over union of boxes from two tiles
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Faces of a photograph, and the rotation in which they were found.
+    """Faces of a photograph, and the rotation in which they were found."""
 
-    Attributes:
-        image_HWC: the turned photograph.
-        found: its faces, in pixels of `image_HWC`.
-        quarter_turns: number of 90 degree turns to the left.
-        fault: why the largest face's landmarks are not plausible, or None.
-    """
-
-    image_HWC: Bytes
-    found: FaceLandmarks
-    quarter_turns: int = 0
-    fault: str | None = None
+    image_HWC: Bytes  # the turned photograph
+    found: FaceLandmarks  # in pixels of `image_HWC`
+    quarter_turns: int = 0  # of 90 degrees to the left
+    fault: str | None = None  # why the largest face's landmarks are not plausible
 
 
 def search_faces(image_HWC: Bytes, detector: LandmarkDetector) -> SearchResult:
@@ -39,10 +33,6 @@ def search_faces(image_HWC: Bytes, detector: LandmarkDetector) -> SearchResult:
 
     The photograph is not turned if its largest face is plausible. A face that is found only in a
     turned picture or in a tile needs a high score and a small drift.
-
-    Args:
-        image_HWC: uint8 RGB.
-        detector: detects faces and landmarks.
     """
     unturned = check_largest(image_HWC, detector.detect([image_HWC])[0], detector)
     if unturned.found.count and unturned.fault is None:
@@ -86,7 +76,7 @@ def _search_tiles(
     turned_HWC = np.rot90(image_HWC, quarters)  # a view
     best: SearchResult | None = None
     boxes: list[Doubles] = []
-    for left, top in _corners(turned_HWC, side):
+    for top, left in _corners(turned_HWC, side):
         tile_HWC = np.ascontiguousarray(turned_HWC[top : top + side, left : left + side])
         seen = detector.detect([tile_HWC])[0]
         if not seen.count or seen.score < MIN_SCORE:
@@ -95,7 +85,11 @@ def _search_tiles(
         if result.fault is not None or (result.found.drift or 0.0) > DOUBTFUL:
             continue
         moved = _moved(result.found, left, top)
-        boxes += [box for box in moved.boxes if not any(_is_same_face(box, b) for b in boxes)]
+        boxes += [
+            box
+            for box in moved.boxes
+            if all(intersection_over_union(box, other) <= SAME_FACE for other in boxes)
+        ]
         if best is None or _area(moved.box) > _area(best.found.box):
             best = replace(result, found=moved)
     if best is None:
@@ -106,11 +100,9 @@ def _search_tiles(
 
 
 def _corners(image_HWC: Bytes, side: int) -> Iterator[tuple[int, int]]:
-    """Yield left and top of square tiles that cover a picture and overlap."""
+    """Yield top and left of square tiles that cover a picture and overlap."""
     height, width = image_HWC.shape[:2]
-    for top in _starts(height, side):
-        for left in _starts(width, side):
-            yield left, top
+    return itertools.product(_starts(height, side), _starts(width, side))
 
 
 def _starts(length: int, side: int) -> list[int]:
@@ -135,7 +127,3 @@ def _moved(face: FaceLandmarks, left: int, top: int) -> FaceLandmarks:
 
 def _area(box: Doubles | None) -> float:
     return 0.0 if box is None else float(np.prod(box[2:4] - box[:2]))
-
-
-def _is_same_face(box: Doubles, other: Doubles) -> bool:
-    return intersection_over_union(box, other) > SAME_FACE

@@ -35,13 +35,7 @@ class FaceModel(Protocol):
 
 
 def measure_drift(model: FaceModel, frame_HWC: Bytes, face: FaceLandmarks) -> FaceLandmarks:
-    """Return the face with its drift and, if that is large, the turn that makes it upright.
-
-    Args:
-        model: the model that detected the face.
-        frame_HWC: the picture, uint8 RGB.
-        face: the detected face.
-    """
+    """Return the face with its drift and, if that is large, the turn that makes it upright."""
     if face.landmarks_LP is None or face.box is None:
         return face
     drift = _drift(model, frame_HWC, face.box, face.landmarks_LP)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from emotalk.faces.face_track import FaceTrack
-from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, largest_first
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, box_areas, largest_first
 from emotalk.faces.steadiness import FaceModel, measure_drift
 from emotalk.schema import Bytes, Doubles
 
@@ -28,7 +28,6 @@ class TrackingDetector(FaceModel):
     """
 
     def __init__(self, *, detect_every: int = 1) -> None:
-        """Set the interval of detections."""
         self.detect_every = detect_every
 
     def detect(
@@ -39,7 +38,6 @@ class TrackingDetector(FaceModel):
         indices: Sequence[int] | None = None,
     ) -> list[FaceLandmarks]:
         """Return the faces of independent frames."""
-        del clip, indices
         return [self._detected(frame, None)[0] for frame in frames]
 
     def track(
@@ -55,7 +53,6 @@ class TrackingDetector(FaceModel):
         none are detected, every frame is. The landmarks' drift is measured every `DRIFT_EVERY`
         frames.
         """
-        del clip, indices
         track: FaceTrack | None = None
         age = 0
         for number, frame in enumerate(frames):
@@ -100,11 +97,11 @@ class TrackingDetector(FaceModel):
 
 def _same_face(found: Doubles, track: FaceTrack | None) -> int:
     """Return the index of the box that overlaps the tracked face most, or else of the largest."""
-    areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
-    if track is None:
-        return int(areas.argmax())
-    overlaps = np.array([intersection_over_union(box[:4], track.box) for box in found])
-    return int(overlaps.argmax() if overlaps.max() >= MIN_OVERLAP else areas.argmax())
+    if track is not None:
+        overlaps = np.array([intersection_over_union(box[:4], track.box) for box in found])
+        if overlaps.max() >= MIN_OVERLAP:
+            return int(overlaps.argmax())
+    return int(box_areas(found).argmax())
 
 
 def intersection_over_union(box: Doubles, other: Doubles) -> float:

@@ -13,22 +13,14 @@ DRAWS = 2000  # resampled sets
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over clips with its 95 % interval.
-
-    Attributes:
-        mean: mean over the clips with a value; NaN if there are none.
-        low, high: ends of the interval over resampled actors; both are `mean` with a single actor.
-        clips: number of clips with a value.
-        undefined: number of clips without a value (NaN or infinite).
-        actors: number of actors of the clips with a value.
-    """
+    """A mean over clips with its 95 % interval over actors; NaN if no clip has a value."""
 
     mean: float
-    low: float
+    low: float  # the mean itself with a single actor
     high: float
-    clips: int
-    undefined: int
-    actors: int
+    clips: int  # with a value
+    undefined: int  # clips without a value (NaN or infinite)
+    actors: int  # of the clips with a value
 
 
 def bootstrap_over_actors(

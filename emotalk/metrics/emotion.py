@@ -9,17 +9,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class EmotionScores:
-    """A classifier's predictions compared with the wanted emotions.
+    """A classifier's predictions compared with the wanted emotions."""
 
-    Attributes:
-        correct_B: 1.0 where the prediction is the wanted emotion, else 0.0.
-        confusion_EE: number of clips, row = wanted, column = predicted.
-        recall_E: share of each emotion's clips that are predicted as it; NaN without clips.
-    """
-
-    correct_B: NDArray[np.float64]
-    confusion_EE: NDArray[np.int64]
-    recall_E: NDArray[np.float64]
+    correct_B: NDArray[np.float64]  # 1.0 where the prediction is the wanted emotion, else 0.0
+    confusion_EE: NDArray[np.int64]  # number of clips, row = wanted, column = predicted
+    recall_E: NDArray[np.float64]  # share of its clips predicted as it; NaN without clips
 
     @property
     def accuracy(self) -> float:

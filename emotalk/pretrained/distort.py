@@ -16,11 +16,6 @@ def distort(
     The crop is rotated by up to 4 degrees, scaled by up to 5 % and shifted by up to 4 px, and its
     colour and brightness change. With a probability each follow blur of the picture or the mouth
     (Gaussian, sigma up to 2 px), noise and JPEG.
-
-    Args:
-        crop_HWC: uint8 RGB.
-        landmarks_LP: pixels.
-        generator: source of all draws.
     """
     transform = _random_similarity(generator)
     crop = cv2.warpAffine(

@@ -26,15 +26,10 @@ ONSET_FRAMES = round(0.4 * FPS)  # an emotion grows from neutral during these fr
 
 @dataclass(frozen=True)
 class PretrainedNetwork:
-    """A network that comes with the package.
+    """A network that comes with the package."""
 
-    Attributes:
-        net: the network, in evaluation mode on the CPU.
-        facts: its training data and its figures on held-out actors.
-    """
-
-    net: nn.Module
-    facts: dict[str, Any]
+    net: nn.Module  # in evaluation mode on the CPU
+    facts: dict[str, Any]  # its training data and its figures on held-out actors
 
 
 class DrawnFaceLandmarkModel(PretrainedNetwork):
@@ -70,10 +65,8 @@ class DrawnFaceEmotionClassifier(PretrainedNetwork):
         """Return the probability of each of `schema.EMOTIONS`, (6,), sum 1.
 
         They are the softmax of the mean logits of all frames after the first 0.4 s, in which the
-        emotion grows from a neutral face. For a shorter clip only the last frame counts.
-
-        Args:
-            frames_THWC: uint8 RGB crops (T, 128, 128, 3) of one clip, T >= 1.
+        emotion grows from a neutral face. For a shorter clip only the last frame counts. The crops
+        (T, 128, 128, 3) are uint8 RGB of one clip, T >= 1.
         """
         begin = min(ONSET_FRAMES, len(frames_THWC) - 1)
         logits_E = run_network(self.net, frames_THWC[begin:]).mean(0, dtype=np.float64)

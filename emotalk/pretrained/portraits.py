@@ -20,39 +20,22 @@ LEVELS = ("LO", "MD", "HI", "XX")
 
 @dataclass(frozen=True)
 class Portraits:
-    """N crops of some actors, `frames` consecutive ones from each clip.
+    """N crops of some actors, `frames` consecutive ones from each clip."""
 
-    Attributes:
-        frames_NHWC: uint8 RGB, 128 x 128.
-        landmarks_NLP: float32, pixels of the crop.
-        emotion_N: index in `schema.EMOTIONS`.
-        level_N: index in `LEVELS`.
-        frames: number of crops from each clip, all after the emotion's onset.
-    """
-
-    frames_NHWC: Bytes
-    landmarks_NLP: Floats
-    emotion_N: np.ndarray[tuple[int], np.dtype[np.int64]]
-    level_N: np.ndarray[tuple[int], np.dtype[np.int64]]
-    frames: int
+    frames_NHWC: Bytes  # RGB, 128 x 128
+    landmarks_NLP: Floats  # pixels of the crop
+    emotion_N: np.ndarray[tuple[int], np.dtype[np.int64]]  # index in `schema.EMOTIONS`
+    level_N: np.ndarray[tuple[int], np.dtype[np.int64]]  # index in `LEVELS`
+    frames: int  # from each clip, all after the emotion's onset
 
 
 def draw_portraits(
-    seed: int,
-    actors: Sequence[int],
-    *,
-    frames: int,
-    progress: Callable[[], None],
+    seed: int, actors: Sequence[int], *, frames: int, progress: Callable[[], None]
 ) -> Portraits:
     """Return crops of `actors` (0, 1, ...) of the corpus `seed`: each emotion at each level.
 
-    All crops of a clip are aligned by its first frame, as the ETL aligns clips.
-
-    Args:
-        seed: seed of the corpus.
-        actors: numbers of the people.
-        frames: number of crops from each clip, at random times after the emotion's onset.
-        progress: called after each actor.
+    All crops of a clip are aligned by its first frame, as the ETL aligns clips. Each gives
+    `frames` crops at random times after the emotion's onset. `progress` is called after each actor.
     """
     crops: list[Bytes] = []
     points: list[Floats] = []

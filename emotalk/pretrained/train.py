@@ -43,13 +43,8 @@ def train_networks(
 ) -> dict[str, dict[str, Any]]:
     """Write both networks to `output` and return their figures on the held-out actors.
 
-    Args:
-        seed: seed of the corpus, the networks and every draw; 1000 or more.
-        actors: number of drawn people to train on.
-        held_out: number of further people to evaluate on.
-        landmark_steps: batches of 32 crops for the landmark net.
-        emotion_steps: the same for the emotion net.
-        output: folder of the two files.
+    The networks are trained on `actors` people and evaluated on `held_out` further ones. A step is
+    a batch of 32 crops.
 
     Raises:
         WrongUse: the seed is one that training corpora may use.

@@ -16,9 +16,7 @@ def build_landmark_detector(
 ) -> LandmarkDetector:
     """Return the back end that the configuration names, with its models loaded.
 
-    Args:
-        config: section `landmarks`.
-        source: the corpus' folder, which holds the side-car folder.
+    `source` is the corpus' folder, which holds the side-car folder.
 
     Raises:
         WrongUse: a model pack, model file or side-car folder is missing or has another form.
