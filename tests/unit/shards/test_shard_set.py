@@ -12,6 +12,7 @@ import pytest
 import webdataset
 
 from emotalk.errors import WrongUse
+from emotalk.shards import storage
 from emotalk.shards.manifest import ShardEntry
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.shard_set import ShardSet
@@ -385,3 +386,19 @@ def test_the_index_is_the_tars_own_table(tmp_path: Path) -> None:
             for name, (offset, size) in sample["members"].items():
                 info = tar.getmember(f"{sample['key']}.{name}")
                 assert (info.offset_data, info.size) == (offset, size)
+
+
+def test_no_more_tars_stay_open_than_the_limit_and_each_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "OPEN_FILES", 2)
+    clips = made_clips(5)
+    folder = write_shard_set(
+        tmp_path / "set", [("train", [clip]) for clip in clips], members_of=empty_members
+    )
+    shard_set = ShardSet.open(str(folder))
+    reader = SampleReader(shard_set)
+    for sample in [*shard_set.split("train").samples] * 2:
+        assert reader.read(sample, ["mp4"]) == {"mp4": b"v"}
+        opened = [link.readlink() for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+        assert sum(path.parent == folder and path.suffix == ".tar" for path in opened) <= 2

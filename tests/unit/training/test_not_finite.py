@@ -49,3 +49,9 @@ def test_long_lists_are_cut_and_counted(schedule: Schedule) -> None:
     told: Told = ({"l1": [f"c{number}" for number in range(11)]}, (), ())
     first = describe("generator", 1, schedule, [told], None).split("\n")[0]
     assert first.endswith("l1 of c0, c1, c2, c3, c4, c5, c6, c7 and 3 more")
+
+
+def test_a_list_that_just_fits_is_shown_whole(schedule: Schedule) -> None:
+    told: Told = ({"l1": [f"c{number}" for number in range(8)]}, (), ())
+    first = describe("generator", 1, schedule, [told], None).split("\n")[0]
+    assert first.endswith("l1 of c0, c1, c2, c3, c4, c5, c6, c7")

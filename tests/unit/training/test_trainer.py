@@ -20,6 +20,7 @@ from emotalk.models import Generator
 from emotalk.schema import EMOTIONS
 from emotalk.training import trainer as loop
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
+from emotalk.training.not_finite import NonFiniteTrainingError
 from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from emotalk.training.trainer import Trainer
 from tests.helpers.checkpoint_files import rewrite_state
@@ -290,6 +291,22 @@ def test_a_checkpoint_of_before_these_figures_were_summed_is_gone_on_from(
         assert trainer.state.step == 4
         assert trainer.run() == "done"
     assert "train/generator/lr" in read_metrics(config.run_dir)[-2]
+
+
+def test_a_loss_that_is_not_finite_names_the_checkpoint_of_the_state_before_it(
+    run: Run, tmp_path: Path
+) -> None:
+    config = run.config.model_copy(update={"run_dir": tmp_path / "run"})
+    with trainer_here(config) as trainer:
+        assert not trainer._train_one()
+        module = trainer._components.networks.generator.module
+        with torch.no_grad():
+            next(module.parameters()).fill_(torch.inf)
+        with pytest.raises(NonFiniteTrainingError) as raised:
+            trainer.run()
+    saved = config.run_dir / "checkpoints/step-000001"
+    assert str(raised.value).split("\n")[-2].endswith(f"the newest state before it: {saved}")
+    assert (saved / "state.json").exists()
 
 
 def test_a_signal_ends_the_run_before_its_next_step_with_a_checkpoint(
