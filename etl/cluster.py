@@ -36,13 +36,9 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Cluster:
-    """The executor of a connected Ray cluster.
+    """The executor of a connected Ray cluster."""
 
-    Attributes:
-        limit: most tasks at once; 0: as many as the cluster has room for.
-    """
-
-    limit: int
+    limit: int  # most tasks at once; 0: as many as the cluster has room for
 
     @property
     def workers(self) -> int:

@@ -11,33 +11,19 @@ from emotalk.data.shared_memory import SharedMemoryFull
 
 
 class ClipBatch(NamedTuple):
-    """Windows of B clips, this rank's share of a step.
+    """Windows of B clips, this rank's share of a step."""
 
-    Attributes:
-        keys: names of the clips; empty where a split's last batch is not full.
-        places: number of each clip's place in the run.
-        condition_BCHW: uint8 RGB, the condition image; float [0, 1] once augmented.
-        video_BTCHW: uint8 RGB; float [0, 1] once augmented.
-        speech_BS: float32, (T + 2 * margin) * 320 samples at 8 kHz.
-        landmarks_BTLP: float32 (x, y) in crop pixels.
-        emotion_B: int64, index into the emotion set.
-        intensity_B: float32 in [0, 1], 1 where it is unknown.
-        valid_B: bool; False where the clip could not be read: everything else is zero there.
-        other_speech_BS: like `speech_BS`, of another clip; None unless `data.other_speech`.
-        babble_BS: like `speech_BS`, the sum of other clips; None unless `data.babble_voices`.
-    """
-
-    keys: tuple[str, ...]
-    places: tuple[int, ...]
-    condition_BCHW: Tensor
-    video_BTCHW: Tensor
-    speech_BS: Tensor
-    landmarks_BTLP: Tensor
-    emotion_B: Tensor
-    intensity_B: Tensor
-    valid_B: Tensor
-    other_speech_BS: Tensor | None = None
-    babble_BS: Tensor | None = None
+    keys: tuple[str, ...]  # names of the clips; empty where a split's last batch is not full
+    places: tuple[int, ...]  # number of each clip's place in the run
+    condition_BCHW: Tensor  # uint8 RGB, the condition image; float [0, 1] once augmented
+    video_BTCHW: Tensor  # uint8 RGB; float [0, 1] once augmented
+    speech_BS: Tensor  # float32, (T + 2 * margin) * 320 samples at 8 kHz
+    landmarks_BTLP: Tensor  # float32 (x, y) in crop pixels
+    emotion_B: Tensor  # int64, index into the emotion set
+    intensity_B: Tensor  # float32 in [0, 1], 1 where it is unknown
+    valid_B: Tensor  # bool; False where the clip could not be read: everything else is zero there
+    other_speech_BS: Tensor | None = None  # of another clip; None unless `data.other_speech`
+    babble_BS: Tensor | None = None  # sum of other clips; None unless `data.babble_voices`
 
 
 def zeros_in_one_block(

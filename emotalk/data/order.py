@@ -21,19 +21,12 @@ EPOCHS_KEPT = 2  # a batch meets at most the end of one and the beginning of the
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One place of the run.
+    """One place of the run."""
 
-    Attributes:
-        number: counted from the run's first clip.
-        epoch: which pass over the samples.
-        sample: index of the sample.
-        repeat: index of this repetition of the sample within the epoch.
-    """
-
-    number: int
-    epoch: int
-    sample: int
-    repeat: int
+    number: int  # counted from the run's first clip
+    epoch: int  # which pass over the samples
+    sample: int  # index of the sample
+    repeat: int  # index of this repetition of the sample within the epoch
 
 
 class Order:

@@ -19,15 +19,10 @@ from emotalk.shards.tar_members import UnfitTar, tar_members
 
 @dataclass(frozen=True)
 class ShardCheck:
-    """Content and faults of a shard.
+    """Content and faults of a shard."""
 
-    Attributes:
-        samples: of its index; empty where the index cannot be read.
-        faults: one line each.
-    """
-
-    samples: tuple[Sample, ...]
-    faults: tuple[str, ...]
+    samples: tuple[Sample, ...]  # of its index; empty where the index cannot be read
+    faults: tuple[str, ...]  # one line each
 
 
 def check_shard(folder: Path, manifest: Manifest, number: int) -> ShardCheck:

@@ -36,29 +36,17 @@ Decoders: TypeAlias = dict[str, Callable[[bytes], Any]]
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip, or a window of one: T frames of video and landmarks, always the whole sound.
-
-    Attributes:
-        key: the sample's name.
-        actor: name of the person.
-        emotion: an emotion's name.
-        intensity: in [0, 1], or None if unknown.
-        video_THWC: uint8 RGB.
-        audio_S: float32 in [-1, 1] at 8 kHz as stored, 320 samples for each frame of the clip.
-        landmarks_TLP: float32 (x, y) in crop pixels.
-        neutral_HWC: uint8 RGB still of the same actor, or None if missing or not asked for.
-        json: further facts of the corpus; empty if not asked for.
-    """
+    """A clip, or a window of one: T frames of video and landmarks, always the whole sound."""
 
     key: str
     actor: str
     emotion: str
-    intensity: float | None
-    video_THWC: Bytes
-    audio_S: Floats
-    landmarks_TLP: Floats
-    neutral_HWC: Bytes | None
-    json: dict[str, Any]
+    intensity: float | None  # in [0, 1], or None if unknown
+    video_THWC: Bytes  # uint8 RGB
+    audio_S: Floats  # float32 in [-1, 1] at 8 kHz as stored, 320 samples for each frame of the clip
+    landmarks_TLP: Floats  # float32 (x, y) in crop pixels
+    neutral_HWC: Bytes | None  # uint8 RGB still of the actor; None if missing or not asked for
+    json: dict[str, Any]  # further facts of the corpus; empty if not asked for
 
 
 def member_of(sample: Sample, names: tuple[str, ...]) -> str | None:

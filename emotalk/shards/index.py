@@ -21,23 +21,14 @@ Suffix: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,
 
 
 class SampleEntry(Record):
-    """One sample as its shard's index describes it.
+    """One sample as its shard's index describes it."""
 
-    Attributes:
-        key: the sample's name, unique in the shard set; files are named by it.
-        frames: length at 25 Hz.
-        actor: name of the person.
-        emotion: an emotion's name.
-        intensity: in [0, 1], or None where the corpus does not give it.
-        members: suffix after the key (`mp4`, `landmarks.npy`) -> (offset of the member's data in
-            the tar, its size), both in bytes.
-    """
-
-    key: Key
-    frames: Annotated[int, Field(gt=0, le=MOST_FRAMES)]
+    key: Key  # the sample's name, unique in the shard set; files are named by it
+    frames: Annotated[int, Field(gt=0, le=MOST_FRAMES)]  # length at 25 Hz
     actor: Actor
     emotion: Emotion
-    intensity: float | None = Field(default=None, ge=0, le=1)
+    intensity: float | None = Field(default=None, ge=0, le=1)  # None where the corpus lacks it
+    # suffix (`mp4`, `landmarks.npy`) -> (offset of the data in the tar, size) in bytes
     members: dict[Suffix, tuple[Place, Place]]
 
 

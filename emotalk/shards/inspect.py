@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -35,19 +35,12 @@ LONGEST_FAULT = 1000  # letters
 
 @dataclass(frozen=True)
 class InspectReport:
-    """Content and faults of a shard set.
+    """Content and faults of a shard set."""
 
-    Attributes:
-        shards: the folder.
-        manifest: of the set.
-        splits: content of each split, counted in the indexes.
-        faults: one line for each difference from the manifest; empty if there is none.
-    """
-
-    shards: Path
+    shards: Path  # the folder
     manifest: Manifest
-    splits: tuple[SplitStatistics, ...]
-    faults: tuple[str, ...] = field(default=())
+    splits: tuple[SplitStatistics, ...]  # content of each split, counted in the indexes
+    faults: tuple[str, ...] = ()  # one line for each difference from the manifest
 
     @property
     def ok(self) -> bool:

@@ -36,21 +36,12 @@ class ShardEntry(Record):
 
 
 class Manifest(Record):
-    """The description of a whole shard set.
-
-    Attributes:
-        format: version of the format, `FORMAT_VERSION`.
-        config: the settings and digests that decide the bytes.
-        mean_face: 68 mean landmarks of the training split in crop pixels, if known.
-        clips: {found, accepted, rejected, left_out}.
-        rejected_by_reason: reason -> count.
-        shards: every tar, in the order that samples are numbered in.
-        splits: split -> {samples, actors, emotions, levels}.
-        run: paths, workers and times of the job; they decide no byte.
-    """
+    """The description of a whole shard set."""
 
     format: str = FORMAT_VERSION
+    # the settings and digests that decide the bytes
     config: dict[str, Any] = Field(default_factory=dict)
+    # 68 mean landmarks of the training split in crop pixels, if known
     mean_face: (
         Annotated[
             tuple[tuple[Coordinate, Coordinate], ...],
@@ -58,10 +49,12 @@ class Manifest(Record):
         ]
         | None
     ) = None
-    clips: dict[Word, Count] = Field(default_factory=dict)
-    rejected_by_reason: dict[Word, Count] = Field(default_factory=dict)
-    shards: tuple[ShardEntry, ...]
+    clips: dict[Word, Count] = Field(default_factory=dict)  # {found, accepted, rejected, left_out}
+    rejected_by_reason: dict[Word, Count] = Field(default_factory=dict)  # reason -> count
+    shards: tuple[ShardEntry, ...]  # every tar, in the order that samples are numbered in
+    # split -> {samples, actors, emotions, levels}
     splits: dict[SplitName, dict[str, Any]] = Field(default_factory=dict)
+    # paths, workers and times of the job; they decide no byte
     run: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -11,19 +11,13 @@ from emotalk.shards.storage import LARGEST_FILE
 
 
 class RejectedClip(Record):
-    """One line of the list.
-
-    Attributes:
-        clip: the clip's name.
-        reason: one of `rejection_reasons.REASONS`.
-        detail: the value, the limit, and what to do.
-        files_sha256: digest of the clip's files, to notice that they changed; empty if they changed
-            while the job ran, None for clips rejected by name and in sets of older versions.
-    """
+    """One line of the list."""
 
     clip: str
-    reason: str
-    detail: str = ""
+    reason: str  # one of `rejection_reasons.REASONS`
+    detail: str = ""  # the value, the limit, and what to do
+    # Digest of the clip's files, to notice that they changed. Empty if they changed while the job
+    # ran; None for clips rejected by name and in sets of older versions.
     files_sha256: str | None = None
 
 

@@ -21,25 +21,15 @@ INDEX_READERS = 16
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample of a split.
-
-    Attributes:
-        key: its unique name.
-        frames: length at 25 Hz.
-        actor: name of the person.
-        emotion: an emotion's name.
-        intensity: in [0, 1], or None if unknown.
-        shard: index of its tar among the manifest's shards.
-        members: suffix -> (offset of the data, size) in bytes.
-    """
+    """One sample of a split."""
 
     key: str
-    frames: int
+    frames: int  # length at 25 Hz
     actor: str
     emotion: str
-    intensity: float | None
-    shard: int
-    members: dict[str, tuple[int, int]]
+    intensity: float | None  # in [0, 1], or None if unknown
+    shard: int  # index of its tar among the manifest's shards
+    members: dict[str, tuple[int, int]]  # suffix -> (offset of the data, size) in bytes
 
 
 @dataclass(frozen=True)

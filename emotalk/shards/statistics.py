@@ -16,19 +16,12 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class SplitStatistics:
-    """The samples of one split.
-
-    Attributes:
-        name: of the split.
-        actors: number of different people.
-        minutes: of video.
-        samples: (emotion, level) -> number of samples.
-    """
+    """The samples of one split."""
 
     name: str
-    actors: int
-    minutes: float
-    samples: Mapping[tuple[str, str], int]
+    actors: int  # number of different people
+    minutes: float  # of video
+    samples: Mapping[tuple[str, str], int]  # (emotion, level) -> number of samples
 
 
 def level_of(intensity: float | None) -> str:

@@ -23,17 +23,11 @@ class UnfitTar(ValueError):  # noqa: N818  a fault of the file, not of the progr
 
 @dataclass(frozen=True)
 class TarMember:
-    """A file in a tar.
-
-    Attributes:
-        name: its whole name.
-        offset: byte of the tar at which its content begins.
-        size: bytes of its content.
-    """
+    """A file in a tar."""
 
     name: str
-    offset: int
-    size: int
+    offset: int  # byte of the tar at which its content begins
+    size: int  # bytes of its content
 
 
 def tar_members(path: Path) -> Iterator[TarMember]:

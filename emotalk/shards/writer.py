@@ -23,17 +23,11 @@ OWNER = "emotalk"
 
 
 class EncodedSample(NamedTuple):
-    """A sample ready to be written.
-
-    Attributes:
-        label: key, actor, emotion, intensity.
-        frames: length at 25 Hz.
-        members: suffix -> bytes, in the order of the tar.
-    """
+    """A sample ready to be written."""
 
     label: ClipLabel
-    frames: int
-    members: dict[str, bytes]
+    frames: int  # length at 25 Hz
+    members: dict[str, bytes]  # suffix -> bytes, in the order of the tar
 
 
 def write_shard(

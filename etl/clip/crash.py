@@ -40,16 +40,10 @@ PIECE = 2**20
 
 @dataclass(frozen=True)
 class Crash:
-    """An exception of one clip, as text: not every exception can be pickled.
+    """An exception of one clip, as text: not every exception can be pickled."""
 
-    Attributes:
-        text: type, message and place; the same for the same clip on every node.
-        node: the machine on which it was raised.
-        trace: the traceback.
-    """
-
-    text: str
-    node: str
+    text: str  # type, message and place; the same for the same clip on every node
+    node: str  # the machine on which it was raised
     trace: str
 
 

@@ -17,21 +17,13 @@ from etl.clip.timeline import Timeline
 
 @dataclass
 class Crops:
-    """Neighbouring source frames that all show a face.
+    """Neighbouring source frames that all show a face."""
 
-    Attributes:
-        sources: index of each frame in the video, rising.
-        frames: crops, uint8 RGB.
-        faces: landmarks and box of each, in source pixels.
-        landmarks: 68 points of each frame in crop pixels.
-        transforms: from source to crop pixels: one for all frames or one for each.
-    """
-
-    sources: list[int] = field(default_factory=list)
-    frames: list[Bytes] = field(default_factory=list)
-    faces: list[FaceLandmarks] = field(default_factory=list)
-    landmarks: list[Floats] = field(default_factory=list)
-    transforms: list[Doubles] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)  # index of each frame in the video, rising
+    frames: list[Bytes] = field(default_factory=list)  # crops, uint8 RGB
+    faces: list[FaceLandmarks] = field(default_factory=list)  # of each, in source pixels
+    landmarks: list[Floats] = field(default_factory=list)  # 68 points of each frame in crop pixels
+    transforms: list[Doubles] = field(default_factory=list)  # to crop pixels: one, or one a frame
 
     def add(self, source: int, frame: Bytes, face: FaceLandmarks, *, every_frame: bool) -> None:
         """Cut one more frame, aligned by its own landmarks or as the first one is."""

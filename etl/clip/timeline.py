@@ -19,22 +19,13 @@ SLACK_S = 0.002  # time stamps of some containers are rounded to milliseconds
 
 @dataclass(frozen=True)
 class Timeline:
-    """A clip's 25 Hz ticks.
+    """A clip's 25 Hz ticks."""
 
-    Attributes:
-        start_s: time of tick 0 on the file's clock.
-        source_T: for each tick the index of the source frame nearest in time or, if frames are
-            blended, of the last one before.
-        next_T: index of the next frame to blend with; the same as `source_T` where none is.
-        weight_T: weight of the next frame, in [0, 1].
-        end_s: end of the last source frame on the file's clock.
-    """
-
-    start_s: float
-    source_T: Indices
-    next_T: Indices
-    weight_T: Floats
-    end_s: float
+    start_s: float  # time of tick 0 on the file's clock
+    source_T: Indices  # index of the nearest source frame; if blended, of the last one before
+    next_T: Indices  # index of the next frame to blend with; the same as `source_T` where none is
+    weight_T: Floats  # weight of the next frame, in [0, 1]
+    end_s: float  # end of the last source frame on the file's clock
 
     @property
     def frames(self) -> int:

@@ -41,34 +41,21 @@ VIDEO_SUFFIXES = (".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpe
 
 @dataclass(frozen=True)
 class SourceClip:
-    """One clip before it is opened.
-
-    Attributes:
-        label: key, actor, emotion and intensity.
-        video: the file.
-        audio: the file with its sound in case the video has none, or None.
-    """
+    """One clip before it is opened."""
 
     label: ClipLabel
     video: MediaFile
-    audio: MediaFile | None = None
+    audio: MediaFile | None = None  # the file with its sound in case the video has none, or None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The clips of a corpus.
+    """The clips of a corpus."""
 
-    Attributes:
-        clips: to be opened.
-        rejected: left out by name alone.
-        left_out: number of clips the configuration does not ask for (other emotions, few votes).
-        passed_over: number of system files that were left out.
-    """
-
-    clips: tuple[SourceClip, ...]
-    rejected: tuple[Rejection, ...] = ()
-    left_out: int = 0
-    passed_over: int = 0
+    clips: tuple[SourceClip, ...]  # to be opened
+    rejected: tuple[Rejection, ...] = ()  # left out by name alone
+    left_out: int = 0  # clips that the configuration does not ask for (other emotions, few votes)
+    passed_over: int = 0  # number of system files that were left out
 
 
 def printable(name: str) -> str:

@@ -26,15 +26,10 @@ BACKOFF_S = 0.5
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file at a URL.
+    """A file at a URL."""
 
-    Attributes:
-        url: readable, without percent-encoding in its name.
-        folder: the corpus' URL, the beginning of `url`.
-    """
-
-    url: str
-    folder: str = field(default="", compare=False)
+    url: str  # readable, without percent-encoding in its name
+    folder: str = field(default="", compare=False)  # the corpus' URL, the beginning of `url`
 
     @property
     def addresses(self) -> list[str]:

@@ -19,13 +19,9 @@ LARGEST_TABLE = 256 * 2**20  # bytes: a million clips have less than half of it
 
 
 class Source(ABC):
-    """The files of a corpus, by their names inside it, separated by `/`.
+    """The files of a corpus, by their names inside it, separated by `/`."""
 
-    Attributes:
-        passed_over: number of system files that `files` left out.
-    """
-
-    passed_over: int = 0
+    passed_over: int = 0  # number of system files that `files` left out
 
     def files(self, folder: str) -> list[str] | None:
         """Return the sorted names of all files below a folder; None where it is missing."""

@@ -47,25 +47,15 @@ class PlannedShard:
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole job.
+    """The whole job."""
 
-    Attributes:
-        clips: to be opened, by key, in the order of work.
-        rejected: left out by name alone.
-        left_out: number of clips that the configuration does not ask for.
-        split_of: key -> split.
-        shards: every tar.
-        config: the settings and digests that decide the bytes, for the manifest.
-        passed_over: number of ignored system files, see `corpora.system_files`.
-    """
-
-    clips: Mapping[str, SourceClip]
-    rejected: tuple[Rejection, ...]
-    left_out: int
-    split_of: Mapping[str, str]
-    shards: tuple[PlannedShard, ...]
-    config: Mapping[str, Any]
-    passed_over: int = 0
+    clips: Mapping[str, SourceClip]  # to be opened, by key, in the order of work
+    rejected: tuple[Rejection, ...]  # left out by name alone
+    left_out: int  # number of clips that the configuration does not ask for
+    split_of: Mapping[str, str]  # key -> split
+    shards: tuple[PlannedShard, ...]  # every tar
+    config: Mapping[str, Any]  # the settings and digests that decide the bytes, for the manifest
+    passed_over: int = 0  # number of ignored system files, see `corpora.system_files`
 
     @property
     def found(self) -> int:

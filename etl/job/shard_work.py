@@ -17,21 +17,13 @@ from etl.job.store import STILL, load_members, load_shard, save_shard
 
 @dataclass(frozen=True)
 class ShardSample:
-    """The facts of one accepted sample that a shard needs.
-
-    Attributes:
-        label: key, actor, emotion, intensity.
-        frames: length at 25 Hz.
-        neutral: key of the clip that lends the neutral still, or None.
-        neutral_clip: that clip's name.
-        sha256: of the clip's members and of those of the clip that lends the still.
-    """
+    """The facts of one accepted sample that a shard needs."""
 
     label: ClipLabel
-    frames: int
-    neutral: str | None
-    neutral_clip: str | None
-    sha256: tuple[str, str]
+    frames: int  # length at 25 Hz
+    neutral: str | None  # key of the clip that lends the neutral still, or None
+    neutral_clip: str | None  # that clip's name
+    sha256: tuple[str, str]  # of the clip's members and of those of the clip that lends the still
 
 
 def make_shard(

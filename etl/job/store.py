@@ -28,31 +28,18 @@ UNKNOWN = (0, 0)  # stamp of a clip whose files were not looked at
 
 @dataclass(frozen=True)
 class Verdict:
-    """The result of one clip.
-
-    Attributes:
-        key: the sample's key.
-        source: size in bytes and modification time in ns of the clip's file, to notice a new one.
-        frames: length at 25 Hz; 0 if rejected.
-        mean_face: mean landmarks of the clip, 68 pairs in crop pixels; empty if rejected.
-        reason: why it was rejected, or empty.
-        detail: value and limit.
-        clip: the clip's name.
-        seconds: how long each stage took on the worker; not part of any shard.
-        sha256: of the members, to tell whether a shard was made of these very ones.
-        node: the machine that processed it; not part of any shard.
-    """
+    """The result of one clip."""
 
     key: str
     clip: str
-    source: tuple[int, int]
-    frames: int = 0
-    mean_face: tuple[tuple[float, float], ...] = ()
-    reason: str = ""
-    detail: str = ""
-    seconds: Mapping[str, float] | None = None
-    sha256: str = ""
-    node: str = ""
+    source: tuple[int, int]  # bytes and modification time in ns of the file, to notice a new one
+    frames: int = 0  # length at 25 Hz; 0 if rejected
+    mean_face: tuple[tuple[float, float], ...] = ()  # 68 pairs in crop pixels; empty if rejected
+    reason: str = ""  # why it was rejected, or empty
+    detail: str = ""  # value and limit
+    seconds: Mapping[str, float] | None = None  # of each stage on the worker; in no shard
+    sha256: str = ""  # of the members, to tell whether a shard was made of these very ones
+    node: str = ""  # the machine that processed it; not part of any shard
 
     @property
     def accepted(self) -> bool:
