@@ -14,7 +14,7 @@ from typing import Literal
 
 import psutil
 
-State = Literal["ok", "lacks", "note"]
+State = Literal["ok", "lacks", "note"]  # note: worth knowing, nothing to do
 
 GIB = 2**30
 IMPORT_TIMEOUT_S = 120
@@ -37,19 +37,12 @@ SYSTEM_LIBRARIES = {
 
 @dataclass(frozen=True)
 class Package:
-    """Describes a library of the project.
+    """Describes a library of the project."""
 
-    Attributes:
-        name: as it is installed.
-        statement: Python code that runs if the library works.
-        purpose: which part of the project uses it.
-        required: whether the project does not run without it.
-    """
-
-    name: str
-    statement: str
-    purpose: str
-    required: bool = True
+    name: str  # as it is installed
+    statement: str  # Python code that runs if the library works
+    purpose: str  # the part of the project that uses it
+    required: bool = True  # whether the project does not run without it
 
 
 PACKAGES = (
@@ -77,21 +70,13 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Finding:
-    """Holds one line of the report.
+    """Holds one line of the report."""
 
-    Attributes:
-        subject: the part that was examined.
-        state: `ok`, `lacks` or `note` (worth knowing, nothing to do).
-        detail: the result of the examination.
-        remedy: how to get the missing part.
-        required: whether the project does not run without it.
-    """
-
-    subject: str
+    subject: str  # the part that was examined
     state: State
-    detail: str
-    remedy: str = ""
-    required: bool = False
+    detail: str  # the result of the examination
+    remedy: str = ""  # how to get the missing part
+    required: bool = False  # whether the project does not run without it
 
     @property
     def is_fatal(self) -> bool:
@@ -225,16 +210,15 @@ def _fault_of(statement: str) -> str:
 
 
 def _accelerator() -> Finding:
-    fault = _fault_of("import torch, sys; sys.exit(not torch.cuda.is_available())")
-    if not fault:
+    if not _fault_of("import torch, sys; sys.exit(not torch.cuda.is_available())"):
         return Finding("CUDA", "ok", "torch sees a device")
     return Finding("CUDA", "note", "torch sees no device: everything runs on the CPU, slowly")
 
 
 def _torchaudio_native() -> Finding:
-    fault = _fault_of("import torchaudio")
-    detail = "native library loads" if not fault else "native library does not load, not needed"
-    return Finding("torchaudio native", "ok" if not fault else "note", detail)
+    if not _fault_of("import torchaudio"):
+        return Finding("torchaudio native", "ok", "native library loads")
+    return Finding("torchaudio native", "note", "native library does not load, not needed")
 
 
 def _compiler() -> Finding:

@@ -17,11 +17,7 @@ NAMES = ("LOGNAME", "USER", "LNAME", "USERNAME")  # in the order in which getpas
 def ensure_home(environment: MutableMapping[str, str] = os.environ) -> Path | None:
     """Set HOME, to a folder in the temporary folder, and USER if they are not set.
 
-    Args:
-        environment: read, and written to.
-
-    Returns:
-        The new home folder, or None if there was one.
+    Return the new home folder, or None if there was one.
     """
     try:
         pwd.getpwuid(os.getuid())

@@ -27,12 +27,9 @@ Ticks = dict[int, tuple[int, int]]  # core -> (idle, all)
 
 
 def choose_waiting(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Set OMP_WAIT_POLICY or GOMP_SPINCOUNT for this process and its children.
+    """Set OMP_WAIT_POLICY or GOMP_SPINCOUNT in `environment`, for this process and its children.
 
     Settings of the user stay. Cores whose load cannot be read count as free.
-
-    Args:
-        environment: read, and written to.
     """
     if any(name in environment for name in OWN_SETTINGS):
         return

@@ -9,15 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reason:
-    """Describes one reason.
+    """Describes one reason."""
 
-    Attributes:
-        meaning: what is wrong with the clip, as a table's cell.
-        advice: what the owner of the clip can do.
-    """
-
-    meaning: str
-    advice: str
+    meaning: str  # what is wrong with the clip, as a table's cell
+    advice: str  # what the owner of the clip can do
 
 
 REASONS: dict[str, Reason] = {

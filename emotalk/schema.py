@@ -43,44 +43,27 @@ Doubles: TypeAlias = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClipLabel:
-    """Labels one clip, as its corpus does, before it is opened.
+    """Labels one clip, as its corpus does, before it is opened."""
 
-    Attributes:
-        key: unique name of the sample in its shard set; no dot, no slash.
-        clip: the clip's name as its users know it (a path inside the source).
-        actor: the person in the clip; splits are made by it.
-        emotion: one of the emotion set's names.
-        intensity: in [0, 1], or None where the corpus does not say.
-        extra: votes, view, sentence: kept in the sample's JSON as it is.
-    """
-
-    key: str
-    clip: str
-    actor: str
-    emotion: str
-    intensity: float | None = None
+    key: str  # unique name of the sample in its shard set; no dot, no slash
+    clip: str  # the clip's name as its users know it (a path inside the source)
+    actor: str  # the person in the clip; splits are made by it
+    emotion: str  # one of the emotion set's names
+    intensity: float | None = None  # in [0, 1], or None where the corpus does not say
+    # votes, view, sentence: kept in the sample's JSON as it is
     extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class AlignedSample:
-    """Holds an aligned clip: crop, sound and landmarks at 25 Hz.
-
-    Attributes:
-        label: actor and emotion of the clip.
-        frames_THWC: uint8 RGB, `SIZE` x `SIZE`.
-        audio_S: mono float at `SAMPLE_RATE`, T * SAMPLES_PER_FRAME samples.
-        landmarks_TLP: float32 in crop pixels, pixel centres at whole numbers.
-        transforms: similarities from source to crop pixels: (1, 2, 3), or of each frame (N, 2, 3).
-        source_sha256: of the clip's file.
-    """
+    """Holds an aligned clip: crop, sound and landmarks at 25 Hz."""
 
     label: ClipLabel
-    frames_THWC: Bytes
-    audio_S: Floats
-    landmarks_TLP: Floats
-    transforms: Doubles
-    source_sha256: str
+    frames_THWC: Bytes  # uint8 RGB, `SIZE` x `SIZE`
+    audio_S: Floats  # mono float at `SAMPLE_RATE`, T * SAMPLES_PER_FRAME samples
+    landmarks_TLP: Floats  # float32 in crop pixels, pixel centres at whole numbers
+    transforms: Doubles  # similarities from source to crop pixels: (1, 2, 3), or by frame (N, 2, 3)
+    source_sha256: str  # of the clip's file
 
 
 class Rejection(Exception):  # noqa: N818  a verdict that travels as an exception, not a fault

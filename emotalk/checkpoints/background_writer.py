@@ -22,15 +22,10 @@ LOG = logging.getLogger("emotalk.checkpoint")
 
 
 class BackgroundWriter:
-    """Writes one checkpoint at a time in a thread and removes old ones.
+    """Writes one checkpoint at a time in a thread, keeps `keep_last` of them and the best.
 
-    Args:
-        folder: the run's checkpoints.
-        model: configuration that rebuilds the networks.
-        facts: settings that inference must repeat.
-        keep_last: number of the newest ones to keep.
-        written: called in the writing thread with the path of each complete checkpoint.
-        whole: step of the checkpoint that the run resumed from, which is not written again.
+    `written` is called in that thread with the path of each complete checkpoint. `whole` is the
+    step of the checkpoint that the run resumed from, which is not written again.
     """
 
     def __init__(

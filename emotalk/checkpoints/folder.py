@@ -42,8 +42,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint, or None."""
-    found = checkpoints(folder)
-    return found[-1] if found else None
+    return next(reversed(checkpoints(folder)), None)
 
 
 def part_of(path: Path) -> Path:

@@ -51,42 +51,26 @@ EmotionName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(
 
 
 class DataFacts(Section):
-    """Facts about a generator's training data.
-
-    Attributes:
-        manifest_sha256: hash of the shard set's `manifest.json`.
-        corpus: crema_d, mead or folder; unknown if the manifest does not say.
-        landmarks: source of the landmarks: insightface, onnx or sidecar; unknown likewise.
-        clips: number of clips in the training split.
-        actors: number of actors in the training split.
-    """
+    """Facts about a generator's training data."""
 
     manifest_sha256: Word
-    corpus: Word
-    landmarks: Word
-    clips: int = Field(ge=0)
-    actors: int = Field(ge=0)
+    corpus: Word  # crema_d, mead or folder; unknown if the manifest does not say
+    landmarks: Word  # insightface, onnx or sidecar; unknown likewise
+    clips: int = Field(ge=0)  # in the training split
+    actors: int = Field(ge=0)  # in the training split
 
 
 class ModelFacts(Section):
-    """Settings of a generator's training that inference must repeat.
+    """Settings of a generator's training that inference must repeat."""
 
-    Attributes:
-        emotions: names in the order of the generator's emotion input.
-        speech_margin_frames: real frames of speech before and after the window.
-        speech_level: `peak`: each clip's speech is scaled to a largest magnitude of 1; `none`: it
-            is taken as it is.
-        condition: the picture of the actor used as condition image.
-        use_intensity: whether the emotion input was scaled by the clip's intensity.
-        data: facts about the training data; None if unknown.
-    """
-
+    # names in the order of the generator's emotion input
     emotions: tuple[EmotionName, ...] = Field(min_length=1, max_length=64)
+    # real frames of speech before and after the window
     speech_margin_frames: int = Field(ge=0, le=MOST_MARGIN_FRAMES)
-    speech_level: Literal["peak", "none"] = "peak"
-    condition: Literal["first_frame", "neutral"] = "first_frame"
-    use_intensity: bool = False
-    data: DataFacts | None = None
+    speech_level: Literal["peak", "none"] = "peak"  # peak: scaled to a largest magnitude of 1
+    condition: Literal["first_frame", "neutral"] = "first_frame"  # picture used as condition image
+    use_intensity: bool = False  # whether the emotion input was scaled by the clip's intensity
+    data: DataFacts | None = None  # None if unknown
 
 
 class ModelFile(ModelFacts):

@@ -44,6 +44,35 @@ BASELINES = {
 }
 
 
+USE = r"""## Intended use, and consent
+
+For research on speech-driven faces, and for videos of people who **have agreed** to
+them. Say of every video that it is made; emotalk writes so into each file, keep that.
+Not for impersonation or deception, nor for putting words or feelings to anybody without
+their consent; not for judging what a person feels.
+
+## How to use it
+
+```bash
+emotalk generate --checkpoint THIS_FOLDER --image face.jpg --audio speech.wav \
+  --emotion happiness --output video.mp4
+```
+
+From MLflow's registry (`emotalk export ... --register NAME`):
+
+```python
+model = mlflow.pyfunc.load_model("models:/NAME/1")
+wish = {"image": "face.jpg", "audio": "speech.wav", "emotion": "happiness"}
+Path("video.mp4").write_bytes(model.predict([wish])[0]["video"])
+```
+"""
+LIMITS = r"""## Limits
+
+- Frontal, evenly lit faces like the training's; others come out blurred or distorted.
+- How well it serves a group of people depends on how many of them the data show.
+- The teeth and the tongue are guessed; lips can be off where the speech is noisy."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """Facts about the training a generator comes from; None where it is unknown."""
@@ -70,36 +99,11 @@ def _lines(loaded: LoadedGenerator, origin: Origin) -> Iterator[str]:
     yield "face saying it with that feeling: 25 frames a second, 128 x 128 pixels, any length."
     yield f"Emotions: {emotions}. Made by emotalk {__version__}."
     yield ""
-    yield from _use()
+    yield USE
     yield from _network(loaded, origin)
     yield from _data(loaded.facts.data)
     yield from _figures(origin)
-    yield from _limits()
-
-
-def _use() -> Iterator[str]:
-    yield "## Intended use, and consent"
-    yield ""
-    yield "For research on speech-driven faces, and for videos of people who **have agreed** to"
-    yield "them. Say of every video that it is made; emotalk writes so into each file, keep that."
-    yield "Not for impersonation or deception, nor for putting words or feelings to anybody without"
-    yield "their consent; not for judging what a person feels."
-    yield ""
-    yield "## How to use it"
-    yield ""
-    yield "```bash"
-    yield "emotalk generate --checkpoint THIS_FOLDER --image face.jpg --audio speech.wav \\"
-    yield "  --emotion happiness --output video.mp4"
-    yield "```"
-    yield ""
-    yield "From MLflow's registry (`emotalk export ... --register NAME`):"
-    yield ""
-    yield "```python"
-    yield 'model = mlflow.pyfunc.load_model("models:/NAME/1")'
-    yield 'wish = {"image": "face.jpg", "audio": "speech.wav", "emotion": "happiness"}'
-    yield 'Path("video.mp4").write_bytes(model.predict([wish])[0]["video"])'
-    yield "```"
-    yield ""
+    yield LIMITS
 
 
 def _network(loaded: LoadedGenerator, origin: Origin) -> Iterator[str]:
@@ -165,14 +169,6 @@ def _figures(origin: Origin) -> Iterator[str]:
     yield "A few clips watched during training, without intervals: `emotalk evaluate` measures the"
     yield "test split, with lip sync and the emotion that an independent classifier sees."
     yield ""
-
-
-def _limits() -> Iterator[str]:
-    yield "## Limits"
-    yield ""
-    yield "- Frontal, evenly lit faces like the training's; others come out blurred or distorted."
-    yield "- How well it serves a group of people depends on how many of them the data show."
-    yield "- The teeth and the tongue are guessed; lips can be off where the speech is noisy."
 
 
 def _cell(value: float | None, form: str) -> str:

@@ -16,18 +16,13 @@ from emotalk.models.ema import Ema
 class Snapshot:
     """Weights, optimiser states and counters of one moment, gathered over the processes.
 
-    Attributes:
-        generator: `state_dict` of the generator; like all tensors here a copy on its device.
-        ema: `state_dict` of its running average, or None.
-        discriminators: `state_dict` of the discriminators, or None.
-        optimizers: engine -> Adam's state.
-        state: counters and positions.
+    The weights are `state_dict`s, copied on their device.
     """
 
     generator: dict[str, Tensor]
     ema: dict[str, Tensor] | None
     discriminators: dict[str, Tensor] | None
-    optimizers: dict[str, OptimizerState]
+    optimizers: dict[str, OptimizerState]  # engine -> Adam's state
     state: TrainState
 
     @property
@@ -55,11 +50,7 @@ def take_snapshot(
 ) -> Snapshot | None:
     """Copy the present weights, moments and counters. Every process must call it.
 
-    Args:
-        engines: name -> engine; ZeRO's parts are gathered.
-        ema: running average of the generator.
-        state: counters and positions.
-        keep: False on processes that only take part in the gathering; they get None.
+    ZeRO's parts are gathered. Processes with `keep=False` only take part in that and get None.
     """
     weights = {name: engine.read_weights(keep=keep) for name, engine in engines.items()}
     optimizers = {name: engine.read_optimizer(keep=keep) for name, engine in engines.items()}

@@ -22,32 +22,21 @@ Name = Annotated[str, Field(strict=True, max_length=500)]
 @with_config(ConfigDict(extra="forbid"))
 @dataclass
 class TrainState:
-    """Progress of a run, besides its weights.
+    """Progress of a run, besides its weights."""
 
-    Attributes:
-        step: number of completed steps, which is the number of the next one.
-        clips_seen: number of valid clips seen.
-        faults: number of clips that could not be read and were masked.
-        ema_updates: updates of the running average.
-        sums: logged terms since the last log line: name -> (sum, count).
-        best: best value of the watched metric and its step.
-        best_of: how `best` was measured: metric, clips, frames; empty in older checkpoints.
-        shards: digest of the shard set; empty in older checkpoints.
-        mlflow_run: id of the run in MLflow.
-        validation: figures of the last validation, and its `step`.
-        optimizer_steps: engine -> parameter name -> number of Adam steps.
-    """
-
-    step: Count = 0
-    clips_seen: Count = 0
-    faults: Count = 0
-    ema_updates: Count = 0
+    step: Count = 0  # number of completed steps, which is the number of the next one
+    clips_seen: Count = 0  # number of valid clips seen
+    faults: Count = 0  # number of clips that could not be read and were masked
+    ema_updates: Count = 0  # updates of the running average
+    # logged terms since the last log line: name -> (sum, count)
     sums: dict[Name, tuple[Figure, Count]] = field(default_factory=dict)
-    best: tuple[Figure, Count] | None = None
-    best_of: Name = ""
-    shards: Name = ""
-    mlflow_run: Name = ""
+    best: tuple[Figure, Count] | None = None  # best value of the watched metric and its step
+    best_of: Name = ""  # how `best` was measured: metric, clips, frames; empty in older checkpoints
+    shards: Name = ""  # digest of the shard set; empty in older checkpoints
+    mlflow_run: Name = ""  # id of the run in MLflow
+    # figures of the last validation, and its `step`
     validation: dict[Name, Figure] = field(default_factory=dict)
+    # engine -> parameter name -> number of Adam steps
     optimizer_steps: dict[Name, dict[Name, Count]] = field(default_factory=dict)
 
 

@@ -35,11 +35,25 @@ DeviceOption = Annotated[Device, typer.Option(help="auto: the first CUDA device,
 def landmarks_config(
     finder: LandmarkModel, pack: str, root: Path, detector: Path | None, landmarker: Path | None
 ) -> "LandmarksConfig | None":
-    """Return the landmark model that finds faces, or None if pictures are aligned already."""
+    """Return the landmark model that finds faces, or None if pictures are aligned already.
+
+    Warn of options that this model does not use.
+    """
     from emotalk.config.etl import LandmarksConfig
     from emotalk.config.load import validate
 
-    _say_unused(finder, pack, root, detector, landmarker)
+    used_by = {
+        "--pack": ("insightface", pack != PACK),
+        "--root": ("insightface", root != ROOT),
+        "--detector": ("onnx", detector is not None),
+        "--landmarker": ("onnx", landmarker is not None),
+    }
+    for option, (user, is_given) in used_by.items():
+        if is_given and finder != user:
+            say(
+                f"{option} is used by --landmarks {user} alone: not used with --landmarks {finder}",
+                err=True,
+            )
     if finder == "aligned":
         return None
     given = {
@@ -50,21 +64,3 @@ def landmarks_config(
         "landmarker": landmarker,
     }
     return validate(LandmarksConfig, given, "--landmarks")
-
-
-def _say_unused(
-    finder: LandmarkModel, pack: str, root: Path, detector: Path | None, landmarker: Path | None
-) -> None:
-    """Warn of options that the chosen landmark model does not use."""
-    given = {
-        "--pack": ("insightface", pack != PACK),
-        "--root": ("insightface", root != ROOT),
-        "--detector": ("onnx", detector is not None),
-        "--landmarker": ("onnx", landmarker is not None),
-    }
-    for option, (user, is_given) in given.items():
-        if is_given and finder != user:
-            say(
-                f"{option} is used by --landmarks {user} alone: not used with --landmarks {finder}",
-                err=True,
-            )

@@ -4,7 +4,6 @@ Torch is not imported here, because signals are handled before it is loaded.
 """
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -27,16 +26,6 @@ CODES: dict[State, int] = {
 }
 
 
-@dataclass(frozen=True)
-class Status:
-    """Content of `status.json`."""
-
-    state: State
-    code: int
-    message: str
-    step: int | None = None
-
-
 def failed_since(run_dir: Path, began: float) -> bool:
     """Return whether another process has written a failure since `began`, in seconds of the epoch.
 
@@ -50,11 +39,10 @@ def failed_since(run_dir: Path, began: float) -> bool:
         return False
 
 
-def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> Status:
-    """Write `status.json` atomically and return its content."""
-    status = Status(state, CODES[state], redact(message), step)
-    atomic_write_text(run_dir / STATUS, json.dumps(asdict(status), indent=2) + "\n")
-    return status
+def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> None:
+    """Write `status.json` atomically."""
+    status = {"state": state, "code": CODES[state], "message": redact(message), "step": step}
+    atomic_write_text(run_dir / STATUS, json.dumps(status, indent=2) + "\n")
 
 
 def write_end(run_dir: Path, state: State, message: str) -> None:

@@ -47,17 +47,11 @@ def tracking_uri(config: MlflowConfig) -> str:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """Name, parameters and tags of a run in MLflow.
-
-    Attributes:
-        name: the run's name for people.
-        params: dotted name -> value; they never change once a run has begun.
-        tags: of this start of the run; they replace those of earlier starts.
-    """
+    """Name, parameters and tags of a run in MLflow."""
 
     name: str
-    params: Mapping[str, str]
-    tags: Mapping[str, str]
+    params: Mapping[str, str]  # dotted name -> value; they never change once a run has begun
+    tags: Mapping[str, str]  # of this start of the run; they replace those of earlier starts
 
 
 class MlflowTracker(Tracker):
