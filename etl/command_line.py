@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from emotalk.config.etl import EtlConfig
-from emotalk.config.load import dump_config, load_config
+from emotalk.config.load import load_config
 
 HELP = """examples:
   python etl/shard.py configs/etl/crema_d.yaml source=CREMA-D output=shards
@@ -54,11 +54,6 @@ def parse(arguments: Sequence[str]) -> Request:
     given = parser.parse_intermixed_args(arguments)
     config = load_config(EtlConfig, given.config, given.overrides)
     return Request(config, given.print_config, given.dry_run)
-
-
-def print_config(config: EtlConfig) -> None:
-    """Write the resolved configuration as YAML that can be used again."""
-    sys.stdout.write(dump_config(config))
 
 
 def make_console() -> Console:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any folder
 
+from emotalk.config.load import dump_config
 from emotalk.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -19,7 +20,7 @@ from emotalk.logging_setup import set_up_logging
 from emotalk.printable import printable
 from emotalk.redaction import redact
 from etl.cluster import cluster, in_a_ray_job
-from etl.command_line import make_console, parse, print_config
+from etl.command_line import make_console, parse
 from etl.job.finished_set import is_finished
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     request = parse(arguments)
     config, console = request.config, make_console()
     if request.print_config:
-        print_config(config)
+        sys.stdout.write(dump_config(config))
         return EXIT_DONE
     try:
         source = check_paths(config, in_job=in_a_ray_job())

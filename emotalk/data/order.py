@@ -89,9 +89,10 @@ class Order:
             return np.arange(len(self))
         generator = numpy_generator(self._seed, "order", epoch)
         shards = generator.permutation(len(self._groups))
+        size = self._block_shards
         blocks = [
-            generator.permutation(np.concatenate([self._groups[n] for n in block]))
-            for block in _cut(shards, self._block_shards)
+            generator.permutation(np.concatenate([self._groups[n] for n in shards[i : i + size]]))
+            for i in range(0, len(shards), size)
         ]
         return np.concatenate(blocks)
 
@@ -101,7 +102,3 @@ def rank_places(step: int, *, batch_size: int, rank: int, world_size: int) -> ra
     share = batch_size // world_size
     first = step * batch_size + rank * share
     return range(first, first + share)
-
-
-def _cut(shards: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    return [shards[begin : begin + size] for begin in range(0, len(shards), size)]

@@ -35,12 +35,7 @@ def shared_memory() -> Room | None:
 
 
 def check_room(workers: int, prefetch: int, batch_bytes: int) -> None:
-    """Refuse workers whose batches do not fit into the shared memory.
-
-    Args:
-        workers: processes of this rank.
-        prefetch: batches each holds ready.
-        batch_bytes: of this rank's share of a batch.
+    """Refuse workers whose batches, `prefetch` for each, do not fit into the shared memory.
 
     Raises:
         WrongUse: with what to change.

@@ -8,7 +8,7 @@ from emotalk.errors import WrongUse
 from emotalk.files.checksums import file_sha256
 from emotalk.printable import printable, shown
 from emotalk.shards.clip import member_faults
-from emotalk.shards.index import SampleEntry, ShardIndex, parse_index
+from emotalk.shards.index import ShardIndex, parse_index
 from emotalk.shards.manifest import Manifest, ShardEntry
 from emotalk.shards.names import index_name
 from emotalk.shards.reader import SampleReader
@@ -39,7 +39,11 @@ def check_shard(folder: Path, manifest: Manifest, number: int) -> ShardCheck:
         reader = SampleReader(ShardSet(str(folder), manifest, storage))
         faults = _placing_faults(folder / shard.file, index)
         if not faults:
-            faults = _member_faults(reader, shard, samples)
+            faults = [
+                f"{shard.file}: sample {sample.key}: {fault}"
+                for sample in samples
+                for fault in member_faults(reader, sample)
+            ]
     storage.close()
     lines = (printable(fault, longest=1000) for fault in [*faults, *index_faults])
     return ShardCheck(samples, tuple(lines))
@@ -108,27 +112,13 @@ def _placing_faults(tar: Path, index: ShardIndex) -> list[str]:
         return [f"{tar.name}: not the tar of a shard: {error}"]
     except OSError as error:
         return [f"{tar.name}: cannot be read: {error.strerror}"]
-    promised = _promised(index.samples)
+    promised = {
+        f"{sample.key}.{suffix}": place
+        for sample in index.samples
+        for suffix, place in sample.members.items()
+    }
     wrong = sorted(k for k in {*inside, *promised} if inside.get(k) != promised.get(k))
     if not wrong:
         return []
     more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
     return [f"{tar.name}: {shown(wrong[0])}{more} not as indexed"]
-
-
-def _promised(samples: tuple[SampleEntry, ...]) -> dict[str, tuple[int, int]]:
-    return {
-        f"{sample.key}.{suffix}": place
-        for sample in samples
-        for suffix, place in sample.members.items()
-    }
-
-
-def _member_faults(
-    reader: SampleReader, shard: ShardEntry, samples: tuple[Sample, ...]
-) -> list[str]:
-    return [
-        f"{shard.file}: sample {sample.key}: {fault}"
-        for sample in samples
-        for fault in member_faults(reader, sample)
-    ]

@@ -74,7 +74,7 @@ def read_window(
     """
     video, audio = member_of(sample, VIDEO_MEMBERS), member_of(sample, AUDIO_MEMBERS)
     if video is None or audio is None or LANDMARKS_MEMBER not in sample.members:
-        raise _fault(reader, sample, f"lacks {', '.join(missing_members(sample))}")
+        raise reader.fault(sample, f"lacks {', '.join(missing_members(sample))}")
     names = (video, audio, LANDMARKS_MEMBER, *(name for name in extras if name in sample.members))
     window = {video: partial(decode_video_window, start=start, frames=frames)}
     found = _read(reader, sample, names, _decoders(sample) | window)
@@ -99,7 +99,7 @@ def read_speech(reader: SampleReader, sample: Sample) -> Floats:
     """
     name = member_of(sample, AUDIO_MEMBERS)
     if name is None:
-        raise _fault(reader, sample, f"lacks {', '.join(missing_members(sample))}")
+        raise reader.fault(sample, f"lacks {', '.join(missing_members(sample))}")
     audio_S: Floats = _read(reader, sample, (name,), _decoders(sample))[name]
     return audio_S
 
@@ -175,7 +175,7 @@ def _read(
         try:
             found[name] = decoders.get(name, bytes)(data)  # others stay bytes
         except MemberFault as fault:
-            raise _fault(reader, sample, f"member {name}: {fault}") from fault
+            raise reader.fault(sample, f"member {name}: {fault}") from fault
     return found
 
 
@@ -218,11 +218,3 @@ def _decode_landmarks(sample: Sample, data: bytes) -> Floats:
 def _check_finite(name: str, numbers: Floats) -> None:
     if not np.isfinite(numbers).all():
         raise MemberFault(f"{name}: there are values that are not finite numbers")
-
-
-def _fault(reader: SampleReader, sample: Sample, what: str) -> DataFault:
-    shard = reader.shard_set.manifest.shards[sample.shard].file
-    return DataFault(
-        f"{reader.shard_set.location}/{shard}, sample {sample.key}: {what}; check the set with "
-        "`emotalk inspect`, or go on without it: data.on_fault=skip"
-    )

@@ -1,7 +1,6 @@
 """Inspect a finished shard set: check every byte, count its content, draw a contact sheet."""
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from emotalk.shards.names import MANIFEST_NAME, REJECTED_NAME
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.record import parse
 from emotalk.shards.rejected import parse_rejected, rejected_lines
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.shard_set import Sample, ShardSet, doubles_fault
 from emotalk.shards.statistics import (
     SplitStatistics,
     count_levels,
@@ -76,9 +75,8 @@ def inspect(
 
     Args:
         shards: the folder.
-        contact_sheet: a PNG to write: first crops with landmarks, in rows by emotion.
-            Not written where there are faults.
-        overwrite: replace a file that is there already.
+        contact_sheet: a PNG to write, of the first crops; not written where there are faults.
+        overwrite: replace a picture that is there already.
 
     Raises:
         WrongUse: there is no shard set, its manifest cannot be read, or it lies at a URL; the
@@ -95,19 +93,17 @@ def inspect(
         checks = list(pool.map(partial(check_shard, shards, manifest), numbers))
     faults = _count_faults(shards, manifest)
     faults += [fault for check in checks for fault in check.faults]
-    faults += _doubles_fault(checks)
+    if doubles := doubles_fault(sample for check in checks for sample in check.samples):
+        faults.append(doubles)
     samples = _by_split(manifest, checks)
     splits = tuple(_statistics(split, inside) for split, inside in samples.items())
     faults += [] if faults else _split_faults(manifest, samples)
     if contact_sheet is not None and not faults:
         chosen = [sample for check in checks for sample in check.samples]
-        write_sheet(contact_sheet, _reader(shards, manifest), chosen)
+        reader = SampleReader(ShardSet(str(shards), manifest, DiskStorage(shards)))
+        write_sheet(contact_sheet, reader, chosen)
     lines = (printable(fault, longest=LONGEST_FAULT) for fault in faults)
     return InspectReport(shards, manifest, splits, tuple(lines))
-
-
-def _reader(folder: Path, manifest: Manifest) -> SampleReader:
-    return SampleReader(ShardSet(str(folder), manifest, DiskStorage(folder)))
 
 
 def _by_split(manifest: Manifest, checks: Sequence[ShardCheck]) -> dict[str, list[Sample]]:
@@ -117,15 +113,6 @@ def _by_split(manifest: Manifest, checks: Sequence[ShardCheck]) -> dict[str, lis
     for shard, check in zip(manifest.shards, checks, strict=True):
         samples[shard.split].extend(check.samples)
     return samples
-
-
-def _doubles_fault(checks: Sequence[ShardCheck]) -> list[str]:
-    """Return a line on keys that occur more than once; the loader refuses such a set."""
-    counts = Counter(sample.key for check in checks for sample in check.samples)
-    doubles = sorted(key for key, count in counts.items() if count > 1)
-    if not doubles:
-        return []
-    return [f"keys occur more than once ({len(doubles)}, e.g. {doubles[0]})"]
 
 
 def _statistics(split: str, samples: list[Sample]) -> SplitStatistics:

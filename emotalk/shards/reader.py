@@ -56,14 +56,19 @@ class SampleReader:
                 header = bytes(data[offset - begin - BLOCK : offset - begin])
                 _check_header(header, f"{sample.key}.{name}", size)
         except StorageFault as fault:
-            raise DataFault(
-                f"{self.shard_set.location}/{shard.file}, sample {sample.key}: {fault}; check the "
-                "set with `emotalk inspect`, or go on without it: data.on_fault=skip"
-            ) from fault
+            raise self.fault(sample, str(fault)) from fault
         return {
             name: bytes(data[offset - begin : offset - begin + size])
             for name, (offset, size) in ranges.items()
         }
+
+    def fault(self, sample: Sample, what: str) -> DataFault:
+        """Return the exception on a sample that cannot be read, with what to do."""
+        shard = self.shard_set.manifest.shards[sample.shard].file
+        return DataFault(
+            f"{self.shard_set.location}/{shard}, sample {sample.key}: {what}; check the set with "
+            "`emotalk inspect`, or go on without it: data.on_fault=skip"
+        )
 
     def _check(self, number: int, shard: ShardEntry) -> None:
         """Hash a tar at its first read and remember the result."""
@@ -71,9 +76,8 @@ class SampleReader:
             return
         if number not in self._verdicts:
             found = self.shard_set.storage.sha256(shard)
-            right = f"the manifest says {shard.sha256[:12]}..."
-            wrong = found != shard.sha256
-            self._verdicts[number] = f"sha256 {found[:12]}..., {right}" if wrong else ""
+            wrong = f"sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}..."
+            self._verdicts[number] = "" if found == shard.sha256 else wrong
         if self._verdicts[number]:
             raise StorageFault(self._verdicts[number])
 

@@ -199,10 +199,8 @@ class CachedStorage(Storage):
 
     def __init__(self, remote: Remote) -> None:
         self.remote = remote
-        name = hashlib.sha256(remote.shown.encode()).hexdigest()[
-            :16
-        ]  # the same for a renewed signature
-        self.disk = DiskStorage(remote.config.cache_dir.expanduser() / name)
+        name = hashlib.sha256(remote.shown.encode()).hexdigest()  # also after a renewed signature
+        self.disk = DiskStorage(remote.config.cache_dir.expanduser() / name[:16])
 
     def read_file(self, name: str) -> bytes:
         """Return a whole small file, never from the cache: it may have been replaced."""

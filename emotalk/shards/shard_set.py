@@ -103,7 +103,8 @@ class ShardSet:
         if not samples:
             raise WrongUse(f"{self.location}: split {name!r} has no samples; see rejected.jsonl")
         read_before = (sample for split in self._splits.values() for sample in split.samples)
-        _refuse_doubles([*read_before, *samples], self.location)
+        if fault := doubles_fault([*read_before, *samples]):
+            raise WrongUse(f"{self.location}: {fault}; make the shards again with etl/shard.py")
         return Split(tuple(numbers), tuple(samples))
 
     def _samples(self, number: int) -> list[Sample]:
@@ -145,10 +146,8 @@ def sample_of(entry: SampleEntry, shard: int) -> Sample:
     return Sample(shard=shard, **dict(entry))
 
 
-def _refuse_doubles(samples: Iterable[Sample], location: str) -> None:
+def doubles_fault(samples: Iterable[Sample]) -> str | None:
+    """Return the fault of keys that occur more than once, None where each is unique."""
     counts = Counter(sample.key for sample in samples)
-    if doubles := sorted(key for key, count in counts.items() if count > 1):
-        raise WrongUse(
-            f"{location}: keys occur more than once ({len(doubles)}, e.g. {doubles[0]}); "
-            "make the shards again with etl/shard.py"
-        )
+    doubles = sorted(key for key, count in counts.items() if count > 1)
+    return f"keys occur more than once ({len(doubles)}, e.g. {doubles[0]})" if doubles else None

@@ -92,8 +92,6 @@ class DiskStorage(Storage):
         """Return a tar's hash."""
         try:
             return file_sha256(self._descriptor(shard))
-        except StorageFault:
-            raise
         except OSError as error:
             self._close(shard.file)
             raise StorageFault(error.strerror or str(error)) from error

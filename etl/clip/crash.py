@@ -16,23 +16,10 @@ import psutil
 
 from emotalk.errors import Stopped
 from etl.corpora.media_file import MediaFile
-from etl.paths import AGAIN
+from etl.paths import AGAIN, FAULTS
 
-# Error numbers of the file system or the kernel, whichever clip is read.
-MACHINE_FAULTS = frozenset(
-    {
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EFBIG,
-        errno.EROFS,
-        errno.EIO,
-        errno.ESTALE,
-        errno.ENOTCONN,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-    }
-)
+# Faults whichever clip is read. A file that may not be read is a fault of its own clip.
+MACHINE_FAULTS = FAULTS.keys() - {errno.EACCES, errno.EPERM}
 WORKING_BYTES = 256 * 2**20  # an ordinary clip takes less; a node without it can process none
 LONGEST_TEXT, LONGEST_TRACE = 300, 8000  # characters
 PIECE = 2**20

@@ -5,27 +5,17 @@ from dataclasses import dataclass
 from emotalk.schema import ClipLabel, Rejection
 from etl.corpora.media_file import MediaFile
 
-EMOTION_WORDS: dict[str, str] = {
-    "anger": "anger",
-    "angry": "anger",
-    "ang": "anger",
-    "disgust": "disgust",
-    "disgusted": "disgust",
-    "dis": "disgust",
-    "fear": "fear",
-    "fearful": "fear",
-    "fea": "fear",
-    "happiness": "happiness",
-    "happy": "happiness",
-    "hap": "happiness",
-    "neutral": "neutral",
-    "neu": "neutral",
-    "sadness": "sadness",
-    "sad": "sadness",
-    "contempt": "contempt",
-    "surprise": "surprise",
-    "surprised": "surprise",
+WORDS_OF_EMOTION = {
+    "anger": ("anger", "angry", "ang"),
+    "disgust": ("disgust", "disgusted", "dis"),
+    "fear": ("fear", "fearful", "fea"),
+    "happiness": ("happiness", "happy", "hap"),
+    "neutral": ("neutral", "neu"),
+    "sadness": ("sadness", "sad"),
+    "contempt": ("contempt",),
+    "surprise": ("surprise", "surprised"),
 }
+EMOTION_WORDS = {word: name for name, words in WORDS_OF_EMOTION.items() for word in words}
 LEVEL_WORDS: dict[str, float | None] = {
     "": None,
     "xx": None,

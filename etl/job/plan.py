@@ -13,14 +13,14 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, ClipLabel, Rejection
+from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, Rejection
 from emotalk.shards.members import label_facts
 from emotalk.shards.names import tar_name
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
 from etl.job.model_files import models_sha256
 from etl.job.programs import programs_digest
-from etl.job.splits import Method, method_of, split_clips
+from etl.job.splits import Method, hash_of, method_of, split_clips
 
 NOT_DECISIVE = (
     "source",
@@ -65,8 +65,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """Return a digest of everything that decides the bytes, the programs included."""
-        decisive = [self.config, programs_digest()]
-        return hashlib.sha256(_canonical(decisive)).hexdigest()[:16]
+        return _digest([self.config, programs_digest()])[:16]
 
 
 def make_plan(config: EtlConfig) -> Plan:
@@ -115,7 +114,7 @@ def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[Pla
     shards = []
     for split in SPLITS:
         keys = sorted(
-            (k for k, s in split_of.items() if s == split), key=lambda k: _hash("order", k)
+            (k for k, s in split_of.items() if s == split), key=lambda k: hash_of("order", k)
         )
         for number, start in enumerate(range(0, len(keys), samples_per_shard)):
             chunk = tuple(keys[start : start + samples_per_shard])
@@ -131,7 +130,7 @@ def choose_neutrals(clips: Iterable[SourceClip]) -> dict[str, str]:
     """
     clips = list(clips)
     neutrals: dict[str, list[SourceClip]] = {}
-    for clip in sorted(clips, key=_neutral_order):
+    for clip in sorted(clips, key=lambda clip: hash_of(clip.label.actor, clip.label.clip)):
         if clip.label.emotion == NEUTRAL:
             neutrals.setdefault(clip.label.actor, []).append(clip)
     chosen = {}
@@ -161,7 +160,9 @@ def decisive_config(
         tree["landmarks"].pop(key)
     labels = sorted((c.label.key, c.label.clip, c.label.actor, c.label.emotion) for c in clips)
     tree["clips_sha256"] = _digest(labels)
-    tree["labels_sha256"] = _digest(sorted(_whole_label(c.label) for c in clips))
+    tree["labels_sha256"] = _digest(
+        sorted(_canonical([clip.label.key, label_facts(clip.label)]) for clip in clips)
+    )
     tree["splits_sha256"] = _digest(dict(split_of or {}))
     tree["models_sha256"] = models_sha256(config.landmarks)
     tree["format"] = FORMAT_VERSION
@@ -173,21 +174,9 @@ def count_emotions(plan: Plan) -> Counter[tuple[str, str]]:
     return Counter((plan.split_of[key], clip.label.emotion) for key, clip in plan.clips.items())
 
 
-def _neutral_order(clip: SourceClip) -> str:
-    return hashlib.sha256(f"{clip.label.actor}/{clip.label.clip}".encode()).hexdigest()
-
-
-def _whole_label(label: ClipLabel) -> str:
-    return _canonical([label.key, label_facts(label)]).decode()
-
-
 def _digest(tree: Any) -> str:
-    return hashlib.sha256(_canonical(tree)).hexdigest()
+    return hashlib.sha256(_canonical(tree).encode()).hexdigest()
 
 
-def _hash(*parts: object) -> str:
-    return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
-
-
-def _canonical(tree: Any) -> bytes:
-    return json.dumps(tree, sort_keys=True, ensure_ascii=False).encode()
+def _canonical(tree: Any) -> str:
+    return json.dumps(tree, sort_keys=True, ensure_ascii=False)

@@ -132,7 +132,7 @@ def split_groups(groups: Collection[str], config: SplitConfig) -> dict[str, str]
             "in two of them; use split.by=clip (the splits then share people: figures on "
             "val and test say nothing of unseen ones) or split.shares=[1,0,0]"
         )
-    order = sorted(groups, key=lambda group: _hash(config.seed, group))
+    order = sorted(groups, key=lambda group: hash_of(config.seed, group))
     sizes = _sizes(len(order), config.shares)
     names = [name for name, size in zip(SPLITS, sizes, strict=True) for _ in range(size)]
     return dict(zip(order, names, strict=True))
@@ -152,5 +152,6 @@ def _sizes(count: int, shares: Sequence[float]) -> list[int]:
     return sizes
 
 
-def _hash(*parts: object) -> str:
+def hash_of(*parts: object) -> str:
+    """Return the sha256 of the parts, joined by slashes."""
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()
