@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.grad import conv2d_weight
 
 from emotalk.models.activation import SLOPE, leaky_relu
+from emotalk.models.fast_forms import takes_own_gradient
 
 CellActivation = Literal["tanh", "leaky_relu"]
 
@@ -40,7 +41,7 @@ def unroll(
         cell_activation: of the cell gate.
     """
     inputs = (gates_TBCHW, clip_gates_BCHW, kernel, hidden_BCHW, cell_BCHW)
-    if torch.compiler.is_compiling():  # such programs consist of PyTorch's own operators
+    if not takes_own_gradient(gates_TBCHW):
         return plain_unroll(*inputs, cell_activation=cell_activation)
     if torch.is_grad_enabled() and any(x.requires_grad for x in inputs):
         outputs_TBCHW, cell_BCHW = _Unroll.apply(*inputs, cell_activation)  # type: ignore[no-untyped-call]

@@ -32,22 +32,35 @@ from emotalk.models.upsample_conv import Padding, upsample_conv, upsample_kernel
 
 
 class StageKernels(NamedTuple):
-    """Weight of one stage's convolution, split by its input channels."""
+    """Weight of one stage's convolution, split by its input channels.
 
-    own: Tensor  # for the decoder's own channels, in the layout of its convolution
-    image: Tensor  # for the condition image's features
-    bias: Tensor | None  # of the whole convolution
+    Attributes:
+        own: for the decoder's own channels, in the layout of its convolution.
+        image: for the condition image's features.
+        bias: of the whole convolution.
+    """
+
+    own: Tensor
+    image: Tensor
+    bias: Tensor | None
 
 
 class DecoderKernels(NamedTuple):
-    """Weights in the layouts that the operations take, a function of the parameters alone."""
+    """Weights in the layouts that the operations take, a function of the parameters alone.
 
-    fc: tuple[Tensor, ...]  # for speech, noise, image and emotion
+    Attributes:
+        fc: of the fully connected layer, for speech, noise, image and emotion.
+        conv_1, conv_2, conv_3, gates, conv_5: of the stages; `gates` is the ConvLSTM's input.
+        recurrent: of the ConvLSTM's hidden image.
+        output: of the last convolution.
+    """
+
+    fc: tuple[Tensor, ...]
     conv_1: StageKernels
     conv_2: StageKernels
     conv_3: StageKernels
-    gates: StageKernels  # of the ConvLSTM's input
-    recurrent: Tensor  # of the ConvLSTM's hidden image
+    gates: StageKernels
+    recurrent: Tensor
     conv_5: StageKernels
     output: OutputKernels
 
@@ -56,6 +69,10 @@ class ConditionMaps(NamedTuple):
     """Outputs of the layers for the condition image, added to every frame of its clip.
 
     They include the biases.
+
+    Attributes:
+        fc_BD: of the fully connected layer.
+        conv_1_BCHW, conv_2_BCHW, conv_3_BCHW, gates_BCHW, conv_5_BCHW: of the convolutions.
     """
 
     fc_BD: Tensor

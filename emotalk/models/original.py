@@ -24,11 +24,17 @@ ADVICE = "give the generator.pt, disc_frame.pt or disc_emo.pt of the original"
 
 
 class OriginalNetwork(NamedTuple):
-    """Weights and sizes of one network of the original."""
+    """Weights and sizes of one network of the original.
 
-    kind: Kind  # which network it is
-    arguments: dict[str, Any]  # keyword arguments of this package's class, sizes as in the file
-    state: dict[str, Tensor]  # weights under this package's names
+    Attributes:
+        kind: which network it is.
+        arguments: keyword arguments of this package's class, sizes as in the file.
+        state: weights under this package's names.
+    """
+
+    kind: Kind
+    arguments: dict[str, Any]
+    state: dict[str, Tensor]
 
 
 # Prefix of this package's names -> of the original's; the longest prefix that fits counts.

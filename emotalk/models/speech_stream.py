@@ -24,14 +24,22 @@ UNKNOWN_LENGTH = 2**62  # samples of a signal whose end has not arrived
 
 
 class LayerPlan(NamedTuple):
-    """Sizes of one convolution that runs on chunks of a signal."""
+    """Sizes of one convolution that runs on chunks of a signal.
+
+    Attributes:
+        kernel, stride: of the convolution.
+        inputs: per video frame.
+        lag_in, lag_out: inputs and outputs that are still missing when the speech of a whole number
+            of frames is there.
+        kept: inputs to keep for the next chunk.
+    """
 
     kernel: int
     stride: int
-    inputs: int  # per video frame
-    lag_in: int  # inputs still missing when the speech of a whole number of frames is there
-    lag_out: int  # outputs still missing then
-    kept: int  # inputs to keep for the next chunk
+    inputs: int
+    lag_in: int
+    lag_out: int
+    kept: int
 
 
 def _plan() -> tuple[LayerPlan, ...]:
@@ -53,11 +61,17 @@ KEPT_STEPS = STEPS_PER_FRAME * DELAY + CONTEXT - STEP_LAG
 
 
 class SpeechStreamState(NamedTuple):
-    """State of the encoder between chunks."""
+    """State of the encoder between chunks.
 
-    position: Tensor  # number of frames of speech so far, an int64 scalar tensor
-    inputs: tuple[Tensor, ...]  # the end of every convolution's input, (B, C, kept)
-    steps_BSD: Tensor  # the last steps, context of the next frames
+    Attributes:
+        position: number of frames of speech so far, an int64 scalar tensor.
+        inputs: the end of every convolution's input, (B, C, kept).
+        steps_BSD: the last steps, context of the next frames.
+    """
+
+    position: Tensor
+    inputs: tuple[Tensor, ...]
+    steps_BSD: Tensor
 
 
 def first_speech_state(encoder: SpeechEncoder, clips: int) -> SpeechStreamState:

@@ -23,10 +23,16 @@ PerFrame: TypeAlias = Callable[[int, int], Tensor]  # (first frame, frames) -> (
 
 
 class StreamState(NamedTuple):
-    """State of a stream between two chunks."""
+    """State of a stream between two chunks.
+
+    Attributes:
+        speech: of the speech encoder.
+        speech_lstm, noise_lstm: hidden and cell (layers, B, D).
+        decoder: of the ConvLSTM.
+    """
 
     speech: SpeechStreamState
-    speech_lstm: LstmState  # hidden and cell (layers, B, D)
+    speech_lstm: LstmState
     noise_lstm: LstmState
     decoder: ConvLstmState
 

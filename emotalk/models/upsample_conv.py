@@ -1,8 +1,8 @@
-"""Convolve an image after nearest-neighbour upsampling, by one convolution of the small image.
+"""Convolve an image after nearest-neighbour upsampling, in its plain and in its fast form.
 
 Upsampling by two repeats every pixel four times, so a k x k kernel multiplies most pixels by sums
-of its weights. Here these weights are added first and the small image is read: for k = 3 that needs
-4/9 of the multiplications. There are two layouts:
+of its weights. The fast form adds these weights first and reads the small image: for k = 3 it needs
+4/9 of the multiplications. It has two layouts:
 
 * a transposed convolution of stride 2 with a (k + 1) x (k + 1) kernel, the weights summed over
   2 x 2 boxes: the faster one for many channels;
@@ -18,7 +18,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emotalk.models.fast_forms import takes_fast_form
+
 Padding = Literal["reflect", "constant"]
+
+
+def plain_upsample_conv(small_NCHW: Tensor, weight_OIHW: Tensor, *, padding: Padding) -> Tensor:
+    """Return the 3 x 3 convolution of the image upsampled by two, as it is usually written."""
+    large_NCHW = F.interpolate(small_NCHW, scale_factor=2, mode="nearest")
+    return F.conv2d(F.pad(large_NCHW, (1, 1, 1, 1), mode=padding), weight_OIHW)
 
 
 def upsample_conv(small_NCHW: Tensor, kernel: Tensor, *, padding: Padding) -> Tensor:
@@ -29,13 +37,17 @@ def upsample_conv(small_NCHW: Tensor, kernel: Tensor, *, padding: Padding) -> Te
         kernel: `upsample_kernel` of the weight.
         padding: of the large image; `constant` is zero.
     """
+    if not takes_fast_form(small_NCHW):
+        return plain_upsample_conv(small_NCHW, kernel, padding=padding)
     if padding == "constant":
         return F.conv_transpose2d(small_NCHW, kernel, stride=2, padding=1)
     return F.conv_transpose2d(replicate_border(small_NCHW), kernel, stride=2, padding=3)
 
 
 def upsample_kernel(weight_OIHW: Tensor) -> Tensor:
-    """Return the weight in the layout of `upsample_conv`, (I, O, 4, 4)."""
+    """Return the weight in the layout of `upsample_conv`: (I, O, 4, 4) in the fast form."""
+    if not takes_fast_form(weight_OIHW):
+        return weight_OIHW.contiguous(memory_format=torch.channels_last)
     kernel = _box_sums(weight_OIHW).flip(2, 3).transpose(0, 1)
     return kernel.contiguous(memory_format=torch.channels_last)
 

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.models.fast_forms import takes_own_gradient
+
 
 class Conv2d(nn.Conv2d):
     """`torch.nn.Conv2d` of kernel 3, stride 2, zero padding 1 with a fast second derivative."""
@@ -44,7 +46,7 @@ class LeakyReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x where it is positive, slope * x elsewhere."""
-        if torch.compiler.is_compiling():
+        if not takes_own_gradient(x):
             return F.leaky_relu(x, self.slope)
         y: Tensor = _LeakyReLU.apply(x, self.slope)  # type: ignore[no-untyped-call]
         return y
@@ -52,7 +54,7 @@ class LeakyReLU(nn.Module):
 
 def conv2d(x_NCHW: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return the stride-2, padding-1 convolution, in autocast's precision where it is on."""
-    if torch.compiler.is_compiling():
+    if not takes_own_gradient(x_NCHW):
         return F.conv2d(x_NCHW, weight, bias, stride=2, padding=1)
     device = x_NCHW.device.type
     if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):

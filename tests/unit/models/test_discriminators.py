@@ -14,6 +14,7 @@ from emotalk.models import (
     FrameDiscriminator,
     PairDiscriminator,
     TemporalDiscriminator,
+    fast_forms,
 )
 from emotalk.models.discriminators.double_backward import LeakyReLU, conv2d
 from tests.helpers.original import formula_weights, reference
@@ -109,7 +110,11 @@ def penalty_gradients(
     return list(torch.autograd.grad(loss, list(critic.parameters())))
 
 
-def test_scores_and_second_derivatives_equal_the_plain_formulation() -> None:
+@pytest.mark.parametrize("plain_devices", [frozenset(), frozenset({"cpu"})])
+def test_scores_and_second_derivatives_equal_the_plain_formulation(
+    plain_devices: frozenset[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fast_forms, "PLAIN_DEVICES", plain_devices)
     critic = small_frame().double()
     video, image = clips().double(), clips(T=1)[:, 0].double()
     plain = plain_frame_scores(critic, video, image)

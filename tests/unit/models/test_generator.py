@@ -19,6 +19,7 @@ from emotalk.models import (
     GeneratorOutput,
     PairDiscriminator,
     TemporalDiscriminator,
+    fast_forms,
 )
 from tests.helpers.generators import ORIGINAL, small_generator, whole_utterance
 from tests.helpers.plain_generator import plain_generator
@@ -70,6 +71,20 @@ def test_gradients_are_those_of_the_plain_form(arguments: dict[str, Any]) -> Non
             errors.setdefault(name, []).append(error)
     for name, of_inputs in errors.items():
         assert statistics.median(of_inputs) < 1e-5, f"{name}: {of_inputs}"
+
+
+@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021"])
+def test_a_device_that_takes_the_plain_forms_gives_the_same_gradients(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = small_generator(**arguments).double()
+    expected = gradients(generator, partial(plain_generator, generator), torch.float64)
+    monkeypatch.setattr(fast_forms, "PLAIN_DEVICES", frozenset({"cpu"}))
+    found = gradients(generator, generator, torch.float64)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        scale = float(gradient.abs().max())
+        torch.testing.assert_close(found[name], gradient, atol=1e-11 * scale, rtol=1e-9)
 
 
 def gradients(
