@@ -68,7 +68,7 @@ class Evaluator:
     def generate(
         self, clips: Sequence[Clip], other_speech: Mapping[str, Floats]
     ) -> list[Generated]:
-        """Return the videos of each clip; `other_speech` has another sentence by the clip's key."""
+        """Return the videos of each clip; `other_speech` maps keys to another sentence's speech."""
         requests = {
             ("video", clip.key): self._request(clip, self.condition_image(clip), clip.audio_S)
             for clip in clips

@@ -22,7 +22,7 @@ class EmotionScores:
 
 
 def emotion_scores(predicted: Sequence[int], wanted: Sequence[int], emotions: int) -> EmotionScores:
-    """Return accuracy, recall and confusion matrix of the clips' emotions, given by their indices.
+    """Return accuracy, recall and confusion matrix of the emotion indices of all clips.
 
     Raises:
         ValueError: there are no clips, lengths differ or an index is out of range.
