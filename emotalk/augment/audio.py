@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from emotalk.config.augment import SpeechAugmentConfig
+from emotalk.data.batch import upload
 from emotalk.errors import WrongUse
 from emotalk.media.torchaudio_cpu import functional
 from emotalk.schema import SAMPLE_RATE, Floats, check_shape
@@ -85,7 +86,7 @@ class SpeechAugment:
             noise_S = babble_S
         else:
             noise = _coloured(draw.seed, speech_S.shape[0], pink=draw.noise == "pink")
-            noise_S = torch.from_numpy(noise).to(speech_S)
+            noise_S = upload(torch.from_numpy(noise), speech_S.device).to(speech_S.dtype)
         noisy_S = self.audio.add_noise(speech_S, noise_S, speech_S.new_full((), draw.snr_db))
         # Silence has no power to set a ratio by.
         return torch.where(noise_S.any() & speech_S.any(), noisy_S, speech_S)

@@ -69,11 +69,19 @@ def _tables(levels_NHW: Tensor, clip_limit: float, tiles: int) -> Tensor:
     tile_HW = rows.view(-1, 1) * tiles + columns
     frame_N = torch.arange(count, device=device, dtype=torch.int32).view(-1, 1, 1) * tiles**2
     bins = levels_NHW + (frame_N + tile_HW) * LEVELS
-    histogram = torch.bincount(bins.view(-1), minlength=count * tiles**2 * LEVELS)
-    histogram = histogram.view(-1, LEVELS).to(torch.float32)  # exact: no count nears 2^24
+    histogram = _count(bins.view(-1), count * tiles**2 * LEVELS).view(-1, LEVELS)
     histogram = _clipped(histogram, area, max(int(clip_limit * area / LEVELS), 1))
     tables = histogram.cumsum(1).mul_((LEVELS - 1) / area).round_().clamp_(0, LEVELS - 1)
     return tables.view(count, tiles**2, LEVELS)
+
+
+def _count(bins: Tensor, size: int) -> Tensor:
+    """Return how often each of `size` bins comes, as float32; exact, as no count nears 2^24."""
+    if not bins.is_cuda:
+        return torch.bincount(bins, minlength=size).to(torch.float32)
+    # On a GPU `bincount` waits for the device, to learn the largest bin.
+    counts = torch.zeros(size, device=bins.device)
+    return counts.scatter_add_(0, bins.long(), torch.ones_like(bins, dtype=torch.float32))
 
 
 def _clipped(histogram: Tensor, area: int, limit: int) -> Tensor:

@@ -98,18 +98,19 @@ class VideoAugment:
             shifts = (frames.new_full((len(frames),), shift) for shift in draw.rgb_shift)
             frames = shift_rgb(frames, *shifts)
         if draw.channels is not None:
-            frames = frames[:, list(draw.channels)]
+            frames = torch.stack([frames[:, channel] for channel in draw.channels], dim=1)
         if draw.noise is not None:
             frames = _noisy(frames, draw.noise, noise_seed)
         return frames
 
 
 def _tones(frames_NCHW: Tensor, draw: VideoDraw) -> Tensor:
+    # Kornia copies a float to the device, which waits for it; a filled tensor is made there.
     frames = frames_NCHW
     if draw.brightness is not None:
-        frames = adjust_brightness(frames, draw.brightness)
+        frames = adjust_brightness(frames, frames.new_full((), draw.brightness))
     if draw.contrast is not None:
-        frames = adjust_contrast(frames, draw.contrast)
+        frames = adjust_contrast(frames, frames.new_full((), draw.contrast))
     if draw.gamma is not None:
         frames = adjust_gamma(frames, draw.gamma)
     return frames

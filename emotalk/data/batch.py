@@ -63,6 +63,12 @@ def to_device(batch: ClipBatch, device: torch.device) -> ClipBatch:
     return batch._replace(**moved)
 
 
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on `device`; a copy from unpinned memory would wait for the GPU."""
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
+
+
 def to_unit(images: Tensor) -> Tensor:
     """Return images as float32 [-1, 1]: from uint8 [0, 255], or from float [0, 1] (augmented)."""
     scale = 2 / 255 if images.dtype == torch.uint8 else 2.0

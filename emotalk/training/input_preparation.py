@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from emotalk.config.run import TrainConfig
-from emotalk.data.batch import ClipBatch, to_device, to_unit
+from emotalk.data.batch import ClipBatch, to_device, to_unit, upload
 from emotalk.losses.mouth_region import mouth_centres, mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
 from emotalk.seeding import draw_seed
@@ -96,9 +96,11 @@ class InputPreparation:
             other_speech_BS=batch.other_speech_BS,
             emotion_B=batch.emotion_B,
             emotion_BE=self._emotion(batch),
-            noise_BTD=self._sent(noise),
-            alpha_B=self._sent(alpha),
-            frames_BK=None if kept == frames else self._sent(draw_frames(frames_drawn, kept)),
+            noise_BTD=upload(noise, self._device),
+            alpha_B=upload(alpha, self._device),
+            frames_BK=None
+            if kept == frames
+            else upload(draw_frames(frames_drawn, kept), self._device),
             weights_BTHW=bare + mouth.floor,
             mouth_BTHW=bare,
             valid_B=batch.valid_B.to(torch.float32),
@@ -112,12 +114,6 @@ class InputPreparation:
         noise_TD = torch.randn(frames, self._noise_features, generator=source)
         alpha = torch.rand((), generator=source)
         return noise_TD, alpha, torch.rand(frames, generator=source)
-
-    def _sent(self, values: Tensor) -> Tensor:
-        """Return `values` on the device; a copy from unpinned memory would wait for the GPU."""
-        if self._device.type == "cuda":
-            values = values.pin_memory()
-        return values.to(self._device, non_blocking=True)
 
     def _emotion(self, batch: ClipBatch) -> Tensor:
         one_hot_BE = F.one_hot(batch.emotion_B, self._emotions).to(torch.float32)

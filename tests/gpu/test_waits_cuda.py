@@ -3,13 +3,28 @@
 import warnings
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.helpers.tiny_training import tiny_config, tiny_shards
 from tests.helpers.train_here import trainer_here
 
+EVERY_TRANSFORM = [
+    *(
+        f"augment.video.{name}.p=1"
+        for name in (
+            "brightness", "contrast", "gamma", "hue", "saturation", "value", "clahe", "noise",
+            "channel_shuffle", "rgb_shift",
+        )
+    ),
+    "augment.speech.noise.p=1",
+    "augment.speech.gain.p=1",
+    "augment.speech.noise.kinds=[white, pink]",
+]  # fmt: skip
 
-def test_a_step_waits_for_the_gpu_once_an_update(tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("augment", [[], EVERY_TRANSFORM], ids=["plain", "augmented"])
+def test_a_step_waits_for_the_gpu_once_an_update(tmp_path: Path, augment: list[str]) -> None:
     tiny_shards(tmp_path / "shards")
     config = tiny_config(
         tmp_path,
@@ -17,6 +32,7 @@ def test_a_step_waits_for_the_gpu_once_an_update(tmp_path: Path) -> None:
         "stages.emotion.iterations=0",
         "tracking.log_every=1000",
         "checkpoint.every=0",
+        *augment,
     )
     with trainer_here(config) as trainer:
         for _ in range(2):  # kernels and libraries are loaded

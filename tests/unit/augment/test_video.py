@@ -255,3 +255,11 @@ def test_equalisation_keeps_the_colour_differences() -> None:
         after = (changed[:, first] - changed[:, second])[inside]
         assert (before - after).abs().max() < 1e-5
     assert float(changed.std()) > 1.2 * float(frames.std())
+
+
+def test_both_ways_of_counting_a_histogram_agree() -> None:
+    """GPUs add ones where CPUs count: the same whole numbers."""
+    levels_NHW = torch.randint(0, 256, (2, 16, 16), dtype=torch.int32)
+    bins = levels_NHW.view(-1)
+    counts = torch.zeros(256).scatter_add_(0, bins.long(), torch.ones(bins.shape))
+    assert torch.equal(counts, torch.bincount(bins, minlength=256).to(torch.float32))
