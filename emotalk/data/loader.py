@@ -51,15 +51,7 @@ def build_loader(
     The split `train` is endless and shuffled. Every other split is read once, in its own order,
     one fixed window a clip; its last batch is filled up with places that are not valid.
 
-    Args:
-        config: the data section.
-        shard_set: the opened shard set.
-        split: `train`, `val` or `test`.
-        seed: the run's.
-        emotions: names in the order of their indices.
-        rank: this process, from 0.
-        world_size: all processes; must divide `config.batch_size`.
-        start_step: number of the first batch.
+    `emotions` are in the order of their indices. `world_size` must divide the batch size.
 
     Raises:
         WrongUse: the set, the settings or their combination cannot work.

@@ -98,22 +98,21 @@ class StepBatches(Dataset[LoadedStep]):
         clip = self.cache.window(
             self.reader, sample, start, frames, extras=(NEUTRAL_MEMBER,) if neutral else ()
         )
-        speech_S = self._speech(clip.audio_S, start)
-        others_S = self._other_speech(place) if batch.other_speech_BS is not None else None
-        babble_S = self._babble(place) if batch.babble_BS is not None else None
+        speech = [(batch.speech_BS, self._speech(clip.audio_S, start))]
+        if batch.other_speech_BS is not None:
+            speech.append((batch.other_speech_BS, self._other_speech(place)))
+        if batch.babble_BS is not None:
+            speech.append((batch.babble_BS, self._babble(place)))
         image_HWC = clip.neutral_HWC if neutral else clip.video_THWC[0]
         assert image_HWC is not None  # clips without a still were left out
 
         batch.video_BTCHW[row] = torch.from_numpy(clip.video_THWC).permute(0, 3, 1, 2)
         batch.condition_BCHW[row] = torch.from_numpy(image_HWC).permute(2, 0, 1)
-        batch.speech_BS[row] = torch.from_numpy(speech_S)
+        for rows_BS, speech_S in speech:
+            rows_BS[row] = torch.from_numpy(speech_S)
         batch.landmarks_BTLP[row] = torch.from_numpy(clip.landmarks_TLP)
         batch.emotion_B[row] = self.emotions.index(sample.emotion)
         batch.intensity_B[row] = 1.0 if sample.intensity is None else sample.intensity
-        if batch.other_speech_BS is not None and others_S is not None:
-            batch.other_speech_BS[row] = torch.from_numpy(others_S)
-        if batch.babble_BS is not None and babble_S is not None:
-            batch.babble_BS[row] = torch.from_numpy(babble_S)
         batch.valid_B[row] = True
 
     def _start(self, place: Place, sample: Sample) -> int:

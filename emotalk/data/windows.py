@@ -11,29 +11,16 @@ from emotalk.seeding import numpy_generator
 def window_start(seed: int, epoch: int, repeat: int, key: str, *, clip: int, window: int) -> int:
     """Return the first frame of a clip's window, drawn evenly among all that fit.
 
-    Args:
-        seed: the run's.
-        epoch: which pass over the samples.
-        repeat: which of the clip's windows in this epoch.
-        key: the sample's.
-        clip: frames of the clip.
-        window: frames of the window, at most `clip`.
+    `repeat` counts the clip's windows in an epoch. `clip` and `window` are lengths in frames.
     """
     generator = numpy_generator(seed, "window", epoch, repeat, key)
     return int(generator.integers(clip - window + 1))
 
 
 def cut_speech(audio_S: Floats, *, start: int, frames: int, margin_frames: int) -> Floats:
-    """Return the speech of a window with its margins; zeros beyond the clip's ends.
+    """Return the speech of a window with its margins, ((frames + 2 * margin_frames) * 320,).
 
-    Args:
-        audio_S: the whole clip's speech at 8 kHz, starting with its first frame.
-        start: the window's first frame.
-        frames: of the window.
-        margin_frames: frames of speech added before and after.
-
-    Returns:
-        ((frames + 2 * margin_frames) * 320,) samples.
+    `audio_S` is the whole clip's speech at 8 kHz; beyond its ends there are zeros.
     """
     begin = (start - margin_frames) * SAMPLES_PER_FRAME
     end = (start + frames + margin_frames) * SAMPLES_PER_FRAME
@@ -52,15 +39,9 @@ def normalise_level(audio_S: Floats, level: Literal["peak", "none"]) -> Floats:
 
 
 def other_clip(seed: int, purpose: str, place: int, key: str, *, own: int, clips: int) -> int:
-    """Return the index of another clip, drawn evenly among all but `own`.
+    """Return the index of another clip, drawn evenly among all of the `clips` but `own`.
 
-    Args:
-        seed: the run's.
-        purpose: key of the draw, e.g. `other-speech`.
-        place: number of the place in the run.
-        key: of the clip at that place.
-        own: index of that clip.
-        clips: number of clips, at least two.
+    `purpose`, the place's number in the run and the key of its own clip decide the draw.
     """
     index = int(numpy_generator(seed, purpose, place, key).integers(clips - 1))
     return index + (index >= own)

@@ -32,7 +32,6 @@ from emotalk.shards.storage import DiskStorage, Storage, StorageFault
 Result = TypeVar("Result")
 
 CHUNK = 1 << 20
-PIPE = COMMAND
 PLACEHOLDER = "{}"  # for the file's name in a command
 
 
@@ -41,17 +40,11 @@ class NoRangesFault(StorageFault):
 
 
 class Remote(ABC):
-    """Remote files that can be read or copied whole.
-
-    Attributes:
-        location: as the user gave it, without a slash at the end.
-        shown: the same without its secrets.
-        config: tries and waits.
-    """
+    """Remote files that can be read or copied whole."""
 
     def __init__(self, location: str, config: RemoteConfig) -> None:
         self.location = location.rstrip("/")
-        self.shown = redact_setting(self.location)
+        self.shown = redact_setting(self.location)  # without its secrets
         self.config = config
 
     def read_file(self, name: str) -> bytes:
@@ -141,7 +134,7 @@ class PipeRemote(Remote):
             self._run(name, file)
 
     def _run(self, name: str, output: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
-        command = self.location.removeprefix(PIPE).replace(PLACEHOLDER, shlex.quote(name))
+        command = self.location.removeprefix(COMMAND).replace(PLACEHOLDER, shlex.quote(name))
         done = subprocess.run(  # noqa: S602  a command of the user's own, from the configuration
             command, shell=True, stdout=output, stderr=subprocess.PIPE, check=False
         )
@@ -250,7 +243,7 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
             place for the file's name or cannot be read by ranges.
     """
     refuse_redacted(location, "shards")
-    if location.startswith(PIPE):
+    if location.startswith(COMMAND):
         return CachedStorage(_pipe(location, remote))
     folder = folder_of(location)
     if folder is None:
@@ -265,7 +258,7 @@ def open_storage(location: str, remote: RemoteConfig) -> Storage:
 def folder_of(location: str) -> Path | None:
     """Return the folder on disk that a location names, or None for a URL or command."""
     location = location.removeprefix("file://")
-    elsewhere = is_url(location) or location.startswith(PIPE)
+    elsewhere = is_url(location) or location.startswith(COMMAND)
     return None if elsewhere else Path(location).expanduser()
 
 

@@ -41,22 +41,15 @@ class Split:
 
 
 class ShardSet:
-    """A folder or URL that holds a manifest, tars and their index files.
-
-    Attributes:
-        location: as the user gave it, without the secrets of a URL.
-        manifest: the parsed manifest.
-        storage: reads byte ranges of its files.
-        manifest_json: the manifest's bytes; empty unless `open` read them.
-    """
+    """A folder or URL that holds a manifest, tars and their index files."""
 
     def __init__(
         self, location: str, manifest: Manifest, storage: Storage, *, manifest_json: bytes = b""
     ) -> None:
-        self.location = location
+        self.location = location  # as the user gave it, without the secrets of a URL
         self.manifest = manifest
         self.storage = storage
-        self.manifest_json = manifest_json
+        self.manifest_json = manifest_json  # empty unless `open` read it
         self._splits: dict[str, Split] = {}
 
     @classmethod

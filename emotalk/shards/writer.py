@@ -35,12 +35,7 @@ def write_shard(
 ) -> ShardEntry:
     """Write a tar and its index; return the manifest's entry.
 
-    Args:
-        folder: of the shard set.
-        file: the tar's name.
-        split: the split it belongs to.
-        samples: in order; one is in memory at a time.
-        aside: folder on the same file system for partial files.
+    One sample is in memory at a time. Partial files lie in `aside`, on the same file system.
     """
     tar = folder / file
     written: list[tuple[ClipLabel, int]] = []

@@ -46,13 +46,8 @@ def cut_crops(
     """Return the crops of the frames that the ticks need, and the ticks that they cover.
 
     With `quality.min_face_share` 1 a frame without a face rejects the clip. With less, the longest
-    stretch of frames that all have one is kept, if it is that share of the clip.
-
-    Args:
-        video: the clip; a few frames are in memory at a time.
-        line: the ticks.
-        finder: finds and tracks the face.
-        config: sections `align` and `quality`.
+    stretch of frames that all have one is kept, if it is that share of the clip. A few source
+    frames are in memory at a time.
 
     Raises:
         Rejection: `no_face`, `bad_landmarks`, `leaves_crop` and what `quality` refuses.

@@ -28,8 +28,7 @@ def check_length(seconds: float, limits: QualityConfig) -> None:
         )
     if seconds > limits.max_seconds:
         raise Rejection(
-            "too_long",
-            f"{seconds:.2f} s, at most {limits.max_seconds:g} s (quality.max_seconds)",
+            "too_long", f"{seconds:.2f} s, at most {limits.max_seconds:g} s (quality.max_seconds)"
         )
 
 
@@ -39,10 +38,8 @@ def check_whole(promised_s: float | None, held_s: float, limits: QualityConfig) 
     A truncated file still plays up to the cut. The header of MP4, FLV, Matroska and AVI files gives
     the length; an MPEG stream has none.
 
-    Args:
-        promised_s: length of the clip by its header, None where it has none.
-        held_s: when the later of picture and sound ends.
-        limits: section `quality`.
+    `promised_s` is the length by the header, None where it has none. `held_s` is the end of the
+    later of picture and sound.
 
     Raises:
         Rejection: `truncated_video`.
@@ -56,12 +53,7 @@ def check_whole(promised_s: float | None, held_s: float, limits: QualityConfig) 
 
 
 def check_gaps(silence_s: float, seconds: float, limits: QualityConfig) -> None:
-    """Reject clips whose sound has too long gaps, which were filled with silence.
-
-    Args:
-        silence_s: length of the gaps.
-        seconds: length of the clip.
-        limits: section `quality`.
+    """Reject clips of `seconds` whose sound has too long gaps, which were filled with silence.
 
     Raises:
         Rejection: `audio_gaps`.
@@ -77,12 +69,8 @@ def check_gaps(silence_s: float, seconds: float, limits: QualityConfig) -> None:
 def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: QualityConfig) -> None:
     """Reject clips in which frames have no face, many have several, or the face is small.
 
-    Frames between two detections of one face count as showing one face too.
-
-    Args:
-        found: faces found in each frame.
-        covered: share of the clip in the longest run of frames with a face.
-        limits: section `quality`.
+    Frames between two detections of one face count as showing one face too. `covered` is the share
+    of the clip in the longest run of frames with a face.
 
     Raises:
         Rejection: `no_face`, `several_faces`, `small_face`.
@@ -120,11 +108,8 @@ def check_picture(
 ) -> None:
     """Reject clips whose mouth is outside the picture, or whose face is blurred.
 
-    Args:
-        crops: uint8 RGB, aligned.
-        faces: of the same frames, in source pixels.
-        size: height and width of the source.
-        limits: section `quality`.
+    The faces are of the same frames as the crops. They are in source pixels, as is `size`, the
+    height and width.
 
     Raises:
         Rejection: `mouth_outside`, `blurred`.
@@ -154,13 +139,9 @@ def check_landmarks(
     """Reject clips whose landmarks do not have the shape of a whole, upright face.
 
     Those of the first frame must have it, since they fix the crop, and those of most others.
-
-    Args:
-        faces: of the frames kept, in source pixels.
-        size: height and width of the source.
-        limits: section `quality`.
-        looks: frames in which the face was detected again. Their majority decides whether the face
-            is turned, the median of their drifts whether it is steady.
+    `looks` are the frames in which the face was detected again: their majority decides whether the
+    face is turned, the median of their drifts whether it is steady. `size` is the height and width
+    of the source.
 
     Raises:
         Rejection: `bad_landmarks`.

@@ -42,7 +42,8 @@ def _aligned(
     limits = config.quality
     video = read_video(path)
     promised_s = video.info.duration_s
-    check_length(promised_s or float(np.ptp(video.times_s)), _upper(limits))
+    only_upper = limits.model_copy(update={"min_seconds": 0.0})  # headers may understate the length
+    check_length(promised_s or float(np.ptp(video.times_s)), only_upper)
     sound, is_own = _sound(clip, path, video.info, limits)
     line = timeline(video.times_s, sound, limits, config.resampling)
     check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
@@ -59,11 +60,6 @@ def _aligned(
         transforms=np.stack(crops.transforms),
         source_sha256=file_sha256(path),
     )
-
-
-def _upper(limits: QualityConfig) -> QualityConfig:
-    """Return the limits without the lower one: a header may understate the length."""
-    return limits.model_copy(update={"min_seconds": 0.0})
 
 
 def _sound(

@@ -50,12 +50,8 @@ def timeline(
     the ones an edit list hides). Sound that ends less than one frame early is filled up with zeros,
     more than that shortens the clip.
 
-    Args:
-        times_s: rising times of the source frames (T,).
-        sound: at 8 kHz.
-        limits: section `quality`.
-        resampling: `nearest` shows for each tick the frame nearest in time, `blended` mixes the two
-            frames about it, linearly in time.
+    `times_s` are the rising times of the source frames (T,). `nearest` shows for each tick the
+    frame nearest in time, `blended` mixes the two frames about it, linearly in time.
 
     Raises:
         Rejection: `too_short`, `too_long`, `truncated_audio`, `audio_gaps`.

@@ -97,10 +97,7 @@ def agreement(votes: str, emotion: str) -> float:
     """Return the share of the acted emotion in the crowd's majority.
 
     1 where it alone won, 1/k where k emotions tied and it is one of them, 0 where another won.
-
-    Args:
-        votes: letters of the emotions that won, separated by colons, e.g. `A:D`.
-        emotion: as acted, e.g. `ANG`.
+    `votes` are the letters of the emotions that won, e.g. `A:D`; `emotion` is e.g. `ANG`.
     """
     winners = votes.split(":")
     return 1 / len(winners) if emotion[0] in winners else 0.0

@@ -61,8 +61,7 @@ def one_hot(people: Sequence[Mapping[str, str]]) -> Doubles:
 def imbalance(traits: Doubles) -> Doubles:
     """Return the imbalance of splits: largest difference of a value's share from the whole's.
 
-    Args:
-        traits: (..., people, values), people in the order train, val, test.
+    `traits` is (..., people, values), people in the order train, val, test.
     """
     whole = traits.mean(-2)
     parts = np.split(traits, np.cumsum(SIZES)[:-1], axis=-2)

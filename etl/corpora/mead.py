@@ -52,7 +52,10 @@ def list_clips(config: EtlConfig) -> Listing:
         path = PATH.fullmatch(video) or FLAT.fullmatch(video)
         if path is None:
             rejected.append(_unknown_name(video))
-        elif _view(path) not in config.views or not _wanted(path["emotion"], config):
+        elif (
+            _view(path) not in config.views
+            or EMOTION_WORDS[path["emotion"]] not in config.emotion_names
+        ):
             left_out += 1
         else:
             clips.append(_labelled(source, path, sounds))
@@ -63,10 +66,6 @@ def list_clips(config: EtlConfig) -> Listing:
             "M003_front_angry_level_3_001.mp4"
         )
     return Listing(tuple(clips), tuple(rejected), left_out, source.passed_over)
-
-
-def _wanted(emotion: str, config: EtlConfig) -> bool:
-    return EMOTION_WORDS[emotion] in config.emotion_names
 
 
 def _view(path: re.Match[str]) -> str:

@@ -15,9 +15,7 @@ from emotalk.errors import WrongUse
 def stored_path(folder: Path, name: str) -> Path:
     """Return the path of a file in the normal form in which it is stored; it may be missing.
 
-    Args:
-        folder: start of the path.
-        name: rest of the path, separated by `/`; returned unchanged where such a file exists.
+    `name` is the path within the folder, and stays unchanged where such a file exists.
 
     Raises:
         WrongUse: several files have this name in different normal forms.

@@ -68,7 +68,8 @@ def differences(config: EtlConfig, plan: Plan, manifest: Manifest) -> list[str]:
     A setting that the set's version did not have counts as its default.
     """
     old, new = _flat(manifest.config), _flat(plan.config)
-    defaults = _flat(decisive_config(_defaults(config), (), "shares", {}))
+    default = EtlConfig(corpus=config.corpus, source=config.source, output=config.output)
+    defaults = _flat(decisive_config(default, (), "shares", {}))
     found = []
     for name, value in new.items():
         if name not in old and name in LATER_DIGESTS:
@@ -162,11 +163,6 @@ def refuse_differences(output: Path, found: list[str]) -> None:
 def _finished_ns(output: Path) -> int:
     """Return when the set was finished."""
     return (output / MANIFEST_NAME).stat().st_mtime_ns
-
-
-def _defaults(config: EtlConfig) -> EtlConfig:
-    """Return the corpus' settings with every default."""
-    return EtlConfig(corpus=config.corpus, source=config.source, output=config.output)
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:

@@ -38,13 +38,10 @@ def split_clips(config: EtlConfig, clips: Mapping[str, SourceClip]) -> dict[str,
         return last_sentences(clips, config.split)
     if method == "crema_d":
         return {key: _listed(clip.label.actor) for key, clip in clips.items()}
-    groups = _actors(clips) if config.split.by == "actor" else _sentences(clips)
+    by_actor = {key: clip.label.actor for key, clip in clips.items()}
+    groups = by_actor if config.split.by == "actor" else _sentences(clips)
     split_of_group = split_groups(set(groups.values()), config.split)
     return {key: split_of_group[group] for key, group in groups.items()}
-
-
-def _actors(clips: Mapping[str, SourceClip]) -> dict[str, str]:
-    return {key: clip.label.actor for key, clip in clips.items()}
 
 
 def _sentences(clips: Mapping[str, SourceClip]) -> dict[str, str]:
