@@ -9,7 +9,7 @@ import numpy as np
 
 from emotalk.faces.draw import contact_sheet
 from emotalk.media.encode import AudioTrack, encode_video
-from emotalk.media.png import png_bytes
+from emotalk.media.lossless import png_bytes
 from emotalk.schema import FPS, SAMPLE_RATE, Bytes, Floats
 
 GRID = "grid.png"

@@ -12,10 +12,7 @@ from emotalk.losses.checks import check_floats
 
 
 def wasserstein_generator(fake_scores_BT: Tensor) -> Tensor:
-    """Return -mean over frames of the critic's scores (B,), unbounded.
-
-    Args:
-        fake_scores_BT: scores of generated frames.
+    """Return -mean over frames of the critic's scores of generated frames (B,), unbounded.
 
     Source: Arjovsky et al. 2017, eq. 2, as Eskimez et al. 2021 use it.
     """
@@ -26,10 +23,6 @@ def wasserstein_generator(fake_scores_BT: Tensor) -> Tensor:
 def wasserstein_critic(real_scores_BT: Tensor, fake_scores_BT: Tensor) -> Tensor:
     """Return mean fake score - mean real score (B,): minus the estimated Wasserstein distance.
 
-    Args:
-        real_scores_BT: scores of true frames.
-        fake_scores_BT: scores of generated frames.
-
     Source: Arjovsky et al. 2017, eq. 2. Add 10 x `gradient_penalty` to it.
     """
     check_floats(real_scores_BT, "B T", "real_scores_BT")
@@ -38,11 +31,7 @@ def wasserstein_critic(real_scores_BT: Tensor, fake_scores_BT: Tensor) -> Tensor
 
 
 def least_squares(scores_B: Tensor, target: float) -> Tensor:
-    """Return (score - target)^2 / 2 (B,), at least 0.
-
-    Args:
-        scores_B: scores of whole clips.
-        target: of every score.
+    """Return (score - target)^2 / 2 of whole clips (B,), at least 0.
 
     Source: Mao et al. 2017, eq. 2.
     """
@@ -56,11 +45,7 @@ def least_squares_generator(fake_scores_B: Tensor) -> Tensor:
 
 
 def least_squares_critic(real_scores_B: Tensor, fake_scores_B: Tensor) -> Tensor:
-    """Return (real - 1)^2 / 2 + fake^2 / 2 (B,), at least 0.
-
-    Args:
-        real_scores_B: scores of true clips.
-        fake_scores_B: scores of generated clips.
+    """Return (real - 1)^2 / 2 + fake^2 / 2 of true and of generated clips (B,), at least 0.
 
     Source: Mao et al. 2017, eq. 2; Eskimez et al. 2021, `DISCVIDEO.optStep`, without its emotion
     term and without drawing the targets, from U(0.7, 1) and U(0, 0.3) for every clip.

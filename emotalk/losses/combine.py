@@ -62,11 +62,7 @@ def nan_unless_finite(terms_B: Mapping[str, Tensor]) -> Tensor:
 
 
 def not_finite(terms_B: Mapping[str, Tensor]) -> dict[str, list[int]]:
-    """Return the terms that are not finite for some clips, and those clips' places in the batch.
-
-    Args:
-        terms_B: name -> one value a clip (B,).
-    """
+    """Return the terms that are not finite for some clips, and those clips' places in the batch."""
     places = {
         name: (~values.detach().isfinite()).nonzero().flatten().tolist()
         for name, values in terms_B.items()

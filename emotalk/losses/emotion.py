@@ -11,8 +11,9 @@ from emotalk.schema import check_shape
 def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
     """Return -log of the probability given to each clip's emotion (B,), at least 0, in nats.
 
-    Used to pre-train the emotion discriminator (K = E + 1), for the generator's auxiliary emotion
-    classifier of speech (K = E) and to evaluate classifiers.
+    Used to pre-train the emotion discriminator (K = E + 1, the last class being "generated"), as
+    the generator's loss against it (report 4.2), for the generator's auxiliary emotion classifier
+    of speech (K = E) and to evaluate classifiers.
 
     Args:
         logits_BK: of the classes.
@@ -29,18 +30,6 @@ def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
     if emotion_B.device.type == "cpu":
         _check_known(emotion_B, sizes["K"])
     return F.cross_entropy(logits_BK, emotion_B, reduction="none")
-
-
-def emotion_generator(fake_logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
-    """Return the cross-entropy of generated clips against the requested emotion (B,), in nats.
-
-    Args:
-        fake_logits_BK: K = E + 1, the last class being "generated".
-        emotion_B: the requested emotions, 0 .. E - 1.
-
-    Source: report 4.2, emotion discriminator loss.
-    """
-    return emotion_cross_entropy(fake_logits_BK, emotion_B)
 
 
 def emotion_critic(real_logits_BK: Tensor, fake_logits_BK: Tensor, emotion_B: Tensor) -> Tensor:

@@ -12,11 +12,7 @@ _REACH_SIGMAS = 4  # where the original's Gaussian filter ends
 
 
 def mouth_centres(landmarks_BTLP: Tensor) -> Tensor:
-    """Return the mean (B, T, 2) of landmarks 48..67 in crop pixels, x before y.
-
-    Args:
-        landmarks_BTLP: 68 iBUG points in crop pixels.
-    """
+    """Return the mean (B, T, 2) of iBUG landmarks 48..67 in crop pixels, x before y."""
     check_floats(landmarks_BTLP, f"B T {LANDMARKS} 2", "landmarks_BTLP")
     return landmarks_BTLP[:, :, MOUTH].mean(dim=2)
 

@@ -18,7 +18,6 @@ from av.stream import Disposition
 from emotalk.media.allowed_formats import MAX_PIXELS, READ_SAFELY
 from emotalk.media.file_check import check_file
 from emotalk.media.header_duration import header_file_s, header_sound_s
-from emotalk.media.timestamp_wrap import FLV, unwrap_timestamp
 from emotalk.schema import Rejection
 
 # With an edit list a negative time means "not shown". In other formats it is an ordinary time: the
@@ -31,6 +30,8 @@ SECONDARY = (  # streams that players do not choose by default
     | Disposition.comment
     | Disposition.visual_impaired
 )
+FLV = "flv"
+FLV_PERIOD = 2**31  # milliseconds; writers drop the sign, so -160 reads as 2^31 - 160
 STILL_IMAGE = "_pipe"  # end of FFmpeg's names of still image formats
 NOT_ALLOWED = "Format not on whitelist"
 # Errors of FFmpeg and PyAV for a damaged file; IndexError where a stream starts within the file.
@@ -127,6 +128,17 @@ def sound_stream(container: InputContainer) -> av.AudioStream:
     if stream.codec_context is None:
         raise ValueError("the sound's codec is not known")
     return stream
+
+
+def unwrap_timestamp(stamp: int, format_name: str) -> int:
+    """Return a time stamp, in the container's time base, without wraparound.
+
+    FFmpeg undoes that of MPEG streams (33 bits). FLV's 31 bits cover 24 days: the upper half are
+    times before 0.
+    """
+    if format_name != FLV:
+        return stamp
+    return (stamp + FLV_PERIOD // 2) % FLV_PERIOD - FLV_PERIOD // 2
 
 
 def unreadable(path: Path, error: Exception) -> Rejection:

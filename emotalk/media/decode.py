@@ -8,6 +8,7 @@ to within one level.
 import io
 import struct
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import av
@@ -76,11 +77,8 @@ def decode_video_window(data: bytes, start: int, frames: int) -> Bytes:
     Raises:
         MemberFault: no video, damaged, of another size, or without one of the frames.
     """
-    try:
-        with av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
-            window_TCHW = _window(container, start, frames)
-    except DECODER_ERRORS as error:
-        raise MemberFault(f"the video cannot be decoded: {_message(error)}") from error
+    with _decoding("video"), av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
+        window_TCHW = _window(container, start, frames)
     return window_TCHW.transpose(0, 2, 3, 1)
 
 
@@ -95,14 +93,11 @@ def check_video(data: bytes, frames: int) -> None:
         MemberFault: see `decode_video_window`, or the number of frames is another.
     """
     found = 0
-    try:
-        with av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
-            _check_stream(container.streams.video[0])
-            for frame in _frames_from(container, 0, frames + 1):
-                _check_frame(frame, found)
-                found += 1
-    except DECODER_ERRORS as error:
-        raise MemberFault(f"the video cannot be decoded: {_message(error)}") from error
+    with _decoding("video"), av.open(io.BytesIO(data), **_HEAD_ONLY) as container:
+        _check_stream(container.streams.video[0])
+        for frame in _frames_from(container, 0, frames + 1):
+            _check_frame(frame, found)
+            found += 1
     if found != frames:
         more = "more than " if found > frames else ""
         raise MemberFault(f"the video has {more}{min(found, frames)} frames, expected {frames}")
@@ -119,19 +114,16 @@ def decode_audio(data: bytes, samples: int | None = None) -> Floats:
     Raises:
         MemberFault: no sound, damaged, of another length, not mono or not at 8 kHz.
     """
-    try:
-        with soundfile.SoundFile(io.BytesIO(data)) as file:
-            if file.samplerate != SAMPLE_RATE or file.channels != 1:
-                raise MemberFault(
-                    f"the sound has {file.channels} channels at {file.samplerate} Hz, expected one "
-                    f"at {SAMPLE_RATE} Hz"
-                )
-            promised = file.frames
-            if samples not in (None, promised):
-                raise MemberFault(f"the sound has {promised} samples, expected {samples}")
-            audio: Floats = file.read(dtype="float32")
-    except DECODER_ERRORS as error:
-        raise MemberFault(f"the sound cannot be decoded: {_message(error)}") from error
+    with _decoding("sound"), soundfile.SoundFile(io.BytesIO(data)) as file:
+        if file.samplerate != SAMPLE_RATE or file.channels != 1:
+            raise MemberFault(
+                f"the sound has {file.channels} channels at {file.samplerate} Hz, expected one "
+                f"at {SAMPLE_RATE} Hz"
+            )
+        promised = file.frames
+        if samples not in (None, promised):
+            raise MemberFault(f"the sound has {promised} samples, expected {samples}")
+        audio: Floats = file.read(dtype="float32")
     if len(audio) != promised:
         raise MemberFault(f"the sound ends after {len(audio)} of {promised} samples")
     return audio
@@ -144,10 +136,8 @@ def decode_image(data: bytes) -> Bytes:
         MemberFault: no PNG, damaged, or of another size, which is compared before decoding.
     """
     _check_still(data)
-    try:
+    with _decoding("image"):
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    except DECODER_ERRORS as error:
-        raise MemberFault(f"the image cannot be decoded: {_message(error)}") from error
     if image is None:
         raise MemberFault("the image cannot be decoded: damaged")
     return np.asarray(image, np.uint8)
@@ -167,8 +157,14 @@ def _check_still(data: bytes) -> None:
         raise MemberFault(f"the image cannot be decoded: damaged: {error}") from error
 
 
-def _message(error: Exception) -> str:
-    return str(error) or type(error).__name__
+@contextmanager
+def _decoding(what: str) -> Iterator[None]:
+    """Raise MemberFault for an error of a decoder."""
+    try:
+        yield
+    except DECODER_ERRORS as error:
+        message = str(error) or type(error).__name__
+        raise MemberFault(f"the {what} cannot be decoded: {message}") from error
 
 
 def _window(container: InputContainer, start: int, frames: int) -> Bytes:

@@ -111,7 +111,8 @@ def encode_video(
     """
     faststart = isinstance(target, Path) and container == "mp4"
     with _opened(target, container, {"movflags": "+faststart"} if faststart else {}) as output:
-        output.metadata.update(_tags(metadata))
+        for name, value in (metadata or {}).items():
+            output.metadata[name] = printable_lines(value)
         _write(output, frames_THWC, fps, codec, pixel_format, options, audio, threads)
 
 
@@ -122,11 +123,6 @@ def encode_audio(target: Path, audio: AudioTrack, *, container: str = "mp4") -> 
     """
     with _opened(target, container, {}) as output:
         _SoundWriter(output, audio).finish()
-
-
-def _tags(metadata: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the tags with unprintable characters escaped."""
-    return {name: printable_lines(value) for name, value in (metadata or {}).items()}
 
 
 @contextmanager

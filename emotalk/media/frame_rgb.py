@@ -14,6 +14,8 @@ from emotalk.media.tone_map import needs_tone_map, to_standard
 from emotalk.schema import Bytes
 
 UNSPECIFIED = 2  # FFmpeg's number of an unspecified colour matrix
+# FFmpeg's numbers: 709, FCC, 601 for 625 and 525 lines, 240M, 2020; 0 and 3 are written for "none".
+KNOWN_MATRICES = {0, 1, 3, 4, 5, 6, 7, 9, 10}
 HD_LINES = 720
 MATRIX_BYTES = 36
 OFFSET_IN_MATRIX = 3  # from a, b to c, d; the third value of a row is for perspective
@@ -56,7 +58,7 @@ class RgbConverter:
         Raises:
             ValueError: its pixels cannot be made square.
         """
-        width, height = _in_square_pixels(frame, self._pixel_aspect)
+        width, height = _squared(frame.width, frame.height, self._pixel_aspect)
         self._geometry = Geometry(width, height, display_orientation(frame), frame.rotation)
 
     def convert(self, frame: av.VideoFrame) -> Bytes:
@@ -73,11 +75,10 @@ class RgbConverter:
         return upright(self._rgb(frame, geometry), geometry.orientation)
 
     def _check_shape(self, frame: av.VideoFrame, first: Geometry) -> None:
-        width, height = _in_square_pixels(frame, self._pixel_aspect)
+        width, height = _squared(frame.width, frame.height, self._pixel_aspect)
         stretched = (width * first.height) / (height * first.width)
-        turned = (
-            frame.rotation != first.rotation
-        )  # reading side data would keep each frame in memory
+        # `rotation` is compared, since reading side data would keep each frame in memory.
+        turned = frame.rotation != first.rotation
         if turned or abs(stretched - 1) > SAME_SHAPE:
             raise ValueError(
                 f"the picture changes from {first.width} x {first.height} to {width} x {height}"
@@ -124,13 +125,9 @@ def display_orientation(frame: av.VideoFrame) -> int:
     return UPRIGHT
 
 
-def _in_square_pixels(frame: av.VideoFrame, pixel_aspect: Fraction) -> tuple[int, int]:
-    """Return width and height of a frame when its pixels are made square."""
-    return _squared(frame.width, frame.height, pixel_aspect)
-
-
 @lru_cache(maxsize=16)  # computing fractions takes as long as converting a small frame
 def _squared(width: int, height: int, pixel_aspect: Fraction) -> tuple[int, int]:
+    """Return width and height of a frame when its pixels are made square."""
     if not Fraction(1, MAX_PIXEL_ASPECT) <= pixel_aspect <= MAX_PIXEL_ASPECT:
         raise ValueError(
             f"its pixels are {pixel_aspect.numerator}:{pixel_aspect.denominator}, at most "
@@ -158,7 +155,3 @@ def _matrix(frame: av.VideoFrame) -> int | None:
     if frame.colorspace not in KNOWN_MATRICES:
         raise ValueError(f"its colour matrix is number {frame.colorspace} of FFmpeg's, not known")
     return None
-
-
-# FFmpeg's numbers: 709, FCC, 601 for 625 and 525 lines, 240M, 2020; 0 and 3 are written for "none".
-KNOWN_MATRICES = {0, 1, 3, 4, 5, 6, 7, 9, 10}

@@ -13,9 +13,8 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from emotalk.media.container import open_media, video_stream
+from emotalk.media.container import open_media, unwrap_timestamp, video_stream
 from emotalk.media.timestamp_repair import repair_timestamps
-from emotalk.media.timestamp_wrap import unwrap_timestamp
 from emotalk.schema import Doubles, Rejection
 
 INDEXED = ("mp4", "matroska")  # containers in which decord can seek to a frame's number

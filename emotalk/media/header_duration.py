@@ -38,9 +38,8 @@ def header_file_s(container: InputContainer, path: Path) -> float | None:
     known = [(container.duration - start) / av.time_base]
     videos = container.streams.video
     if container.format.name == "avi" and videos and videos[0].average_rate:
-        known.append(
-            float(videos[0].frames / videos[0].average_rate)
-        )  # right for a truncated file, too
+        # The number of frames is right for a truncated file, too.
+        known.append(float(videos[0].frames / videos[0].average_rate))
     if container.format.name == "wav":
         known.append(_wav_s(path) or 0.0)  # FFmpeg uses the size of the file instead
     return max(known) if max(known) > 0 else None

@@ -134,13 +134,7 @@ def _filled(size: tuple[int, int], bands: Iterator[Image.Image], to_srgb: ToSrgb
 
 
 def _transform(path: Path, profile: bytes | None, mode: str) -> ToSrgb | None:
-    """Return the transform from an image's profile to sRGB, None where its pixels are sRGB.
-
-    Args:
-        path: named in the warning about an ignored profile.
-        profile: the ICC profile, if there is one.
-        mode: Pillow's mode of the stored image.
-    """
+    """Return the transform from an image's profile to sRGB, None where its pixels are sRGB."""
     if profile is None:
         return None
     try:

@@ -52,7 +52,8 @@ class PeakMeter:
         """Add a block of samples at 8 kHz."""
         joined_S = np.concatenate([self._rest_S, audio_S])
         whole = joined_S.size // BLOCK * BLOCK
-        self._keep(np.abs(joined_S[:whole]).reshape(-1, BLOCK).max(axis=1, initial=0.0))
+        peaks = np.abs(joined_S[:whole]).reshape(-1, BLOCK).max(axis=1, initial=0.0)
+        self._largest = np.sort(np.concatenate([self._largest, peaks]))[-REPEATED:]
         self._rest_S = joined_S[whole:]
 
     def peak(self) -> float:
@@ -69,9 +70,6 @@ class PeakMeter:
         peak = self.peak()
         repeated = float(self._largest[0]) if self._largest.size == REPEATED else peak
         return peak if repeated <= 0 or peak <= CLICK * repeated else repeated
-
-    def _keep(self, peaks: Floats) -> None:
-        self._largest = np.sort(np.concatenate([self._largest, peaks]))[-REPEATED:]
 
 
 def speech_peak(audio_S: Floats) -> tuple[float, float]:

@@ -6,11 +6,11 @@
   recordings keep their samples unchanged.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from emotalk.schema import Doubles, Floats
+from emotalk.schema import Floats
 
 CANCELLED = 0.25  # of the power of the mean of uncorrelated channels
 MIN_OFFSET = 0.01  # of full scale
@@ -62,18 +62,13 @@ def mean(samples_SC: Floats) -> Floats:
     return mean_S
 
 
-@dataclass
 class _Sums:
     """Sums of samples and of their squares, for each channel and last for the mean of all."""
 
-    channels: int
-    count: int = 0
-    values: Doubles = field(init=False)
-    squares: Doubles = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.values = np.zeros(self.channels + 1)
-        self.squares = np.zeros(self.channels + 1)
+    def __init__(self, channels: int) -> None:
+        self.channels, self.count = channels, 0
+        self.values = np.zeros(channels + 1)
+        self.squares = np.zeros(channels + 1)
 
     def add(self, samples_SC: Floats) -> None:
         wide_CS = np.empty((self.channels + 1, len(samples_SC)))

@@ -78,11 +78,7 @@ def grid_start(start: int, rate: int, new_rate: int) -> tuple[int, int]:
     """Return how many samples to add before a signal, and its first sample at the new rate.
 
     With them the signal starts at a sample of both rates, so that each sample keeps its time.
-
-    Args:
-        start: the signal's first sample, counted from time 0 at its own rate.
-        rate: of the signal.
-        new_rate: of the resampled one.
+    `start` is the number of the signal's first sample, counted from time 0 at its own rate.
     """
     divisor = math.gcd(rate, new_rate)
     before = start % (rate // divisor)

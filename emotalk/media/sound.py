@@ -146,24 +146,17 @@ def _counted(blocks: Iterable[SoundBlock], statistics: ChannelStatistics) -> Ite
 
 
 def _runs(blocks: Iterable[SoundBlock], mixdowns: Mapping[int, Mixdown]) -> Iterator[_Run]:
-    """Yield runs: sound without gaps and of one rate.
-
-    Args:
-        blocks: in the order of time.
-        mixdowns: number of channels -> mixing to mono; the mean where there is none.
-    """
+    """Yield runs of mono sound: without gaps and of one rate, by default the channels' mean."""
     parts: list[Floats] = []
     first = last = None
     for block in blocks:
-        if first is not None and last is not None:
-            if not block.follows or block.rate != last.rate:
-                yield _Run(first.start_s, last.end_s, last.rate, np.concatenate(parts))
-                first, parts = block, []
-        else:
-            first = block
+        if first and last and not (block.follows and block.rate == last.rate):
+            yield _Run(first.start_s, last.end_s, last.rate, np.concatenate(parts))
+            first, parts = None, []
+        first = first or block
         parts.append(mixdowns.get(block.samples_SC.shape[1], Mixdown()).apply(block.samples_SC))
         last = block
-    if first is not None and last is not None:
+    if first and last:
         yield _Run(first.start_s, last.end_s, last.rate, np.concatenate(parts))
 
 

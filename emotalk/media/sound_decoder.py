@@ -8,8 +8,13 @@ import av
 import numpy as np
 
 from emotalk.media.allowed_formats import SOUND
-from emotalk.media.container import open_media, sound_stream, unreadable
-from emotalk.media.timestamp_wrap import FLV, unwrap_timestamp
+from emotalk.media.container import (
+    FLV,
+    open_media,
+    sound_stream,
+    unreadable,
+    unwrap_timestamp,
+)
 from emotalk.schema import Floats
 
 MAX_RATE = 1_000_000  # samples a second

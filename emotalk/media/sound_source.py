@@ -57,9 +57,7 @@ class SpooledSound:
     def add(self, position: int, samples_S: Floats) -> None:
         """Add samples to those at a position, after silence where it is beyond the end.
 
-        Args:
-            position: of the first sample; samples before 0 are left out.
-            samples_S: the samples.
+        Samples before position 0 are left out.
         """
         samples_S = samples_S[max(0, -position) :].astype(np.float32)
         position = max(0, position)

@@ -15,13 +15,7 @@ class StreamingResampler:
     """Resampler from one rate to another, in memory for some seconds of sound."""
 
     def __init__(self, rate: int, new_rate: int, *, block_s: float = BLOCK_S) -> None:
-        """Start before the first sample.
-
-        Args:
-            rate: of the input.
-            new_rate: of the output.
-            block_s: seconds of sound that are resampled at once.
-        """
+        """Start before the first sample; `block_s` seconds are resampled at once."""
         self.rate, self.new_rate = rate, new_rate
         divisor = math.gcd(rate, new_rate)
         self._old, self._new = rate // divisor, new_rate // divisor

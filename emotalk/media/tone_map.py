@@ -18,6 +18,8 @@ from emotalk.schema import Bytes, Doubles, Floats
 PEAK_NITS = 1000.0
 WHITE_NITS = 203.0
 PQ_PEAK_NITS = 10_000.0
+PQ_M1, PQ_M2 = 2610 / 16384, 2523 / 4096 * 128
+PQ_C1, PQ_C2, PQ_C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 HLG_GAMMA = 1.2  # for a display of 1000 cd/m2
 DISPLAY_GAMMA = 2.4
 LUMA_2020 = (0.2627, 0.6780, 0.0593)
@@ -32,12 +34,7 @@ CODES = 4096  # table size: the upper 12 of 16 bits
 
 
 def needs_tone_map(transfer: int, primaries: int) -> bool:
-    """Return whether a stream has high dynamic range or a wide gamut.
-
-    Args:
-        transfer: FFmpeg's number of the transfer function.
-        primaries: FFmpeg's number of the primaries.
-    """
+    """Return whether a stream has high dynamic range or a wide gamut, by FFmpeg's numbers."""
     return transfer in (ColorTrc.SMPTE2084, ColorTrc.ARIB_STD_B67) or primaries in TO_709
 
 
@@ -67,18 +64,15 @@ def to_standard(deep_HWC: NDArray[np.uint16], transfer: int, primaries: int) -> 
 
 def pq_to_nits(signal: Doubles) -> Doubles:
     """Return the luminance in cd/m2 of PQ signals in [0, 1] (BT.2100-2, table 4)."""
-    m1, m2, c1, c2, c3 = _pq_constants()
-    power = np.power(np.clip(signal, 0.0, 1.0), 1 / m2)
-    nits: Doubles = PQ_PEAK_NITS * np.power(np.maximum(power - c1, 0) / (c2 - c3 * power), 1 / m1)
-    return nits
+    power = np.power(np.clip(signal, 0.0, 1.0), 1 / PQ_M2)
+    linear = np.maximum(power - PQ_C1, 0) / (PQ_C2 - PQ_C3 * power)
+    return np.asarray(PQ_PEAK_NITS * np.power(linear, 1 / PQ_M1))
 
 
 def nits_to_pq(nits: Doubles) -> Doubles:
     """Return the PQ signals in [0, 1] of luminances in cd/m2."""
-    m1, m2, c1, c2, c3 = _pq_constants()
-    power = np.power(np.clip(nits / PQ_PEAK_NITS, 0.0, 1.0), m1)
-    signal: Doubles = np.power((c1 + c2 * power) / (1 + c3 * power), m2)
-    return signal
+    power = np.power(np.clip(nits / PQ_PEAK_NITS, 0.0, 1.0), PQ_M1)
+    return np.asarray(np.power((PQ_C1 + PQ_C2 * power) / (1 + PQ_C3 * power), PQ_M2))
 
 
 def roll_off(nits: Doubles) -> Doubles:
@@ -126,7 +120,3 @@ def _roll_off_table() -> tuple[Doubles, Doubles]:
     """Return light in units of reference white, and its factors of `roll_off`."""
     light = np.concatenate([[1e-4], np.geomspace(0.01, PQ_PEAK_NITS / WHITE_NITS, 2000)])
     return light, roll_off(light * WHITE_NITS) / WHITE_NITS / light
-
-
-def _pq_constants() -> tuple[float, float, float, float, float]:
-    return 2610 / 16384, 2523 / 4096 * 128, 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32

@@ -31,14 +31,10 @@ def torchaudio() -> ModuleType:
     except OSError as error:
         if "torchaudio" not in str(error) and ".so" not in str(error):
             raise
-        _forget_half_imported()
+        for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
+            del sys.modules[name]  # half imported
         sys.modules[EXTENSION] = _absent_extension()
         return importlib.import_module("torchaudio")
-
-
-def _forget_half_imported() -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == "torchaudio"]:
-        del sys.modules[name]
 
 
 def _absent_extension() -> ModuleType:

@@ -3,12 +3,10 @@
 They have no optimiser, device or configuration: their arguments are numbers and tensors.
 """
 
-from emotalk.models.discriminators import (
-    EmotionDiscriminator,
-    FrameDiscriminator,
-    PairDiscriminator,
-    TemporalDiscriminator,
-)
+from emotalk.models.discriminators.emotion import EmotionDiscriminator
+from emotalk.models.discriminators.frame import FrameDiscriminator
+from emotalk.models.discriminators.pair import PairDiscriminator
+from emotalk.models.discriminators.temporal import TemporalDiscriminator
 from emotalk.models.generator import Generator, GeneratorOutput
 
 __all__ = [

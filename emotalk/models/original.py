@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from emotalk.errors import WrongUse
 from emotalk.files.tensor_files import Shapes, compare_shapes, shapes_of
-from emotalk.models.discriminators import EmotionDiscriminator, FrameDiscriminator
+from emotalk.models.discriminators.emotion import EmotionDiscriminator
+from emotalk.models.discriminators.frame import FrameDiscriminator
 from emotalk.models.generator import Generator
 from emotalk.models.torch_file import read_torch_file
 

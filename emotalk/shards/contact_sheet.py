@@ -7,7 +7,7 @@ import numpy as np
 
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import contact_sheet, draw_landmarks
-from emotalk.media.png import png_bytes
+from emotalk.media.lossless import png_bytes
 from emotalk.schema import Bytes
 from emotalk.shards.clip import read_window
 from emotalk.shards.reader import SampleReader

@@ -10,7 +10,7 @@ import numpy as np
 
 from emotalk.config.etl import VideoMemberConfig
 from emotalk.media.encode import encode_video
-from emotalk.media.flac import flac_bytes
+from emotalk.media.lossless import flac_bytes
 from emotalk.schema import FPS, AlignedSample, Bytes, ClipLabel, Doubles, Floats
 from emotalk.shards.names import (
     AUDIO_MEMBERS,

@@ -6,9 +6,8 @@ emotions its prototypes. They scale with the level.
 
 from dataclasses import astuple, dataclass, fields
 
-import numpy as np
-
 from emotalk.schema import Doubles
+from emotalk.synthetic.canvas import smooth_step
 
 ONSET_S = 0.4
 LEVELS: dict[str, float] = {"LO": 0.5, "MD": 0.75, "HI": 1.0, "XX": 0.85}
@@ -122,13 +121,11 @@ PROSODIES: dict[str, Prosody] = {
 
 def onset(times_s: Doubles) -> Doubles:
     """Return the share of the full expression, a smooth step from 0 at time 0 to 1 at `ONSET_S`."""
-    place = np.clip(times_s / ONSET_S, 0.0, 1.0)
-    return np.asarray(place * place * (3.0 - 2.0 * place))
+    return smooth_step(times_s, 0.0, ONSET_S)
 
 
 def movements(emotion: str, level: str, times_s: Doubles) -> dict[str, Doubles]:
     """Return all movements over time, each (T,), of an emotion's name and a level's code."""
-    strength = LEVELS[level]
-    full = PROTOTYPES[emotion].scaled(strength)
+    full = PROTOTYPES[emotion].scaled(LEVELS[level])
     share = onset(times_s)
     return {name: share * getattr(full, name) for name in MOVEMENTS}

@@ -52,9 +52,6 @@ def draw_frames(actor: Actor, motion: Motion, pose: HeadPose) -> Iterator[Bytes]
         yield frame
 
 
-# --- outlines ----------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Outlines:
     """Outlines of the parts of the face in the frame's pixels, (T, U, 2) each."""
@@ -111,9 +108,6 @@ def _mouth_outlines(actor: Actor, motion: Motion) -> dict[str, Doubles]:
         "teeth": np.concatenate([teeth_high, teeth_low[:, ::-1]], axis=1),
         "tongue": tongue,
     }
-
-
-# --- drawing -----------------------------------------------------------------------------------
 
 
 def _scaled(colour: RGB, factor: float) -> RGB:

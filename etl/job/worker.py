@@ -19,7 +19,7 @@ from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.home import ensure_home
 from emotalk.host_memory import keep_freed_memory
-from emotalk.media.png import png_bytes
+from emotalk.media.lossless import png_bytes
 from emotalk.schema import NEUTRAL, AlignedSample, Floats, Rejection
 from emotalk.shards.members import encode_members
 from etl.clip.crash import (

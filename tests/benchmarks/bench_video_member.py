@@ -34,7 +34,7 @@ from emotalk.config.etl import EtlConfig, LandmarksConfig, VideoMemberConfig
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.media.decode import decode_video_window
 from emotalk.media.encode import encode_video
-from emotalk.media.png import png_bytes
+from emotalk.media.lossless import png_bytes
 from emotalk.schema import FPS, AlignedSample, Bytes
 from emotalk.shards.members import encode_crops, encode_members
 from etl.clip.sample import make_sample

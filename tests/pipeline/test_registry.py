@@ -18,7 +18,7 @@ from emotalk.checkpoints.load import load_generator
 from emotalk.cli import cli
 from emotalk.errors import WrongUse
 from emotalk.inference.talking_video import VideoRequest, make_video
-from emotalk.media.png import png_bytes
+from emotalk.media.lossless import png_bytes
 from tests.helpers.tiny_model import write_tiny_model
 
 SECONDS = 0.6

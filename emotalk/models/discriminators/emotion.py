@@ -43,10 +43,7 @@ class EmotionDiscriminator(FrameTrunk):
         self.cls = nn.Sequential(nn.Linear(features, emotions + 1))
 
     def forward(self, video_BTCHW: Tensor) -> Tensor:
-        """Return logits (B, E + 1) of the emotions and, last, of "generated".
-
-        Args:
-            video_BTCHW: frames in [-1, 1].
+        """Return logits (B, E + 1) of the emotions and, last, of "generated"; video in [-1, 1].
 
         Raises:
             ValueError: the shape or type is wrong.

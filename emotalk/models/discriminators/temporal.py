@@ -43,10 +43,7 @@ class TemporalDiscriminator(FrameTrunk):
         )
 
     def forward(self, video_BTCHW: Tensor) -> Tensor:
-        """Return scores (B,), unbounded; trained towards 1 for real and 0 for generated.
-
-        Args:
-            video_BTCHW: frames in [-1, 1].
+        """Return scores (B,) of videos in [-1, 1], trained towards 1 for real, 0 for generated.
 
         Raises:
             ValueError: the shape or type is wrong.

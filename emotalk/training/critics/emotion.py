@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
+from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy
 from emotalk.models import EmotionDiscriminator
 from emotalk.training.critics.critic import Critic, Terms
 from emotalk.training.input_preparation import ClipInputs
@@ -25,7 +25,7 @@ class EmotionCritic(Critic):
 
     def generator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
         """Return the cross-entropy of generated videos against the emotion asked for."""
-        return emotion_generator(output, x.emotion_B)
+        return emotion_cross_entropy(output, x.emotion_B)
 
     def discriminator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
         """Return the mean cross-entropy: true videos as their emotion, others as generated."""

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy, emotion_generator
+from emotalk.losses.emotion import emotion_critic, emotion_cross_entropy
 
 # Probabilities 1/4, 1/4, 1/2 and 1/10, 1/10, 8/10; the last class is "generated".
 LOGITS_BK = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 8.0]]).log()
@@ -15,7 +15,6 @@ EMOTION_B = torch.tensor([1, 0])
 def test_cross_entropy_is_minus_the_log_of_the_emotions_probability() -> None:
     expected = torch.tensor([math.log(4), math.log(10)])
     torch.testing.assert_close(emotion_cross_entropy(LOGITS_BK, EMOTION_B), expected)
-    torch.testing.assert_close(emotion_generator(LOGITS_BK, EMOTION_B), expected)
 
 
 def test_critic_wants_the_class_of_real_clips_and_the_last_one_for_generated() -> None:

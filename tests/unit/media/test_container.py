@@ -8,6 +8,7 @@ import pytest
 import soundfile
 from PIL import Image
 
+from emotalk.media.container import unwrap_timestamp
 from emotalk.media.frames import read_video
 from emotalk.schema import Rejection
 from tests.helpers.clips import RATE, tone, write_clip
@@ -125,3 +126,22 @@ def test_an_flv_cut_in_half_gives_no_more_than_it_holds(tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) // 2])
     assert read_audio(path).size / 8000 < 2.5
     assert len(read_video(path)) < 75
+
+
+@pytest.mark.parametrize(
+    ("stamp", "meant"),
+    [
+        (0, 0),
+        (40, 40),
+        (2**31 - 160, -160),
+        (2**32 + 40, 40),
+        (2**31 + 40, 40),
+        (2**30 - 1, 2**30 - 1),
+    ],
+)
+def test_an_flv_s_31_bits_hold_times_before_0(stamp: int, meant: int) -> None:
+    assert unwrap_timestamp(stamp, "flv") == meant
+
+
+def test_other_containers_stamps_are_what_they_are() -> None:
+    assert unwrap_timestamp(2**31 - 160, "mpegts") == 2**31 - 160
