@@ -43,11 +43,7 @@ class RgbConverter:
     """
 
     def __init__(self, pixel_aspect: Fraction | None) -> None:
-        """Set up the conversion.
-
-        Args:
-            pixel_aspect: width of a pixel over its height; None or 0 (unknown) count as 1.
-        """
+        """Set width over height of a pixel; None or 0 (unknown) count as 1."""
         self._reformatter = VideoReformatter()
         self._pixel_aspect = pixel_aspect or Fraction(1)
         self._geometry: Geometry | None = None

@@ -48,12 +48,7 @@ class VideoFrames:
     """
 
     def __init__(self, path: Path, info: MediaInfo) -> None:
-        """Read the frame times; `read_video` checks the file first.
-
-        Args:
-            path: the file.
-            info: of `probe`.
-        """
+        """Read the frame times; `read_video` checks the file first."""
         self.path = path
         self.info = info
         self._size: tuple[int, int] | None = None

@@ -57,10 +57,7 @@ def is_http(url: str) -> bool:
 def connect(url: str, *, stall_s: float = STALL_S) -> tuple[Any, str]:
     """Return the file system of a URL and the path in it, without using the network.
 
-    Args:
-        url: of a folder or file.
-        stall_s: for http: seconds without a byte after which a request fails; there is no limit for
-            the whole file.
+    A request by http fails after `stall_s` without a byte. There is no limit for the whole file.
     """
     options = _http_options(stall_s) if is_http(url) else {}
     system, root = url_to_fs(url, **options)  # cached by fsspec for each process

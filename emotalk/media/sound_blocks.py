@@ -50,12 +50,8 @@ def decode_sound_blocks(
 ) -> Iterator[SoundBlock]:
     """Yield a file's sound in the order of time, in blocks of less than a second.
 
-    It needs constant memory for files and gaps of any length.
-
-    Args:
-        path: the file.
-        info: of `probe`.
-        faults: its counts are increased.
+    It needs constant memory for files and gaps of any length. The counts of `faults` are
+    increased.
 
     Raises:
         Rejection: `no_audio`; `unreadable` where nothing can be decoded; `no_times` where the times
@@ -106,12 +102,10 @@ class _Placer:
     """Placing of decoded blocks: directly after each other, or at their time stamp."""
 
     def __init__(self, faults: SoundFaults, *, one_clock: bool) -> None:
-        """Start before the first block.
+        """Start before the first block. The counts of `faults` are increased.
 
-        Args:
-            faults: its counts are increased.
-            one_clock: video shares the clock. Without video, a clock that was reset is the start of
-                another recording in the same file.
+        With `one_clock` video shares the clock. Without video, a clock that was reset is the start
+        of another recording in the same file.
         """
         self._faults = faults
         self._one_clock = one_clock

@@ -73,13 +73,7 @@ class _Spooler:
     """Resampler of runs without gaps, which writes each at its time."""
 
     def __init__(self, rate: int, zero_s: float, first: int) -> None:
-        """Start before the first block.
-
-        Args:
-            rate: of the resampled sound.
-            zero_s: time 0 of the clock.
-            first: number on that clock of the first sample to write.
-        """
+        """Start before the first block; `first` is the number of the first sample from `zero_s`."""
         self._rate, self._zero_s, self._first = rate, zero_s, first
         self._target = SpooledSound()
         self._resampler: StreamingResampler | None = None

@@ -31,16 +31,9 @@ class NoiseEncoder(nn.Module):
 
 
 def frame_noise(seed: int, *, clip: str, first: int, frames: int, features: int) -> Tensor:
-    """Return N(0, 1) noise (1, frames, features).
+    """Return N(0, 1) noise (1, frames, features) of a clip's frames from number `first` on.
 
     A frame's noise depends on its number alone, whether frames are drawn at once or in chunks.
-
-    Args:
-        seed: the run's seed.
-        clip: key of the clip.
-        first: number of the first frame, from 0.
-        frames: how many.
-        features: size of a frame's vector.
     """
     draws = [
         numpy_generator(seed, "frame-noise", clip, number).standard_normal(features, np.float32)

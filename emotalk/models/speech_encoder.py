@@ -12,8 +12,7 @@ from emotalk.schema import SAMPLES_PER_FRAME, check_shape
 
 KERNELS = (63, 31, 17, 9)
 STRIDES = (4, 4, 2, 2)
-SAMPLES_PER_STEP = prod(STRIDES)
-STEPS_PER_FRAME = SAMPLES_PER_FRAME // SAMPLES_PER_STEP
+STEPS_PER_FRAME = SAMPLES_PER_FRAME // prod(STRIDES)
 CONTEXT = 17
 
 
@@ -63,26 +62,19 @@ class SpeechEncoder(nn.Module):
             ValueError: the shape or type is wrong.
         """
         check_speech(speech_BS)
-        return self.frames(self.steps(speech_BS))
-
-    def steps(self, speech_BS: Tensor) -> Tensor:
-        """Return the 125 Hz features (B, steps, `step_features`), steps = ceil(S / 64)."""
         h_BCS = speech_BS.unsqueeze(1)
         for conv, kernel in zip(self.convs, KERNELS, strict=True):
             reach = kernel // 2
             h_BCS = leaky_relu(conv(F.pad(h_BCS, (reach, reach), mode="reflect")))
-        return self.squeezed(h_BCS)
+        steps_BSD = self.squeezed(h_BCS)
+        return self.contexts(F.pad(steps_BSD, (0, 0, CONTEXT, CONTEXT)))  # zeros outside the signal
 
     def squeezed(self, h_BCS: Tensor) -> Tensor:
-        """Return the steps (B, steps, `step_features`) of the last convolution's output."""
+        """Return the 125 Hz steps (B, steps, `step_features`) of the last convolution's output."""
         return leaky_relu(self.squeeze(h_BCS)).transpose(1, 2)
 
-    def frames(self, steps_BSD: Tensor) -> Tensor:
-        """Return frame features (B, T, D) of all steps of a signal, with zeros outside it."""
-        return self.contexts(F.pad(steps_BSD, (0, 0, CONTEXT, CONTEXT)))
-
     def contexts(self, steps_BSD: Tensor) -> Tensor:
-        """Return frame features of steps that include 17 steps of context at either end."""
+        """Return frame features (B, T, D) of steps with 17 steps of context at either end."""
         window_BTDK = steps_BSD.unfold(1, 2 * CONTEXT + 1, STEPS_PER_FRAME)
         return leaky_relu(self.fc(window_BTDK.transpose(2, 3).flatten(2)))
 

@@ -21,11 +21,7 @@ FRAMES_ALLOWED = tuple(frames for frames in range(1, DELAY + 1) if DELAY % frame
 
 
 class ConditionProgram(nn.Module):
-    """Layers' outputs for the condition image, which every frame uses.
-
-    Args:
-        generator: provides the weights.
-    """
+    """Layers' outputs for the condition image, which every frame uses."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()

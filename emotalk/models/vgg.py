@@ -101,11 +101,8 @@ def load_vgg19(
 ) -> VGG19Features:
     """Return VGG-19 with the weights of a file, without executing anything in it.
 
-    Args:
-        path: torchvision's vgg19 file (.pth) or the same tensors as .safetensors. The classifier's
-            tensors are ignored.
-        statistics: see `VGG19Features`.
-        order: see `VGG19Features`.
+    The file is torchvision's vgg19 (.pth) or has the same tensors as .safetensors. The classifier's
+    tensors are ignored.
 
     Raises:
         WrongUse: no such file, or its tensors are not VGG-19's.
@@ -163,7 +160,6 @@ def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a file."""
     if path.stat().st_size > MAX_BYTES:
         raise WrongUse(
             f"{path}: {path.stat().st_size} bytes, VGG-19's weights have 574,673,361: {_HELP}"

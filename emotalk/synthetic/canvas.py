@@ -12,13 +12,8 @@ GRID_WIDTH, GRID_HEIGHT = 236, 284
 FINE = 2  # still layers are painted at this multiple of the size and averaged
 
 
-def grid() -> tuple[Doubles, Doubles]:
-    """Return x and y (H, W) of the face's grid."""
-    return fine_grid_of(1)
-
-
-def fine_grid_of(fine: int) -> tuple[Doubles, Doubles]:
-    """Return x and y of a grid `fine` times as dense, to average in blocks."""
+def grid(fine: int = 1) -> tuple[Doubles, Doubles]:
+    """Return x and y (H, W) of the face's grid, or of one `fine` times as dense, to average."""
     step = 1.0 / fine
     first = (step - 1.0) / 2.0  # the mean of a block is the coarse grid's point
     x = GRID_LEFT + first + step * np.arange(GRID_WIDTH * fine)

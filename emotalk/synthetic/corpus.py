@@ -17,7 +17,7 @@ from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.schema import Floats
 from emotalk.seeding import numpy_generator
 from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
-from emotalk.synthetic.clip import ClipPlan, plan_clip
+from emotalk.synthetic.clip import plan_clip
 from emotalk.synthetic.expression import CODES, LEVELS
 from emotalk.synthetic.folder import (
     MAX_WORKERS,
@@ -194,7 +194,15 @@ def _write_clip(output: Path, seed: int, name: ClipName) -> None:
     video, sound, landmarks = _files(output, name)
     write_landmarks(landmarks, plan.landmarks_TLP)
     atomic_write_bytes(sound, _wav(plan.audio_S))
-    _encode(video, plan)
+    encode_video(
+        video,
+        plan.frames(),
+        fps=plan.fps,
+        container="flv",
+        options=VIDEO_OPTIONS,
+        # PCM keeps the sound in sync to the sample.
+        audio=AudioTrack(plan.audio_S, VOICE_RATE, codec="pcm_s16le"),
+    )
 
 
 def _wav(audio_S: Floats) -> bytes:
@@ -208,15 +216,3 @@ def _wav(audio_S: Floats) -> bytes:
         file.setframerate(WAV_RATE)
         file.writeframes(samples.tobytes())
     return content.getvalue()
-
-
-def _encode(video: Path, plan: ClipPlan) -> None:
-    """Write the FLV, with PCM samples that keep the sound in sync to the sample."""
-    encode_video(
-        video,
-        plan.frames(),
-        fps=plan.fps,
-        container="flv",
-        options=VIDEO_OPTIONS,
-        audio=AudioTrack(plan.audio_S, VOICE_RATE, codec="pcm_s16le"),
-    )

@@ -22,22 +22,13 @@ MAX_WORKERS = 1024
 
 
 def check_range(name: str, value: int, low: int, high: int) -> None:
-    """Check that a number is in its range.
-
-    Raises:
-        WrongUse: it is not; the message names the range.
-    """
+    """Raise WrongUse, which names the range, unless a number is in it."""
     if not low <= value <= high:
         raise WrongUse(f"synthetic corpus: {name} is {value}; choose {low} to {high}")
 
 
 def claim_folder(output: Path, parameters: dict[str, str | int], folders: Sequence[str]) -> None:
-    """Create the folder with `corpus.json`, or check that it holds the same corpus.
-
-    Args:
-        output: the folder.
-        parameters: written to `corpus.json`.
-        folders: to create in it.
+    """Create `output` with `corpus.json` and its folders, or check that it holds the same corpus.
 
     Raises:
         WrongUse: it holds something else, or cannot be written.

@@ -8,7 +8,7 @@ import numpy as np
 
 from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.synthetic.actor import Actor, FaceShape
-from emotalk.synthetic.canvas import FINE, averaged_down, fine_grid_of, on_fine_grid
+from emotalk.synthetic.canvas import FINE, averaged_down, grid, on_fine_grid
 from emotalk.synthetic.hair import hair_colour, hair_mask
 from emotalk.synthetic.paint import blended, polygon_mask
 from emotalk.synthetic.scene import background
@@ -47,7 +47,7 @@ def _skull_outline(shape: FaceShape, grow: float) -> Doubles:
 
 
 def _head(actor: Actor) -> tuple[Floats, Floats]:
-    x, y = fine_grid_of(FINE)
+    x, y = grid(FINE)
     shape, look = actor.shape, actor.look
     size = (x.shape[0], x.shape[1])
     face = polygon_mask(size, on_fine_grid(_skull_outline(shape, 0.0))) / np.float32(255.0)

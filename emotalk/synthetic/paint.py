@@ -31,9 +31,9 @@ def line_mask(shape: tuple[int, int], points: Doubles | Floats, *, width: int) -
     return mask
 
 
-def soft_line(shape: tuple[int, int], points: Doubles, width: float, blur: float) -> Floats:
-    """Return a blurred line (H, W) through `points` (U, 2), its maximum 1."""
-    mask = line_mask(shape, points, width=max(1, round(width)))
+def soft_line(shape: tuple[int, int], points: Doubles, blur: float) -> Floats:
+    """Return a blurred line (H, W), two pixels wide, through `points` (U, 2), its maximum 1."""
+    mask = line_mask(shape, points, width=2)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), blur)
     return np.asarray(soft / max(float(soft.max()), 1e-6), np.float32)
 

@@ -26,7 +26,7 @@ def wrinkle(shape: FaceShape, name: str) -> Floats:
     depth = np.zeros((GRID_HEIGHT, GRID_WIDTH), np.float32)
     for points, blur, strength in _lines(shape)[name]:
         on_grid = np.asarray(points, np.float64) - (GRID_LEFT, GRID_TOP)
-        depth = np.maximum(depth, strength * soft_line(depth.shape, on_grid, 2.0, blur))
+        depth = np.maximum(depth, strength * soft_line(depth.shape, on_grid, blur))
     return np.asarray(depth[..., None] * skin, np.float32)
 
 

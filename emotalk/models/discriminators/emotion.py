@@ -15,11 +15,9 @@ class EmotionDiscriminator(FrameTrunk):
 
     Args:
         emotions: number of emotions E; the logits have E + 1 places, the last is "generated".
-        channels: filters of the convolutions.
+        channels, slope, size: see `FrameTrunk`.
         hidden: units of the first fully connected layer.
         features: units of the second one and of the LSTM.
-        slope: of the leaky ReLU; 0.3 in the original.
-        size: height and width of a frame in pixels.
 
     Source: report 4.1.8; Eskimez et al. 2021, `DISCEMO`, whose parameter names it keeps.
     """

@@ -20,10 +20,8 @@ class FrameDiscriminator(FrameTrunk):
     computed one into steps of full size.
 
     Args:
-        channels: filters of the convolutions.
+        channels, slope, size: see `FrameTrunk`.
         hidden: units of the first fully connected layer.
-        slope: of the leaky ReLU; 0.3 in the original.
-        size: height and width of a frame in pixels.
 
     Source: report 4.1.6; Eskimez et al. 2021, `DISCFRAME`, whose parameter names it keeps.
     """

@@ -20,11 +20,9 @@ class PairDiscriminator(FrameTrunk):
     any length have the same weight.
 
     Args:
-        channels: filters of the convolutions.
+        channels, slope, size: see `FrameTrunk`.
         features: units of the two inner LSTMs, both directions together; the third has twice that.
         speech_filters: of the speech encoder's four convolutions.
-        slope: of the leaky ReLU.
-        size: height and width of a frame in pixels.
 
     Source: report 4.1.7 and figure 4.3 (512, 512, 1024 hidden neurons, both directions together, as
     in the original's `DISCPAIRED`, which is never called and cannot run). Where we differ from the

@@ -14,11 +14,9 @@ class TemporalDiscriminator(FrameTrunk):
     Convolutions per frame, FC `features`, LSTM; FC `features` and FC 1 of its last step.
 
     Args:
-        channels: filters of the convolutions.
+        channels, slope, size: see `FrameTrunk`.
         features: units of the fully connected layers and of the LSTM.
         layers: of the LSTM.
-        slope: of the leaky ReLU.
-        size: height and width of a frame in pixels.
 
     Source: report 4.1 (spatial-temporal discriminator); Eskimez et al. 2021, `DISCVIDEO`. Where we
     differ from it: zero padding, as in every discriminator, and no classification of the emotion,

@@ -17,7 +17,7 @@ class FrameTrunk(nn.Module):
     Args:
         in_channels: 3 for frames alone, 6 for frames with a condition image.
         channels: filters of each convolution; each one halves the size.
-        slope: of the leaky ReLU.
+        slope: of the leaky ReLU; 0.3 in the original.
         size: height and width of a frame in pixels.
 
     Source: Eskimez et al. 2021; padding, kernel and stride as there.
