@@ -87,9 +87,8 @@ class Finding:
 def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> list[Finding]:
     """Return the findings: the machine, then packages, then what some parts need besides.
 
-    Args:
-        packages: each is imported in a process of its own, so that a crash is a finding too.
-        packs: where insightface keeps its model packs.
+    Each package is imported in a process of its own, so that a crash is a finding too. `packs` is
+    the folder of insightface's model packs.
     """
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
         imported = list(pool.map(_package, packages))

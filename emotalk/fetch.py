@@ -16,11 +16,9 @@ VGG19_MOST_BYTES = 600 * 10**6  # 574,673,361
 def fetch_vgg19(
     output: Path | None = None, *, progress: Progress = lambda done, total: None
 ) -> Path:
-    """Download VGG-19's weights if they are missing, and return their path.
+    """Download VGG-19's weights to `output`, if they are missing, and return their path.
 
-    Args:
-        output: the file; by default where trainings look for it.
-        progress: see `emotalk.media.download.download`.
+    By default it is the file where trainings look for them.
 
     Raises:
         WrongUse: the path holds another file, or cannot be written.

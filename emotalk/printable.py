@@ -12,11 +12,8 @@ TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u206
 def printable(text: str, *, longest: int = LONGEST) -> str:
     r"""Return `text` on one line with every character that a terminal acts upon escaped (`\x1b`).
 
-    Letters of all scripts stay. Applying it twice changes nothing more.
-
-    Args:
-        text: a name, a value, a message.
-        longest: characters that are kept; the middle of a longer text is left out.
+    Letters of all scripts stay. The middle of a text of more than `longest` characters is left out.
+    Applying it twice changes nothing more.
     """
     shown = _escaped(_shortened(text, longest))
     return _shortened(shown, longest)

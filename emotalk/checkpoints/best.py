@@ -12,11 +12,8 @@ HIGHER_IS_BETTER = {"validation/psnr_mouth": True, "validation/nlmd": False}
 def remember_best(state: TrainState, figures: Mapping[str, float], config: TrainConfig) -> bool:
     """Update `state.best` if this validation is better than all before; return whether it is.
 
-    Args:
-        state: state at the validated step; changed in place.
-        figures: figures of this validation, with their names in MLflow.
-        config: names the watched figure, `checkpoint.keep_best`. A best value that was measured by
-            another figure, on other clips or other lengths is discarded.
+    `checkpoint.keep_best` names the watched one of the `figures`. A best value that was measured by
+    another figure, on other clips or other lengths is discarded.
     """
     name = config.checkpoint.keep_best
     value = figures.get(name, math.nan)

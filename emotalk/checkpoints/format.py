@@ -87,14 +87,9 @@ def write_model(
     facts: ModelFacts,
     ema_state: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write a generator into `folder`, its description last.
+    """Write a generator into `folder`, its description last; files of the same names are replaced.
 
-    Args:
-        folder: created if missing; files of the same names are replaced.
-        generator_state: whole `state_dict` of the generator, on any device.
-        model_config: configuration that rebuilds the networks.
-        facts: settings that inference must repeat.
-        ema_state: running average of the same tensors.
+    `ema_state` is the running average of the tensors of `generator_state`, on any device.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _save(generator_state, folder / GENERATOR)

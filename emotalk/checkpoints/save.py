@@ -42,13 +42,7 @@ def write_checkpoint(
     """Write `folder`/step-XXXXXX atomically, point `latest` to it and return its path.
 
     A checkpoint of that name with the same tensors is kept. Anything else of that name is renamed,
-    with a warning.
-
-    Args:
-        folder: the run's checkpoints.
-        snapshot: with its tensors on the CPU.
-        model: configuration that rebuilds the networks.
-        facts: settings that inference must repeat.
+    with a warning. The tensors of `snapshot` are on the CPU.
 
     Raises:
         OSError: e.g. the disk is full; the checkpoints before are untouched.

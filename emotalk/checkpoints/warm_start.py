@@ -52,12 +52,7 @@ class Start:
 
 
 def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) -> Start:
-    """Return the weights at `source`, checked against the shapes of a run's tensors.
-
-    Args:
-        source: as for `start_from`.
-        generator: shapes of the run's generator.
-        discriminators: shapes of the run's discriminators, or None without any.
+    """Return the weights at `source`, checked against the shapes of a run's networks.
 
     Raises:
         WrongUse: no model there, or its tensors are not of these sizes.

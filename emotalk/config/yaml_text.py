@@ -72,9 +72,7 @@ class _Loader(yaml.SafeLoader):
 def _count_values(node: Node, counts: dict[int, int]) -> int:
     """Return how many values a node holds once its aliases are written out.
 
-    Args:
-        node: composed, but not constructed.
-        counts: of the nodes counted before, by identity; 0 for those that are being counted.
+    `counts` holds those of the nodes counted before, by identity; 0 while they are being counted.
 
     Raises:
         ValueError: more than `MOST_VALUES`, or a value that contains itself.

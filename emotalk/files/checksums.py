@@ -48,10 +48,6 @@ def read_sums(folder: Path) -> dict[str, str]:
 def check_sums(folder: Path, names: Iterable[str]) -> None:
     """Compare files with their hashes. A folder without `SHA256SUMS` is not checked.
 
-    Args:
-        folder: a checkpoint or an exported model.
-        names: of the files that are going to be read.
-
     Raises:
         OSError: a file cannot be read.
         ValueError: a file is not the one that was written, or the sums do not list it.
@@ -61,15 +57,11 @@ def check_sums(folder: Path, names: Iterable[str]) -> None:
 
 
 def check_all_sums(folder: Path, *, required: str) -> None:
-    """Compare every listed file of a folder with its hash.
-
-    Args:
-        folder: must hold a `SHA256SUMS`.
-        required: name of a file that must be listed.
+    """Compare every file that a folder's `SHA256SUMS` lists with its hash.
 
     Raises:
         OSError: a file cannot be read.
-        ValueError: a file is missing, is not listed, or is not the one that was written.
+        ValueError: a file is missing or not the one that was written, or `required` is not listed.
     """
     written = read_sums(folder)
     missing = sorted(name for name in written if not (folder / name).is_file())

@@ -79,11 +79,9 @@ os.register_at_fork(after_in_child=_close_inherited)
 
 
 def take_lock(path: Path, *, wait: bool = False) -> FileLock | None:
-    """Return the lock on a file, or None if it is held already.
+    """Return the lock on a file, which is made if it is missing, or None if it is held already.
 
-    Args:
-        path: the lock file, made if it is missing.
-        wait: wait until the lock is free.
+    With `wait`, wait until it is free.
 
     Raises:
         OSError: the file cannot be written.
@@ -148,11 +146,8 @@ def hold_with_heartbeat(path: Path, task: str) -> Iterator[None]:
     """Hold the lock on a file as long as the block lasts, also where a file system has no locks.
 
     The holder sets the file's time every `BEAT_S`. A process of another machine believes it for
-    `SILENT_S`, by the file system's own clock.
-
-    Args:
-        path: the lock file.
-        task: begins the message for a process that is refused: what the holder is doing.
+    `SILENT_S`, by the file system's own clock. `task` tells a process that is refused what the
+    holder is doing.
 
     Raises:
         InUse: another process holds it.

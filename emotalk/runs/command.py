@@ -36,9 +36,7 @@ saves a checkpoint and ends with exit code 85; run_dir/status.json says how a ru
 def main(arguments: Sequence[str] | None = None, *, signals: StopSignals | None = None) -> int:
     """Run the command and return its exit code.
 
-    Args:
-        arguments: words of the command line; `sys.argv`'s unless given.
-        signals: handlers that are already installed, since before this module was imported.
+    `signals` are handlers that were installed before this module was imported.
     """
     signals = signals or StopSignals()
     options = _parse(arguments)

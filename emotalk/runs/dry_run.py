@@ -29,11 +29,8 @@ from emotalk.training.networks import build_features
 def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     """Return a page of text about a run: data, networks, memory, steps and files.
 
-    Nothing is written and no network is allocated. Weights from files are read and checked.
-
-    Args:
-        config: configuration of the run.
-        before_shards: the shard set does not exist yet; nothing that depends on it is reported.
+    Nothing is written and no network is allocated. Weights from files are read and checked. With
+    `before_shards` the shard set does not exist yet; nothing that depends on it is reported.
 
     Raises:
         WrongUse: the run itself would be refused before its first step.

@@ -22,9 +22,7 @@ LOG = logging.getLogger("emotalk.train")
 def check_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
     """Return whether the run folder holds a checkpoint; change nothing.
 
-    Args:
-        config: configuration of the run.
-        shard_set: the opened shard set; None if it does not exist yet and is not compared.
+    `shard_set` is None if it does not exist yet and is not compared.
 
     Raises:
         WrongUse: the folder belongs to another configuration, holds something else, or holds a run

@@ -51,6 +51,7 @@ class Console(Tracker):
     def __init__(self, total_steps: int, first_step: int) -> None:
         """Count from `first_step`, so that a resumed run's time left is right."""
         self._total, self._start = total_steps, time.monotonic()
+        self._step_width = 2 * len(str(total_steps)) + 1
         self._step, self._at = first_step, self._start
         self._seconds_a_step: float | None = None
         self._columns: list[str] = []
@@ -72,10 +73,6 @@ class Console(Tracker):
     def finish(self, state: str) -> None:
         """Log how the run ended."""
         LOG.info("%s after %s", state, _clock(time.monotonic() - self._start))
-
-    @property
-    def _step_width(self) -> int:
-        return 2 * len(str(self._total)) + 1
 
     def _head(self) -> str:
         titles = "".join(f"{WATCHED[name]:>{WIDTH}}" for name in self._columns)

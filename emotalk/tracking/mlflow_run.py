@@ -22,9 +22,8 @@ from mlflow.tracking import MlflowClient
 
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.redaction import redact, redact_setting
-from emotalk.tracking.database import make_database
-from emotalk.tracking.experiment import usable_experiment
 from emotalk.tracking.mlflow import IDENTITY, RunFacts, read_identity
+from emotalk.tracking.server import make_database, usable_experiment
 
 LOG = logging.getLogger("emotalk.mlflow")
 PARAMS_A_CALL, METRICS_A_CALL = 100, 1000  # MLflow's own limits

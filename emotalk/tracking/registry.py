@@ -34,8 +34,7 @@ def register_model(folder: Path, name: str, *, uri: str, run_id: str, experiment
         os.environ.setdefault(variable, value)
     import mlflow  # noqa: PLC0415  takes seconds, and only registering needs it
 
-    from emotalk.tracking.database import make_database  # noqa: PLC0415  likewise
-    from emotalk.tracking.experiment import usable_experiment  # noqa: PLC0415  likewise
+    from emotalk.tracking.server import make_database, usable_experiment  # noqa: PLC0415  likewise
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     refuse_redacted(uri, "--tracking-uri")
