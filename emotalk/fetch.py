@@ -32,7 +32,7 @@ def fetch_vgg19(
             _check_present(path)
             return path
         download(
-            VGG19_URL, path, sha256=VGG19_SHA256, most_bytes=VGG19_MOST_BYTES, progress=progress
+            VGG19_URL, path, sha256=VGG19_SHA256, max_bytes=VGG19_MOST_BYTES, progress=progress
         )
     except WrongBytes:
         raise

@@ -29,7 +29,7 @@ def is_printable(text: str) -> bool:
     return text.isprintable() or not any(_acts(letter) for letter in text)
 
 
-def shown(value: object) -> str:
+def quoted(value: object) -> str:
     """Return a value of any type as `repr` writes it, printable and short.
 
     What Python itself refuses to write (a number of 5,000 digits, a list in a list in a list ...)

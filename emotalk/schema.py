@@ -89,13 +89,13 @@ class Rejection(Exception):  # noqa: N818  a verdict that travels as an exceptio
         self.clip = clip
 
     @property
-    def told(self) -> str:
+    def message(self) -> str:
         """Return the message for users: the value, the limit and the advice."""
         return f"{self.detail}; {REASONS[self.reason].advice}"
 
     def __str__(self) -> str:
         """Return the rejection as one readable line."""
-        return f"{self.clip or 'clip'}: {self.reason}: {self.told}"
+        return f"{self.clip or 'clip'}: {self.reason}: {self.message}"
 
 
 class HasShape(Protocol):

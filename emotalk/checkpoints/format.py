@@ -29,7 +29,7 @@ from emotalk.files.tensor_files import (
     tensor_shapes,
     write_tensors,
 )
-from emotalk.printable import is_printable, shown
+from emotalk.printable import is_printable, quoted
 
 FORMAT: Final = "emotalk-model/1"
 DESCRIPTION = "model.json"
@@ -37,12 +37,12 @@ GENERATOR = "generator.safetensors"
 GENERATOR_EMA = "generator_ema.safetensors"
 DISCRIMINATORS = "discriminators.safetensors"
 LARGEST_DESCRIPTION = 2**20  # bytes
-MOST_MARGIN_FRAMES = 1000  # 40 s of speech
+MAX_MARGIN_FRAMES = 1000  # 40 s of speech
 
 
 def _printable(text: str) -> str:
     if not is_printable(text):
-        raise ValueError(f"{shown(text)} holds characters that cannot be printed")
+        raise ValueError(f"{quoted(text)} holds characters that cannot be printed")
     return text
 
 
@@ -66,7 +66,7 @@ class ModelFacts(Section):
     # names in the order of the generator's emotion input
     emotions: tuple[EmotionName, ...] = Field(min_length=1, max_length=64)
     # real frames of speech before and after the window
-    speech_margin_frames: int = Field(ge=0, le=MOST_MARGIN_FRAMES)
+    speech_margin_frames: int = Field(ge=0, le=MAX_MARGIN_FRAMES)
     speech_level: Literal["peak", "none"] = "peak"  # peak: scaled to a largest magnitude of 1
     condition: Literal["first_frame", "neutral"] = "first_frame"  # picture used as condition image
     use_intensity: bool = False  # whether the emotion input was scaled by the clip's intensity
@@ -114,7 +114,7 @@ def read_description(folder: Path) -> ModelFile:
     path = folder / DESCRIPTION
     try:
         check_sums(folder, (DESCRIPTION,))
-        tree = parse_json(read_small(path, most_bytes=LARGEST_DESCRIPTION))
+        tree = parse_json(read_small(path, max_bytes=LARGEST_DESCRIPTION))
     except OSError as error:
         raise WrongUse(f"{path}: cannot be read: {error.strerror}") from None
     except UnfitFile as error:

@@ -54,7 +54,7 @@ def read_state(checkpoint: Path) -> TrainState:
         ValueError: it is not of this format, or a value is of another type or size.
     """
     path = checkpoint / STATE
-    tree = parse_json(read_small(path, most_bytes=LARGEST))
+    tree = parse_json(read_small(path, max_bytes=LARGEST))
     if not isinstance(tree, dict) or tree.pop("format", None) != FORMAT:
         raise ValueError(f"{path}: not of format {FORMAT}")
     if missing := {known.name for known in fields(TrainState)} - ADDED_LATER - tree.keys():

@@ -110,7 +110,7 @@ def _is_number(value: Any) -> bool:
 
 def _read(model: type[Facts], path: Path) -> Facts:
     try:
-        return model.model_validate(parse_json(read_small(path, most_bytes=LARGEST)))
+        return model.model_validate(parse_json(read_small(path, max_bytes=LARGEST)))
     except OSError as error:
         raise WrongUse(f"{path}: cannot be read: {error.strerror}") from None
     except ValidationError as error:

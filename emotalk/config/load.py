@@ -10,16 +10,16 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from emotalk.config.commands import mark_commands, refuse_marked
-from emotalk.config.yaml_text import LONGEST_NUMBER, MOST_BYTES, MOST_DEPTH, parse_yaml
+from emotalk.config.yaml_text import LONGEST_NUMBER, MAX_BYTES, MAX_DEPTH, parse_yaml
 from emotalk.errors import WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
-from emotalk.printable import printable, shown
+from emotalk.printable import printable, quoted
 from emotalk.redaction import redact_tree
 
 Config = TypeVar("Config", bound=BaseModel)
 Tree = dict[str, Any]
-MOST_PARENTS = 16
-MOST_FAULTS = 100  # that a message lists
+MAX_PARENTS = 16
+MAX_FAULTS = 100  # that a message lists
 LONGEST_NAME = 255  # bytes of a file's name
 LONGEST_KEY = 100  # characters that are compared with the known keys
 
@@ -54,7 +54,7 @@ def _refuse_long_names(tree: Tree, where: str) -> None:
     for key, value in _leaves(tree, ""):
         if isinstance(value, Path) and any(len(os.fsencode(p)) > LONGEST_NAME for p in value.parts):
             raise WrongUse(
-                f"{where}: {key}: {shown(str(value))} has a name of over {LONGEST_NAME} bytes, "
+                f"{where}: {key}: {quoted(str(value))} has a name of over {LONGEST_NAME} bytes, "
                 "which no file or folder may have; give a shorter one"
             )
 
@@ -74,8 +74,8 @@ def validate(model: type[Config], tree: Tree, where: str) -> Config:
         return model.model_validate(tree)
     except ValidationError as error:
         found = cast(list[Tree], error.errors(include_url=False))
-        faults = [printable(_fault(model, fault), longest=2000) for fault in found[:MOST_FAULTS]]
-        faults += [f"and {len(found) - MOST_FAULTS} more"] if len(found) > MOST_FAULTS else []
+        faults = [printable(_fault(model, fault), longest=2000) for fault in found[:MAX_FAULTS]]
+        faults += [f"and {len(found) - MAX_FAULTS} more"] if len(found) > MAX_FAULTS else []
         count = f"{len(found)} fault{'s' if len(found) > 1 else ''}"
         raise WrongUse("\n  ".join([f"{where}: {count} in the configuration:", *faults])) from None
 
@@ -85,8 +85,8 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> Tree:
     path = _resolved(path)
     if path in seen:
         raise WrongUse(f"{path}: extends itself through {' -> '.join(map(str, seen))}")
-    if len(seen) >= MOST_PARENTS:
-        raise WrongUse(f"{seen[0]}: extends more than {MOST_PARENTS} files, one the next")
+    if len(seen) >= MAX_PARENTS:
+        raise WrongUse(f"{seen[0]}: extends more than {MAX_PARENTS} files, one the next")
     tree = _parsed(path)
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
@@ -97,7 +97,7 @@ def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> Tree:
     if parent is None:
         return tree
     if not isinstance(parent, str):
-        raise WrongUse(f"{path}: extends: expected the path of one file, got {shown(parent)}")
+        raise WrongUse(f"{path}: extends: expected the path of one file, got {quoted(parent)}")
     return _merge(read_tree(path.parent / parent, (*seen, path)), tree)
 
 
@@ -110,7 +110,7 @@ def _resolved(path: Path) -> Path:
 
 def _parsed(path: Path) -> Any:
     try:
-        return parse_yaml(read_small(path, most_bytes=MOST_BYTES).decode("utf-8"))
+        return parse_yaml(read_small(path, max_bytes=MAX_BYTES).decode("utf-8"))
     except OSError as error:
         raise WrongUse(
             f"{path}: cannot read the configuration: {error.strerror}; "
@@ -162,14 +162,14 @@ def _set(tree: Tree, override: str) -> None:
     keys = dotted.split(".")
     if not equals or not all(keys):
         raise WrongUse(
-            f"override {shown(override)}: expected dotted.key=value, e.g. data.frames=32 or seed=7"
+            f"override {quoted(override)}: expected dotted.key=value, e.g. data.frames=32 or seed=7"
         )
-    if len(keys) > MOST_DEPTH:
-        raise WrongUse(f"override {shown(override)}: {len(keys)} keys, at most {MOST_DEPTH}")
+    if len(keys) > MAX_DEPTH:
+        raise WrongUse(f"override {quoted(override)}: {len(keys)} keys, at most {MAX_DEPTH}")
     try:
         value = parse_yaml(text)
     except ValueError as error:
-        raise WrongUse(f"override {shown(override)}: the value is not YAML: {error}") from None
+        raise WrongUse(f"override {quoted(override)}: the value is not YAML: {error}") from None
     section: Any = tree
     for index, key in enumerate(keys[:-1]):
         if isinstance(section, dict) and section.get(key) is None:
@@ -177,8 +177,8 @@ def _set(tree: Tree, override: str) -> None:
         section = _inside(section, key, override)
         if not isinstance(section, dict | list):
             raise WrongUse(
-                f"override {shown(override)}: {'.'.join(keys[: index + 1])} is the value "
-                f"{shown(section)}, not a section"
+                f"override {quoted(override)}: {'.'.join(keys[: index + 1])} is the value "
+                f"{quoted(section)}, not a section"
             )
     if isinstance(section, list):
         section[section.index(_inside(section, keys[-1], override))] = value
@@ -197,7 +197,7 @@ def _inside(section: Tree | list[Any], key: str, override: str) -> Any:
         return section[int(key)]
     known = [name for name in names if name] or [str(n) for n in range(len(section))]
     raise WrongUse(
-        f"override {shown(override)}: no {shown(key)} in this list; it has: {', '.join(known)}"
+        f"override {quoted(override)}: no {quoted(key)} in this list; it has: {', '.join(known)}"
     )
 
 
@@ -213,7 +213,7 @@ def _fault(model: type[BaseModel], fault: Tree) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "value_error":
         return f"{path}: {message}" if fault["loc"] else message
-    return f"{path}: {message[0].lower()}{message[1:]}, got {shown(fault['input'])}"
+    return f"{path}: {message[0].lower()}{message[1:]}, got {quoted(fault['input'])}"
 
 
 def _keys_beside(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:

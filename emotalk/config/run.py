@@ -52,7 +52,7 @@ class TrainConfig(Section):
 
     @property
     def discriminators(self) -> list[str]:
-        """The discriminators whose terms some stage computes, in the order of `model`."""
+        """Return the discriminators whose terms a stage computes, in the order of `model`."""
         terms = {term for stage in self.stages for part in stage.updates for term in part.losses}
         sections = discriminator_sections()
         return [name for name, section in sections if terms & {name, *section.real_terms}]

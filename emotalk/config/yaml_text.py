@@ -5,9 +5,9 @@ from typing import Any
 import yaml
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
 
-MOST_BYTES = 128 * 2**10  # the configurations here have less than 5
-MOST_DEPTH = 32
-MOST_VALUES = 20_000  # once aliases are written out
+MAX_BYTES = 128 * 2**10  # the configurations here have less than 5
+MAX_DEPTH = 32
+MAX_VALUES = 20_000  # once aliases are written out
 LONGEST_NUMBER = 400  # characters of a number or date
 COUNTED = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
 # Errors that PyYAML's constructors raise besides their own: an impossible date, a number of
@@ -30,8 +30,8 @@ def parse_yaml(text: str) -> Any:
         ValueError: not YAML, or beyond what a configuration needs in size, depth, number of values
             or digits.
     """
-    if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        raise ValueError(f"has more than {MOST_BYTES} bytes, too many for a configuration")
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise ValueError(f"has more than {MAX_BYTES} bytes, too many for a configuration")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -51,10 +51,10 @@ class _Loader(yaml.SafeLoader):
     depth = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
-        """Return the next value; raise if the text nests deeper than `MOST_DEPTH`."""
+        """Return the next value; raise if the text nests deeper than `MAX_DEPTH`."""
         self.depth += 1
-        if self.depth > MOST_DEPTH:
-            raise ValueError(f"nested more than {MOST_DEPTH} deep")
+        if self.depth > MAX_DEPTH:
+            raise ValueError(f"nested more than {MAX_DEPTH} deep")
         node: Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -75,7 +75,7 @@ def _count_values(node: Node, counts: dict[int, int]) -> int:
     `counts` holds those of the nodes counted before, by identity; 0 while they are being counted.
 
     Raises:
-        ValueError: more than `MOST_VALUES`, or a value that contains itself.
+        ValueError: more than `MAX_VALUES`, or a value that contains itself.
     """
     if not isinstance(node, CollectionNode):
         return 1
@@ -91,7 +91,7 @@ def _count_values(node: Node, counts: dict[int, int]) -> int:
     total = 1
     for part in parts:
         total += _count_values(part, counts)
-        if total > MOST_VALUES:
-            raise ValueError(f"more than {MOST_VALUES} values once its aliases are written out")
+        if total > MAX_VALUES:
+            raise ValueError(f"more than {MAX_VALUES} values once its aliases are written out")
     counts[id(node)] = total
     return total

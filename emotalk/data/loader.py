@@ -92,7 +92,7 @@ class ClipLoader:
         samples: the clips that are used.
         left_out: reason -> keys of the clips of the split that are not used.
         faults: message -> number of times that this rank met the fault.
-        asked_to_stop: returns whether to stop waiting for a batch.
+        stop_requested: returns whether to stop waiting for a batch.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class ClipLoader:
         self.left_out = left_out
         self.start_step = start_step
         self.faults: Counter[str] = Counter()
-        self.asked_to_stop: Callable[[], bool] = lambda: False
+        self.stop_requested: Callable[[], bool] = lambda: False
 
     @property
     def clips_per_epoch(self) -> int:
@@ -122,7 +122,7 @@ class ClipLoader:
         Raises:
             DataFault: a clip cannot be read and `data.on_fault` is `raise`.
             WorkerLost: a worker died, had no memory for a batch, or gave none for too long.
-            Interrupted: `asked_to_stop` while waiting for a batch.
+            Interrupted: `stop_requested` while waiting for a batch.
             WrongUse: the workers' batches do not fit into shared memory.
         """
         config = self.batches.config
@@ -139,7 +139,7 @@ class ClipLoader:
                 worker_init_fn=start_worker,
             )
             loaded = iter(loader)  # starts the workers
-        watch = Watch([*children() - before], config.silence_s, self.asked_to_stop)
+        watch = Watch([*children() - before], config.silence_s, self.stop_requested)
         batches = self._checked(watched(loaded, watch))
         atexit.register(_close, weakref.ref(batches))
         return batches

@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 IGNORED_SIGNALS = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2")
 PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 POLL_S = 0.5
-ASKED_S = 5.0  # wait for a batch once the training was asked to stop
+STOP_S = 5.0  # wait for a batch after a signal asked the training to stop
 WARN_S = 60.0  # between two warnings about a batch that does not come
 GO_ON = "The same command goes on from the last checkpoint"
 
@@ -40,7 +40,7 @@ class WorkerLost(Stopped):
 
 
 class Interrupted(Exception):  # noqa: N818  no fault
-    """The training was asked to stop while it waited for a batch."""
+    """A signal asked the training to stop while it waited for a batch."""
 
 
 @contextmanager
@@ -82,10 +82,11 @@ class Watch:
     """Thread that ends the workers of a loader when a batch takes too long."""
 
     def __init__(
-        self, workers: Sequence[BaseProcess], silence_s: float, asked: Callable[[], bool]
+        self, workers: Sequence[BaseProcess], silence_s: float, stop_requested: Callable[[], bool]
     ) -> None:
-        """Start watching: a wait of `silence_s`, or a short one once `asked`, ends the workers."""
-        self.workers, self._silence_s, self._asked = tuple(workers), silence_s, asked
+        """Start watching: a wait of `silence_s`, or a short one after a stop request, ends them."""
+        self.workers, self._silence_s = tuple(workers), silence_s
+        self._stop_requested = stop_requested
         self.silent = ""  # states of the workers when they were ended
         self.interrupted = False
         self._since = 0.0  # start of the present wait; 0: none
@@ -123,7 +124,7 @@ class Watch:
             if waited - warned > WARN_S:
                 warned = waited
                 LOG.warning("waiting for a batch for %.0f s: %s", waited, self._doing())
-            self.interrupted = waited > ASKED_S and self._asked()
+            self.interrupted = waited > STOP_S and self._stop_requested()
             if self.interrupted or waited > self._silence_s:
                 self.silent = self._doing()
                 self.end_workers()  # so that the main thread returns from its wait
@@ -138,7 +139,7 @@ def watched(loaded: Iterator[Step], watch: Watch) -> Iterator[Step]:
 
     Raises:
         WorkerLost: a worker died, had no memory, or delivered nothing for too long.
-        Interrupted: the training was asked to stop and no batch came.
+        Interrupted: a signal asked the training to stop and no batch came.
     """
     try:
         while True:

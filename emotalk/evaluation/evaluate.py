@@ -107,7 +107,7 @@ def _evaluate_clips(
             for clip, videos in zip(clips, made, strict=True):
                 results.clips.append(evaluator.measure(clip, videos))
                 if clip.key in pictured:
-                    results.shown[clip.emotion] = (clip.video_THWC, videos.emotion_video)
+                    results.examples[clip.emotion] = (clip.video_THWC, videos.emotion_video)
                 bar.advance(task)
     if config.other_speech == "curve":
         compare_curves(results, partners)

@@ -59,11 +59,11 @@ def draw_confusion(emotion: EmotionReport) -> Figure:
 
 def draw_frames(results: Results) -> Figure:
     """Return frames of one clip for each emotion, true above generated."""
-    shown = [name for name in EMOTIONS if name in results.shown]
-    shown += sorted(set(results.shown) - set(EMOTIONS))
+    shown = [name for name in EMOTIONS if name in results.examples]
+    shown += sorted(set(results.examples) - set(EMOTIONS))
     figure = Figure(figsize=(1.4 * SHOWN_FRAMES + 1.6, 3.0 * len(shown)), layout="constrained")
     for axes, name in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
-        true, made = results.shown[name]
+        true, made = results.examples[name]
         axes.imshow(np.concatenate([_strip(true), _strip(made)]))
         axes.set_title(name, fontsize=10, loc="left")
         axes.set(xticks=[], yticks=[64, 192], yticklabels=["true", "generated"])

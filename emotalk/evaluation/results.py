@@ -46,12 +46,12 @@ class Results:
 
     Attributes:
         clips: the clips in the order of their keys.
-        shown: emotion -> (true frames, frames from the neutral still or the condition image) of
+        examples: emotion -> (true frames, frames from the neutral still or the condition image) of
             one clip, for the picture.
     """
 
     clips: list[ClipResults] = field(default_factory=list)
-    shown: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
+    examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
 
     def figures(self, seed: int) -> dict[str, dict[str, Value]]:
         """Return quantity -> row -> mean with its interval, for rows that have the quantity."""

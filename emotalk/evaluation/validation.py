@@ -48,7 +48,7 @@ class Validation:
 
     clips: Sequence[Clip]  # this process's share, cut to the configured length
     other_speech: Mapping[str, Floats]  # key -> the speech of a clip with another sentence
-    shown: Collection[str]  # keys of the clips, of all processes, that get a sample video
+    sample_keys: Collection[str]  # keys of the clips, of all processes, that get a sample video
     model: ModelConfig
     facts: ModelFacts  # as in the run's checkpoints
     landmark_model: LandmarkModel | None  # None: quantities of landmarks are not measured
@@ -72,21 +72,21 @@ class Validation:
         figures: list[object] = [
             published_figures(evaluator.measure(clip, videos).rows) for clip, videos in pairs
         ]
-        shown: list[object] = [
+        sampled: list[object] = [
             SampleVideo(
                 key=clip.key,
                 emotion=clip.emotion,
                 condition_HWC=evaluator.condition_image(clip),
                 truth_THWC=clip.video_THWC,
-                generated_THWC=videos.video,
+                generated_THWC=generated.video,
                 audio_S=clip.audio_S,
             )
-            for clip, videos in pairs
-            if clip.key in self.shown
+            for clip, generated in pairs
+            if clip.key in self.sample_keys
         ]
-        everyone = [video for video in runtime.gather(shown) if isinstance(video, SampleVideo)]
+        videos = [video for video in runtime.gather(sampled) if isinstance(video, SampleVideo)]
         if samples is not None:
-            write_samples(sorted(everyone, key=lambda s: (s.emotion, s.key)), samples)
+            write_samples(sorted(videos, key=lambda s: (s.emotion, s.key)), samples)
         return _means(runtime.gather(figures))
 
 
@@ -101,7 +101,7 @@ def published_figures(rows: Mapping[str, Figures]) -> Figures:
     }
 
 
-def shown_keys(samples: Sequence[Sample], count: int, condition: str) -> list[str]:
+def sample_keys(samples: Sequence[Sample], count: int, condition: str) -> list[str]:
     """Return the key of one sample for each emotion, for `count` emotions at most."""
     first: dict[str, str] = {}
     for sample in samples:

@@ -9,7 +9,7 @@ from emotalk.files.small_files import read_small
 
 SUMS = "SHA256SUMS"  # `sha256sum --check SHA256SUMS` in the folder reads it too
 LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\\\x00]{1,255})")
-MOST_BYTES = 2**20
+MAX_BYTES = 2**20
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -38,7 +38,7 @@ def read_sums(folder: Path) -> dict[str, str]:
         OSError: it is missing or cannot be read.
         ValueError: it holds something else.
     """
-    text = read_small(folder / SUMS, most_bytes=MOST_BYTES).decode("utf-8")
+    text = read_small(folder / SUMS, max_bytes=MAX_BYTES).decode("utf-8")
     matches = [LINE.fullmatch(line) for line in text.splitlines()]
     if not all(matches):
         raise ValueError(f"{SUMS}: a line is no hash and name of a file")

@@ -123,7 +123,7 @@ def is_held_by_another(path: Path) -> bool:
 def read_holder(path: Path) -> Holder:
     """Return the process that signed a lock file last."""
     try:
-        facts = parse_json(read_small(path, most_bytes=4096))
+        facts = parse_json(read_small(path, max_bytes=4096))
         return Holder(str(facts["host"]), int(facts["pid"]), str(facts["since"]))
     except (OSError, ValueError, KeyError, TypeError):  # it is new, or being written or removed
         return Holder()

@@ -6,21 +6,21 @@ import stat
 from pathlib import Path
 from typing import Any
 
-MOST_BYTES = 16 * 2**20
+MAX_BYTES = 16 * 2**20
 
 
 class UnfitFile(ValueError):  # noqa: N818  describes the file, not the program
     """A file is not of the kind or size that is read here."""
 
 
-def read_small(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
+def read_small(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
     """Return the content of a regular file.
 
     Pipes and devices are refused without waiting for them: `/dev/zero` never ends.
 
     Args:
         path: the file; links are followed.
-        most_bytes: a larger file is refused before it is read.
+        max_bytes: a larger file is refused before it is read.
 
     Raises:
         OSError: it is missing or cannot be read.
@@ -36,9 +36,9 @@ def read_small(path: Path, *, most_bytes: int = MOST_BYTES) -> bytes:
             raise UnfitFile("is a folder, not a file")
         if not stat.S_ISREG(status.st_mode):
             raise UnfitFile("is a pipe or device, not a file")
-        data = file.read(most_bytes + 1) if status.st_size <= most_bytes else b""
-    if status.st_size > most_bytes or len(data) > most_bytes:
-        raise UnfitFile(f"has more than {most_bytes} bytes")
+        data = file.read(max_bytes + 1) if status.st_size <= max_bytes else b""
+    if status.st_size > max_bytes or len(data) > max_bytes:
+        raise UnfitFile(f"has more than {max_bytes} bytes")
     return data
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from emotalk.printable import printable, shown
+from emotalk.printable import printable, quoted
 
 Shapes = Mapping[str, tuple[int, ...]]
 REAL = ("F64", "F32", "F16", "BF16")
@@ -79,7 +79,7 @@ def compare_shapes(wanted: Shapes, found: Shapes) -> None:
     faults = [f"{name} is missing" for name in wanted if name not in found]
     faults += [f"{printable(name)} is unknown" for name in found if name not in wanted]
     faults += [
-        f"{name} has shape {shown(found[name])}, expected {shape}"
+        f"{name} has shape {quoted(found[name])}, expected {shape}"
         for name, shape in wanted.items()
         if name in found and found[name] != shape
     ]

@@ -34,24 +34,24 @@ class Speech:
         return frames_of(self.speech)
 
 
-def read_speech(path: Path, *, most_s: float = MAX_SPEECH_S) -> Speech:
+def read_speech(path: Path, *, max_s: float = MAX_SPEECH_S) -> Speech:
     """Return the speech of any audio or video file.
 
     Time 0 is the first sample, also if a video's sound starts later than its picture. Gaps are
     silence. Takes constant memory for any length.
 
     Raises:
-        WrongUse: no sound can be read from it, it is shorter than a frame or longer than `most_s`,
+        WrongUse: no sound can be read from it, it is shorter than a frame or longer than `max_s`,
             it is silent (below -60 dB of full scale, root mean square), or there is no room for it.
     """
     try:
-        sound = spool_audio(path, rate=SOUND_RATE, max_s=most_s)
+        sound = spool_audio(path, rate=SOUND_RATE, max_s=max_s)
         speech = spool_resampled(sound, SOUND_RATE, SAMPLE_RATE)
     except Rejection as rejection:
-        told = rejection.told
+        message = rejection.message
         if rejection.reason == "too_long":  # the rejection's own advice is for a corpus
-            told = f"{rejection.detail}; cut the recording and make a video of each part"
-        raise WrongUse(f"{path}: {rejection.reason}: {told}") from None
+            message = f"{rejection.detail}; cut the recording and make a video of each part"
+        raise WrongUse(f"{path}: {rejection.reason}: {message}") from None
     except OSError as error:
         raise WrongUse(
             f"{path}: its decoded sound cannot be kept in {gettempdir()}: {error.strerror}; an "

@@ -30,10 +30,10 @@ class Incoming:
 class TemporaryFiles:
     """Keeps a limited number of files and bytes, and drops the oldest files first."""
 
-    def __init__(self, most: int, most_bytes: int) -> None:
-        """Create the folder for at most `most` files with `most_bytes` in all."""
+    def __init__(self, most: int, max_bytes: int) -> None:
+        """Create the folder for at most `most` files with `max_bytes` in all."""
         self.folder = Path(tempfile.mkdtemp(prefix="emotalk-app-"))
-        self._most, self._most_bytes = most, most_bytes
+        self._most, self._max_bytes = most, max_bytes
         self._kept: OrderedDict[str, Path] = OrderedDict()
         self._sizes: dict[str, int] = {}
         self._pins: Counter[str] = Counter()
@@ -82,7 +82,7 @@ class TemporaryFiles:
         free = [name for name in self._kept if not self._pins[name]]
         while (
             len(self._kept) >= self._most
-            or sum(self._sizes[name] for name in self._kept) + size > self._most_bytes
+            or sum(self._sizes[name] for name in self._kept) + size > self._max_bytes
         ):
             if not free:
                 raise NoRoom

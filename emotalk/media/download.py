@@ -28,7 +28,7 @@ def download(
     path: Path,
     *,
     sha256: str,
-    most_bytes: int,
+    max_bytes: int,
     progress: Progress = lambda done, total: None,
     pause_s: float = PAUSE_S,
 ) -> None:
@@ -40,7 +40,7 @@ def download(
         url: http or https.
         path: does not exist yet; its folder is created.
         sha256: the hash in hex, or its first digits.
-        most_bytes: a larger file is refused.
+        max_bytes: a larger file is refused.
         progress: called with (bytes received, bytes in all; 0: not known).
         pause_s: between two tries.
 
@@ -55,7 +55,7 @@ def download(
     while True:
         before = part.stat().st_size if part.exists() else 0
         try:
-            _receive(url, part, before, most_bytes, progress)
+            _receive(url, part, before, max_bytes, progress)
             break
         except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
             gained = part.exists() and part.stat().st_size > before
@@ -73,7 +73,7 @@ def download(
     claim_name(part, path)
 
 
-def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progress) -> None:
+def _receive(url: str, part: Path, begin: int, max_bytes: int, progress: Progress) -> None:
     """Append the missing bytes to `part`.
 
     Raises:
@@ -93,22 +93,22 @@ def _receive(url: str, part: Path, begin: int, most_bytes: int, progress: Progre
             begin = 0
         length = answer.headers.get("Content-Length")
         total = begin + int(length) if length is not None else 0
-        if total > most_bytes:
-            raise WrongBytes(f"{url}: {total} bytes, expected {most_bytes} at most")
+        if total > max_bytes:
+            raise WrongBytes(f"{url}: {total} bytes, expected {max_bytes} at most")
         with part.open("ab" if begin else "wb") as file:
-            done = _copy(answer, file, begin, most_bytes, lambda n: progress(n, total))
-    if done > most_bytes:
+            done = _copy(answer, file, begin, max_bytes, lambda n: progress(n, total))
+    if done > max_bytes:
         part.unlink()
-        raise WrongBytes(f"{url}: more than {most_bytes} bytes; nothing is kept")
+        raise WrongBytes(f"{url}: more than {max_bytes} bytes; nothing is kept")
     if total and done < total:
         raise ConnectionError(f"cut off after {done} of {total} bytes")
 
 
 def _copy(
-    source: BinaryIO, file: BinaryIO, done: int, most_bytes: int, progress: Callable[[int], None]
+    source: BinaryIO, file: BinaryIO, done: int, max_bytes: int, progress: Callable[[int], None]
 ) -> int:
     """Copy to the end, or one byte too many; return the number of bytes in the file."""
-    while done <= most_bytes and (data := source.read(min(CHUNK, most_bytes + 1 - done))):
+    while done <= max_bytes and (data := source.read(min(CHUNK, max_bytes + 1 - done))):
         file.write(data)
         done += len(data)
         progress(done)

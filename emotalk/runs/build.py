@@ -30,11 +30,11 @@ LOG = logging.getLogger("emotalk.train")
 
 
 def build(
-    config: TrainConfig, shard_set: ShardSet, runtime: Runtime, stop_asked: Callable[[], bool]
+    config: TrainConfig, shard_set: ShardSet, runtime: Runtime, stop_requested: Callable[[], bool]
 ) -> Trainer:
     """Return a trainer that stands where the run folder's newest checkpoint left off.
 
-    `stop_asked` returns whether a signal has asked the run to save and exit.
+    `stop_requested` returns whether a signal has asked the run to save and exit.
     """
     # The loader comes first, so that faults of the shards show at once.
     loader = build_train_loader(config, shard_set, runtime.rank, runtime.world_size)
@@ -49,7 +49,7 @@ def build(
         _log_start(config, runtime, loader, networks, state)
     state.shards = continued_shards(config, state, shard_set)
     loader.start_step = state.step
-    loader.asked_to_stop = stop_asked
+    loader.stop_requested = stop_requested
     facts = model_facts(config).model_copy(update={"data": data_facts(shard_set)})
     components = Components(
         config=config,
@@ -61,7 +61,7 @@ def build(
         validation=build_validation(config, runtime, shard_set, facts),
         tracker=build_trackers(config, runtime, state, facts, loader.clips_per_epoch),
         facts=facts,
-        stop_asked=stop_asked,
+        stop_requested=stop_requested,
     )
     return Trainer(components, state)
 

@@ -80,16 +80,16 @@ def _offer(
 
 def launch_command(path: Path, words: Sequence[str], processes: int) -> str:
     """Return the command that starts this number of processes, by sbatch inside a Slurm job."""
-    told = [str(path), *words]
+    arguments = [str(path), *words]
     if "SLURM_JOB_ID" in os.environ:
-        told = [word for word in told if not word.startswith(f"{PROCESSES}=")]
+        arguments = [word for word in arguments if not word.startswith(f"{PROCESSES}=")]
         size = [f"--gpus-per-node={processes}"]
         if not os.environ.get("SLURM_GPUS_ON_NODE"):
             size = ["--gpus-per-node=0", f"--export=ALL,PROCESSES_PER_NODE={processes}"]
-        return shlex.join(["sbatch", "--nodes=1", *size, "slurm/train.sbatch", *told])
+        return shlex.join(["sbatch", "--nodes=1", *size, "slurm/train.sbatch", *arguments])
     gpu = shutil.which("nvidia-smi") is not None
     single, several = ("gpu1", "gpu_ddp") if gpu else ("cpu1", "cpu2")
     profile = f"launch/accelerate/{single if processes == 1 else several}.yaml"
     number = ["--num_processes", str(processes)] if processes > 1 else []
     launch = ["accelerate", "launch", "--config_file", profile, *number, "train.py"]
-    return shlex.join([*launch, *told])
+    return shlex.join([*launch, *arguments])

@@ -8,7 +8,12 @@ from emotalk.config.validation import ValidationConfig
 from emotalk.distributed import Runtime
 from emotalk.evaluation.clips import spread_clips
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
-from emotalk.evaluation.validation import Validation, read_clips, read_other_speech, shown_keys
+from emotalk.evaluation.validation import (
+    Validation,
+    read_clips,
+    read_other_speech,
+    sample_keys,
+)
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import ShardSet
 
@@ -38,7 +43,7 @@ def build_validation(
     return Validation(
         clips=clips,
         other_speech=read_other_speech(reader, samples, clips, seed=seed),
-        shown=shown_keys(samples, wanted.samples, facts.condition),
+        sample_keys=sample_keys(samples, wanted.samples, facts.condition),
         model=config.model,
         facts=facts,
         landmark_model=validation_landmark_model(wanted),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import file_sha256
-from emotalk.printable import printable, shown
+from emotalk.printable import printable, quoted
 from emotalk.shards.clip import member_faults
 from emotalk.shards.index import ShardIndex, parse_index
 from emotalk.shards.manifest import Manifest, ShardEntry
@@ -106,7 +106,7 @@ def _placing_faults(tar: Path, index: ShardIndex) -> list[str]:
     try:
         for member in tar_members(tar):
             if member.name in inside:
-                return [f"{tar.name}: {shown(member.name)} is in it more than once"]
+                return [f"{tar.name}: {quoted(member.name)} is in it more than once"]
             inside[member.name] = (member.offset, member.size)
     except UnfitTar as error:
         return [f"{tar.name}: not the tar of a shard: {error}"]
@@ -121,4 +121,4 @@ def _placing_faults(tar: Path, index: ShardIndex) -> list[str]:
     if not wrong:
         return []
     more = f" and {len(wrong) - 1} more" if wrong[1:] else ""
-    return [f"{tar.name}: {shown(wrong[0])}{more} not as indexed"]
+    return [f"{tar.name}: {quoted(wrong[0])}{more} not as indexed"]

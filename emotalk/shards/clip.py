@@ -16,7 +16,7 @@ from emotalk.media.decode import (
     decode_video_window,
 )
 from emotalk.media.npy import UnfitArray, read_npy
-from emotalk.printable import shown
+from emotalk.printable import quoted
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, Bytes, Floats
 from emotalk.shards.names import (
     AUDIO_MEMBERS,
@@ -182,7 +182,7 @@ def _read(
 def _check_facts(sample: Sample, facts: Mapping[str, Any]) -> None:
     frames = facts.get("frames")
     if frames != sample.frames:
-        raise MemberFault(f"says {shown(frames)} frames, the index says {sample.frames} frames")
+        raise MemberFault(f"says {quoted(frames)} frames, the index says {sample.frames} frames")
 
 
 def _decode_json(data: bytes) -> dict[str, Any]:

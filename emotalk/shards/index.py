@@ -13,7 +13,7 @@ from emotalk.schema import FORMAT_VERSION
 from emotalk.shards.manifest import ShardEntry
 from emotalk.shards.record import Actor, Emotion, Key, Record, json_bytes, parse
 
-MOST_FRAMES = 2**31 - 1  # of one clip: more than two years
+MAX_FRAMES = 2**31 - 1  # of one clip: more than two years
 REMAKE = "the index does not belong to this tar: copy the shard set again or run etl/shard.py again"
 
 Place: TypeAlias = Annotated[int, Field(ge=0)]  # compared with the tar's size
@@ -24,7 +24,7 @@ class SampleEntry(Record):
     """One sample as its shard's index describes it."""
 
     key: Key  # the sample's name, unique in the shard set; files are named by it
-    frames: Annotated[int, Field(gt=0, le=MOST_FRAMES)]  # length at 25 Hz
+    frames: Annotated[int, Field(gt=0, le=MAX_FRAMES)]  # length at 25 Hz
     actor: Actor
     emotion: Emotion
     intensity: float | None = Field(default=None, ge=0, le=1)  # None where the corpus lacks it

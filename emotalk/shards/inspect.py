@@ -9,7 +9,7 @@ from pathlib import Path
 
 from emotalk.errors import WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
-from emotalk.printable import printable, shown
+from emotalk.printable import printable, quoted
 from emotalk.schema import FPS, SPLITS
 from emotalk.shards.check import ShardCheck, check_shard
 from emotalk.shards.contact_sheet import check_sheet, write_sheet
@@ -28,7 +28,7 @@ from emotalk.shards.statistics import (
 )
 from emotalk.shards.storage import LARGEST_FILE, DiskStorage
 
-MOST_THREADS = 8
+MAX_THREADS = 8
 LONGEST_FAULT = 1000  # letters
 
 
@@ -88,7 +88,7 @@ def inspect(
         check_sheet(contact_sheet, overwrite=overwrite)
     shards = Path(shards)
     manifest = _manifest(shards)
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
         numbers = range(len(manifest.shards))
         checks = list(pool.map(partial(check_shard, shards, manifest), numbers))
     faults = _count_faults(shards, manifest)
@@ -140,7 +140,7 @@ def _split_faults(manifest: Manifest, samples: dict[str, list[Sample]]) -> list[
 def _manifest(shards: Path) -> Manifest:
     path = shards / MANIFEST_NAME
     try:
-        return parse(Manifest, read_small(path, most_bytes=LARGEST_FILE), str(path))
+        return parse(Manifest, read_small(path, max_bytes=LARGEST_FILE), str(path))
     except FileNotFoundError:
         what = "a shard set that is not finished" if shards.is_dir() else "no such folder"
         raise WrongUse(
@@ -171,7 +171,7 @@ def _count_faults(shards: Path, manifest: Manifest) -> list[str]:
         inside = sum(shard.samples for shard in manifest.shards if shard.split == split)
         if facts.get("samples") != inside:
             faults.append(
-                f"{MANIFEST_NAME}: split {split} has {shown(facts.get('samples'))} samples, "
+                f"{MANIFEST_NAME}: split {split} has {quoted(facts.get('samples'))} samples, "
                 f"its shards {inside}"
             )
     known = {shard.file for shard in manifest.shards}

@@ -12,13 +12,13 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from emotalk.errors import WrongUse
 from emotalk.files.small_files import parse_json
-from emotalk.printable import is_printable, printable, shown
+from emotalk.printable import is_printable, printable, quoted
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION, SPLITS
 
 LONGEST_NAME = 255  # bytes of a tar's name or a key: the limit of file systems
 LONGEST_ACTOR = 1000  # bytes
-MOST_BYTES = 2**50  # of one tar
-MOST_COUNT = 2**40  # of clips, samples or frames
+MAX_BYTES = 2**50  # of one tar
+MAX_COUNT = 2**40  # of clips, samples or frames
 OWN_FAULTS = ("unfit_name", "not_known", "listed_twice", "missing")
 FAULTS_SHOWN = 3
 
@@ -47,7 +47,7 @@ def parse(model: type[Parsed], data: bytes, where: str) -> Parsed:
     found = tree.get("format") if isinstance(tree, dict) else None
     if found != FORMAT_VERSION:
         raise WrongUse(
-            f"{where}: format {shown(found)}, this version reads {FORMAT_VERSION!r}; "
+            f"{where}: format {quoted(found)}, this version reads {FORMAT_VERSION!r}; "
             "make the shards again with etl/shard.py"
         )
     try:
@@ -68,7 +68,7 @@ def _fault_text(fault: ErrorDetails) -> str:
     """Return the field, the fault and, where the message lacks it, the value."""
     place = printable(".".join(map(str, fault["loc"])))
     own = fault["type"] in OWN_FAULTS
-    text = fault["msg"] if own else f"{fault['msg']}, got {shown(fault['input'])}"
+    text = fault["msg"] if own else f"{fault['msg']}, got {quoted(fault['input'])}"
     return f"{place}: {text}" if place else text
 
 
@@ -78,7 +78,7 @@ def _matching(pattern: str, longest: int, rule: str) -> AfterValidator:
     def check(name: str) -> str:
         fits = is_printable(name) and 0 < len(name.encode()) <= longest
         if not fits or not re.fullmatch(pattern, name):
-            facts = {"name": shown(name), "rule": rule}
+            facts = {"name": quoted(name), "rule": rule}
             raise PydanticCustomError("unfit_name", "{name} is {rule}", facts)
         return name
 
@@ -88,7 +88,7 @@ def _matching(pattern: str, longest: int, rule: str) -> AfterValidator:
 def _one_of(what: str, known: tuple[str, ...]) -> AfterValidator:
     def check(name: str) -> str:
         if name not in known:
-            facts = {"name": shown(name), "what": what, "known": ", ".join(known)}
+            facts = {"name": quoted(name), "what": what, "known": ", ".join(known)}
             raise PydanticCustomError("not_known", "{name} is no {what}: {known}", facts)
         return name
 
@@ -106,8 +106,8 @@ Key: TypeAlias = Annotated[str, _matching(r"[^./\\]+", LONGEST_NAME, KEY_RULE)]
 Actor: TypeAlias = Annotated[str, _matching(r".+", LONGEST_ACTOR, ACTOR_RULE)]
 SplitName: TypeAlias = Annotated[str, _one_of("split", SPLITS)]
 Emotion: TypeAlias = Annotated[str, _one_of("emotion", EMOTIONS_MEAD8)]
-Size: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MOST_BYTES)]
-Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MOST_COUNT)]
+Size: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MAX_BYTES)]
+Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Word: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
 Coordinate: TypeAlias = Annotated[float, Field(strict=True, ge=-1e6, le=1e6)]

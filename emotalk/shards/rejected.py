@@ -44,7 +44,7 @@ def rejected_lines(folder: Path) -> list[bytes]:
         OSError: it is missing or cannot be read.
         UnfitFile: it is no regular file, or too large.
     """
-    lines = read_small(folder / REJECTED_NAME, most_bytes=LARGEST_FILE).split(b"\n")
+    lines = read_small(folder / REJECTED_NAME, max_bytes=LARGEST_FILE).split(b"\n")
     return lines[:-1] if lines[-1] == b"" else lines
 
 

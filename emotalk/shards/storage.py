@@ -71,7 +71,7 @@ class DiskStorage(Storage):
     def read_file(self, name: str) -> bytes:
         """Return a whole file."""
         try:
-            return read_small(self.folder / name, most_bytes=LARGEST_FILE)
+            return read_small(self.folder / name, max_bytes=LARGEST_FILE)
         except OSError as error:
             raise StorageFault(f"{name}: {error.strerror}") from error
         except UnfitFile as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from emotalk.printable import shown
+from emotalk.printable import quoted
 
 BLOCK = tarfile.BLOCKSIZE
 LONGEST_NAME = 64 * 2**10  # bytes of a header that holds only a long name
@@ -49,14 +49,14 @@ def tar_members(path: Path) -> Iterator[TarMember]:
             info = _info(header, place)
             content = place + BLOCK
             if not 0 <= info.size <= end - content:
-                raise UnfitTar(f"{shown(info.name)} at byte {place} would end beyond the tar")
+                raise UnfitTar(f"{quoted(info.name)} at byte {place} would end beyond the tar")
             if info.type in (GNU_NAME, PAX_NAME):
                 long_name = _long_name(file, info) or long_name
             elif info.type in FILES:
                 yield TarMember(long_name or info.name, content, info.size)
                 long_name = None
             elif info.type != tarfile.XGLTYPE:
-                raise UnfitTar(f"{shown(long_name or info.name)} at byte {place} is no plain file")
+                raise UnfitTar(f"{quoted(long_name or info.name)} at byte {place} is no plain file")
             place = content + -(-info.size // BLOCK) * BLOCK
 
 

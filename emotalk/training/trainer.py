@@ -1,4 +1,4 @@
-"""Train by the schedule: make the steps, log, validate and save, until done or told to stop."""
+"""Train by the schedule: make steps, log, validate and save, until the end or a signal."""
 
 import logging
 import time
@@ -45,7 +45,7 @@ class Components:
     """Hold everything a trainer needs, built from outside.
 
     Attributes:
-        stop_asked: returns whether this process was told to save and stop.
+        stop_requested: returns whether a signal has asked this process to save and exit.
     """
 
     config: TrainConfig
@@ -57,7 +57,7 @@ class Components:
     validation: Validation | None
     tracker: Tracker
     facts: ModelFacts
-    stop_asked: Callable[[], bool]
+    stop_requested: Callable[[], bool]
 
 
 class Trainer:
@@ -84,7 +84,7 @@ class Trainer:
         )
 
     def run(self) -> str:
-        """Train to the end; return `done`, or `preempted` where a process was told to stop.
+        """Train to the end; return `done`, or `preempted` where a signal stopped the run.
 
         Raises:
             NonFiniteTrainingError: a loss or a gradient became NaN or infinite.
@@ -111,7 +111,7 @@ class Trainer:
         self._components.tracker.finish(state)
 
     def _train_one(self) -> bool:
-        """Make one step and what is due after it, or return True: a process was told to stop.
+        """Make one step and what is due after it, or return True if a signal asks the run to stop.
 
         Without a log line, a validation or a checkpoint the host waits for the device once an
         update, for the norm of the gradients.
@@ -120,8 +120,8 @@ class Trainer:
         self._saver.check()
         with self._speed.waiting():
             batch = self._next_batch()
-        valid, told_to_stop = self._agree(batch)
-        if told_to_stop or batch is None:
+        valid, stopping = self._agree(batch)
+        if stopping or batch is None:
             return True
         plan = self._schedule.plan(state.step)
         micro_batches = components.inputs.micro_batches(batch)
@@ -156,10 +156,10 @@ class Trainer:
             return None
 
     def _agree(self, batch: ClipBatch | None) -> tuple[int, int]:
-        """Return the step's valid clips and the processes that were told to stop, over all."""
+        """Return the numbers of valid clips and of processes that a signal asked to stop."""
         valid = 0 if batch is None else int(batch.valid_B.sum())
-        told = batch is None or self._components.stop_asked()
-        clips, stopped = self._components.runtime.sum_on_host(valid, int(told))
+        stop = batch is None or self._components.stop_requested()
+        clips, stopped = self._components.runtime.sum_on_host(valid, int(stop))
         return clips, stopped
 
     def _update(

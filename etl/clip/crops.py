@@ -41,7 +41,7 @@ class Crops:
 
 
 def cut_crops(
-    video: VideoFrames, line: Timeline, finder: LandmarkDetector, config: EtlConfig
+    video: VideoFrames, line: Timeline, detector: LandmarkDetector, config: EtlConfig
 ) -> tuple[Crops, slice]:
     """Return the crops of the frames that the ticks need, and the ticks that they cover.
 
@@ -56,7 +56,7 @@ def cut_crops(
     stretches = [Crops()]
     found: list[FaceLandmarks] = []
     for index, (frame, face) in zip(
-        indices, finder.track(video.at(indices), clip=video.path, indices=indices), strict=True
+        indices, detector.track(video.at(indices), clip=video.path, indices=indices), strict=True
     ):
         found.append(face)
         if face.landmarks_LP is None:

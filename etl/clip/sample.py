@@ -20,7 +20,7 @@ from etl.corpora.media_file import on_disk
 LONGEST_SOUND = 2  # times the longest clip: more is not read, whatever the picture's length
 
 
-def make_sample(clip: SourceClip, finder: LandmarkDetector, config: EtlConfig) -> AlignedSample:
+def make_sample(clip: SourceClip, detector: LandmarkDetector, config: EtlConfig) -> AlignedSample:
     """Return a clip cropped, aligned and brought to 25 Hz and 8 kHz.
 
     The crop is aligned by one similarity for the whole clip, from the landmarks of its first frame,
@@ -31,13 +31,13 @@ def make_sample(clip: SourceClip, finder: LandmarkDetector, config: EtlConfig) -
     """
     try:
         with on_disk(clip.video) as path:
-            return _aligned(clip, path, finder, config)
+            return _aligned(clip, path, detector, config)
     except Rejection as rejection:
         raise Rejection(rejection.reason, rejection.detail, clip.label.clip) from None
 
 
 def _aligned(
-    clip: SourceClip, path: Path, finder: LandmarkDetector, config: EtlConfig
+    clip: SourceClip, path: Path, detector: LandmarkDetector, config: EtlConfig
 ) -> AlignedSample:
     limits = config.quality
     video = read_video(path)
@@ -49,7 +49,7 @@ def _aligned(
     check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
     sound_S = sound_of(line, sound)
     check_loudness(sound_S, limits)
-    crops, ticks = cut_crops(video, line, finder, config)
+    crops, ticks = cut_crops(video, line, detector, config)
     frames_THWC, landmarks_TLP = resample(crops, line, ticks)
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
     return AlignedSample(

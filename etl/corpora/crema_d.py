@@ -90,7 +90,7 @@ def list_clips(config: EtlConfig) -> Listing:
             wav = f"AudioWAV/{stem}.wav"
             audio = source.media(wav) if wav in sounds else None
             clips.append(SourceClip(label, source.media(video), audio))
-    return Listing(tuple(clips), tuple(rejected), left_out, source.passed_over)
+    return Listing(tuple(clips), tuple(rejected), left_out, source.system_files)
 
 
 def agreement(votes: str, emotion: str) -> float:

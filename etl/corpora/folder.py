@@ -12,14 +12,14 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.printable import is_printable, printable, shown
+from emotalk.printable import is_printable, printable, quoted
 from emotalk.schema import ClipLabel
 from emotalk.shards.record import LONGEST_ACTOR
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
 from etl.corpora.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
-MOST_FAULTS = 20
+MAX_FAULTS = 20
 LEVEL = re.compile(r"\d*\.?\d+")
 LONGEST_LEVEL = 40  # letters of a number from 0 to 1
 LONGEST_KEY = 200  # bytes: a key plus its endings is a file's name of at most 255
@@ -40,7 +40,7 @@ def list_clips(config: EtlConfig) -> Listing:
         if not problem:
             name, earlier = row_of.setdefault(_file(row["clip"]), (row["clip"], line))
             if name != row["clip"]:
-                problem = f"clip {shown(row['clip'])} is the file of line {earlier}"
+                problem = f"clip {quoted(row['clip'])} is the file of line {earlier}"
         if problem:
             faults.append(f"line {line}: {problem}")
         elif EMOTION_WORDS[row["emotion"].lower()] not in config.emotion_names:
@@ -105,18 +105,17 @@ def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
     if not row["clip"] or not row["actor"]:
         return "clip and actor must not be empty"
     if row["emotion"].lower() not in EMOTION_WORDS:
-        return f"emotion {shown(row['emotion'])} is none of {', '.join(config.emotion_names)}"
+        return f"emotion {quoted(row['emotion'])} is none of {', '.join(config.emotion_names)}"
     if _level(row.get("level", "")) is False:
-        return (
-            f"level {shown(row['level'])} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
-        )
+        level = quoted(row["level"])
+        return f"level {level} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
     return _fault_of_names(row["clip"], row["actor"])
 
 
 def _fault_of_names(clip: str, actor: str) -> str | None:
     for word in (clip, actor):
         if not is_printable(word):
-            return f"{shown(word)} holds control characters, or marks of lines or of direction"
+            return f"{quoted(word)} holds control characters, or marks of lines or of direction"
     if len(actor.encode()) > LONGEST_ACTOR:
         return f"actor {actor[:40]!r}... is longer than {LONGEST_ACTOR} bytes"
     if len(key_of(clip).encode()) > LONGEST_KEY:
@@ -155,6 +154,6 @@ def _clip(source: Source, row: dict[str, str]) -> SourceClip:
 
 def _refuse(table: str, faults: list[str]) -> None:
     if faults:
-        more = len(faults) - MOST_FAULTS
-        shown = [*faults[:MOST_FAULTS], *([f"and {more} more"] if more > 0 else [])]
+        more = len(faults) - MAX_FAULTS
+        shown = [*faults[:MAX_FAULTS], *([f"and {more} more"] if more > 0 else [])]
         raise WrongUse("\n  ".join([f"{table}: {len(faults)} rows cannot be used:", *shown]))

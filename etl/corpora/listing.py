@@ -45,7 +45,7 @@ class Listing:
     clips: tuple[SourceClip, ...]  # to be opened
     rejected: tuple[Rejection, ...] = ()  # left out by name alone
     left_out: int = 0  # clips that the configuration does not ask for (other emotions, few votes)
-    passed_over: int = 0  # number of system files that were left out
+    system_files: int = 0  # number of system files that were left out
 
 
 def printable(name: str) -> str:

@@ -65,7 +65,7 @@ def list_clips(config: EtlConfig) -> Listing:
             "level_N/NNN.mp4 (M003/video/front/angry/level_3/001.mp4), or flat: "
             "M003_front_angry_level_3_001.mp4"
         )
-    return Listing(tuple(clips), tuple(rejected), left_out, source.passed_over)
+    return Listing(tuple(clips), tuple(rejected), left_out, source.system_files)
 
 
 def _view(path: re.Match[str]) -> str:

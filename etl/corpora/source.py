@@ -21,15 +21,15 @@ LARGEST_TABLE = 256 * 2**20  # bytes: a million clips have less than half of it
 class Source(ABC):
     """The files of a corpus, by their names inside it, separated by `/`."""
 
-    passed_over: int = 0  # number of system files that `files` left out
+    system_files: int = 0  # number of system files that `files` left out
 
     def files(self, folder: str) -> list[str] | None:
         """Return the sorted names of all files below a folder; None where it is missing."""
         every = self._every_file(folder)
         if every is None:
             return None
-        own, passed_over = without_system_files(every)
-        self.passed_over += passed_over
+        own, system_files = without_system_files(every)
+        self.system_files += system_files
         return own
 
     @abstractmethod
@@ -67,7 +67,7 @@ class FolderSource(Source):
         if not path.is_file():
             return None
         try:
-            return _decoded(str(path), read_small(path, most_bytes=LARGEST_TABLE))
+            return _decoded(str(path), read_small(path, max_bytes=LARGEST_TABLE))
         except UnfitFile as error:
             raise WrongUse(f"{path}: {error}; a corpus's tables are smaller") from None
 

@@ -35,7 +35,7 @@ def read_manifest(output: Path) -> Manifest | None:
     path = output / MANIFEST_NAME
     if path.is_file():
         try:
-            return parse(Manifest, read_small(path, most_bytes=LARGEST_FILE), path.name)
+            return parse(Manifest, read_small(path, max_bytes=LARGEST_FILE), path.name)
         except (UnfitFile, WrongUse) as error:
             raise WrongUse(f"output: {path} is broken ({error}); choose another") from None
     _refuse_other_files(output)

@@ -55,7 +55,7 @@ class Plan:
     split_of: Mapping[str, str]  # key -> split
     shards: tuple[PlannedShard, ...]  # every tar
     config: Mapping[str, Any]  # the settings and digests that decide the bytes, for the manifest
-    passed_over: int = 0  # number of ignored system files, see `corpora.system_files`
+    system_files: int = 0  # number of ignored system files, see `corpora.system_files`
 
     @property
     def found(self) -> int:
@@ -85,7 +85,7 @@ def make_plan(config: EtlConfig) -> Plan:
         split_of=split_of,
         shards=tuple(plan_shards(split_of, config.samples_per_shard)),
         config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
-        passed_over=listing.passed_over,
+        system_files=listing.system_files,
     )
 
 

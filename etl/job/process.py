@@ -23,8 +23,8 @@ LOG = logging.getLogger("emotalk.etl")
 class Progress(Protocol):
     """Receiver of each clip's verdict."""
 
-    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
-        """Count one verdict; `kept` if it comes from an earlier run."""
+    def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
+        """Count one verdict; `reused` if it comes from an earlier run."""
         ...
 
 
@@ -51,13 +51,13 @@ def process_clips(
         stored = load_verdict(store, key, stamp_of(plan.clips[key], config))
         if stored is not None:
             verdicts[key] = stored
-            progress.clip_done(stored, kept=True)
+            progress.clip_done(stored, reused=True)
     pending = [plan.clips[key] for key in wanted if key not in verdicts]
     crashes = CrashCount(config.max_crashes_in_a_row)
     for clip, outcome in executor.stream(process_clip, pending, config, store):
         verdict = _verdict(clip, outcome, crashes)
         verdicts[clip.label.key] = verdict
-        progress.clip_done(verdict, kept=False)
+        progress.clip_done(verdict, reused=False)
     return {key: verdicts[key] for key in wanted}
 
 

@@ -31,16 +31,16 @@ class ClipProgress:
         self._bar = bar
         self._task = bar.add_task("clips", total=total, rate="", accepted=0, rejected=0)
         self._total = total
-        self._done = self._kept = self._accepted = 0
-        self._began = self._told = time.monotonic()
+        self._done = self._reused = self._accepted = 0
+        self._began = self._printed_at = time.monotonic()
 
-    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+    def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
         """Count one verdict."""
         self._done += 1
-        self._kept += kept
+        self._reused += reused
         self._accepted += verdict.accepted
         now = time.monotonic()
-        rate = (self._done - self._kept) / max(now - self._began, 1e-3)
+        rate = (self._done - self._reused) / max(now - self._began, 1e-3)
         rejected = self._done - self._accepted
         self._bar.update(
             self._task,
@@ -49,8 +49,8 @@ class ClipProgress:
             accepted=self._accepted,
             rejected=rejected,
         )
-        if not self._console.is_terminal and now - self._told > LINE_EVERY_S:
-            self._told = now
+        if not self._console.is_terminal and now - self._printed_at > LINE_EVERY_S:
+            self._printed_at = now
             left = (self._total - self._done) / max(rate, 1e-6)
             print_text(
                 self._console,
@@ -87,10 +87,10 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
         f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
         f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
     )
-    if plan.passed_over:
+    if plan.system_files:
         print_text(
             console,
-            f"{plan.passed_over} files passed over that are no clips: hidden ones (._*, "
+            f"{plan.system_files} files passed over that are no clips: hidden ones (._*, "
             ".DS_Store), Thumbs.db, desktop.ini and what lies in hidden folders or @eaDir",
         )
     counts = count_emotions(plan)

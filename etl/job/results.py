@@ -66,7 +66,7 @@ def _rejected(rejection: Rejection, files_sha256: str | None = None) -> Rejected
     return RejectedClip(
         clip=rejection.clip,
         reason=rejection.reason,
-        detail=rejection.told,
+        detail=rejection.message,
         files_sha256=files_sha256,
     )
 

@@ -105,7 +105,7 @@ def _as_before(verdict: Verdict, rejected: Mapping[str, RejectedClip]) -> bool:
     if verdict.accepted:
         return False
     line = rejected[verdict.clip]
-    return (line.reason, line.detail) == (verdict.reason, verdict.rejection.told)
+    return (line.reason, line.detail) == (verdict.reason, verdict.rejection.message)
 
 
 def _write_new_digests(

@@ -50,7 +50,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
     """
     _set_up_process()
     try:
-        finder = _finder(config.landmarks, Path(config.source).expanduser())
+        detector = _detector(config.landmarks, Path(config.source).expanduser())
     except WrongUse as error:
         check_reachable(config.source)  # which holds the side-car files
         # The driver found them: it is this node that lacks them.
@@ -60,7 +60,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
         ) from None
     with naming_node(clip.label.clip):
         source = stamp_of(clip, config)
-        outcome = _processed(clip, finder, config, source)
+        outcome = _processed(clip, detector, config, source)
         if isinstance(outcome, Crash):
             return outcome
         verdict, members = outcome
@@ -69,11 +69,11 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
 
 
 def _processed(
-    clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
+    clip: SourceClip, detector: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
 ) -> tuple[Verdict, dict[str, bytes]] | Crash:
     """Return the verdict on a clip and its members, or the crash it ended in."""
     try:
-        return _accepted(clip, finder, config, source)
+        return _accepted(clip, detector, config, source)
     except Rejection as rejection:
         check_reachable(config.source)
         check_readable(clip.video)
@@ -91,10 +91,10 @@ def _processed(
 
 
 def _accepted(
-    clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
+    clip: SourceClip, detector: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
 ) -> tuple[Verdict, dict[str, bytes]]:
     began = time.perf_counter()
-    sample = make_sample(clip, finder, config)
+    sample = make_sample(clip, detector, config)
     made = time.perf_counter()
     members = encoded(sample, config)
     verdict = Verdict(
@@ -137,7 +137,7 @@ def digest_of(members: Mapping[str, bytes]) -> str:
 
 
 @lru_cache(maxsize=1)
-def _finder(config: LandmarksConfig, source: Path) -> LandmarkDetector:
+def _detector(config: LandmarksConfig, source: Path) -> LandmarkDetector:
     """Return this process's landmark models, loaded once."""
     return build_landmark_detector(config, source=source)
 

@@ -83,11 +83,11 @@ def main() -> None:
 def measure(data: Path, folder: Path, repeats: int) -> dict[str, float]:
     """Return the CPU milliseconds of a clip, stage by stage and as a whole."""
     config = _config(data, folder)
-    finder = build_landmark_detector(config.landmarks)
+    detector = build_landmark_detector(config.landmarks)
     clips = _clips(data, folder)
     spent: dict[str, list[float]] = {name: [] for name in ("decode", "faces", "encode", "whole")}
     for clip in clips:
-        rounds = [_stages(clip, finder, config, folder) for _ in range(repeats + 1)][1:]
+        rounds = [_stages(clip, detector, config, folder) for _ in range(repeats + 1)][1:]
         for name, values in spent.items():
             values.append(statistics.median(times[name] for times in rounds))
     mean = {name: 1e3 * statistics.mean(values) for name, values in spent.items()}
@@ -139,16 +139,16 @@ def memory(folder: Path, seconds: float) -> dict[str, float]:
 
 
 def _stages(
-    clip: SourceClip, finder: LandmarkDetector, config: EtlConfig, folder: Path
+    clip: SourceClip, detector: LandmarkDetector, config: EtlConfig, folder: Path
 ) -> dict[str, float]:
     frames: list[Bytes] = []
-    crops = make_sample(clip, finder, config).frames_THWC
+    crops = make_sample(clip, detector, config).frames_THWC
     video = Path(str(clip.video))
     store = folder / "store"
     store.mkdir(exist_ok=True)
     return {
         "decode": _cpu(lambda: frames.extend(read_video(video))),
-        "faces": _cpu(lambda: list(finder.track(frames, clip=video, indices=range(len(frames))))),
+        "faces": _cpu(lambda: list(detector.track(frames, clip=video, indices=range(len(frames))))),
         "encode": _cpu(lambda: encode_crops(crops, config.video)),
         "whole": _cpu(lambda: process_clip(clip, config, store)),
     }

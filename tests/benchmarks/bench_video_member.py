@@ -165,8 +165,8 @@ def real_samples(most: int | None) -> tuple[list[AlignedSample], float, float]:
             clips=str(table),
             landmarks=LandmarksConfig(pack="faces68", root=data / "insightface"),
         )
-        finder = build_landmark_detector(config.landmarks)
-        samples = [make_sample(clip, finder, config) for clip in list_clips(config).clips]
+        detector = build_landmark_detector(config.landmarks)
+        samples = [make_sample(clip, detector, config) for clip in list_clips(config).clips]
         encode = partial(encode_members, corpus=config.corpus, video=config.video)
         members = [encode(sample) for sample in samples]
     frames = sum(len(sample.frames_THWC) for sample in samples)

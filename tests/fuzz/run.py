@@ -27,7 +27,7 @@ from tests.fuzz.surface import Surface, case_of, try_case
 from tests.fuzz.surfaces import SURFACES
 
 HANG_S = 10.0
-MOST_BYTES = 2 * 2**30
+MAX_BYTES = 2 * 2**30
 KILL_BYTES = 5 * 2**30
 CHUNK = 2000
 OUTCOMES = ("fault", "accepted", "traceback", "hang", "memory", "crash")
@@ -171,7 +171,7 @@ def _work(surface: Surface, first: int, end: int, seed: int, shared: Any, result
             case = case_of(door, surface.name, seed, number)
             shared.number, shared.began, shared.ready = number, time.monotonic(), 1
             outcome, what = try_case(door, case)
-            if _peak() > before + MOST_BYTES:
+            if _peak() > before + MAX_BYTES:
                 results.send((number, "memory", f"{(_peak() - before) / 2**30:.1f} GiB {what}"))
                 break
             results.send((number, outcome, what))

@@ -44,7 +44,7 @@ def misbehaves(folder: Path) -> Door:
 
 def test_every_end_of_a_case_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "HANG_S", 3.0)
-    monkeypatch.setattr(fuzz, "MOST_BYTES", 150 * 2**20)
+    monkeypatch.setattr(fuzz, "MAX_BYTES", 150 * 2**20)
     tally = fuzz.run([Surface("bad", 20, misbehaves)], 0, processes=1)["bad"]
     assert dict(tally.counts) == {
         "fault": 6,

@@ -38,7 +38,7 @@ class InThisProcess:
 class Quiet:
     """Is told of each clip and says nothing."""
 
-    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+    def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
         """Do nothing."""
 
 

@@ -32,13 +32,13 @@ def runtime_here(config: TrainConfig) -> Iterator[Runtime]:
 
 @contextmanager
 def trainer_here(
-    config: TrainConfig, stop_asked: Callable[[], bool] = lambda: False
+    config: TrainConfig, stop_requested: Callable[[], bool] = lambda: False
 ) -> Iterator[Trainer]:
     """Build the trainer that `train.py` builds, at the state its run folder is in."""
     with runtime_here(config) as runtime:
         shard_set = ShardSet.open(config.shards, config.data.remote)
         open_run_folder(config, shard_set)
-        yield build(config, shard_set, runtime, stop_asked)
+        yield build(config, shard_set, runtime, stop_requested)
 
 
 def train_here(config: TrainConfig) -> Trainer:

@@ -35,7 +35,7 @@ def test_a_clock_that_is_set_back_is_named_and_the_advice_mends_it(tmp_path: Pat
     with pytest.raises(Rejection, match="run back") as caught:
         read_sound(joined)
     assert caught.value.reason == "no_times"
-    advice = re.search(r"`ffmpeg (-i IN .* OUT\.mp4)`", caught.value.told)
+    advice = re.search(r"`ffmpeg (-i IN .* OUT\.mp4)`", caught.value.message)
     assert advice is not None
     words = {"IN": str(joined), "OUT.mp4": str(mended)}
     command = [words.get(word, word) for word in advice[1].split()]

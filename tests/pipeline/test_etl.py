@@ -29,7 +29,7 @@ from etl.job.output import lock_output
 from etl.job.plan import make_plan
 from etl.job.run import run_job
 from etl.job.store import Verdict
-from etl.job.worker import _finder
+from etl.job.worker import _detector
 from tests.helpers.clips import tone, write_clip, write_crema_d, write_sidecar
 from tests.helpers.etl_run import digests
 
@@ -69,9 +69,9 @@ class ThisProcess:
 class Silent:
     kept: int = 0
 
-    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+    def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
         del verdict
-        self.kept += kept
+        self.kept += reused
 
 
 def config_for(source: Path, output: Path, **more: object) -> EtlConfig:
@@ -158,7 +158,7 @@ def test_the_stored_video_is_close_to_the_crops(shards: Path, corpus: Path) -> N
     config = config_for(corpus, shards)
     plan = make_plan(config)
     key = "1001_IEO_ANG_HI"
-    exact = make_sample(plan.clips[key], _finder(config.landmarks, corpus), config).frames_THWC
+    exact = make_sample(plan.clips[key], _detector(config.landmarks, corpus), config).frames_THWC
     stored = decode_video_window(samples_of(shards)[key]["mp4"], 0, len(exact))
     error = np.mean((stored.astype(float) - exact) ** 2)
     assert 10 * np.log10(255**2 / error) > 42
@@ -194,7 +194,7 @@ def test_stills_are_the_same_wherever_the_actor_s_clips_lie(
         lender = json.loads(sample["json"])["neutral"]
         assert lender == json.loads(together[key]["json"])["neutral"]
         clip = plan.clips[Path(lender).stem]
-        first = make_sample(clip, _finder(config.landmarks, corpus), config).frames_THWC[0]
+        first = make_sample(clip, _detector(config.landmarks, corpus), config).frames_THWC[0]
         still = cv2.imdecode(np.frombuffer(sample["neutral.png"], np.uint8), cv2.IMREAD_COLOR)
         assert still is not None
         np.testing.assert_array_equal(still[:, :, ::-1], first)

@@ -56,9 +56,9 @@ class Disturbed:
 class Kept:
     count: int = 0
 
-    def clip_done(self, verdict: Verdict, *, kept: bool) -> None:
+    def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
         del verdict
-        self.count += kept
+        self.count += reused
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from emotalk.errors import Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.media.decode import MemberFault
-from emotalk.printable import is_printable, printable, printable_lines, shown
+from emotalk.printable import is_printable, printable, printable_lines, quoted
 from emotalk.shards.reader import DataFault
 
 
@@ -51,10 +51,10 @@ def test_values_that_python_refuses_to_write_are_named() -> None:
     deep: list[object] = []
     for _ in range(100_000):
         deep = [deep]
-    assert shown(int("9" * 4000) ** 2) == "a int that is too large to show"
-    assert shown(deep) == "a list that is too large to show"
-    assert len(shown("x" * 10**6)) <= 200
-    assert shown("\x1b") == r"'\x1b'"
+    assert quoted(int("9" * 4000) ** 2) == "a int that is too large to show"
+    assert quoted(deep) == "a list that is too large to show"
+    assert len(quoted("x" * 10**6)) <= 200
+    assert quoted("\x1b") == r"'\x1b'"
 
 
 @pytest.mark.parametrize("error", [WrongUse, Stopped, DataFault, MemberFault])

@@ -37,8 +37,8 @@ def test_a_reason_that_is_not_listed_cannot_be_given() -> None:
 
 
 def test_what_people_read_ends_with_the_advice() -> None:
-    told = Rejection("too_long", "61.00 s, at most 60 s (quality.max_seconds)", "a.mp4").told
-    assert told == (
+    message = Rejection("too_long", "61.00 s, at most 60 s (quality.max_seconds)", "a.mp4").message
+    assert message == (
         "61.00 s, at most 60 s (quality.max_seconds); cut it into utterances, or raise "
         "quality.max_seconds"
     )

@@ -104,7 +104,7 @@ def _as_face(points_LP: Floats) -> FaceLandmarks:
 @lru_cache(maxsize=2)
 def _stored(path: Path) -> Floats:
     try:
-        points_TLP = read_npy(read_small(path, most_bytes=LARGEST_FILE))
+        points_TLP = read_npy(read_small(path, max_bytes=LARGEST_FILE))
     except FileNotFoundError:
         raise Rejection("no_landmarks", f"no side-car file {path.name}") from None
     except (ValueError, OSError) as error:

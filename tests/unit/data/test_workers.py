@@ -84,10 +84,10 @@ def test_a_worker_that_falls_silent_is_ended_and_named(folder: Path) -> None:
 def test_a_training_that_is_asked_to_stop_waits_no_longer_for_a_hanging_worker(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "ASKED_S", 0.5)
+    monkeypatch.setattr(workers, "STOP_S", 0.5)
     asked: list[bool] = []
     loader = loader_of(folder)
-    loader.asked_to_stop = lambda: bool(asked)
+    loader.stop_requested = lambda: bool(asked)
     batches, worker = begun(loader)
     worker.suspend()
     asked.append(True)

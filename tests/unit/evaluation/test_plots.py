@@ -96,7 +96,7 @@ def test_counts_are_white_on_dark_cells_alone(dark: int, light: int) -> None:
 def test_frames_stand_in_two_rows_emotion_by_emotion() -> None:
     shown = {name: (noise_frames(n, 11), noise_frames(9 + n, 11))
              for n, name in enumerate(("sadness", "contempt", "anger"))}  # fmt: skip
-    figure = draw_frames(Results(shown=shown))
+    figure = draw_frames(Results(examples=shown))
     assert figure.get_size_inches().tolist() == pytest.approx([10.0, 9.0])
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert titles == ["anger", "sadness", "contempt"]
@@ -115,7 +115,7 @@ def test_the_names_are_those_of_the_files(tmp_path: Path) -> None:
     from emotalk.evaluation.plots import write_plots
     from emotalk.evaluation.report import Report
 
-    results = Results([found("k", 0.5)], shown={"anger": (noise_frames(0, 6),) * 2})
+    results = Results([found("k", 0.5)], examples={"anger": (noise_frames(0, 6),) * 2})
     report = Report(
         inputs={}, where={}, judges={}, clips=1, actors=("a",), condition="first_frame",
         figures={}, emotion=None, as_reported=None, left_out={}, caveats=(), per_clip={},

@@ -25,7 +25,7 @@ from emotalk.evaluation.validation import (
     Validation,
     read_clips,
     read_other_speech,
-    shown_keys,
+    sample_keys,
 )
 from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
@@ -82,7 +82,7 @@ def validation_of(
     parts: dict[str, Any] = {
         "clips": clips,
         "other_speech": {},
-        "shown": (),
+        "sample_keys": (),
         "model": TINY,
         "facts": facts or ModelFacts(emotions=EMOTIONS, speech_margin_frames=1),
         "landmark_model": None,
@@ -241,7 +241,7 @@ def test_shapes_are_compared_as_the_evaluation_compares_them() -> None:
 def test_samples_show_each_of_their_clips_once_beside_the_truth(tmp_path: Path) -> None:
     clips = [clip_of("a", "fear", 1.0), clip_of("b", "anger", 1.0)]
     with generating(lambda _: brighter(clips[0])):
-        measured(validation_of(clips, shown=("b",)), tmp_path / "samples")
+        measured(validation_of(clips, sample_keys=("b",)), tmp_path / "samples")
     assert {p.name for p in (tmp_path / "samples").iterdir()} == {"anger-b.mp4", "grid.png"}
 
 
@@ -285,8 +285,8 @@ def test_with_neutral_stills_clips_without_one_are_left_out(shards: ShardSet) ->
     keys = [c.key for c in read_clips(SampleReader(shards), samples, 75, "neutral")]
     assert keys == [s.key for s in samples if s.key != "clip0005"]
     assert len(read_clips(SampleReader(shards), samples, 75, "first_frame")) == len(samples)
-    assert "clip0005" not in shown_keys(samples, 6, "neutral")
-    assert "clip0005" in shown_keys(samples, 6, "first_frame")
+    assert "clip0005" not in sample_keys(samples, 6, "neutral")
+    assert "clip0005" in sample_keys(samples, 6, "first_frame")
 
 
 def chosen_clips(samples: Sequence[Sample], count: int, seed: int) -> list[Sample]:
@@ -303,7 +303,7 @@ def test_chosen_clips_are_spread_over_the_emotions_and_the_same_for_a_seed(
     assert len(chosen_clips(samples, 100, seed=2)) == len(samples)
     orders = {tuple(s.key for s in chosen_clips(samples, 8, seed=seed)) for seed in range(6)}
     assert len(orders) > 1
-    shown = shown_keys(chosen, 3, "first_frame")
+    shown = sample_keys(chosen, 3, "first_frame")
     assert shown == [s.key for s in chosen[:3]], "one of an emotion"
 
 

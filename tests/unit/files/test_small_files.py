@@ -10,9 +10,9 @@ from emotalk.files.small_files import UnfitFile, parse_json, read_small
 
 def test_a_file_is_read_to_its_limit_and_not_beyond(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"12345")
-    assert read_small(tmp_path / "file", most_bytes=5) == b"12345"
+    assert read_small(tmp_path / "file", max_bytes=5) == b"12345"
     with pytest.raises(UnfitFile, match="more than 4 bytes"):
-        read_small(tmp_path / "file", most_bytes=4)
+        read_small(tmp_path / "file", max_bytes=4)
 
 
 def test_what_never_ends_is_refused_without_waiting(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ LIMITS = replace(
     upload_bytes=100_000,
 )
 WAIT_S = 60.0
-MOST_IN_FLIGHT = 2**24  # bytes: more than Linux keeps between two sockets of one machine
+MAX_IN_FLIGHT = 2**24  # bytes: more than Linux keeps between two sockets of one machine
 
 
 @dataclass
@@ -203,7 +203,7 @@ def test_a_browser_that_reads_nothing_of_an_answer_is_let_go(server: Running) ->
     before = len(os.listdir("/proc/self/fd"))
     name = finished_order(server)
     with (server.folder / f"{name}.mp4").open("ab") as video:
-        video.truncate(2 * MOST_IN_FLIGHT)
+        video.truncate(2 * MAX_IN_FLIGHT)
     head = f"GET /api/videos/{name}/video.mp4 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with ExitStack() as stack:
         for _ in range(10):
@@ -218,7 +218,7 @@ def test_a_browser_that_reads_nothing_of_an_answer_is_let_go(server: Running) ->
         while piece := slow.recv(2**20):
             read += len(piece)
             time.sleep(0.1)
-    assert read > 2 * MOST_IN_FLIGHT
+    assert read > 2 * MAX_IN_FLIGHT
 
 
 def test_the_end_of_the_server_does_not_wait_for_half_open_uploads(server: Running) -> None:

@@ -119,8 +119,8 @@ def test_speech_of_a_video_begins_with_its_sound_and_keeps_its_gaps(tmp_path: Pa
 def test_a_recording_beyond_the_limit_is_refused_with_advice_that_works(tmp_path: Path) -> None:
     path = recording(tmp_path / "a.wav", tone(4.0))
     with pytest.raises(WrongUse, match=r"too_long: .* at most 3 s .*; cut the recording and make"):
-        read_speech(path, most_s=3.0)
-    assert read_speech(recording(tmp_path / "b.wav", tone(2.9)), most_s=3.0).frames == 73
+        read_speech(path, max_s=3.0)
+    assert read_speech(recording(tmp_path / "b.wav", tone(2.9)), max_s=3.0).frames == 73
 
 
 def test_no_room_for_the_decoded_sound_is_one_message(

@@ -66,7 +66,7 @@ def server() -> Iterator[Server]:
 
 
 def get(server: Server, path: Path, **changes: object) -> None:
-    given: dict[str, object] = {"sha256": SHA256[:8], "most_bytes": 2 * len(CONTENT), "pause_s": 0}
+    given: dict[str, object] = {"sha256": SHA256[:8], "max_bytes": 2 * len(CONTENT), "pause_s": 0}
     download(server.url, path, **given | changes)  # type: ignore[arg-type]
 
 
@@ -119,7 +119,7 @@ def test_no_more_is_taken_than_the_file_can_have(
 ) -> None:
     server.announces = announces
     with pytest.raises(WrongBytes, match="1000"):
-        get(server, tmp_path / "file", most_bytes=1000)
+        get(server, tmp_path / "file", max_bytes=1000)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 1001
 
 

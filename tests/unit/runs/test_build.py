@@ -78,9 +78,9 @@ def test_a_run_that_goes_on_opens_its_shard_set_once(
 def test_the_loader_hears_that_the_training_was_asked_to_stop(folder: Path) -> None:
     stop = threading.Event()
     with trainer_here(config_of(folder), stop.is_set) as trainer:
-        assert not trainer._components.loader.asked_to_stop()
+        assert not trainer._components.loader.stop_requested()
         stop.set()
-        assert trainer._components.loader.asked_to_stop()
+        assert trainer._components.loader.stop_requested()
 
 
 def test_without_a_decay_no_average_is_kept_and_without_clips_nothing_is_validated(

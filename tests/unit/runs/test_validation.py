@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from emotalk.evaluation.clips import spread_clips
-from emotalk.evaluation.validation import shown_keys
+from emotalk.evaluation.validation import sample_keys
 from emotalk.runs.facts import model_facts
 from emotalk.runs.validation import build_validation
 from emotalk.shards.shard_set import ShardSet
@@ -39,5 +39,5 @@ def test_the_clips_are_those_of_validations_own_draw(tmp_path: Path) -> None:
     samples = shard_set.split("val").samples
     drawn = spread_clips(samples, 3, seed=9, purpose="validation", over_actors=False)
     assert [clip.key for clip in validation.clips] == [sample.key for sample in drawn]
-    assert validation.shown == shown_keys(drawn, 2, "first_frame")
+    assert validation.sample_keys == sample_keys(drawn, 2, "first_frame")
     assert validation.seed == 9

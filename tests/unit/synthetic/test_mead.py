@@ -63,9 +63,9 @@ def test_pictures_are_wide_and_30_a_second_and_sounds_48_khz(corpus: Path) -> No
 
 def test_the_etl_makes_aligned_samples_of_it(corpus: Path) -> None:
     settings = config(corpus)
-    finder = build_landmark_detector(settings.landmarks, source=corpus)
+    detector = build_landmark_detector(settings.landmarks, source=corpus)
     clip = next(c for c in list_clips(settings).clips if c.label.emotion == "anger")
-    sample = make_sample(clip, finder, settings)
+    sample = make_sample(clip, detector, settings)
     assert sample.audio_S.size == len(sample.frames_THWC) * SAMPLES_PER_FRAME
     eyes_LP = sample.landmarks_TLP[0, 36:48]
     assert ((eyes_LP > 20) & (eyes_LP < 108)).all()

@@ -182,33 +182,33 @@ def test_landmarks_of_no_face_reject_the_clip(video: VideoFrames) -> None:
 
 
 @pytest.fixture(scope="module")
-def finder() -> LandmarkDetector:
+def detector() -> LandmarkDetector:
     return build_landmark_detector(
         LandmarksConfig(pack="faces68", root=shared_data("data", "insightface"))
     )
 
 
-def of_real_clip(path: Path, finder: LandmarkDetector) -> None:
+def of_real_clip(path: Path, detector: LandmarkDetector) -> None:
     video = read_video(path)
-    cut_crops(video, line(np.arange(len(video))[:55]), finder, config(crop_share=0.95))
+    cut_crops(video, line(np.arange(len(video))[:55]), detector, config(crop_share=0.95))
 
 
-def test_a_real_head_upside_down_is_rejected_and_upright_taken(finder: LandmarkDetector) -> None:
+def test_a_real_head_upside_down_is_rejected_and_upright_taken(detector: LandmarkDetector) -> None:
     clips = shared_data("data", "faults")
     with pytest.raises(Rejection, match="better with the picture turned by 180") as caught:
-        of_real_clip(clips / "clips" / "face_upside_down.mp4", finder)
+        of_real_clip(clips / "clips" / "face_upside_down.mp4", detector)
     assert caught.value.reason == "bad_landmarks"
-    of_real_clip(clips / "clips" / "mirror.mp4", finder)
-    of_real_clip(clips / "cleaning" / "good.mp4", finder)
+    of_real_clip(clips / "clips" / "mirror.mp4", detector)
+    of_real_clip(clips / "cleaning" / "good.mp4", detector)
 
 
 @pytest.mark.parametrize("quarters", [1, 3])
 def test_a_real_head_on_its_side_is_rejected(
-    finder: LandmarkDetector, quarters: int, tmp_path: Path
+    detector: LandmarkDetector, quarters: int, tmp_path: Path
 ) -> None:
     upright = list(read_video(shared_data("data", "clips", "grid", "sbwe5n.mpg")).at(range(12)))
     turned = (np.ascontiguousarray(np.rot90(frame, quarters)) for frame in upright)
     encode_video(tmp_path / "turned.mp4", turned, fps=Fraction(25))
     with pytest.raises(Rejection) as caught:
-        of_real_clip(tmp_path / "turned.mp4", finder)
+        of_real_clip(tmp_path / "turned.mp4", detector)
     assert caught.value.reason in ("bad_landmarks", "no_face")

@@ -168,4 +168,4 @@ def test_names_that_are_no_text_are_rejected_by_a_name_that_can_be_written(tmp_p
     os.close(os.open(raw, os.O_CREAT))
     (rejected,) = list_clips(config("crema_d", tmp_path)).rejected
     assert rejected.clip == r"VideoFlash/clip_\udce9.flv"
-    assert (rejected.clip + rejected.told).encode()
+    assert (rejected.clip + rejected.message).encode()

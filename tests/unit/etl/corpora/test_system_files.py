@@ -43,7 +43,7 @@ def test_a_corpus_that_a_mac_copied_has_as_many_clips_as_before(tmp_path: Path) 
         path.write_bytes(b"\x00\x05\x16\x07")
     after = make_plan(clean)
     assert (after.found, after.rejected, after.digest) == (6, (), before.digest)
-    assert (before.passed_over, after.passed_over) == (0, len(LEFT))
+    assert (before.system_files, after.system_files) == (0, len(LEFT))
     text = StringIO()
     show_plan(Console(file=text, width=200), clean, after)
     assert text.getvalue().count("8 files passed over that are no clips") == 1
@@ -58,7 +58,7 @@ def test_mead_s_hidden_files_are_passed_over(tmp_path: Path) -> None:
     (folder / "001.mp4").touch()
     (folder / "._001.mp4").touch()
     plan = make_plan(config(tmp_path / "mead", tmp_path, corpus="mead"))
-    assert (plan.found, plan.passed_over) == (3, 1)
+    assert (plan.found, plan.system_files) == (3, 1)
 
 
 def config(source: Path, folder: Path, *, corpus: str = "crema_d") -> EtlConfig:

@@ -97,7 +97,7 @@ def bar(width: int, done: int) -> str:
         for number in range(done):
             rejected = "no_face" if number % 10 == 0 else ""
             verdict = Verdict(f"k{number}", f"{number}.flv", (0, 0), reason=rejected)
-            progress.clip_done(verdict, kept=number < done - 40)
+            progress.clip_done(verdict, reused=number < done - 40)
     return file.getvalue().split("\x1b[2K")[-1].split("\n")[0]
 
 
@@ -118,7 +118,7 @@ def test_a_log_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) ->
     console = Console(file=io.StringIO(), width=80)
     with clip_progress(console, 8) as progress:
         for number in range(8):
-            progress.clip_done(Verdict(f"k{number}", "a", (0, 0)), kept=False)
+            progress.clip_done(Verdict(f"k{number}", "a", (0, 0)), reused=False)
     assert isinstance(console.file, io.StringIO)
     lines = [line for line in console.file.getvalue().splitlines() if line.strip()]
     assert len(lines) == 4  # 15 s apart, at least 20 s between lines
