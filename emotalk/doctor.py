@@ -85,7 +85,7 @@ class Finding:
 
 
 def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> list[Finding]:
-    """Return the findings: the machine, then packages, then what some parts need besides.
+    """Return the findings: the machine, packages, and further needs of some parts.
 
     Each package is imported in a process of its own, so that a crash is a finding too. `packs` is
     the folder of insightface's model packs.

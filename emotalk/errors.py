@@ -9,7 +9,7 @@ OF_A_NAME = (errno.ENAMETOOLONG, errno.EACCES, errno.EROFS, errno.ELOOP)
 
 
 class WrongUse(ValueError):  # noqa: N818  a mistake of the user, not a fault of the program
-    """Raised when something the user asked for cannot be done as asked.
+    """Raised when a request of the user cannot be fulfilled as it is.
 
     The message names the given value, the allowed ones and the next action. Entry points print it
     on standard error and exit with code 2; nothing else catches it.
@@ -21,7 +21,7 @@ class WrongUse(ValueError):  # noqa: N818  a mistake of the user, not a fault of
 
 
 class InUse(WrongUse):
-    """Raised when another process holds the folder that was asked for."""
+    """Raised when another process holds the requested folder."""
 
 
 class Stopped(RuntimeError):  # noqa: N818  a state of the run, not a fault of the program

@@ -1,4 +1,4 @@
-"""Give a process without home folder or user name both, as in a container with any user.
+"""Set home folder and user name of a process that lacks them, as in some containers.
 
 Libraries ask for both when they are imported and end in tracebacks. Only the standard library is
 imported here: the entry points call `ensure_home` before anything else.

@@ -5,7 +5,7 @@ import unicodedata
 LONGEST = 400
 # Control characters and escape sequences, halves of surrogate pairs, line and paragraph separators.
 UNPRINTABLE = frozenset(("Cc", "Cs", "Zl", "Zp"))
-# Marks that turn the direction of what follows: the text read is not the text that is there.
+# Marks that reverse the direction of text, so that it reads otherwise than it is stored.
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -32,8 +32,8 @@ def is_printable(text: str) -> bool:
 def quoted(value: object) -> str:
     """Return a value of any type as `repr` writes it, printable and short.
 
-    What Python itself refuses to write (a number of 5,000 digits, a list in a list in a list ...)
-    is named by its type.
+    A value that Python refuses to write (a number of 5,000 digits, a deeply nested list) is named
+    by its type.
     """
     try:
         return printable(repr(value), longest=200)

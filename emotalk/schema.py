@@ -66,12 +66,12 @@ class AlignedSample:
     source_sha256: str  # of the clip's file
 
 
-class Rejection(Exception):  # noqa: N818  a verdict that travels as an exception, not a fault
+class Rejection(Exception):  # noqa: N818  a result of checks, not a fault of the program
     """Raised when a clip is left out; it is counted and named, never replaced.
 
     Attributes:
         reason: fixed short name, one of `REASONS`, e.g. `no_face`.
-        detail: the value met and the limit.
+        detail: the measured value and the limit.
         clip: the clip's name; empty until a caller that knows it fills it in.
     """
 

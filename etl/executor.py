@@ -1,4 +1,4 @@
-"""Define the interface of what runs tasks: a Ray cluster, or in tests this process."""
+"""Define the interface of task executors: a Ray cluster, or in tests this process."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeVar

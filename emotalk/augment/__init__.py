@@ -1,1 +1,1 @@
-"""Pictures and speech changed at random on the device, the same way on any number of ranks."""
+"""Augment pictures and speech on the device, the same way on any number of ranks."""

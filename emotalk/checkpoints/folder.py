@@ -65,7 +65,7 @@ def point_best(folder: Path, best_step: int | None) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename what has the name of a checkpoint to `damaged-NAME` and return its new path."""
+    """Rename a file or folder with a checkpoint's name to `damaged-NAME`; return its new path."""
     number, aside = 1, path.with_name(f"damaged-{path.name}")
     while os.path.lexists(aside):
         number += 1

@@ -52,8 +52,8 @@ def evaluate(
 
     report = run_evaluation(settings)
     Console().print(summary_table(report))
-    for task, judge in report.judges.items():
-        say(f"{task}: {judge}")
+    for task, model in report.judges.items():
+        say(f"{task}: {model}")
     say(f"report: {output / 'report.md'}")
 
 

@@ -1,4 +1,4 @@
-"""Configure the loss terms, except for their weights, which stand in the stages."""
+"""Configure the loss terms; the stages configure their weights."""
 
 import os
 from pathlib import Path

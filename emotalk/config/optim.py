@@ -10,7 +10,7 @@ Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class OptimConfig(Section):
-    """Configure Adam for all networks; learning rates stand in the stages."""
+    """Configure Adam for all networks; the stages configure the learning rates."""
 
     init: Literal["xavier", "he"] = "xavier"  # as the original; he: learns labels sooner
     betas: tuple[Beta, Beta] = (0.5, 0.99)  # the original: (0.5, 0.999)

@@ -1,4 +1,4 @@
-"""Configure processes, precision and engines, which do not change what is learnt."""
+"""Configure processes, precision and engines: how a training is computed."""
 
 from pathlib import Path
 from typing import Literal

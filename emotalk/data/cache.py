@@ -17,7 +17,7 @@ class ClipCache:
     would always drop the clip that is needed next.
 
     Args:
-        mib: room for decoded clips in MiB; 0 keeps nothing and decodes only the window asked for.
+        mib: room for decoded clips in MiB; 0 keeps nothing and decodes only the requested window.
     """
 
     def __init__(self, mib: int) -> None:

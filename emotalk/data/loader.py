@@ -91,7 +91,7 @@ class ClipLoader:
     Attributes:
         samples: the clips that are used.
         left_out: reason -> keys of the clips of the split that are not used.
-        faults: message -> number of times that this rank met the fault.
+        faults: message -> number of times that it occurred on this rank.
         stop_requested: returns whether to stop waiting for a batch.
     """
 

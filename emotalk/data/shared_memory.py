@@ -38,7 +38,7 @@ def check_room(workers: int, prefetch: int, batch_bytes: int) -> None:
     """Refuse workers whose batches, `prefetch` for each, do not fit into the shared memory.
 
     Raises:
-        WrongUse: with what to change.
+        WrongUse: they do not fit; the message names the settings to change.
     """
     room = shared_memory()
     needed = (workers * prefetch + 1) * batch_bytes  # and the one that is being learned from

@@ -1,4 +1,4 @@
-"""State what a reader must know to interpret an evaluation's figures."""
+"""Write the notes that a reader needs to interpret an evaluation's figures."""
 
 from collections.abc import Sequence
 

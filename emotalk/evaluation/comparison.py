@@ -40,7 +40,7 @@ class Comparison(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """A figure's description for people."""
+    """Describes a quantity in reports."""
 
     label: str  # with the unit
     better: Literal["higher", "lower"]

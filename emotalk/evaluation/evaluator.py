@@ -43,7 +43,7 @@ class Generated:
 
     @property
     def emotion_video(self) -> Bytes:
-        """Return the video that shows the emotion without help from the condition image."""
+        """Return the video from the neutral still, or `video` if there is none."""
         return self.video if self.from_still is None else self.from_still
 
 

@@ -44,12 +44,12 @@ def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
 
 
 def _refuse_models_of_drawn_faces(config: EvaluateConfig, detector: str) -> None:
-    asked = [name for name in ("landmarks", "emotion") if getattr(config, name) == "judge"]
-    if asked:
+    named = [name for name in ("landmarks", "emotion") if getattr(config, name) == "judge"]
+    if named:
         raise WrongUse(
             f"{config.shards}: its landmarks were found by {detector}, so its faces are "
-            f"photographs, and {', '.join(f'{name}=judge' for name in asked)} knows drawn faces "
-            f"only; leave {' and '.join(asked)} at auto, or use landmarks={detector} "
+            f"photographs, and {', '.join(f'{name}=judge' for name in named)} knows drawn faces "
+            f"only; leave {' and '.join(named)} at auto, or use landmarks={detector} "
             "(finder.pack, finder.root) and emotion=none"
         )
 

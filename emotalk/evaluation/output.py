@@ -26,7 +26,7 @@ IRRELEVANT = {
 def describe_inputs(
     config: EvaluateConfig, shard_set: ShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
 ) -> dict[str, Any]:
-    """Return what determines the figures: settings, and hashes of weights, manifest and clips."""
+    """Return the inputs of the figures: settings, and hashes of weights, manifest and clips."""
     weights = loaded.folder / GENERATOR_EMA
     if not config.ema or not weights.exists():
         weights = loaded.folder / GENERATOR

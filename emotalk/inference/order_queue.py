@@ -14,7 +14,7 @@ from typing import Literal
 from emotalk.inference.server_limits import ServerLimits
 
 logger = logging.getLogger(__name__)
-ABANDONED = "nobody asked after it for long"
+ABANDONED = "its progress was not requested for long"
 # `refused` is the user's mistake, `failed` ours.
 State = Literal["working", "done", "refused", "failed", "cancelled"]
 
@@ -38,13 +38,13 @@ class Job:
     message: str = ""  # for the user
     done: int = 0  # finished frames
     frames: int = 0  # of the whole video; 0 until known
-    asked: float = field(default_factory=time.monotonic)  # last request for its progress
+    requested_at: float = field(default_factory=time.monotonic)  # last request for its progress
     _wanted: bool = True
 
     @property
     def is_abandoned(self) -> bool:
         """Return whether its progress was not requested for longer than the limit."""
-        return time.monotonic() - self.asked > self.abandoned_s
+        return time.monotonic() - self.requested_at > self.abandoned_s
 
     def cancel(self, why: str) -> None:
         """Stop the work before its next block."""
@@ -104,16 +104,16 @@ class OrderQueue:
         """Return a job and record the request, or None if there is no such job."""
         job = self._jobs.get(name)
         if job is not None:
-            job.asked = time.monotonic()
+            job.requested_at = time.monotonic()
         return job
 
     def place(self, job: Job) -> int:
-        """Return the number of orders before it; 0 if it is in work or over."""
+        """Return the number of orders before it; 0 if it is running or finished."""
         with self._lock:
             return self._pending.index(job) if job in self._pending else 0
 
     def cancel(self, job: Job, why: str) -> None:
-        """Cancel a job: at once if it is waiting, before its next block if it is in work."""
+        """Cancel a job: at once if it is waiting, before its next block if it is running."""
         job.cancel(why)
         with self._lock:
             waits = job in self._pending[1:]

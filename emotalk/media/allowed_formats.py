@@ -1,4 +1,4 @@
-"""Allow-list of the formats that FFmpeg may read.
+"""Define the formats that FFmpeg may read.
 
 FFmpeg recognises a file's format by its content. Playlists, scripts and image patterns (HLS, DASH,
 ffconcat, SDP, image2) make it open other files and addresses, so none of them is on the list. No

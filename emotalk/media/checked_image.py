@@ -1,4 +1,4 @@
-"""Values of an image file's header, and the part of the file that a decoder needs."""
+"""Define the checked input of an image decoder."""
 
 from dataclasses import dataclass
 

@@ -54,7 +54,7 @@ DECODER_ERRORS = (
 
 
 class MemberFault(Exception):  # noqa: N818  a fault of the data, not of the program
-    """A member of a sample does not hold what the shard format promises."""
+    """Raised when a member of a sample violates the shard format."""
 
     def __init__(self, message: str) -> None:
         """Keep the message on one line, unprintable characters escaped."""

@@ -73,7 +73,7 @@ def read_sound(
 
     Args:
         path: the file.
-        rate: samples a second of what is returned.
+        rate: samples a second of the result.
         info: of `probe`; probed here if None.
         max_s: the longest sound to read, gaps included.
 

@@ -32,7 +32,7 @@ def spool_audio(path: Path, *, rate: int, max_s: float = MAX_SOUND_S) -> Spooled
 
     Args:
         path: the file.
-        rate: samples a second of what is returned.
+        rate: samples a second of the result.
         max_s: the longest sound to read, gaps included.
 
     Raises:

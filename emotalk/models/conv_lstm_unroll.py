@@ -59,7 +59,7 @@ def plain_unroll(
     *,
     cell_activation: CellActivation,
 ) -> tuple[Tensor, Tensor]:
-    """Return what `unroll` does, as a ConvLSTM is usually written."""
+    """Return the same as `unroll`, computed frame by frame under autograd."""
     outputs = []
     for gates_BCHW in gates_TBCHW.unbind(0):
         gates = gates_BCHW + clip_gates_BCHW + F.conv2d(hidden, kernel, padding=1)

@@ -32,7 +32,7 @@ LOG = logging.getLogger("emotalk.train")
 def build(
     config: TrainConfig, shard_set: ShardSet, runtime: Runtime, stop_requested: Callable[[], bool]
 ) -> Trainer:
-    """Return a trainer that stands where the run folder's newest checkpoint left off.
+    """Return a trainer that continues from the run folder's newest checkpoint, if there is one.
 
     `stop_requested` returns whether a signal has asked the run to save and exit.
     """
@@ -73,7 +73,7 @@ def _log_start(
     networks: Networks,
     state: TrainState,
 ) -> None:
-    """Cut the log lines after the state's step and log what the run starts with."""
+    """Cut the log lines after the state's step and log the start of the run."""
     for line in (*loader.describe(), *unknown_intensities(config, loader)):
         LOG.info("%s", line)
     for name, engine in networks.engines.items():

@@ -157,7 +157,7 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
 def _wait_for_rank_0(signals: StopSignals) -> None:
     """Wait until the launcher ends this process, which it does as soon as rank 0 exits.
 
-    Rank 0 reports what every process refuses. After the wait, the error is this process's own.
+    Rank 0 reports an error of all processes. After the wait, this process reports its own.
     """
     signals.exit_as_refused()
     time.sleep(FIRST_RANK_S)

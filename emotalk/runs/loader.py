@@ -13,7 +13,7 @@ from emotalk.training.critics import CRITICS
 def build_train_loader(
     config: TrainConfig, shard_set: ShardSet, rank: int = 0, world_size: int = 1
 ) -> ClipLoader:
-    """Return the loader of a process's training clips, with what the discriminators need."""
+    """Return the loader of a process's training clips, with the inputs of the discriminators."""
     trained = set().union(*(stage.terms for stage in config.stages))
     other_speech = any(
         critic.needs_other_speech and f"discriminators.{name}" in trained

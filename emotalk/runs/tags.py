@@ -33,7 +33,7 @@ def run_tags(config: TrainConfig, data: DataFacts | None, *, step: int = 0) -> d
 
 
 def launcher(environment: Mapping[str, str]) -> str:
-    """Return what started this process: accelerate, torchrun, deepspeed, slurm (srun) or python."""
+    """Return this process's launcher: accelerate, torchrun, deepspeed, slurm (srun) or python."""
     for variable, name in LAUNCHERS.items():
         if variable in environment:
             return name

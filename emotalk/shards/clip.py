@@ -45,8 +45,8 @@ class Clip:
     video_THWC: Bytes  # uint8 RGB
     audio_S: Floats  # float32 in [-1, 1] at 8 kHz as stored, 320 samples for each frame of the clip
     landmarks_TLP: Floats  # float32 (x, y) in crop pixels
-    neutral_HWC: Bytes | None  # uint8 RGB still of the actor; None if missing or not asked for
-    json: dict[str, Any]  # further facts of the corpus; empty if not asked for
+    neutral_HWC: Bytes | None  # uint8 RGB still of the actor; None if missing or not requested
+    json: dict[str, Any]  # further facts of the corpus; empty if not requested
 
 
 def member_of(sample: Sample, names: tuple[str, ...]) -> str | None:

@@ -67,7 +67,7 @@ class ShardSet:
         except StorageFault as fault:
             raise WrongUse(
                 f"{location}: no shard set here ({fault}); expected {MANIFEST_NAME}, which "
-                "etl/shard.py writes last: give the folder it was told as output"
+                "etl/shard.py writes last: give its output folder"
             ) from None
         manifest = parse(Manifest, data, f"{location}/{MANIFEST_NAME}")
         refused = storage.access_fault(MANIFEST_NAME)

@@ -66,7 +66,7 @@ class DiskStorage(Storage):
         self.folder = folder
         self._owner = os.getpid()
         self._open: OrderedDict[str, int] = OrderedDict()
-        self._verdicts: dict[str, dict[Version, str]] = {}  # fault, "" if none
+        self._faults: dict[str, dict[Version, str]] = {}  # fault, "" if none
 
     def read_file(self, name: str) -> bytes:
         """Return a whole file."""
@@ -102,7 +102,7 @@ class DiskStorage(Storage):
             status = (self.folder / name).stat()
         except OSError:
             return -1
-        self._verdicts.setdefault(name, {_version(status): ""})
+        self._faults.setdefault(name, {_version(status): ""})
         return status.st_size
 
     def close(self) -> None:
@@ -140,15 +140,15 @@ class DiskStorage(Storage):
         if status.st_size != shard.bytes:
             return f"has {status.st_size} bytes, the manifest says {shard.bytes}"
         version = _version(status)
-        met = self._verdicts.setdefault(shard.file, {version: ""})
-        if version not in met:
+        checked = self._faults.setdefault(shard.file, {version: ""})
+        if version not in checked:
             found = file_sha256(descriptor)
             changed = (
                 f"was changed since the run began: sha256 {found[:12]}..., the manifest says "
                 f"{shard.sha256[:12]}..."
             )
-            met[version] = "" if found == shard.sha256 else changed
-        return met[version]
+            checked[version] = "" if found == shard.sha256 else changed
+        return checked[version]
 
     def _close(self, name: str) -> None:
         descriptor = self._open.pop(name, None)

@@ -41,7 +41,7 @@ class JsonLinesReader:
         self._file: BinaryIO | None = None
 
     def next(self) -> Line | None:
-        """Return the next whole line, or None if there is none yet; torn lines are passed over."""
+        """Return the next whole line, or None if there is none yet; torn lines are skipped."""
         if self._file is None:
             if not self._path.exists():
                 return None

@@ -1,6 +1,6 @@
-"""Find or make a training's run on an MLflow server, and send it what it lacks, nothing twice.
+"""Find or create a training's run on an MLflow server, and send the data that it lacks.
 
-The server is asked what it has after every loss of contact. So a request whose answer was lost is
+After every loss of contact the state of the server is read. So a request whose answer was lost is
 neither repeated nor left out:
 
 - a run carries a key as a tag and is looked for by it before one is made;
@@ -34,12 +34,12 @@ MISSING = ErrorCode.Name(RESOURCE_DOES_NOT_EXIST)
 
 
 class MlflowRun:
-    """One run on one server, and what the server has of it."""
+    """One run on one server, and the state of it there."""
 
     def __init__(
         self, uri: str, experiment: str, facts: RunFacts, folder: Path, *, run_id: str = ""
     ) -> None:
-        """Find the run or make it, send its params and tags, and ask what the server has.
+        """Find or create the run, send its params and tags, and read its state.
 
         `mlflow.json` in the run folder is read and written; `run_id` is continued if it names none.
         """
@@ -59,7 +59,7 @@ class MlflowRun:
         self._files: dict[str, dict[str, int]] = {}  # artifact folder -> path -> bytes
 
     def send_metrics(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        """Send lines of `metrics.jsonl`, without what the server has."""
+        """Send lines of `metrics.jsonl`, without values that the server has."""
         fresh: dict[tuple[str, int], Metric] = {}
         for line in lines:
             if "step" not in line or "time" not in line:

@@ -5,7 +5,7 @@ MLflow executes this file when it loads the model. Each row of the input asks fo
     image       path, bytes or a `data:` URL of a picture with one face
     audio       path, bytes or a `data:` URL of any file with speech
     emotion     as in `emotalk generate --emotion`
-    landmarks   optional: insightface (unless told otherwise), onnx or aligned (a 128 x 128 crop)
+    landmarks   optional: insightface (default), onnx or aligned (a 128 x 128 crop)
     pack, root, detector, landmarker, face, seed, scale    optional, as in `emotalk generate`
 
 The answer is a list with one mapping a row: `video` (the bytes of an MP4 file) and `frames`.

@@ -11,10 +11,10 @@ class Tracker:
     """
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Take the metrics of one step."""
+        """Receive the metrics of one step."""
 
     def artifact(self, path: Path, folder: str) -> None:
-        """Take a file to be uploaded to `folder`."""
+        """Receive a file to be uploaded to `folder`."""
 
     def finish(self, state: str) -> None:
         """End the run as `done`, `failed` or `preempted`, and send the rest."""

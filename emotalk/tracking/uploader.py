@@ -36,7 +36,7 @@ Send = Callable[[MlflowRun, list[Line]], None]
 
 
 class Ending:
-    """The end of the run: told by the training, or noticed when the training is gone."""
+    """The end of the run, reported by the training or detected when its process has ended."""
 
     def __init__(
         self, commands: BinaryIO, training: int, leave: Callable[[int], object] = os._exit
@@ -51,7 +51,7 @@ class Ending:
         while not self.heard.is_set():
             self._listen()
         time.sleep(max(0.0, self.deadline - time.monotonic()) + 1.0)
-        self._leave(EXIT_LEFT_OVER)  # a server that never answers holds the main thread
+        self._leave(EXIT_LEFT_OVER)  # the main thread waits for a server that never answers
 
     def end(self, state: str, seconds: float) -> None:
         """Set the run's final state and the seconds left to upload the rest."""
@@ -70,7 +70,7 @@ class Ending:
 
 
 class Uploader:
-    """Uploads what the run folder's files gain until the run has ended."""
+    """Uploads new lines of the run folder's files until the run has ended."""
 
     def __init__(self, connect: Callable[[], MlflowRun], folder: Path, ending: Ending) -> None:
         """Follow the files of `folder`; `connect` opens the run on the server."""
@@ -78,7 +78,7 @@ class Uploader:
         self._metrics = JsonLinesReader(folder / METRICS)
         self._files = JsonLinesReader(folder / ARTIFACTS)
         self._uploads: deque[tuple[Send, list[Line]]] = deque()  # read, not yet sent
-        self._run: MlflowRun | None = None  # None: the server must be asked what it has
+        self._run: MlflowRun | None = None  # None: not connected
         self._failures = 0  # of the same upload, each after the server had answered
         self._tries, self._lost_at, self._warned_at = 0, 0.0, 0.0  # since contact was lost
 
@@ -150,7 +150,7 @@ class Uploader:
 
 
 def main() -> int:
-    """Read from standard input what to upload, upload it, and return 0 if nothing is left."""
+    """Read the run from standard input, upload its files, and return 0 if nothing is left."""
     for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)  # meant for the training, which ends this process
     set_up_logging()

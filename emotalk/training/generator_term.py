@@ -11,7 +11,7 @@ from emotalk.training.networks import Networks
 
 
 class GeneratorTerm(NamedTuple):
-    """One term of the generator's objective; a module of `generator_terms` names it and holds it.
+    """Define one term of the generator's objective, named by its module in `generator_terms`.
 
     Attributes:
         compute: returns one value a clip (B,), unweighted, from a micro-batch, the generator's

@@ -65,7 +65,7 @@ class InputPreparation:
         augment: Augment,
         device: torch.device,
     ) -> None:
-        """Keep what stays the same from step to step."""
+        """Store the settings that all steps share."""
         self._config = config
         self._emotions = emotions
         self._noise_features = noise_features

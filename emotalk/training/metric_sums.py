@@ -17,7 +17,7 @@ class MetricSums:
 
     Args:
         runtime: of this process.
-        start: name -> (sum, how many), as a checkpoint holds them.
+        start: name -> (sum, count), as a checkpoint holds them.
     """
 
     def __init__(self, runtime: Runtime, start: Mapping[str, tuple[float, int]]) -> None:
@@ -52,7 +52,7 @@ class MetricSums:
         self._add(f"train/{network}/total", torch.stack(list(weighted)).sum())
 
     def read(self) -> dict[str, tuple[float, int]]:
-        """Return name -> (sum, how many), on the main process over all processes.
+        """Return name -> (sum, count), on the main process over all processes.
 
         Waits for the device. Every process must call it.
         """
@@ -64,7 +64,7 @@ class MetricSums:
         return {name: (float(total), self._counts[name]) for name, total in totals.items()}
 
     def clear(self) -> None:
-        """Begin again at nothing, after a log line."""
+        """Reset all sums, after a log line."""
         self._totals.clear()
         self._counts.clear()
 

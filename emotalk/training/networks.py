@@ -15,7 +15,7 @@ from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
 from emotalk.training.critics.critic import Critic, Inputs
 from emotalk.training.input_preparation import ClipInputs
 
-IDLE = "idle"  # beside the outputs: a zero that depends on the discriminators that are not called
+IDLE = "idle"  # key of a zero that depends on the discriminators that are not called
 GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the generator
 
 
@@ -57,7 +57,7 @@ class Networks:
     """Hold both engines and the frozen features.
 
     Attributes:
-        discriminators: the engine of a `Discriminators`; None where no stage asks for one.
+        discriminators: the engine of a `Discriminators`; None if no stage uses one.
         features: VGG-19 of the perceptual loss, or None.
         autocast: context in which networks compute.
     """
@@ -110,12 +110,12 @@ class Networks:
 
 
 def full_precision(values: Tensor) -> Tensor:
-    """Return `values` in float32 at least: what autocast made in bfloat16 is widened."""
+    """Return `values` in float32 or wider; autocast computes some in bfloat16."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
-    """Return the parts of a network that need not learn in the same steps, by name.
+    """Return the parts of a network that may be updated in different steps, by name.
 
     Each discriminator is one part. The generator's emotion classifier of speech is one, the rest of
     the generator another.
@@ -129,7 +129,7 @@ def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
 
 
 def build_features(config: TrainConfig) -> VGG19Features | None:
-    """Return the perceptual loss's frozen features, or None where no stage asks for them."""
+    """Return the perceptual loss's frozen features, or None if no stage uses them."""
     perceptual = config.losses.perceptual
     wanted = any("generator.perceptual" in stage.terms for stage in config.stages)
     if not wanted or perceptual.network == "none":
@@ -145,7 +145,7 @@ def build_features(config: TrainConfig) -> VGG19Features | None:
 def autocast_context(
     config: TrainConfig, device: torch.device
 ) -> Callable[[], AbstractContextManager[object]]:
-    """Return the maker of the context networks compute in: bf16 autocast, or nothing."""
+    """Return a factory of the context that networks compute in: bf16 autocast or none."""
     if config.runtime.precision == "fp32":
         return nullcontext
     return lambda: torch.autocast(device.type, dtype=torch.bfloat16)

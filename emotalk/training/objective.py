@@ -15,7 +15,7 @@ from emotalk.training.networks import Discriminators, Networks, full_precision
 
 def generator_terms(
     x: ClipInputs,
-    made: GeneratorOutput,
+    generated: GeneratorOutput,
     networks: Networks,
     discriminators: Discriminators | None,
     wanted: Collection[str],
@@ -24,28 +24,30 @@ def generator_terms(
 
     Args:
         x: one micro-batch.
-        made: of it by the generator's engine, so that the gradients will be averaged.
-        networks: their features and their precision are used.
-        discriminators: bare and frozen.
+        generated: its output by the generator's engine, so that the gradients are averaged.
+        networks: provide the features and the precision.
+        discriminators: the bare module, frozen.
         wanted: names of the terms to compute.
 
     Source: report eq. 4.1; Eskimez et al. 2021, total generator loss.
     """
     own = {name: load_term(name) for name in wanted if is_generator_term(name)}
     in_order = sorted(own.items(), key=lambda item: item[1].order)
-    terms: Terms = {name: term.compute(x, made, networks) for name, term in in_order}
+    terms: Terms = {name: term.compute(x, generated, networks) for name, term in in_order}
     if discriminators is not None:
         critics = {n: critic for n, critic in discriminators.critics.items() if n in wanted}
-        inputs = {n: critic.generated_inputs(x, made.video_BTCHW) for n, critic in critics.items()}
+        inputs = {
+            n: critic.generated_inputs(x, generated.video_BTCHW) for n, critic in critics.items()
+        }
         outputs = networks.discriminate(discriminators, inputs)
         terms |= {n: critic.generator_term(outputs[n], x) for n, critic in critics.items()}
     return {name: full_precision(terms[name]) for name in wanted}
 
 
-def unused_generator_outputs(made: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
+def unused_generator_outputs(generated: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
     """Return the generator's outputs that no trained term depends on."""
     used = {load_term(n).reads if is_generator_term(n) else "video_BTCHW" for n in trained}
-    outputs = made._asdict().items()
+    outputs = generated._asdict().items()
     return [output for name, output in outputs if output is not None and name not in used]
 
 
@@ -101,9 +103,9 @@ def discriminator_terms(
 
     Args:
         x: one micro-batch.
-        outputs: of the discriminators for it.
-        discriminators: bare.
-        wanted: names of the terms to compute; what a discriminator reports beside them is added.
+        outputs: the discriminators' outputs for it.
+        discriminators: the bare module.
+        wanted: names of the terms to compute; a discriminator adds further values to report.
 
     Source: report 4.1.6 to 4.1.8.
     """

@@ -40,7 +40,7 @@ class Schedule:
         self.steps = sum(length for _, length in self._lengths)
 
     def plan(self, step: int) -> StepPlan:
-        """Return what step `step` does, counted from 0 over the whole run."""
+        """Return the plan of step `step`, counted from 0 over the whole run."""
         first = 0
         for stage, length in self._lengths:
             iteration = step - first

@@ -25,7 +25,7 @@ class Speed:
         return Timer(self, "_waited_s")
 
     def paused(self) -> "Timer":
-        """Return the context that times what is not training, e.g. validation."""
+        """Return the context that times other work than training, e.g. validation."""
         return Timer(self, "_paused_s")
 
     def add(self, clips: int, frames: int) -> None:

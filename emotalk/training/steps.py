@@ -37,9 +37,9 @@ def generator_step(
     with networks.frozen_discriminators() as discriminators:
         for x, last in _with_last(micro_batches):
             with networks.generator.micro_batch(last=last):
-                made = networks.generate(x, networks.generator)
-                terms = generator_terms(x, made, networks, discriminators, update.losses)
-                unused = unused_generator_outputs(made, update.trained)
+                generated = networks.generate(x, networks.generator)
+                terms = generator_terms(x, generated, networks, discriminators, update.losses)
+                unused = unused_generator_outputs(generated, update.trained)
                 step.backward(terms, x, unused=unused, last=last)
     return step.finish(lr, parts={GENERATOR, *update.trained})
 
@@ -89,7 +89,7 @@ class NonFiniteUpdateError(ArithmeticError):
     Attributes:
         engine: the network of the update.
         clips: term -> this process's clips for which it is not finite.
-        parameters: those with such a gradient, where the engine can tell.
+        parameters: names of those with such a gradient, if the engine knows them.
     """
 
     def __init__(

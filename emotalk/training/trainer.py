@@ -42,7 +42,7 @@ LOG = logging.getLogger("emotalk.train")
 
 @dataclass(frozen=True)
 class Components:
-    """Hold everything a trainer needs, built from outside.
+    """Hold the parts that a trainer works with.
 
     Attributes:
         stop_requested: returns whether a signal has asked this process to save and exit.

@@ -1,1 +1,1 @@
-"""Turn one raw clip into one aligned sample, or into the reason why not."""
+"""Turn one raw clip into one aligned sample, or reject it with a reason."""

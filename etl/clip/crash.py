@@ -35,7 +35,7 @@ class Crash:
 
 
 class CrashCount:
-    """Counts crashes in a row, each node's own."""
+    """Counts the crashes in a row on each node."""
 
     def __init__(self, limit: int) -> None:
         """Start with none; `limit` in a row on one node stop the job."""

@@ -49,15 +49,15 @@ MediaFile: TypeAlias = Path | RemoteFile
 
 
 class SourceLost(Stopped):
-    """The source cannot be reached any more; nothing is concluded about any clip."""
+    """Raised when the source cannot be reached any more; no clip is rejected by it."""
 
 
 @contextmanager
 def on_disk(media: MediaFile) -> Iterator[Path]:
-    """Lend a file on this machine's disk: itself, or for the block a copy of a remote one.
+    """Yield the path of a file on this machine's disk; of a remote file, that of a temporary copy.
 
     Raises:
-        Rejection: `missing` where a listed remote file is gone.
+        Rejection: `missing` where a listed remote file does not exist.
         SourceLost: the network gives no answer.
     """
     if isinstance(media, Path):

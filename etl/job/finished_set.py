@@ -39,7 +39,7 @@ WORDS = {
 
 @contextmanager
 def open_samples(output: Path, manifest: Manifest) -> Iterator[tuple[SampleReader, list[Sample]]]:
-    """Lend the reader and all samples of a set whose tars and indexes are whole."""
+    """Yield a reader and all samples of a set whose tars and indexes are whole."""
     storage = DiskStorage(output)
     shard_set = ShardSet(str(output), manifest, storage)
     try:
@@ -63,7 +63,7 @@ def is_finished(config: EtlConfig, plan: Plan) -> bool:
 
 
 def differences(config: EtlConfig, plan: Plan, manifest: Manifest) -> list[str]:
-    """Return in words what decides the bytes and differs from when the set was made.
+    """Return in words the settings that decide the bytes and differ from the set's.
 
     A setting that the set's version did not have counts as its default.
     """

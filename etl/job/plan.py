@@ -123,7 +123,7 @@ def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[Pla
 
 
 def choose_neutrals(clips: Iterable[SourceClip]) -> dict[str, str]:
-    """Return for each accepted clip the key of the neutral clip that lends it a still.
+    """Return accepted clip -> neutral clip that its still is taken from, by their keys.
 
     Among the actor's accepted neutral clips the one with the smallest sha256 of "actor/clip"; a
     neutral clip takes another one, itself only if there is no other. Actors without one are absent.

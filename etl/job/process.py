@@ -87,7 +87,7 @@ def shard_samples(
     verdicts: Mapping[str, Verdict],
     neutral_of: Mapping[str, str],
 ) -> tuple[ShardSample, ...]:
-    """Return the accepted clips of a shard, each with the clip that lends its neutral still."""
+    """Return the accepted clips of a shard, each with the source of its neutral still."""
 
     def sample(key: str) -> ShardSample:
         neutral = neutral_of.get(key)

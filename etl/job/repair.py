@@ -31,8 +31,8 @@ def repair(
 ) -> list[str]:
     """Make the damaged shards of a finished set again; return their names.
 
-    Only their clips are opened, and those that lend them neutral stills. The output must be held
-    by `lock_output`.
+    Only their clips and the sources of their neutral stills are opened. The output must be held by
+    `lock_output`.
 
     Raises:
         Stopped: other bytes come out, because the clips or the programs changed; the set is left
@@ -47,8 +47,8 @@ def repair(
     accepted = {key for key in keys if verdicts[key].accepted}
     accepted |= _keys_outside(config.output, entries, damaged)
     neutral_of = choose_neutrals(clip for key, clip in plan.clips.items() if key in accepted)
-    lenders = {neutral_of[key] for key in keys if key in neutral_of} - set(keys)
-    verdicts |= process_clips(config, plan, sorted(lenders), executor, progress, store)
+    origins = {neutral_of[key] for key in keys if key in neutral_of} - set(keys)
+    verdicts |= process_clips(config, plan, sorted(origins), executor, progress, store)
     made = write_shards(plan, shards, store, executor, store, verdicts, neutral_of)
     others = {*damaged} - {entry.file for entry in made if entry == entries[entry.file]}
     if others:

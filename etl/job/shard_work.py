@@ -21,9 +21,9 @@ class ShardSample:
 
     label: ClipLabel
     frames: int  # length at 25 Hz
-    neutral: str | None  # key of the clip that lends the neutral still, or None
+    neutral: str | None  # key of the clip that the neutral still is taken from, or None
     neutral_clip: str | None  # that clip's name
-    sha256: tuple[str, str]  # of the clip's members and of those of the clip that lends the still
+    sha256: tuple[str, str]  # of the clip's members and of those of `neutral`
 
 
 def make_shard(

@@ -19,7 +19,7 @@ from emotalk.schema import Rejection
 from emotalk.shards.manifest import ShardEntry
 
 STILL = "still.png"
-"""First crop of a neutral clip, stored for the clips that it lends its still to."""
+"""First crop of a neutral clip, stored as the neutral still of other clips."""
 VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CLIP, SHARD = ".clip", ".shard"

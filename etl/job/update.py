@@ -144,12 +144,12 @@ def _store_samples(config: EtlConfig, plan: Plan, manifest: Manifest, store: Pat
 
 
 def _stills(reader: SampleReader, samples: list[Sample]) -> dict[str, bytes]:
-    """Return the still of each clip that lends one, by the clip's name."""
+    """Return the neutral stills in the samples, by the name of the clip they are from."""
     stills: dict[str, bytes] = {}
     for sample in samples:
-        lender = read_facts(reader, sample).get("neutral")
-        if lender is not None and lender not in stills:
-            stills[lender] = reader.read(sample, (NEUTRAL_MEMBER,))[NEUTRAL_MEMBER]
+        origin = read_facts(reader, sample).get("neutral")
+        if origin is not None and origin not in stills:
+            stills[origin] = reader.read(sample, (NEUTRAL_MEMBER,))[NEUTRAL_MEMBER]
     return stills
 
 

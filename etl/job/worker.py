@@ -38,7 +38,7 @@ from etl.job.store import STILL, Verdict, save_clip
 
 
 def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Crash:
-    """Return the verdict on a clip after storing it with the members, or the crash it ended in.
+    """Return the verdict on a clip after storing it with the members, or the clip's crash.
 
     A crash is not stored: the next run tries the clip again.
 
@@ -71,7 +71,7 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
 def _processed(
     clip: SourceClip, detector: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
 ) -> tuple[Verdict, dict[str, bytes]] | Crash:
-    """Return the verdict on a clip and its members, or the crash it ended in."""
+    """Return the verdict on a clip and its members, or the clip's crash."""
     try:
         return _accepted(clip, detector, config, source)
     except Rejection as rejection:
@@ -111,7 +111,7 @@ def _accepted(
 
 
 def encoded(sample: AlignedSample, config: EtlConfig) -> dict[str, bytes]:
-    """Return a sample's members; of a neutral clip also the still that it lends to others."""
+    """Return a sample's members; of a neutral clip also the still for other clips."""
     members = encode_members(sample, corpus=config.corpus, video=config.video)
     if sample.label.emotion == NEUTRAL:
         members[STILL] = png_bytes(sample.frames_THWC[0])

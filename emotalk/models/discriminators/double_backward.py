@@ -144,10 +144,10 @@ def _gradients(
 
 
 def _wanted(ctx: Any) -> list[bool]:
-    """Return for which of a convolution's three inputs the running backward pass needs a gradient.
+    """Return whether the running backward pass needs the gradient of each of the three inputs.
 
-    `needs_input_grad` tells what can be differentiated. Where only the gradient by the video is
-    asked for, the weights' gradients would be computed in vain.
+    `needs_input_grad` names every differentiable input, also the weights where only the gradient by
+    the video is needed.
     """
     nodes = [node for node, _ in ctx.next_functions]
     nodes += [None] * (len(ctx.needs_input_grad) - len(nodes))  # no node for an absent bias

@@ -44,7 +44,7 @@ class FrameDiscriminator(FrameTrunk):
         constant.register_hook(torch.zeros_like)  # type: ignore[no-untyped-call]
 
     def forward(self, video_BTCHW: Tensor, image_BCHW: Tensor) -> Tensor:
-        """Return scores (B, T), unbounded, higher for what looks real.
+        """Return scores (B, T), unbounded, higher for frames that look real.
 
         Args:
             video_BTCHW: frames in [-1, 1], real or generated.

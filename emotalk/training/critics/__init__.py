@@ -1,4 +1,4 @@
-"""The discriminators of the objective; every other module of this package defines one."""
+"""Collect the discriminators of the objective; every other module defines one of them."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -25,7 +25,7 @@ class Critic(ABC):
         emotions: number of emotions.
 
     Attributes:
-        name: of its section in `model`, of its generator term and of its discriminator term.
+        name: name of its section in `model`, its generator term and its discriminator term.
         network_class: class of the network.
         needs_other_speech: whether its discriminator term needs another clip's speech.
     """
@@ -47,11 +47,11 @@ class Critic(ABC):
         return {self.name, *self.real_terms}
 
     def arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of the network; here its scaled section of `model`."""
+        """Return the keyword arguments of the network, by default its scaled section of `model`."""
         return self.config.model.arguments(self.name)
 
     def generated_inputs(self, x: ClipInputs, fake_BTCHW: Tensor) -> Inputs:
-        """Return the network's arguments for generated videos; here the videos alone."""
+        """Return the network's arguments for generated videos, by default the videos alone."""
         return (fake_BTCHW,)
 
     @abstractmethod
@@ -61,7 +61,7 @@ class Critic(ABC):
     def joint_inputs(self, x: ClipInputs, fake_BTCHW: Tensor) -> Inputs:
         """Return the network's arguments for true and generated videos in one call.
 
-        Here the true videos, then the generated ones, as one batch.
+        By default the true videos, then the generated ones, as one batch.
         """
         return (torch.cat([x.video_BTCHW, fake_BTCHW]),)
 
@@ -72,7 +72,7 @@ class Critic(ABC):
     def discriminator_terms(
         self, output: Tensor, x: ClipInputs, fake_BTCHW: Tensor, network: nn.Module
     ) -> Terms:
-        """Return the discriminator's term and what is reported beside it.
+        """Return the discriminator's term and further values to report.
 
         Args:
             output: of the network for `joint_inputs`.
@@ -93,5 +93,5 @@ class Critic(ABC):
 
 
 def build_critics(config: TrainConfig, *, emotions: int) -> dict[str, Critic]:
-    """Return the discriminators that some stage of the run asks for, by name."""
+    """Return the discriminators that some stage of the run uses, by name."""
     return {name: CRITICS[name](config, emotions=emotions) for name in config.discriminators}

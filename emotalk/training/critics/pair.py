@@ -1,4 +1,4 @@
-"""Define the pair discriminator's part in the objective: do mouth and speech belong together."""
+"""Define the pair discriminator's part in the objective: lip sync of mouth and speech."""
 
 import torch
 from torch import Tensor

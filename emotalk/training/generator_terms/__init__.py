@@ -1,4 +1,4 @@
-"""Collect the generator's loss terms; every module of this package holds the one of its name."""
+"""Collect the generator's loss terms; each module defines the term of its name."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""The plain L1 reconstruction loss as a term of the generator."""
+"""Define the L1 reconstruction loss as a term of the generator."""
 
 from torch import Tensor
 
@@ -9,9 +9,9 @@ from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
+def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
     """Return the mean absolute difference of all pixels (report 4.2)."""
-    return l1(made.video_BTCHW, x.video_BTCHW)
+    return l1(generated.video_BTCHW, x.video_BTCHW)
 
 
 TERM = GeneratorTerm(compute, order=1)

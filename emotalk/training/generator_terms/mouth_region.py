@@ -1,4 +1,4 @@
-"""The mouth-region loss as a term of the generator."""
+"""Define the mouth-region loss as a term of the generator."""
 
 from torch import Tensor
 
@@ -9,9 +9,9 @@ from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
-    """Return the L1 distance weighted by the distance from the mouth (report 4.2)."""
-    return mouth_region_loss(made.video_BTCHW, x.video_BTCHW, x.weights_BTHW)
+def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+    """Return the L1 distance with Gaussian weights around the mouth (report 4.2)."""
+    return mouth_region_loss(generated.video_BTCHW, x.video_BTCHW, x.weights_BTHW)
 
 
 TERM = GeneratorTerm(compute, order=0)

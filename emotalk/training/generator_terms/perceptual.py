@@ -1,4 +1,4 @@
-"""The perceptual loss as a term of the generator."""
+"""Define the perceptual loss as a term of the generator."""
 
 from torch import Tensor
 
@@ -9,12 +9,12 @@ from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
-    """Return the distance of VGG-19's features on the drawn frames (report 4.2)."""
+def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+    """Return the distance of VGG-19's features on randomly drawn frames (report 4.2)."""
     assert networks.features is not None, "the configuration refuses the term without its network"
     with networks.autocast():
         return perceptual_loss(
-            networks.features, made.video_BTCHW, x.video_BTCHW, frames_BK=x.frames_BK
+            networks.features, generated.video_BTCHW, x.video_BTCHW, frames_BK=x.frames_BK
         )
 
 

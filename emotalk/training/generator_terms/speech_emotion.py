@@ -1,4 +1,4 @@
-"""The cross-entropy of the emotion guessed from the speech as a term of the generator."""
+"""Define the cross-entropy of the emotion classified from speech as a term of the generator."""
 
 from torch import Tensor
 
@@ -9,10 +9,12 @@ from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
-    """Return the cross-entropy of the guess (Eskimez et al. 2021, total generator loss)."""
-    assert made.emotion_logits_BE is not None, "the configuration refuses the term without its head"
-    return emotion_cross_entropy(made.emotion_logits_BE, x.emotion_B)
+def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+    """Return the cross-entropy of the predicted emotion (Eskimez et al. 2021, total loss)."""
+    assert generated.emotion_logits_BE is not None, (
+        "the configuration refuses the term without its head"
+    )
+    return emotion_cross_entropy(generated.emotion_logits_BE, x.emotion_B)
 
 
 TERM = GeneratorTerm(compute, reads="emotion_logits_BE", order=3)

@@ -86,7 +86,7 @@ def test_what_nobody_asks_after_is_given_up(tmp_path: Path) -> None:
     gate.go_on.set()
     assert ended.wait(WAIT_S)
     assert job.state == "cancelled"
-    assert "nobody asked" in job.message
+    assert "not requested" in job.message
     queue.close()
 
 
@@ -96,7 +96,7 @@ def test_abandoned_orders_make_room_for_new_ones(queue: OrderQueue) -> None:
     assert gate.started.wait(WAIT_S)
     old = [put(queue, lambda job: None)[0] for _ in range(2)]
     for job in old:
-        job.asked -= 2000.0
+        job.requested_at -= 2000.0
     new, _ = put(queue, lambda job: None)
     assert [job.state for job in old] == ["cancelled", "cancelled"]
     assert queue.place(new) == 1

@@ -23,9 +23,9 @@ from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, made: GeneratorOutput, networks: Networks) -> Tensor:
+def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
     """Return the squared difference of the videos' means."""
-    return (made.video_BTCHW - x.video_BTCHW).mean(dim=(1, 2, 3, 4)).square()
+    return (generated.video_BTCHW - x.video_BTCHW).mean(dim=(1, 2, 3, 4)).square()
 
 
 TERM = GeneratorTerm(compute)
