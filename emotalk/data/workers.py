@@ -86,9 +86,8 @@ class Watch:
     ) -> None:
         """Start watching: a wait of `silence_s`, or a short one after a stop request, ends them."""
         self.workers, self._silence_s = tuple(workers), silence_s
-        self._stop_requested = stop_requested
+        self._stop_requested, self.interrupted = stop_requested, False
         self.silent = ""  # states of the workers when they were ended
-        self.interrupted = False
         self._since = 0.0  # start of the present wait; 0: none
         self._closed = threading.Event()
         if workers:

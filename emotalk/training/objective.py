@@ -36,9 +36,8 @@ def generator_terms(
     terms: Terms = {name: term.compute(x, generated, networks) for name, term in in_order}
     if discriminators is not None:
         critics = {n: critic for n, critic in discriminators.critics.items() if n in wanted}
-        inputs = {
-            n: critic.generated_inputs(x, generated.video_BTCHW) for n, critic in critics.items()
-        }
+        video_BTCHW = generated.video_BTCHW
+        inputs = {n: critic.generated_inputs(x, video_BTCHW) for n, critic in critics.items()}
         outputs = networks.discriminate(discriminators, inputs)
         terms |= {n: critic.generator_term(outputs[n], x) for n, critic in critics.items()}
     return {name: full_precision(terms[name]) for name in wanted}

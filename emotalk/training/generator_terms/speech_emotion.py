@@ -11,9 +11,7 @@ from emotalk.training.networks import Networks
 
 def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
     """Return the cross-entropy of the predicted emotion (Eskimez et al. 2021, total loss)."""
-    assert generated.emotion_logits_BE is not None, (
-        "the configuration refuses the term without its head"
-    )
+    assert generated.emotion_logits_BE is not None, "the configuration requires the head"
     return emotion_cross_entropy(generated.emotion_logits_BE, x.emotion_B)
 
 
