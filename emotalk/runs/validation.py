@@ -8,12 +8,7 @@ from emotalk.config.validation import ValidationConfig
 from emotalk.distributed import Runtime
 from emotalk.evaluation.clips import spread_clips
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
-from emotalk.evaluation.validation import (
-    Validation,
-    read_clips,
-    read_other_speech,
-    sample_keys,
-)
+from emotalk.evaluation.validation import Validation, read_clips, read_other_speech, sample_keys
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import ShardSet
 

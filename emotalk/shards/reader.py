@@ -37,7 +37,7 @@ class SampleReader:
     def __init__(self, shard_set: ShardSet, verify: bool = False) -> None:
         self.shard_set = shard_set
         self.verify = verify
-        self._verdicts: dict[int, str] = {}  # fault of a tar, empty if it has none
+        self._faults: dict[int, str] = {}  # fault of a tar, empty if it has none
 
     def read(self, sample: Sample, members: Iterable[str]) -> dict[str, bytes]:
         """Return the bytes of the named members of a sample.
@@ -74,12 +74,12 @@ class SampleReader:
         """Hash a tar at its first read and remember the result."""
         if not self.verify:
             return
-        if number not in self._verdicts:
+        if number not in self._faults:
             found = self.shard_set.storage.sha256(shard)
             wrong = f"sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}..."
-            self._verdicts[number] = "" if found == shard.sha256 else wrong
-        if self._verdicts[number]:
-            raise StorageFault(self._verdicts[number])
+            self._faults[number] = "" if found == shard.sha256 else wrong
+        if self._faults[number]:
+            raise StorageFault(self._faults[number])
 
 
 def _check_header(header: bytes, name: str, size: int) -> None:
