@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -27,32 +28,24 @@ class LoadedStep(NamedTuple):
     faults: tuple[str, ...]
 
 
+@dataclass(eq=False)
 class StepBatches(Dataset[LoadedStep]):
     """Batches of one rank by their step number."""
 
-    def __init__(
-        self,
-        config: DataConfig,
-        shard_set: ShardSet,
-        samples: Sequence[Sample],
-        order: Order,
-        seed: int,
-        emotions: tuple[str, ...],
-        rank: int,
-        world_size: int,
-        *,
-        endless: bool,
-    ) -> None:
-        self.config = config
-        self.samples = samples
-        self.order = order
-        self.seed = seed
-        self.emotions = emotions
-        self.rank = rank
-        self.world_size = world_size
-        self.endless = endless
-        self.reader = SampleReader(shard_set, verify=config.verify)
-        self.cache = ClipCache(config.cache_mib)
+    config: DataConfig
+    shard_set: ShardSet
+    samples: Sequence[Sample]
+    order: Order
+    seed: int
+    emotions: tuple[str, ...]
+    rank: int
+    world_size: int
+    endless: bool
+
+    def __post_init__(self) -> None:
+        """Make the reader and an empty cache."""
+        self.reader = SampleReader(self.shard_set, verify=self.config.verify)
+        self.cache = ClipCache(self.config.cache_mib)
 
     def __getitem__(self, step: int) -> LoadedStep:
         """Return the batch of a step; it depends on nothing but the step's number."""

@@ -120,7 +120,7 @@ def _statistics(split: str, samples: list[Sample]) -> SplitStatistics:
         name=split,
         actors=len({sample.actor for sample in samples}),
         minutes=sum(sample.frames for sample in samples) / FPS / 60,
-        samples=count_levels((sample.emotion, sample.intensity) for sample in samples),
+        samples=count_levels(samples),
     )
 
 

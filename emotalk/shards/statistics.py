@@ -31,16 +31,15 @@ def level_of(intensity: float | None) -> str:
     return LEVELS[(intensity > 1 / 3 + ROUNDING) + (intensity > 2 / 3 + ROUNDING)]
 
 
-def count_levels(samples: Iterable[tuple[str, float | None]]) -> Counter[tuple[str, str]]:
-    """Return how many samples of each (emotion, level) there are among (emotion, intensity)."""
-    return Counter((emotion, level_of(intensity)) for emotion, intensity in samples)
+def count_levels(samples: Iterable[ClipLabel | Sample]) -> Counter[tuple[str, str]]:
+    """Return how many samples of each (emotion, level) there are."""
+    return Counter((sample.emotion, level_of(sample.intensity)) for sample in samples)
 
 
-def split_facts(samples: Collection[ClipLabel] | Collection[Sample]) -> dict[str, Any]:
+def split_facts(samples: Collection[ClipLabel | Sample]) -> dict[str, Any]:
     """Return actors, emotions and levels of a split in the form of the manifest."""
     levels: dict[str, dict[str, int]] = {}
-    counted = count_levels((sample.emotion, sample.intensity) for sample in samples)
-    for (emotion, level), number in sorted(counted.items()):
+    for (emotion, level), number in sorted(count_levels(samples).items()):
         levels.setdefault(emotion, {})[level] = number
     return {
         "actors": sorted({sample.actor for sample in samples}),
