@@ -1,6 +1,7 @@
 """Sum up the metrics of the updates between two log lines, without waiting for the device."""
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -49,7 +50,8 @@ class MetricSums:
         for name, mean, part in zip(report.sums, means, weighted, strict=True):
             self._add(f"train/{network}/{name}", mean)
             self._add(f"train/{network}/{name}_weighted", part)
-        self._add(f"train/{network}/total", torch.stack(list(weighted)).sum())
+        # One after the other: torch.sum would add in an order that depends on the device.
+        self._add(f"train/{network}/total", reduce(torch.add, weighted))
 
     def read(self) -> dict[str, tuple[float, int]]:
         """Return name -> (sum, count), on the main process over all processes.

@@ -54,6 +54,19 @@ def test_every_metric_is_summed_and_the_latest_rate_kept() -> None:
     assert sums.read() == {}
 
 
+def test_the_total_is_the_sum_of_the_weighted_terms_in_their_order_to_the_last_bit() -> None:
+    weights = {"mouth": 100.0, "l1": 1.0, "frame": 0.01, "emotion": 0.01, "pair": 0.01, "time": 0.3}
+    for seed in range(50):
+        values = torch.rand(len(weights), generator=torch.Generator().manual_seed(seed))
+        terms = dict(zip(weights, values.unbind(), strict=True))
+        sums = sums_of(Alone())
+        sums.add("generator", StepReport(terms, weights, grad_norm=0.1, lr=0.01), valid=3)
+        total = 0.0
+        for name, value in terms.items():
+            total += weights[name] * (float(value) / 3)
+        assert sums.read()["train/generator/total"] == (total, 1)
+
+
 def test_a_sum_read_and_restored_goes_on_bit_for_bit() -> None:
     unbroken = sums_of(Alone())
     for seed in range(7):
