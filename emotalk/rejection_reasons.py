@@ -99,7 +99,7 @@ REASONS: dict[str, Reason] = {
     ),
     # the program and the machine
     "crashed": Reason(
-        "an exception that nobody foresaw ended the work on it",
+        "an unforeseen exception ended the work on it",
         "convert the file again, or report the traceback in the log; the next run tries it again",
     ),
     "worker_died": Reason(

@@ -1,4 +1,4 @@
-"""Who may import whom, and where each library lives: read from the source, nothing is imported."""
+"""Every package imports only packages before it, and each library has one home."""
 
 import ast
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-# Rooms in the order of the data. A room may import rooms that stand before it, and nothing else.
+# Packages in the order of the data. A package may import packages before it, and nothing else.
 FOUNDATION = {
     "schema",
     "errors",
@@ -23,7 +23,7 @@ FOUNDATION = {
     "logging_setup",
     "files",
 }
-# room -> the rooms it may import (itself and `FOUNDATION` always).
+# package -> the packages it may import (itself and `FOUNDATION` always).
 MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "media": {"config"},
@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["evaluation"] = {*MAY_IMPORT} - {"losses", "augment", "tracking"}
 MAY_IMPORT["training"] = {*MAY_IMPORT}
 MAY_IMPORT["runs"] = {*MAY_IMPORT}
-ENDS = {"doctor", "fetch", "cli"}  # join the rooms; nothing imports them
+ENDS = {"doctor", "fetch", "cli"}  # join the packages; nothing imports them
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
 ETL_MAY_IMPORT = {"config", "faces", "media", "shards"} | FOUNDATION
@@ -115,7 +115,7 @@ def modules_imported(file: str) -> set[str]:
     }
 
 
-def room_of(module: str) -> str:
+def package_of(module: str) -> str:
     """Return `emotalk.data` for `emotalk.data.batch`, `etl.job` for `etl.job.plan`."""
     return ".".join(module.split(".")[:2])
 
@@ -149,19 +149,19 @@ def own_part(file: str) -> str:
 
 
 @pytest.mark.parametrize("file", [file for file in sources() if file.startswith("emotalk/")])
-def test_a_room_imports_only_rooms_that_come_before_it_in_the_flow(file: str) -> None:
+def test_a_package_imports_only_packages_that_come_before_it_in_the_flow(file: str) -> None:
     own = own_part(file)
-    rooms = {room for name in imports(file) if (room := part_of(name))}
+    packages = {package for name in imports(file) if (package := part_of(name))}
     assert not any(name == "etl" or name.startswith("etl.") for name in imports(file))
     if own in ENDS:
         return
     allowed = set() if own in FOUNDATION | {"__init__"} else MAY_IMPORT[own]
-    assert rooms <= allowed | FOUNDATION | {own}
+    assert packages <= allowed | FOUNDATION | {own}
 
 
 @pytest.mark.parametrize("file", [file for file in sources() if file.startswith("etl/")])
 def test_the_etl_sees_only_what_comes_before_training(file: str) -> None:
-    assert {room for name in imports(file) if (room := part_of(name))} <= ETL_MAY_IMPORT
+    assert {package for name in imports(file) if (package := part_of(name))} <= ETL_MAY_IMPORT
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -170,13 +170,13 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     assert circles(graph) == []
 
 
-def test_no_rooms_import_each_other_in_a_circle() -> None:
+def test_no_packages_import_each_other_in_a_circle() -> None:
     graph: dict[str, set[str]] = {}
     for file in sources():
         if file == MLFLOW_MODEL:
             continue
-        own = room_of(module_of(file))
-        graph.setdefault(own, set()).update(map(room_of, modules_imported(file)))
+        own = package_of(module_of(file))
+        graph.setdefault(own, set()).update(map(package_of, modules_imported(file)))
         graph[own].discard(own)
     assert circles(graph) == []
 
@@ -204,9 +204,9 @@ def test_nothing_imports_the_model_that_mlflow_executes() -> None:
     assert [file for file in sources() if module in imports(file)] == []
 
 
-def test_every_room_of_the_package_has_its_place_in_the_flow() -> None:
-    rooms = {own_part(file) for file in sources() if file.startswith("emotalk/")} - {"__init__"}
-    assert rooms == set(MAY_IMPORT) | FOUNDATION | ENDS
+def test_every_package_of_the_package_has_its_place_in_the_flow() -> None:
+    packages = {own_part(file) for file in sources() if file.startswith("emotalk/")} - {"__init__"}
+    assert packages == set(MAY_IMPORT) | FOUNDATION | ENDS
 
 
 @pytest.mark.parametrize("library", sorted(HOMES))
@@ -257,7 +257,7 @@ FORMAT_NAMES = {"manifest.json", "rejected.jsonl", "landmarks.npy", "neutral.png
 
 
 @pytest.mark.parametrize("file", [f for f in sources() if not f.startswith("emotalk/shards/")])
-def test_the_names_of_the_shard_format_stand_in_its_own_room(file: str) -> None:
+def test_the_names_of_the_shard_format_stand_in_its_own_package(file: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert texts & FORMAT_NAMES == set()

@@ -24,7 +24,7 @@ class EmotionCritic(Critic):
         return {"emotions": self.emotions, **super().arguments()}
 
     def generator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
-        """Return the cross-entropy of generated videos against the emotion asked for."""
+        """Return the cross-entropy of generated videos against the requested emotion."""
         return emotion_cross_entropy(output, x.emotion_B)
 
     def discriminator_term(self, output: Tensor, x: ClipInputs) -> Tensor:
