@@ -94,9 +94,9 @@ def _limit(cgroup: Path) -> float:
     return allowed if allowed > 0 else float("inf")
 
 
-def _threads(asked: str, cores: int) -> int:
+def _threads(setting: str, cores: int) -> int:
     """Return how many threads OpenMP starts for OMP_NUM_THREADS ("4", or "4,2" by nesting)."""
-    first = asked.partition(",")[0].strip()
+    first = setting.partition(",")[0].strip()
     return int(first) if first.isdecimal() and int(first) > 0 else cores
 
 

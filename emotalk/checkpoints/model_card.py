@@ -10,7 +10,7 @@ from emotalk.checkpoints.load import LoadedGenerator
 CARD = "README.md"
 DRAWN = (
     "The manifest says CREMA-D's layout with landmarks that lay beside the clips, as `emotalk "
-    "synth` writes them: a drawn corpus, in which nobody's face or voice is and which is under "
+    "synth` writes them: a drawn corpus, with no real face or voice, which is under "
     "this project's licence (MIT). Should the clips have been CREMA-D's own, its licence holds: "
     "Open Database License 1.0."
 )

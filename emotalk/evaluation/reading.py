@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class ClipReader:
-    """Reads clips, and leaves out those that are broken or lack what the configuration needs.
+    """Reads clips, and leaves out those that are broken or lack data that the configuration needs.
 
     Attributes:
         left_out: key -> why the clip, or its emotion, is not evaluated.

@@ -94,9 +94,9 @@ def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
     weaker = [entry for entry in timeline if entry.intensity != 1.0]
     if use_intensity or not weaker:
         return ""
-    asked = ", ".join(f"{entry.emotion}:{entry.intensity:g}" for entry in weaker)
+    weak = ", ".join(f"{entry.emotion}:{entry.intensity:g}" for entry in weaker)
     return (
-        f"emotion {asked}: this model was trained on full emotions only "
+        f"emotion {weak}: this model was trained on full emotions only "
         "(emotion.use_intensity=false); the intensity is passed on, but its effect was not trained"
     )
 

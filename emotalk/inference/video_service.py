@@ -105,8 +105,8 @@ class VideoService:
     async def describe(self, _request: Request) -> Response:
         """Return the model's emotions and the server's limits."""
         facts = self.loaded.facts
-        told = {"emotions": facts.emotions, "intensity": facts.use_intensity}
-        return JSONResponse({**told, "limits": str(self.limits)})
+        described = {"emotions": facts.emotions, "intensity": facts.use_intensity}
+        return JSONResponse({**described, "limits": str(self.limits)})
 
     def close(self) -> None:
         """Stop the worker and remove every file."""

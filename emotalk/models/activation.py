@@ -1,4 +1,4 @@
-"""The generator's activation, a leaky ReLU."""
+"""Define the generator's activation, a leaky ReLU."""
 
 from torch import Tensor
 from torch.nn import functional as F

@@ -43,10 +43,10 @@ def fitting_advice(path: Path, words: Sequence[str]) -> str:
         return ""
     named = [word.partition("=")[2] for word in words if word.startswith(f"{PROCESSES}=")]
     try:
-        asked = int(named[-1] if named else os.environ.get("WORLD_SIZE", "1"))
+        launched = int(named[-1] if named else os.environ.get("WORLD_SIZE", "1"))
     except ValueError:
         return ""
-    return "\n" + _offer(path, words, single.data.batch_size, asked, fetched=fetched)
+    return "\n" + _offer(path, words, single.data.batch_size, launched, fetched=fetched)
 
 
 def _loaded(path: Path, words: Sequence[str]) -> TrainConfig | None:
@@ -63,9 +63,9 @@ def largest_fit(batch_size: int, processes: int) -> int:
 
 
 def _offer(
-    path: Path, words: Sequence[str], batch_size: int, asked: int, *, fetched: bool = True
+    path: Path, words: Sequence[str], batch_size: int, launched: int, *, fetched: bool = True
 ) -> str:
-    fit = largest_fit(batch_size, asked)
+    fit = largest_fit(batch_size, launched)
     kept = [word for word in words if not word.startswith(f"{PROCESSES}=")]
     kept.append(f"{PROCESSES}={fit}")
     if _loaded(path, [*kept, *([] if fetched else [WITHOUT_WEIGHTS])]) is None:

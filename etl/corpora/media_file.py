@@ -85,7 +85,7 @@ def check_reachable(source: str) -> None:
         why = f"cannot be read any more ({error.strerror})"
     if why:
         raise SourceLost(
-            f"source: {folder} {why} on {socket.gethostname()}; no clip was judged by that. Bring "
+            f"source: {folder} {why} on {socket.gethostname()}; no clip was rejected for it. Bring "
             "it back and start again: finished clips are kept"
         )
 

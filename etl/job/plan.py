@@ -148,7 +148,7 @@ def decisive_config(
     method: Method = "shares",
     split_of: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what decides the bytes: the configuration without paths and workers, and digests.
+    """Return the settings that decide the bytes: all but paths and workers, and digests.
 
     The digests are of the clips' whole labels, of their splits and of the landmark models' files.
     """

@@ -71,9 +71,9 @@ def update_set(
     renewed = retry_rejected(config, plan, manifest, executor, progress)
     words = [f"damaged, made again: {', '.join(repaired)}"] if repaired else []
     if renewed is not None:
-        words.append("clips that were rejected before were judged again")
+        words.append("clips that were rejected before were processed again")
     elif not repaired:
-        words.append("clips that were rejected before were judged again, all as before")
+        words.append("clips that were rejected before were processed again, all as before")
     return renewed, "; ".join(words)
 
 

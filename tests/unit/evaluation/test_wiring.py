@@ -107,7 +107,7 @@ def test_one_clip_of_every_emotion_is_pictured(
             other_speech="curve",
         )
     )  # fmt: skip
-    shown = seen[0].shown
+    shown = seen[0].examples
     assert set(shown) == {"happiness", "neutral", "anger", "sadness"}
     assert all(true.shape == made.shape for true, made in shown.values())
     assert not any(np.array_equal(true, made) for true, made in shown.values())

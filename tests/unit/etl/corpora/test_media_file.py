@@ -42,7 +42,7 @@ def test_a_folder_that_vanishes_while_the_job_runs_judges_no_clip(tmp_path: Path
 
 
 def test_a_folder_that_is_empty_now_is_one_that_was_unmounted(tmp_path: Path) -> None:
-    with pytest.raises(SourceLost, match=r"is empty now on .*no clip was judged"):
+    with pytest.raises(SourceLost, match=r"is empty now on .*no clip was rejected"):
         check_reachable(str(tmp_path))
 
 

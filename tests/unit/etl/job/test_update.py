@@ -148,7 +148,7 @@ def test_clips_that_are_mended_as_their_reasons_advise_are_taken_up_by_the_same_
     assert run(config) == "done"
     shutil.copytree(good, source, dirs_exist_ok=True)  # copy it again, write the side-car, ...
     machines = Counting()
-    assert run(config, machines) == "clips that were rejected before were judged again"
+    assert run(config, machines) == "clips that were rejected before were processed again"
     assert sorted(machines.opened) == sorted(clip.replace(".", "_") for clip in spoilt)
     assert rejected(config.output) == {}
     assert run(config_for(good, tmp_path / "at_once")) == "made"
@@ -189,7 +189,7 @@ def test_a_clip_that_is_still_bad_leaves_the_set_as_it_is(tmp_path: Path, source
     before = digests(config.output)
     write_clip(source / "anna_0.mp4", seconds=SECONDS, container="mp4", sound=0 * tone(SECONDS),
                seed=5)  # fmt: skip
-    assert run(config).endswith("judged again, all as before")
+    assert run(config).endswith("processed again, all as before")
     after = digests(config.output)
     assert {n: d for n, d in before.items() if n != "rejected.jsonl"} == {
         n: d for n, d in after.items() if n != "rejected.jsonl"
@@ -213,7 +213,7 @@ def test_taking_up_goes_on_after_it_was_broken_off(
         with pytest.raises(KeyboardInterrupt):
             run(config, Counting(dies_after=after))
     machines = Counting()
-    assert run(config, machines) in {"made", "clips that were rejected before were judged again"}
+    assert run(config, machines) in {"made", "clips that were rejected before were processed again"}
     assert machines.opened == []
     assert digests(config.output) == digests(tmp_path / "at_once")
 
@@ -276,7 +276,7 @@ def test_a_set_of_an_older_version_is_done_when_nothing_changed(
     assert digests(config.output) == before
     shutil.copy(good / "anna_0.mp4", source / "anna_0.mp4")
     machines = Counting()
-    assert run(config, machines).endswith("judged again")
+    assert run(config, machines).endswith("processed again")
     assert machines.opened == ["anna_0_mp4"]
     assert rejected(config.output) == {}
 
