@@ -1,5 +1,7 @@
 """Accuracy, recall and confusion by hand and by scikit-learn."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -21,3 +23,11 @@ def test_scores_by_hand() -> None:
 def test_wrong_classes_are_named(seen: list[int], wanted: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         emotion_scores(seen, wanted, 4)
+
+
+def test_an_emotion_without_clips_has_no_recall_and_costs_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scores = emotion_scores([0, 2], [0, 0], 3)
+    assert scores.recall_E[0] == 0.5
+    assert np.isnan(scores.recall_E[1:]).all()
