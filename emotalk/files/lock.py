@@ -88,6 +88,9 @@ def take_lock(path: Path, *, wait: bool = False) -> FileLock | None:
     """
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if not wait and _has_record_lock(descriptor):
+            os.close(descriptor)
+            return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
@@ -99,6 +102,21 @@ def take_lock(path: Path, *, wait: bool = False) -> FileLock | None:
         if _is_at(descriptor, path):
             return FileLock(descriptor)
         os.close(descriptor)  # its last holder has removed the file meanwhile
+
+
+def _has_record_lock(descriptor: int) -> bool:
+    """Return whether another process holds a record lock, which `flock` does not see.
+
+    Trainings of earlier versions hold their run folder so.
+    """
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without record locks
+        return False
+    return False
 
 
 def own_lock(path: Path) -> FileLock | None:

@@ -167,3 +167,30 @@ def test_a_holder_that_did_not_sign_is_another_process(tmp_path: Path, content: 
     path.write_text(content)
     assert str(read_holder(path)) == "another process"
     assert not read_holder(path).is_on_another_machine
+
+
+RECORD_LOCK = """
+import fcntl, sys
+file = open(sys.argv[1], "a+b")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_record_lock_as_earlier_versions_take_it_is_respected(tmp_path: Path) -> None:
+    path = tmp_path / ".lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", RECORD_LOCK, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert take_lock(path) is None
+        assert is_held_by_another(path)
+        holder.communicate("")
+    taken = take_lock(path)
+    assert taken is not None
+    taken.release()
