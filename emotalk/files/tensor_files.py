@@ -28,7 +28,8 @@ def read_tensors(path: Path, wanted: Shapes | None = None) -> dict[str, Tensor]:
     Raises:
         OSError: it is missing or cannot be read.
         ValueError: not a safetensors file, other kinds of numbers, other names or shapes, or
-            values that are not finite; the message names tensors.
+            values that are not finite; the message names
+            tensors of each kind.
     """
     shapes = tensor_shapes(path)
     if wanted is not None:
@@ -74,18 +75,20 @@ def compare_shapes(wanted: Shapes, found: Shapes) -> None:
     """Compare the shapes of a file with those that are needed.
 
     Raises:
-        ValueError: names are missing or unknown, or shapes differ; the message names tensors.
+        ValueError: names are missing or unknown, or shapes differ; the message names
+            tensors of each kind.
     """
-    faults = [f"{name} is missing" for name in wanted if name not in found]
-    faults += [f"{printable(name)} is unknown" for name in found if name not in wanted]
-    faults += [
+    missing = [f"{name} is missing" for name in wanted if name not in found]
+    unknown = [f"{printable(name)} is unknown" for name in found if name not in wanted]
+    misshapen = [
         f"{name} has shape {quoted(found[name])}, expected {shape}"
         for name, shape in wanted.items()
         if name in found and found[name] != shape
     ]
+    faults = [fault for kind in (missing, unknown, misshapen) for fault in kind[:SHOWN]]
     if faults:
-        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
-        raise ValueError(f"{'; '.join(faults[:SHOWN])}{more}")
+        left = len(missing) + len(unknown) + len(misshapen) - len(faults)
+        raise ValueError("; ".join(faults) + (f" and {left} more" if left else ""))
 
 
 def _listed(names: list[str]) -> str:

@@ -104,3 +104,11 @@ def test_nothing_else_writes_weights() -> None:
     files = [*root.glob("emotalk/**/*.py"), *root.glob("etl/**/*.py")]
     writers = [file.name for file in files if "save_file(" in file.read_text(encoding="utf-8")]
     assert writers == ["tensor_files.py"]
+
+
+def test_each_kind_of_misfit_is_named_however_many_there_are_of_another() -> None:
+    wanted: dict[str, tuple[int, ...]] = {f"layer{number}.weight": (2,) for number in range(9)}
+    with pytest.raises(ValueError, match=r"layer4\.weight is missing; ") as raised:
+        compare_shapes({**wanted, "bias": (3,)}, {"strange": (1,), "bias": (4,)})
+    assert "strange is unknown; bias has shape (4,), expected (3,)" in str(raised.value)
+    assert str(raised.value).endswith(" and 4 more")
