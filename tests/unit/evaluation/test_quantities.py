@@ -119,3 +119,14 @@ def test_every_figure_is_described(truth: Truth) -> None:
     without = [metric for metric in METRICS if not metric.needs_landmarks]
     figures = measure(compare(truth.clip.video_THWC, truth.landmarks_TLP, truth), without)
     assert set(figures) == {"psnr", "ssim", "psnr_mouth", "ssim_mouth"}
+
+
+def test_a_generated_mouth_that_never_moves_has_correlation_0(clip: Clip, truth: Truth) -> None:
+    still = figures_of(clip.video_THWC, face_TLP([6.0] * FRAMES), truth)
+    assert still["mouth_correlation"] == 0
+
+
+def test_against_a_true_mouth_that_never_moves_the_correlation_is_undefined(clip: Clip) -> None:
+    motionless = truth_of(clip, face_TLP([6.0] * FRAMES))
+    moving = figures_of(clip.video_THWC, face_TLP(list(OPENINGS)), motionless)
+    assert math.isnan(moving["mouth_correlation"])

@@ -1,14 +1,16 @@
 """The report's words: undefined is said, rows that do not exist are not shown."""
 
+import io
 import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.load import load_config
 from emotalk.evaluation.quantities import quantities
-from emotalk.evaluation.report import Report, Value, to_markdown
+from emotalk.evaluation.report import Report, Value, summary_table, to_markdown
 from emotalk.metrics.bootstrap import Estimate
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "evaluate"
@@ -48,6 +50,27 @@ def test_the_page_shows_what_there_is() -> None:
     for words in ("somebody", "mind this", "`x`: broken", "![mouth.png](mouth.png)"):
         assert words in page
     assert Report.model_validate_json(report.model_dump_json()) == report
+
+
+def test_the_terminal_shows_each_figure_beside_its_baseline() -> None:
+    figures = {name: {"generated": value(2.0), "repeat": value(1.0)} for name in quantities()}
+    report = Report(
+        inputs={}, where={}, judges={}, clips=4, actors=("a", "b"), condition="first_frame",
+        figures=figures, emotion=None, as_reported=None, left_out={}, caveats=(), per_clip={},
+    )  # fmt: skip
+    screen = Console(width=140, file=io.StringIO())
+    screen.print(summary_table(report))
+    assert isinstance(screen.file, io.StringIO)
+    shown = screen.file.getvalue().splitlines()
+    (heading,) = [line for line in shown if "baseline is" in line]
+    assert [word.strip() for word in heading.strip("┃").split("┃")] == [
+        "figure", "generated", "baseline", "baseline is",
+    ]  # fmt: skip
+    (psnr,) = [line for line in shown if "PSNR, whole face" in line]
+    assert [word.strip() for word in psnr.strip("│").split("│")] == [
+        "PSNR, whole face (dB)", "2.00 [1.00, 3.00]", "1.00 [0.00, 2.00]",
+        "condition frame repeated",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["drawn_faces.yaml", "photographs.yaml"])

@@ -1,0 +1,66 @@
+"""The caveats say what was done with these clips, and nothing of what was not."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation.caveats import caveats
+from emotalk.evaluation.results import ClipResults
+
+BOTH = {"generated": {}, "other_speech": {}}
+NEUTRAL_STILL = "Emotions are classified in videos generated from the actor's neutral still."
+DRAWN_ONLY = "The shipped models know drawn faces only; on photographs they are invalid."
+NONE_MISSED = "The shipped landmark model finds a face in every frame: none is missed."
+ONE_ACTOR = "One actor only: the intervals do not show how actors differ."
+
+
+def clips_of(*actors: str, rows: dict[str, Any] | None = None) -> list[ClipResults]:
+    return [
+        ClipResults(
+            key=f"{actor}{number}",
+            actor=actor,
+            emotion="anger",
+            intensity=None,
+            rows=BOTH if rows is None else rows,
+            openings={},
+            voiced_T=np.ones(1, np.bool_),
+            predictions=None,
+            as_reported={},
+        )
+        for number, actor in enumerate(actors)
+    ]
+
+
+def lines(clips: list[ClipResults], **more: Any) -> tuple[str, ...]:
+    tree = {"checkpoint": "run", "shards": "set", "output": "out", **more}
+    return caveats(EvaluateConfig.model_validate(tree), clips)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "emotion", "expected"),
+    [
+        ("judge", "judge", {NEUTRAL_STILL, DRAWN_ONLY, NONE_MISSED}),
+        ("judge", "none", {DRAWN_ONLY, NONE_MISSED}),
+        ("insightface", "judge", {NEUTRAL_STILL, DRAWN_ONLY}),
+        ("insightface", "none", set()),
+    ],
+)
+def test_models_of_drawn_faces_are_named_where_they_measured(
+    landmarks: str, emotion: str, expected: set[str]
+) -> None:
+    said = lines(clips_of("a", "b"), landmarks=landmarks, emotion=emotion)
+    assert {NEUTRAL_STILL, DRAWN_ONLY, NONE_MISSED} & set(said) == expected
+
+
+@pytest.mark.parametrize(("actors", "said"), [("aa", True), ("ab", False), ("abc", False)])
+def test_one_actor_says_nothing_of_how_actors_differ(actors: str, *, said: bool) -> None:
+    assert (ONE_ACTOR in lines(clips_of(*actors))) is said
+
+
+def test_clips_without_another_sentence_are_counted() -> None:
+    clips = [*clips_of("a", "b"), *clips_of("c", rows={"generated": {}})]
+    (said,) = [line for line in lines(clips) if "no row for other speech" in line]
+    assert said.startswith("1 of 3 clips")
+    assert not any("no row for other speech" in line for line in lines(clips_of("a", "b")))
