@@ -9,14 +9,14 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.results import ClipResults
 
-BOTH = {"generated": {}, "other_speech": {}}
+BOTH: dict[str, dict[str, float]] = {"generated": {}, "other_speech": {}}
 NEUTRAL_STILL = "Emotions are classified in videos generated from the actor's neutral still."
 DRAWN_ONLY = "The shipped models know drawn faces only; on photographs they are invalid."
 NONE_MISSED = "The shipped landmark model finds a face in every frame: none is missed."
 ONE_ACTOR = "One actor only: the intervals do not show how actors differ."
 
 
-def clips_of(*actors: str, rows: dict[str, Any] | None = None) -> list[ClipResults]:
+def clips_of(*actors: str, rows: dict[str, dict[str, float]] | None = None) -> list[ClipResults]:
     return [
         ClipResults(
             key=f"{actor}{number}",
