@@ -8,7 +8,7 @@ from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
 from emotalk.faces.template import template_LP
 from emotalk.media.loudness import loudness_db
-from emotalk.schema import MOUTH, Bytes, Rejection
+from emotalk.schema import MOUTH, Bytes, Floats, Rejection
 from etl.clip.quality import (
     check_faces,
     check_inside_crop,
@@ -190,3 +190,17 @@ def test_a_limit_itself_is_enough() -> None:
 
 
 TONE = (0.25 * np.sin(np.arange(8000) / 9)).astype(np.float32)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_crop_ends_half_a_pixel_beyond_its_outermost_pixels_centres(axis: int) -> None:
+    def nose_at(place: float) -> Floats:
+        landmarks = template_LP().astype(np.float32)
+        landmarks[30, axis] = place
+        return landmarks
+
+    for place in (-0.4, 127.4):
+        check_inside_crop([nose_at(place)], LIMITS)
+    for place in (-0.6, 127.6):
+        with pytest.raises(Rejection, match=r"lie inside the crop in 0\.00 of the frames"):
+            check_inside_crop([nose_at(place)], LIMITS)
