@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from emotalk.models import GeneratorOutput
+from emotalk.training.critics import CRITICS
 from emotalk.training.critics.critic import Terms
-from emotalk.training.generator_terms import is_generator_term, load_term
+from emotalk.training.generator_terms import load_term
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, full_precision
 
@@ -31,11 +32,12 @@ def generator_terms(
 
     Source: report eq. 4.1; Eskimez et al. 2021, total generator loss.
     """
-    own = {name: load_term(name) for name in wanted if is_generator_term(name)}
+    known = {} if discriminators is None else discriminators.critics
+    critics = {name: critic for name, critic in known.items() if name in wanted}
+    own = {name: load_term(name) for name in wanted if name not in critics}
     in_order = sorted(own.items(), key=lambda item: item[1].order)
     terms: Terms = {name: term.compute(x, generated, networks) for name, term in in_order}
     if discriminators is not None:
-        critics = {n: critic for n, critic in discriminators.critics.items() if n in wanted}
         video_BTCHW = generated.video_BTCHW
         inputs = {n: critic.generated_inputs(x, video_BTCHW) for n, critic in critics.items()}
         outputs = networks.discriminate(discriminators, inputs)
@@ -45,7 +47,7 @@ def generator_terms(
 
 def unused_generator_outputs(generated: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
     """Return the generator's outputs that no trained term depends on."""
-    used = {load_term(n).reads if is_generator_term(n) else "video_BTCHW" for n in trained}
+    used = {"video_BTCHW" if n in CRITICS else load_term(n).reads for n in trained}
     outputs = generated._asdict().items()
     return [output for name, output in outputs if output is not None and name not in used]
 
