@@ -10,7 +10,7 @@ Ranges: images uint8 [0, 255] in shards and batches, float [-1, 1] in networks, 
 Audio is mono float in [-1, 1].
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -64,6 +64,8 @@ class AlignedSample:
     landmarks_TLP: Floats  # float32 in crop pixels, pixel centres at whole numbers
     transforms: Doubles  # similarities from source to crop pixels: (1, 2, 3), or by frame (N, 2, 3)
     source_sha256: str  # of the clip's file
+    # values that the checks measured, for `measures.jsonl`; part of no member
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Rejection(Exception):  # noqa: N818  a result of checks, not a fault of the program
@@ -73,10 +75,19 @@ class Rejection(Exception):  # noqa: N818  a result of checks, not a fault of th
         reason: fixed short name, one of `REASONS`, e.g. `no_face`.
         detail: the measured value and the limit.
         clip: the clip's name; empty until a caller that knows it fills it in.
+        measures: values that the checks measured until then, by their names in `measures.jsonl`.
+        picture_HWC: a small RGB picture of a frame that shows the reason; None without one.
     """
 
-    def __init__(self, reason: str, detail: str, clip: str = "") -> None:
-        """Store the three parts, which survive pickling between workers.
+    def __init__(
+        self,
+        reason: str,
+        detail: str,
+        clip: str = "",
+        *,
+        measures: Mapping[str, float] | None = None,
+    ) -> None:
+        """Store the parts, which survive pickling between workers.
 
         Raises:
             ValueError: a reason that is not listed.
@@ -87,6 +98,8 @@ class Rejection(Exception):  # noqa: N818  a result of checks, not a fault of th
         self.reason = reason
         self.detail = detail
         self.clip = clip
+        self.measures: dict[str, float] = dict(measures or {})
+        self.picture_HWC: Bytes | None = None
 
     @property
     def message(self) -> str:

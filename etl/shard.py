@@ -21,10 +21,10 @@ from emotalk.printable import printable
 from emotalk.redaction import redact
 from etl.cluster import cluster, in_a_ray_job
 from etl.command_line import make_console, parse
+from etl.job.console import clip_progress, print_text, show_outcome, show_plan
 from etl.job.finished_set import is_finished
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
-from etl.job.report import clip_progress, print_text, show_outcome, show_plan
 from etl.job.run import run_job
 from etl.job.update import needs_update, update_set
 from etl.paths import check_paths, disk_fault

@@ -64,7 +64,7 @@ def shape_fault(landmarks_LP: Doubles | Floats, *, max_error: float = MAX_ERROR)
         transform = similarity(points, template_LP())
     except ValueError as error:
         return str(error)
-    error_px = _template_error(points, transform)
+    error_px = _error_after(transform, points)
     if error_px > max_error:
         return (
             f"the landmarks are {error_px:.1f} crop pixels off the shape of a face, at most "
@@ -75,6 +75,18 @@ def shape_fault(landmarks_LP: Doubles | Floats, *, max_error: float = MAX_ERROR)
     if turn > MAX_TURN:
         return f"the face is turned by {turn:.0f} degrees in the picture, at most {MAX_TURN:g}"
     return None
+
+
+def template_error(landmarks_LP: Doubles | Floats) -> float:
+    """Return the root mean square distance to the template in template pixels.
+
+    It is taken after the best similarity.
+
+    Raises:
+        ValueError: the points have no extent.
+    """
+    points = np.asarray(landmarks_LP, np.float64)
+    return _error_after(similarity(points, template_LP()), points)
 
 
 def turn_name(face: FaceLandmarks) -> str:
@@ -95,7 +107,7 @@ def _cut_off(points_LP: Doubles, size: tuple[int, int]) -> str | None:
     outside = ((core < -0.5) | (core > (width - 0.5, height - 0.5))).any(1)
     if outside.any():
         return f"{outside.sum()} of the {len(core)} points of eyes, nose and mouth lie outside"
-    error_px = _template_error(points_LP, similarity(points_LP, template_LP()))
+    error_px = template_error(points_LP)
     if error_px <= MAX_ERROR_AT_BORDER:
         return None
     low, high = points_LP.min(0), points_LP.max(0)
@@ -112,7 +124,7 @@ def _cut_off(points_LP: Doubles, size: tuple[int, int]) -> str | None:
     return None
 
 
-def _template_error(points_LP: Doubles, transform: Doubles) -> float:
+def _error_after(transform: Doubles, points_LP: Doubles) -> float:
     """Return the root mean square distance of the transformed points to the template."""
     distances_LP = transform_points(transform, points_LP) - template_LP()
     return math.sqrt(float(np.square(distances_LP).sum(1).mean()))

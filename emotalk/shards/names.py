@@ -6,6 +6,9 @@ from emotalk.schema import SPLITS
 
 MANIFEST_NAME = "manifest.json"
 REJECTED_NAME = "rejected.jsonl"
+MEASURES_NAME = "measures.jsonl"
+PICTURES_NAME = "rejected_pictures.jsonl"
+REPORT_NAME = "report.html"
 SHARD_FILE = re.compile(rf"({'|'.join(SPLITS)})-\d{{6}}\.(tar|index\.json)")
 
 VIDEO_MEMBERS = ("mp4",)

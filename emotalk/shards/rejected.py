@@ -1,13 +1,11 @@
 """Define the list of rejected clips, `rejected.jsonl`: one JSON object a line, sorted by clip."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from emotalk.files.small_files import parse_json, read_small
+from emotalk.shards.json_lines import lines_json, parse_line, read_lines
 from emotalk.shards.names import REJECTED_NAME
 from emotalk.shards.record import Record
-from emotalk.shards.storage import LARGEST_FILE
 
 
 class RejectedClip(Record):
@@ -24,8 +22,7 @@ class RejectedClip(Record):
 def rejected_json(rejected: Iterable[RejectedClip]) -> bytes:
     """Return the content of `rejected.jsonl`."""
     ordered = sorted(rejected, key=lambda line: (line.clip, line.reason))
-    lines = (json.dumps(r.model_dump(exclude_none=True), ensure_ascii=False) for r in ordered)
-    return "".join(f"{line}\n" for line in lines).encode()
+    return lines_json(ordered)
 
 
 def parse_rejected(line: bytes) -> RejectedClip:
@@ -34,7 +31,7 @@ def parse_rejected(line: bytes) -> RejectedClip:
     Raises:
         ValueError: not a JSON object with clip and reason.
     """
-    return RejectedClip.model_validate(parse_json(line))
+    return parse_line(RejectedClip, line)
 
 
 def rejected_lines(folder: Path) -> list[bytes]:
@@ -44,8 +41,7 @@ def rejected_lines(folder: Path) -> list[bytes]:
         OSError: it is missing or cannot be read.
         UnfitFile: it is no regular file, or too large.
     """
-    lines = read_small(folder / REJECTED_NAME, max_bytes=LARGEST_FILE).split(b"\n")
-    return lines[:-1] if lines[-1] == b"" else lines
+    return read_lines(folder / REJECTED_NAME)
 
 
 def read_rejected(folder: Path) -> dict[str, RejectedClip]:

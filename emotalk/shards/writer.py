@@ -1,4 +1,4 @@
-"""Write tars with their indexes, the list of rejected clips and the manifest.
+"""Write tars with their indexes, the files of JSON lines and the manifest.
 
 Each file appears complete under its name or not at all.
 """
@@ -15,8 +15,16 @@ from emotalk.files.checksums import file_sha256
 from emotalk.schema import ClipLabel
 from emotalk.shards.index import SampleEntry, ShardIndex
 from emotalk.shards.manifest import Manifest, ShardEntry
-from emotalk.shards.names import MANIFEST_NAME, REJECTED_NAME, index_name
+from emotalk.shards.measures import ClipMeasures, measures_json
+from emotalk.shards.names import (
+    MANIFEST_NAME,
+    MEASURES_NAME,
+    PICTURES_NAME,
+    REJECTED_NAME,
+    index_name,
+)
 from emotalk.shards.rejected import RejectedClip, rejected_json
+from emotalk.shards.rejected_pictures import RejectedPicture, pictures_json
 from emotalk.shards.tar_members import tar_members
 
 OWNER = "emotalk"
@@ -66,6 +74,18 @@ def write_rejected(folder: Path, rejected: Iterable[RejectedClip], *, aside: Pat
     """Write `rejected.jsonl`."""
     with atomic_write(folder / REJECTED_NAME, aside=aside) as file:
         file.write(rejected_json(rejected))
+
+
+def write_measures(folder: Path, measures: Iterable[ClipMeasures], *, aside: Path) -> None:
+    """Write `measures.jsonl`."""
+    with atomic_write(folder / MEASURES_NAME, aside=aside) as file:
+        file.write(measures_json(measures))
+
+
+def write_pictures(folder: Path, pictures: Iterable[RejectedPicture], *, aside: Path) -> None:
+    """Write `rejected_pictures.jsonl`."""
+    with atomic_write(folder / PICTURES_NAME, aside=aside) as file:
+        file.write(pictures_json(pictures))
 
 
 def write_manifest(folder: Path, manifest: Manifest, *, aside: Path) -> None:

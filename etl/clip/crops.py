@@ -1,17 +1,19 @@
 """Cut the aligned crops of a clip frame by frame."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
-from emotalk.config.etl import EtlConfig
+from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.align import alignment, warp
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.shape import transform_points
 from emotalk.media.frames import VideoFrames
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
 from etl.clip.quality import check_faces, check_inside_crop, check_landmarks, check_picture
+from etl.clip.reason_pictures import ReasonPictures
 from etl.clip.timeline import Timeline
 
 
@@ -24,6 +26,7 @@ class Crops:
     faces: list[FaceLandmarks] = field(default_factory=list)  # of each, in source pixels
     landmarks: list[Floats] = field(default_factory=list)  # 68 points of each frame in crop pixels
     transforms: list[Doubles] = field(default_factory=list)  # to crop pixels: one, or one a frame
+    measures: dict[str, float] = field(default_factory=dict)  # values that the checks measured
 
     def add(self, source: int, frame: Bytes, face: FaceLandmarks, *, every_frame: bool) -> None:
         """Cut one more frame, aligned by its own landmarks or as the first one is."""
@@ -50,15 +53,18 @@ def cut_crops(
     frames are in memory at a time.
 
     Raises:
-        Rejection: `no_face`, `bad_landmarks`, `leaves_crop` and what `quality` refuses.
+        Rejection: `no_face`, `bad_landmarks`, `leaves_crop` and what `quality` refuses, with the
+            picture of a frame.
     """
     indices = np.union1d(line.source_T, line.next_T).tolist()
     stretches = [Crops()]
     found: list[FaceLandmarks] = []
+    pictures = ReasonPictures(len(indices), max_faces=config.quality.max_faces)
     for index, (frame, face) in zip(
         indices, detector.track(video.at(indices), clip=video.path, indices=indices), strict=True
     ):
         found.append(face)
+        pictures.add(frame, face)
         if face.landmarks_LP is None:
             stretches = [_longest(stretches), Crops()]
         else:
@@ -66,12 +72,29 @@ def cut_crops(
             stretches[-1].add(index, frame, face, every_frame=every)
     crops = _longest(stretches)
     ticks = line.between(crops.sources[0], crops.sources[-1] + 1) if crops.sources else slice(0, 0)
-    check_faces(found, covered=(ticks.stop - ticks.start) / line.frames, limits=config.quality)
-    check_picture(crops.frames, crops.faces, video.size, config.quality)
-    looks = [face for face in found if face.drift is not None]
-    check_landmarks(crops.faces, video.size, config.quality, looks=looks)
-    check_inside_crop(crops.landmarks, config.quality)
+    covered = (ticks.stop - ticks.start) / line.frames
+    try:
+        _check(crops, found, covered, video.size, config.quality)
+    except Rejection as rejection:
+        rejection.measures = crops.measures | rejection.measures
+        rejection.picture_HWC = pictures.of(rejection.reason, crops.frames, crops.landmarks)
+        raise
     return crops, ticks
+
+
+def _check(
+    crops: Crops,
+    found: Sequence[FaceLandmarks],
+    covered: float,
+    size: tuple[int, int],
+    limits: QualityConfig,
+) -> None:
+    """Check faces, picture and landmarks, and keep what was measured in `crops`."""
+    crops.measures["face_pixels"] = check_faces(found, covered=covered, limits=limits)
+    crops.measures["sharpness"] = check_picture(crops.frames, crops.faces, size, limits)
+    looks = [face for face in found if face.drift is not None]
+    crops.measures |= check_landmarks(crops.faces, size, limits, looks=looks)
+    check_inside_crop(crops.landmarks, limits)
 
 
 def resample(crops: Crops, line: Timeline, ticks: slice) -> tuple[Bytes, Floats]:

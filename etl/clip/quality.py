@@ -9,7 +9,7 @@ from cv2.typing import MatLike
 
 from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import FaceLandmarks
-from emotalk.faces.plausible import NOSE_EYES_MOUTH, landmark_fault
+from emotalk.faces.plausible import NOSE_EYES_MOUTH, landmark_fault, template_error
 from emotalk.media.loudness import loudness_db
 from emotalk.schema import MOUTH, SIZE, Bytes, Floats, Rejection
 
@@ -24,11 +24,15 @@ def check_length(seconds: float, limits: QualityConfig) -> None:
     """
     if seconds < limits.min_seconds:
         raise Rejection(
-            "too_short", f"{seconds:.2f} s, at least {limits.min_seconds:g} s (quality.min_seconds)"
+            "too_short",
+            f"{seconds:.2f} s, at least {limits.min_seconds:g} s (quality.min_seconds)",
+            measures={"seconds": seconds},
         )
     if seconds > limits.max_seconds:
         raise Rejection(
-            "too_long", f"{seconds:.2f} s, at most {limits.max_seconds:g} s (quality.max_seconds)"
+            "too_long",
+            f"{seconds:.2f} s, at most {limits.max_seconds:g} s (quality.max_seconds)",
+            measures={"seconds": seconds},
         )
 
 
@@ -66,11 +70,12 @@ def check_gaps(silence_s: float, seconds: float, limits: QualityConfig) -> None:
         )
 
 
-def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: QualityConfig) -> None:
-    """Reject clips in which frames have no face, many have several, or the face is small.
+def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: QualityConfig) -> float:
+    """Return the size of the face in pixels; reject clips without one, with several or a small one.
 
-    Frames between two detections of one face count as showing one face too. `covered` is the share
-    of the clip in the longest run of frames with a face.
+    The size is the longer side of the face's box in the median frame, NaN without boxes. Frames
+    between two detections of one face count as showing one face too. `covered` is the share of the
+    clip in the longest run of frames with a face.
 
     Raises:
         Rejection: `no_face`, `several_faces`, `small_face`.
@@ -92,12 +97,14 @@ def check_faces(found: Sequence[FaceLandmarks], *, covered: float, limits: Quali
             f"{limits.max_extra_faces_share:g} of them (quality.max_extra_faces_share)",
         )
     sides = [np.max(face.box[2:4] - face.box[:2]) for face in found if face.box is not None]
-    if float(np.median(sides)) < limits.min_face_pixels:
+    pixels = float(np.median(sides))
+    if pixels < limits.min_face_pixels:
         raise Rejection(
             "small_face",
-            f"{np.median(sides):.0f} px, at least {limits.min_face_pixels:g} px "
-            "(quality.min_face_pixels)",
+            f"{pixels:.0f} px, at least {limits.min_face_pixels:g} px (quality.min_face_pixels)",
+            measures={"face_pixels": pixels},
         )
+    return pixels
 
 
 def check_picture(
@@ -105,8 +112,8 @@ def check_picture(
     faces: Sequence[FaceLandmarks],
     size: tuple[int, int],
     limits: QualityConfig,
-) -> None:
-    """Reject clips whose mouth is outside the picture, or whose face is blurred.
+) -> float:
+    """Return the sharpness; reject clips whose mouth is outside the picture, or that are blurred.
 
     The faces are of the same frames as the crops. They are in source pixels, as is `size`, the
     height and width.
@@ -126,7 +133,9 @@ def check_picture(
         raise Rejection(
             "blurred",
             f"sharpness {sharp:.4f}, at least {limits.min_sharpness:g} (quality.min_sharpness)",
+            measures={"sharpness": sharp},
         )
+    return sharp
 
 
 def check_landmarks(
@@ -135,27 +144,31 @@ def check_landmarks(
     limits: QualityConfig,
     *,
     looks: Sequence[FaceLandmarks] = (),
-) -> None:
-    """Reject clips whose landmarks do not have the shape of a whole, upright face.
+) -> dict[str, float]:
+    """Return how far the landmarks are off; reject those not of a whole, upright, steady face.
 
-    Those of the first frame must have it, since they fix the crop, and those of most others.
-    `looks` are the frames in which the face was detected again: their majority decides whether the
-    face is turned, the median of their drifts whether it is steady. `size` is the height and width
-    of the source.
+    The result has their `landmark_error` in the first frame, in template pixels, and their
+    `landmark_drift` in units of the face's size if it was measured. The landmarks of the first
+    frame must have the shape of a face, since they fix the crop, and those of most others. `looks`
+    are the frames in which the face was detected again: their majority decides whether the face is
+    turned, the median of their drifts whether it is steady. `size` is the height and width of the
+    source.
 
     Raises:
         Rejection: `bad_landmarks`.
     """
     bounds = {"max_error": limits.max_landmark_error, "max_drift": limits.max_landmark_drift}
     turned = sorted(face.quarter_turns for face in looks)
+    drift = float(np.median([face.drift for face in looks])) if looks else None
+    measures = {} if drift is None else {"landmark_drift": drift}
     typical = replace(
         faces[0],
-        drift=float(np.median([face.drift for face in looks])) if looks else None,
+        drift=drift,
         quarter_turns=turned[(len(turned) - 1) // 2] if turned else 0,
     )
     fault = landmark_fault(typical, size, **bounds)
     if fault is not None:
-        raise Rejection("bad_landmarks", fault)
+        raise Rejection("bad_landmarks", fault, measures=measures)
     single = (replace(face, drift=None, quarter_turns=0) for face in faces)
     faults = [landmark_fault(face, size, **bounds) for face in single]
     bad = [index for index, fault in enumerate(faults) if fault is not None]
@@ -164,7 +177,11 @@ def check_landmarks(
             "bad_landmarks",
             f"in {len(bad)} of {len(faces)} frames, at most {limits.max_bad_landmarks_share:g} of "
             f"them (quality.max_bad_landmarks_share); frame {bad[0]}: {faults[bad[0]]}",
+            measures=measures,
         )
+    if faces[0].landmarks_LP is not None:
+        measures["landmark_error"] = template_error(faces[0].landmarks_LP)
+    return measures
 
 
 def check_inside_crop(landmarks: Sequence[Floats], limits: QualityConfig) -> None:
@@ -209,8 +226,10 @@ def _mouth_inside(landmarks_LP: Floats | None, size: tuple[int, int]) -> bool:
     return bool(((mouth > -0.5) & (mouth < (width - 0.5, height - 0.5))).all())
 
 
-def check_loudness(audio_S: Floats, limits: QualityConfig) -> None:
-    """Reject silent clips; a constant offset does not count as sound.
+def check_loudness(audio_S: Floats, limits: QualityConfig) -> float:
+    """Return the loudness in dB of full scale; reject silent clips.
+
+    A constant offset does not count as sound.
 
     Raises:
         Rejection: `silent`.
@@ -221,4 +240,6 @@ def check_loudness(audio_S: Floats, limits: QualityConfig) -> None:
             "silent",
             f"{decibels:.1f} dB of full scale, at least {limits.min_loudness_db:g} dB "
             "(quality.min_loudness_db)",
+            measures={"loudness_db": decibels},
         )
+    return decibels

@@ -8,11 +8,12 @@ from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.files.checksums import file_sha256
 from emotalk.media.container import MediaInfo
-from emotalk.media.frames import read_video
+from emotalk.media.frames import VideoFrames, read_video
 from emotalk.media.sound import Sound, read_sound
-from emotalk.schema import SAMPLES_PER_FRAME, AlignedSample, Rejection
+from emotalk.schema import FPS, SAMPLES_PER_FRAME, AlignedSample, Rejection
 from etl.clip.crops import cut_crops, resample
 from etl.clip.quality import check_length, check_loudness, check_whole
+from etl.clip.reason_pictures import WITHOUT_PICTURE, first_picture
 from etl.clip.timeline import sound_of, timeline
 from etl.corpora.listing import SourceClip
 from etl.corpora.media_file import on_disk
@@ -27,20 +28,26 @@ def make_sample(clip: SourceClip, detector: LandmarkDetector, config: EtlConfig)
     or by one for each frame (`align`). At most a few source frames are in memory at a time.
 
     Raises:
-        Rejection: the reason, with `clip` filled in.
+        Rejection: the reason, with `clip`, what was measured and a picture where there is one.
     """
     try:
         with on_disk(clip.video) as path:
-            return _aligned(clip, path, detector, config)
+            video = read_video(path)
+            try:
+                return _aligned(clip, video, detector, config)
+            except Rejection as rejection:
+                if rejection.picture_HWC is None and rejection.reason not in WITHOUT_PICTURE:
+                    rejection.picture_HWC = first_picture(video)
+                raise
     except Rejection as rejection:
-        raise Rejection(rejection.reason, rejection.detail, clip.label.clip) from None
+        rejection.clip = clip.label.clip
+        raise rejection from None
 
 
 def _aligned(
-    clip: SourceClip, path: Path, detector: LandmarkDetector, config: EtlConfig
+    clip: SourceClip, video: VideoFrames, detector: LandmarkDetector, config: EtlConfig
 ) -> AlignedSample:
-    limits = config.quality
-    video = read_video(path)
+    limits, path = config.quality, video.path
     promised_s = video.info.duration_s
     only_upper = limits.model_copy(update={"min_seconds": 0.0})  # headers may understate the length
     check_length(promised_s or float(np.ptp(video.times_s)), only_upper)
@@ -48,8 +55,13 @@ def _aligned(
     line = timeline(video.times_s, sound, limits, config.resampling)
     check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
     sound_S = sound_of(line, sound)
-    check_loudness(sound_S, limits)
-    crops, ticks = cut_crops(video, line, detector, config)
+    measures = {"seconds": line.frames / FPS, "loudness_db": check_loudness(sound_S, limits)}
+    try:
+        crops, ticks = cut_crops(video, line, detector, config)
+    except Rejection as rejection:
+        rejection.measures |= measures
+        raise
+    measures |= crops.measures | {"seconds": (ticks.stop - ticks.start) / FPS}
     frames_THWC, landmarks_TLP = resample(crops, line, ticks)
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
     return AlignedSample(
@@ -59,6 +71,7 @@ def _aligned(
         landmarks_TLP=landmarks_TLP,
         transforms=np.stack(crops.transforms),
         source_sha256=file_sha256(path),
+        measures=measures,
     )
 
 

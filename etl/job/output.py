@@ -12,7 +12,15 @@ from emotalk.files.atomic_write import PART
 from emotalk.files.lock import hold_with_heartbeat
 from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.shards.manifest import Manifest
-from emotalk.shards.names import MANIFEST_NAME, REJECTED_NAME, index_name, is_shard_file
+from emotalk.shards.names import (
+    MANIFEST_NAME,
+    MEASURES_NAME,
+    PICTURES_NAME,
+    REJECTED_NAME,
+    REPORT_NAME,
+    index_name,
+    is_shard_file,
+)
 from emotalk.shards.record import parse
 from emotalk.shards.storage import LARGEST_FILE
 from etl.job.plan import Plan
@@ -96,7 +104,10 @@ def _refuse_other_files(output: Path) -> None:
         raise WrongUse(f"output: cannot read {output}: {error.strerror}") from None
     ours = {MANIFEST_NAME, REJECTED_NAME, WORK}
     begun = WORK in names
-    others = sorted(n for n in names if n not in ours and not (begun and is_shard_file(n)))
+    of_begun = {MEASURES_NAME, PICTURES_NAME, REPORT_NAME}
+    others = sorted(
+        n for n in names if n not in ours and not (begun and (is_shard_file(n) or n in of_begun))
+    )
     if others:
         some = ", ".join(others[:3]) + (" ..." if others[3:] else "")
         raise WrongUse(

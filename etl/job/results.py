@@ -1,4 +1,4 @@
-"""Build the manifest and the list of rejected clips from the verdicts on all clips."""
+"""Build the manifest and the files of JSON lines from the verdicts on all clips."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,14 @@ from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
 from emotalk.schema import SPLITS, Rejection
 from emotalk.shards.manifest import Manifest, ShardEntry
+from emotalk.shards.measures import clip_measures
 from emotalk.shards.rejected import RejectedClip
+from emotalk.shards.rejected_pictures import first_rejected, rejected_picture
 from emotalk.shards.statistics import split_facts
-from emotalk.shards.writer import write_rejected
+from emotalk.shards.writer import write_measures, write_pictures, write_rejected
 from etl.clip.files import content_digest, stamp_of
 from etl.job.plan import Plan
-from etl.job.store import Verdict
+from etl.job.store import UNKNOWN, Verdict, load_picture
 
 
 def write_rejections(
@@ -35,6 +37,22 @@ def write_rejections(
             lines.append(_rejected(verdict.rejection, content_digest(clip, config) if same else ""))
     write_rejected(config.output, lines, aside=store)
     return Counter(line.reason for line in lines)
+
+
+def write_what_was_seen(
+    config: EtlConfig, plan: Plan, verdicts: Mapping[str, Verdict], store: Path
+) -> None:
+    """Write `measures.jsonl` and `rejected_pictures.jsonl`."""
+    lines = (clip_measures(v.clip, v.key, v.measures) for v in verdicts.values())
+    write_measures(config.output, lines, aside=store)
+    key_of = {v.clip: key for key, v in verdicts.items() if v.source != UNKNOWN}
+    rejected = (_rejected(v.rejection) for v in verdicts.values() if not v.accepted)
+    pictures = (
+        rejected_picture(line.clip, jpeg)
+        for line in first_rejected([*map(_rejected, plan.rejected), *rejected])
+        if (jpeg := load_picture(store, key_of.get(line.clip, "")))
+    )
+    write_pictures(config.output, pictures, aside=store)
 
 
 def build_manifest(

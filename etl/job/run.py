@@ -12,7 +12,7 @@ from etl.executor import Executor
 from etl.job.output import clear_stores, open_store, remove_other_shards
 from etl.job.plan import Plan, choose_neutrals
 from etl.job.process import Progress, process_clips, write_shards
-from etl.job.results import build_manifest, write_rejections
+from etl.job.results import build_manifest, write_rejections, write_what_was_seen
 
 
 def run_job(config: EtlConfig, plan: Plan, executor: Executor, progress: Progress) -> Manifest:
@@ -26,6 +26,7 @@ def run_job(config: EtlConfig, plan: Plan, executor: Executor, progress: Progres
     neutral_of = choose_neutrals(c for key, c in plan.clips.items() if verdicts[key].accepted)
     shards = write_shards(plan, plan.shards, config.output, executor, store, verdicts, neutral_of)
     rejected = write_rejections(config, plan, verdicts, store)
+    write_what_was_seen(config, plan, verdicts, store)
     remove_other_shards(config.output, (shard.file for shard in shards))
     run = _run_facts(config, executor, began)
     manifest = build_manifest(plan, verdicts, rejected, shards, run)

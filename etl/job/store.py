@@ -8,7 +8,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from emotalk.shards.manifest import ShardEntry
 
 STILL = "still.png"
 """First crop of a neutral clip, stored as the neutral still of other clips."""
+PICTURE = "picture.jpg"
+"""A small picture of a rejected clip, for the report of the set."""
 VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CLIP, SHARD = ".clip", ".shard"
@@ -40,6 +42,8 @@ class Verdict:
     seconds: Mapping[str, float] | None = None  # of each stage on the worker; in no shard
     sha256: str = ""  # of the members, to tell whether a shard was made of these very ones
     node: str = ""  # the machine that processed it; not part of any shard
+    # values that the checks measured, for `measures.jsonl`; not part of any shard
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:
@@ -78,7 +82,7 @@ def load_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | N
 
 
 def load_members(folder: Path, key: str) -> dict[str, bytes]:
-    """Return the members of an accepted clip, name -> bytes.
+    """Return the members of an accepted clip, or the picture of a rejected one, name -> bytes.
 
     Raises:
         Stopped: they are not those that were written.
@@ -90,6 +94,12 @@ def load_members(folder: Path, key: str) -> dict[str, bytes]:
             "start again: the clip is made anew, the others are kept"
         )
     return {name: archive.read(name) for name in archive.namelist() if name != VERDICT}
+
+
+def load_picture(folder: Path, key: str) -> bytes:
+    """Return the picture of a rejected clip as JPEG; empty where there is none."""
+    archive = _archive(folder, key)
+    return b"" if archive is None or PICTURE not in archive.namelist() else archive.read(PICTURE)
 
 
 def save_shard(folder: Path, recipe: str, entry: ShardEntry) -> None:

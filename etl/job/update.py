@@ -5,6 +5,7 @@ on from there as after an interruption: only the changed clips are opened.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
@@ -12,10 +13,12 @@ from emotalk.rejection_reasons import REASONS
 from emotalk.schema import NEUTRAL
 from emotalk.shards.clip import read_facts, read_landmarks
 from emotalk.shards.manifest import Manifest
+from emotalk.shards.measures import ClipMeasures, measures_of, read_measures
 from emotalk.shards.members import OWN_MEMBERS, remove_neutral
 from emotalk.shards.names import MANIFEST_NAME, NEUTRAL_MEMBER
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.rejected import RejectedClip, read_rejected
+from emotalk.shards.rejected_pictures import read_pictures
 from emotalk.shards.shard_set import Sample
 from etl.clip.files import stamp_of
 from etl.executor import Executor
@@ -34,7 +37,7 @@ from etl.job.repair import damaged_shards, repair
 from etl.job.results import write_rejections
 from etl.job.run import run_job
 from etl.job.shard_work import recipe_of
-from etl.job.store import STILL, Verdict, load_verdict, save_clip, save_shard
+from etl.job.store import PICTURE, STILL, Verdict, load_verdict, save_clip, save_shard
 from etl.job.worker import digest_of, mean_face_of
 
 NOT_IN_SET = Verdict("", "", (0, 0), reason="missing")
@@ -128,10 +131,11 @@ def _write_new_digests(
 
 def _store_samples(config: EtlConfig, plan: Plan, manifest: Manifest, store: Path) -> None:
     """Store every sample of the set, and what its shards were made of."""
+    measures = read_measures(config.output)
     with open_samples(config.output, manifest) as (reader, samples):
         stills = _stills(reader, samples)
         verdicts = {
-            sample.key: _store_sample(config, plan, reader, sample, stills, store)
+            sample.key: _store_sample(config, plan, reader, sample, stills, measures, store)
             for sample in samples
         }
     neutral_of = choose_neutrals(plan.clips[key] for key in verdicts)
@@ -159,6 +163,7 @@ def _store_sample(
     reader: SampleReader,
     sample: Sample,
     stills: Mapping[str, bytes],
+    measures: Mapping[str, ClipMeasures],
     store: Path,
 ) -> Verdict:
     clip = plan.clips[sample.key]
@@ -172,6 +177,7 @@ def _store_sample(
         frames=sample.frames,
         mean_face=mean_face_of(read_landmarks(reader, sample)),
         sha256=digest_of(members),
+        measures=measures_of(measures[sample.key]) if sample.key in measures else {},
     )
     save_clip(store, verdict, members)
     return verdict
@@ -184,14 +190,18 @@ def _store_rejected(
     retried: set[str],
     store: Path,
 ) -> None:
-    """Store the verdicts on rejected clips whose files did not change."""
+    """Store the verdicts on rejected clips whose files did not change, and their pictures."""
+    measures, pictures = read_measures(config.output), read_pictures(config.output)
     for key, clip in plan.clips.items():
         line = rejected.get(clip.label.clip)
         if line is None or key in retried:
             continue
         verdict = _old_verdict(config, plan, key, line)
         if verdict is not None and load_verdict(store, key, verdict.source) is None:
-            save_clip(store, verdict, {})
+            values = measures_of(measures[key]) if key in measures else {}
+            picture = pictures.get(clip.label.clip)
+            members = {} if picture is None else {PICTURE: picture}
+            save_clip(store, replace(verdict, measures=values), members)
 
 
 def _old_verdict(config: EtlConfig, plan: Plan, key: str, line: RejectedClip) -> Verdict | None:

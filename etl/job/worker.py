@@ -20,6 +20,7 @@ from emotalk.faces.template import template_LP
 from emotalk.home import ensure_home
 from emotalk.host_memory import keep_freed_memory
 from emotalk.media.lossless import png_bytes
+from emotalk.media.thumbnail import thumbnail_jpeg
 from emotalk.schema import NEUTRAL, AlignedSample, Floats, Rejection
 from emotalk.shards.members import encode_members
 from etl.clip.crash import (
@@ -34,7 +35,7 @@ from etl.clip.files import stamp_of
 from etl.clip.sample import make_sample
 from etl.corpora.listing import SourceClip
 from etl.corpora.media_file import check_reachable
-from etl.job.store import STILL, Verdict, save_clip
+from etl.job.store import PICTURE, STILL, Verdict, save_clip
 
 
 def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Crash:
@@ -77,7 +78,7 @@ def _processed(
     except Rejection as rejection:
         check_reachable(config.source)
         check_readable(clip.video)
-        return rejected(clip, rejection, source), {}
+        return rejected(clip, rejection, source), _picture(rejection)
     except (Stopped, WrongUse):
         raise  # of the job, not of the clip
     except Exception as error:  # noqa: BLE001  reported; the other clips go on
@@ -106,6 +107,7 @@ def _accepted(
         seconds={"sample": made - began, "encode": time.perf_counter() - made},
         sha256=digest_of(members),
         node=socket.gethostname(),
+        measures=sample.measures,
     )
     return verdict, members
 
@@ -127,7 +129,14 @@ def rejected(clip: SourceClip, rejection: Rejection, source: tuple[int, int]) ->
         reason=rejection.reason,
         detail=rejection.detail,
         node=socket.gethostname(),
+        measures=rejection.measures,
     )
+
+
+def _picture(rejection: Rejection) -> dict[str, bytes]:
+    """Return the stored picture of a rejected clip, empty if it has none."""
+    picture_HWC = rejection.picture_HWC
+    return {} if picture_HWC is None else {PICTURE: thumbnail_jpeg(picture_HWC)}
 
 
 def digest_of(members: Mapping[str, bytes]) -> str:

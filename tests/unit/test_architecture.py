@@ -253,7 +253,10 @@ def test_no_file_is_called_utils() -> None:
     assert [file for file in sources() if Path(file).stem in vague] == []
 
 
-FORMAT_NAMES = {"manifest.json", "rejected.jsonl", "landmarks.npy", "neutral.png", ".index.json"}
+FORMAT_NAMES = {
+    "manifest.json", "rejected.jsonl", "landmarks.npy", "neutral.png", ".index.json",
+    "measures.jsonl", "rejected_pictures.jsonl", "report.html",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("file", [f for f in sources() if not f.startswith("emotalk/shards/")])

@@ -9,8 +9,8 @@ from rich.console import Console
 
 from emotalk.config.etl import EtlConfig
 from etl.corpora.system_files import without_system_files
+from etl.job.console import show_plan
 from etl.job.plan import make_plan
-from etl.job.report import show_plan
 from tests.helpers.clips import write_crema_d
 
 LEFT = (

@@ -12,8 +12,8 @@ from emotalk.rejection_reasons import REASONS
 from emotalk.schema import ClipLabel
 from emotalk.shards.manifest import Manifest, ShardEntry
 from etl.corpora.listing import SourceClip
+from etl.job.console import clip_progress, show_outcome, show_plan
 from etl.job.plan import Plan, plan_shards
-from etl.job.report import clip_progress, show_outcome, show_plan
 from etl.job.splits import split_clips
 from etl.job.store import Verdict
 
@@ -114,7 +114,7 @@ def test_the_bar_says_all_it_has_to_say_in_one_line(width: int) -> None:
 
 def test_a_log_file_gets_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 10_000, 15))
-    monkeypatch.setattr("etl.job.report.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("etl.job.console.time.monotonic", lambda: float(next(clock)))
     console = Console(file=io.StringIO(), width=80)
     with clip_progress(console, 8) as progress:
         for number in range(8):

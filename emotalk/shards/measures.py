@@ -1,0 +1,58 @@
+"""Define what the checks measured of each clip, `measures.jsonl`: one JSON object a line.
+
+The file lies beside the manifest and is part of no hash; sets of older versions have none.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from emotalk.shards.json_lines import fit_lines, lines_json
+from emotalk.shards.names import MEASURES_NAME
+from emotalk.shards.record import Record
+
+DIGITS = 6  # significant ones
+
+
+class ClipMeasures(Record):
+    """One line: the values of a clip, accepted or rejected; None where it was not measured."""
+
+    clip: str
+    key: str
+    seconds: float | None = None  # length at 25 Hz
+    loudness_db: float | None = None  # RMS, dB of full scale
+    face_pixels: float | None = None  # longer side of the face's box in the source, median frame
+    sharpness: float | None = None  # of the crops, median frame; see `etl/clip/quality.py`
+    landmark_error: float | None = None  # of the first frame, in template pixels
+    landmark_drift: float | None = None  # in units of the face's size
+    sync_offset: float | None = None  # frames; positive: the sound is late
+    sync_confidence: float | None = None
+
+
+MEASURES = tuple(name for name in ClipMeasures.model_fields if name not in ("clip", "key"))
+
+
+def clip_measures(clip: str, key: str, measures: Mapping[str, float]) -> ClipMeasures:
+    """Return the line of a clip, its values rounded; what is not finite was not measured."""
+    values = {
+        name: float(f"{measures[name]:.{DIGITS}g}")
+        for name in MEASURES
+        if name in measures and math.isfinite(measures[name])
+    }
+    return ClipMeasures.model_validate({"clip": clip, "key": key, **values})
+
+
+def measures_of(line: ClipMeasures) -> dict[str, float]:
+    """Return the values of a line that were measured."""
+    return line.model_dump(include={*MEASURES}, exclude_none=True)
+
+
+def measures_json(lines: Iterable[ClipMeasures]) -> bytes:
+    """Return the content of `measures.jsonl`: sorted by clip, without clips that have no value."""
+    ordered = sorted(lines, key=lambda line: (line.clip, line.key))
+    return lines_json([line for line in ordered if measures_of(line)])
+
+
+def read_measures(folder: Path) -> dict[str, ClipMeasures]:
+    """Return the lines of a set by key; none where the file is missing."""
+    return {line.key: line for line in fit_lines(ClipMeasures, folder / MEASURES_NAME)}
