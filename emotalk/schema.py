@@ -29,6 +29,8 @@ FORMAT_VERSION = "emotalk-shards/1"
 EMOTIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
 EMOTIONS_MEAD8: tuple[str, ...] = (*EMOTIONS, "contempt", "surprise")
 NEUTRAL = "neutral"
+UNKNOWN = "unknown"  # how tables, file names and messages show an unknown emotion or level
+UNKNOWN_EMOTION = -1  # index of an unknown emotion in batches
 SPLITS: tuple[str, ...] = ("train", "val", "test")
 
 # iBUG 68 points, 0-based.
@@ -48,7 +50,7 @@ class ClipLabel:
     key: str  # unique name of the sample in its shard set; no dot, no slash
     clip: str  # the clip's name as its users know it (a path inside the source)
     actor: str  # the person in the clip; splits are made by it
-    emotion: str  # one of the emotion set's names
+    emotion: str | None  # one of the emotion set's names, or None where nobody labelled it
     intensity: float | None = None  # in [0, 1], or None where the corpus does not say
     # votes, view, sentence: kept in the sample's JSON as it is
     extra: dict[str, Any] = field(default_factory=dict)

@@ -18,7 +18,7 @@ class BalanceConfig(Section):
     low: Repeats = 1  # repeats of a clip with intensity below 0.5
     medium: Repeats = 1  # intensity from 0.5 to below 0.9
     high: Repeats = 1  # intensity of 0.9 and more
-    unknown: Repeats = 1  # clips without a known intensity
+    unknown: Repeats = 1  # clips without a known intensity or emotion
 
     @model_validator(mode="after")
     def _something_is_left(self) -> "BalanceConfig":

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from emotalk.config.data import BalanceConfig
 from emotalk.errors import WrongUse
+from emotalk.schema import UNKNOWN
 from emotalk.shards.shard_set import Sample
 
 logger = logging.getLogger(__name__)
@@ -15,7 +16,8 @@ def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int]
     """Return the repetitions of each sample in an epoch, or None where each comes once.
 
     The level's count is multiplied by the emotion's: the whole number nearest to (places of the
-    most frequent emotion) / (places of this one). The result is logged.
+    most frequent emotion) / (places of this one). Clips of unknown emotion are left out of this:
+    they do not count, and come as often as `unknown` levels do. The result is logged.
 
     Raises:
         WrongUse: no clip would ever come.
@@ -32,11 +34,12 @@ def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int]
     if config.emotions == "equal":
         places: Counter[str] = Counter()
         for sample, count in zip(samples, repeats, strict=True):
-            places[sample.emotion] += count
-        most = max(places.values())
+            if sample.emotion is not None:
+                places[sample.emotion] += count
+        most = max(places.values(), default=0)
         factors = {emotion: round(most / count) for emotion, count in places.items() if count}
         repeats = [
-            count * factors.get(sample.emotion, 0)
+            count * (1 if sample.emotion is None else factors.get(sample.emotion, 0))
             for sample, count in zip(samples, repeats, strict=True)
         ]
     _log(samples, repeats)
@@ -44,7 +47,7 @@ def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int]
 
 
 def _level_repeats(sample: Sample, config: BalanceConfig) -> int:
-    if sample.intensity is None:
+    if sample.intensity is None or sample.emotion is None:
         return config.unknown
     if sample.intensity < 0.5:
         return config.low
@@ -54,6 +57,6 @@ def _level_repeats(sample: Sample, config: BalanceConfig) -> int:
 def _log(samples: Sequence[Sample], repeats: Sequence[int]) -> None:
     clips: Counter[tuple[str, int]] = Counter()
     for sample, count in zip(samples, repeats, strict=True):
-        clips[sample.emotion, count] += 1
+        clips[sample.emotion or UNKNOWN, count] += 1
     for (emotion, count), number in sorted(clips.items()):
         logger.info("balance: %d clips of %s come %d times an epoch", number, emotion, count)

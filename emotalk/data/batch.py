@@ -19,8 +19,8 @@ class ClipBatch(NamedTuple):
     video_BTCHW: Tensor  # uint8 RGB; float [0, 1] once augmented
     speech_BS: Tensor  # float32, (T + 2 * margin) * 320 samples at 8 kHz
     landmarks_BTLP: Tensor  # float32 (x, y) in crop pixels
-    emotion_B: Tensor  # int64, index into the emotion set
-    intensity_B: Tensor  # float32 in [0, 1], 1 where it is unknown
+    emotion_B: Tensor  # int64, index into the emotion set, `UNKNOWN_EMOTION` without a label
+    intensity_B: Tensor  # float32 in [0, 1], 1 where it or the emotion is unknown
     valid_B: Tensor  # bool; False where the clip could not be read: everything else is zero there
     other_speech_BS: Tensor | None = None  # of another clip; None unless `data.other_speech`
     babble_BS: Tensor | None = None  # sum of other clips; None unless `data.babble_voices`

@@ -83,8 +83,9 @@ def _unusable(sample: Sample, config: DataConfig) -> str | None:
 
 
 def check_emotions(samples: Sequence[Sample], emotions: tuple[str, ...], shards: str) -> None:
-    """Refuse samples whose emotion the run does not know."""
-    unknown = sorted({sample.emotion for sample in samples} - set(emotions))
+    """Refuse samples labelled with an emotion that the run does not know."""
+    found = {sample.emotion for sample in samples if sample.emotion is not None}
+    unknown = sorted(found - set(emotions))
     if unknown:
         raise WrongUse(
             f"{shards}: has clips of {', '.join(unknown)}, but the run's emotions are "

@@ -14,7 +14,7 @@ from emotalk.data.batch import ClipBatch, zeros_in_one_block
 from emotalk.data.cache import ClipCache
 from emotalk.data.order import Order, Place, rank_places
 from emotalk.data.windows import cut_speech, normalise_level, other_clip, window_start
-from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, Floats
+from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, UNKNOWN_EMOTION, Floats
 from emotalk.shards.clip import read_speech
 from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.reader import DataFault, SampleReader
@@ -104,8 +104,9 @@ class StepBatches(Dataset[LoadedStep]):
         for rows_BS, speech_S in speech:
             rows_BS[row] = torch.from_numpy(speech_S)
         batch.landmarks_BTLP[row] = torch.from_numpy(clip.landmarks_TLP)
-        batch.emotion_B[row] = self.emotions.index(sample.emotion)
-        batch.intensity_B[row] = 1.0 if sample.intensity is None else sample.intensity
+        known = sample.emotion is not None
+        batch.emotion_B[row] = self.emotions.index(sample.emotion) if known else UNKNOWN_EMOTION
+        batch.intensity_B[row] = 1.0 if sample.intensity is None or not known else sample.intensity
         batch.valid_B[row] = True
 
     def _start(self, place: Place, sample: Sample) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.results import ClipResults
+from emotalk.schema import NEUTRAL
 
 
 def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, ...]:
@@ -26,6 +27,7 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
         lines.append("The condition image is the clip's first frame, which is also compared.")
     if config.emotion == "judge":
         lines.append("Emotions are classified in videos generated from the actor's neutral still.")
+    lines += _unlabelled(clips)
     if "judge" in {config.landmarks, config.emotion}:
         lines.append("The shipped models know drawn faces only; on photographs they are invalid.")
     if config.landmarks == "judge":
@@ -39,3 +41,13 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
     if len({clip.actor for clip in clips}) < 2:
         lines.append("One actor only: the intervals do not show how actors differ.")
     return tuple(lines)
+
+
+def _unlabelled(clips: Sequence[ClipResults]) -> list[str]:
+    unlabelled = sum(clip.emotion is None for clip in clips)
+    if not unlabelled:
+        return []
+    return [
+        f"The emotion of {unlabelled} of {len(clips)} clips is unknown: they are generated as "
+        f"{NEUTRAL}, and the figures of emotions leave them out."
+    ]

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from emotalk.schema import UNKNOWN
 from emotalk.seeding import draw_seed
 from emotalk.shards.clip import Clip, read_facts, read_window
 from emotalk.shards.names import JSON_MEMBER, NEUTRAL_MEMBER
@@ -26,13 +27,13 @@ def spread_clips(
     every emotion comes once with each actor before it comes twice with one.
     """
     actors = sorted({sample.actor for sample in samples}) if over_actors else []
-    emotions = sorted({sample.emotion for sample in samples})
+    emotions = sorted({sample.emotion or UNKNOWN for sample in samples})
     order = _turns(max(1, len(actors)), len(emotions))
     taken: Counter[tuple[int, int]] = Counter()
     places: dict[str, tuple[int, int]] = {}
     for sample in sorted(samples, key=lambda s: draw_seed(seed, purpose, s.key)):
         actor = actors.index(sample.actor) if over_actors else 0
-        cell = (actor, emotions.index(sample.emotion))
+        cell = (actor, emotions.index(sample.emotion or UNKNOWN))
         places[sample.key] = (taken[cell], order[cell])
         taken[cell] += 1
     return sorted(samples, key=lambda sample: places[sample.key])[: count or None]

@@ -23,6 +23,7 @@ from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
 from emotalk.pretrained import load_emotion_classifier
 from emotalk.redaction import redact_setting
+from emotalk.schema import UNKNOWN
 from emotalk.shards.clip import Clip
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample, ShardSet
@@ -107,7 +108,10 @@ def _evaluate_clips(
             for clip, videos in zip(clips, made, strict=True):
                 results.clips.append(evaluator.measure(clip, videos))
                 if clip.key in pictured:
-                    results.examples[clip.emotion] = (clip.video_THWC, videos.emotion_video)
+                    results.examples[clip.emotion or UNKNOWN] = (
+                        clip.video_THWC,
+                        videos.emotion_video,
+                    )
                 bar.advance(task)
     if config.other_speech == "curve":
         compare_curves(results, partners)

@@ -27,7 +27,7 @@ from emotalk.media.decode import decode_video_window
 from emotalk.media.encode import encode_video
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
 from emotalk.pretrained import DrawnFaceEmotionClassifier
-from emotalk.schema import EMOTIONS, FPS, Bytes, Floats
+from emotalk.schema import EMOTIONS, FPS, NEUTRAL, Bytes, Floats
 from emotalk.shards.clip import Clip
 
 REENCODED = {"crf": "23", "preset": "medium"}
@@ -180,14 +180,15 @@ class Evaluator:
 
     def _emotion_weights(self, clip: Clip) -> Floats:
         facts = self.loaded.facts
-        if clip.emotion not in facts.emotions:
+        emotion = clip.emotion or NEUTRAL  # the code that training gives to unlabelled clips
+        if emotion not in facts.emotions:
             raise WrongUse(
-                f"{clip.key}: emotion {clip.emotion}, but the checkpoint {self.loaded.folder} "
+                f"{clip.key}: emotion {emotion}, but the checkpoint {self.loaded.folder} "
                 f"knows {', '.join(facts.emotions)}; give shards of the set it was trained on"
             )
         weights_E = np.zeros(len(facts.emotions), np.float32)
-        known = facts.use_intensity and clip.intensity is not None
-        weights_E[facts.emotions.index(clip.emotion)] = clip.intensity if known else 1.0
+        known = facts.use_intensity and clip.emotion is not None and clip.intensity is not None
+        weights_E[facts.emotions.index(emotion)] = clip.intensity if known else 1.0
         return weights_E
 
 

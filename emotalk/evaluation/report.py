@@ -25,6 +25,7 @@ EMOTION_ROWS: dict[str, str] = {
     "still": "neutral still repeated",
     "truth": "true clips (the classifier's ceiling)",
 }
+EMOTION_FIGURE = "emotion seen as wanted, from a neutral still"
 
 
 class Part(BaseModel):
@@ -110,11 +111,13 @@ def summary_table(report: Report) -> Table:
     if report.emotion is not None:
         accuracy = report.emotion.accuracy
         table.add_row(
-            "emotion seen as wanted, from a neutral still",
+            EMOTION_FIGURE,
             accuracy["generated"].text(2),
             accuracy["truth"].text(2),
             EMOTION_ROWS["truth"],
         )
+    elif all(rows["clip"]["emotion"] is None for rows in report.per_clip.values()):
+        table.add_row(EMOTION_FIGURE, "none", "none", "the emotion of no clip is known")
     return table
 
 

@@ -31,7 +31,7 @@ class ClipResults:
 
     key: str
     actor: str
-    emotion: str
+    emotion: str | None  # None if unknown
     intensity: float | None
     rows: dict[str, Figures]  # row of the report -> figure -> value
     openings: dict[str, Doubles]  # `truth` and rows of the report -> mouth opening (T,)

@@ -18,7 +18,7 @@ from emotalk.evaluation.other_speech import choose_partners
 from emotalk.evaluation.results import Figures
 from emotalk.evaluation.sample_videos import SampleVideo, write_samples
 from emotalk.models import Generator
-from emotalk.schema import NEUTRAL, SAMPLES_PER_FRAME, Floats
+from emotalk.schema import NEUTRAL, SAMPLES_PER_FRAME, UNKNOWN, Floats
 from emotalk.shards.clip import Clip, read_speech
 from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.reader import SampleReader
@@ -75,7 +75,7 @@ class Validation:
         sampled: list[object] = [
             SampleVideo(
                 key=clip.key,
-                emotion=clip.emotion,
+                emotion=clip.emotion or UNKNOWN,
                 condition_HWC=evaluator.condition_image(clip),
                 truth_THWC=clip.video_THWC,
                 generated_THWC=generated.video,
@@ -106,7 +106,7 @@ def sample_keys(samples: Sequence[Sample], count: int, condition: str) -> list[s
     first: dict[str, str] = {}
     for sample in samples:
         if condition != NEUTRAL or NEUTRAL_MEMBER in sample.members:
-            first.setdefault(sample.emotion, sample.key)
+            first.setdefault(sample.emotion or UNKNOWN, sample.key)
     return list(first.values())[:count]
 
 

@@ -5,11 +5,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotalk.losses.checks import check_floats
-from emotalk.schema import check_shape
+from emotalk.schema import UNKNOWN_EMOTION, check_shape
 
 
 def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
     """Return -log of the probability given to each clip's emotion (B,), at least 0, in nats.
+
+    A clip of unknown emotion has 0, and a gradient of 0.
 
     Used to pre-train the emotion discriminator (K = E + 1, the last class being "generated"), as
     the generator's loss against it (report 4.2), for the generator's auxiliary emotion classifier
@@ -17,8 +19,9 @@ def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
 
     Args:
         logits_BK: of the classes.
-        emotion_B: whole numbers 0 .. K - 1. Their values are checked on the CPU only: reading them
-            would wait for another device, and batches are checked when they are put together.
+        emotion_B: whole numbers 0 .. K - 1, or `UNKNOWN_EMOTION`. Their values are checked on the
+            CPU only: reading them would wait for another device, and batches are checked when they
+            are put together.
 
     Raises:
         ValueError: a shape or type is not as stated, or an emotion outside the set.
@@ -29,7 +32,7 @@ def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
         raise ValueError(f"emotion_B: got {emotion_B.dtype}, expected torch.int64")
     if emotion_B.device.type == "cpu":
         _check_known(emotion_B, sizes["K"])
-    return F.cross_entropy(logits_BK, emotion_B, reduction="none")
+    return F.cross_entropy(logits_BK, emotion_B, reduction="none", ignore_index=UNKNOWN_EMOTION)
 
 
 def emotion_critic(real_logits_BK: Tensor, fake_logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
@@ -38,16 +41,22 @@ def emotion_critic(real_logits_BK: Tensor, fake_logits_BK: Tensor, emotion_B: Te
     Args:
         real_logits_BK: of true clips, K = E + 1.
         fake_logits_BK: of generated clips.
-        emotion_B: emotions of the true clips, 0 .. E - 1.
+        emotion_B: emotions of the true clips, 0 .. E - 1, or `UNKNOWN_EMOTION`. Such a clip has 0,
+            for its generated video too: no emotion was asked for.
 
     Source: Eskimez et al. 2021, `step_disc_emo`; after Odena 2016 (semi-supervised GAN).
     """
-    generated_B = torch.full_like(emotion_B, fake_logits_BK.shape[-1] - 1)
+    known_B = emotion_B != UNKNOWN_EMOTION
+    generated_B = torch.where(known_B, fake_logits_BK.shape[-1] - 1, UNKNOWN_EMOTION)
     real = emotion_cross_entropy(real_logits_BK, emotion_B)
     return (real + emotion_cross_entropy(fake_logits_BK, generated_B)) / 2
 
 
 def _check_known(emotion_B: Tensor, classes: int) -> None:
-    unknown = emotion_B[(emotion_B < 0) | (emotion_B >= classes)]
-    if unknown.numel():
-        raise ValueError(f"emotion_B: got {unknown[0].item()}, allowed are 0 .. {classes - 1}")
+    outside_B = (emotion_B < 0) | (emotion_B >= classes)
+    outside = emotion_B[outside_B & (emotion_B != UNKNOWN_EMOTION)]
+    if outside.numel():
+        raise ValueError(
+            f"emotion_B: got {outside[0].item()}, allowed are 0 .. {classes - 1} and "
+            f"{UNKNOWN_EMOTION} for unknown"
+        )

@@ -14,7 +14,7 @@ from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import data_facts, model_facts
-from emotalk.runs.loader import build_train_loader, unknown_intensities
+from emotalk.runs.loader import build_train_loader, unknown_emotions, unknown_intensities
 from emotalk.runs.networks import build_networks, refuse_sharded_generator
 from emotalk.runs.same_run import continued_shards
 from emotalk.runs.trackers import build_trackers
@@ -74,7 +74,8 @@ def _log_start(
     state: TrainState,
 ) -> None:
     """Cut the log lines after the state's step and log the start of the run."""
-    for line in (*loader.describe(), *unknown_intensities(config, loader)):
+    unknown = (*unknown_emotions(loader), *unknown_intensities(config, loader))
+    for line in (*loader.describe(), *unknown):
         LOG.info("%s", line)
     for name, engine in networks.engines.items():
         LOG.info("%s: %s x %d", name, engine.kind, runtime.world_size)

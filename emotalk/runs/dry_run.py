@@ -18,7 +18,12 @@ from emotalk.runs.description import (
     step_lines,
 )
 from emotalk.runs.folder import check_run_folder
-from emotalk.runs.loader import build_train_loader, refuse_missing_shards, unknown_intensities
+from emotalk.runs.loader import (
+    build_train_loader,
+    refuse_missing_shards,
+    unknown_emotions,
+    unknown_intensities,
+)
 from emotalk.runs.memory_estimate import measure_sizes
 from emotalk.runs.networks import build_modules, engine_names, refuse_sharded_generator
 from emotalk.runs.validation import validation_landmark_model
@@ -67,7 +72,11 @@ def _shards(config: TrainConfig, shard_set: ShardSet | None) -> tuple[list[str],
         return [f"shards   {shown}", "         a command; a dry run runs none", ""], None
     _check_tars(shard_set)
     loader = build_train_loader(config, shard_set, world_size=config.runtime.processes)
-    described = [*loader.describe(), *unknown_intensities(config, loader)]
+    described = [
+        *loader.describe(),
+        *unknown_emotions(loader),
+        *unknown_intensities(config, loader),
+    ]
     return [*data_lines(config, shard_set, described)], loader.clips_per_epoch
 
 

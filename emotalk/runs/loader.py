@@ -5,22 +5,31 @@ from emotalk.config.run import TrainConfig
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.errors import WrongUse, refused_name
 from emotalk.runs.facts import model_facts
+from emotalk.schema import NEUTRAL
 from emotalk.shards.remote_storage import folder_of
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.critics import CRITICS
+from emotalk.training.objective import terms_of_emotion
+
+UNLABELLED = "configs/train/unlabelled.yaml"
+"""The preset for clips without any emotion labels."""
 
 
 def build_train_loader(
     config: TrainConfig, shard_set: ShardSet, rank: int = 0, world_size: int = 1
 ) -> ClipLoader:
-    """Return the loader of a process's training clips, with the inputs of the discriminators."""
+    """Return the loader of a process's training clips, with the inputs of the discriminators.
+
+    Raises:
+        WrongUse: as `build_loader`, or the run has losses of the emotion and no clip has one.
+    """
     trained = set().union(*(stage.terms for stage in config.stages))
     other_speech = any(
         critic.needs_other_speech and f"discriminators.{name}" in trained
         for name, critic in CRITICS.items()
     )
     data: DataConfig = config.data.model_copy(update={"other_speech": other_speech})
-    return build_loader(
+    loader = build_loader(
         data,
         shard_set,
         "train",
@@ -29,6 +38,19 @@ def build_train_loader(
         rank=rank,
         world_size=world_size,
     )
+    _refuse_emotion_losses_without_labels(config, loader, shard_set.location)
+    return loader
+
+
+def unknown_emotions(loader: ClipLoader) -> list[str]:
+    """Return a line about clips of unknown emotion, if there are any."""
+    unknown = sum(sample.emotion is None for sample in loader.samples)
+    if unknown == 0:
+        return []
+    return [
+        f"the emotion of {unknown} of {len(loader.samples)} clips is unknown: the generator gets "
+        f"{NEUTRAL} for them, and losses of the emotion leave them out"
+    ]
 
 
 def unknown_intensities(config: TrainConfig, loader: ClipLoader) -> list[str]:
@@ -40,6 +62,25 @@ def unknown_intensities(config: TrainConfig, loader: ClipLoader) -> list[str]:
         f"emotion.use_intensity: {unknown} of {len(loader.samples)} clips do not say how strongly "
         "they feel; they count as 1"
     ]
+
+
+def _refuse_emotion_losses_without_labels(
+    config: TrainConfig, loader: ClipLoader, shards: str
+) -> None:
+    if any(sample.emotion is not None for sample in loader.samples):
+        return
+    asking = [
+        f"stages.{stage.name}.updates.{number}.losses.{term}"
+        for stage in config.stages
+        for number, update in enumerate(stage.updates)
+        for term in sorted(terms_of_emotion(update))
+    ]
+    if asking:
+        raise WrongUse(
+            f"{shards}: no training clip has a known emotion, but {', '.join(asking)} learn from "
+            f"it; train with {UNLABELLED}, which has no such losses, or fill in the column emotion "
+            "of clips.csv and make the shards again"
+        )
 
 
 def refuse_missing_shards(config: TrainConfig) -> None:

@@ -40,7 +40,7 @@ class Clip:
 
     key: str
     actor: str
-    emotion: str
+    emotion: str | None  # None if unknown
     intensity: float | None  # in [0, 1], or None if unknown
     video_THWC: Bytes  # uint8 RGB
     audio_S: Floats  # float32 in [-1, 1] at 8 kHz as stored, 320 samples for each frame of the clip

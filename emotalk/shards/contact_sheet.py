@@ -8,7 +8,7 @@ import numpy as np
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import contact_sheet, draw_landmarks
 from emotalk.media.lossless import png_bytes
-from emotalk.schema import Bytes
+from emotalk.schema import UNKNOWN, Bytes
 from emotalk.shards.clip import read_window
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample
@@ -46,7 +46,7 @@ def write_sheet(path: Path, reader: SampleReader, samples: Iterable[Sample]) -> 
     """
     by_emotion: dict[str, list[Sample]] = {}
     for sample in samples:
-        by_emotion.setdefault(sample.emotion, []).append(sample)
+        by_emotion.setdefault(sample.emotion or UNKNOWN, []).append(sample)
     tiles: list[Bytes] = []
     captions: list[str] = []
     for emotion in sorted(by_emotion):
@@ -81,7 +81,7 @@ def _caption(sample: Sample) -> str:
     level = level_of(sample.intensity)
     known = "" if sample.intensity is None else f" {level}"
     key = sample.key if len(sample.key) <= LONGEST_KEY else f"..{sample.key[2 - LONGEST_KEY :]}"
-    return f"{sample.emotion}{known} {key}"
+    return f"{sample.emotion or UNKNOWN}{known} {key}"
 
 
 def _tile(reader: SampleReader, sample: Sample) -> Bytes:

@@ -26,7 +26,7 @@ class SampleEntry(Record):
     key: Key  # the sample's name, unique in the shard set; files are named by it
     frames: Annotated[int, Field(gt=0, le=MAX_FRAMES)]  # length at 25 Hz
     actor: Actor
-    emotion: Emotion
+    emotion: Emotion | None  # None where nobody labelled it
     intensity: float | None = Field(default=None, ge=0, le=1)  # None where the corpus lacks it
     # suffix (`mp4`, `landmarks.npy`) -> (offset of the data in the tar, size) in bytes
     members: dict[Suffix, tuple[Place, Place]]

@@ -26,7 +26,7 @@ class Sample:
     key: str
     frames: int  # length at 25 Hz
     actor: str
-    emotion: str
+    emotion: str | None  # None if unknown
     intensity: float | None  # in [0, 1], or None if unknown
     shard: int  # index of its tar among the manifest's shards
     members: dict[str, tuple[int, int]]  # suffix -> (offset of the data, size) in bytes

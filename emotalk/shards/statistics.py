@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from emotalk.rejection_reasons import REASONS
-from emotalk.schema import ClipLabel
+from emotalk.schema import UNKNOWN, ClipLabel
 from emotalk.shards.shard_set import Sample
 
-LEVELS = ("low", "middle", "high", "unknown")
+LEVELS = ("low", "middle", "high", UNKNOWN)
 HEAD = ("", "samples", *LEVELS)
 ROUNDING = 1e-6
 
@@ -33,17 +33,20 @@ def level_of(intensity: float | None) -> str:
 
 def count_levels(samples: Iterable[ClipLabel | Sample]) -> Counter[tuple[str, str]]:
     """Return how many samples of each (emotion, level) there are."""
-    return Counter((sample.emotion, level_of(sample.intensity)) for sample in samples)
+    return Counter((sample.emotion or UNKNOWN, level_of(sample.intensity)) for sample in samples)
 
 
 def split_facts(samples: Collection[ClipLabel | Sample]) -> dict[str, Any]:
-    """Return actors, emotions and levels of a split in the form of the manifest."""
+    """Return actors, emotions and levels of a split in the form of the manifest.
+
+    Clips without a known emotion are counted as `unknown`.
+    """
     levels: dict[str, dict[str, int]] = {}
     for (emotion, level), number in sorted(count_levels(samples).items()):
         levels.setdefault(emotion, {})[level] = number
     return {
         "actors": sorted({sample.actor for sample in samples}),
-        "emotions": dict(sorted(Counter(sample.emotion for sample in samples).items())),
+        "emotions": dict(sorted(Counter(s.emotion or UNKNOWN for s in samples).items())),
         "levels": levels,
     }
 

@@ -17,10 +17,13 @@ class GeneratorTerm(NamedTuple):
         compute: returns one value a clip (B,), unweighted, from a micro-batch, the generator's
             output for it and the networks of the run.
         reads: the generator's output that the term depends on.
+        needs_emotion: whether it compares with the emotion of the clip, and so is 0 for clips of
+            unknown emotion and averaged over the others.
         order: place among the terms. Terms are computed in this order, because the order in which
             gradients are added decides their last digits.
     """
 
     compute: Callable[[ClipInputs, GeneratorOutput, Networks], Tensor]
     reads: Literal["video_BTCHW", "emotion_logits_BE"] = "video_BTCHW"
+    needs_emotion: bool = False
     order: int = 4

@@ -11,9 +11,11 @@ from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch, to_device, to_unit, upload
 from emotalk.losses.mouth_region import mouth_centres, mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
+from emotalk.schema import EMOTIONS, NEUTRAL, UNKNOWN_EMOTION
 from emotalk.seeding import draw_seed
 
 Augment = Callable[[ClipBatch], ClipBatch]
+NEUTRAL_INDEX = EMOTIONS.index(NEUTRAL)  # the same in both emotion sets
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class ClipInputs:
         image_BCHW: condition image in [-1, 1].
         speech_BS: with `margin_frames` frames before and after the window.
         other_speech_BS: the same of another clip, or None where no loss term needs it.
-        emotion_B: index of the emotion.
-        emotion_BE: one-hot, times the intensity where the configuration says so.
+        emotion_B: index of the emotion, `UNKNOWN_EMOTION` without a label.
+        emotion_BE: one-hot, times the intensity where the configuration says so; neutral's where
+            the emotion is unknown.
         noise_BTD: N(0, 1), one vector a frame.
         alpha_B: U(0, 1), where the gradient penalty is taken.
         frames_BK: the frames the perceptual loss compares, or None for all.
@@ -116,7 +119,8 @@ class InputPreparation:
         return noise_TD, alpha, torch.rand(frames, generator=source)
 
     def _emotion(self, batch: ClipBatch) -> Tensor:
-        one_hot_BE = F.one_hot(batch.emotion_B, self._emotions).to(torch.float32)
+        asked_B = batch.emotion_B.where(batch.emotion_B != UNKNOWN_EMOTION, NEUTRAL_INDEX)
+        one_hot_BE = F.one_hot(asked_B, self._emotions).to(torch.float32)
         if self._config.emotion.use_intensity:
             one_hot_BE = one_hot_BE * batch.intensity_B.unsqueeze(1)
         return one_hot_BE

@@ -40,13 +40,15 @@ class MetricSums:
             report: of its update.
             valid: clips of the step, over all processes.
         """
+        self._add(f"train/{network}/grad_norm", report.grad_norm)
+        self._totals[f"train/{network}/lr"] = report.lr
+        self._counts[f"train/{network}/lr"] = 1
+        if not report.sums:
+            return
         weights = [report.weights.get(name, 0.0) for name in report.sums]
         sums = torch.stack(list(report.sums.values())).to(torch.float64)
         means = list((sums / max(valid, 1)).unbind())
         weighted = torch._foreach_mul(means, weights)
-        self._add(f"train/{network}/grad_norm", report.grad_norm)
-        self._totals[f"train/{network}/lr"] = report.lr
-        self._counts[f"train/{network}/lr"] = 1
         for name, mean, part in zip(report.sums, means, weighted, strict=True):
             self._add(f"train/{network}/{name}", mean)
             self._add(f"train/{network}/{name}_weighted", part)

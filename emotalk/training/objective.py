@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from emotalk.config.model import discriminator_sections
+from emotalk.config.stages import UpdateConfig
 from emotalk.models import GeneratorOutput
 from emotalk.training.critics import CRITICS
 from emotalk.training.critics.critic import Terms
@@ -43,6 +45,18 @@ def generator_terms(
         outputs = networks.discriminate(discriminators, inputs)
         terms |= {n: critic.generator_term(outputs[n], x) for n, critic in critics.items()}
     return {name: full_precision(terms[name]) for name in wanted}
+
+
+def terms_of_emotion(update: UpdateConfig) -> frozenset[str]:
+    """Return the terms of an update that compare with the emotions of the clips."""
+    critics = {name for name, critic in CRITICS.items() if critic.needs_emotion}
+    if update.network == "generator":
+        others = set(update.losses) - set(CRITICS)
+        needing = critics | {name for name in others if load_term(name).needs_emotion}
+    else:
+        sections = dict(discriminator_sections())
+        needing = critics | {term for name in critics for term in sections[name].real_terms}
+    return frozenset(needing & set(update.losses))
 
 
 def unused_generator_outputs(generated: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:

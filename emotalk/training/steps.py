@@ -20,6 +20,7 @@ from emotalk.training.objective import (
     discriminate,
     discriminator_terms,
     generator_terms,
+    terms_of_emotion,
     unused_discriminator_outputs,
     unused_generator_outputs,
 )
@@ -69,7 +70,8 @@ class StepReport:
     """Report the terms and the gradient norm of one update.
 
     Attributes:
-        sums: term -> sum over this process's valid clips, on the device, detached.
+        sums: term -> sum over this process's valid clips, on the device, detached. Terms of the
+            emotion are left out where no process has a clip with a label.
         weights: term -> its weight in the update.
         grad_norm: of the engine's gradients, before clipping.
         lr: learning rate.
@@ -106,10 +108,26 @@ class GlobalMean:
     Attributes:
         valid: number of these clips.
         processes: over which the engine averages gradients.
+        unlabelled: number of the valid clips whose emotion is unknown.
     """
 
     valid: int
     processes: int
+    unlabelled: int = 0
+
+    @property
+    def without_label(self) -> bool:
+        """Return whether the emotion of every valid clip is unknown."""
+        return 0 < self.unlabelled == self.valid
+
+    def over_labelled(self, values_B: Tensor) -> Tensor:
+        """Return values whose mean over the valid clips is that over those with a label.
+
+        The values of unlabelled clips are 0. Where every clip has a label nothing is changed.
+        """
+        if self.unlabelled == 0:
+            return values_B
+        return values_B * (self.valid / max(self.valid - self.unlabelled, 1))
 
     def share(self, values_B: Tensor, x: ClipInputs) -> Tensor:
         """Return this micro-batch's share; the engine's average of all shares is the mean."""
@@ -121,6 +139,7 @@ class _Step:
 
     def __init__(self, engine: Engine, update: UpdateConfig, mean: GlobalMean) -> None:
         self._engine, self._update, self._mean = engine, update, mean
+        self._of_emotion = terms_of_emotion(update)
         self._sums: Terms = {}
         self._seen: list[tuple[Terms, tuple[str, ...]]] = []
 
@@ -128,6 +147,10 @@ class _Step:
         self, terms: Terms, x: ClipInputs, *, unused: Sequence[Tensor], last: bool
     ) -> None:
         """Add the gradients of the weighted terms, and of zero times the unused outputs."""
+        terms = {
+            name: self._mean.over_labelled(value) if name in self._of_emotion else value
+            for name, value in terms.items()
+        }
         self._add(terms, x)
         losses = self._update.losses
         trained = {name: terms[name] for name in losses}
@@ -149,7 +172,10 @@ class _Step:
                 for name, places in not_finite(values).items():
                     clips.setdefault(name, []).extend(keys[place] for place in places)
             raise NonFiniteUpdateError(self._engine.name, clips, error.parameters) from error
-        return StepReport(self._sums, self._update.losses, norm, lr)
+        measured = dict(self._sums)
+        if self._mean.without_label:  # no mean over no clips
+            measured = {n: total for n, total in measured.items() if n not in self._of_emotion}
+        return StepReport(measured, self._update.losses, norm, lr)
 
     def _add(self, terms: Terms, x: ClipInputs) -> None:
         values = {name: (value * x.valid_B).detach() for name, value in terms.items()}

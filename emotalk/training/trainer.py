@@ -22,6 +22,7 @@ from emotalk.evaluation.validation import Validation
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.models.modes import evaluation_mode
+from emotalk.schema import UNKNOWN_EMOTION
 from emotalk.tracking.tracker import Tracker
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.metric_sums import MetricSums
@@ -120,12 +121,12 @@ class Trainer:
         self._saver.check()
         with self._speed.waiting():
             batch = self._next_batch()
-        valid, stopping = self._agree(batch)
+        valid, unlabelled, stopping = self._agree(batch)
         if stopping or batch is None:
             return True
         plan = self._schedule.plan(state.step)
         micro_batches = components.inputs.micro_batches(batch)
-        mean = GlobalMean(valid, components.runtime.world_size)
+        mean = GlobalMean(valid, components.runtime.world_size, unlabelled)
         reports: list[StepReport] = []
         for due in plan.updates:
             try:
@@ -155,12 +156,18 @@ class Trainer:
         except Interrupted:
             return None
 
-    def _agree(self, batch: ClipBatch | None) -> tuple[int, int]:
-        """Return the numbers of valid clips and of processes that a signal asked to stop."""
-        valid = 0 if batch is None else int(batch.valid_B.sum())
+    def _agree(self, batch: ClipBatch | None) -> tuple[int, int, int]:
+        """Return the numbers of valid clips, of those of unknown emotion, and of processes to stop.
+
+        A signal asks a process to stop.
+        """
+        valid = unlabelled = 0
+        if batch is not None:
+            valid = int(batch.valid_B.sum())
+            unlabelled = int((batch.valid_B & (batch.emotion_B == UNKNOWN_EMOTION)).sum())
         stop = batch is None or self._components.stop_requested()
-        clips, stopped = self._components.runtime.sum_on_host(valid, int(stop))
-        return clips, stopped
+        clips, without, stopped = self._components.runtime.sum_on_host(valid, unlabelled, int(stop))
+        return clips, without, stopped
 
     def _update(
         self, due: DueUpdate, micro_batches: Sequence[ClipInputs], mean: GlobalMean

@@ -1,6 +1,7 @@
 """List a folder of clips by its CSV with the columns clip, actor, emotion and, if known, level.
 
-`clip` is a path inside the source. Further columns go into the sample's JSON.
+`clip` is a path inside the source. An empty `emotion` is an unknown one. Further columns go into
+the sample's JSON.
 """
 
 import csv
@@ -13,12 +14,13 @@ from typing import Any
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.printable import is_printable, printable, quoted
-from emotalk.schema import ClipLabel
+from emotalk.schema import UNKNOWN, ClipLabel
 from emotalk.shards.record import LONGEST_ACTOR
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
 from etl.corpora.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
+UNLABELLED = ("", UNKNOWN)
 MAX_FAULTS = 20
 LEVEL = re.compile(r"\d*\.?\d+")
 LONGEST_LEVEL = 40  # letters of a number from 0 to 1
@@ -43,7 +45,7 @@ def list_clips(config: EtlConfig) -> Listing:
                 problem = f"clip {quoted(row['clip'])} is the file of line {earlier}"
         if problem:
             faults.append(f"line {line}: {problem}")
-        elif EMOTION_WORDS[row["emotion"].lower()] not in config.emotion_names:
+        elif _emotion(row) not in (None, *config.emotion_names):
             left_out += 1
         else:
             clips.append(_clip(source, row))
@@ -104,8 +106,9 @@ def _rows(table: str, text: str | None) -> list[tuple[int, dict[str, str]]]:
 def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
     if not row["clip"] or not row["actor"]:
         return "clip and actor must not be empty"
-    if row["emotion"].lower() not in EMOTION_WORDS:
-        return f"emotion {quoted(row['emotion'])} is none of {', '.join(config.emotion_names)}"
+    if row["emotion"].lower() not in {*EMOTION_WORDS, *UNLABELLED}:
+        names = ", ".join(config.emotion_names)
+        return f"emotion {quoted(row['emotion'])} is none of {names}; leave it empty if unknown"
     if _level(row.get("level", "")) is False:
         level = quoted(row["level"])
         return f"level {level} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
@@ -128,6 +131,12 @@ def _fault_of_names(clip: str, actor: str) -> str | None:
     return None
 
 
+def _emotion(row: dict[str, str]) -> str | None:
+    """Return the name of a row's emotion, None where it is unknown."""
+    word = row["emotion"].lower()
+    return None if word in UNLABELLED else EMOTION_WORDS[word]
+
+
 def _level(text: str) -> float | bool | None:
     """Return the intensity, or False for a text that is no level."""
     if text.lower() in LEVEL_WORDS:
@@ -145,7 +154,7 @@ def _clip(source: Source, row: dict[str, str]) -> SourceClip:
         key=key_of(row["clip"]),
         clip=row["clip"],
         actor=row["actor"],
-        emotion=EMOTION_WORDS[row["emotion"].lower()],
+        emotion=_emotion(row),
         intensity=None if level is None else float(level),
         extra=extra,
     )

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from emotalk.config.etl import EtlConfig
 from emotalk.printable import printable_lines
-from emotalk.schema import FPS, SPLITS
+from emotalk.schema import FPS, SPLITS, UNKNOWN
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.names import REJECTED_NAME
 from emotalk.shards.statistics import SplitStatistics, reason_lines, statistics_lines
@@ -94,7 +94,7 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
             ".DS_Store), Thumbs.db, desktop.ini and what lies in hidden folders or @eaDir",
         )
     counts = count_emotions(plan)
-    emotions = [e for e in config.emotion_names if any(counts[s, e] for s in SPLITS)]
+    emotions = [e for e in (*config.emotion_names, UNKNOWN) if any(counts[s, e] for s in SPLITS)]
     table = Table("split", "actors", "clips", "shards", *emotions)
     actors: dict[str, set[str]] = {}
     for split in SPLITS:

@@ -13,7 +13,7 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, Rejection
+from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, UNKNOWN, Rejection
 from emotalk.shards.members import label_facts
 from emotalk.shards.names import tar_name
 from etl.corpora import list_clips
@@ -127,6 +127,7 @@ def choose_neutrals(clips: Iterable[SourceClip]) -> dict[str, str]:
 
     Among the actor's accepted neutral clips the one with the smallest sha256 of "actor/clip"; a
     neutral clip takes another one, itself only if there is no other. Actors without one are absent.
+    A clip of unknown emotion is never taken, since nobody said that it is neutral.
     """
     clips = list(clips)
     neutrals: dict[str, list[SourceClip]] = {}
@@ -170,8 +171,10 @@ def decisive_config(
 
 
 def count_emotions(plan: Plan) -> Counter[tuple[str, str]]:
-    """Return how many clips of each (split, emotion) there are."""
-    return Counter((plan.split_of[key], clip.label.emotion) for key, clip in plan.clips.items())
+    """Return how many clips of each (split, emotion) there are; `unknown` without a label."""
+    return Counter(
+        (plan.split_of[key], clip.label.emotion or UNKNOWN) for key, clip in plan.clips.items()
+    )
 
 
 def _digest(tree: Any) -> str:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 
 from emotalk.config.etl import EtlConfig, SplitConfig
 from emotalk.errors import WrongUse
-from emotalk.schema import SPLITS
+from emotalk.schema import SPLITS, UNKNOWN
 from etl.corpora.listing import SourceClip
 
 Method: TypeAlias = Literal["shares", "crema_d", "last_sentences"]
@@ -97,7 +97,7 @@ def last_sentences(clips: Mapping[str, SourceClip], config: SplitConfig) -> dict
 
 
 def _series(clip: SourceClip) -> tuple[str, str]:
-    return clip.label.actor, clip.label.emotion
+    return clip.label.actor, clip.label.emotion or UNKNOWN
 
 
 def _sizes_of_few(count: int, shares: Sequence[float]) -> list[int]:

@@ -33,7 +33,7 @@ def plain_clip(
     frames: int = 12,
     seed: int = 0,
     actor: str = "a",
-    emotion: str = "anger",
+    emotion: str | None = "anger",
     intensity: float | None = 0.5,
     still: bool = True,
 ) -> Clip:

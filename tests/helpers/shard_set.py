@@ -39,7 +39,7 @@ class MadeClip:
     key: str
     frames: int
     actor: str
-    emotion: str
+    emotion: str | None
     intensity: float | None
     neutral: bool = True
 

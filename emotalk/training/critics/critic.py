@@ -28,11 +28,14 @@ class Critic(ABC):
         name: name of its section in `model`, its generator term and its discriminator term.
         network_class: class of the network.
         needs_other_speech: whether its discriminator term needs another clip's speech.
+        needs_emotion: whether its terms compare with the emotion of the clip, and so are 0 for
+            clips of unknown emotion and averaged over the others.
     """
 
     name: ClassVar[str]
     network_class: ClassVar[type[nn.Module]]
     needs_other_speech: ClassVar[bool] = False
+    needs_emotion: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         CRITICS[cls.name] = cls

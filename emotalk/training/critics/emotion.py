@@ -18,6 +18,7 @@ class EmotionCritic(Critic):
 
     name = "emotion"
     network_class = EmotionDiscriminator
+    needs_emotion = True
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of the network."""

@@ -15,4 +15,4 @@ def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Te
     return emotion_cross_entropy(generated.emotion_logits_BE, x.emotion_B)
 
 
-TERM = GeneratorTerm(compute, reads="emotion_logits_BE", order=3)
+TERM = GeneratorTerm(compute, reads="emotion_logits_BE", needs_emotion=True, order=3)

@@ -52,6 +52,7 @@ def test_balanced_epochs_hold_each_clip_as_often_as_was_printed(
     if emotions == "equal":
         before, after = Counter[str](), Counter[str]()
         for sample, count in zip(samples, counts, strict=True):
+            assert sample.emotion is not None
             before[sample.emotion] += weights[level_name(sample.intensity)]
             after[sample.emotion] += count
         most = max(before.values())
@@ -118,3 +119,15 @@ def test_the_printed_balance_is_the_one_that_holds(
     assert "balance: 2 clips of anger come 5 times an epoch" in caplog.text
     assert "balance: 5 clips of neutral come 2 times an epoch" in caplog.text
     assert loader.clips_per_epoch == 20
+
+
+def test_clips_of_unknown_emotion_are_not_balanced(caplog: pytest.LogCaptureFixture) -> None:
+    """They neither set the most frequent emotion's number nor are repeated to reach it."""
+    emotions = ["anger"] * 4 + ["fear"] * 2 + [None] * 9
+    samples = [Sample(f"c{n}", 40, "a", e, 1.0, 0, {}) for n, e in enumerate(emotions)]
+    with caplog.at_level(logging.INFO):
+        counts = epoch_repeats(samples, BalanceConfig(emotions="equal"))
+    assert counts == [1] * 4 + [2] * 2 + [1] * 9
+    assert "balance: 9 clips of unknown come 1 times an epoch" in caplog.messages
+    without = epoch_repeats(samples[6:], BalanceConfig(emotions="equal", unknown=3))
+    assert without == [3] * 9, "their levels are unknown too"

@@ -1,6 +1,10 @@
 """Clips that a run leaves out are counted, and the first of them named."""
 
-from emotalk.data.selection import left_out_lines
+import pytest
+
+from emotalk.data.selection import check_emotions, left_out_lines
+from emotalk.errors import WrongUse
+from emotalk.shards.shard_set import Sample
 
 
 def test_clips_left_out_are_counted_and_the_first_ones_named() -> None:
@@ -10,3 +14,10 @@ def test_clips_left_out_are_counted_and_the_first_ones_named() -> None:
         f"8 clips left out, too short: {names}",
         f"9 clips left out, no still: {names}, ...",
     ]
+
+
+def test_an_unknown_emotion_fits_every_set_and_a_strange_one_none() -> None:
+    samples = [Sample(f"c{e}", 40, "a", e, None, 0, {}) for e in ("anger", None)]
+    check_emotions(samples, ("anger", "neutral"), "set")
+    with pytest.raises(WrongUse, match="set: has clips of anger, but the run's emotions are neut"):
+        check_emotions(samples, ("neutral",), "set")

@@ -1,14 +1,17 @@
 """A row of a batch holds its own clip's speech, and other clips' where others are asked for."""
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch
 from emotalk.data.loader import build_loader
-from emotalk.schema import EMOTIONS
+from emotalk.schema import EMOTIONS, UNKNOWN_EMOTION
 from emotalk.shards.shard_set import ShardSet
+from tests.helpers.loader import loader_of, taken
 from tests.helpers.shard_set import (
     empty_members,
     made_clips,
@@ -78,3 +81,15 @@ def test_as_many_shards_are_mixed_as_the_configuration_says(
     first = [order.place(number).sample // 6 for number in range(36)][: 6 * mixed]
     assert len(set(first)) == mixed
     assert (first != sorted(first, key=first.index)) == (mixed > 1), "mixed with one another"
+
+
+def test_a_row_of_unknown_emotion_has_no_index_and_no_level(tmp_path: Path) -> None:
+    clips = [replace(clip, intensity=0.3) for clip in made_clips(4)]
+    clips[1] = replace(clips[1], emotion=None)
+    write_shard_set(tmp_path, [("train", clips)])
+    (batch,) = taken(loader_of(tmp_path), 1)
+    rows = dict(zip(batch.keys, zip(batch.emotion_B.tolist(), batch.intensity_B.tolist(),
+                                    strict=True), strict=True))  # fmt: skip
+    assert rows["clip0001"] == (UNKNOWN_EMOTION, 1.0)
+    assert rows["clip0000"] == (0, pytest.approx(0.3))
+    assert batch.valid_B.all()

@@ -1,5 +1,6 @@
 """The caveats say what was done with these clips, and nothing of what was not."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -64,3 +65,11 @@ def test_clips_without_another_sentence_are_counted() -> None:
     (said,) = [line for line in lines(clips) if "no row for other speech" in line]
     assert said.startswith("1 of 3 clips")
     assert not any("no row for other speech" in line for line in lines(clips_of("a", "b")))
+
+
+def test_clips_of_unknown_emotion_are_counted() -> None:
+    clips = clips_of("a", "b", "c")
+    clips[1] = replace(clips[1], emotion=None)
+    (said,) = [line for line in lines(clips) if "unknown" in line]
+    assert said.startswith("The emotion of 1 of 3 clips is unknown: they are generated as neutral")
+    assert not any("unknown" in line for line in lines(clips_of("a", "b")))

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.media.decode import decode_video_window
 from emotalk.schema import EMOTIONS
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
+from tests.helpers.shard_set import rewrite_index
 
 Clips = dict[tuple[int, str, str], DrawnClip]
 
@@ -239,3 +241,36 @@ def test_an_output_that_cannot_be_written_is_refused(
     )
     with pytest.raises(WrongUse, match="cannot be written"):
         evaluate(config)
+
+
+@pytest.mark.parametrize("unknown", ["1001_IEO_happiness", ""], ids=["one clip", "every clip"])
+def test_clips_of_unknown_emotion_are_measured_without_the_emotion(
+    unknown: str, tmp_path: Path, shards: Path, checkpoint: Path
+) -> None:
+    folder = tmp_path / "shards"
+    shutil.copytree(shards, folder)
+
+    def unlabel(tree: dict[str, Any]) -> None:
+        for sample in tree["samples"]:
+            if unknown in sample["key"]:
+                sample["emotion"] = None
+
+    rewrite_index(folder, "test-000000", unlabel)
+    found = evaluate(
+        EvaluateConfig(checkpoint=checkpoint, shards=str(folder), output=tmp_path / "out")
+    )
+    number = 1 if unknown else 5
+    assert found.clips == 5
+    assert found.figures["psnr"]["generated"].clips == 5
+    assert any(f"The emotion of {number} of 5 clips is unknown" in line for line in found.caveats)
+    assert found.per_clip["1001_IEO_happiness"]["clip"]["emotion"] is None
+    console = Console(width=160, record=True)
+    with console.capture() as capture:
+        console.print(summary_table(found))
+    if unknown:
+        assert found.emotion is not None
+        assert found.emotion.accuracy["truth"].clips == 4
+    else:
+        assert found.emotion is None
+        assert "the emotion of no clip is known" in capture.get()
+        assert not (tmp_path / "out/emotions.png").exists()

@@ -1,5 +1,6 @@
 """The contact sheet: a row for each emotion, white where there is no further clip."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,13 @@ def test_without_samples_no_file_is_written(tmp_path: Path) -> None:
     folder = write_shard_set(tmp_path / "set", [("train", made_clips(1))])
     write_sheet(tmp_path / "sheet.png", SampleReader(ShardSet.open(str(folder))), [])
     assert not (tmp_path / "sheet.png").exists()
+
+
+def test_clips_of_unknown_emotion_have_a_row_of_their_own(tmp_path: Path) -> None:
+    first, second = made_clips(2)
+    clips = [first, replace(second, emotion=None)]
+    shard_set = ShardSet.open(str(write_shard_set(tmp_path / "set", [("train", clips)])))
+    write_sheet(tmp_path / "sheet.png", SampleReader(shard_set), shard_set.split("train").samples)
+    write_sheet(tmp_path / "one.png", SampleReader(shard_set), shard_set.split("train").samples[:1])
+    both, one = (np.asarray(Image.open(tmp_path / name)) for name in ("sheet.png", "one.png"))
+    assert both.shape[0] == 2 * one.shape[0]

@@ -8,7 +8,7 @@ import torch
 
 from emotalk.config.run import TrainConfig
 from emotalk.data.batch import ClipBatch
-from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
+from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE, UNKNOWN_EMOTION
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from tests.helpers.tiny_training import tiny_config
 
@@ -176,3 +176,14 @@ def test_everything_lies_on_the_device(tmp_path: Path) -> None:
     tensors = [value for value in vars(x).values() if isinstance(value, torch.Tensor)]
     assert len(tensors) == 12
     assert all(tensor.is_meta for tensor in tensors)
+
+
+def test_the_generator_gets_the_neutral_code_where_the_emotion_is_unknown(tmp_path: Path) -> None:
+    batch = batch_of()._replace(emotion_B=torch.tensor([0, UNKNOWN_EMOTION, 5, 3]))
+    x = made(tmp_path, "emotion.use_intensity=true", batch=batch._replace(
+        intensity_B=torch.tensor([1.0, 1.0, 0.6, 1.0])))  # fmt: skip
+    neutral = [float(name == "neutral") for name in EMOTIONS]
+    assert x.emotion_BE[1].tolist() == neutral
+    assert x.emotion_B.tolist() == [0, UNKNOWN_EMOTION, 5, 3]
+    labelled = made(tmp_path, "emotion.use_intensity=true").emotion_BE
+    assert torch.equal(x.emotion_BE[[0, 2, 3]], labelled[[0, 2, 3]])

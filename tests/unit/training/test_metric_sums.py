@@ -90,3 +90,13 @@ def test_what_is_restored_counts_once_over_all_processes() -> None:
     both = main.read()["train/generator/l1"][0] + other.read()["train/generator/l1"][0]
     assert both / 2 == pytest.approx(6.0 + 2 * added)
     assert main.read()["train/generator/grad_norm"] == pytest.approx((4.1, 3))
+
+
+def test_an_update_without_any_term_adds_its_norm_alone() -> None:
+    """As that of the emotion discriminator alone, where no clip of the step has a label."""
+    sums = sums_of(Alone())
+    sums.add("generator", report(0), valid=3)
+    sums.add("generator", StepReport({}, WEIGHTS, grad_norm=0.5, lr=0.1), valid=3)
+    found = sums.read()
+    assert found["train/generator/grad_norm"] == pytest.approx((0.6, 2))
+    assert found["train/generator/l1"] == pytest.approx((float(report(0).sums["l1"]) / 3, 1))

@@ -70,7 +70,7 @@ def test_levels_votes_and_demographics_are_kept(all_names: Path) -> None:
     assert label.extra["demographics"]["age"] == 51
     assert label.extra["votes"]["both"] == {"vote": "H", "level": 57.38, "agreement": 1.0}
     agreed = Counter(
-        clip.label.extra["votes"]["both"]["vote"] == clip.label.emotion[0].upper()
+        clip.label.extra["votes"]["both"]["vote"] == str(clip.label.emotion)[0].upper()
         for clip in listing.clips
         if "votes" in clip.label.extra
     )

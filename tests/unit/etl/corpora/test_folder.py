@@ -136,3 +136,10 @@ def test_cells_of_any_length_are_named_in_a_line(tmp_path: Path) -> None:
         list_clips(EtlConfig(corpus="folder", source=str(tmp_path), output=tmp_path / "out"))
     assert len(str(refusal.value)) < 3000
     assert "\x1b" not in str(refusal.value)
+
+
+def test_an_empty_emotion_is_unknown(tmp_path: Path) -> None:
+    rows = "a.mp4,x,,HI\nb.mp4,x,Unknown,\nc.mp4,y,sad,\n"
+    listing = list_clips(table(tmp_path, f"clip,actor,emotion,level\n{rows}"))
+    assert [clip.label.emotion for clip in listing.clips] == [None, None, "sadness"]
+    assert listing.left_out == 0

@@ -15,7 +15,7 @@ from etl.job.plan import check_keys, choose_neutrals, decisive_config, plan_shar
 from etl.job.splits import split_groups
 
 
-def clip(actor: str, name: str, emotion: str = "neutral") -> SourceClip:
+def clip(actor: str, name: str, emotion: str | None = "neutral") -> SourceClip:
     label = ClipLabel(key=f"{actor}_{name}", clip=f"{name}.flv", actor=actor, emotion=emotion)
     return SourceClip(label, Path(f"{name}.flv"))
 
@@ -89,3 +89,10 @@ def test_paths_and_workers_do_not_decide_the_bytes() -> None:
     assert base == decisive_config(config(landmarks={"root": "elsewhere"}), clips)
     assert base != decisive_config(config(video={"crf": 20}), clips)
     assert base != decisive_config(config(), [*clips, clip("b", "m")])
+
+
+def test_a_clip_of_unknown_emotion_is_nobodys_neutral_still() -> None:
+    clips = [clip("a", f"u{number}", None) for number in range(9)]
+    assert choose_neutrals(clips) == {}
+    labelled = clip("a", "n")
+    assert set(choose_neutrals([*clips, labelled]).values()) == {labelled.label.key}

@@ -105,7 +105,7 @@ def recordings(draw: st.DrawFn) -> dict[str, SourceClip]:
     return clips
 
 
-def said(clip: SourceClip) -> tuple[str, str, object]:
+def said(clip: SourceClip) -> tuple[str, str | None, object]:
     extra = clip.label.extra
     return clip.label.actor, clip.label.emotion, extra.get("number") or extra.get("sentence")
 
