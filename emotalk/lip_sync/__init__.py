@@ -1,0 +1,1 @@
+"""Tell whether lips and speech belong together, and by how many frames they are apart."""
