@@ -97,6 +97,11 @@ REASONS: dict[str, Reason] = {
         "its face leaves the crop (quality.min_crop_share)",
         "set align=every_frame, cut the clip, or lower quality.min_crop_share",
     ),
+    # what is said
+    "bad_words": Reason(
+        "its word times (`.words.csv`) cannot be used",
+        "write the file anew (columns word, start, end; seconds, in order), or take it away",
+    ),
     # the program and the machine
     "crashed": Reason(
         "an unforeseen exception ended the work on it",

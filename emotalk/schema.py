@@ -12,7 +12,7 @@ Audio is mono float in [-1, 1].
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,14 @@ class ClipLabel:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
+class Word(NamedTuple):
+    """A spoken word and its times in seconds, on the clock of its recording or sample."""
+
+    word: str
+    start: float
+    end: float
+
+
 @dataclass(frozen=True)
 class AlignedSample:
     """Holds an aligned clip: crop, sound and landmarks at 25 Hz."""
@@ -66,6 +74,8 @@ class AlignedSample:
     landmarks_TLP: Floats  # float32 in crop pixels, pixel centres at whole numbers
     transforms: Doubles  # similarities from source to crop pixels: (1, 2, 3), or by frame (N, 2, 3)
     source_sha256: str  # of the clip's file
+    words: tuple[Word, ...] | None = None  # on the sample's clock; None where nobody timed them
+    words_sha256: str = ""  # of the file with the word times
     # values that the checks measured, for `measures.jsonl`; part of no member
     measures: Mapping[str, float] = field(default_factory=dict)
 

@@ -23,7 +23,10 @@ from emotalk.shards.record import json_bytes
 
 OWN_MEMBERS = (VIDEO_MEMBERS[0], AUDIO_MEMBERS[0], LANDMARKS_MEMBER, JSON_MEMBER)
 """The members of `encode_members`, in its order."""
-BESIDE_LABEL = ("corpus", "frames", "transform", "transforms", "source_sha256", "neutral")
+BESIDE_LABEL = (
+    "corpus", "frames", "transform", "transforms", "source_sha256", "neutral", "words",
+    "words_sha256",
+)  # fmt: skip
 """Keys of a sample's JSON that are not part of its label."""
 
 
@@ -38,6 +41,9 @@ def encode_members(
         "source_sha256": sample.source_sha256,
         **label_facts(sample.label),
     }
+    if sample.words is not None:
+        facts["words"] = [word._asdict() for word in sample.words]
+        facts["words_sha256"] = sample.words_sha256
     return {
         VIDEO_MEMBERS[0]: encode_crops(sample.frames_THWC, video),
         AUDIO_MEMBERS[0]: flac_bytes(sample.audio_S),

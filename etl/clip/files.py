@@ -14,10 +14,9 @@ STAMP_BITS = 62
 
 
 def files_of(clip: SourceClip, config: EtlConfig) -> tuple[MediaFile, ...]:
-    """Return the clip's video, the sound beside it and its side-car landmarks, present or not."""
-    files: list[MediaFile] = [clip.video]
-    if clip.audio is not None:
-        files.append(clip.audio)
+    """Return the clip's video, sound, word times and side-car landmarks, present or not."""
+    beside = (clip.audio, clip.words)
+    files: list[MediaFile] = [clip.video, *(file for file in beside if file is not None)]
     if config.landmarks.backend == "sidecar" and isinstance(clip.video, Path):
         source = Path(config.source).expanduser()
         folder = source / config.landmarks.sidecar

@@ -15,6 +15,7 @@ from etl.clip.crops import cut_crops, resample
 from etl.clip.quality import check_length, check_loudness, check_whole
 from etl.clip.reason_pictures import WITHOUT_PICTURE, first_picture
 from etl.clip.timeline import sound_of, timeline
+from etl.clip.words import read_words
 from etl.corpora.listing import SourceClip
 from etl.corpora.media_file import on_disk
 
@@ -48,12 +49,15 @@ def _aligned(
     clip: SourceClip, video: VideoFrames, detector: LandmarkDetector, config: EtlConfig
 ) -> AlignedSample:
     limits, path = config.quality, video.path
+    timed = None if clip.words is None else read_words(clip.words)
     promised_s = video.info.duration_s
     only_upper = limits.model_copy(update={"min_seconds": 0.0})  # headers may understate the length
     check_length(promised_s or float(np.ptp(video.times_s)), only_upper)
     sound, is_own = _sound(clip, path, video.info, limits)
     line = timeline(video.times_s, sound, limits, config.resampling)
     check_whole(promised_s, max(line.end_s, sound.end_s if is_own else 0.0), limits)
+    if timed is not None:
+        timed.check_end(max(promised_s or 0.0, line.end_s, sound.end_s))
     sound_S = sound_of(line, sound)
     measures = {"seconds": line.frames / FPS, "loudness_db": check_loudness(sound_S, limits)}
     try:
@@ -63,6 +67,7 @@ def _aligned(
         raise
     measures |= crops.measures | {"seconds": (ticks.stop - ticks.start) / FPS}
     frames_THWC, landmarks_TLP = resample(crops, line, ticks)
+    start_s = line.start_s + ticks.start / FPS
     samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
     return AlignedSample(
         label=clip.label,
@@ -71,6 +76,8 @@ def _aligned(
         landmarks_TLP=landmarks_TLP,
         transforms=np.stack(crops.transforms),
         source_sha256=file_sha256(path),
+        words=None if timed is None else timed.within(start_s, len(frames_THWC)),
+        words_sha256="" if timed is None else timed.sha256,
         measures=measures,
     )
 

@@ -6,6 +6,7 @@ the sample's JSON.
 
 import csv
 import io
+import os
 import re
 import unicodedata
 from pathlib import Path, PurePosixPath
@@ -15,12 +16,14 @@ from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.printable import is_printable, printable, quoted
 from emotalk.schema import UNKNOWN, ClipLabel
+from emotalk.shards.members import BESIDE_LABEL
 from emotalk.shards.record import LONGEST_ACTOR
 from etl.corpora.listing import EMOTION_WORDS, LEVEL_WORDS, Listing, SourceClip
 from etl.corpora.source import FolderSource, Source, open_source
 
 REQUIRED = ("clip", "actor", "emotion")
 UNLABELLED = ("", UNKNOWN)
+WORDS_SUFFIX = ".words.csv"
 MAX_FAULTS = 20
 LEVEL = re.compile(r"\d*\.?\d+")
 LONGEST_LEVEL = 40  # letters of a number from 0 to 1
@@ -97,6 +100,12 @@ def _rows(table: str, text: str | None) -> list[tuple[int, dict[str, str]]]:
             f"{printable(', '.join(columns)) or 'none'}); "
             "needed: clip, actor, emotion; level may be left out"
         )
+    taken = [column for column in columns if column in (*BESIDE_LABEL, "intensity")]
+    if taken:
+        raise WrongUse(
+            f"{table}: the ETL itself writes {', '.join(taken)} into a sample's JSON; give such a "
+            "column another name"
+        )
     twice = [column for column in (*REQUIRED, "level") if columns.count(column) > 1]
     if twice:
         raise WrongUse(f"{table}: {columns.count(twice[0])} columns {twice[0]}; name each once")
@@ -158,7 +167,15 @@ def _clip(source: Source, row: dict[str, str]) -> SourceClip:
         intensity=None if level is None else float(level),
         extra=extra,
     )
-    return SourceClip(label, source.media(row["clip"]))
+    return SourceClip(label, source.media(row["clip"]), words=_words(source, row["clip"]))
+
+
+def _words(source: Source, clip: str) -> Path | None:
+    """Return the file with a clip's word times beside it; a source at a URL is not asked for it."""
+    if not isinstance(source, FolderSource):
+        return None
+    path = source.media(str(PurePosixPath(clip).with_suffix(WORDS_SUFFIX)))
+    return path if os.path.lexists(path) else None
 
 
 def _refuse(table: str, faults: list[str]) -> None:

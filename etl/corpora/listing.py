@@ -1,6 +1,7 @@
 """Define the types of a listed corpus, and the corpora's words for emotions and levels."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from emotalk.schema import ClipLabel, Rejection
 from etl.corpora.media_file import MediaFile
@@ -36,6 +37,7 @@ class SourceClip:
     label: ClipLabel
     video: MediaFile
     audio: MediaFile | None = None  # the file with its sound in case the video has none, or None
+    words: Path | None = None  # the file with its word times, or None
 
 
 @dataclass(frozen=True)

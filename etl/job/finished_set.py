@@ -119,7 +119,7 @@ def clips_to_retry(config: EtlConfig, plan: Plan) -> list[str]:
 
 
 def replaced_clips(plan: Plan, output: Path, manifest: Manifest) -> list[str]:
-    """Return the names of accepted clips whose video on disk is another file now.
+    """Return the names of accepted clips whose video or word times on disk are other files now.
 
     Only files that were written after the set was finished are read.
     """
@@ -128,11 +128,12 @@ def replaced_clips(plan: Plan, output: Path, manifest: Manifest) -> list[str]:
     with open_samples(output, manifest) as (reader, samples):
         for sample in samples:
             clip = plan.clips[sample.key]
-            video = clip.video
-            if not isinstance(video, Path) or not changed_since([video], finished_ns):
+            named = (("source_sha256", clip.video), ("words_sha256", clip.words))
+            files = {name: file for name, file in named if isinstance(file, Path)}
+            if not changed_since([*files.values()], finished_ns):
                 continue
-            stored = read_facts(reader, sample).get("source_sha256")
-            if video.is_file() and file_sha256(video) != stored:
+            facts = read_facts(reader, sample)
+            if any(f.is_file() and file_sha256(f) != facts.get(n) for n, f in files.items()):
                 found.append(clip.label.clip)
     return found
 

@@ -13,8 +13,10 @@ import pytest
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.rejection_reasons import REASONS
+from emotalk.shards.clip import read_facts
 from emotalk.shards.inspect import inspect
-from etl.job.finished_set import is_finished
+from emotalk.shards.manifest import Manifest
+from etl.job.finished_set import is_finished, open_samples
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
 from etl.job.run import run_job
@@ -89,6 +91,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, clip in enumerate(ROWS):
         write_clip(source / clip, seconds=SECONDS, container="mp4", seed=number)
         write_sidecar(source / "landmarks", Path(clip).stem, FRAMES)
+    (source / "cy_2.words.csv").write_text("word,start,end\nhi,0.1,0.3\nyou,0.3,0.55\n")
     table(source, ROWS)
     return source
 
@@ -125,6 +128,7 @@ SPOILERS: dict[str, Callable[[Path], object]] = {
     "git_lfs_pointer": lambda path: path.write_text("version https://git-lfs.github.com/spec/v1"),
     "no_landmarks": lambda path: (path.parent / "landmarks" / f"{path.stem}.npy").unlink(),
     "bad_landmarks": spoil_sidecar,
+    "bad_words": lambda path: path.with_suffix(".words.csv").write_text("word,start\nhi,0.1\n"),
 }
 
 
@@ -132,7 +136,7 @@ TRIALS = (
     {"anna_0.mp4": "empty_file", "anna_1.mp4": "missing", "bo_0.mp4": "silent",
      "cy_2.mp4": "no_audio"},
     {"anna_0.mp4": "too_short", "bo_1.mp4": "unreadable", "bo_2.mp4": "git_lfs_pointer",
-     "cy_0.mp4": "no_landmarks", "cy_1.mp4": "bad_landmarks"},
+     "cy_0.mp4": "no_landmarks", "cy_1.mp4": "bad_landmarks", "cy_2.mp4": "bad_words"},
 )  # fmt: skip
 
 
@@ -289,6 +293,26 @@ def test_a_clip_replaced_after_it_was_accepted_is_said(tmp_path: Path, source: P
     assert run(config) == "done"
     write_clip(source / "bo_0.mp4", seconds=SECONDS, container="mp4", seed=50)
     with pytest.raises(WrongUse, match=r"1 of its clips are other files now: bo_0\.mp4"):
+        run(config)
+
+
+def test_word_times_are_kept_with_their_sample_and_no_other_file_may_replace_them(
+    tmp_path: Path, source: Path
+) -> None:
+    config = config_for(source, tmp_path / "out")
+    run(config)
+    assert run(config) == "done"
+    with open_samples(config.output, Manifest.model_validate_json(
+        (config.output / "manifest.json").read_bytes())) as (reader, samples):  # fmt: skip
+        facts = {sample.key: read_facts(reader, sample) for sample in samples}
+    assert facts["cy_2_mp4"]["words"] == [
+        {"word": "hi", "start": 0.1, "end": 0.3},
+        {"word": "you", "start": 0.3, "end": 0.55},
+    ]
+    assert not any("words" in name for name in facts["cy_1_mp4"])
+    words = source / "cy_2.words.csv"
+    words.write_text("word,start,end\nhi,0.1,0.2\n")
+    with pytest.raises(WrongUse, match=r"1 of its clips are other files now: cy_2\.mp4"):
         run(config)
 
 
