@@ -50,14 +50,28 @@ Word = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 EmotionName = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 
 
-class DataFacts(Section):
-    """Facts about a generator's training data."""
+class CorpusFacts(Section):
+    """Facts about the shards that a generator learned from."""
 
     manifest_sha256: Word
     corpus: Word  # crema_d, mead or folder; unknown if the manifest does not say
     landmarks: Word  # insightface, onnx or sidecar; unknown likewise
     clips: int = Field(ge=0)  # in the training split
     actors: int = Field(ge=0)  # in the training split
+
+
+class SetFacts(CorpusFacts):
+    """Facts about one of several shard sets."""
+
+    name: Word  # in front of its clips' keys
+    weight: float | None = None  # share of the training; None: by size
+
+
+class DataFacts(CorpusFacts):
+    """Facts about a generator's training data; of several shard sets together."""
+
+    # each of several sets; not written for a single one, which the fields above describe
+    sets: tuple[SetFacts, ...] = Field(default=(), exclude_if=lambda sets: not sets)
 
 
 class ModelFacts(Section):

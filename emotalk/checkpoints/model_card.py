@@ -1,10 +1,10 @@
 """Write the model card: network, training data, figures, licence and limits of a generator."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from emotalk import __version__
-from emotalk.checkpoints.format import DataFacts
+from emotalk.checkpoints.format import CorpusFacts, DataFacts, SetFacts
 from emotalk.checkpoints.load import LoadedGenerator
 
 CARD = "README.md"
@@ -133,14 +133,32 @@ def _data(data: DataFacts | None) -> Iterator[str]:
     yield ""
     if data is not None:
         yield f"Corpus: {data.corpus}; training split: {data.clips} clips of {data.actors} people."
-        yield f"Manifest sha256: `{data.manifest_sha256}`."
+        if data.sets:
+            yield from _set_table(data.sets)
+        else:
+            yield f"Manifest sha256: `{data.manifest_sha256}`."
         yield ""
     yield licence_note(data)
     yield ""
 
 
-def licence_note(data: DataFacts | None) -> str:
-    """Return the conditions that the licence of the training data sets for the model."""
+def _set_table(sets: Sequence[SetFacts]) -> Iterator[str]:
+    yield ""
+    yield "| shard set | corpus | clips | people | weight | manifest sha256 |"
+    yield "| --- | --- | ---: | ---: | --- | --- |"
+    for part in sets:
+        weight = "by size" if part.weight is None else f"{part.weight:g}"
+        cells = (part.name, part.corpus, str(part.clips), str(part.actors), weight)
+        yield f"| {' | '.join(cells)} | `{part.manifest_sha256}` |"
+
+
+def licence_note(data: CorpusFacts | None) -> str:
+    """Return the conditions that the licence of the training data sets for the model.
+
+    Of several shard sets those of each hold.
+    """
+    if isinstance(data, DataFacts) and data.sets:
+        return "\n\n".join(dict.fromkeys(licence_note(part) for part in data.sets))
     if data is None:
         return UNKNOWN
     if data.corpus == "crema_d" and data.landmarks == "sidecar":

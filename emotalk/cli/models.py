@@ -13,7 +13,10 @@ from emotalk.redaction import redact_setting
 
 def evaluate(
     checkpoint: CheckpointOption,
-    shards: Annotated[str, typer.Option(help="Folder or URL of a shard set.")],
+    shards: Annotated[
+        str,
+        typer.Option(help="Folder or URL of a shard set, or several: '[{path: A}, {path: B}]'."),
+    ],
     output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and plots.")],
     split: Annotated[
         Literal["train", "val", "test"], typer.Option(help="Which part of the shard set.")
@@ -41,8 +44,9 @@ def evaluate(
     from emotalk.config.evaluate import EvaluateConfig
     from emotalk.config.load import dump_config, load_config
 
-    given = {"checkpoint": checkpoint, "shards": shards, "output": output, "split": split}
+    given = {"checkpoint": checkpoint, "output": output, "split": split}
     named = [f"{key}={json.dumps(str(value))}" for key, value in given.items()]
+    named.append(f"shards={shards if shards.startswith('[') else json.dumps(shards)}")
     settings = load_config(EvaluateConfig, config, [*named, *(overrides or [])])
     if dry_run:
         typer.echo(dump_config(settings), nl=False)

@@ -8,13 +8,14 @@ from pydantic import Field
 from emotalk.config.data import RemoteConfig
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.section import Count, Section
+from emotalk.config.shards import Shards
 
 
 class EvaluateConfig(Section):
     """Configure `emotalk evaluate --checkpoint C --shards DIR --split test --output DIR`."""
 
     checkpoint: Path  # run folder, RUN/checkpoints/best, a checkpoint or an exported model
-    shards: str  # folder or URL
+    shards: Shards  # folder or URL, or a list of them
     output: Path  # folder of the report; must be empty, or hold a report of the same inputs
     split: Literal["train", "val", "test"] = "test"
     clips: Annotated[int, Field(ge=0)] = 0  # spread over actors and emotions; 0 = all

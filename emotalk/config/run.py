@@ -12,6 +12,7 @@ from emotalk.config.model import ModelConfig, discriminator_sections
 from emotalk.config.optim import OptimConfig
 from emotalk.config.runtime import RuntimeConfig
 from emotalk.config.section import Section
+from emotalk.config.shards import Shards
 from emotalk.config.stages import StageConfig
 from emotalk.config.tracking import TrackingConfig
 from emotalk.config.validation import CheckpointConfig, ValidationConfig
@@ -27,7 +28,7 @@ class EmotionConfig(Section):
 class TrainConfig(Section):
     """Configure `accelerate launch train.py configs/train/X.yaml shards=DIR run_dir=DIR`."""
 
-    shards: str
+    shards: Shards
     run_dir: Path
     seed: int = Field(default=0, ge=0)
     # auto: continue where run_dir stopped; other_shards: also with another shard set than before

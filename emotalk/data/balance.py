@@ -12,7 +12,9 @@ from emotalk.shards.shard_set import Sample
 logger = logging.getLogger(__name__)
 
 
-def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int] | None:
+def epoch_repeats(
+    samples: Sequence[Sample], config: BalanceConfig, where: str = ""
+) -> list[int] | None:
     """Return the repetitions of each sample in an epoch, or None where each comes once.
 
     The level's count is multiplied by the emotion's: the whole number nearest to (places of the
@@ -27,8 +29,9 @@ def epoch_repeats(samples: Sequence[Sample], config: BalanceConfig) -> list[int]
     repeats = [_level_repeats(sample, config) for sample in samples]
     if not any(repeats):
         raise WrongUse(
-            f"data.balance: no clip would ever come: low={config.low}, medium={config.medium}, "
-            f"high={config.high}, unknown={config.unknown}, and no clip has a level that counts; "
+            f"data.balance: no clip{where and f' of {where}'} would ever come: low={config.low}, "
+            f"medium={config.medium}, high={config.high}, unknown={config.unknown}, and no clip "
+            "has a level that counts; "
             "set the one that the clips have to 1 or more"
         )
     if config.emotions == "equal":

@@ -15,29 +15,22 @@ import torch
 from torch.utils.data import DataLoader
 
 from emotalk.config.data import DataConfig
-from emotalk.data.balance import epoch_repeats
 from emotalk.data.batch import ClipBatch
-from emotalk.data.order import Order
-from emotalk.data.selection import (
-    check_emotions,
-    check_members,
-    check_sizes,
-    left_out_lines,
-    usable_samples,
-)
+from emotalk.data.build_order import build_order, share_lines
+from emotalk.data.selection import left_out_lines, select_samples
 from emotalk.data.shared_memory import check_room
 from emotalk.data.steps import LoadedStep, StepBatches
 from emotalk.data.workers import Watch, children, forking, watched
 from emotalk.errors import WrongUse
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.reader import DataFault
-from emotalk.shards.shard_set import ShardSet
 
 logger = logging.getLogger(__name__)
 
 
 def build_loader(
     config: DataConfig,
-    shard_set: ShardSet,
+    shard_set: AnyShardSet,
     split: str,
     seed: int,
     emotions: tuple[str, ...],
@@ -61,28 +54,19 @@ def build_loader(
             f"data.batch_size {config.batch_size} cannot be shared equally by {world_size} ranks; "
             f"use a multiple of {world_size}, or fewer ranks"
         )
-    found, where = shard_set.split(split), f"{shard_set.location}, split {split}"
-    check_sizes(shard_set, found, config)
-    used, left_out = usable_samples(found, config, where)
-    check_members(used, config, where)
-    check_emotions(used, emotions, shard_set.location)
+    selection = select_samples(shard_set, split, config, emotions)
+    used = [sample for part in selection.samples for sample in part]
     if (config.other_speech or config.babble_voices) and len(used) < 2:
         raise WrongUse(
             f"{shard_set.location}: split {split!r} has one usable clip, but data.other_speech or "
             "data.babble_voices asks for another one; switch them off"
         )
     endless = split == "train"
-    order = Order(
-        [sample.shard for sample in used],
-        seed=seed,
-        block_shards=config.shuffle_shards,
-        repeats=epoch_repeats(used, config.balance) if endless else None,
-        shuffled=endless,
-    )
+    order = build_order(shard_set, selection.samples, config, seed, shuffled=endless)
     batches = StepBatches(
         config, shard_set, used, order, seed, emotions, rank, world_size, endless=endless
     )
-    return ClipLoader(batches, left_out=left_out, start_step=start_step)
+    return ClipLoader(batches, left_out=selection.left_out, start_step=start_step)
 
 
 class ClipLoader:
@@ -111,10 +95,11 @@ class ClipLoader:
         return len(self.batches.order)
 
     def describe(self) -> list[str]:
-        """Return a line on the clips that are used and one on each kind left out."""
+        """Return lines on the clips that are used, on each set's share and on clips left out."""
         clips, places = len(self.samples), self.clips_per_epoch
         more = f", {places} windows an epoch" if places != clips else ""
-        return [f"{clips} clips{more}", *left_out_lines(self.left_out)]
+        shares = share_lines(self.batches.shard_set, self.batches.order)
+        return [f"{clips} clips{more}", *shares, *left_out_lines(self.left_out)]
 
     def __iter__(self) -> Iterator[ClipBatch]:
         """Yield the batches of the steps `start_step`, `start_step` + 1, ...

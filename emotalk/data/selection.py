@@ -2,19 +2,52 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from emotalk.config.data import DataConfig
 from emotalk.errors import WrongUse
 from emotalk.shards.clip import missing_members
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.names import NEUTRAL_MEMBER
-from emotalk.shards.shard_set import Sample, ShardSet, Split
+from emotalk.shards.shard_set import Sample, Split
 
 logger = logging.getLogger(__name__)
 
 NAMES_SHOWN = 8
 
 
-def check_sizes(shard_set: ShardSet, split: Split, config: DataConfig) -> None:
+@dataclass(frozen=True)
+class Selection:
+    """The clips of a split that a run uses."""
+
+    samples: tuple[tuple[Sample, ...], ...]  # of each set
+    left_out: dict[str, tuple[str, ...]]  # reason -> keys of the other clips
+
+
+def select_samples(
+    shard_set: AnyShardSet, split: str, config: DataConfig, emotions: tuple[str, ...]
+) -> Selection:
+    """Return the clips of a split that can be used, set by set.
+
+    Raises:
+        WrongUse: tars or members are missing and `on_fault` is `raise`, a set has no clip that can
+            be used, or one of an emotion that is none of `emotions`; the message names the set.
+    """
+    samples = []
+    left_out: dict[str, tuple[str, ...]] = {}
+    for part, found in shard_set.splits(split):
+        where = f"{part.location}, split {split}"
+        check_sizes(shard_set, found, config)
+        used, others = usable_samples(found, config, where)
+        check_members(used, config, where)
+        check_emotions(used, emotions, part.location)
+        samples.append(used)
+        for reason, keys in others.items():
+            left_out[reason] = left_out.get(reason, ()) + keys
+    return Selection(tuple(samples), left_out)
+
+
+def check_sizes(shard_set: AnyShardSet, split: Split, config: DataConfig) -> None:
     """Refuse missing or truncated tars, or with `on_fault: skip` log them."""
     faults = shard_set.check_sizes(split)
     if faults and config.on_fault == "raise":

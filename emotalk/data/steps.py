@@ -12,13 +12,15 @@ from torch.utils.data import Dataset, get_worker_info
 from emotalk.config.data import DataConfig
 from emotalk.data.batch import ClipBatch, zeros_in_one_block
 from emotalk.data.cache import ClipCache
+from emotalk.data.mixture import Mixture
 from emotalk.data.order import Order, Place, rank_places
 from emotalk.data.windows import cut_speech, normalise_level, other_clip, window_start
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, UNKNOWN_EMOTION, Floats
 from emotalk.shards.clip import read_speech
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.shard_set import Sample
 
 
 class LoadedStep(NamedTuple):
@@ -33,9 +35,9 @@ class StepBatches(Dataset[LoadedStep]):
     """Batches of one rank by their step number."""
 
     config: DataConfig
-    shard_set: ShardSet
+    shard_set: AnyShardSet
     samples: Sequence[Sample]
-    order: Order
+    order: Order | Mixture
     seed: int
     emotions: tuple[str, ...]
     rank: int

@@ -9,12 +9,13 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.landmark_models import build_landmark_model, check_drawn_faces
-from emotalk.evaluation.model_choice import choose_models
+from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
 from emotalk.evaluation.other_speech import choose_partners, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.plots import write_plots
@@ -22,11 +23,11 @@ from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
 from emotalk.pretrained import load_emotion_classifier
-from emotalk.redaction import redact_setting
 from emotalk.schema import UNKNOWN
 from emotalk.shards.clip import Clip
+from emotalk.shards.joined_set import JoinedSet, open_shards
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.shard_set import Sample
 
 CHECKED_CLIPS = 6
 
@@ -38,11 +39,13 @@ def evaluate(config: EvaluateConfig) -> Report:
 
     Raises:
         WrongUse: no model, no shards, an empty split, an output that holds something else, an
-            emotion the generator does not know, or models of drawn faces chosen for photographs.
+            emotion the generator does not know, models of drawn faces chosen for photographs, or
+            sets of drawn faces and of photographs together.
     """
     begun_s = time.monotonic()
-    shard_set = ShardSet.open(config.shards, config.remote)
-    config, faces = choose_models(config, shard_set.manifest)
+    shard_set = open_shards(config.shards, config.remote)
+    refuse_different_faces(shard_set)
+    config, faces = choose_models(config, shard_set.sets[0].manifest)
     chosen = choose_clips(shard_set.split(config.split).samples, config.clips, seed=config.seed)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
     inputs = describe_inputs(config, shard_set, loaded, chosen)
@@ -58,16 +61,17 @@ def evaluate(config: EvaluateConfig) -> Report:
     )
     reader = ClipReader(SampleReader(shard_set), config)
     results, models = _evaluate_clips(evaluator, reader, chosen, config)
+    names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
     if not results.clips:
         raise WrongUse(
-            f"{config.shards}: no clip of split {config.split} could be evaluated, e.g. "
-            f"{next(iter(reader.left_out.items()))}; look at it with `emotalk inspect`"
+            f"{shards_text(config.shards)}: no clip of split {config.split} could be evaluated, "
+            f"e.g. {next(iter(reader.left_out.items()))}; look at it with `emotalk inspect`"
         )
     report = Report(
         inputs=inputs,
         where={
             "checkpoint": str(loaded.folder),
-            "shards": redact_setting(config.shards),
+            "shards": shards_text(config.shards),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
@@ -77,6 +81,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         condition=config.condition,
         faces=faces,
         figures=results.figures(config.seed),
+        sets=results.by_set(names, config.seed),
         emotion=results.emotion(config.seed),
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
         left_out=reader.left_out,

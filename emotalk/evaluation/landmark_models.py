@@ -7,6 +7,7 @@ import numpy as np
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.crop_landmarks import CropLandmarks
@@ -64,9 +65,9 @@ def check_drawn_faces(clips: Sequence[Clip], config: EvaluateConfig) -> float:
     error_px = float(np.mean(errors))
     if error_px > DRAWN_FACE_LIMIT_PX:
         raise WrongUse(
-            f"{config.shards}: the shipped models know drawn faces only, and their landmarks are "
-            f"{error_px:.1f} px off on this set's true frames (limit {DRAWN_FACE_LIMIT_PX:g} px); "
-            "these seem to be photographs: use landmarks=insightface (finder.pack, finder.root) "
-            "and emotion=none"
+            f"{shards_text(config.shards)}: the shipped models know drawn faces only, and their "
+            f"landmarks are {error_px:.1f} px off on this set's true frames (limit "
+            f"{DRAWN_FACE_LIMIT_PX:g} px); these seem to be photographs: use "
+            "landmarks=insightface (finder.pack, finder.root) and emotion=none"
         )
     return error_px

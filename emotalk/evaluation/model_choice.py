@@ -4,7 +4,9 @@ import re
 from typing import Any
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.manifest import Manifest
 
 DETECTORS = ("insightface", "onnx")
@@ -34,6 +36,24 @@ def choose_models(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateC
     return chosen, _sentence(chosen, f"photographs, in which {detector} found the landmarks")
 
 
+def refuse_different_faces(shard_set: AnyShardSet) -> None:
+    """Refuse sets whose landmarks come from different detectors, or only some from one.
+
+    Raises:
+        WrongUse: names two of the sets.
+    """
+    first, *others = shard_set.sets
+    detector = _detector(first.manifest)[0]
+    for other in others:
+        found = _detector(other.manifest)[0]
+        if found != detector:
+            raise WrongUse(
+                f"shards: the landmarks of {first.location} are from {detector or 'no detector'}, "
+                f"those of {other.location} from {found or 'no detector'}: no one landmark model "
+                "measures both alike; evaluate each set by itself"
+            )
+
+
 def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
     """Return the detector that found the set's landmarks, and its pack; None if there is none."""
     landmarks: Any = manifest.config.get("landmarks")
@@ -47,9 +67,9 @@ def _refuse_models_of_drawn_faces(config: EvaluateConfig, detector: str) -> None
     named = [name for name in ("landmarks", "emotion") if getattr(config, name) == "judge"]
     if named:
         raise WrongUse(
-            f"{config.shards}: its landmarks were found by {detector}, so its faces are "
-            f"photographs, and {', '.join(f'{name}=judge' for name in named)} knows drawn faces "
-            f"only; leave {' and '.join(named)} at auto, or use landmarks={detector} "
+            f"{shards_text(config.shards)}: its landmarks were found by {detector}, so its faces "
+            f"are photographs, and {', '.join(f'{name}=judge' for name in named)} knows drawn "
+            f"faces only; leave {' and '.join(named)} at auto, or use landmarks={detector} "
             "(finder.pack, finder.root) and emotion=none"
         )
 

@@ -13,8 +13,8 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.report import FORMAT, Report, to_markdown
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
-from emotalk.shards.names import MANIFEST_NAME
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.joined_set import AnyShardSet, JoinedSet
+from emotalk.shards.shard_set import Sample
 
 REPORT_JSON = "report.json"
 REPORT_MARKDOWN = "report.md"
@@ -24,7 +24,7 @@ IRRELEVANT = {
 
 
 def describe_inputs(
-    config: EvaluateConfig, shard_set: ShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
+    config: EvaluateConfig, shard_set: AnyShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
 ) -> dict[str, Any]:
     """Return the inputs of the figures: settings, and hashes of weights, manifest and clips."""
     weights = loaded.folder / GENERATOR_EMA
@@ -35,7 +35,7 @@ def describe_inputs(
     return {
         "weights": weights.name,
         "weights_sha256": file_sha256(weights),
-        "manifest_sha256": _sha256(shard_set.storage.read_file(MANIFEST_NAME)),
+        "manifest_sha256": _manifests_sha256(shard_set),
         "clips_sha256": _sha256("\n".join(clip.key for clip in clips).encode()),
         "config": settings,
     }
@@ -78,6 +78,14 @@ def _inputs_of_report(path: Path) -> Any:
         return None
     known = isinstance(tree, dict) and tree.get("format") == FORMAT
     return tree.get("inputs") if known else None
+
+
+def _manifests_sha256(shard_set: AnyShardSet) -> str | dict[str, str]:
+    """Return the hash of the manifest; of several sets, name -> hash."""
+    hashes = [_sha256(part.manifest_json) for part in shard_set.sets]
+    if isinstance(shard_set, JoinedSet):
+        return dict(zip(shard_set.names, hashes, strict=True))
+    return hashes[0]
 
 
 def _sha256(data: bytes) -> str:

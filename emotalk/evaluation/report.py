@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
 from emotalk.evaluation.quantities import quantities
@@ -79,6 +79,10 @@ class Report(Part):
     condition: str  # the picture that the generator got
     faces: str = ""  # their kind and the models; reports of older versions do not have it
     figures: dict[str, dict[str, Value]]  # quantity -> row -> value
+    # name of each of several shard sets -> its own figures; not written for a single set
+    sets: dict[str, dict[str, dict[str, Value]]] = Field(
+        default_factory=dict, exclude_if=lambda sets: not sets
+    )
     emotion: EmotionReport | None  # None if emotions were not classified
     as_reported: dict[str, Value] | None  # faulty figures of the original report, if requested
     left_out: dict[str, str]  # key -> why the clip, or its emotion, was not evaluated
@@ -127,6 +131,7 @@ def to_markdown(report: Report, plots: Sequence[str] = ()) -> str:
         "# Evaluation",
         _facts(report),
         _figure_table(report),
+        _set_table(report),
         _emotion_block(report),
         _as_reported_block(report),
         _bullets("## Models", [f"{task}: {name}" for task, name in report.judges.items()]),
@@ -154,6 +159,19 @@ def _figure_table(report: Report) -> str:
         cells = [values[row].text(quantity.digits) if row in values else "" for row in rows]
         lines.append([quantity.label, *cells, quantity.better])
     return _markdown_table(lines)
+
+
+def _set_table(report: Report) -> str:
+    if not report.sets:
+        return ""
+    shown = {name: q for name, q in quantities().items() if "generated" in report.figures[name]}
+    lines = [["generated", "clips", *(quantity.label for quantity in shown.values())]]
+    for name, figures in report.sets.items():
+        values = {q: figures[q].get("generated") for q in shown}
+        clips = max((value.clips for value in values.values() if value is not None), default=0)
+        cells = [value.text(shown[q].digits) if value else "" for q, value in values.items()]
+        lines.append([name, str(clips), *cells])
+    return "\n\n".join(["## By shard set", _markdown_table(lines)])
 
 
 def _emotion_block(report: Report) -> str:

@@ -68,6 +68,11 @@ class Results:
             }
         return table
 
+    def by_set(self, names: Sequence[str], seed: int) -> dict[str, dict[str, dict[str, Value]]]:
+        """Return the figures of each shard set's own clips, whose keys begin with its name."""
+        parts = {name: [c for c in self.clips if c.key.startswith(f"{name}.")] for name in names}
+        return {name: Results(clips).figures(seed) for name, clips in parts.items()}
+
     def emotion(self, seed: int) -> EmotionReport | None:
         """Return the summary of the predicted emotions, or None if no clip was classified."""
         classified = [(c.actor, c.predictions) for c in self.clips if c.predictions is not None]

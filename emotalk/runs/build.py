@@ -19,7 +19,7 @@ from emotalk.runs.networks import build_networks, refuse_sharded_generator
 from emotalk.runs.same_run import continued_shards
 from emotalk.runs.trackers import build_trackers
 from emotalk.runs.validation import build_validation
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import cut_back
 from emotalk.training.input_preparation import InputPreparation
@@ -30,7 +30,10 @@ LOG = logging.getLogger("emotalk.train")
 
 
 def build(
-    config: TrainConfig, shard_set: ShardSet, runtime: Runtime, stop_requested: Callable[[], bool]
+    config: TrainConfig,
+    shard_set: AnyShardSet,
+    runtime: Runtime,
+    stop_requested: Callable[[], bool],
 ) -> Trainer:
     """Return a trainer that continues from the run folder's newest checkpoint, if there is one.
 

@@ -131,13 +131,13 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
     from emotalk.runs.folder import open_together  # noqa: PLC0415
     from emotalk.runs.loader import refuse_missing_shards  # noqa: PLC0415
     from emotalk.runs.networks import engine_names  # noqa: PLC0415
-    from emotalk.shards.shard_set import ShardSet  # noqa: PLC0415
+    from emotalk.shards.joined_set import open_shards  # noqa: PLC0415
 
     signals.run_dir = config.run_dir
     signals.install()
     refuse_missing_shards(config)
     runtime = Runtime.start(config.runtime, engine_names(config))
-    shard_set = ShardSet.open(config.shards, config.data.remote)
+    shard_set = open_shards(config.shards, config.data.remote)
     open_together(config, shard_set, runtime)
     trainer = build(config, shard_set, runtime, lambda: signals.received)
     runtime.barrier()  # no process makes a step while another may still exit without one

@@ -7,10 +7,11 @@ import psutil
 
 from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.config.run import TrainConfig
+from emotalk.config.shards import shards_text
 from emotalk.config.stages import StageConfig
-from emotalk.redaction import redact, redact_setting
+from emotalk.redaction import redact
 from emotalk.runs.memory_estimate import RunSizes
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.tracking.mlflow import tracking_uri
 
 GIB = 2**30
@@ -18,11 +19,11 @@ FLOAT = 4  # bytes; weights, gradients and moments are float32
 Row = tuple[str, float]
 
 
-def data_lines(config: TrainConfig, shard_set: ShardSet, described: list[str]) -> Iterator[str]:
-    """Return lines about the shard set."""
-    yield f"shards   {redact_setting(config.shards)}"
+def data_lines(config: TrainConfig, shard_set: AnyShardSet, described: list[str]) -> Iterator[str]:
+    """Return lines about the shard set, or the sets together."""
+    yield f"shards   {shards_text(config.shards)}"
     splits: dict[str, int] = {}
-    for shard in shard_set.manifest.shards:
+    for shard in (shard for part in shard_set.sets for shard in part.manifest.shards):
         splits[shard.split] = splits.get(shard.split, 0) + shard.samples
     yield "         " + ", ".join(f"{name} {count:,} clips" for name, count in splits.items())
     for line in described:

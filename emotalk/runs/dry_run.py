@@ -7,9 +7,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.checkpoints.warm_start import check_start
 from emotalk.config.run import TrainConfig
+from emotalk.config.shards import shards_text, sources_of
 from emotalk.distributed.full_state import full_shapes
 from emotalk.errors import WrongUse
-from emotalk.redaction import COMMAND, redact_command
+from emotalk.redaction import COMMAND
 from emotalk.runs.description import (
     data_lines,
     file_lines,
@@ -27,6 +28,7 @@ from emotalk.runs.loader import (
 from emotalk.runs.memory_estimate import measure_sizes
 from emotalk.runs.networks import build_modules, engine_names, refuse_sharded_generator
 from emotalk.runs.validation import validation_landmark_model
+from emotalk.shards.joined_set import AnyShardSet, open_shards
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.networks import build_features
 
@@ -42,8 +44,9 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     """
     if not before_shards:
         refuse_missing_shards(config)
-    unseen = before_shards or config.shards.startswith(COMMAND)  # a dry run executes no command
-    shard_set = None if unseen else ShardSet.open(config.shards, config.data.remote)
+    commands = any(source.path.startswith(COMMAND) for source in sources_of(config.shards))
+    unseen = before_shards or commands  # a dry run executes no command
+    shard_set = None if unseen else open_shards(config.shards, config.data.remote)
     check_run_folder(config, shard_set)
     _check_files(config)
     zero = zero_stages(config)
@@ -62,15 +65,19 @@ def describe(config: TrainConfig, *, before_shards: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _shards(config: TrainConfig, shard_set: ShardSet | None) -> tuple[list[str], int | None]:
+def _shards(config: TrainConfig, shard_set: AnyShardSet | None) -> tuple[list[str], int | None]:
     """Return lines about the shard set and the number of its training clips.
 
     The number is None where a command lists the shards, because a dry run executes no command.
     """
     if shard_set is None:
-        shown = redact_command(config.shards)
-        return [f"shards   {shown}", "         a command; a dry run runs none", ""], None
-    _check_tars(shard_set)
+        return [
+            f"shards   {shards_text(config.shards)}",
+            "         a command; a dry run runs none",
+            "",
+        ], None
+    for part in shard_set.sets:
+        _check_tars(part)
     loader = build_train_loader(config, shard_set, world_size=config.runtime.processes)
     described = [
         *loader.describe(),

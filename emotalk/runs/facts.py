@@ -1,13 +1,14 @@
 """Collect the facts about a run that its model is saved with."""
 
 import hashlib
-import json
+from collections.abc import Iterable, Sequence
 
-from emotalk.checkpoints.format import DataFacts, ModelFacts
+from emotalk.checkpoints.format import DataFacts, ModelFacts, SetFacts
 from emotalk.config.run import TrainConfig
 from emotalk.printable import printable
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import AnyShardSet, JoinedSet
+from emotalk.shards.shard_set import Sample, ShardSet
 
 LONGEST = 100  # characters of a name from the manifest
 
@@ -23,23 +24,42 @@ def model_facts(config: TrainConfig) -> ModelFacts:
     )
 
 
-def shards_digest(shard_set: ShardSet) -> str:
-    """Return the sha256 of the manifest without its `run` section.
+def shards_digest(shard_set: AnyShardSet) -> str:
+    """Return the sha256 of the manifests without their `run` sections, and of several's weights.
 
     Making the same set again, with another number of workers or on another day, gives the same
     digest.
     """
-    tree = json.loads(shard_set.manifest_json)
-    tree.pop("run", None)
-    return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+    return shard_set.digest
 
 
-def data_facts(shard_set: ShardSet) -> DataFacts:
-    """Return the manifest's hash, the corpus and the size of the training split."""
+def data_facts(shard_set: AnyShardSet) -> DataFacts:
+    """Return the manifests' hash, the corpora and the size of the training split.
+
+    Of several sets, the hash is that of their manifests' hashes, and each has facts of its own.
+    """
+    parts = [(part, split.samples) for part, split in shard_set.splits("train")]
+    whole = [_facts(part, samples) for part, samples in parts]
+    if not isinstance(shard_set, JoinedSet):
+        return whole[0]
+    hashes = "\n".join(sorted(part.manifest_sha256 for part in whole))
+    return DataFacts(
+        manifest_sha256=hashlib.sha256(hashes.encode()).hexdigest(),
+        corpus=_joined(part.corpus for part in whole),
+        landmarks=_joined(part.landmarks for part in whole),
+        clips=sum(part.clips for part in whole),
+        actors=sum(part.actors for part in whole),
+        sets=tuple(
+            SetFacts(name=name, weight=weight, **part.model_dump())
+            for name, weight, part in zip(shard_set.names, shard_set.weights, whole, strict=True)
+        ),
+    )
+
+
+def _facts(shard_set: ShardSet, samples: Sequence[Sample]) -> DataFacts:
     config = shard_set.manifest.config
     landmarks = config.get("landmarks")
     backend = landmarks.get("backend") if isinstance(landmarks, dict) else None
-    samples = shard_set.split("train").samples
     return DataFacts(
         manifest_sha256=hashlib.sha256(shard_set.manifest_json).hexdigest(),
         corpus=printable(str(config.get("corpus", "unknown")), longest=LONGEST),
@@ -47,3 +67,8 @@ def data_facts(shard_set: ShardSet) -> DataFacts:
         clips=len(samples),
         actors=len({sample.actor for sample in samples}),
     )
+
+
+def _joined(words: Iterable[str]) -> str:
+    """Return the different words in one text."""
+    return printable(" + ".join(dict.fromkeys(words)), longest=LONGEST)

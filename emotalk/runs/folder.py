@@ -13,13 +13,13 @@ from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.lock import FileLock, own_lock, read_holder, take_lock
 from emotalk.runs.same_run import refuse_other_configuration, refuse_other_shards
 from emotalk.runs.status import CONFIG, JOINED, LOCK, SAMPLES, is_free, write_status
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import AnyShardSet
 
 LEASE_S = 120.0  # longer than file servers keep the lock of a machine that does not answer
 LOG = logging.getLogger("emotalk.train")
 
 
-def check_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
+def check_run_folder(config: TrainConfig, shard_set: AnyShardSet | None) -> bool:
     """Return whether the run folder holds a checkpoint; change nothing.
 
     `shard_set` is None if it does not exist yet and is not compared.
@@ -47,7 +47,7 @@ def check_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
     return started
 
 
-def open_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
+def open_run_folder(config: TrainConfig, shard_set: AnyShardSet | None) -> bool:
     """Create or check the run folder and lock it; return whether it holds a checkpoint.
 
     The lock is held until this process ends.
@@ -70,7 +70,7 @@ def open_run_folder(config: TrainConfig, shard_set: ShardSet | None) -> bool:
     return started
 
 
-def open_together(config: TrainConfig, shard_set: ShardSet | None, runtime: Runtime) -> None:
+def open_together(config: TrainConfig, shard_set: AnyShardSet | None, runtime: Runtime) -> None:
     """Open the run folder in the main process; raise its error in every process.
 
     Raises:

@@ -2,12 +2,13 @@
 
 from emotalk.config.data import DataConfig
 from emotalk.config.run import TrainConfig
+from emotalk.config.shards import sources_of
 from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.errors import WrongUse, refused_name
 from emotalk.runs.facts import model_facts
 from emotalk.schema import NEUTRAL
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.remote_storage import folder_of
-from emotalk.shards.shard_set import ShardSet
 from emotalk.training.critics import CRITICS
 from emotalk.training.objective import terms_of_emotion
 
@@ -16,7 +17,7 @@ UNLABELLED = "configs/train/unlabelled.yaml"
 
 
 def build_train_loader(
-    config: TrainConfig, shard_set: ShardSet, rank: int = 0, world_size: int = 1
+    config: TrainConfig, shard_set: AnyShardSet, rank: int = 0, world_size: int = 1
 ) -> ClipLoader:
     """Return the loader of a process's training clips, with the inputs of the discriminators.
 
@@ -84,15 +85,17 @@ def _refuse_emotion_losses_without_labels(
 
 
 def refuse_missing_shards(config: TrainConfig) -> None:
-    """Raise `WrongUse` if the shard set is a local folder that does not exist."""
-    folder = folder_of(config.shards)
-    try:
-        there = folder is None or folder.is_dir()
-    except OSError as error:  # a name that is too long, a folder without permission
-        refused = refused_name(error) or f"{folder}: {error.strerror}"
-        raise WrongUse(f"shards: {refused}") from None
-    if not there:
-        raise WrongUse(
-            f"shards={config.shards}: no such folder; make a shard set with `python etl/shard.py "
-            "configs/etl/crema_d.yaml source=DIR output=DIR` and give its output here"
-        )
+    """Raise `WrongUse` if a shard set is a local folder that does not exist."""
+    for source in sources_of(config.shards):
+        folder = folder_of(source.path)
+        try:
+            there = folder is None or folder.is_dir()
+        except OSError as error:  # a name that is too long, a folder without permission
+            refused = refused_name(error) or f"{folder}: {error.strerror}"
+            raise WrongUse(f"shards: {refused}") from None
+        if not there:
+            raise WrongUse(
+                f"shards={source.path}: no such folder; make a shard set with `python "
+                "etl/shard.py configs/etl/crema_d.yaml source=DIR output=DIR` and give its output "
+                "here"
+            )

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emotalk.checkpoints.folder import CHECKPOINTS, checkpoints
-from emotalk.checkpoints.format import DataFacts, read_description
+from emotalk.checkpoints.format import CorpusFacts, DataFacts, SetFacts, read_description
 from emotalk.checkpoints.train_state import TrainState, read_state
 from emotalk.config.load import flatten, load_written
 from emotalk.config.run import TrainConfig
+from emotalk.config.shards import shards_text
 from emotalk.config.stages import StageConfig
 from emotalk.errors import WrongUse
 from emotalk.runs.facts import data_facts, shards_digest
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.tracking.params import as_params
 
 LOG = logging.getLogger("emotalk.train")
@@ -79,7 +80,7 @@ def is_lengthened(before: Sequence[StageConfig], now: Sequence[StageConfig]) -> 
     )
 
 
-def refuse_other_shards(config: TrainConfig, shard_set: ShardSet) -> None:
+def refuse_other_shards(config: TrainConfig, shard_set: AnyShardSet) -> None:
     """Raise `WrongUse` if the newest checkpoint was trained on another shard set.
 
     `resume=other_shards` allows it.
@@ -94,14 +95,15 @@ def refuse_other_shards(config: TrainConfig, shard_set: ShardSet) -> None:
     same = digest == shards_digest(shard_set) if digest else facts == here
     if not same:
         raise WrongUse(
-            f"run_dir {config.run_dir} learned from another shard set than shards={config.shards}: "
-            f"there {_describe(facts)}, here {_describe(here)}. Give the set it began with; or "
+            f"run_dir {config.run_dir} learned from another shard set than "
+            f"shards={shards_text(config.shards)}: there {_describe(facts)}, here "
+            f"{_describe(here)}. Give the set it began with; or "
             f"start a new run with start_from={config.run_dir}; or, if this run is meant to go on "
             "over the other set, say so with resume=other_shards"
         )
 
 
-def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet) -> str:
+def continued_shards(config: TrainConfig, state: TrainState, shard_set: AnyShardSet) -> str:
     """Return the digest of the shard set after comparing it with the one of the loaded state.
 
     If the newest checkpoint was damaged, the state is older than the one `refuse_other_shards`
@@ -115,9 +117,9 @@ def continued_shards(config: TrainConfig, state: TrainState, shard_set: ShardSet
         return digest
     raise WrongUse(
         f"run_dir {config.run_dir}: the newest checkpoint that can be read is that of step "
-        f"{state.step}, which learned from another shard set than shards={config.shards}. Give the "
-        "set of that time, or, if the run is meant to go on from there over this one, say so with "
-        "resume=other_shards"
+        f"{state.step}, which learned from another shard set than "
+        f"shards={shards_text(config.shards)}. Give the set of that time, or, if the run is meant "
+        "to go on from there over this one, say so with resume=other_shards"
     )
 
 
@@ -143,10 +145,15 @@ def _known_shards(folder: Path) -> tuple[str, DataFacts] | None:
 
 
 def _describe(facts: DataFacts) -> str:
-    return (
-        f"{facts.clips} training clips of {facts.actors} people ({facts.corpus}, manifest "
-        f"{facts.manifest_sha256[:12]})"
+    sets = ", ".join(map(_describe_set, facts.sets)) or _describe_set(facts)
+    return f"{facts.clips} training clips of {facts.actors} people ({sets})"
+
+
+def _describe_set(facts: CorpusFacts) -> str:
+    weight = (
+        f" with weight {facts.weight:g}" if isinstance(facts, SetFacts) and facts.weight else ""
     )
+    return f"{facts.corpus}{weight}, manifest {facts.manifest_sha256[:12]}"
 
 
 def _is_as_long(before: StageConfig, now: StageConfig) -> bool:

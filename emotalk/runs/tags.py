@@ -7,7 +7,8 @@ from pathlib import Path
 
 from emotalk.checkpoints.format import DataFacts
 from emotalk.config.run import TrainConfig
-from emotalk.redaction import redact_setting, redact_tree
+from emotalk.config.shards import shards_text
+from emotalk.redaction import redact_tree
 
 ROOT = Path(__file__).parents[2]
 # Variable set by a launcher -> its name; accelerate starts torchrun, so it comes first.
@@ -22,7 +23,7 @@ def run_tags(config: TrainConfig, data: DataFacts | None, *, step: int = 0) -> d
     """Return the tags of this start of the run, from `step` on, and those of the configuration."""
     return {
         **redact_tree(config.tracking.tags),
-        "shards": redact_setting(config.shards),
+        "shards": shards_text(config.shards),
         **(_data_tags(data) if data is not None else {}),
         **dict(_commit_tags()),
         "launcher": launcher(os.environ),
@@ -51,6 +52,8 @@ def _data_tags(data: DataFacts) -> dict[str, str]:
         "manifest_sha256": data.manifest_sha256,
         "corpus": data.corpus,
         "training_clips": str(data.clips),
+        **{f"manifest_sha256.{part.name}": part.manifest_sha256 for part in data.sets},
+        **{f"training_clips.{part.name}": str(part.clips) for part in data.sets},
     }
 
 

@@ -9,24 +9,28 @@ from emotalk.distributed import Runtime
 from emotalk.evaluation.clips import spread_clips
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
 from emotalk.evaluation.validation import Validation, read_clips, read_other_speech, sample_keys
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import ShardSet
 
 LOG = logging.getLogger("emotalk.train")
 
 
 def build_validation(
-    config: TrainConfig, runtime: Runtime, shard_set: ShardSet, facts: ModelFacts
+    config: TrainConfig, runtime: Runtime, shard_set: AnyShardSet, facts: ModelFacts
 ) -> Validation | None:
     """Return the validation of this process's share of the clips, or None without any."""
     wanted, seed = config.validation, config.seed
     if wanted.clips == 0:
         return None
-    if "val" not in shard_set.manifest.split_names:
+    without = [part.location for part in shard_set.sets if "val" not in part.split_names]
+    if len(without) == len(shard_set.sets):
         LOG.warning("the shard set has no validation split; nothing is validated")
         return None
+    for location in without:
+        LOG.warning("%s has no validation split; only the other sets are validated", location)
+    found = [part for _, part in shard_set.splits("val", of_all=False)]
     samples = spread_clips(
-        shard_set.split("val").samples,
+        [sample for part in found for sample in part.samples],
         wanted.clips,
         seed=seed,
         purpose="validation",

@@ -9,9 +9,10 @@ import tarfile
 from collections.abc import Iterable
 
 from emotalk.printable import printable, printable_lines
+from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.manifest import ShardEntry
-from emotalk.shards.shard_set import Sample, ShardSet
-from emotalk.shards.storage import StorageFault
+from emotalk.shards.shard_set import Sample
+from emotalk.shards.storage import Storage, StorageFault
 
 BLOCK = tarfile.BLOCKSIZE
 SIZE_FIELD, CHECKSUM_FIELD = (124, 136), (148, 156)  # begin and end in a tar header
@@ -30,11 +31,11 @@ class SampleReader:
     """Reads members of samples; use one a process, since opened files are kept.
 
     Args:
-        shard_set: the opened shard set.
+        shard_set: the opened shard set, or several joined.
         verify: compare each tar's sha256 with the manifest's before its first sample is read.
     """
 
-    def __init__(self, shard_set: ShardSet, verify: bool = False) -> None:
+    def __init__(self, shard_set: AnyShardSet, verify: bool = False) -> None:
         self.shard_set = shard_set
         self.verify = verify
         self._faults: dict[int, str] = {}  # fault of a tar, empty if it has none
@@ -45,16 +46,16 @@ class SampleReader:
         Raises:
             DataFault: the tar is missing, cut off or not the one the index describes.
         """
-        shard = self.shard_set.manifest.shards[sample.shard]
+        shard_set, shard, key = self.shard_set.locate(sample)
         ranges = {name: sample.members[name] for name in members}
         begin = min(offset for offset, _ in ranges.values()) - BLOCK
         end = max(offset + size for offset, size in ranges.values())
         try:
-            self._check(sample.shard, shard)
-            data = memoryview(self.shard_set.storage.read_range(shard, begin, end - begin))
+            self._check(sample.shard, shard, shard_set.storage)
+            data = memoryview(shard_set.storage.read_range(shard, begin, end - begin))
             for name, (offset, size) in ranges.items():
                 header = bytes(data[offset - begin - BLOCK : offset - begin])
-                _check_header(header, f"{sample.key}.{name}", size)
+                _check_header(header, f"{key}.{name}", size)
         except StorageFault as fault:
             raise self.fault(sample, str(fault)) from fault
         return {
@@ -64,18 +65,18 @@ class SampleReader:
 
     def fault(self, sample: Sample, what: str) -> DataFault:
         """Return the exception on a sample that cannot be read, with what to do."""
-        shard = self.shard_set.manifest.shards[sample.shard].file
+        shard_set, shard, key = self.shard_set.locate(sample)
         return DataFault(
-            f"{self.shard_set.location}/{shard}, sample {sample.key}: {what}; check the set with "
+            f"{shard_set.location}/{shard.file}, sample {key}: {what}; check the set with "
             "`emotalk inspect`, or go on without it: data.on_fault=skip"
         )
 
-    def _check(self, number: int, shard: ShardEntry) -> None:
+    def _check(self, number: int, shard: ShardEntry, storage: Storage) -> None:
         """Hash a tar at its first read and remember the result."""
         if not self.verify:
             return
         if number not in self._faults:
-            found = self.shard_set.storage.sha256(shard)
+            found = storage.sha256(shard)
             wrong = f"sha256 {found[:12]}..., the manifest says {shard.sha256[:12]}..."
             self._faults[number] = "" if found == shard.sha256 else wrong
         if self._faults[number]:

@@ -1,10 +1,13 @@
 """Open a shard set: its manifest, and the samples of each split by the index files alone."""
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from emotalk.config.data import RemoteConfig
 from emotalk.errors import WrongUse
@@ -38,6 +41,14 @@ class Split:
 
     shards: tuple[int, ...]
     samples: tuple[Sample, ...]
+
+
+class StoredSample(NamedTuple):
+    """Where the members of a sample are stored."""
+
+    shard_set: "ShardSet"
+    shard: ShardEntry
+    key: str  # of the sample in its tar
 
 
 class ShardSet:
@@ -74,6 +85,36 @@ class ShardSet:
         if refused:
             raise WrongUse(f"{location}: {refused}")
         return cls(location, manifest, storage, manifest_json=data)
+
+    @property
+    def sets(self) -> "tuple[ShardSet, ...]":
+        """Return the sets that are read: this one."""
+        return (self,)
+
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """Return the splits that have at least one shard."""
+        return self.manifest.split_names
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the sha256 of the manifest without its `run` section.
+
+        Making the same set again, with another number of workers or on another day, gives the same
+        digest.
+        """
+        tree = json.loads(self.manifest_json)
+        tree.pop("run", None)
+        return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
+
+    def splits(self, name: str, *, of_all: bool = True) -> "list[tuple[ShardSet, Split]]":
+        """Return this set with its samples of a split, as `JoinedSet.splits` does."""
+        del of_all
+        return [(self, self.split(name))]
+
+    def locate(self, sample: Sample) -> StoredSample:
+        """Return where a sample is stored."""
+        return StoredSample(self, self.manifest.shards[sample.shard], sample.key)
 
     def split(self, name: str) -> Split:
         """Return the samples of a split from its index files, which are read once.
@@ -124,9 +165,10 @@ class ShardSet:
         Files on disk only; a URL's are checked when they are read.
         """
         shards = [self.manifest.shards[number] for number in split.shards]
-        return [message for shard in shards if (message := self._size_fault(shard))]
+        return [message for shard in shards if (message := self.size_fault(shard))]
 
-    def _size_fault(self, shard: ShardEntry) -> str | None:
+    def size_fault(self, shard: ShardEntry) -> str | None:
+        """Return the fault of a tar that is missing or of a wrong size, or None."""
         size = self.storage.local_size(shard.file)
         if size is None or size == shard.bytes:
             return None

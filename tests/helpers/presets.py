@@ -10,7 +10,8 @@ from emotalk.training.trainer import Trainer
 from tests.helpers.tiny_training import ROOT, read_metrics
 from tests.helpers.train_here import trainer_here
 
-PRESETS = sorted(path.stem for path in (ROOT / "configs/train").glob("*.yaml"))
+OTHER_DATA = {"crema_d_mead"}  # trains as the preset it extends, over other shard sets
+PRESETS = sorted({path.stem for path in (ROOT / "configs/train").glob("*.yaml")} - OTHER_DATA)
 # What every preset keeps out of the machine it runs on: files, processes, servers.
 HERE = (
     "runtime.processes=1",

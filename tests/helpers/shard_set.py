@@ -174,6 +174,12 @@ def rewrite_manifest(folder: Path, change: Callable[[dict[str, Any]], object]) -
     path.write_text(json.dumps(tree))
 
 
+def name_corpus(folder: Path, corpus: str, **config: Any) -> Path:
+    """Write the corpus, and other settings of the ETL, into the manifest; return the folder."""
+    rewrite_manifest(folder, lambda tree: tree.update(config={"corpus": corpus, **config}))
+    return folder
+
+
 def rewrite_index(folder: Path, stem: str, change: Callable[[dict[str, Any]], object]) -> None:
     """Apply `change` to a shard's index and set its hash in the manifest."""
     path = folder / f"{stem}.index.json"

@@ -12,7 +12,7 @@ from emotalk.distributed import Runtime
 from emotalk.runs.build import build
 from emotalk.runs.folder import open_run_folder
 from emotalk.runs.networks import engine_names
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import open_shards
 from emotalk.training.trainer import Trainer
 
 
@@ -36,7 +36,7 @@ def trainer_here(
 ) -> Iterator[Trainer]:
     """Build the trainer that `train.py` builds, at the state its run folder is in."""
     with runtime_here(config) as runtime:
-        shard_set = ShardSet.open(config.shards, config.data.remote)
+        shard_set = open_shards(config.shards, config.data.remote)
         open_run_folder(config, shard_set)
         yield build(config, shard_set, runtime, stop_requested)
 
