@@ -55,21 +55,33 @@ def inspect(
     contact_sheet: Annotated[
         Path | None, typer.Option(help="Write a picture of its faces to this PNG file.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page on its quality to this HTML file.")
+    ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the picture if it is there already.")
+        bool, typer.Option("--overwrite", help="Replace the files if they are there already.")
     ] = False,
 ) -> None:
     """Summarise a shard set and check all its hashes and counts; exit 1 on any fault.
 
-    The picture shows first frames with their landmarks, a row for each emotion.
+    The picture shows first frames with their landmarks, a row for each emotion. The page shows
+    what was rejected and why, histograms of what was measured with the limits, and faces: the same
+    that the ETL writes to SHARDS/report.html. Neither is written where there are faults.
 
     \b
     emotalk inspect shards
     emotalk inspect shards --contact-sheet faces.png
+    emotalk inspect shards --report quality.html
     """
+    from emotalk.quality_report.page import check_report, write_report
     from emotalk.shards.inspect import inspect as inspect_shards
 
-    report = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
-    say(str(report))
-    if report.faults:
+    if report is not None:
+        check_report(report, overwrite=overwrite)
+    found = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
+    say(str(found))
+    if found.faults:
         raise typer.Exit(EXIT_FAILED)
+    if report is not None:
+        write_report(report, found.shards, found.manifest)
+        say(f"report: {report}")

@@ -6,7 +6,7 @@ import numpy as np
 from emotalk.schema import Bytes
 
 SIDE = 160  # pixels, the longer side
-MAX_BYTES = 5000
+MAX_BYTES = 4500
 QUALITIES = (85, 70, 55, 40, 25)
 START = b"\xff\xd8\xff"
 

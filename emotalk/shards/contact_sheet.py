@@ -7,6 +7,7 @@ import numpy as np
 
 from emotalk.errors import WrongUse
 from emotalk.faces.draw import contact_sheet, draw_landmarks
+from emotalk.files.new_file import check_new_file
 from emotalk.media.lossless import png_bytes
 from emotalk.schema import UNKNOWN, Bytes
 from emotalk.shards.clip import read_window
@@ -25,16 +26,7 @@ def check_sheet(path: Path, *, overwrite: bool) -> None:
     Raises:
         WrongUse: it is no PNG's name, exists already, or its folder is missing.
     """
-    if path.suffix.lower() != SUFFIX:
-        raise WrongUse(f"contact sheet: {path}: the picture is a PNG, so its name ends in {SUFFIX}")
-    if path.is_dir():
-        raise WrongUse(f"contact sheet: {path} is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise WrongUse(
-            f"contact sheet: {path} exists already; choose another name or add --overwrite"
-        )
-    if not path.parent.is_dir():
-        raise WrongUse(f"contact sheet: the folder {path.parent} does not exist; make it first")
+    check_new_file(path, what="contact sheet", suffix=SUFFIX, overwrite=overwrite)
 
 
 def write_sheet(path: Path, reader: SampleReader, samples: Iterable[Sample]) -> None:

@@ -3,15 +3,21 @@
 The file lies beside the manifest and is part of no hash; sets of older versions have none.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import Field
 
 from emotalk.shards.json_lines import fit_lines, lines_json
 from emotalk.shards.names import MEASURES_NAME
 from emotalk.shards.record import Record
 
 DIGITS = 6  # significant ones
+LARGEST = 1e9
+
+
+Value: TypeAlias = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
 class ClipMeasures(Record):
@@ -19,25 +25,25 @@ class ClipMeasures(Record):
 
     clip: str
     key: str
-    seconds: float | None = None  # length at 25 Hz
-    loudness_db: float | None = None  # RMS, dB of full scale
-    face_pixels: float | None = None  # longer side of the face's box in the source, median frame
-    sharpness: float | None = None  # of the crops, median frame; see `etl/clip/quality.py`
-    landmark_error: float | None = None  # of the first frame, in template pixels
-    landmark_drift: float | None = None  # in units of the face's size
-    sync_offset: float | None = None  # frames; positive: the sound is late
-    sync_confidence: float | None = None
+    seconds: Value | None = None  # length at 25 Hz
+    loudness_db: Value | None = None  # RMS, dB of full scale
+    face_pixels: Value | None = None  # longer side of the face's box in the source, median frame
+    sharpness: Value | None = None  # of the crops, median frame; see `etl/clip/quality.py`
+    landmark_error: Value | None = None  # of the first frame, in template pixels
+    landmark_drift: Value | None = None  # in units of the face's size
+    sync_offset: Value | None = None  # frames; positive: the sound is late
+    sync_confidence: Value | None = None
 
 
 MEASURES = tuple(name for name in ClipMeasures.model_fields if name not in ("clip", "key"))
 
 
 def clip_measures(clip: str, key: str, measures: Mapping[str, float]) -> ClipMeasures:
-    """Return the line of a clip, its values rounded; what is not finite was not measured."""
+    """Return the line of a clip, its values rounded; what is beyond all bounds was not measured."""
     values = {
         name: float(f"{measures[name]:.{DIGITS}g}")
         for name in MEASURES
-        if name in measures and math.isfinite(measures[name])
+        if name in measures and abs(measures[name]) <= LARGEST
     }
     return ClipMeasures.model_validate({"clip": clip, "key": key, **values})
 

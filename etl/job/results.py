@@ -1,5 +1,6 @@
 """Build the manifest and the files of JSON lines from the verdicts on all clips."""
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,11 +9,15 @@ from typing import Any
 import numpy as np
 
 from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
 from emotalk.faces.template import template_LP
+from emotalk.printable import printable
+from emotalk.quality_report.page import is_report, write_report
 from emotalk.schema import SPLITS, Rejection
 from emotalk.shards.manifest import Manifest, ShardEntry
 from emotalk.shards.measures import clip_measures
+from emotalk.shards.names import REPORT_NAME
 from emotalk.shards.rejected import RejectedClip
 from emotalk.shards.rejected_pictures import first_rejected, rejected_picture
 from emotalk.shards.statistics import split_facts
@@ -20,6 +25,8 @@ from emotalk.shards.writer import write_measures, write_pictures, write_rejected
 from etl.clip.files import content_digest, stamp_of
 from etl.job.plan import Plan
 from etl.job.store import UNKNOWN, Verdict, load_picture
+
+LOG = logging.getLogger("emotalk.etl")
 
 
 def write_rejections(
@@ -53,6 +60,23 @@ def write_what_was_seen(
         if (jpeg := load_picture(store, key_of.get(line.clip, "")))
     )
     write_pictures(config.output, pictures, aside=store)
+
+
+def write_set_report(output: Path, manifest: Manifest, store: Path) -> None:
+    """Write `report.html`. Nothing depends on it: if it cannot be written, that is a warning."""
+    path = output / REPORT_NAME
+    try:
+        if path.exists() and not is_report(path):
+            raise WrongUse(f"{path} is no report of a shard set and is left as it is")
+        write_report(path, output, manifest, aside=store)
+    except Exception as error:  # noqa: BLE001  the set is whole without its report
+        LOG.warning(
+            "the report of the set is not written (%s: %s); the set is whole without it. "
+            "`emotalk inspect %s --report FILE.html` makes it later",
+            type(error).__name__,
+            printable(str(error)),
+            printable(str(output)),
+        )
 
 
 def build_manifest(

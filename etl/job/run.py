@@ -12,7 +12,7 @@ from etl.executor import Executor
 from etl.job.output import clear_stores, open_store, remove_other_shards
 from etl.job.plan import Plan, choose_neutrals
 from etl.job.process import Progress, process_clips, write_shards
-from etl.job.results import build_manifest, write_rejections, write_what_was_seen
+from etl.job.results import build_manifest, write_rejections, write_set_report, write_what_was_seen
 
 
 def run_job(config: EtlConfig, plan: Plan, executor: Executor, progress: Progress) -> Manifest:
@@ -30,6 +30,7 @@ def run_job(config: EtlConfig, plan: Plan, executor: Executor, progress: Progres
     remove_other_shards(config.output, (shard.file for shard in shards))
     run = _run_facts(config, executor, began)
     manifest = build_manifest(plan, verdicts, rejected, shards, run)
+    write_set_report(config.output, manifest, store)
     write_manifest(config.output, manifest, aside=store)
     clear_stores(config.output)
     return manifest

@@ -9,13 +9,18 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner, Result
 
+from emotalk.cli import cli
 from emotalk.config.etl import EtlConfig
+from emotalk.errors import WrongUse
 from emotalk.media.decode import decode_audio, decode_video_window
 from emotalk.media.loudness import loudness_db
+from emotalk.quality_report.page import is_report
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import ShardSet
 from etl.clip.quality import sharpness
+from etl.job import results
 from etl.job.finished_set import is_finished
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
@@ -147,3 +152,69 @@ def test_an_older_set_gets_the_lines_of_its_new_clips_alone(tmp_path: Path, corp
     with lock_output(config.output):
         assert update_set(config, make_plan(config), InThisProcess(), Quiet())[0] is not None
     assert set(lines(config.output, "measures.jsonl")) == {EMPTY}
+
+
+def inspect_set(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(cli, ["inspect", str(folder), *words])
+
+
+def test_the_job_writes_the_report_and_inspect_makes_the_same_one(
+    tmp_path: Path, shards: Path
+) -> None:
+    written = (shards / "report.html").read_bytes()
+    for words in (SILENT, "Least sharp", "quality.min_face_pixels", "11 clips, median"):
+        assert words.encode() in written
+    page = tmp_path / "page.html"
+    found = inspect_set(shards, "--report", str(page))
+    assert found.exit_code == 0
+    assert page.read_bytes() == written
+    assert "page.html" in found.output
+
+
+def test_inspect_replaces_no_file_unasked(tmp_path: Path, shards: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text("mine")
+    refused = inspect_set(shards, "--report", str(page))
+    assert isinstance(refused.exception, WrongUse)
+    assert "exists already" in str(refused.exception)
+    assert page.read_text() == "mine"
+    assert inspect_set(shards, "--report", str(page), "--overwrite").exit_code == 0
+    assert is_report(page)
+    other = inspect_set(shards, "--report", str(tmp_path / "page.pdf"))
+    assert "its name ends in .html" in str(other.exception)
+
+
+def test_inspect_writes_no_page_of_a_damaged_set(tmp_path: Path, shards: Path) -> None:
+    damaged = Path(shutil.copytree(shards, tmp_path / "damaged"))
+    tar = damaged / "train-000000.tar"
+    tar.write_bytes(tar.read_bytes()[:-1])
+    assert inspect_set(damaged, "--report", str(tmp_path / "page.html")).exit_code == 1
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize("fault", ["a crash", "a user's page"])
+def test_a_report_that_cannot_be_written_is_one_warning(
+    fault: str,
+    tmp_path: Path,
+    corpus: Path,
+    shards: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    output = tmp_path / "out"
+    if fault == "a crash":
+        monkeypatch.setattr(results, "write_report", lambda *_, **__: 1 / 0)
+    else:
+        (output / ".work").mkdir(parents=True)  # as a job that was broken off leaves it
+        (output / "report.html").write_text("<p>mine")
+    make(corpus, output)
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "the set is whole without it" in warnings[0]
+    left = digests(output)
+    if fault == "a user's page":
+        assert (output / "report.html").read_text() == "<p>mine"
+        left.pop("report.html")
+    wanted = digests(shards)
+    wanted.pop("report.html")
+    assert left == wanted

@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "losses": set(),
     "metrics": set(),
     "shards": {"config", "faces", "media"},
+    "quality_report": {"faces", "media", "shards"},
     "data": {"config", "media", "shards"},
     "lip_sync": {"config", "media", "metrics", "models", "shards"},
     "augment": {"config", "media", "data"},
@@ -48,7 +49,7 @@ MAY_IMPORT["runs"] = {*MAY_IMPORT}
 ENDS = {"doctor", "fetch", "cli"}  # join the packages; nothing imports them
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
-ETL_MAY_IMPORT = {"config", "faces", "lip_sync", "media", "shards"} | FOUNDATION
+ETL_MAY_IMPORT = {"config", "faces", "lip_sync", "quality_report", "media", "shards"} | FOUNDATION
 
 # library -> the only folders or files that may import it.
 HOMES: dict[str, tuple[str, ...]] = {

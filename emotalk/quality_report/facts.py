@@ -1,0 +1,66 @@
+"""Collect what the report shows of a shard set from its manifest, indexes and JSON lines."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from emotalk.shards.json_lines import fit_lines
+from emotalk.shards.manifest import Manifest
+from emotalk.shards.measures import ClipMeasures, read_measures
+from emotalk.shards.names import REJECTED_NAME
+from emotalk.shards.rejected import RejectedClip
+from emotalk.shards.rejected_pictures import read_pictures
+from emotalk.shards.shard_set import Sample, ShardSet
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a set."""
+
+    manifest: Manifest
+    samples: tuple[Sample, ...]  # the accepted clips
+    split_of: Mapping[str, str]  # key of a sample -> split
+    rejected: tuple[RejectedClip, ...]  # by clip
+    measures: Mapping[str, ClipMeasures]  # by key; empty in sets of older versions
+    pictures: Mapping[str, bytes]  # of rejected clips, JPEG by clip
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """Return the settings of `quality` that are numbers, sorted by name."""
+        quality = self.manifest.config.get("quality")
+        found = sorted(quality.items()) if isinstance(quality, dict) else ()
+        return {str(name): float(value) for name, value in found if _is_number(value)}
+
+    @property
+    def rejected_by_reason(self) -> dict[str, int]:
+        """Return how many clips each reason left out, the most frequent first."""
+        counts = self.manifest.rejected_by_reason
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+    def value(self, key: str, measure: str) -> float | None:
+        """Return a value of a clip, None where it was not measured."""
+        value: float | None = getattr(self.measures.get(key), measure, None)
+        return value
+
+
+def collect(folder: Path, shard_set: ShardSet) -> Facts:
+    """Return the facts of the set in a folder; lines of its side files that are unfit are left out.
+
+    Raises:
+        WrongUse: an index is missing or damaged.
+    """
+    manifest = shard_set.manifest
+    by_split = {name: shard_set.split(name).samples for name in manifest.split_names}
+    return Facts(
+        manifest=manifest,
+        samples=tuple(sample for samples in by_split.values() for sample in samples),
+        split_of={s.key: name for name, samples in by_split.items() for s in samples},
+        rejected=tuple(fit_lines(RejectedClip, folder / REJECTED_NAME)),
+        measures=read_measures(folder),
+        pictures=read_pictures(folder),
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

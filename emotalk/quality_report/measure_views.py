@@ -1,0 +1,105 @@
+"""List the measures that the report shows: their words, their limits, and the clips to look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class MeasureView:
+    """How one measure is shown."""
+
+    name: str  # in `measures.jsonl`
+    title: str
+    meaning: str
+    form: str  # format of a value, with its unit
+    low: str = ""  # setting of `quality` that is its lower limit
+    high: str = ""  # and its upper limit
+    log: bool = False  # axis in powers of ten
+    whole: bool = False  # values are whole numbers
+    extreme: Literal["lowest", "highest", "furthest"] = "lowest"  # which clips are shown
+    extreme_title: str = ""  # empty: none are
+    landmarks: bool = False  # drawn in the tiles
+
+
+VIEWS = (
+    MeasureView(
+        "sync_offset",
+        "Sound against picture",
+        "Offset that fits best, in frames of 40 ms; positive: the sound is late",
+        "{:+.0f} frames",
+        whole=True,
+        extreme="furthest",
+        extreme_title="Furthest out of sync",
+    ),
+    MeasureView(
+        "sync_confidence",
+        "Confidence of the offset",
+        "How clearly one offset fits better than all others",
+        "{:.2f}",
+        extreme_title="Least confident sync",
+    ),
+    MeasureView(
+        "sharpness",
+        "Sharpness",
+        "Variance of the crop's Laplacian by that of its luma, median frame",
+        "{:.3g}",
+        low="min_sharpness",
+        log=True,
+        extreme_title="Least sharp",
+    ),
+    MeasureView(
+        "face_pixels",
+        "Size of the face",
+        "Longer side of the face's box in the source, median frame",
+        "{:.0f} px",
+        low="min_face_pixels",
+        extreme_title="Smallest faces",
+    ),
+    MeasureView(
+        "seconds",
+        "Length",
+        "Time in which there is both picture and sound",
+        "{:.2f} s",
+        low="min_seconds",
+        high="max_seconds",
+    ),
+    MeasureView(
+        "loudness_db",
+        "Loudness",
+        "RMS of the sound in dB of full scale",
+        "{:.1f} dB",
+        low="min_loudness_db",
+    ),
+    MeasureView(
+        "landmark_error",
+        "Shape of the face",
+        "Distance of the first frame's landmarks to the template, in crop pixels",
+        "{:.1f} px",
+        high="max_landmark_error",
+        extreme="highest",
+        extreme_title="Furthest from the shape of a face",
+        landmarks=True,
+    ),
+    MeasureView(
+        "landmark_drift",
+        "Steadiness of landmarks",
+        "How far they move when they are detected again, by the face's size",
+        "{:.3f}",
+        high="max_landmark_drift",
+        extreme="highest",
+        extreme_title="Least steady landmarks",
+        landmarks=True,
+    ),
+)
+
+
+def limits_of(view: MeasureView, limits: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Return setting and value of the limits that a set had; 0 switches a limit off."""
+    return [(name, limits[name]) for name in (view.low, view.high) if limits.get(name)]
+
+
+def is_beyond(view: MeasureView, value: float, limits: Mapping[str, float]) -> bool:
+    """Return whether a value lies beyond a limit."""
+    low, high = limits.get(view.low), limits.get(view.high)
+    return bool((low and value < low) or (high and value > high))
