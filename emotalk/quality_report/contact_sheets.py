@@ -9,6 +9,7 @@ from emotalk.media.thumbnail import thumbnail_jpeg
 from emotalk.quality_report.facts import Facts
 from emotalk.quality_report.measure_views import VIEWS, MeasureView, limits_of
 from emotalk.rejection_reasons import REASONS
+from emotalk.schema import UNKNOWN
 from emotalk.seeding import draw_seed
 from emotalk.shards.clip import read_window
 from emotalk.shards.reader import DataFault, SampleReader
@@ -103,7 +104,7 @@ def _tile(
     return Tile(
         name=sample.key if measures is None else measures.clip,
         caption=caption,
-        label=f"{sample.emotion}{known}",
+        label=f"{sample.emotion or UNKNOWN}{known}",
         jpeg=_middle_crop(reader, sample, landmarks=landmarks),
     )
 

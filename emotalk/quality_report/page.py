@@ -18,7 +18,7 @@ from emotalk.quality_report.facts import Facts, collect
 from emotalk.quality_report.histogram import HEIGHT, WIDTH, Histogram, histogram
 from emotalk.quality_report.measure_views import VIEWS
 from emotalk.rejection_reasons import REASONS
-from emotalk.schema import FPS
+from emotalk.schema import FPS, UNKNOWN
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample, ShardSet
@@ -132,7 +132,7 @@ def _tables(facts: Facts) -> list[tuple[str, list[Row]]]:
         Row("people", tuple(str(len({sample.actor for sample in c})) for c in columns)),
         Row("minutes", tuple(f"{_minutes(column):.1f}" for column in columns)),
     ]
-    emotions = _counted([Counter(str(sample.emotion) for sample in c) for c in columns])
+    emotions = _counted([Counter(sample.emotion or UNKNOWN for sample in c) for c in columns])
     levels = _counted([Counter(level_of(sample.intensity) for sample in c) for c in columns])
     levels.sort(key=lambda row: LEVELS.index(row.name))
     return [("All", whole), ("Emotion", emotions), ("Level", levels)]

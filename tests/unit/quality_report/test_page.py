@@ -1,6 +1,7 @@
 """The report of a shard set: right counts, right faces, bounded, and safe whatever names say."""
 
 import base64
+import dataclasses
 import json
 from html.parser import HTMLParser
 from pathlib import Path
@@ -141,6 +142,13 @@ def test_the_tables_count_as_by_hand(tmp_path: Path) -> None:
     assert "9 clips, median 0.11, from 0.001 to 0.15; 3 beyond the limit (33.3%)" in page.text
     assert "min_sharpness = 0.004" in page.text
     assert "sync=" not in page.text  # no number
+
+
+def test_clips_without_a_label_are_counted_as_unknown(tmp_path: Path) -> None:
+    clips = [dataclasses.replace(clip, emotion=None) for clip in made_clips(3)]
+    page = Page(page_bytes(write_shard_set(tmp_path / "set", [("train", clips)])))
+    assert page.row("unknown") == ["3", "3", "100.0 %"]
+    assert "None" not in page.text
 
 
 def test_extremes_come_first_and_show_the_clip_s_middle_frame(tmp_path: Path) -> None:
