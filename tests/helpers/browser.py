@@ -103,6 +103,17 @@ class Browser:
         )
         assert found, f"nothing to click says {text!r}; the page shows:\n{self.text()}"
 
+    def emulate(self, *, width: int, height: int, scheme: str, media: str = "screen") -> None:
+        """Show pages as on a screen (or paper) of so many pixels that prefers light or dark."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        sizes = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        for command, parameters in (
+            ("Emulation.setDeviceMetricsOverride", sizes),
+            ("Emulation.setEmulatedMedia", {"media": media, "features": features}),
+        ):
+            body = {"cmd": command, "params": parameters}
+            self._post(f"{self._session}/goog/cdp/execute", body)
+
     def screenshot(self, path: Path) -> None:
         """Write what the window shows to a PNG file."""
         shot = self._call("GET", f"{self._session}/screenshot", None)

@@ -17,6 +17,7 @@ from emotalk.media.encode import encode_video
 from emotalk.media.frames import VideoFrames, read_video
 from emotalk.schema import Bytes, Floats, Rejection
 from etl.clip.crops import cut_crops, resample
+from etl.clip.quality import sharpness
 from etl.clip.timeline import Indices, Timeline
 from tests.helpers.clips import face_in_frame, write_clip
 from tests.helpers.shared import shared_data
@@ -212,3 +213,29 @@ def test_a_real_head_on_its_side_is_rejected(
     with pytest.raises(Rejection) as caught:
         of_real_clip(tmp_path / "turned.mp4", detector)
     assert caught.value.reason in ("bad_landmarks", "no_face")
+
+
+def test_crops_keep_what_the_checks_measured(video: VideoFrames) -> None:
+    crops, _ = cut_crops(video, line(np.arange(FRAMES)), Moving(), config())
+    assert set(crops.measures) == {"face_pixels", "sharpness", "landmark_error"}
+    assert crops.measures["face_pixels"] == pytest.approx(
+        np.ptp(face_in_frame(), 0).max(), abs=0.01
+    )
+    sharp = np.median([sharpness(crop) for crop in crops.frames])
+    assert crops.measures["sharpness"] == pytest.approx(sharp)
+
+
+def test_a_rejected_clip_brings_what_was_measured_before_and_a_picture(video: VideoFrames) -> None:
+    limits = config().quality.model_copy(update={"min_sharpness": 9.0})
+    strict = config().model_copy(update={"quality": limits})
+    with pytest.raises(Rejection) as caught:
+        cut_crops(video, line(np.arange(FRAMES)), Moving(), strict)
+    assert caught.value.reason == "blurred"
+    assert set(caught.value.measures) == {"face_pixels", "sharpness"}
+    assert caught.value.picture_HWC is not None
+    assert caught.value.picture_HWC.shape == (128, 128, 3)  # the crop
+    with pytest.raises(Rejection) as caught:
+        cut_crops(video, line(np.arange(FRAMES)), Moving(range(10, 20)), config())
+    shown = caught.value.picture_HWC
+    assert shown is not None
+    np.testing.assert_array_equal(shown, next(video.at([10])))  # the first without a face

@@ -204,3 +204,25 @@ def test_the_crop_ends_half_a_pixel_beyond_its_outermost_pixels_centres(axis: in
     for place in (-0.6, 127.6):
         with pytest.raises(Rejection, match=r"lie inside the crop in 0\.00 of the frames"):
             check_inside_crop([nose_at(place)], LIMITS)
+
+
+def test_checks_return_what_they_measured_and_rejections_hold_it() -> None:
+    assert check_faces([face(side=100)] * 3, covered=1.0, limits=LIMITS) == 100
+    assert check_loudness(TONE, LIMITS) == loudness_db(TONE)
+    looks = [upright(drift=drift) for drift in (0.01, 0.02, 0.04)]
+    measured = check_landmarks([upright()], (128, 128), LIMITS, looks=looks)
+    assert measured["landmark_drift"] == 0.02
+    assert measured["landmark_error"] == pytest.approx(0, abs=1e-5)
+    aside = template_LP()
+    aside[8] += (0, 10)  # the chin: 10 px of one point of 68, shared with the best similarity
+    moved = FaceLandmarks(1, landmarks_LP=aside.astype(np.float32))
+    measured = check_landmarks([moved], (256, 256), LIMITS)
+    assert 0.9 * 10 / 68**0.5 < measured["landmark_error"] <= 10 / 68**0.5
+    with pytest.raises(Rejection) as caught:
+        check_length(0.1, LIMITS)
+    assert caught.value.measures == {"seconds": 0.1}
+    with pytest.raises(Rejection) as caught:
+        check_landmarks(
+            [upright()], (128, 128), QualityConfig(max_landmark_drift=0.01), looks=looks
+        )
+    assert caught.value.measures == {"landmark_drift": 0.02}
