@@ -12,8 +12,8 @@ from emotalk.runs.tags import run_tags
 from emotalk.tracking.console import Console
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines
-from emotalk.tracking.mlflow import MlflowTracker, RunFacts, tracking_uri
-from emotalk.tracking.params import as_params
+from emotalk.tracking.mlflow import MlflowTracker, tracking_uri
+from emotalk.tracking.params import RunFacts, as_params
 from emotalk.tracking.tracker import Tracker, Trackers
 
 LOG = logging.getLogger("emotalk.train")

@@ -1,4 +1,4 @@
-"""Write, follow and cut back files of JSON lines, such as a run's `metrics.jsonl`."""
+"""Write, read and cut back files of JSON lines, such as a run's `metrics.jsonl`."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.tracking.tracker import Tracker
@@ -28,33 +28,22 @@ class JsonLines(Tracker):
         append(self._path, {"step": step, "time": round(time.time(), 3), **metrics})
 
 
-class JsonLinesReader:
-    """Reads a file of JSON lines while another process appends to it.
+def read_lines(path: Path, position: int, values: int) -> tuple[list[Line], int]:
+    """Return whole lines from a position in bytes on, and the position after them.
 
-    The file stays open. If it is replaced, as when a run that continues cuts it back, the old one
-    is read to its end.
+    It stops after `values` values. A half-written line is left, and a line torn by a crash skipped.
+    A file that is not there has no lines.
     """
-
-    def __init__(self, path: Path) -> None:
-        """Read `path` from its beginning; it may be made later."""
-        self._path = path
-        self._file: BinaryIO | None = None
-
-    def next(self) -> Line | None:
-        """Return the next whole line, or None if there is none yet; torn lines are skipped."""
-        if self._file is None:
-            if not self._path.exists():
-                return None
-            self._file = self._path.open("rb")
-        while text := self._file.readline():
-            if not text.endswith(b"\n"):  # half written
-                self._file.seek(-len(text), os.SEEK_CUR)
-                return None
-            with suppress(ValueError):  # torn by a crash
+    lines: list[Line] = []
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        file.seek(position)
+        while sum(map(len, lines)) < values and (text := file.readline()).endswith(b"\n"):
+            position += len(text)
+            with suppress(ValueError):  # torn
                 line = json.loads(text)
                 if isinstance(line, dict) and line:
-                    return line
-        return None
+                    lines.append(line)
+    return lines, position
 
 
 def append(path: Path, line: Line) -> None:

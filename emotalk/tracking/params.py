@@ -1,13 +1,23 @@
-"""Convert a configuration to MLflow's params: dotted names, short values."""
+"""Name a run's facts in MLflow: its configuration as params of dotted names, its tags."""
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from emotalk.printable import printable_lines
 from emotalk.redaction import redact_setting, redact_tree
 
 VALUE_LIMIT, CUT = 6000, "... (see config.yaml)"  # MLflow's own limit of a value, in characters
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Name, parameters and tags of a run in MLflow."""
+
+    name: str
+    params: Mapping[str, str]  # dotted name -> value; they never change once a run has begun
+    tags: Mapping[str, str]  # of this start of the run; they replace those of earlier starts
 
 
 def as_params(tree: Mapping[str, Any]) -> dict[str, str]:

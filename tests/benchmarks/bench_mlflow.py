@@ -3,13 +3,14 @@
     python -m tests.benchmarks.bench_mlflow [--metrics 1000] [--every 10] [--step-s 0.25]
 
 Steps are matrix products of about `--step-s` on one thread. Rounds of `--every` steps take turns:
-without trackers, and with the JSON lines and MLflow's uploader (into a new SQLite file; then with a
-server that is away). On the training thread count its CPU time in the log calls, its CPU time in
-the whole round, and the clock. The uploader is a process of its own: its CPU time is printed
-beside, it is taken from the training only where no core is free.
+without trackers, and with a line to the JSON lines and to MLflow (into a new SQLite file; then with
+a server that is away) at their beginning, which MLflow's thread sends while the steps run. Measured
+are the training thread's CPU time in the log calls, the clock of the whole round, and the CPU time
+of MLflow's thread. The last is the most that it can take from the training, where every
+microsecond of it is Python that the training waits for, or where no core is free.
 
-Required: what the training thread spends on logging is below 1 % of the step time. The last line of
-each part says from which step time on that would hold.
+Required: both together are below 1 % of the step time. The last line of each part says from which
+step time on that would hold.
 """
 
 import argparse
@@ -29,7 +30,8 @@ import torch
 from emotalk.config.tracking import MlflowConfig
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines
-from emotalk.tracking.mlflow import MlflowTracker, RunFacts
+from emotalk.tracking.mlflow import MlflowTracker
+from emotalk.tracking.params import RunFacts
 from emotalk.tracking.tracker import Trackers
 from tests.helpers.mlflow_server import free_port
 
@@ -93,80 +95,67 @@ def calibrated_work(step_s: float) -> Callable[[], None]:
 def measure(
     options: argparse.Namespace, work: Callable[[], None], folder: Path, uri: str
 ) -> Figures:
-    """Return seconds a step: in the log calls, on the training thread, by the clock, elsewhere."""
+    """Return seconds a step: in the log calls, by the clock, in MLflow's thread."""
     folder.mkdir()
     mlflow = MlflowTracker(MlflowConfig(uri=uri), RunFacts("bench", {}, {}), folder)
     trackers = Trackers([JsonLines(folder / METRICS), mlflow])
-    uploader = psutil.Process(mlflow._uploader.pid)
-    if uri.startswith("sqlite"):
-        _wait_until_it_works(mlflow)
-    else:
-        time.sleep(10.0)  # until it has loaded MLflow
-    started = _cpu_s(uploader)
-    rounds: dict[bool, list[tuple[float, float]]] = {False: [], True: []}
+    _wait_until_it_works(mlflow, uri)
+    started = _cpu_s(mlflow)
+    rounds: dict[bool, list[float]] = {False: [], True: []}
     calls: list[float] = []
     step = 0
     for _ in range(options.rounds):
         for tracked in (False, True):
-            clock, thread = time.monotonic(), time.thread_time()
-            for _ in range(options.every):
-                work()
+            clock = time.monotonic()
             if tracked:
                 step += options.every
                 figures = {f"train/m{n}": n / (step + 1) for n in range(options.metrics)}
                 begun = time.thread_time()
                 trackers.log(step, figures)
                 calls.append(time.thread_time() - begun)
-            rounds[tracked].append((time.thread_time() - thread, time.monotonic() - clock))
-    time.sleep(2.0)  # what was logged last
-    spent = _cpu_s(uploader) - started
+            for _ in range(options.every):
+                work()
+            rounds[tracked].append(time.monotonic() - clock)
+    spent = _cpu_s(mlflow) - started
     trackers.finish("failed" if not mlflow.run_id else "done")
     every = options.every
     return {
         "log_calls": statistics.median(calls) / every,
-        "thread_without": statistics.median(r[0] for r in rounds[False]) / every,
-        "thread_with": statistics.median(r[0] for r in rounds[True]) / every,
-        "clock_without": statistics.median(r[1] for r in rounds[False]) / every,
-        "clock_with": statistics.median(r[1] for r in rounds[True]) / every,
-        "uploader": spent / (options.rounds * every),
+        "clock_without": statistics.median(rounds[False]) / every,
+        "clock_with": statistics.median(rounds[True]) / every,
+        "mlflow_thread": spent / (options.rounds * every),
     }
 
 
-def _wait_until_it_works(mlflow: MlflowTracker) -> None:
-    while not mlflow.run_id:
-        time.sleep(0.1)
-        mlflow.log(0, {})
+def _wait_until_it_works(mlflow: MlflowTracker, uri: str) -> None:
+    if uri.startswith("sqlite"):
+        while not mlflow.run_id:
+            time.sleep(0.1)
+    else:
+        time.sleep(10.0)  # until it has loaded MLflow
 
 
-def _cpu_s(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return float(times.user + times.system)
+def _cpu_s(mlflow: MlflowTracker) -> float:
+    threads = {thread.id: thread for thread in psutil.Process().threads()}
+    times = threads[mlflow._thread.native_id or 0]
+    return float(times.user_time + times.system_time)
 
 
 def table(name: str, figures: Figures, options: argparse.Namespace) -> str:
     """Return the figures for people."""
-    step = options.step_s
-    share = figures["log_calls"] / step
-    verdict = "met" if share < REQUIRED else "NOT met"
-    lines = [
-        f"\n{name}",
-        f"  log calls, training thread   {1e3 * figures['log_calls']:8.3f} ms a step  "
-        f"{share:7.3%} of a step   required < {REQUIRED:.0%}: {verdict}",
-    ]
-    for kind, words in (("thread", "whole round, thread's CPU"), ("clock", "whole round, clock")):
-        before, after = figures[f"{kind}_without"], figures[f"{kind}_with"]
-        lines.append(
-            f"  {words:26} {1e3 * after:10.1f} ms a step  {after / before - 1:+7.2%} beside "
-            f"{1e3 * before:.1f} ms without"
-        )
+    most = figures["log_calls"] + figures["mlflow_thread"]
+    verdict = "met" if most / options.step_s < REQUIRED else "NOT met"
+    before, after = figures["clock_without"], figures["clock_with"]
+    lines = [f"\n{name}"]
+    for title, key in (("log calls", "log_calls"), ("MLflow's thread", "mlflow_thread")):
+        value = figures[key]
+        lines.append(f"  {title:18} {1e3 * value:8.3f} ms a step  {value / options.step_s:7.3%}")
     lines.append(
-        f"  uploader, its own process    {1e3 * figures['uploader']:8.3f} ms a step  "
-        f"{figures['uploader'] / step:7.3%} of a core"
+        f"  whole round, clock {1e3 * after:8.1f} ms a step  {after / before - 1:+7.2%} beside "
+        f"{1e3 * before:.1f} ms without"
     )
-    lines.append(
-        f"  below {REQUIRED:.0%} for steps of {figures['log_calls'] / REQUIRED:.3f} s and more; "
-        f"where no core is free, of {(figures['log_calls'] + figures['uploader']) / REQUIRED:.2f} s"
-    )
+    lines.append(f"  required < {REQUIRED:.0%} of a step: {verdict}")
+    lines.append(f"  below {REQUIRED:.0%} for steps of {most / REQUIRED:.3f} s and more")
     return "\n".join(lines) + "\n"
 
 

@@ -1,6 +1,5 @@
 """One run on a server: found or made, told what it lacks, closed as the training ended."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +11,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
 
 from emotalk.tracking import mlflow_run as module
-from emotalk.tracking.mlflow import IDENTITY, RunFacts, read_identity
 from emotalk.tracking.mlflow_run import METRICS_A_CALL, MlflowRun
+from emotalk.tracking.params import RunFacts
 
 FACTS = RunFacts(name="first", params={"data.frames": "25", "seed": "3"}, tags={"shards": "s"})
 
 
 class Server:
     """Keeps runs as MLflow does, as far as they are asked for."""
+
+    tracking_uri = "http://server"
 
     def __init__(self) -> None:
         self.runs: dict[str, SimpleNamespace] = {}
@@ -101,30 +102,24 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     return server
 
 
-def opened(folder: Path, **options: Any) -> MlflowRun:
-    return MlflowRun("http://server", "tests", options.pop("facts", FACTS), folder, **options)
+def opened(run_id: str = "", facts: RunFacts = FACTS) -> MlflowRun:
+    return MlflowRun("http://server", "tests", facts, "the key", run_id)
 
 
-def test_a_new_run_has_name_params_tags_and_a_key_that_the_folder_keeps(
-    server: Server, tmp_path: Path
-) -> None:
-    run = opened(tmp_path)
+def test_a_new_run_has_name_params_tags_and_the_key(server: Server) -> None:
+    run = opened()
     made = server.runs[run.run_id]
-    known = read_identity(tmp_path)
-    assert known == {"uri": "http://server", "key": known["key"], "run_id": run.run_id}
     assert (made.name, made.experiment) == ("first", "7")
-    assert made.tags == {"emotalk.run": known["key"], "shards": "s"}
+    assert made.tags == {"emotalk.run": "the key", "shards": "s"}
     assert made.params == FACTS.params
 
 
-def test_a_run_that_goes_on_keeps_its_params_and_takes_new_tags(
-    server: Server, tmp_path: Path
-) -> None:
-    first = opened(tmp_path)
+def test_a_run_that_goes_on_keeps_its_params_and_takes_new_tags(server: Server) -> None:
+    first = opened()
     first.end("preempted")
     assert server.runs[first.run_id].status == "SCHEDULED"
     facts = RunFacts("later", {"data.frames": "32", "stages.fine.iterations": "9"}, {"x": "y"})
-    again = opened(tmp_path, facts=facts)
+    again = opened(first.run_id, facts)
     assert again.run_id == first.run_id
     run = server.runs[first.run_id]
     assert run.status == "RUNNING"
@@ -132,12 +127,19 @@ def test_a_run_that_goes_on_keeps_its_params_and_takes_new_tags(
     assert run.tags["x"] == "y"
 
 
+def test_more_params_than_a_call_takes_go_in_several(server: Server) -> None:
+    params = {f"p{number}": str(number) for number in range(250)}
+    run = opened(facts=RunFacts("many", params, {"x": "y"}))
+    assert server.runs[run.run_id].params == params
+    assert server.runs[run.run_id].tags["x"] == "y"
+
+
 @pytest.mark.parametrize(
     ("state", "status"),
     [("done", "FINISHED"), ("preempted", "SCHEDULED"), ("failed", "FAILED"), ("?", "FAILED")],
 )
-def test_each_end_has_its_status(server: Server, tmp_path: Path, state: str, status: str) -> None:
-    run = opened(tmp_path)
+def test_each_end_has_its_status(server: Server, state: str, status: str) -> None:
+    run = opened()
     run.end(state)
     assert server.runs[run.run_id].status == status
 
@@ -147,9 +149,9 @@ def lines(steps: Sequence[int], *names: str) -> list[dict[str, float]]:
 
 
 def test_figures_arrive_with_step_value_and_time_and_never_twice(
-    server: Server, tmp_path: Path
+    server: Server,
 ) -> None:
-    run = opened(tmp_path)
+    run = opened()
     run.send_metrics(lines([1, 2], "a", "b"))
     run.send_metrics(lines([2, 3], "a"))
     assert server.figures[run.run_id, "a"] == [
@@ -157,63 +159,38 @@ def test_figures_arrive_with_step_value_and_time_and_never_twice(
     ]  # fmt: skip
     assert server.figures[run.run_id, "b"] == [(1, 0.5, 101_000), (2, 1.0, 102_000)]
     # after a loss of contact the server itself says what it has
-    run = opened(tmp_path)
+    run = opened(run.run_id)
     run.send_metrics(lines([1, 2, 3, 4], "a", "b"))
     assert [step for step, *_ in server.figures[run.run_id, "a"]] == [1, 2, 3, 4]
     assert [step for step, *_ in server.figures[run.run_id, "b"]] == [1, 2, 3, 4]
 
 
-def test_more_than_a_call_takes_goes_in_several(server: Server, tmp_path: Path) -> None:
-    run = opened(tmp_path)
+def test_more_than_a_call_takes_goes_in_several(server: Server) -> None:
+    run = opened()
     names = [f"m{number:04d}" for number in range(METRICS_A_CALL + 1)]
     run.send_metrics(lines([1], *names))
     assert len(server.figures) == METRICS_A_CALL + 1
 
 
-def test_what_is_no_log_line_is_passed_over(server: Server, tmp_path: Path) -> None:
-    run = opened(tmp_path)
+def test_what_is_no_log_line_is_passed_over(server: Server) -> None:
+    run = opened()
     run.send_metrics([{"a": 1.0}, {"step": 1, "a": 1.0}, {"time": 1.0, "a": 1.0}])
     assert server.figures == {}
 
 
-def test_a_sample_is_sent_once_and_again_when_its_size_has_changed(
-    server: Server, tmp_path: Path
-) -> None:
-    run = opened(tmp_path)
-    sample = tmp_path / "a.mp4"
-    sample.write_bytes(b"video")
-    for _ in range(2):
-        run.send_files([{"path": str(sample), "folder": "samples/step-000005"}])
-    assert server.calls == ["samples/step-000005/a.mp4"]
-    sample.write_bytes(b"longer video")
-    opened(tmp_path).send_files([{"path": str(sample), "folder": "samples/step-000005"}])
-    assert server.calls == ["samples/step-000005/a.mp4"] * 2
-    config = tmp_path / "config.yaml"
-    config.write_text("a: 1")
-    for _ in range(2):
-        run.send_files([{"path": str(config), "folder": ""}])
-    assert server.calls[2:] == ["None/config.yaml"] * 2, "may change under one name"
-
-
 def test_a_file_that_is_gone_is_left_out(server: Server, tmp_path: Path) -> None:
-    opened(tmp_path).send_files([{"path": str(tmp_path / "gone.mp4"), "folder": "samples"}])
+    opened().send_files([{"path": str(tmp_path / "gone.mp4"), "folder": "samples"}])
     assert server.calls == []
 
 
-def test_a_run_deleted_there_begins_anew(server: Server, tmp_path: Path) -> None:
-    first = opened(tmp_path)
+def test_a_run_deleted_there_begins_anew(server: Server) -> None:
+    first = opened()
     server.runs[first.run_id].deleted = True
     server.runs[first.run_id].tags["emotalk.run"] = "gone"
-    again = opened(tmp_path)
-    assert again.run_id != first.run_id
-    assert read_identity(tmp_path)["run_id"] == again.run_id
+    assert opened(first.run_id).run_id != first.run_id
 
 
-def test_a_run_whose_making_was_not_answered_is_found_by_its_key(
-    server: Server, tmp_path: Path
-) -> None:
-    first = opened(tmp_path)
-    known = read_identity(tmp_path)
-    (tmp_path / IDENTITY).write_text(json.dumps({"uri": known["uri"], "key": known["key"]}))
-    assert opened(tmp_path).run_id == first.run_id
+def test_a_run_whose_making_was_not_answered_is_found_by_its_key(server: Server) -> None:
+    first = opened()
+    assert opened().run_id == first.run_id
     assert len(server.runs) == 1

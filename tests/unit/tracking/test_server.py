@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
-from emotalk.tracking.mlflow import RunFacts
 from emotalk.tracking.mlflow_run import MlflowRun
+from emotalk.tracking.params import RunFacts
 from emotalk.tracking.server import make_database, usable_experiment
 
 MAKE = "import sys; from emotalk.tracking.server import make_database; make_database(sys.argv[1])"
@@ -84,28 +84,27 @@ def uri(tmp_path: Path, empty: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
-def opened(uri: str, folder: Path) -> MlflowRun:
-    folder.mkdir(exist_ok=True)
-    return MlflowRun(uri, "faces", FACTS, folder)
+def opened(uri: str, key: str, run_id: str = "") -> MlflowRun:
+    return MlflowRun(uri, "faces", FACTS, key, run_id)
 
 
 def test_runs_go_beside_a_deleted_experiment_and_the_advice_brings_it_back(
-    uri: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    uri: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     logging.getLogger("emotalk").propagate = True
     client = MlflowClient(uri)
-    first = opened(uri, tmp_path / "first")
+    first = opened(uri, "first")
     deleted = client.get_run(first.run_id).info.experiment_id
     client.delete_experiment(deleted)
 
-    first = opened(uri, tmp_path / "first")  # contact was lost meanwhile, or it is started again
+    first = opened(uri, "first", first.run_id)  # contact was lost meanwhile, or it is started again
     first.send_metrics([{"step": 3, "time": 1.0, "train/loss": 0.5}])
     again = client.get_run(first.run_id)
     assert client.get_experiment(again.info.experiment_id).name == "faces-2"
     assert again.data.metrics == {"train/loss": 0.5}
     assert client.get_experiment(deleted).lifecycle_stage == "deleted", "nothing is undone"
 
-    second = opened(uri, tmp_path / "second")
+    second = opened(uri, "second")
     assert client.get_run(second.run_id).info.experiment_id == again.info.experiment_id
     assert caplog.text.count("runs go to 'faces-2'") >= 1
 
@@ -116,7 +115,7 @@ def test_runs_go_beside_a_deleted_experiment_and_the_advice_brings_it_back(
         env={**os.environ, advice[2]: advice[3]},
     )  # fmt: skip
     assert client.get_experiment(usable_experiment(client, "faces")).name == "faces"
-    third = opened(uri, tmp_path / "third")
+    third = opened(uri, "third")
     assert client.get_run(third.run_id).info.experiment_id == deleted
 
 

@@ -1,23 +1,22 @@
 """What stands in the run folder reaches MLflow whole, once, whatever the server does."""
 
-import io
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from mlflow.tracking import MlflowClient
 
-from emotalk.tracking import uploader as module
+from emotalk.config.tracking import MlflowConfig
+from emotalk.tracking import mlflow as module
+from emotalk.tracking import mlflow_run
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines, append, cut_back
-from emotalk.tracking.mlflow import ARTIFACTS, FLUSH_S, IDENTITY, RunFacts, read_identity
+from emotalk.tracking.mlflow import ARTIFACTS, IDENTITY, MlflowTracker, read_identity
 from emotalk.tracking.mlflow_run import MlflowRun
-from emotalk.tracking.uploader import Ending, Uploader
+from emotalk.tracking.params import RunFacts
 from tests.helpers.mlflow_server import free_port
 
 FACTS = RunFacts(name="first", params={"data.frames": "25"}, tags={"shards": "s"})
@@ -35,25 +34,17 @@ def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(module, "POLL_S", 0.01)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    for state in module.FLUSH_S:
+        monkeypatch.setitem(module.FLUSH_S, state, 60.0)
     return tmp_path
 
 
 def deliver(
-    folder: Path,
-    uri: str,
-    state: str = "done",
-    *,
-    kind: type[MlflowRun] = MlflowRun,
-    facts: RunFacts = FACTS,
-    seconds: float = 60.0,
-    run_id: str = "",
+    folder: Path, uri: str, state: str = "done", *, facts: RunFacts = FACTS, run_id: str = ""
 ) -> str:
-    """Upload what the folder holds as at the end of a run; return the run's id."""
-    ending = Ending(io.BytesIO(), os.getppid())
-    ending.end(state, seconds)
-    connect = partial(kind, uri, "tests", facts, folder, run_id=run_id)
-    Uploader(connect, folder, ending).work()
+    """Send what the folder holds as at the end of a run; return the run's id."""
+    config = MlflowConfig(uri=uri, experiment="tests")
+    MlflowTracker(config, facts, folder, run_id=run_id).finish(state)
     return read_identity(folder)["run_id"]
 
 
@@ -127,10 +118,14 @@ def test_more_figures_than_a_call_takes_all_arrive(folder: Path, uri: str) -> No
     assert len(history(uri, run_id, "c")) == 36
 
 
-def test_what_a_dead_server_missed_goes_to_the_next_start(folder: Path, uri: str) -> None:
+def test_what_a_dead_server_missed_goes_to_the_next_start(
+    folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for step in range(1, 4):
         log(folder, step, train__loss=float(step))
-    assert deliver(folder, f"http://127.0.0.1:{free_port()}", seconds=0.5) == ""
+    with monkeypatch.context() as patch:
+        patch.setitem(module.FLUSH_S, "done", 3.0)
+        assert deliver(folder, f"http://127.0.0.1:{free_port()}") == ""
     run_id = deliver(folder, uri)
     assert history(uri, run_id, "train/loss") == [(1, 1.0), (2, 2.0), (3, 3.0)]
 
@@ -167,15 +162,16 @@ class Faulty(MlflowRun):
 
 
 def test_any_exception_is_survived_said_and_tried_again(
-    folder: Path, uri: str, caplog: pytest.LogCaptureFixture
+    folder: Path, uri: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(mlflow_run, "MlflowRun", Faulty)
     caplog.set_level(logging.INFO, "emotalk.mlflow")
     logging.getLogger("emotalk").propagate = True
     log(folder, 1, train__loss=1.0)
     Faulty.faults = ["before", "after", "before"]
-    run_id = deliver(folder, uri, kind=Faulty)
+    run_id = deliver(folder, uri)
     assert history(uri, run_id, "train/loss") == [(1, 1.0)], "arrived, and once"
-    assert "ZeroDivisionError: nobody thought of this" in caplog.text
+    assert "ZeroDivisionError('nobody thought of this')" in caplog.text
     assert "answers again" in caplog.text
 
 
@@ -195,40 +191,60 @@ def test_figures_that_fail_again_and_again_do_not_keep_the_rest_back(
     assert MlflowClient(uri).get_run(run_id).info.status == "FINISHED"
 
 
-def watched(hear: int, training: int) -> tuple[Ending, list[int]]:
-    """Return an ending that was waited for, and the codes with which it left the process."""
-    left: list[int] = []
-    with open(hear, "rb", buffering=0) as commands:
-        ending = Ending(commands, training, left.append)
-        ending.watch()
-    return ending, left
+def files_sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the files of every request."""
+    sent: list[str] = []
+    plain = MlflowClient.log_artifact
+
+    def noted(client: MlflowClient, run_id: str, path: str, folder: str | None) -> None:
+        sent.append(f"{folder}/{Path(path).name}")
+        plain(client, run_id, path, folder)
+
+    monkeypatch.setattr(MlflowClient, "log_artifact", noted)
+    return sent
 
 
-def test_the_end_is_heard_though_another_process_holds_the_pipe() -> None:
-    """As a forked loader worker does: the pipe never ends."""
-    hear, say = os.pipe()
-    with os.fdopen(say, "w") as pipe:
-        pipe.write(json.dumps({"finish": "preempted", "seconds": 0.0}) + "\n")
-        pipe.flush()
-        ending, left = watched(hear, os.getppid())
-        assert ending.state == "preempted"
-        assert left == [1], "what is left over ends the process, in its own time"
-
-
-def test_a_training_that_was_killed_is_noticed_though_another_process_holds_the_pipe(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_file_is_sent_once_in_all_starts_and_to_a_new_run_again(
+    folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(FLUSH_S, "failed", 0.0)
-    hear, say = os.pipe()
-    with os.fdopen(say, "w"):
-        ending, _ = watched(hear, os.getppid() + 1)  # the parent is another process by now
-        assert ending.state == "failed"
+    sent = files_sent(monkeypatch)
+    for name in ("a.mp4", "b.mp4"):
+        (folder / name).write_bytes(b"video")
+        append(folder / ARTIFACTS, {"path": str(folder / name), "folder": "samples"})
+        run_id = deliver(folder, uri)
+    assert sent == ["samples/a.mp4", "samples/b.mp4"]
+    MlflowClient(uri).delete_run(run_id)
+    again = deliver(folder, uri)
+    assert again != run_id
+    assert sent[2:] == ["samples/a.mp4", "samples/b.mp4"]
 
 
-def test_a_pipe_that_ends_without_a_word_is_a_training_that_was_killed(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("sent", [None, "many", -3, "9" * 5000])
+def test_a_run_folder_without_a_usable_count_of_files_sends_them(
+    folder: Path, uri: str, monkeypatch: pytest.MonkeyPatch, sent: object
 ) -> None:
-    monkeypatch.setitem(FLUSH_S, "failed", 0.0)
-    hear, say = os.pipe()
-    os.close(say)
-    assert watched(hear, os.getppid())[0].state == "failed"
+    """Earlier versions kept none."""
+    run_id = deliver(folder, uri)
+    known = json.loads((folder / IDENTITY).read_text())
+    assert known.pop("artifacts_sent") == 0
+    counted = known if sent is None else {**known, "artifacts_sent": sent}
+    (folder / IDENTITY).write_text(json.dumps(counted))
+    (folder / "a.mp4").write_bytes(b"video")
+    append(folder / ARTIFACTS, {"path": str(folder / "a.mp4"), "folder": "samples"})
+    files = files_sent(monkeypatch)
+    assert deliver(folder, uri) == run_id
+    assert files == ["samples/a.mp4"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", '{"run_id": ', '{"run_id": ["x"]}'])
+def test_an_identity_that_is_none_makes_a_new_run(folder: Path, uri: str, text: str) -> None:
+    (folder / IDENTITY).write_text(text)
+    assert MlflowClient(uri).get_run(deliver(folder, uri)).info.status == "FINISHED"
+
+
+def test_the_folder_keeps_server_key_and_run(folder: Path, uri: str) -> None:
+    run_id = deliver(folder, uri)
+    key = MlflowClient(uri).get_run(run_id).data.tags["emotalk.run"]
+    assert read_identity(folder) == {
+        "uri": uri, "key": key, "run_id": run_id, "artifacts_sent": "0",
+    }  # fmt: skip
