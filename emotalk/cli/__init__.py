@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from emotalk.cli.corpus import corpus
 from emotalk.cli.data import inspect, synth
 from emotalk.cli.machine import doctor
 from emotalk.cli.models import evaluate, export, fetch, import_original
@@ -28,6 +29,7 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 cli.command(short_help="Draw a synthetic corpus of talking faces.")(synth)
+cli.add_typer(corpus, name="corpus")
 cli.command(short_help="Summarise and check a shard set.")(inspect)
 cli.command(short_help="Evaluate a generator on unseen clips.")(evaluate)
 cli.command(short_help="Make a video of a face, speech and emotion.")(generate)

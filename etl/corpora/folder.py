@@ -121,10 +121,11 @@ def _fault(row: dict[str, str], config: EtlConfig) -> str | None:
     if _level(row.get("level", "")) is False:
         level = quoted(row["level"])
         return f"level {level} is neither LO, MD, HI, XX, empty nor a number from 0 to 1"
-    return _fault_of_names(row["clip"], row["actor"])
+    return name_fault(row["clip"], row["actor"])
 
 
-def _fault_of_names(clip: str, actor: str) -> str | None:
+def name_fault(clip: str, actor: str) -> str | None:
+    """Return why a table must not name such a clip or actor; None where it may."""
     for word in (clip, actor):
         if not is_printable(word):
             return f"{quoted(word)} holds control characters, or marks of lines or of direction"

@@ -49,6 +49,7 @@ MAY_IMPORT["runs"] = {*MAY_IMPORT}
 ENDS = {"doctor", "fetch", "cli"}  # join the packages; nothing imports them
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
+ETL_COMMANDS = "emotalk/cli/corpus.py"  # the only file here that imports the ETL
 ETL_MAY_IMPORT = {"config", "faces", "lip_sync", "quality_report", "media", "shards"} | FOUNDATION
 
 # library -> the only folders or files that may import it.
@@ -154,7 +155,8 @@ def own_part(file: str) -> str:
 def test_a_package_imports_only_packages_that_come_before_it_in_the_flow(file: str) -> None:
     own = own_part(file)
     packages = {package for name in imports(file) if (package := part_of(name))}
-    assert not any(name == "etl" or name.startswith("etl.") for name in imports(file))
+    if file != ETL_COMMANDS:
+        assert not any(name == "etl" or name.startswith("etl.") for name in imports(file))
     if own in ENDS:
         return
     allowed = set() if own in FOUNDATION | {"__init__"} else MAY_IMPORT[own]

@@ -10,7 +10,16 @@ from emotalk import cli, doctor
 from emotalk.errors import WrongUse
 from tests.helpers.tiny_model import write_tiny_model
 
-COMMANDS = ("synth", "inspect", "evaluate", "generate", "import-original", "app", "doctor")
+COMMANDS = (
+    "synth",
+    "corpus",
+    "inspect",
+    "evaluate",
+    "generate",
+    "import-original",
+    "app",
+    "doctor",
+)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
