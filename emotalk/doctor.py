@@ -54,6 +54,11 @@ PACKAGES = (
     ),
     Package("opencv-python", "import cv2", "alignment of faces"),
     Package("onnxruntime", "import onnxruntime", "landmark models"),
+    Package(
+        "silero-vad",
+        "from emotalk.media.voice_activity import load_model; load_model()",
+        "pauses of speech in long recordings",
+    ),
     Package("insightface", "from insightface.app import FaceAnalysis", "faces and landmarks"),
     Package("decord", "import decord", "reading videos"),
     Package("av", "import av", "writing videos"),

@@ -7,7 +7,7 @@ from functools import lru_cache
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import Colorspace, Interpolation, VideoReformatter
 
 from emotalk.media.orientation import UPRIGHT, upright
 from emotalk.media.tone_map import needs_tone_map, to_standard
@@ -44,7 +44,7 @@ class RgbConverter:
 
     def __init__(self, pixel_aspect: Fraction | None) -> None:
         """Set width over height of a pixel; None or 0 (unknown) count as 1."""
-        self._reformatter = VideoReformatter()
+        self._reformatter, self._thumbnails = VideoReformatter(), VideoReformatter()
         self._pixel_aspect = pixel_aspect or Fraction(1)
         self._geometry: Geometry | None = None
 
@@ -69,6 +69,22 @@ class RgbConverter:
         assert geometry is not None, "set by `begin`"
         self._check_shape(frame, geometry)
         return upright(self._rgb(frame, geometry), geometry.orientation)
+
+    def thumbnail(self, frame: av.VideoFrame, side: int) -> Bytes:
+        """Return a small picture of a frame as it is stored, uint8 RGB.
+
+        Its longer side has at most `side` pixels. It is neither turned nor mapped to sRGB.
+        """
+        scale = min(1.0, side / max(frame.width, frame.height))
+        small = self._thumbnails.reformat(
+            frame,
+            width=max(1, round(frame.width * scale)),
+            height=max(1, round(frame.height * scale)),
+            format="rgb24",
+            interpolation=Interpolation.AREA,
+            threads=1,
+        )
+        return np.asarray(small.to_ndarray(), np.uint8)
 
     def _check_shape(self, frame: av.VideoFrame, first: Geometry) -> None:
         width, height = _squared(frame.width, frame.height, self._pixel_aspect)

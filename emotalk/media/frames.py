@@ -4,10 +4,12 @@ PyAV reads frames in order, decord reads single frames by their index. A decord 
 forked process, so readers are opened where they are used and never passed to another process.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import cv2  # noqa: F401  before decord: OpenCV's PNG decoder fails with decord's zlib
@@ -26,7 +28,12 @@ from emotalk.media.container import (
     video_stream,
 )
 from emotalk.media.frame_rgb import RgbConverter
-from emotalk.media.frame_times import decode_frames, presentation_time, read_frame_times
+from emotalk.media.frame_times import (
+    FrameTimes,
+    decode_frames,
+    presentation_time,
+    read_frame_times,
+)
 from emotalk.schema import Bytes, Doubles, Rejection
 
 BATCH_BYTES = 64 * 2**20
@@ -38,6 +45,8 @@ FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
 
 DECODER_ERRORS = (RuntimeError, DECORDError)
 
+Picture = TypeVar("Picture")
+
 decord.logging.set_level(decord.logging.FATAL)
 
 
@@ -47,12 +56,12 @@ class VideoFrames:
     Iterating yields every frame once, uint8 RGB (H, W, 3).
     """
 
-    def __init__(self, path: Path, info: MediaInfo) -> None:
-        """Read the frame times; `read_video` checks the file first."""
+    def __init__(self, path: Path, info: MediaInfo, stamps: FrameTimes) -> None:
+        """Take the frames' times; `read_video` checks the file and reads them."""
         self.path = path
         self.info = info
         self._size: tuple[int, int] | None = None
-        self._stamps = read_frame_times(path)
+        self._stamps = stamps
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -99,8 +108,23 @@ class VideoFrames:
             found = dict(zip(in_order, self._in_order(in_order), strict=True))
             yield from (found[index] for index in indices)
 
+    def scan(self) -> Iterator["ScannedFrame"]:
+        """Yield every frame in order, each of them not yet converted to RGB."""
+        return self._decoded(range(len(self)), lambda *frame: ScannedFrame(self.path, *frame))
+
     def _in_order(self, indices: Sequence[int]) -> Iterator[Bytes]:
-        """Yield frames with rising indices in one pass over the stream, by PyAV.
+        """Yield frames with rising indices in one pass over the stream."""
+        for index, frame_HWC in zip(
+            indices, self._decoded(indices, RgbConverter.convert), strict=True
+        ):
+            if index == 0:
+                self._size = frame_HWC.shape[0], frame_HWC.shape[1]
+            yield frame_HWC
+
+    def _decoded(
+        self, indices: Sequence[int], convert: Callable[[RgbConverter, av.VideoFrame], Picture]
+    ) -> Iterator[Picture]:
+        """Yield what `convert` makes of frames with rising indices, decoded by PyAV.
 
         decord decodes ahead without limit: a second of full HD is 190 MB.
         """
@@ -121,10 +145,7 @@ class VideoFrames:
                         stamp is not None and presentation_time(frame.pts, container) != stamp
                     ):
                         raise self._broken_off(seen, index, "a frame is damaged or lost")
-                    frame_HWC = to_rgb.convert(frame)
-                    if index == 0:
-                        self._size = frame_HWC.shape[0], frame_HWC.shape[1]
-                    yield frame_HWC
+                    yield convert(to_rgb, frame)
                     index = next(wanted, None)
         except READING_ERRORS as error:
             raise self._broken_off(index or 0, indices[-1], first_line(error)) from None
@@ -179,6 +200,30 @@ class VideoFrames:
         )
 
 
+@dataclass(frozen=True)
+class ScannedFrame:
+    """A decoded frame; only the pictures that are asked for are converted."""
+
+    path: Path
+    converter: RgbConverter
+    frame: av.VideoFrame
+
+    def rgb(self) -> Bytes:
+        """Return the frame as a player shows it, uint8 RGB (H, W, 3).
+
+        Raises:
+            Rejection: `unreadable` where the picture's shape changes or its colours are unknown.
+        """
+        try:
+            return self.converter.convert(self.frame)
+        except READING_ERRORS as error:
+            raise unreadable(self.path, error) from None
+
+    def thumbnail(self, side: int) -> Bytes:
+        """Return the frame as it is stored, its longer side reduced to `side` pixels, RGB."""
+        return self.converter.thumbnail(self.frame, side)
+
+
 def _has_box_or_ebml(path: Path) -> bool:
     """Return whether a file begins like MP4 or Matroska.
 
@@ -206,7 +251,7 @@ def read_video(path: Path) -> VideoFrames:
     if not info.has_video:
         raise Rejection("no_video", f"{path.name}: holds no video stream")
     try:
-        video = VideoFrames(path, info)
+        video = VideoFrames(path, info, read_frame_times(path))
     except READING_ERRORS as error:
         raise unreadable(path, error) from None
     if not len(video):

@@ -1,8 +1,8 @@
 """Read the sound of a media file, on the clock that it shares with the video."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -53,6 +53,15 @@ class Sound:
         inside = self.samples_S[max(0, start) : max(0, start + samples)]
         return np.pad(inside, (before, samples - before - inside.size)).astype(np.float32)
 
+    def since(self, start_s: float) -> "Sound":
+        """Return the same sound on a clock that begins at a time: a whole number of samples."""
+        return replace(
+            self,
+            first=self.first - round(start_s * self.rate),
+            start_s=self.start_s - start_s,
+            gaps_s=tuple((begin - start_s, end - start_s) for begin, end in self.gaps_s),
+        )
+
     def silence_s(self, start_s: float, end_s: float) -> float:
         """Return how many seconds of a period are gaps."""
         return sum(max(0.0, min(end_s, b) - max(start_s, a)) for a, b in self.gaps_s)
@@ -91,6 +100,18 @@ def read_sound(
     _warn(path, fault_notes(faults))
     check_length(path, info, runs[-1].end_s - runs[0].start_s)
     return _joined(runs, rate, faults)
+
+
+def sound_of_blocks(blocks: Sequence[SoundBlock], rate: int, zero_s: float) -> Sound:
+    """Return the sound of some blocks of a file in a row, mixed by these blocks alone.
+
+    `zero_s` is time 0 of the result on the container's clock.
+    """
+    statistics = ChannelStatistics()
+    for block in blocks:
+        statistics.add(block.samples_SC)
+    runs = list(_runs(blocks, statistics.mixdowns()))
+    return _joined([run.resampled(rate, zero_s) for run in runs], rate, SoundFaults())
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,15 @@ class SoundBlock:
 
 
 def decode_sound_blocks(
-    path: Path, info: MediaInfo, faults: SoundFaults | None = None
+    path: Path,
+    info: MediaInfo,
+    faults: SoundFaults | None = None,
+    from_s: float | None = None,
 ) -> Iterator[SoundBlock]:
     """Yield a file's sound in the order of time, in blocks of less than a second.
 
     It needs constant memory for files and gaps of any length. The counts of `faults` are
-    increased.
+    increased. With `from_s` it seeks first; see `decode_blocks`.
 
     Raises:
         Rejection: `no_audio`; `unreadable` where nothing can be decoded; `no_times` where the times
@@ -62,8 +65,9 @@ def decode_sound_blocks(
     faults = SoundFaults() if faults is None else faults
     placer = _Placer(faults, one_clock=info.has_video)
     any_found = False
+    decoded = decode_blocks(path, faults, from_s)
     try:
-        for block in _joined(placer.place(drop_repeated_stamps(decode_blocks(path, faults)))):
+        for block in _joined(placer.place(drop_repeated_stamps(decoded))):
             any_found = True
             yield block
     except TimesDisagree as error:

@@ -44,8 +44,13 @@ class DecodedBlock:
         return len(self.samples_SC) / self.rate
 
 
-def decode_blocks(path: Path, faults: SoundFaults) -> Iterator[DecodedBlock]:
+def decode_blocks(
+    path: Path, faults: SoundFaults, from_s: float | None = None
+) -> Iterator[DecodedBlock]:
     """Yield the decoded blocks of all packets; count the packets with errors.
+
+    With `from_s` it seeks to that time of the container's clock first. Where it lands depends on
+    the container.
 
     PyAV decodes them: decord mixes stereo 1.4 times too loud, and its channels are unreliable.
     """
@@ -55,6 +60,8 @@ def decode_blocks(path: Path, faults: SoundFaults) -> Iterator[DecodedBlock]:
         with open_media(path) as container:
             stream = sound_stream(container)
             to_float: dict[tuple[str, str, int], av.AudioResampler] = {}
+            if from_s is not None:
+                container.seek(int(from_s * av.time_base))
             for packet in container.demux(stream):
                 try:
                     frames = packet.decode()

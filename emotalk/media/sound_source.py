@@ -51,6 +51,7 @@ class SpooledSound:
     def __init__(self) -> None:
         """Create the file, without samples."""
         self.size = 0
+        self.start_s = 0.0  # time of position 0 on the clock that it shares with the video
         self.notes: tuple[str, ...] = ()  # notes for users on how it was read
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed with this object
 

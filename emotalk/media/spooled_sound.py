@@ -54,6 +54,7 @@ def spool_audio(path: Path, *, rate: int, max_s: float = MAX_SOUND_S) -> Spooled
     for block in decode_sound_blocks(path, info):
         spooler.write(block, mixdowns)
     sound = spooler.finish()
+    sound.start_s = spooler.first / rate
     sound.notes = (*fault_notes(faults), *mixdown_notes(mixdowns))
     return sound
 
@@ -74,7 +75,7 @@ class _Spooler:
 
     def __init__(self, rate: int, zero_s: float, first: int) -> None:
         """Start before the first block; `first` is the number of the first sample from `zero_s`."""
-        self._rate, self._zero_s, self._first = rate, zero_s, first
+        self._rate, self._zero_s, self.first = rate, zero_s, first
         self._target = SpooledSound()
         self._resampler: StreamingResampler | None = None
         self._next = 0  # position of the next resampled block
@@ -97,7 +98,7 @@ class _Spooler:
     def _begin_run(self, block: SoundBlock) -> StreamingResampler:
         start = round((block.start_s - self._zero_s) * block.rate)
         before, first = grid_start(start, block.rate, self._rate)
-        self._next = first - self._first
+        self._next = first - self.first
         self._resampler = StreamingResampler(block.rate, self._rate)
         for new_S in self._resampler.push(np.zeros(before, np.float32)):
             self._add(new_S)

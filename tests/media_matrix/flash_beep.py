@@ -37,10 +37,12 @@ class Recipe:
         every: of these frames only every so many are kept from the middle of the clip on.
         picture_from_s: when the picture begins.
         sound_from_s: when the sound begins.
-        sound_to_s: when it ends.
+        sound_to_s: when it ends; None: with the picture.
         then: commands that are run on the clip one after the other: arguments between the input and
             the output.
         input_options: arguments before the input of those.
+        seconds: length of the picture.
+        at_s: times of the flashes and beeps, before they are rounded to frames.
     """
 
     name: str
@@ -52,9 +54,11 @@ class Recipe:
     every: int = 1
     picture_from_s: float = 0.0
     sound_from_s: float = 0.0
-    sound_to_s: float = SECONDS
+    sound_to_s: float | None = None
     then: Sequence[Sequence[str]] = ()
     input_options: Sequence[str] = ()
+    seconds: float = SECONDS
+    at_s: Sequence[float] = AT_S
 
 
 def write_clip(recipe: Recipe, folder: Path) -> Path:
@@ -64,7 +68,7 @@ def write_clip(recipe: Recipe, folder: Path) -> Path:
     first = _write_picture(recipe, picture)
     _write_sound(recipe, sound)
     path = folder / f"{recipe.name}.{recipe.suffix}"
-    keep = f"select='lt(t,{SECONDS / 2})+not(mod(n,{recipe.every}))'"
+    keep = f"select='lt(t,{recipe.seconds / 2})+not(mod(n,{recipe.every}))'"
     slow = ("-vf", keep, "-fps_mode", "vfr") if recipe.every > 1 else ()
     form = (
         "-f",
@@ -88,9 +92,9 @@ def write_clip(recipe: Recipe, folder: Path) -> Path:
     return path
 
 
-def flash_times_s(fps: Fraction) -> list[Fraction]:
+def flash_times_s(fps: Fraction, at_s: Sequence[float] = AT_S) -> list[Fraction]:
     """Return the times of the first bright frames, which the beeps share."""
-    return [Fraction(round(at * fps)) / fps for at in AT_S]
+    return [Fraction(round(at * fps)) / fps for at in at_s]
 
 
 def _write_picture(recipe: Recipe, path: Path) -> Fraction:
@@ -98,10 +102,10 @@ def _write_picture(recipe: Recipe, path: Path) -> Fraction:
     fps = recipe.fps
     y, x = np.mgrid[0:SIZE, 0:SIZE]
     first = round(recipe.picture_from_s * fps)
-    flashes = flash_times_s(fps)
+    flashes = flash_times_s(fps, recipe.at_s)
     long = max(Fraction(FLASH_S).limit_denominator(1000), 1 / fps)
     with path.open("wb") as file:
-        for number in range(first, round(SECONDS * fps)):
+        for number in range(first, round(recipe.seconds * fps)):
             time = number / fps
             frame = 70 + 40 * np.sin((x + 25 * float(time)) / 6) * np.cos(y / 9)
             if any(0 <= time - flash < long for flash in flashes):
@@ -112,12 +116,13 @@ def _write_picture(recipe: Recipe, path: Path) -> Fraction:
 
 def _write_sound(recipe: Recipe, path: Path) -> None:
     """Write the beeps over a faint hum, of which `sound_from_s` to `sound_to_s` is kept."""
-    t = np.arange(round(max(SECONDS, recipe.sound_to_s) * RATE)) / RATE
+    end_s = recipe.seconds if recipe.sound_to_s is None else recipe.sound_to_s
+    t = np.arange(round(max(recipe.seconds, end_s) * RATE)) / RATE
     samples = 0.02 * np.sin(2 * np.pi * 200 * t)
-    for flash in flash_times_s(recipe.fps):
+    for flash in flash_times_s(recipe.fps, recipe.at_s):
         inside = (t >= float(flash)) & (t < float(flash) + BEEP_S)
         samples[inside] += 0.6 * np.sin(2 * np.pi * BEEP_HERTZ * (t[inside] - float(flash)))
-    kept = samples[round(recipe.sound_from_s * RATE) : round(recipe.sound_to_s * RATE)]
+    kept = samples[round(recipe.sound_from_s * RATE) : round(end_s * RATE)]
     with wave.open(str(path), "wb") as file:
         file.setparams((1, 2, RATE, 0, "NONE", ""))
         file.writeframes((kept * 32767).astype("<i2").tobytes())

@@ -8,8 +8,8 @@ from insightface.app import FaceAnalysis
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.backends.onnx_session import single_threaded
 from emotalk.faces.tracking import TrackingDetector
+from emotalk.onnx_session import single_threaded
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 LANDMARK_TASKS = ("landmark_2d_68", "landmark_3d_68")

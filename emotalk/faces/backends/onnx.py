@@ -5,12 +5,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-import onnxruntime
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.backends.onnx_session import single_threaded
 from emotalk.faces.tracking import TrackingDetector
+from emotalk.onnx_session import open_session
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 STRIDES = (8, 16, 32)
@@ -117,9 +116,7 @@ def _decode(outputs: dict[str, Floats], side: int) -> Doubles:
 
 def _session(key: str, path: Path) -> Any:
     try:
-        return onnxruntime.InferenceSession(
-            str(path), single_threaded(), providers=["CPUExecutionProvider"]
-        )
+        return open_session(path)
     except Exception as error:
         if not type(error).__module__.startswith("onnxruntime"):  # its errors share no own base
             raise

@@ -1,8 +1,20 @@
-"""Set the options of ONNX Runtime sessions."""
+"""Open ONNX Runtime sessions that run in the calling thread and give repeatable numbers."""
 
+from pathlib import Path
 from typing import Any
 
 import onnxruntime
+
+
+def open_session(path: Path) -> Any:
+    """Return a session of a model file on the CPU.
+
+    Raises:
+        Exception: ONNX Runtime's own, which share no base, for a file that is no model.
+    """
+    return onnxruntime.InferenceSession(
+        str(path), single_threaded(), providers=["CPUExecutionProvider"]
+    )
 
 
 def single_threaded() -> Any:
