@@ -58,7 +58,9 @@ REASONS: dict[str, Reason] = {
     ),
     "too_short": Reason("shorter than quality.min_seconds", "lower quality.min_seconds"),
     "too_long": Reason(
-        "longer than quality.max_seconds", "cut it into utterances, or raise quality.max_seconds"
+        "longer than quality.max_seconds",
+        "cut it into utterances (the folder corpus does, with stretches.cut), or raise "
+        "quality.max_seconds",
     ),
     "silent": Reason(
         "quieter than quality.min_loudness_db",
@@ -101,6 +103,16 @@ REASONS: dict[str, Reason] = {
     "bad_words": Reason(
         "its word times (`.words.csv`) cannot be used",
         "write the file anew (columns word, start, end; seconds, in order), or take it away",
+    ),
+    # a recording that is cut into stretches
+    "no_voice": Reason("nobody speaks in the whole long recording", "give a recording with speech"),
+    "no_stretch": Reason(
+        "no part of the long recording can be cut out",
+        "lower stretches.min_seconds or stretches.min_voice_share, or give a recording with "
+        "longer shots of one person",
+    ),
+    "file_changed": Reason(
+        "its file changed while it was read", "wait until it is written, then run again"
     ),
     # the program and the machine
     "crashed": Reason(

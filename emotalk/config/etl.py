@@ -56,6 +56,29 @@ class QualityConfig(Section):
     max_missing_s: NonNegative = 0.3  # both may end this much before the length in the header
 
 
+class StretchesConfig(Section):
+    """Configure how recordings of a folder corpus that are too long for one clip are cut.
+
+    Each stretch has one shot, one steady face and whole words; see etl/recording/README.md.
+    """
+
+    cut: bool = True  # false: files longer than quality.max_seconds are rejected (too_long)
+    longer_than: Positive | None = None  # seconds; longer files are cut; None: quality.max_seconds
+    min_seconds: Positive = 3.0
+    max_seconds: Positive = 10.0  # at most quality.max_seconds
+    min_pause_s: Positive = 0.2  # a shorter silence may be within a word: there is no cut in it
+    min_voice_share: Share = 0.3  # of a stretch: time in which somebody speaks
+
+    @model_validator(mode="after")
+    def _shortest_below_longest(self) -> "StretchesConfig":
+        if self.min_seconds > self.max_seconds:
+            raise ValueError(
+                f"stretches.min_seconds is {self.min_seconds:g}, more than stretches.max_seconds, "
+                f"which is {self.max_seconds:g}"
+            )
+        return self
+
+
 class VotesConfig(Section):
     """Configure the selection of clips by the votes of a crowd (CREMA-D)."""
 
@@ -105,6 +128,7 @@ class EtlConfig(Section):
     resampling: Literal["nearest", "blended"] = "nearest"  # to 25 fps: frames or blends
     align: Literal["first_frame", "every_frame"] = "first_frame"  # one crop, or it follows
     quality: QualityConfig = QualityConfig()
+    stretches: StretchesConfig = StretchesConfig()
     votes: VotesConfig = VotesConfig()
     split: SplitConfig = SplitConfig()
     video: VideoMemberConfig = VideoMemberConfig()
@@ -118,6 +142,14 @@ class EtlConfig(Section):
     def _settings_belong_to_their_corpus(self) -> "EtlConfig":
         if self.clips is not None and self.corpus != "folder":
             raise ValueError(f"clips is the folder corpus' table; corpus is {self.corpus}")
+        if self.stretches != StretchesConfig() and self.corpus != "folder":
+            raise ValueError(f"stretches are of the folder corpus; corpus is {self.corpus}")
+        longer_than = self.stretches.longer_than or self.quality.max_seconds
+        if longer_than > self.quality.max_seconds:
+            raise ValueError(
+                f"stretches.longer_than is {longer_than:g}, more than quality.max_seconds, which "
+                f"is {self.quality.max_seconds:g}: clips between them would be rejected"
+            )
         only = {"crema_d": "crema_d", "last_sentences": "mead"}.get(self.split.method)
         if only is not None and self.corpus != only:
             raise ValueError(
@@ -126,6 +158,25 @@ class EtlConfig(Section):
         if self.votes.min_agreement > 0 and self.corpus != "crema_d":
             raise ValueError(f"votes.min_agreement is of CREMA-D's crowd; corpus is {self.corpus}")
         return self
+
+    @property
+    def cuts_recordings(self) -> bool:
+        """Return whether files that are too long for a clip are cut into stretches."""
+        return self.corpus == "folder" and self.stretches.cut
+
+    @property
+    def clip_limits(self) -> QualityConfig:
+        """Return the conditions for a whole file: the longest one is not cut."""
+        longest_s = self.stretches.longer_than if self.cuts_recordings else None
+        return self.quality.model_copy(
+            update={"max_seconds": longest_s or self.quality.max_seconds}
+        )
+
+    @property
+    def stretch_seconds(self) -> tuple[float, float]:
+        """Return the length of the shortest and of the longest stretch; both limits hold."""
+        shortest_s = max(self.stretches.min_seconds, self.quality.min_seconds)
+        return shortest_s, min(self.stretches.max_seconds, self.quality.max_seconds)
 
     @property
     def emotion_names(self) -> tuple[str, ...]:

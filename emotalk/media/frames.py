@@ -60,17 +60,18 @@ class VideoFrames:
         """Take the frames' times; `read_video` checks the file and reads them."""
         self.path = path
         self.info = info
+        self.stamps = stamps
+        self.first = 0  # index in the file of the first frame
         self._size: tuple[int, int] | None = None
-        self._stamps = stamps
 
     def __len__(self) -> int:
         """Return the number of frames."""
-        return len(self._stamps.times_s)
+        return len(self.stamps.times_s)
 
     @cached_property
     def times_s(self) -> Doubles:
         """Return the time of each frame in seconds (T,), rising, on the clock of the sound."""
-        return np.round(self._stamps.times_s - self.info.start_s, 6)
+        return np.round(self.stamps.times_s - self.info.start_s, 6)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -140,7 +141,7 @@ class VideoFrames:
                         return
                     if seen < index and not frame.is_corrupt:
                         continue
-                    stamp = self._stamps.pts[index]
+                    stamp = self.stamps.pts[index]
                     if frame.is_corrupt or (
                         stamp is not None and presentation_time(frame.pts, container) != stamp
                     ):
@@ -154,7 +155,7 @@ class VideoFrames:
 
     def _shown(self, container: InputContainer) -> Iterator[av.VideoFrame]:
         frames = decode_frames(container, video_stream(container))
-        return islice(frames, self._stamps.hidden, None)
+        return islice(frames, self.stamps.hidden, None)
 
     @cached_property
     def _seekable(self) -> bool:
@@ -163,7 +164,7 @@ class VideoFrames:
         decord drops the first frames of an MPEG program stream (and repeats the last one), counts
         frames that an edit list leaves out, and may decode another shape or other colours.
         """
-        if not self._stamps.indexed or not _has_box_or_ebml(self.path):
+        if not self.stamps.indexed or not _has_box_or_ebml(self.path):
             return False
         try:
             return len(self._reader) == len(self) and self._first_frames_agree()

@@ -17,7 +17,14 @@ import av
 import numpy as np
 from av.container import InputContainer
 
-from emotalk.media.container import READING_ERRORS, MediaInfo, open_media, video_stream
+from emotalk.media.container import (
+    READING_ERRORS,
+    MediaInfo,
+    open_media,
+    probe,
+    unreadable,
+    video_stream,
+)
 from emotalk.media.frame_times import (
     HIDING_CODECS,
     FrameTimes,
@@ -26,7 +33,7 @@ from emotalk.media.frame_times import (
     read_frame_times,
 )
 from emotalk.media.frames import VideoFrames
-from emotalk.schema import Doubles
+from emotalk.schema import Doubles, Rejection
 
 BEFORE_S = (0.5, 5.0, 30.0)  # a seek aims at so much before a stretch, in the order of trial
 REORDERED_S = 2.0  # no frame is stored later than this after those that follow it
@@ -62,7 +69,12 @@ class StretchFrames(VideoFrames):
     @cached_property
     def times_s(self) -> Doubles:
         """Return the time of each frame from the stretch's start in seconds (T,), rising."""
-        return np.round(self._stamps.times_s - self.info.start_s - self.span.start_s, 6)
+        return np.round(self.stamps.times_s - self.info.start_s - self.span.start_s, 6)
+
+    @property
+    def seeks(self) -> bool:
+        """Return whether the reader seeks to the stretch."""
+        return self._seek_s is not None
 
     @property
     def _seekable(self) -> bool:
@@ -71,38 +83,40 @@ class StretchFrames(VideoFrames):
     def _shown(self, container: InputContainer) -> Iterator[av.VideoFrame]:
         if self._seek_s is None:
             return super()._shown(container)
-        stream, first = video_stream(container), self._stamps.pts[0]
+        stream, first = video_stream(container), self.stamps.pts[0]
         _seek(container, stream, self._seek_s)
         frames = decode_frames(container, stream)
         return dropwhile(lambda frame: not _reached(frame, container, first), frames)
 
 
 def read_stretch(
-    path: Path, info: MediaInfo, span: Span, *, stamps_crc: int, seeks: bool
-) -> StretchFrames | None:
-    """Return the frames of a stretch, or None if they cannot be found so.
+    path: Path, span: Span, *, first: int, stamps_crc: int, seeks: bool
+) -> StretchFrames:
+    """Return the frames of a stretch of a video file and their times.
 
     Args:
         path: the file.
-        info: of `probe`.
         span: the stretch.
-        stamps_crc: `crc_of` the time stamps that its frames have in the whole file.
+        first: index in the file of its first frame.
+        stamps_crc: `crc_of` the times that its frames have in the whole file.
         seeks: seek to the stretch; else all of the file before it is decoded.
 
     Raises:
-        Rejection: `no_times`.
-        av.FFmpegError, OSError, ValueError, IndexError: the stream cannot be read.
+        Rejection: as `read_video`; `file_changed` where these frames are not found.
     """
-    if not seeks:
-        stamps = part_of(read_frame_times(path), info, span)
-        fits = crc_of(stamps) == stamps_crc and len(stamps.pts) > 0
-        return StretchFrames(path, info, stamps, span, None) if fits else None
-    for before_s in BEFORE_S:
-        seek_s = info.start_s + span.start_s - before_s
-        found = _sought(path, info, span, seek_s)
-        if found is not None and len(found.pts) and crc_of(found) == stamps_crc:
-            return StretchFrames(path, info, found, span, seek_s)
-    return None
+    info = probe(path)
+    try:
+        found = _sought(path, info, span, stamps_crc) if seeks else _in_whole(path, info, span)
+    except READING_ERRORS as error:
+        raise unreadable(path, error) from None
+    if found is None or crc_of(found.stamps) != stamps_crc or not len(found):
+        raise Rejection(
+            "file_changed",
+            f"{path.name}: the frames between {span.start_s:.3f} and {span.end_s:.3f} s are not "
+            "those any more that were there when it was cut",
+        )
+    found.first = first
+    return found
 
 
 def part_of(stamps: FrameTimes, info: MediaInfo, span: Span) -> FrameTimes:
@@ -121,7 +135,22 @@ def crc_of(stamps: FrameTimes) -> int:
     return zlib.crc32(np.round(1e6 * stamps.times_s).astype("<i8").tobytes())
 
 
-def _sought(path: Path, info: MediaInfo, span: Span, seek_s: float) -> FrameTimes | None:
+def _in_whole(path: Path, info: MediaInfo, span: Span) -> StretchFrames:
+    """Return a span's frames by the times of all frames of the file."""
+    return StretchFrames(path, info, part_of(read_frame_times(path), info, span), span, None)
+
+
+def _sought(path: Path, info: MediaInfo, span: Span, stamps_crc: int) -> StretchFrames | None:
+    """Return a span's frames by seeking; None if they cannot be found so."""
+    for before_s in BEFORE_S:
+        seek_s = info.start_s + span.start_s - before_s
+        stamps = _stamps_after(path, info, span, seek_s)
+        if stamps is not None and crc_of(stamps) == stamps_crc:
+            return StretchFrames(path, info, stamps, span, seek_s)
+    return None
+
+
+def _stamps_after(path: Path, info: MediaInfo, span: Span, seek_s: float) -> FrameTimes | None:
     """Return the times of a span's frames after a seek, or None if it failed."""
     try:
         with open_media(path) as container:

@@ -35,6 +35,20 @@ class ShardEntry(Record):
     index_sha256: Sha256
 
 
+class RecordingEntry(Record):
+    """A file that was cut into clips.
+
+    A stretch is its begin and end in ms, the index of its first frame, and the CRC of its frames'
+    times in microseconds.
+    """
+
+    clip: str  # the file's name in the corpus
+    sha256: Sha256
+    seconds: Annotated[float, Field(ge=0)]  # that picture and sound share
+    stretches: tuple[tuple[Count, Count, Count, Count], ...]
+    left_out_s: dict[Word, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+
 class Manifest(Record):
     """The description of a whole shard set."""
 
@@ -52,6 +66,8 @@ class Manifest(Record):
     clips: dict[Word, Count] = Field(default_factory=dict)  # {found, accepted, rejected, left_out}
     rejected_by_reason: dict[Word, Count] = Field(default_factory=dict)  # reason -> count
     shards: tuple[ShardEntry, ...]  # every tar, in the order that samples are numbered in
+    # the long files whose stretches are clips; the key is absent where there is none
+    recordings: tuple[RecordingEntry, ...] = ()
     # split -> {samples, actors, emotions, levels}
     splits: dict[SplitName, dict[str, Any]] = Field(default_factory=dict)
     # paths, workers and times of the job; they decide no byte
@@ -73,4 +89,5 @@ class Manifest(Record):
 
     def to_json(self) -> bytes:
         """Return the content of `manifest.json`."""
-        return json_bytes(self.model_dump(), indent=1)
+        without = None if self.recordings else {"recordings"}
+        return json_bytes(self.model_dump(exclude=without), indent=1)

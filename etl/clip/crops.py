@@ -60,8 +60,9 @@ def cut_crops(
     stretches = [Crops()]
     found: list[FaceLandmarks] = []
     pictures = ReasonPictures(len(indices), max_faces=config.quality.max_faces)
+    rows = [video.first + index for index in indices]
     for index, (frame, face) in zip(
-        indices, detector.track(video.at(indices), clip=video.path, indices=indices), strict=True
+        indices, detector.track(video.at(indices), clip=video.path, indices=rows), strict=True
     ):
         found.append(face)
         pictures.add(frame, face)

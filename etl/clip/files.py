@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
@@ -42,17 +43,40 @@ def content_digest(clip: SourceClip, config: EtlConfig) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
+def sha256_of(file: Path) -> str:
+    """Return a file's sha256 in hex; of the last files it is remembered until they change.
+
+    So the file of a recording is read once for all of its stretches.
+    """
+    return _sha256(file, stamp(file))
+
+
+@lru_cache(maxsize=16)
+def _sha256(file: Path, _stamp: tuple[int, int]) -> str:
+    return file_sha256(file)
+
+
 def changed_since(files: Sequence[MediaFile], time_ns: int) -> bool:
     """Return whether a file on disk was written, moved or linked to after a point in time."""
     times = [_change_ns(file) for file in files if isinstance(file, Path)]
     return any(time > time_ns for time in times)
 
 
+def is_replaced(file: MediaFile, sha256: str, time_ns: int) -> bool:
+    """Return whether a file on disk has other content than it had at a point in time.
+
+    It is read only if it was written after that.
+    """
+    if not isinstance(file, Path) or not changed_since([file], time_ns):
+        return False
+    return file.is_file() and sha256_of(file) != sha256
+
+
 def _content(file: MediaFile) -> str:
     if not isinstance(file, Path):
         return repr(stamp(file))
     try:
-        return file_sha256(file) if file.is_file() else "not there"
+        return sha256_of(file) if file.is_file() else "not there"
     except OSError as error:
         return f"errno {error.errno}"
 

@@ -31,6 +31,21 @@ VIDEO_SUFFIXES = (".flv", ".mp4", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpe
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """A part of a long recording that is a clip of its own."""
+
+    start_ms: int  # on the clock that picture and sound of the recording share
+    end_ms: int
+    first_frame: int  # index in the recording
+    stamps_crc: int  # of its frames' times, to notice a reader that found other frames
+
+    @property
+    def seconds(self) -> float:
+        """Return its length."""
+        return (self.end_ms - self.start_ms) / 1000
+
+
+@dataclass(frozen=True)
 class SourceClip:
     """One clip before it is opened."""
 
@@ -38,6 +53,14 @@ class SourceClip:
     video: MediaFile
     audio: MediaFile | None = None  # the file with its sound in case the video has none, or None
     words: Path | None = None  # the file with its word times, or None
+    stretch: Stretch | None = None  # the part of `video` that is the clip; None: all of it
+    video_sha256: str = ""  # of the file that was cut into stretches
+    source: tuple[int, int] | None = None  # stamp of its files when it was cut, if known
+
+    @property
+    def start_s(self) -> float:
+        """Return the time of its video at which the clip begins."""
+        return 0.0 if self.stretch is None else self.stretch.start_ms / 1000
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,11 @@ class ClipProgress:
                 f"rejected {rejected}  {left:.0f} s left",
             )
 
+    def recording_done(self, stretches: int) -> None:
+        """Expect the stretches of a recording in place of its file."""
+        self._total += stretches - 1
+        self._bar.update(self._task, total=self._total)
+
 
 def print_text(console: Console, text: str, style: str = "", *, soft_wrap: bool = False) -> None:
     """Print text as it is: without markup and highlighting."""

@@ -12,17 +12,15 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.files.checksums import file_sha256
 from emotalk.shards.clip import read_facts
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.members import has_label
-from emotalk.shards.names import MANIFEST_NAME
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.rejected import read_rejected
 from emotalk.shards.shard_set import Sample, ShardSet
 from emotalk.shards.storage import DiskStorage
-from etl.clip.files import changed_since, content_digest, files_of
-from etl.job.output import read_manifest
+from etl.clip.files import changed_since, content_digest, files_of, sha256_of
+from etl.job.output import finished_ns, read_manifest
 from etl.job.plan import LATER_DIGESTS, Plan, decisive_config
 
 ABSENT = "absent"
@@ -113,7 +111,7 @@ def clips_to_retry(config: EtlConfig, plan: Plan) -> list[str]:
         elif line.files_sha256 is not None:
             if line.files_sha256 != content_digest(clip, config):
                 found.append(key)
-        elif changed_since(files_of(clip, config), _finished_ns(config.output)):
+        elif changed_since(files_of(clip, config), finished_ns(config.output)):
             found.append(key)
     return found
 
@@ -123,17 +121,17 @@ def replaced_clips(plan: Plan, output: Path, manifest: Manifest) -> list[str]:
 
     Only files that were written after the set was finished are read.
     """
-    finished_ns = _finished_ns(output)
+    since_ns = finished_ns(output)
     found = []
     with open_samples(output, manifest) as (reader, samples):
         for sample in samples:
             clip = plan.clips[sample.key]
             named = (("source_sha256", clip.video), ("words_sha256", clip.words))
             files = {name: file for name, file in named if isinstance(file, Path)}
-            if not changed_since([*files.values()], finished_ns):
+            if not changed_since([*files.values()], since_ns):
                 continue
             facts = read_facts(reader, sample)
-            if any(f.is_file() and file_sha256(f) != facts.get(n) for n, f in files.items()):
+            if any(f.is_file() and sha256_of(f) != facts.get(n) for n, f in files.items()):
                 found.append(clip.label.clip)
     return found
 
@@ -159,11 +157,6 @@ def refuse_differences(output: Path, found: list[str]) -> None:
             f"output: {output} holds a finished shard set made with another configuration or of "
             f"other clips ({some}); it is left as it is. Choose another output"
         )
-
-
-def _finished_ns(output: Path) -> int:
-    """Return when the set was finished."""
-    return (output / MANIFEST_NAME).stat().st_mtime_ns
 
 
 def _flat(tree: Mapping[str, Any], above: str = "") -> dict[str, Any]:

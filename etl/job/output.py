@@ -24,7 +24,7 @@ from emotalk.shards.names import (
 from emotalk.shards.record import parse
 from emotalk.shards.storage import LARGEST_FILE
 from etl.job.plan import Plan
-from etl.job.store import CLIP, SHARD
+from etl.job.store import CLIP, LOOKING, RECORDING, SHARD
 from etl.paths import is_full
 
 WORK = ".work"
@@ -48,6 +48,11 @@ def read_manifest(output: Path) -> Manifest | None:
             raise WrongUse(f"output: {path} is broken ({error}); choose another") from None
     _refuse_other_files(output)
     return None
+
+
+def finished_ns(output: Path) -> int:
+    """Return when the set was finished."""
+    return (output / MANIFEST_NAME).stat().st_mtime_ns
 
 
 @contextmanager
@@ -83,7 +88,7 @@ def open_store(output: Path, plan: Plan) -> Path:
 def clear_stores(output: Path) -> None:
     """Remove all stores; only files that stores can hold."""
     for store in sorted(path for path in (output / WORK).iterdir() if path.is_dir()):
-        for pattern in (f"*{CLIP}", f"*{SHARD}", f".*{PART}"):
+        for pattern in (f"*{CLIP}", f"*{SHARD}", f"*{RECORDING}", f"*{LOOKING}", f".*{PART}"):
             for kept in store.glob(pattern):
                 kept.unlink(missing_ok=True)
         store.rmdir()

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emotalk.config.etl import EtlConfig
@@ -21,6 +21,7 @@ from etl.corpora.listing import SourceClip
 from etl.job.model_files import models_sha256
 from etl.job.programs import programs_digest
 from etl.job.splits import Method, hash_of, method_of, split_clips
+from etl.recording.recording import Recording, clips_of
 
 NOT_DECISIVE = (
     "source",
@@ -55,6 +56,7 @@ class Plan:
     split_of: Mapping[str, str]  # key -> split
     shards: tuple[PlannedShard, ...]  # every tar
     config: Mapping[str, Any]  # the settings and digests that decide the bytes, for the manifest
+    recordings: Mapping[str, Recording] = field(default_factory=dict)  # by the key of the file
     system_files: int = 0  # number of ignored system files, see `corpora.system_files`
 
     @property
@@ -86,6 +88,31 @@ def make_plan(config: EtlConfig) -> Plan:
         shards=tuple(plan_shards(split_of, config.samples_per_shard)),
         config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
         system_files=listing.system_files,
+    )
+
+
+def with_stretches(config: EtlConfig, plan: Plan, recordings: Mapping[str, Recording]) -> Plan:
+    """Return the plan in which the stretches of recordings are clips in place of their files.
+
+    All stretches of a file are in its split. Settings and digests stay those of the files, so that
+    a finished set is compared without looking at a recording again.
+
+    Raises:
+        WrongUse: a stretch has the key of another clip.
+    """
+    clips: list[SourceClip] = []
+    split_of: dict[str, str] = {}
+    for key, clip in plan.clips.items():
+        parts = clips_of(clip, recordings[key]) if key in recordings else [clip]
+        clips += parts
+        split_of |= {part.label.key: plan.split_of[key] for part in parts}
+    check_keys(clips)
+    return replace(
+        plan,
+        clips={clip.label.key: clip for clip in clips},
+        split_of=split_of,
+        shards=tuple(plan_shards(split_of, config.samples_per_shard)),
+        recordings={**plan.recordings, **recordings},
     )
 
 

@@ -12,10 +12,12 @@ from etl.clip.crash import Crash, CrashCount, naming_node
 from etl.clip.files import stamp_of
 from etl.corpora.listing import SourceClip
 from etl.executor import Executor, WorkerDied
-from etl.job.plan import Plan, PlannedShard
+from etl.job.look_progress import shown_looks
+from etl.job.plan import Plan, PlannedShard, with_stretches
 from etl.job.shard_work import ShardSample, make_shard
-from etl.job.store import CLIP, UNKNOWN, Verdict, load_verdict
+from etl.job.store import CLIP, RECORDING, UNKNOWN, Verdict, load_recording, load_verdict
 from etl.job.worker import process_clip, rejected
+from etl.recording.recording import Recording
 
 LOG = logging.getLogger("emotalk.etl")
 
@@ -27,6 +29,29 @@ class Progress(Protocol):
         """Count one verdict; `reused` if it comes from an earlier run."""
         ...
 
+    def recording_done(self, stretches: int) -> None:
+        """Expect the stretches of a recording in place of its file."""
+        ...
+
+
+def process_plan(
+    config: EtlConfig, plan: Plan, executor: Executor, progress: Progress, store: Path
+) -> tuple[Plan, dict[str, Verdict]]:
+    """Process every clip; then the stretches of the files that turned out to be long recordings.
+
+    Returns:
+        The plan with those stretches in place of their files, and the verdict on each of its clips.
+    """
+    results = process_clips(config, plan, plan.clips, executor, progress, store)
+    recordings = {key: r for key, r in results.items() if isinstance(r, Recording)}
+    known = {key: r for key, r in results.items() if isinstance(r, Verdict)}
+    if recordings:
+        plan = with_stretches(config, plan, recordings)
+        new = [key for key in plan.clips if key not in known]
+        results = process_clips(config, plan, new, executor, progress, store)
+        known |= {key: r for key, r in results.items() if isinstance(r, Verdict)}
+    return plan, {key: known[key] for key in plan.clips}
+
 
 def process_clips(
     config: EtlConfig,
@@ -35,8 +60,10 @@ def process_clips(
     executor: Executor,
     progress: Progress,
     store: Path,
-) -> dict[str, Verdict]:
+) -> dict[str, Verdict | Recording]:
     """Return the verdict on each of these clips, in their order; stored ones are not opened.
+
+    Of a file that is cut into stretches, return these; they are not processed yet.
 
     A clip that crashed, or whose worker died at every try, is rejected but not stored: the next run
     tries it again.
@@ -44,21 +71,44 @@ def process_clips(
     Raises:
         Stopped: `max_crashes_in_a_row` clips in a row crashed on one node.
     """
-    verdicts: dict[str, Verdict] = {}
+    results: dict[str, Verdict | Recording] = {}
     wanted = list(keys)
+    for key, recording in _stored_recordings(config, plan, wanted, store).items():
+        results[key] = recording
+        progress.recording_done(len(recording.stretches))
     finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
-    for key in finished.intersection(wanted):
+    for key in finished.intersection(wanted) - results.keys():
         stored = load_verdict(store, key, stamp_of(plan.clips[key], config))
         if stored is not None:
-            verdicts[key] = stored
+            results[key] = stored
             progress.clip_done(stored, reused=True)
-    pending = [plan.clips[key] for key in wanted if key not in verdicts]
+    pending = [plan.clips[key] for key in wanted if key not in results]
     crashes = CrashCount(config.max_crashes_in_a_row)
-    for clip, outcome in executor.stream(process_clip, pending, config, store):
-        verdict = _verdict(clip, outcome, crashes)
-        verdicts[clip.label.key] = verdict
-        progress.clip_done(verdict, reused=False)
-    return {key: verdicts[key] for key in wanted}
+    with shown_looks(store):
+        for clip, outcome in executor.stream(process_clip, pending, config, store):
+            if isinstance(outcome, Recording):
+                crashes.reset(outcome.node)
+                LOG.info("%s", outcome.summary)
+                progress.recording_done(len(outcome.stretches))
+                results[clip.label.key] = outcome
+                continue
+            verdict = _verdict(clip, outcome, crashes)
+            results[clip.label.key] = verdict
+            progress.clip_done(verdict, reused=False)
+    return {key: results[key] for key in wanted}
+
+
+def _stored_recordings(
+    config: EtlConfig, plan: Plan, wanted: Iterable[str], store: Path
+) -> dict[str, Recording]:
+    """Return what earlier runs found in recordings, where their files are the same."""
+    names = {path.name.removesuffix(RECORDING) for path in store.glob(f"*{RECORDING}")}
+    stored = {
+        key: load_recording(store, key, stamp_of(plan.clips[key], config))
+        for key in wanted
+        if key in names
+    }
+    return {key: recording for key, recording in stored.items() if recording is not None}
 
 
 def write_shards(

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from emotalk.files.checksums import file_sha256
 
-PACKAGES = ("av", "decord", "insightface", "numpy", "onnxruntime", "opencv-python", "scipy")
+PACKAGES = (
+    "av",
+    "decord",
+    "insightface",
+    "numpy",
+    "onnxruntime",
+    "opencv-python",
+    "scipy",
+    "silero-vad",
+)
 KINDS = {".py", ".npy", ".json", ".csv"}  # code, and the tables that lie beside it
 SOURCES = (
     "etl",
@@ -18,6 +27,7 @@ SOURCES = (
     "emotalk/shards/names.py",
     "emotalk/shards/record.py",
     "emotalk/shards/writer.py",
+    "emotalk/onnx_session.py",
     "emotalk/schema.py",
     "emotalk/config/etl.py",
 )

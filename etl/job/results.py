@@ -24,6 +24,7 @@ from emotalk.shards.statistics import split_facts
 from emotalk.shards.writer import write_measures, write_pictures, write_rejected
 from etl.clip.files import content_digest, stamp_of
 from etl.job.plan import Plan
+from etl.job.recordings import recording_entry
 from etl.job.store import UNKNOWN, Verdict, load_picture
 
 LOG = logging.getLogger("emotalk.etl")
@@ -99,6 +100,7 @@ def build_manifest(
         },
         rejected_by_reason=dict(rejected),
         shards=tuple(shards),
+        recordings=tuple(map(recording_entry, plan.recordings.values())),
         splits={split: _split_facts(plan, accepted, split) for split in SPLITS},
         run=dict(run),
     )

@@ -11,7 +11,7 @@ from emotalk.shards.writer import write_manifest
 from etl.executor import Executor
 from etl.job.output import clear_stores, open_store, remove_other_shards
 from etl.job.plan import Plan, choose_neutrals
-from etl.job.process import Progress, process_clips, write_shards
+from etl.job.process import Progress, process_plan, write_shards
 from etl.job.results import build_manifest, write_rejections, write_set_report, write_what_was_seen
 
 
@@ -22,7 +22,7 @@ def run_job(config: EtlConfig, plan: Plan, executor: Executor, progress: Progres
     """
     began = time.time()
     store = open_store(config.output, plan)
-    verdicts = process_clips(config, plan, plan.clips, executor, progress, store)
+    plan, verdicts = process_plan(config, plan, executor, progress, store)
     neutral_of = choose_neutrals(c for key, c in plan.clips.items() if verdicts[key].accepted)
     shards = write_shards(plan, plan.shards, config.output, executor, store, verdicts, neutral_of)
     rejected = write_rejections(config, plan, verdicts, store)

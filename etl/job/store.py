@@ -17,6 +17,8 @@ from emotalk.files.atomic_write import atomic_write
 from emotalk.files.checksums import sealed, unsealed
 from emotalk.schema import Rejection
 from emotalk.shards.manifest import ShardEntry
+from etl.corpora.listing import Stretch
+from etl.recording.recording import Recording
 
 STILL = "still.png"
 """First crop of a neutral clip, stored as the neutral still of other clips."""
@@ -24,7 +26,7 @@ PICTURE = "picture.jpg"
 """A small picture of a rejected clip, for the report of the set."""
 VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
-CLIP, SHARD = ".clip", ".shard"
+CLIP, SHARD, RECORDING, LOOKING = ".clip", ".shard", ".recording", ".looking"
 UNKNOWN = (0, 0)  # stamp of a clip whose files were not looked at
 
 
@@ -100,6 +102,23 @@ def load_picture(folder: Path, key: str) -> bytes:
     """Return the picture of a rejected clip as JPEG; empty where there is none."""
     archive = _archive(folder, key)
     return b"" if archive is None or PICTURE not in archive.namelist() else archive.read(PICTURE)
+
+
+def save_recording(folder: Path, recording: Recording) -> None:
+    """Write what was found in a recording, complete or not at all."""
+    with atomic_write(folder / f"{recording.key}{RECORDING}", aside=folder, on_disk=False) as file:
+        file.write(sealed(json.dumps(asdict(recording)).encode()))
+
+
+def load_recording(folder: Path, key: str, source: tuple[int, int]) -> Recording | None:
+    """Return what was found in a recording; None if there is nothing for this very file."""
+    data = unsealed(folder / f"{key}{RECORDING}")
+    if data is None:
+        return None
+    facts: dict[str, Any] = json.loads(data)
+    stretches = tuple(Stretch(**stretch) for stretch in facts.pop("stretches"))
+    recording = Recording(**{**facts, "source": tuple(facts["source"])}, stretches=stretches)
+    return recording if recording.source == source else None
 
 
 def save_shard(folder: Path, recipe: str, entry: ShardEntry) -> None:

@@ -33,6 +33,7 @@ from etl.job.finished_set import (
 from etl.job.output import clear_stores, open_store, read_manifest
 from etl.job.plan import Plan, choose_neutrals
 from etl.job.process import Progress, process_clips, shard_samples
+from etl.job.recordings import plan_of_set
 from etl.job.repair import damaged_shards, repair
 from etl.job.results import write_rejections
 from etl.job.run import run_job
@@ -53,6 +54,7 @@ def needs_update(config: EtlConfig, plan: Plan) -> bool:
     manifest = read_manifest(output)
     if manifest is None or damaged_shards(output, manifest):
         return True
+    plan = plan_of_set(config, plan, manifest)
     refuse_differences(output, label_differences(output, plan, manifest))
     if replaced := replaced_clips(plan, output, manifest):
         some = ", ".join(replaced[:3]) + (" ..." if replaced[3:] else "")
@@ -70,6 +72,7 @@ def update_set(
     """
     manifest = read_manifest(config.output)
     assert manifest is not None  # callers ask `is_finished` first
+    plan = plan_of_set(config, plan, manifest)
     repaired = repair(config, plan, manifest, executor, progress)
     renewed = retry_rejected(config, plan, manifest, executor, progress)
     words = [f"damaged, made again: {', '.join(repaired)}"] if repaired else []
@@ -92,9 +95,11 @@ def retry_rejected(
     if not keys and not names_differ:
         return None
     store = open_store(config.output, plan)
-    verdicts = process_clips(config, plan, keys, executor, progress, store)
+    results = process_clips(config, plan, keys, executor, progress, store)
+    verdicts = {key: r for key, r in results.items() if isinstance(r, Verdict)}
     rejected = read_rejected(config.output)
-    if not names_differ and all(_as_before(v, rejected) for v in verdicts.values()):
+    same = len(verdicts) == len(results) and not names_differ
+    if same and all(_as_before(v, rejected) for v in verdicts.values()):
         _write_new_digests(config, plan, verdicts, rejected, store)
         clear_stores(config.output)
         return None

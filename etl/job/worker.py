@@ -4,6 +4,7 @@ import hashlib
 import socket
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -31,17 +32,21 @@ from etl.clip.crash import (
     naming_node,
     short_of_memory,
 )
-from etl.clip.files import stamp_of
+from etl.clip.files import sha256_of, stamp_of
 from etl.clip.sample import make_sample
 from etl.corpora.listing import SourceClip
-from etl.corpora.media_file import check_reachable
-from etl.job.store import PICTURE, STILL, Verdict, save_clip
+from etl.corpora.media_file import check_reachable, on_disk
+from etl.job.look_progress import look_progress
+from etl.job.store import PICTURE, STILL, Verdict, save_clip, save_recording
+from etl.recording.look import look_at
+from etl.recording.recording import Recording
 
 
-def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Crash:
+def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | Recording | Crash:
     """Return the verdict on a clip after storing it with the members, or the clip's crash.
 
-    A crash is not stored: the next run tries the clip again.
+    Of a file that is too long for a clip, where such files are cut, return its stretches. A crash
+    is not stored: the next run tries the clip again.
 
     Raises:
         SourceLost: the source cannot be reached.
@@ -61,8 +66,11 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
         ) from None
     with naming_node(clip.label.clip):
         source = stamp_of(clip, config)
-        outcome = _processed(clip, detector, config, source)
+        outcome = _processed(clip, detector, config, source, store)
         if isinstance(outcome, Crash):
+            return outcome
+        if isinstance(outcome, Recording):
+            save_recording(store, outcome)
             return outcome
         verdict, members = outcome
         save_clip(store, verdict, members)
@@ -70,11 +78,16 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
 
 
 def _processed(
-    clip: SourceClip, detector: LandmarkDetector, config: EtlConfig, source: tuple[int, int]
-) -> tuple[Verdict, dict[str, bytes]] | Crash:
-    """Return the verdict on a clip and its members, or the clip's crash."""
+    clip: SourceClip,
+    detector: LandmarkDetector,
+    config: EtlConfig,
+    source: tuple[int, int],
+    store: Path,
+) -> tuple[Verdict, dict[str, bytes]] | Recording | Crash:
+    """Return the verdict on a clip and its members, its stretches, or its crash."""
     try:
-        return _accepted(clip, detector, config, source)
+        with on_disk(clip.video) as path:
+            return _made(replace(clip, video=path), detector, config, source, store)
     except Rejection as rejection:
         check_reachable(config.source)
         check_readable(clip.video)
@@ -89,6 +102,40 @@ def _processed(
     if memory:
         check_memory(clip.label.clip, crash)
     return crash
+
+
+def _made(
+    clip: SourceClip,
+    detector: LandmarkDetector,
+    config: EtlConfig,
+    source: tuple[int, int],
+    store: Path,
+) -> tuple[Verdict, dict[str, bytes]] | Recording:
+    """Return the verdict on a clip that is on this machine's disk, or its stretches.
+
+    Raises:
+        Rejection: the reason to leave it out.
+    """
+    if clip.stretch is not None:
+        _check_same_file(clip, source)
+    try:
+        return _accepted(clip, detector, config, source)
+    except Rejection as rejection:
+        if rejection.reason != "too_long" or not config.cuts_recordings or clip.stretch:
+            raise
+    with look_progress(store, clip.label.key) as tell:
+        return look_at(clip, detector, config, source=source, tell=tell)
+
+
+def _check_same_file(clip: SourceClip, source: tuple[int, int]) -> None:
+    """Check that a stretch's file is the one that was cut.
+
+    Raises:
+        Rejection: `file_changed`.
+    """
+    assert isinstance(clip.video, Path)
+    if source != clip.source and sha256_of(clip.video) != clip.video_sha256:
+        raise Rejection("file_changed", f"{clip.video.name}: is another file than was cut")
 
 
 def _accepted(

@@ -41,6 +41,9 @@ class Quiet:
     def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
         """Do nothing."""
 
+    def recording_done(self, stretches: int) -> None:
+        """Do nothing."""
+
 
 def write_real_shards(
     folder: Path, shared: Path, shares: tuple[float, float, float] = (1, 0, 0)

@@ -73,6 +73,9 @@ class Silent:
         del verdict
         self.kept += reused
 
+    def recording_done(self, stretches: int) -> None:
+        del stretches
+
 
 def config_for(source: Path, output: Path, **more: object) -> EtlConfig:
     return EtlConfig.model_validate(

@@ -60,6 +60,9 @@ class Kept:
         del verdict
         self.count += reused
 
+    def recording_done(self, stretches: int) -> None:
+        del stretches
+
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -39,8 +39,8 @@ def test_a_reason_that_is_not_listed_cannot_be_given() -> None:
 def test_what_people_read_ends_with_the_advice() -> None:
     message = Rejection("too_long", "61.00 s, at most 60 s (quality.max_seconds)", "a.mp4").message
     assert message == (
-        "61.00 s, at most 60 s (quality.max_seconds); cut it into utterances, or raise "
-        "quality.max_seconds"
+        "61.00 s, at most 60 s (quality.max_seconds); cut it into utterances (the folder corpus "
+        "does, with stretches.cut), or raise quality.max_seconds"
     )
     assert all(reason.meaning and reason.advice for reason in REASONS.values())
 
@@ -48,7 +48,8 @@ def test_what_people_read_ends_with_the_advice() -> None:
 def test_settings_that_an_advice_names_exist() -> None:
     config = EtlConfig(corpus="folder", source="x", output=Path("y"))
     for reason in REASONS.values():
-        for key in re.findall(r"\b(?:quality|landmarks)\.\w+", f"{reason.meaning} {reason.advice}"):
+        text = f"{reason.meaning} {reason.advice}"
+        for key in re.findall(r"\b(?:quality|landmarks|stretches)\.\w+", text):
             section, name = key.split(".")
             assert hasattr(getattr(config, section), name), key
 

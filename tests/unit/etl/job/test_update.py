@@ -178,10 +178,10 @@ def test_every_reason_has_its_trial() -> None:
     by_recording = {
         "no_video", "truncated_video", "truncated_audio", "too_long", "several_faces",
         "small_face", "mouth_outside", "blurred", "no_face", "audio_gaps", "no_times",
-        "shot_change", "still_picture", "out_of_sync", "leaves_crop",
+        "shot_change", "still_picture", "out_of_sync", "leaves_crop", "no_voice", "no_stretch",
     }  # fmt: skip
     by_name = {"unknown_name", "known_bad"}
-    of_the_machine = {"crashed", "worker_died"}
+    of_the_machine = {"crashed", "worker_died", "file_changed"}
     assert {reason for trial in TRIALS for reason in trial.values()} == set(SPOILERS)
     assert set(REASONS) <= by_recording | by_name | of_the_machine | set(SPOILERS)
 
