@@ -38,7 +38,9 @@ def luma(browser: Browser, name: str, folder: Path) -> float:
     """Return the median luma of what the window shows."""
     path = Path(os.environ.get("SCREENSHOTS", folder)) / f"{name}.png"
     browser.screenshot(path)
-    return float(np.median(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)))
+    shown = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    assert shown is not None
+    return float(np.median(shown))
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (380, "light")])

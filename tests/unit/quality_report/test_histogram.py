@@ -106,5 +106,10 @@ def test_no_value_breaks_it(view: MeasureView, values: list[float]) -> None:
     assert len(chart.ticks) <= 40
 
 
+def test_the_first_and_last_value_are_counted_though_edges_are_rounded() -> None:
+    chart = histogram(FACE, [1.9, 2.2, 2.45], [], {})  # the first edge is 1.9000000000000001
+    assert sum(counted(bar.words)[0] for bar in chart.bars) == 3
+
+
 def test_every_measure_is_shown() -> None:
     assert {view.name for view in VIEWS} == {*MEASURES}

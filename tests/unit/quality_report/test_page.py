@@ -141,6 +141,7 @@ def test_the_tables_count_as_by_hand(tmp_path: Path) -> None:
     assert REASONS["blurred"].advice in page.row("blurred")[2]
     assert "9 clips, median 0.11, from 0.001 to 0.15; 3 beyond the limit (33.3%)" in page.text
     assert "min_sharpness = 0.004" in page.text
+    assert "0 accepted, 3 rejected" in page.text  # a bar of the sharpness
     assert "sync=" not in page.text  # no number
 
 
