@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -40,6 +40,7 @@ class Place:
 
     corpus: Path
     shards: Path
+    other_shards: Path
     model: Path
     output: Path
     picture: Path
@@ -47,6 +48,10 @@ class Place:
 
     def fill(self, word: str) -> str:
         """Return a word with its placeholder filled."""
+        if word.startswith("shards=["):
+            return word.replace("path: A", f"path: {self.shards}").replace(
+                "path: B", f"path: {self.other_shards}"
+            )
         name, equals, _ = word.rpartition("=")
         known = {
             "source": self.corpus,
@@ -191,12 +196,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     splits = [("train", clips), ("val", rest), ("test", made_clips(4, frames=(30,), prefix="t"))]
     shards = write_shard_set(folder / "shards", splits, members_of=_members)
     (shards / "rejected.jsonl").touch()
+    other = write_shard_set(folder / "other", [("train", made_clips(5, frames=(30,)))])
     words = ("synth", folder / "corpus", "--actors", "3", "--clips-per-actor", "1")
     subprocess.run([BIN / "emotalk", *words], check=True, capture_output=True)
     _unpack(shards, folder)
     return Place(
         folder / "corpus",
         shards,
+        other,
         write_tiny_model(folder / "model"),
         folder,
         folder / "clip0000.neutral.png",
@@ -224,7 +231,7 @@ def started(command: Command, recipes: dict[str, Fill], place: Place, output: Pa
     while "=" in words[0]:
         name, _, value = words.pop(0).partition("=")
         settings[name] = value
-    here = Place(place.corpus, place.shards, place.model, output, place.picture, place.speech)
+    here = replace(place, output=output)
     filled = fill(words, here)
     done = subprocess.run(
         filled, cwd=ROOT, env=settings, capture_output=True, text=True, check=False
