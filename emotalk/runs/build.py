@@ -14,6 +14,7 @@ from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import data_facts, model_facts
+from emotalk.runs.leakage import leakage_lines
 from emotalk.runs.loader import build_train_loader, unknown_emotions, unknown_intensities
 from emotalk.runs.networks import build_networks, refuse_sharded_generator
 from emotalk.runs.same_run import continued_shards
@@ -49,6 +50,8 @@ def build(
     ema = _build_ema(config, networks)
     state = load_newest(folder, networks.engines, ema, runtime) or TrainState()
     if runtime.is_main:
+        for line in leakage_lines(shard_set):
+            LOG.warning("%s", line)
         _log_start(config, runtime, loader, networks, state)
     state.shards = continued_shards(config, state, shard_set)
     loader.start_step = state.step

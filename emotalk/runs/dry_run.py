@@ -19,6 +19,7 @@ from emotalk.runs.description import (
     step_lines,
 )
 from emotalk.runs.folder import check_run_folder
+from emotalk.runs.leakage import leakage_lines
 from emotalk.runs.loader import (
     build_train_loader,
     refuse_missing_shards,
@@ -81,6 +82,7 @@ def _shards(config: TrainConfig, shard_set: AnyShardSet | None) -> tuple[list[st
     loader = build_train_loader(config, shard_set, world_size=config.runtime.processes)
     described = [
         *loader.describe(),
+        *leakage_lines(shard_set),
         *unknown_emotions(loader),
         *unknown_intensities(config, loader),
     ]

@@ -18,6 +18,7 @@ from emotalk.config.data import RemoteConfig
 from emotalk.config.shards import ShardSource, sources_of
 from emotalk.errors import WrongUse
 from emotalk.printable import quoted
+from emotalk.redaction import refuse_redacted
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE
 from emotalk.shards.manifest import ShardEntry
 from emotalk.shards.shard_set import Sample, ShardSet, Split, StoredSample
@@ -151,6 +152,9 @@ def open_shards(
             size, rate or alignment.
     """
     sources = sources_of(shards)
+    if len(sources) > 1:
+        for number, source in enumerate(sources):
+            refuse_redacted(source.path, f"shards.{number}.path")
     sets = [ShardSet.open(source.path, remote) for source in sources]
     return sets[0] if len(sets) == 1 else JoinedSet(sets, [source.weight for source in sources])
 

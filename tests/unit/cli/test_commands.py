@@ -158,6 +158,17 @@ def test_other_errors_of_the_system_keep_their_traceback(monkeypatch: pytest.Mon
         cli.main()
 
 
+def test_evaluate_takes_several_shard_sets(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = ("--shards", "[{path: A}, {path: B}]")
+    given = ("--checkpoint", "run", "--output", "out", "--dry-run")
+    assert run(monkeypatch, "evaluate", *given, *several) == 0
+    assert "shards:\n- path: A\n- path: B\n" in capsys.readouterr().out
+    assert run(monkeypatch, "evaluate", *given, "--shards", "a: b") == 0
+    assert "shards: 'a: b'\n" in capsys.readouterr().out
+
+
 def test_evaluate_lists_every_fault_of_its_settings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -87,7 +87,7 @@ def test_ranks_workers_and_a_resume_change_nothing(
     one = rows(taken(loader_of(given, **options), 8))
     assert all(row["valid"] for row in one)
     assert [row["place"] for row in one] == list(range(32))
-    for world_size, workers, start in [(2, 0, 0), (2, 2, 3), (4, 0, 5), (1, 3, 1)]:
+    for world_size, workers, start in [(2, 2, 3), (4, 0, 5)]:
         shares = [
             taken(
                 loader_of(

@@ -125,6 +125,7 @@ def test_an_equal_evaluation_may_replace_its_report_and_another_may_not(
         checkpoint=checkpoint, shards=str(shards), output=output, as_reported=True
     )
     before = json.loads((output / "report.json").read_text())
+    assert "sets" not in before, "a table by set is of several sets"
     evaluate(config)
     after = json.loads((output / "report.json").read_text())
     assert {**after, "where": {}} == {**before, "where": {}}

@@ -12,10 +12,13 @@ from emotalk.checkpoints.export import export_model
 from emotalk.checkpoints.format import read_description
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
+from emotalk.config.shards import ShardSource, sources_of
 from emotalk.errors import WrongUse
 from emotalk.runs.dry_run import describe
 from emotalk.runs.facts import data_facts, model_facts, shards_digest
 from emotalk.runs.folder import check_run_folder
+from emotalk.runs.leakage import leakage_lines
+from emotalk.runs.loader import build_train_loader
 from emotalk.runs.tags import run_tags
 from emotalk.runs.validation import build_validation
 from emotalk.shards.joined_set import open_shards
@@ -54,6 +57,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(finished: Path, tmp_path: Path) -> Path:
     shutil.copytree(finished, tmp_path / "copy")
     return tmp_path / "copy"
+
+
+def name_actors(folder: Path, splits: dict[str, list[str]]) -> None:
+    named = {split: {"actors": people} for split, people in splits.items()}
+    rewrite_manifest(folder, lambda tree: tree.update(splits=named))
 
 
 def is_started(config: TrainConfig) -> bool:
@@ -167,10 +175,30 @@ def test_no_command_in_a_list_is_run_by_a_dry_run(folder: Path) -> None:
 
 def test_the_preset_of_crema_d_and_mead(finished: Path, tmp_path: Path) -> None:
     path = ROOT / "configs/train/crema_d_mead.yaml"
-    small = ["model.width=0.02", "losses.perceptual.network=random", "losses.perceptual.width=0.02",
-             "data.frames=8", "runtime.processes=2", f"run_dir={tmp_path}/run"]  # fmt: skip
-    config = load_config(TrainConfig, path, small)
-    assert [source.path for source in cast(Any, config.shards)] == ["shards/crema_d", "shards/mead"]
+    words = ["losses.perceptual.network=random", "data.frames=8", f"run_dir={tmp_path}/run"]
+    config = load_config(TrainConfig, path, words)
+    assert [source.path for source in sources_of(config.shards)] == [
+        "shards/crema_d",
+        "shards/mead",
+    ]
     moved = [f"shards.{n}.path={finished}/{name}" for n, name in enumerate(CORPORA)]
-    page = describe(load_config(TrainConfig, path, [*small, *moved]))
-    assert "crema_d: 6 clips, 6 windows an epoch (50.0%)" in page
+    config = load_config(TrainConfig, path, [*words, *moved])
+    lines = build_train_loader(config, open_shards(config.shards)).describe()
+    assert lines[1] == f"crema_d: 6 clips, 6 windows an epoch (50.0%), {finished}/crema_d"
+
+
+def test_people_in_the_training_of_one_set_and_the_validation_of_another_are_named(
+    tmp_path: Path,
+) -> None:
+    actors = {"a": {"train": ["1001", "1002"], "val": ["1003"]}, "b": {"train": ["1004"]}}
+    actors["b"] |= {"val": ["1002"], "test": ["1001", "9"]}
+    for number, (name, splits) in enumerate(actors.items()):
+        write_shard_set(tmp_path / name, [("train", made_clips(2 + number))])
+        name_actors(name_corpus(tmp_path / name, "crema_d"), splits)
+    sources = [ShardSource(path=str(tmp_path / name)) for name in actors]
+    (line,) = leakage_lines(open_shards(sources))
+    assert line.startswith(f"2 actors of the training split of {tmp_path}/a")
+    assert f"other splits of {tmp_path}/b: 1001, 1002; if they are the same people" in line
+    name_corpus(tmp_path / "b", "mead")
+    assert leakage_lines(open_shards(sources)) == []
+    assert leakage_lines(open_shards(sources[:1])) == []

@@ -162,3 +162,9 @@ def test_a_missing_tar_and_an_unknown_folder_are_named_with_their_set(
     assert fault.startswith(f"{folders[0]}/train-000001.tar is missing")
     with pytest.raises(WrongUse, match="nowhere: no such folder"):
         joined([folders[0], tmp_path / "nowhere"])
+
+
+def test_a_masked_address_is_asked_for_by_its_place_in_the_list(folders: list[Path]) -> None:
+    sources = [ShardSource(path=str(folders[0])), ShardSource(path="https://***@host/set")]
+    with pytest.raises(WrongUse, match=r"shards\.1\.path=\.\.\."):
+        open_shards(sources)
