@@ -44,7 +44,13 @@ else
     pack=buffalo_l
     [[ -d $pack_root/models/faces68 ]] && pack=faces68
   fi
-  step "List the clips" "$bin/python" launch/list_clips.py "$source_dir" "$demo/clips.csv"
+  rm -f "$demo/clips.csv"
+  if [[ -f $source_dir/clips.csv ]]; then
+    step "Take the table of the clips" cp "$source_dir/clips.csv" "$demo/clips.csv"
+  else # the name before the first _ is the person, and all clips count as neutral
+    step "List the clips" "$bin/emotalk" corpus init "$source_dir" --output "$demo/clips.csv" \
+      --emotion neutral --pattern '(?P<actor>[^/_]+?)(_[^/]*)?\.\w+$'
+  fi
   etl=(configs/etl/folder.yaml "source=$source_dir" "clips=$demo/clips.csv"
     "landmarks.pack=$pack" "landmarks.root=$pack_root" max_rejected_share=0.5)
   if [[ $(tail -n +2 "$demo/clips.csv" | cut -d, -f2 | sort -u | wc -l) -lt 3 ]]; then

@@ -114,6 +114,12 @@ RUN: dict[str, Fill] = {
         "landmarks.backend=sidecar", "--dry-run"
     ),
     r"emotalk inspect DIR": with_words(),
+    r"emotalk corpus init DIR": lambda words, place: [
+        *words[:-1],
+        str(place.corpus),
+        "--output",
+        str(place.output / "clips.csv"),
+    ],
     r"emotalk \w+ --help": with_words(),
     r"ray get-auth-token --generate": with_words(),
     r"emotalk evaluate --\S+ .*": lambda words, place: [
@@ -159,7 +165,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 }
 COMMANDS = "app|corpus|evaluate|export|fetch|generate|import-original|inspect|synth"
 NAMES = re.compile(
-    rf"ray (submit|job submit|start|stop)|emotalk ({COMMANDS}|export --register NAME)"
+    rf"ray (submit|job submit|start|stop)|emotalk ({COMMANDS}|corpus init|export --register NAME)"
     r"|accelerate launch( --cpu --num_processes 2)?|scontrol requeue"
 )
 
