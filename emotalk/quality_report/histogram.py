@@ -15,7 +15,7 @@ STEPS = (1, 2, 2.5, 5, 10)
 WIDTH, HEIGHT = 320.0, 110.0  # of the plot in units of the SVG
 SHORTEST = 2.0  # height of a bar that is not empty
 SMALLEST = 1e-4  # on a scale of powers of ten
-REACH = 1.6  # of the values' range: a limit further off lies outside the axis
+REACH = 1.6  # of the values' range: on an even scale a limit further off lies outside the axis
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Scale:
         low, high = float(found.min()), float(found.max())
         reach = max(high - low, 1e-3 * max(abs(low), abs(high), SMALLEST)) * REACH
         places = [float(self._placed([value])[0]) for _, value in limits_of(view, limits)]
-        near = [place for place in places if low - reach <= place <= high + reach]
+        near = [place for place in places if view.log or low - reach <= place <= high + reach]
         low, high = min([low, *near]), max([high, *near])
         if high == low:
             low, high = low - reach, high + reach

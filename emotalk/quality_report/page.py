@@ -19,7 +19,7 @@ from emotalk.quality_report.histogram import HEIGHT, WIDTH, Histogram, histogram
 from emotalk.quality_report.measure_views import VIEWS
 from emotalk.rejection_reasons import REASONS
 from emotalk.schema import FPS, UNKNOWN
-from emotalk.shards.manifest import Manifest
+from emotalk.shards.manifest import Manifest, RecordingEntry, left_out_words
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample, ShardSet
 from emotalk.shards.statistics import LEVELS, level_of
@@ -28,6 +28,7 @@ from emotalk.shards.storage import DiskStorage
 TEMPLATE = "page.html"
 GENERATOR = "emotalk shard set report"
 MOST_PICTURES = 270  # on a page: bounds its size
+MOST_RECORDINGS = 50
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def report_page(facts: Facts, reader: SampleReader) -> bytes:
     )
     left = iter(range(MOST_PICTURES))
     environment.filters["shown"] = lambda text, longest=120: printable(str(text), longest=longest)
+    environment.filters["left_out"] = lambda left_out_s: ", ".join(left_out_words(left_out_s))
     environment.filters["jpeg"] = lambda jpeg: (
         _embedded(jpeg) if next(left, None) is not None else ""
     )
@@ -112,6 +114,8 @@ def _content(facts: Facts, reader: SampleReader) -> dict[str, Any]:
         "known_reasons": REASONS,
         "splits": facts.manifest.split_names,
         "tables": _tables(facts),
+        "recordings": _recordings(facts),
+        "all_recordings": len(facts.manifest.recordings),
         "measured": sum(sample.key in facts.measures for sample in facts.samples),
         "histograms": _histograms(facts),
         "accepted_sheets": accepted_sheets(facts, reader),
@@ -148,6 +152,16 @@ def _counted(columns: Sequence[Counter[str]]) -> list[Row]:
 
 def _minutes(samples: Sequence[Sample]) -> float:
     return sum(sample.frames for sample in samples) / FPS / 60
+
+
+def _recordings(facts: Facts) -> list[tuple[RecordingEntry, float]]:
+    """Return the long recordings and the share of each that is in stretches, the least first."""
+    shares = [
+        (entry, sum(end - start for start, end, *_ in entry.stretches) / 1000 / entry.seconds)
+        for entry in facts.manifest.recordings
+        if entry.seconds > 0
+    ]
+    return sorted(shares, key=lambda pair: (pair[1], pair[0].clip))[:MOST_RECORDINGS]
 
 
 def _histograms(facts: Facts) -> list[Histogram]:

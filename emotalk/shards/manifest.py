@@ -4,6 +4,7 @@ A folder without `manifest.json` is not a shard set yet.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
@@ -35,6 +36,15 @@ class ShardEntry(Record):
     index_sha256: Sha256
 
 
+LEFT_OUT = {
+    "no_voice": "without voice",
+    "no_face": "without a face",
+    "several_faces": "with several faces",
+    "broken": "of speech between cuts, too short or without a pause",
+}
+"""Why parts of a recording are in no clip, in words."""
+
+
 class RecordingEntry(Record):
     """A file that was cut into clips.
 
@@ -47,6 +57,12 @@ class RecordingEntry(Record):
     seconds: Annotated[float, Field(ge=0)]  # that picture and sound share
     stretches: tuple[tuple[Count, Count, Count, Count], ...]
     left_out_s: dict[Word, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+
+
+def left_out_words(left_out_s: Mapping[str, float]) -> list[str]:
+    """Return in words how many seconds of a recording are in no clip, and why."""
+    shown = {why: seconds for why, seconds in left_out_s.items() if seconds >= 0.5}
+    return [f"{seconds:.0f} s {LEFT_OUT.get(why, why)}" for why, seconds in shown.items()]
 
 
 class Manifest(Record):

@@ -123,8 +123,13 @@ def _made(
     except Rejection as rejection:
         if rejection.reason != "too_long" or not config.cuts_recordings or clip.stretch:
             raise
-    with look_progress(store, clip.label.key) as tell:
-        return look_at(clip, detector, config, source=source, tell=tell)
+        first_HWC = rejection.picture_HWC
+    try:
+        with look_progress(store, clip.label.key) as tell:
+            return look_at(clip, detector, config, source=source, tell=tell)
+    except Rejection as rejection:
+        rejection.picture_HWC = first_HWC
+        raise
 
 
 def _check_same_file(clip: SourceClip, source: tuple[int, int]) -> None:

@@ -3,15 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from emotalk.shards.manifest import left_out_words
 from etl.corpora.listing import SourceClip, Stretch
 
 OF_WHOLE = ("text",)  # columns of the table that hold for a whole file alone
-SHOWN = {
-    "no_voice": "without voice",
-    "no_face": "without a face",
-    "several_faces": "with several faces",
-    "broken": "of speech between cuts, too short or without a pause",
-}
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Recording:
     def summary(self) -> str:
         """Return in words how much of the recording is in its stretches."""
         used_s = sum(stretch.seconds for stretch in self.stretches)
-        rest = [f"{s:.0f} s {SHOWN[why]}" for why, s in self.left_out_s.items() if s >= 0.5]
+        rest = left_out_words(self.left_out_s)
         return (
             f"{self.clip}: {len(self.stretches)} stretches, {used_s:.0f} of {self.seconds:.0f} s"
             f"{'; left out: ' if rest else ''}{', '.join(rest)} ({self.took_s:.0f} s to look at)"

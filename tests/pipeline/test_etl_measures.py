@@ -218,3 +218,20 @@ def test_a_report_that_cannot_be_written_is_one_warning(
     wanted = digests(shards)
     wanted.pop("report.html")
     assert left == wanted
+
+
+def test_a_long_recording_without_a_stretch_has_a_picture(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    rows = ["clip,actor,emotion,level"]
+    for number in range(4):
+        write_clip(source / f"{number}.mp4", seconds=1.6 - number // 3, container="mp4")
+        write_sidecar(source / "landmarks", str(number), 48)
+        rows.append(f"{number}.mp4,a{number},neutral,")
+    (source / "clips.csv").write_text("\n".join(rows) + "\n")
+    tree = {"corpus": "folder", "source": str(source), "output": str(tmp_path / "out")}
+    quality = {"quality": {"max_seconds": 1.0}, "stretches": {"min_seconds": 0.5, "max_seconds": 1}}
+    config = EtlConfig.model_validate({**tree, **quality, "landmarks": {"backend": "sidecar"}})
+    with lock_output(config.output):
+        manifest = run_job(config, make_plan(config), InThisProcess(), Quiet())
+    assert manifest.rejected_by_reason == {"no_voice": 3}  # it is a tone
+    assert set(lines(config.output, "rejected_pictures.jsonl")) == {"0", "1", "2"}

@@ -38,7 +38,7 @@ class Page(HTMLParser):
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.rows: list[list[str]] = []
         self.captions: list[str] = []
-        self.in_caption = False
+        self.in_caption = self.in_cell = False
         self.text = ""
         self.feed(data.decode())
 
@@ -51,13 +51,15 @@ class Page(HTMLParser):
             self.in_caption = True
         if tag in ("td", "th") and self.rows:
             self.rows[-1].append("")
+            self.in_cell = True
 
     def handle_endtag(self, tag: str) -> None:
         self.in_caption &= tag != "figcaption"
+        self.in_cell &= tag not in ("td", "th")
 
     def handle_data(self, data: str) -> None:
         self.text += data
-        if self.rows and self.rows[-1]:
+        if self.in_cell:
             self.rows[-1][-1] += data.strip()
         if self.in_caption:
             self.captions[-1] = f"{self.captions[-1]} {data}".strip()
@@ -143,6 +145,31 @@ def test_the_tables_count_as_by_hand(tmp_path: Path) -> None:
     assert "min_sharpness = 0.004" in page.text
     assert "0 accepted, 3 rejected" in page.text  # a bar of the sharpness
     assert "sync=" not in page.text  # no number
+
+
+def test_long_recordings_say_how_much_of_them_is_used(tmp_path: Path) -> None:
+    folder = make_set(tmp_path / "set")
+    entry = {"sha256": "0" * 64, "seconds": 120.0}
+    left_out = {"no_voice": 54.2, "several_faces": 0.1, "of_a_later_version": 3}
+    change = {
+        "recordings": [
+            {
+                **entry,
+                "clip": "good.mp4",
+                "stretches": [[0, 100_000, 0, 0], [100_000, 118_000, 9, 9]],
+            },
+            {**entry, "clip": HOSTILE, "stretches": [[1000, 31_000, 0, 0]], "left_out_s": left_out},
+        ]
+    }
+    rewrite_manifest(folder, lambda tree: tree.update(change))
+    page = Page(page_bytes(folder))
+    rows = page.rows[-2:]
+    assert rows[0][1:] == ["2.0", "1", "25 %", "54 s without voice, 3 s of_a_later_version"]
+    assert "<script>" in rows[0][0]
+    assert rows[1] == ["good.mp4", "2.0", "2", "98 %", ""]
+    assert "script" not in {tag for tag, _ in page.tags}
+    rewrite_manifest(folder, lambda tree: tree.update(recordings=change["recordings"] * 50))
+    assert "The first 50 of 100." in Page(page_bytes(folder)).text
 
 
 def test_clips_without_a_label_are_counted_as_unknown(tmp_path: Path) -> None:
