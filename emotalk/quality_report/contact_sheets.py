@@ -74,7 +74,7 @@ def _extremes(view: MeasureView, facts: Facts, reader: SampleReader) -> Sheet:
         if (value := facts.value(sample.key, view.name)) is not None
     ]
     first = heapq.nsmallest(EXTREMES, measured, key=lambda pair: (rank(pair[0]), pair[1].key))
-    limits = ", ".join(f"{name} = {value:g}" for name, value in limits_of(view, facts.limits))
+    limits = ", ".join(f"{name} = {value:g}" for name, value in limits_of(view, facts.drawn_limits))
     tiles = (
         _tile(facts, reader, sample, view.form.format(value), landmarks=view.landmarks)
         for value, sample in first

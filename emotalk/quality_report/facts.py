@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotalk.lip_sync.estimate import SURE
 from emotalk.shards.json_lines import fit_lines
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.measures import ClipMeasures, read_measures
@@ -33,14 +34,27 @@ class Facts:
         return {str(name): float(value) for name, value in found if _is_number(value)}
 
     @property
+    def drawn_limits(self) -> dict[str, float]:
+        """Return what bounds values: the limits, and those of the sound's offset on both sides."""
+        limits = self.limits
+        early = {"-max_sync_shift": -limits["max_sync_shift"]} if "max_sync_shift" in limits else {}
+        return {**limits, **early, "sure": SURE}
+
+    @property
     def rejected_by_reason(self) -> dict[str, int]:
         """Return how many clips each reason left out, the most frequent first."""
         counts = self.manifest.rejected_by_reason
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def value(self, key: str, measure: str) -> float | None:
-        """Return a value of a clip, None where it was not measured."""
-        value: float | None = getattr(self.measures.get(key), measure, None)
+        """Return a value of a clip, None where it was not measured.
+
+        An offset of the sound that is not sure counts as not measured.
+        """
+        line = self.measures.get(key)
+        if line is None or (measure == "sync_offset" and (line.sync_confidence or 0) < SURE):
+            return None
+        value: float | None = getattr(line, measure)
         return value
 
 

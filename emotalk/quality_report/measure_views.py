@@ -13,7 +13,7 @@ class MeasureView:
     title: str
     meaning: str
     form: str  # format of a value, with its unit
-    low: str = ""  # setting of `quality` that is its lower limit
+    low: str = ""  # setting of `quality`, or of `Facts.drawn_limits`, that is its lower limit
     high: str = ""  # and its upper limit
     log: bool = False  # axis in powers of ten
     whole: bool = False  # values are whole numbers
@@ -26,8 +26,10 @@ VIEWS = (
     MeasureView(
         "sync_offset",
         "Sound against picture",
-        "Offset that fits best, in frames of 40 ms; positive: the sound is late",
+        "Offset in frames of 40 ms where it is sure; positive: the sound is late",
         "{:+.0f} frames",
+        low="-max_sync_shift",
+        high="max_sync_shift",
         whole=True,
         extreme="furthest",
         extreme_title="Furthest out of sync",
@@ -35,8 +37,9 @@ VIEWS = (
     MeasureView(
         "sync_confidence",
         "Confidence of the offset",
-        "How clearly one offset fits better than all others",
+        "Probability that it is right to a frame; below `sure` no clip is judged by it",
         "{:.2f}",
+        low="sure",
         extreme_title="Least confident sync",
     ),
     MeasureView(

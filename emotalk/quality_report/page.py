@@ -174,7 +174,7 @@ def _histograms(facts: Facts) -> list[Histogram]:
             if value is not None:
                 values[key not in accepted].append(value)
         if values[0] or values[1]:
-            found.append(histogram(view, *values, facts.limits))
+            found.append(histogram(view, *values, facts.drawn_limits))
     return found
 
 

@@ -147,6 +147,25 @@ def test_the_tables_count_as_by_hand(tmp_path: Path) -> None:
     assert "sync=" not in page.text  # no number
 
 
+def test_offsets_are_shown_where_they_are_sure(tmp_path: Path) -> None:
+    folder = make_set(tmp_path / "set")
+    values = [(3.0, 0.9), (-8.0, 0.81), (12.0, 0.79), (0.0, 1.0), (1.0, None), (-2.0, 0.8)]
+    lines = [
+        clip_measures(clip.key, clip.key, {"sync_offset": offset, "sync_confidence": sure or 0.0})
+        for clip, (offset, sure) in zip(made_clips(6), values, strict=True)
+    ]
+    (folder / "measures.jsonl").write_bytes(measures_json(lines))
+    limits = {"quality": {"max_sync_shift": 6}}
+    rewrite_manifest(folder, lambda tree: tree.update(config=limits))
+    page = Page(page_bytes(folder))
+    assert "4 clips, median -1 frames, from -8 frames to +3 frames; 1 beyond the" in page.text
+    assert "6 clips, median 0.81, from 0.00 to 1.00; 2 beyond the limit (33.3%)" in page.text
+    captions = [caption.split()[0] for caption in page.captions]
+    first = captions.index("-8")
+    assert captions[first : first + 4] == ["-8", "+3", "-2", "+0"]
+    assert captions[first + 4 : first + 7] == ["0.00", "0.79", "0.80"]  # the least confident
+
+
 def test_long_recordings_say_how_much_of_them_is_used(tmp_path: Path) -> None:
     folder = make_set(tmp_path / "set")
     entry = {"sha256": "0" * 64, "seconds": 120.0}
