@@ -129,7 +129,7 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
     from emotalk.distributed import Runtime  # noqa: PLC0415
     from emotalk.runs.build import build  # noqa: PLC0415
     from emotalk.runs.folder import open_together  # noqa: PLC0415
-    from emotalk.runs.loader import refuse_missing_shards  # noqa: PLC0415
+    from emotalk.runs.loader import refuse_missing_shards, refuse_unlabelled  # noqa: PLC0415
     from emotalk.runs.networks import engine_names  # noqa: PLC0415
     from emotalk.shards.joined_set import open_shards  # noqa: PLC0415
 
@@ -138,6 +138,7 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
     refuse_missing_shards(config)
     runtime = Runtime.start(config.runtime, engine_names(config))
     shard_set = open_shards(config.shards, config.data.remote)
+    refuse_unlabelled(config, shard_set)
     open_together(config, shard_set, runtime)
     trainer = build(config, shard_set, runtime, lambda: signals.received)
     runtime.barrier()  # no process makes a step while another may still exit without one

@@ -23,6 +23,7 @@ from emotalk.runs.leakage import leakage_lines
 from emotalk.runs.loader import (
     build_train_loader,
     refuse_missing_shards,
+    refuse_unlabelled,
     unknown_emotions,
     unknown_intensities,
 )
@@ -79,6 +80,7 @@ def _shards(config: TrainConfig, shard_set: AnyShardSet | None) -> tuple[list[st
         ], None
     for part in shard_set.sets:
         _check_tars(part)
+    refuse_unlabelled(config, shard_set)
     loader = build_train_loader(config, shard_set, world_size=config.runtime.processes)
     described = [
         *loader.describe(),

@@ -19,18 +19,14 @@ UNLABELLED = "configs/train/unlabelled.yaml"
 def build_train_loader(
     config: TrainConfig, shard_set: AnyShardSet, rank: int = 0, world_size: int = 1
 ) -> ClipLoader:
-    """Return the loader of a process's training clips, with the inputs of the discriminators.
-
-    Raises:
-        WrongUse: as `build_loader`, or the run has losses of the emotion and no clip has one.
-    """
+    """Return the loader of a process's training clips, with the inputs of the discriminators."""
     trained = set().union(*(stage.terms for stage in config.stages))
     other_speech = any(
         critic.needs_other_speech and f"discriminators.{name}" in trained
         for name, critic in CRITICS.items()
     )
     data: DataConfig = config.data.model_copy(update={"other_speech": other_speech})
-    loader = build_loader(
+    return build_loader(
         data,
         shard_set,
         "train",
@@ -39,8 +35,6 @@ def build_train_loader(
         rank=rank,
         world_size=world_size,
     )
-    _refuse_emotion_losses_without_labels(config, loader, shard_set.location)
-    return loader
 
 
 def unknown_emotions(loader: ClipLoader) -> list[str]:
@@ -65,25 +59,6 @@ def unknown_intensities(config: TrainConfig, loader: ClipLoader) -> list[str]:
     ]
 
 
-def _refuse_emotion_losses_without_labels(
-    config: TrainConfig, loader: ClipLoader, shards: str
-) -> None:
-    if any(sample.emotion is not None for sample in loader.samples):
-        return
-    asking = [
-        f"stages.{stage.name}.updates.{number}.losses.{term}"
-        for stage in config.stages
-        for number, update in enumerate(stage.updates)
-        for term in sorted(terms_of_emotion(update))
-    ]
-    if asking:
-        raise WrongUse(
-            f"{shards}: no training clip has a known emotion, but {', '.join(asking)} learn from "
-            f"it; train with {UNLABELLED}, which has no such losses, or fill in the column emotion "
-            "of clips.csv and make the shards again"
-        )
-
-
 def refuse_missing_shards(config: TrainConfig) -> None:
     """Raise `WrongUse` if a shard set is a local folder that does not exist."""
     for source in sources_of(config.shards):
@@ -99,3 +74,24 @@ def refuse_missing_shards(config: TrainConfig) -> None:
                 "etl/shard.py configs/etl/crema_d.yaml source=DIR output=DIR` and give its output "
                 "here"
             )
+
+
+def refuse_unlabelled(config: TrainConfig, shard_set: AnyShardSet) -> None:
+    """Raise `WrongUse` if the run has losses of the emotion and no training clip has a label.
+
+    It comes before the run folder is claimed, so that the preset it names can have that folder.
+    """
+    asking = [
+        f"stages.{stage.name}.updates.{number}.losses.{term}"
+        for stage in config.stages
+        for number, update in enumerate(stage.updates)
+        for term in sorted(terms_of_emotion(update))
+    ]
+    if not asking:
+        return
+    if all(sample.emotion is None for sample in shard_set.split("train").samples):
+        raise WrongUse(
+            f"{shard_set.location}: no training clip has a known emotion, but "
+            f"{', '.join(asking)} learn from it; train with {UNLABELLED}, which has no such "
+            "losses, or fill in the column emotion of clips.csv and make the shards again"
+        )

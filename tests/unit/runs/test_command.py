@@ -5,17 +5,20 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from emotalk.data.workers import WorkerLost
+from emotalk.distributed import Runtime
 from emotalk.errors import InUse, WrongUse
 from emotalk.runs import command
 from emotalk.runs import status as run_status
 from emotalk.runs.command import main
 from emotalk.runs.signals import StopSignals
 from emotalk.runs.status import write_status
+from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import tiny_yaml
 
 
@@ -62,6 +65,22 @@ def test_shards_by_a_name_that_no_folder_can_have_are_wrong_use(
 ) -> None:
     assert main([*words, f"shards={'x' * 300}", *dry]) == 2
     assert "File name too long" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+def test_losses_of_the_emotion_without_labels_leave_the_run_folder_to_the_named_preset(
+    dry: list[str],
+    words: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    clips = [replace(clip, emotion=None) for clip in made_clips(4, frames=(12,))]
+    write_shard_set(tmp_path / "shards", [("train", clips)])
+    monkeypatch.setattr(Runtime, "start", lambda *_: None)
+    assert main([*words, *dry]) == 2
+    assert "train with configs/train/unlabelled.yaml" in capsys.readouterr().err
+    assert not (tmp_path / "run/config.yaml").exists()
 
 
 def test_a_run_folder_closed_to_the_user_hides_no_other_message(

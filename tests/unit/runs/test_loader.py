@@ -11,6 +11,7 @@ from emotalk.runs.loader import (
     UNLABELLED,
     build_train_loader,
     refuse_missing_shards,
+    refuse_unlabelled,
     unknown_emotions,
     unknown_intensities,
 )
@@ -48,7 +49,7 @@ def test_the_loader_reads_other_speech_where_the_pair_discriminator_learns(tmp_p
 def unlabelled_set(folder: Path, unknown: Callable[[int], bool]) -> ShardSet:
     """Return a set whose clips of these numbers have no label."""
     clips: list[MadeClip] = [
-        replace(clip, emotion=None) if unknown(number) else clip
+        replace(clip, emotion=None, neutral=False) if unknown(number) else clip
         for number, clip in enumerate(made_clips(6, frames=(12,)))
     ]
     return ShardSet.open(str(write_shard_set(folder, [("train", clips)])))
@@ -57,7 +58,7 @@ def unlabelled_set(folder: Path, unknown: Callable[[int], bool]) -> ShardSet:
 def test_losses_of_the_emotion_are_refused_where_no_clip_has_one(tmp_path: Path) -> None:
     shard_set = unlabelled_set(tmp_path / "shards", lambda number: True)
     with pytest.raises(WrongUse) as refusal:
-        build_train_loader(tiny_config(tmp_path), shard_set)
+        refuse_unlabelled(tiny_config(tmp_path), shard_set)
     said = str(refusal.value)
     for term in (
         "stages.emotion.updates.0.losses.emotion_real",
@@ -67,6 +68,7 @@ def test_losses_of_the_emotion_are_refused_where_no_clip_has_one(tmp_path: Path)
     ):
         assert term in said
     assert (ROOT / UNLABELLED).is_file()
+    refuse_unlabelled(tiny_config(tmp_path, L1_ALONE), shard_set)
     loader = build_train_loader(tiny_config(tmp_path, L1_ALONE), shard_set)
     (line,) = unknown_emotions(loader)
     assert line.startswith("the emotion of 6 of 6 clips is unknown")
@@ -74,6 +76,7 @@ def test_losses_of_the_emotion_are_refused_where_no_clip_has_one(tmp_path: Path)
 
 def test_one_labelled_clip_is_enough_and_the_others_are_counted(tmp_path: Path) -> None:
     shard_set = unlabelled_set(tmp_path / "shards", lambda number: number > 0)
+    refuse_unlabelled(tiny_config(tmp_path), shard_set)
     (line,) = unknown_emotions(build_train_loader(tiny_config(tmp_path), shard_set))
     assert line.startswith("the emotion of 5 of 6 clips is unknown: the generator gets neutral")
     whole = ShardSet.open(str(tiny_shards(tmp_path / "whole")))
