@@ -15,7 +15,7 @@ STEPS = (1, 2, 2.5, 5, 10)
 WIDTH, HEIGHT = 320.0, 110.0  # of the plot in units of the SVG
 SHORTEST = 2.0  # height of a bar that is not empty
 SMALLEST = 1e-4  # on a scale of powers of ten
-REACH = 1.6  # of the values' range: on an even scale a limit further off lies outside the axis
+REACH = 4.0  # of the values' range: on an even scale a limit further off lies outside the axis
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,9 @@ class _Scale:
         """Return the line of a limit."""
         x = self.x(float(self._placed([value])[0]))
         inside = min(max(x, 0.0), WIDTH)
-        return LimitLine(inside, f"{name} = {value:g}", outside=inside != x)
+        words = f"{name} = {value:g}"
+        arrow = f"← {words}" if x < 0 else f"{words} →" if x > WIDTH else words
+        return LimitLine(inside, arrow, outside=inside != x)
 
     def _placed(self, values: Sequence[float]) -> Doubles:
         found: Doubles = np.asarray(values, np.float64)

@@ -13,7 +13,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS, UNKNOWN
 from emotalk.shards.manifest import Manifest
-from emotalk.shards.names import REJECTED_NAME
+from emotalk.shards.names import REJECTED_NAME, REPORT_NAME
 from emotalk.shards.statistics import SplitStatistics, reason_lines, statistics_lines
 from etl.job.plan import Plan, count_emotions
 from etl.job.splits import shared_actors
@@ -122,6 +122,8 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Manifest) -> boo
         f"{clips['found']} clips found, {clips['accepted']} accepted, "
         f"{clips['rejected']} rejected, {len(manifest.shards)} shards in {config.output}",
     ]
+    if (page := config.output / REPORT_NAME).is_file():
+        lines.append(f"its quality, with faces and histograms: {page}")
     if reasons := reason_lines(manifest.rejected_by_reason):
         each = f"each one with its reason: {config.output / REJECTED_NAME}"
         lines += ["", *reasons, "", each]

@@ -68,6 +68,7 @@ def test_a_limit_far_outside_is_at_the_edge_and_said_to_be_outside() -> None:
     near, far = chart.lines
     assert (near.outside, far.outside) == (False, True)
     assert far.x == WIDTH
+    assert (near.words, far.words) == ("min_seconds = 0.4", "max_seconds = 60 →")
     assert chart.beyond == "none beyond"
 
 

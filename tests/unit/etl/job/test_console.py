@@ -130,6 +130,15 @@ def test_the_folder_is_printed_as_it_is_called(tmp_path: Path) -> None:
     assert any("[red]" in line for line in lines)
 
 
+def test_the_page_on_the_set_is_named_where_there_is_one(tmp_path: Path) -> None:
+    words = "its quality, with faces and histograms:"
+    assert words not in "\n".join(shown(manifest(), config(output=str(tmp_path)))[1])
+    (tmp_path / "report.html").touch()
+    assert (
+        f"{words} {tmp_path / 'report.html'}" in shown(manifest(), config(output=str(tmp_path)))[1]
+    )
+
+
 def test_people_in_several_splits_are_said_whatever_the_rule_was() -> None:
     assert not any("people" in line for line in shown(manifest(), config())[1])
     tree = manifest()
