@@ -114,6 +114,19 @@ REASONS: dict[str, Reason] = {
     "file_changed": Reason(
         "its file changed while it was read", "wait until it is written, then run again"
     ),
+    # what the frames show together
+    "shot_change": Reason(
+        "a new shot begins within it",
+        "cut the clip there, or raise quality.max_picture_change or quality.max_face_jump",
+    ),
+    "still_picture": Reason(
+        "its face is a still (quality.min_face_motion)",
+        "give a recording of a talking person, or lower quality.min_face_motion",
+    ),
+    "out_of_sync": Reason(
+        "lips and sound are not in step (quality.sync=reject)",
+        "give the clip its own sound in step, or set quality.sync=report",
+    ),
     # the program and the machine
     "crashed": Reason(
         "an unforeseen exception ended the work on it",

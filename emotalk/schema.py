@@ -64,6 +64,15 @@ class Word(NamedTuple):
     end: float
 
 
+class Sync(NamedTuple):
+    """How lips and sound of a clip were found to be in step; see `emotalk/lip_sync/estimate.py`."""
+
+    offset: int  # frames; positive: the sound of the clip is late
+    confidence: float  # in [0, 1]
+    verdict: str
+    shifted: int  # frames of the offset that were taken out of the sample
+
+
 @dataclass(frozen=True)
 class AlignedSample:
     """Holds an aligned clip: crop, sound and landmarks at 25 Hz."""
@@ -76,6 +85,7 @@ class AlignedSample:
     source_sha256: str  # of the clip's file
     words: tuple[Word, ...] | None = None  # on the sample's clock; None where nobody timed them
     words_sha256: str = ""  # of the file with the word times
+    sync: Sync | None = None  # None where it was not looked at
     # values that the checks measured, for `measures.jsonl`; part of no member
     measures: Mapping[str, float] = field(default_factory=dict)
 

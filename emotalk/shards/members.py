@@ -25,7 +25,7 @@ OWN_MEMBERS = (VIDEO_MEMBERS[0], AUDIO_MEMBERS[0], LANDMARKS_MEMBER, JSON_MEMBER
 """The members of `encode_members`, in its order."""
 BESIDE_LABEL = (
     "corpus", "frames", "transform", "transforms", "source_sha256", "neutral", "words",
-    "words_sha256",
+    "words_sha256", "sync",
 )  # fmt: skip
 """Keys of a sample's JSON that are not part of its label."""
 
@@ -44,6 +44,8 @@ def encode_members(
     if sample.words is not None:
         facts["words"] = [word._asdict() for word in sample.words]
         facts["words_sha256"] = sample.words_sha256
+    if sample.sync is not None:
+        facts["sync"] = sample.sync._asdict()
     return {
         VIDEO_MEMBERS[0]: encode_crops(sample.frames_THWC, video),
         AUDIO_MEMBERS[0]: flac_bytes(sample.audio_S),

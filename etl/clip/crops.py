@@ -1,5 +1,6 @@
 """Cut the aligned crops of a clip frame by frame."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,14 @@ from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.shape import transform_points
 from emotalk.media.frames import VideoFrames
 from emotalk.schema import Bytes, Doubles, Floats, Rejection
-from etl.clip.quality import check_faces, check_inside_crop, check_landmarks, check_picture
+from etl.clip.one_shot import ClipShots, check_jumps
+from etl.clip.quality import (
+    check_faces,
+    check_inside_crop,
+    check_landmarks,
+    check_motion,
+    check_picture,
+)
 from etl.clip.reason_pictures import ReasonPictures
 from etl.clip.timeline import Timeline
 
@@ -42,6 +50,14 @@ class Crops:
         self.landmarks.append(moved.astype(np.float32))
         self.frames.append(warp(frame, transform))
 
+    def transforms_at(self, line: Timeline, ticks: slice) -> Doubles:
+        """Return the one transform (1, 2, 3), or those of the frames that the ticks use."""
+        if len(self.transforms) == 1:
+            return np.stack(self.transforms)
+        first, last = line.source_T[ticks][0], line.next_T[ticks][-1]
+        used = (np.array(self.sources) >= first) & (np.array(self.sources) <= last)
+        return np.stack([t for t, kept in zip(self.transforms, used, strict=True) if kept])
+
 
 def cut_crops(
     video: VideoFrames, line: Timeline, detector: LandmarkDetector, config: EtlConfig
@@ -60,12 +76,13 @@ def cut_crops(
     stretches = [Crops()]
     found: list[FaceLandmarks] = []
     pictures = ReasonPictures(len(indices), max_faces=config.quality.max_faces)
+    shots = ClipShots(config.quality)
     rows = [video.first + index for index in indices]
     for index, (frame, face) in zip(
         indices, detector.track(video.at(indices), clip=video.path, indices=rows), strict=True
     ):
         found.append(face)
-        pictures.add(frame, face)
+        pictures.add(frame, face, new_shot=shots.add(frame))
         if face.landmarks_LP is None:
             stretches = [_longest(stretches), Crops()]
         else:
@@ -74,8 +91,13 @@ def cut_crops(
     crops = _longest(stretches)
     ticks = line.between(crops.sources[0], crops.sources[-1] + 1) if crops.sources else slice(0, 0)
     covered = (ticks.stop - ticks.start) / line.frames
+    begin = bisect_left(indices, crops.sources[0]) if crops.sources else 0
+    kept = range(begin, begin + len(crops.sources))
+    times_s = video.times_s[indices]
     try:
-        _check(crops, found, covered, video.size, config.quality)
+        crops.measures["face_pixels"] = check_faces(found, covered=covered, limits=config.quality)
+        shots.check(kept, times_s)
+        _check(crops, found, times_s[kept], video.size, config.quality)
     except Rejection as rejection:
         rejection.measures = crops.measures | rejection.measures
         rejection.picture_HWC = pictures.of(rejection.reason, crops.frames, crops.landmarks)
@@ -86,15 +108,16 @@ def cut_crops(
 def _check(
     crops: Crops,
     found: Sequence[FaceLandmarks],
-    covered: float,
+    times_s: Doubles,
     size: tuple[int, int],
     limits: QualityConfig,
 ) -> None:
-    """Check faces, picture and landmarks, and keep what was measured in `crops`."""
-    crops.measures["face_pixels"] = check_faces(found, covered=covered, limits=limits)
+    """Check picture, landmarks and motion of the crops, and keep what was measured in them."""
     crops.measures["sharpness"] = check_picture(crops.frames, crops.faces, size, limits)
     looks = [face for face in found if face.drift is not None]
     crops.measures |= check_landmarks(crops.faces, size, limits, looks=looks)
+    check_jumps(crops.faces, times_s, limits)
+    check_motion(crops.frames, crops.landmarks, times_s, limits)
     check_inside_crop(crops.landmarks, limits)
 
 

@@ -11,9 +11,11 @@ from emotalk.config.etl import QualityConfig
 from emotalk.faces.landmarks import FaceLandmarks
 from emotalk.faces.plausible import NOSE_EYES_MOUTH, landmark_fault, template_error
 from emotalk.media.loudness import loudness_db
-from emotalk.schema import MOUTH, SIZE, Bytes, Floats, Rejection
+from emotalk.schema import MOUTH, SIZE, Bytes, Doubles, Floats, Rejection
+from etl.clip.still import face_motion
 
 SHOWN = 5
+SHORTEST_STILL_S = 1.0
 
 
 def check_length(seconds: float, limits: QualityConfig) -> None:
@@ -182,6 +184,28 @@ def check_landmarks(
     if faces[0].landmarks_LP is not None:
         measures["landmark_error"] = template_error(faces[0].landmarks_LP)
     return measures
+
+
+def check_motion(
+    crops: Sequence[Bytes], landmarks: Sequence[Floats], times_s: Doubles, limits: QualityConfig
+) -> None:
+    """Reject stills, also those that are zoomed or panned.
+
+    Clips of less than a second are accepted: a face may be at rest that long.
+
+    Raises:
+        Rejection: `still_picture`.
+    """
+    seconds = float(times_s[-1] - times_s[0])
+    if limits.min_face_motion == 0 or seconds < SHORTEST_STILL_S:
+        return
+    moved = face_motion(crops, landmarks, (len(crops) - 1) / seconds)
+    if moved < limits.min_face_motion:
+        raise Rejection(
+            "still_picture",
+            f"parts of the face move by {moved:.2f} crop pixels against it, at least "
+            f"{limits.min_face_motion:g} (quality.min_face_motion)",
+        )
 
 
 def check_inside_crop(landmarks: Sequence[Floats], limits: QualityConfig) -> None:

@@ -24,8 +24,10 @@ class ReasonPictures:
         self._seen = 0
         self._frames: dict[str, Bytes] = {}
 
-    def add(self, frame_HWC: Bytes, face: FaceLandmarks) -> None:
-        """Look at the next frame."""
+    def add(self, frame_HWC: Bytes, face: FaceLandmarks, *, new_shot: bool = False) -> None:
+        """Look at the next frame; `new_shot` if a new shot was found with it."""
+        if new_shot:
+            self._keep("shot_change", frame_HWC)
         if face.landmarks_LP is None:
             self._keep("no_face", frame_HWC)
         elif face.count > self._max_faces:

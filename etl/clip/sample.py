@@ -15,6 +15,7 @@ from emotalk.schema import FPS, SAMPLES_PER_FRAME, AlignedSample, Rejection
 from etl.clip.crops import cut_crops, resample
 from etl.clip.quality import check_length, check_loudness, check_whole
 from etl.clip.reason_pictures import WITHOUT_PICTURE, first_picture
+from etl.clip.sync import judge_sync, parts_in_step, sync_measures
 from etl.clip.timeline import sound_of, timeline
 from etl.clip.words import read_words
 from etl.corpora.listing import SourceClip, Stretch
@@ -91,22 +92,30 @@ def _aligned(
     measures = {"seconds": line.frames / FPS, "loudness_db": check_loudness(sound_S, limits)}
     try:
         crops, ticks = cut_crops(video, line, detector, config)
+        measures |= crops.measures | {"seconds": (ticks.stop - ticks.start) / FPS}
+        frames_THWC, landmarks_TLP = resample(crops, line, ticks)
+        sound_S = sound_S[ticks.start * SAMPLES_PER_FRAME : ticks.stop * SAMPLES_PER_FRAME]
+        sync = judge_sync(landmarks_TLP, sound_S, limits)
     except Rejection as rejection:
-        rejection.measures |= measures
+        rejection.measures = measures | rejection.measures
         raise
-    measures |= crops.measures | {"seconds": (ticks.stop - ticks.start) / FPS}
-    frames_THWC, landmarks_TLP = resample(crops, line, ticks)
-    start_s = clip.start_s + line.start_s + ticks.start / FPS
-    samples = slice(ticks.start * SAMPLES_PER_FRAME, ticks.stop * SAMPLES_PER_FRAME)
+    seen, heard = parts_in_step(len(frames_THWC), 0 if sync is None else sync.shifted)
+    if sync is not None:
+        measures |= sync_measures(sync) | {"seconds": (seen.stop - seen.start) / FPS}
+        check_length(measures["seconds"], limits)
+    start_s = clip.start_s + line.start_s + (ticks.start + heard.start) / FPS
     return AlignedSample(
         label=clip.label,
-        frames_THWC=frames_THWC,
-        audio_S=sound_S[samples],
-        landmarks_TLP=landmarks_TLP,
-        transforms=np.stack(crops.transforms),
+        frames_THWC=frames_THWC[seen],
+        audio_S=sound_S[heard.start * SAMPLES_PER_FRAME : heard.stop * SAMPLES_PER_FRAME],
+        landmarks_TLP=landmarks_TLP[seen],
+        transforms=crops.transforms_at(
+            line, slice(ticks.start + seen.start, ticks.start + seen.stop)
+        ),
         source_sha256=clip.video_sha256 or file_sha256(video.path),
-        words=None if timed is None else timed.within(start_s, len(frames_THWC)),
+        words=None if timed is None else timed.within(start_s, seen.stop - seen.start),
         words_sha256="" if timed is None else timed.sha256,
+        sync=sync,
         measures=measures,
     )
 

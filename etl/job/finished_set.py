@@ -24,6 +24,7 @@ from etl.job.output import finished_ns, read_manifest
 from etl.job.plan import LATER_DIGESTS, Plan, decisive_config
 
 ABSENT = "absent"
+SYNC = "quality.sync"
 TRIED_AGAIN = ("crashed", "worker_died")
 """Reasons that may be the machine's fault: every run tries these clips again."""
 
@@ -65,13 +66,15 @@ def differences(config: EtlConfig, plan: Plan, manifest: Manifest) -> list[str]:
 
     A setting that the set's version did not have counts as its default.
     """
-    old, new = _flat(manifest.config), _flat(plan.config)
+    old, new = ({SYNC: "off"} | _flat(config) for config in (manifest.config, plan.config))
     default = EtlConfig(corpus=config.corpus, source=config.source, output=config.output)
     defaults = _flat(decisive_config(default, (), "shares", {}))
     found = []
     for name, value in new.items():
         if name not in old and name in LATER_DIGESTS:
             continue
+        if name == SYNC and (old[SYNC], value) == ("off", "report"):
+            continue  # which leaves no clip out and shifts none
         before = old.get(name, defaults.get(name, ABSENT))
         if before != value and (name != "models_sha256" or None not in (before, value)):
             was = before if before is ABSENT else json.dumps(before)

@@ -34,6 +34,13 @@ NOT_DECISIVE = (
 )
 LATER_DIGESTS = ("labels_sha256", "splits_sha256", "models_sha256")
 """Keys of the configuration that manifests of older versions lack."""
+LATER_CHECKS: Mapping[str, Any] = {
+    "max_picture_change": 1.0,
+    "max_face_jump": None,
+    "min_face_motion": 0.0,
+    "sync": "off",
+}
+"""Settings of `quality` that manifests of older versions lack, with the values that switch off."""
 PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
 
 
@@ -58,6 +65,14 @@ class Plan:
     config: Mapping[str, Any]  # the settings and digests that decide the bytes, for the manifest
     recordings: Mapping[str, Recording] = field(default_factory=dict)  # by the key of the file
     system_files: int = 0  # number of ignored system files, see `corpora.system_files`
+    unchecked: tuple[str, ...] = ()  # `LATER_CHECKS` that a set to be updated was made without
+
+    @property
+    def stored_config(self) -> dict[str, Any]:
+        """Return the configuration for the manifest."""
+        quality = self.config.get("quality", {})
+        kept = {name: value for name, value in quality.items() if name not in self.unchecked}
+        return {**self.config, "quality": kept}
 
     @property
     def found(self) -> int:
@@ -182,6 +197,7 @@ def decisive_config(
     """
     tree: dict[str, Any] = config.model_dump(mode="json")
     tree["split"]["method"] = method
+    _drop_sync(tree["quality"])
     for key in NOT_DECISIVE:
         tree.pop(key)
     for key in PATHS_OF_LANDMARKS:
@@ -195,6 +211,27 @@ def decisive_config(
     tree["models_sha256"] = models_sha256(config.landmarks)
     tree["format"] = FORMAT_VERSION
     return tree
+
+
+def made_as(config: EtlConfig, plan: Plan, stored: Mapping[str, Any]) -> tuple[EtlConfig, Plan]:
+    """Return configuration and plan without the checks that a set's version did not have.
+
+    Its samples were accepted without them, and the samples made again must be as they were.
+    `stored` is the configuration in its manifest.
+    """
+    known = stored.get("quality", {})
+    unchecked = tuple(name for name in LATER_CHECKS if name not in known)
+    off = {name: LATER_CHECKS[name] for name in unchecked}
+    quality = config.quality.model_copy(update=off)
+    return config.model_copy(update={"quality": quality}), replace(plan, unchecked=unchecked)
+
+
+def _drop_sync(quality: dict[str, Any]) -> None:
+    """Remove the settings of lips against sound that decide no byte."""
+    if quality["sync"] not in ("correct", "reject"):
+        quality.pop("max_sync_shift")
+    if quality["sync"] == "off":
+        quality.pop("sync")
 
 
 def count_emotions(plan: Plan) -> Counter[tuple[str, str]]:

@@ -16,12 +16,20 @@ PACKAGES = (
     "opencv-python",
     "scipy",
     "silero-vad",
+    "torch",
+    "torchaudio",
 )
 KINDS = {".py", ".npy", ".json", ".csv"}  # code, and the tables that lie beside it
 SOURCES = (
     "etl",
     "emotalk/faces",
+    "emotalk/lip_sync/estimate.py",
+    "emotalk/lip_sync/features.py",
+    "emotalk/lip_sync/lip_sync_net.json",
+    "emotalk/lip_sync/load.py",
+    "emotalk/lip_sync/network.py",
     "emotalk/media",
+    "emotalk/metrics/lip_sync.py",
     "emotalk/shards/index.py",
     "emotalk/shards/members.py",
     "emotalk/shards/names.py",

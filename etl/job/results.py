@@ -90,7 +90,7 @@ def build_manifest(
     """Return the manifest; but for `run` the same for the same input, on any machines."""
     accepted = [key for key in plan.clips if verdicts[key].accepted]
     return Manifest(
-        config=dict(plan.config),
+        config=plan.stored_config,
         mean_face=_mean_face(plan, verdicts),
         clips={
             "found": plan.found,

@@ -31,7 +31,7 @@ from etl.job.finished_set import (
     replaced_clips,
 )
 from etl.job.output import clear_stores, open_store, read_manifest
-from etl.job.plan import Plan, choose_neutrals
+from etl.job.plan import Plan, choose_neutrals, made_as
 from etl.job.process import Progress, process_clips, shard_samples
 from etl.job.recordings import plan_of_set
 from etl.job.repair import damaged_shards, repair
@@ -72,6 +72,7 @@ def update_set(
     """
     manifest = read_manifest(config.output)
     assert manifest is not None  # callers ask `is_finished` first
+    config, plan = made_as(config, plan, manifest.config)
     plan = plan_of_set(config, plan, manifest)
     repaired = repair(config, plan, manifest, executor, progress)
     renewed = retry_rejected(config, plan, manifest, executor, progress)

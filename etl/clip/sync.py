@@ -1,0 +1,66 @@
+"""Judge whether lips and sound of a sample are in step, and by how much to shift it if not."""
+
+from emotalk.config.etl import QualityConfig
+from emotalk.lip_sync.estimate import (
+    LARGEST_IN_STEP,
+    MAX_OFFSET,
+    SURE,
+    SyncEstimate,
+    estimate_sync,
+    load_lip_sync_model,
+)
+from emotalk.schema import Floats, Rejection, Sync
+
+
+def judge_sync(landmarks_TLP: Floats, audio_S: Floats, limits: QualityConfig) -> Sync | None:
+    """Return how far the sound is late and the shift that `quality.sync` asks for; None if off.
+
+    Only a sure estimate shifts or rejects a clip.
+
+    Raises:
+        Rejection: `out_of_sync`, with `reject` alone.
+    """
+    if limits.sync == "off":
+        return None
+    found = estimate_sync(load_lip_sync_model(), landmarks_TLP, audio_S)
+    if limits.sync == "reject":
+        _check_sync(found, limits)
+    corrects = limits.sync in ("correct", "reject") and found.verdict == "shifted"
+    within = LARGEST_IN_STEP < abs(found.offset) <= limits.max_sync_shift
+    shifted = found.offset if corrects and within else 0
+    return Sync(found.offset, found.confidence, found.verdict, shifted)
+
+
+def sync_measures(sync: Sync) -> dict[str, float]:
+    """Return offset and confidence by their names in `measures.jsonl`."""
+    return {"sync_offset": float(sync.offset), "sync_confidence": sync.confidence}
+
+
+def parts_in_step(frames: int, shifted: int) -> tuple[slice, slice]:
+    """Return the frames of the picture, and those of the sound, that belong together.
+
+    Args:
+        frames: length of both.
+        shifted: frames that the sound is late by; negative if it is early.
+    """
+    late, early = max(shifted, 0), max(-shifted, 0)
+    return slice(early, frames - late), slice(late, frames - early)
+
+
+def _check_sync(found: SyncEstimate, limits: QualityConfig) -> None:
+    measures = sync_measures(Sync(found.offset, found.confidence, found.verdict, 0))
+    if found.verdict == "no_lag_fits":
+        raise Rejection(
+            "out_of_sync",
+            f"the lips say something else than the sound: none of the offsets up to {MAX_OFFSET} "
+            f"frames fits (probability {found.confidence:g}, at least {SURE:g}; quality.sync)",
+            measures=measures,
+        )
+    if found.verdict == "shifted" and abs(found.offset) > limits.max_sync_shift:
+        side = "late" if found.offset > 0 else "early"
+        raise Rejection(
+            "out_of_sync",
+            f"the sound is {abs(found.offset)} frames of 25 a second {side} (probability "
+            f"{found.confidence:g}), at most {limits.max_sync_shift} (quality.max_sync_shift)",
+            measures=measures,
+        )
