@@ -8,6 +8,7 @@ from tests.fuzz.surfaces import (
     members,
     models,
     page,
+    set_report,
     shard_files,
 )
 
@@ -19,4 +20,5 @@ SURFACES: tuple[Surface, ...] = (
     *corpora.SURFACES,
     *media.SURFACES,
     *page.SURFACES,
+    *set_report.SURFACES,
 )
