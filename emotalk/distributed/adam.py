@@ -88,3 +88,41 @@ class AdamByParts(torch.optim.Adam):
         finally:
             self.param_groups = every_group
         return loss
+
+    @torch.no_grad()
+    def step_where(self, wanted: Tensor) -> Callable[[], None]:
+        """Step where `wanted`, a truth value on the device, is true, without waiting for it.
+
+        Weights and moments keep their values where it is false. The step counts, which are on the
+        host, increase; the function that is returned sets them back.
+        """
+        stepped = [
+            parameter
+            for group in self.param_groups
+            if not group["frozen"]
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        before = [
+            (parameter.clone(), *(self._moment(parameter, name).clone() for name in MOMENTS))
+            for parameter in stepped
+        ]
+        self.step()
+        for parameter, (weight, *moments) in zip(stepped, before, strict=True):
+            torch.where(wanted, parameter, weight, out=parameter)
+            for name, moment in zip(MOMENTS, moments, strict=True):
+                now = self._moment(parameter, name)
+                torch.where(wanted, now, moment, out=now)
+
+        def undo() -> None:
+            for parameter in stepped:
+                self.state[parameter]["step"] -= 1
+                if self.state[parameter]["step"] == 0:
+                    del self.state[parameter]
+
+        return undo
+
+    def _moment(self, parameter: Tensor, name: str) -> Tensor:
+        """Return a moment of a parameter: zeros before its first update."""
+        moment: Tensor = self.state.get(parameter, {}).get(name, torch.zeros_like(parameter))
+        return moment

@@ -1,7 +1,7 @@
 """Wrap a network and its optimiser in one interface for DDP, DeepSpeed and a single process."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -17,21 +17,8 @@ from emotalk.distributed.full_state import (
     write_optimizer,
     write_weights,
 )
+from emotalk.distributed.update_guard import GradientNorms, NonFiniteGradientError, UpdateGuard
 from emotalk.distributed.zero_state import create_zero_moments, zero_of
-
-
-class NonFiniteGradientError(ArithmeticError):
-    """Raised where a gradient is NaN or infinite, before weights and moments are changed.
-
-    Gradients are averaged over the processes, so that every process raises it or none does.
-
-    Attributes:
-        parameters: names of those with such a gradient; empty under ZeRO.
-    """
-
-    def __init__(self, message: str, parameters: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.parameters = tuple(parameters)
 
 
 class Engine:
@@ -117,25 +104,43 @@ class Engine:
         """Return the context in which a step updates these parts of the network alone."""
         return self._adam.learning(parts)
 
-    def step(self, *, lr: float) -> float:
+    def step(self, *, lr: float, guard: UpdateGuard | None = None) -> float:
         """Update the weights; return the gradients' norm over all parameters, before clipping.
+
+        It is NaN where the guard has not read it yet.
 
         Args:
             lr: learning rate of this step.
+            guard: of the updates of this step of the training; None for a single one. It may defer
+                no update of DeepSpeed's.
 
         Raises:
             NonFiniteGradientError: before weights or moments are touched.
         """
+        guard = guard or UpdateGuard()
         self._set_lr(lr)
         if self._zero is not None:
-            return self._step_zero()
-        norm = self._gradient_norm()
+            guard.totals.append(self._step_zero(place=len(guard.totals)))
+            return guard.totals[-1]
+        norms = self._gradient_norms()
+        try:
+            finite = guard.admit(norms)
+        except NonFiniteGradientError:
+            self.module.zero_grad()
+            raise
+        if self._clip:
+            parameters = self.module.parameters()
+            torch.nn.utils.clip_grads_with_norm_(parameters, self._clip, norms.total)
         if self.is_deepspeed:
+            assert finite is None, "DeepSpeed makes an update or raises"
             self._wrapped.step()
         else:
-            self._optimizer.step()
+            if finite is None:
+                self._optimizer.step()
+            else:
+                norms.undo = self._adam.step_where(finite)
             self._optimizer.zero_grad()
-        return norm
+        return guard.totals[-1] if guard.is_read else math.nan
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name -> full shape of every tensor of the network."""
@@ -167,23 +172,20 @@ class Engine:
         for group in self._optimizer.param_groups:
             group["lr"] = lr
 
-    def _step_zero(self) -> float:
+    def _step_zero(self, *, place: int) -> float:
         """Step; where the norm is not finite, ZeRO changes nothing on any process."""
         self._wrapped.step()
         norm = self._wrapped.get_global_grad_norm()
         value = float(norm if norm is not None else 0.0)
         if not math.isfinite(value) or value < 0:
-            raise NonFiniteGradientError(f"the gradient norm of the {self.name} is not finite")
+            raise NonFiniteGradientError(
+                f"the gradient norm of the {self.name} is not finite",
+                engine=self.name,
+                place=place,
+            )
         return value
 
-    def _gradient_norm(self) -> float:
+    def _gradient_norms(self) -> GradientNorms:
         gradients = {n: p.grad for n, p in self.module.named_parameters() if p.grad is not None}
-        total = torch.nn.utils.get_total_norm(list(gradients.values()))
-        norm = float(total)
-        if not math.isfinite(norm):
-            names = [name for name, grad in gradients.items() if not grad.isfinite().all()]
-            self.module.zero_grad()
-            raise NonFiniteGradientError(f"the gradient norm of the {self.name} is {norm}", names)
-        if self._clip:
-            torch.nn.utils.clip_grads_with_norm_(self.module.parameters(), self._clip, total)
-        return norm
+        norms_N = torch.stack(torch._foreach_norm(list(gradients.values())))
+        return GradientNorms(self.name, list(gradients), norms_N, torch.linalg.vector_norm(norms_N))

@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
-from emotalk.distributed import Engine
+from emotalk.distributed import Engine, UpdateGuard
 from emotalk.models.vgg import VGG19Features
 from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_modules
@@ -85,9 +85,9 @@ class FakeEngine(Engine):
         del parts
         return nullcontext()
 
-    def step(self, *, lr: float) -> float:
+    def step(self, *, lr: float, guard: UpdateGuard | None = None) -> float:
         """Return a gradient norm of 0."""
-        del lr
+        del lr, guard
         return 0.0
 
 

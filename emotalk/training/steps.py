@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from emotalk.config.stages import UpdateConfig
-from emotalk.distributed import Engine, NonFiniteGradientError
+from emotalk.distributed import Engine, NonFiniteGradientError, UpdateGuard
 from emotalk.losses.combine import (
     nan_unless_finite,
     not_finite,
@@ -32,6 +32,7 @@ def generator_step(
     update: UpdateConfig,
     mean: "GlobalMean",
     lr: float,
+    guard: "StepGuard | None" = None,
 ) -> "StepReport":
     """Update the generator once against frozen discriminators (report eq. 4.1)."""
     step = _Step(networks.generator, update, mean)
@@ -42,7 +43,7 @@ def generator_step(
                 terms = generator_terms(x, generated, networks, discriminators, update.losses)
                 unused = unused_generator_outputs(generated, update.trained)
                 step.backward(terms, x, unused=unused, last=last)
-    return step.finish(lr, parts={GENERATOR, *update.trained})
+    return step.finish(lr, guard, parts={GENERATOR, *update.trained})
 
 
 def discriminator_step(
@@ -51,6 +52,7 @@ def discriminator_step(
     update: UpdateConfig,
     mean: "GlobalMean",
     lr: float,
+    guard: "StepGuard | None" = None,
 ) -> "StepReport":
     """Update the discriminators that the update names, against a fixed generator."""
     engine, bare = networks.discriminators, networks.bare_discriminators
@@ -62,7 +64,7 @@ def discriminator_step(
             terms = discriminator_terms(x, outputs, bare, update.losses)
             unused = unused_discriminator_outputs(outputs, bare, update.trained)
             step.backward(terms, x, unused=unused, last=last)
-    return step.finish(lr, parts=bare.computing(update.trained))
+    return step.finish(lr, guard, parts=bare.computing(update.trained))
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class StepReport:
         sums: term -> sum over this process's valid clips, on the device, detached. Terms of the
             emotion are left out where no process has a clip with a label.
         weights: term -> its weight in the update.
-        grad_norm: of the engine's gradients, before clipping.
+        grad_norm: of the engine's gradients, before clipping; NaN until the guard has read it.
         lr: learning rate.
     """
 
@@ -86,19 +88,41 @@ class StepReport:
 class NonFiniteUpdateError(ArithmeticError):
     """Raised instead of an update whose losses or gradients are NaN or infinite.
 
-    Every process raises it for the same update, each naming its own clips.
+    Every process raises it for the same update, each naming its own clips. It may come from a later
+    update of the same step, which is not made either.
 
     Attributes:
         engine: the network of the update.
         clips: term -> this process's clips for which it is not finite.
         parameters: names of those with such a gradient, if the engine knows them.
+        place: of the update among those of its step, counted from 0.
     """
 
-    def __init__(
-        self, engine: str, clips: Mapping[str, Sequence[str]], parameters: Sequence[str]
-    ) -> None:
-        super().__init__(f"the update of the {engine} is not finite")
-        self.engine, self.clips, self.parameters = engine, dict(clips), tuple(parameters)
+    def __init__(self, error: NonFiniteGradientError, clips: Mapping[str, Sequence[str]]) -> None:
+        super().__init__(f"the update of the {error.engine} is not finite")
+        self.engine, self.clips = error.engine, dict(clips)
+        self.parameters, self.place = error.parameters, error.place
+
+
+class StepGuard(UpdateGuard):
+    """Guards the updates of one step, and names the clips of one that is refused."""
+
+    def __init__(self, deferred: int = 0) -> None:
+        """Defer the check of the first updates to the next one."""
+        super().__init__(deferred)
+        self._seen: list[Sequence[tuple[Terms, tuple[str, ...]]]] = []
+
+    def add(self, seen: Sequence[tuple[Terms, tuple[str, ...]]]) -> None:
+        """Add an update's terms and keys of each micro-batch."""
+        self._seen.append(seen)
+
+    def not_finite_clips(self, place: int) -> dict[str, list[str]]:
+        """Return term -> clips for which it is not finite, of one of the updates."""
+        clips: dict[str, list[str]] = {}
+        for values, keys in self._seen[place]:
+            for name, places in not_finite(values).items():
+                clips.setdefault(name, []).extend(keys[bad] for bad in places)
+        return clips
 
 
 @dataclass(frozen=True)
@@ -157,21 +181,19 @@ class _Step:
         loss = self._mean.share(weighted_sum(trained, losses), x) * nan_unless_finite(terms)
         self._engine.backward(with_zero_gradients(loss, unused), last=last)
 
-    def finish(self, lr: float, *, parts: Collection[str]) -> StepReport:
+    def finish(self, lr: float, guard: StepGuard | None, *, parts: Collection[str]) -> StepReport:
         """Update these parts of the network and return the report.
 
         Raises:
             NonFiniteUpdateError: a term or a gradient is not finite; nothing was updated.
         """
+        guard = guard or StepGuard()
+        guard.add(self._seen)
         try:
             with self._engine.learning(parts):
-                norm = self._engine.step(lr=lr)
+                norm = self._engine.step(lr=lr, guard=guard)
         except NonFiniteGradientError as error:
-            clips: dict[str, list[str]] = {}
-            for values, keys in self._seen:
-                for name, places in not_finite(values).items():
-                    clips.setdefault(name, []).extend(keys[place] for place in places)
-            raise NonFiniteUpdateError(self._engine.name, clips, error.parameters) from error
+            raise NonFiniteUpdateError(error, guard.not_finite_clips(error.place)) from error
         measured = dict(self._sums)
         if self._mean.without_label:  # no mean over no clips
             measured = {n: total for n, total in measured.items() if n not in self._of_emotion}

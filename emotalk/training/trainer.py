@@ -3,8 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from emotalk.checkpoints.background_writer import BackgroundWriter
 from emotalk.checkpoints.best import remember_best
@@ -33,6 +35,7 @@ from emotalk.training.speed import Speed
 from emotalk.training.steps import (
     GlobalMean,
     NonFiniteUpdateError,
+    StepGuard,
     StepReport,
     discriminator_step,
     generator_step,
@@ -114,8 +117,8 @@ class Trainer:
     def _train_one(self) -> bool:
         """Make one step and what is due after it, or return True if a signal asks the run to stop.
 
-        Without a log line, a validation or a checkpoint the host waits for the device once an
-        update, for the norm of the gradients.
+        Without a log line, a validation or a checkpoint the host waits for the device once, for the
+        norms of the gradients.
         """
         components, state = self._components, self.state
         self._saver.check()
@@ -127,12 +130,10 @@ class Trainer:
         plan = self._schedule.plan(state.step)
         micro_batches = components.inputs.micro_batches(batch)
         mean = GlobalMean(valid, components.runtime.world_size, unlabelled)
-        reports: list[StepReport] = []
-        for due in plan.updates:
-            try:
-                reports.append(self._update(due, micro_batches, mean))
-            except NonFiniteUpdateError as error:
-                raise self._not_finite(error, batch, changed=bool(reports)) from error
+        try:
+            reports = self._make_updates(plan.updates, micro_batches, mean)
+        except NonFiniteUpdateError as error:
+            raise self._not_finite(error, batch) from error
         state.step += 1
         state.clips_seen += valid
         state.faults += components.config.data.batch_size - valid
@@ -163,22 +164,46 @@ class Trainer:
         """
         valid = unlabelled = 0
         if batch is not None:
-            valid = int(batch.valid_B.sum())
-            unlabelled = int((batch.valid_B & (batch.emotion_B == UNKNOWN_EMOTION)).sum())
+            unknown_B = batch.valid_B & (batch.emotion_B == UNKNOWN_EMOTION)
+            valid, unlabelled = torch.stack([batch.valid_B, unknown_B]).sum(dim=1).tolist()
         stop = batch is None or self._components.stop_requested()
         clips, without, stopped = self._components.runtime.sum_on_host(valid, unlabelled, int(stop))
         return clips, without, stopped
 
+    def _make_updates(
+        self, updates: Sequence[DueUpdate], micro_batches: Sequence[ClipInputs], mean: GlobalMean
+    ) -> list[StepReport]:
+        """Make the updates of a step; the last one waits for the device and checks them all.
+
+        DeepSpeed, and a network that a step updates twice, check each update at once.
+        """
+        components = self._components
+        networks = {due.update.network for due in updates}
+        is_deepspeed = any(engine.is_deepspeed for engine in components.networks.engines.values())
+        together = len(networks) == len(updates) and not is_deepspeed
+        guard = StepGuard(deferred=len(updates) - 1 if together else 0)
+        reports: list[StepReport] = []
+        is_averaged = True
+        for due in updates:
+            reports.append(self._update(due, micro_batches, mean, guard))
+            is_averaged = is_averaged and due.update.network != "generator"
+            if guard.is_read and not is_averaged and components.ema is not None:
+                components.ema.update(components.networks.generator.module)
+                is_averaged = True
+        norms = zip(reports, guard.totals, strict=True)
+        return [replace(report, grad_norm=norm) for report, norm in norms]
+
     def _update(
-        self, due: DueUpdate, micro_batches: Sequence[ClipInputs], mean: GlobalMean
+        self,
+        due: DueUpdate,
+        micro_batches: Sequence[ClipInputs],
+        mean: GlobalMean,
+        guard: StepGuard,
     ) -> StepReport:
         networks = self._components.networks
         if due.update.network == "discriminators":
-            return discriminator_step(micro_batches, networks, due.update, mean, due.lr)
-        report = generator_step(micro_batches, networks, due.update, mean, due.lr)
-        if self._components.ema is not None:
-            self._components.ema.update(networks.generator.module)
-        return report
+            return discriminator_step(micro_batches, networks, due.update, mean, due.lr, guard)
+        return generator_step(micro_batches, networks, due.update, mean, due.lr, guard)
 
     def _log(self) -> None:
         means = {name: total / count for name, (total, count) in self._sums.read().items()}
@@ -226,20 +251,19 @@ class Trainer:
             self._saver.begin(snapshot, None if self.state.best is None else self.state.best[1])
         self._speed.held_s += time.monotonic() - began
 
-    def _not_finite(
-        self, error: NonFiniteUpdateError, batch: ClipBatch, *, changed: bool
-    ) -> NonFiniteTrainingError:
+    def _not_finite(self, error: NonFiniteUpdateError, batch: ClipBatch) -> NonFiniteTrainingError:
         """Save the state before the step and return the error that names every process's faults.
+
+        Where another update of the same step was made before, the state is not that between two
+        steps: it is not saved, and the last checkpoint stands.
 
         Args:
             error: of this process.
             batch: of this process.
-            changed: whether another update of the same step was made before. The state is then not
-                that between two steps: it is not saved, and the last checkpoint stands.
         """
         components = self._components
         reports = components.runtime.gather([(error.clips, error.parameters, batch.keys)])
-        if not changed:
+        if error.place == 0:
             self._save()
             self._saver.finish()
             components.runtime.barrier()

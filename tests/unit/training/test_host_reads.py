@@ -18,7 +18,7 @@ from tests.helpers.train_here import trainer_here
 READS = ("item", "tolist", "__float__", "__int__", "__bool__", "__index__")
 STEPS = 6
 BATCH = "emotalk.training.trainer._agree"  # counts the valid clips of the loader's own batch
-NORM = "emotalk.distributed.engine._gradient_norm"  # before an update's weights are touched
+NORM = "emotalk.distributed.update_guard.admit"  # before the last update of a step
 SUMS = "emotalk.training.metric_sums.read"
 
 
@@ -69,7 +69,7 @@ def of_each_step(trainer: Trainer) -> list[list[str]]:
     return found
 
 
-def test_a_step_reads_one_number_an_update_unless_a_line_or_a_checkpoint_is_due(
+def test_a_step_reads_one_number_unless_a_line_or_a_checkpoint_is_due(
     config: TrainConfig,
 ) -> None:
     """The fourth step is logged; the last one is logged and saved."""
@@ -82,7 +82,7 @@ def test_a_step_reads_one_number_an_update_unless_a_line_or_a_checkpoint_is_due(
     assert set(last[3:]) <= {"emotalk.distributed.full_state._read_plain"}
 
 
-def test_two_updates_of_a_step_read_two_numbers(config: TrainConfig, tmp_path: Path) -> None:
+def test_two_updates_of_a_step_are_read_together(config: TrainConfig, tmp_path: Path) -> None:
     stage = config.stages[1].model_copy(
         update={
             "updates": tuple(
@@ -96,4 +96,4 @@ def test_two_updates_of_a_step_read_two_numbers(config: TrainConfig, tmp_path: P
     )
     with trainer_here(both) as trainer, reads() as seen:
         trainer._train_one()
-    assert seen == [BATCH, NORM, NORM]
+    assert seen == [BATCH, NORM]
