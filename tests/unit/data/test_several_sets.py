@@ -18,7 +18,6 @@ import torch
 from emotalk.config.shards import ShardSource
 from emotalk.data.batch import ClipBatch
 from emotalk.errors import WrongUse
-from emotalk.schema import EMOTIONS
 from emotalk.shards.reader import DataFault
 from tests.helpers.loader import loader_of, taken
 from tests.helpers.read_as_rank import rows_of
@@ -108,6 +107,19 @@ def test_by_size_every_clip_of_every_set_comes_once_an_epoch(folders: list[Path]
     assert keys == dict.fromkeys(names, 2)
 
 
+def test_sets_of_one_size_are_shuffled_each_in_its_own_way(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("crema_d", "mead")]
+    for folder in folders:
+        write_shard_set(folder, [("train", made_clips(20))], members_of=empty_members)
+        name_corpus(folder, folder.name)
+    loader = loader_of(sources(folders))
+    order, samples = loader.batches.order, loader.samples
+    keys = [samples[order.place(number).sample].key for number in range(40)]
+    own = [[key[-2:] for key in keys if set_of(key) == folder.name] for folder in folders]
+    assert own[0] != own[1]
+    assert sorted(own[0]) == sorted(own[1])
+
+
 def test_a_weight_is_the_share_of_the_windows(folders: list[Path]) -> None:
     loader = loader_of(sources(folders, 0.5, 0.5))
     keys = [row["key"] for row in rows(taken(loader, 7))]
@@ -144,25 +156,41 @@ def test_validation_reads_one_set_after_the_other(folders: list[Path]) -> None:
         assert keys == [*names, "", ""]
 
 
-@pytest.mark.parametrize("weights", [(), (0.5, 0.5)])
-def test_balance_evens_emotions_out(tmp_path: Path, weights: tuple[float, ...]) -> None:
-    """Without weights over both sets together; with weights inside each."""
-    alone = [MadeClip(f"k{n:04d}", 30, "a", "sadness", None) for n in range(4)]
-    both = [MadeClip(f"k{n:04d}", 30, "a", EMOTIONS[n % 2], None, neutral=False) for n in range(2)]
-    uneven = [*both, *(MadeClip(f"m{n:04d}", 30, "a", EMOTIONS[0], None) for n in range(3))]
-    for name, clips in (("mead", alone), ("crema_d", uneven)):
+@pytest.fixture
+def uneven(tmp_path: Path) -> list[Path]:
+    """Two sets: anger 8 and sadness 4 clips; anger 1 and disgust 3."""
+    told = {"mead": {"anger": 8, "sadness": 4}, "crema_d": {"anger": 1, "disgust": 3}}
+    for name, emotions in told.items():
+        spread = [emotion for emotion, count in emotions.items() for _ in range(count)]
+        clips = [MadeClip(f"k{n:04d}", 30, "a", e, None) for n, e in enumerate(spread)]
         write_shard_set(tmp_path / name, [("train", clips)], members_of=empty_members)
         name_corpus(tmp_path / name, name)
-    given = sources([tmp_path / "mead", tmp_path / "crema_d"], *weights)
+    return [tmp_path / name for name in told]
+
+
+def shown(given: Sequence[ShardSource], epochs: int) -> Counter[tuple[str, str]]:
+    """Return how often clips of each (set, emotion) come in balanced epochs."""
     loader = loader_of(given, balance={"emotions": "equal"})
     order, samples = loader.batches.order, loader.samples
-    epochs = range(8 * len(order))
-    counts = Counter(samples[order.place(number).sample].emotion for number in epochs)
-    if weights:
-        assert counts["sadness"] == counts["anger"] + counts["disgust"]
-        assert abs(counts["anger"] - counts["disgust"]) <= 8
-    else:
-        assert len(set(counts.values())) == 1
+    places = (order.place(number) for number in range(epochs * len(order)))
+    come = (samples[place.sample] for place in places)
+    return Counter((set_of(sample.key), str(sample.emotion)) for sample in come)
+
+
+def test_without_weights_emotions_are_balanced_over_all_sets(uneven: list[Path]) -> None:
+    """Anger 9, so that disgust comes three times and sadness, 4, twice."""
+    assert shown(sources(uneven), 2) == {
+        ("mead", "anger"): 16, ("mead", "sadness"): 16,
+        ("crema_d", "anger"): 2, ("crema_d", "disgust"): 18,
+    }  # fmt: skip
+
+
+def test_with_weights_emotions_are_balanced_inside_each_set(uneven: list[Path]) -> None:
+    """Epochs of 22 windows, 11 of each set; 48 of them are whole epochs of both."""
+    assert shown(sources(uneven, 0.5, 0.5), 48) == {
+        ("mead", "anger"): 264, ("mead", "sadness"): 264,
+        ("crema_d", "anger"): 264, ("crema_d", "disgust"): 264,
+    }  # fmt: skip
 
 
 def test_a_set_in_a_folder_and_one_elsewhere(folders: list[Path], tmp_path: Path) -> None:

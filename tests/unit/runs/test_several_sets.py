@@ -163,7 +163,7 @@ def test_a_dry_run_shows_each_set_and_finds_a_tar_that_is_cut_off(folder: Path) 
         file.truncate(512)
     with pytest.raises(WrongUse, match=f"{folder}/mead/val-000000.tar: 512 bytes"):
         describe(both_config(folder))
-    with pytest.raises(WrongUse, match="no such folder"):
+    with pytest.raises(WrongUse, match=f"shards={folder}/nowhere: no such folder; make a shard"):
         describe(tiny_config(folder, f"shards=[{folder}/mead, {folder}/nowhere]"))
 
 
