@@ -1,5 +1,6 @@
 """Parse untrusted YAML text within bounds of size, depth and time."""
 
+import re
 from typing import Any
 
 import yaml
@@ -9,6 +10,7 @@ MAX_BYTES = 128 * 2**10  # the configurations here have less than 5
 MAX_DEPTH = 32
 MAX_VALUES = 20_000  # once aliases are written out
 LONGEST_NUMBER = 400  # characters of a number or date
+BOOL = "tag:yaml.org,2002:bool"
 COUNTED = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:timestamp")
 # Errors that PyYAML's constructors raise besides their own: an impossible date, a number of
 # thousands of digits, `!!bool maybe`, `!!int ""`, `!!timestamp now`.
@@ -46,7 +48,11 @@ def parse_yaml(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads YAML as PyYAML's safe loader does; refuses deep nesting and endless numbers."""
+    """Loads YAML as PyYAML's safe loader does; refuses deep nesting and endless numbers.
+
+    As in YAML 1.2, `off`, `on`, `yes` and `no` are texts: `off` is a value of several settings. A
+    setting that is true or false takes them too.
+    """
 
     depth = 0
 
@@ -67,6 +73,15 @@ class _Loader(yaml.SafeLoader):
         if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in node.value):
             raise ValueError("a text with a zero byte or half of a surrogate pair")
         return node
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOL]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    BOOL, re.compile(r"(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 def _count_values(node: Node, counts: dict[int, int]) -> int:

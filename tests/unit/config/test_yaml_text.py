@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from emotalk.cli import main
+from emotalk.config.etl import EtlConfig
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
 from emotalk.config.yaml_text import parse_yaml
@@ -16,6 +17,7 @@ from emotalk.printable import is_printable
 from tests.helpers.shared import shared_data
 from tests.helpers.tiny_training import tiny_config
 
+ROOT = Path(__file__).parents[3]
 NAMED = {"a": 1, "b": [1, 2.5, None, True], "c": {"d": "x: y", "e": []}, "f": 1e-4, "g": "0x"}
 
 
@@ -25,6 +27,20 @@ def test_plain_values_and_aliases_are_read() -> None:
         "a": {"lr": 1}, "b": {"lr": 1, "c": 2}, "d": {"lr": 1},
     }  # fmt: skip
     assert parse_yaml("") is None
+
+
+def test_off_and_no_are_texts_and_settings_that_are_true_or_false_take_them() -> None:
+    assert parse_yaml("[off, On, yes, NO, true, False]") == ["off", "On", "yes", "NO", True, False]
+    assert parse_yaml("[trueish, f, n]") == ["trueish", "f", "n"]
+    words = ["corpus=folder", "source=a", "output=b", "quality.sync=off"]
+    assert load_config(EtlConfig, None, words).quality.sync == "off"
+    train = load_config(
+        TrainConfig,
+        ROOT / "configs" / "train" / "demo.yaml",
+        ["shards=a", "run_dir=b", "data.balance.emotions=off", "tracking.mlflow.enabled=no"],
+    )
+    assert train.data.balance.emotions == "off"
+    assert train.tracking.mlflow.enabled is False
 
 
 BOMB = "\n".join(
