@@ -37,7 +37,7 @@ VIEWS = (
     MeasureView(
         "sync_confidence",
         "Confidence of the offset",
-        "Probability that it is right to a frame; below `sure` no clip is judged by it",
+        "Probability that it is right to a frame; where it is not sure, no clip is judged by it",
         "{:.2f}",
         low="sure",
         extreme_title="Least confident sync",
@@ -93,6 +93,24 @@ VIEWS = (
         extreme="highest",
         extreme_title="Least steady landmarks",
         landmarks=True,
+    ),
+    MeasureView(
+        "face_motion",
+        "Motion in the face",
+        "How far its parts move against the whole, in crop pixels",
+        "{:.2f} px",
+        low="min_face_motion",
+        log=True,
+        extreme_title="Stillest faces",
+    ),
+    MeasureView(
+        "face_jump",
+        "Jump of the face",
+        "Largest step between two frames, in crop pixels in 1/25 s",
+        "{:.1f} px",
+        high="max_face_jump",
+        extreme="highest",
+        extreme_title="Largest jumps",
     ),
 )
 

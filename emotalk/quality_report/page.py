@@ -27,7 +27,7 @@ from emotalk.shards.storage import DiskStorage
 
 TEMPLATE = "page.html"
 GENERATOR = "emotalk shard set report"
-MOST_PICTURES = 270  # on a page: bounds its size
+MOST_BYTES = 1_600_000  # of the pictures of a page, encoded
 MOST_RECORDINGS = 50
 
 
@@ -38,6 +38,22 @@ class Row:
     name: str
     cells: tuple[str, ...]  # of each split, then of all
     share: float | None = None  # of all clips; None where the row counts something else
+
+
+class Embedding:
+    """Makes addresses of pictures, as long as the page has room for them."""
+
+    def __init__(self, room: int) -> None:
+        """Start with room for so many bytes of addresses."""
+        self._room = room
+
+    def __call__(self, jpeg: bytes) -> str:
+        """Return a JPEG as an address that holds it; empty without one, or without room for it."""
+        address = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+        if not jpeg or len(address) > self._room:
+            return ""
+        self._room -= len(address)
+        return address
 
 
 def write_report(
@@ -88,12 +104,9 @@ def report_page(facts: Facts, reader: SampleReader) -> bytes:
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
-    left = iter(range(MOST_PICTURES))
     environment.filters["shown"] = lambda text, longest=120: printable(str(text), longest=longest)
     environment.filters["left_out"] = lambda left_out_s: ", ".join(left_out_words(left_out_s))
-    environment.filters["jpeg"] = lambda jpeg: (
-        _embedded(jpeg) if next(left, None) is not None else ""
-    )
+    environment.filters["jpeg"] = Embedding(MOST_BYTES)
     environment.globals |= {"plot_width": WIDTH, "plot_height": HEIGHT}
     page = environment.get_template(TEMPLATE).render(**_content(facts, reader))
     return page.encode("utf-8", "backslashreplace")
@@ -176,8 +189,3 @@ def _histograms(facts: Facts) -> list[Histogram]:
         if values[0] or values[1]:
             found.append(histogram(view, *values, facts.drawn_limits))
     return found
-
-
-def _embedded(jpeg: bytes) -> str:
-    """Return a JPEG as an address; empty without one."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""

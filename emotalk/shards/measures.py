@@ -31,6 +31,8 @@ class ClipMeasures(Record):
     sharpness: Value | None = None  # of the crops, median frame; see `etl/clip/quality.py`
     landmark_error: Value | None = None  # of the first frame, in template pixels
     landmark_drift: Value | None = None  # in units of the face's size
+    face_jump: Value | None = None  # largest between frames, crop pixels in 1/25 s
+    face_motion: Value | None = None  # of parts of the face against it, crop pixels
     sync_offset: Value | None = None  # frames; positive: the sound is late
     sync_confidence: Value | None = None
 

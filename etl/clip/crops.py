@@ -116,8 +116,8 @@ def _check(
     crops.measures["sharpness"] = check_picture(crops.frames, crops.faces, size, limits)
     looks = [face for face in found if face.drift is not None]
     crops.measures |= check_landmarks(crops.faces, size, limits, looks=looks)
-    check_jumps(crops.faces, times_s, limits)
-    check_motion(crops.frames, crops.landmarks, times_s, limits)
+    crops.measures |= check_jumps(crops.faces, times_s, limits)
+    crops.measures |= check_motion(crops.frames, crops.landmarks, times_s, limits)
     check_inside_crop(crops.landmarks, limits)
 
 

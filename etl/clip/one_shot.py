@@ -50,23 +50,30 @@ class ClipShots:
                 )
 
 
-def check_jumps(faces: Sequence[FaceLandmarks], times_s: Doubles, limits: QualityConfig) -> None:
-    """Reject clips whose face is somewhere else, or another one, from one frame to the next.
+def check_jumps(
+    faces: Sequence[FaceLandmarks], times_s: Doubles, limits: QualityConfig
+) -> dict[str, float]:
+    """Return the largest `face_jump`; reject clips whose face is suddenly elsewhere.
+
+    Empty where it is not looked at.
 
     Raises:
         Rejection: `shot_change`.
     """
     if limits.max_face_jump is None or len(faces) == 1:
-        return
+        return {}
     jumps = face_jumps([face.landmarks_LP for face in faces], times_s)
     worst = int(jumps.argmax())
+    measures = {"face_jump": float(jumps[worst])}
     if jumps[worst] > limits.max_face_jump:
         raise Rejection(
             "shot_change",
             f"the face jumps by {jumps[worst]:.0f} crop pixels at "
             f"{times_s[worst + 1] - times_s[0]:.2f} s, at most {limits.max_face_jump:g} "
             "(quality.max_face_jump)",
+            measures=measures,
         )
+    return measures
 
 
 def face_jumps(landmarks: Sequence[Floats | None], times_s: Doubles) -> Doubles:

@@ -188,24 +188,27 @@ def check_landmarks(
 
 def check_motion(
     crops: Sequence[Bytes], landmarks: Sequence[Floats], times_s: Doubles, limits: QualityConfig
-) -> None:
-    """Reject stills, also those that are zoomed or panned.
+) -> dict[str, float]:
+    """Return the `face_motion`; reject stills, also those that are zoomed or panned.
 
-    Clips of less than a second are accepted: a face may be at rest that long.
+    Clips of less than a second are accepted: a face may be at rest that long. The result is empty
+    where motion is not looked at.
 
     Raises:
         Rejection: `still_picture`.
     """
     seconds = float(times_s[-1] - times_s[0])
     if limits.min_face_motion == 0 or seconds < SHORTEST_STILL_S:
-        return
+        return {}
     moved = face_motion(crops, landmarks, (len(crops) - 1) / seconds)
     if moved < limits.min_face_motion:
         raise Rejection(
             "still_picture",
             f"parts of the face move by {moved:.2f} crop pixels against it, at least "
             f"{limits.min_face_motion:g} (quality.min_face_motion)",
+            measures={"face_motion": moved},
         )
+    return {"face_motion": moved}
 
 
 def check_inside_crop(landmarks: Sequence[Floats], limits: QualityConfig) -> None:

@@ -217,7 +217,9 @@ def test_a_real_head_on_its_side_is_rejected(
 
 def test_crops_keep_what_the_checks_measured(video: VideoFrames) -> None:
     crops, _ = cut_crops(video, line(np.arange(FRAMES)), Moving(), config())
-    assert set(crops.measures) == {"face_pixels", "sharpness", "landmark_error"}
+    assert set(crops.measures) == {"face_pixels", "sharpness", "landmark_error", "face_jump"}
+    scale = np.hypot(*crops.transforms[0][0, :2])
+    assert crops.measures["face_jump"] == pytest.approx(2 * scale, rel=1e-3)  # see `Moving`
     assert crops.measures["face_pixels"] == pytest.approx(
         np.ptp(face_in_frame(), 0).max(), abs=0.01
     )

@@ -85,15 +85,18 @@ def test_a_mouth_that_moves_is_motion_by_its_pixels(camera: Camera) -> None:
     for number, frame in enumerate(moved):
         down = round(3 + 3 * np.sin(number / 2))
         frame[84 + down : 118] = frames[number][84 : 118 - down]  # the lower face
-    assert face_motion(moved, landmarks, 25) > 1.0
-    check_motion(moved, landmarks, TIMES_S, LIMITS)
+    motion = face_motion(moved, landmarks, 25)
+    assert motion > 1.0
+    measured = check_motion(moved, landmarks, TIMES_S, LIMITS)
+    assert measured == {"face_motion": pytest.approx(motion)}
 
 
 def test_a_second_of_rest_is_not_judged() -> None:
     frames, landmarks = filmed(resting)
-    check_motion(frames[:25], landmarks[:25], TIMES_S[:25], LIMITS)
-    with pytest.raises(Rejection):
+    assert check_motion(frames[:25], landmarks[:25], TIMES_S[:25], LIMITS) == {}
+    with pytest.raises(Rejection) as caught:
         check_motion(frames[:26], landmarks[:26], TIMES_S[:26], LIMITS)
+    assert caught.value.measures["face_motion"] < LIMITS.min_face_motion
 
 
 def test_the_number_of_frames_a_second_hardly_matters() -> None:
