@@ -53,9 +53,14 @@ class Validation:
     facts: ModelFacts  # as in the run's checkpoints
     landmark_model: LandmarkModel | None  # None: quantities of landmarks are not measured
     seed: int  # of the noise
+    set_names: tuple[
+        str, ...
+    ] = ()  # of several shard sets, whose figures are also given one by one
 
     def measure(self, generator: Generator, runtime: Runtime, samples: Path | None) -> Figures:
         """Return the means over all processes' clips, by their names in MLflow.
+
+        Of several shard sets, also each one's: `validation/mead/psnr`.
 
         Every process must call this, since `runtime` gathers the clips' figures. The generator is
         in evaluation mode. Sample videos are written to the folder `samples`; None: write none.
@@ -70,7 +75,8 @@ class Validation:
         made = evaluator.generate(self.clips, self.other_speech)
         pairs = list(zip(self.clips, made, strict=True))
         figures: list[object] = [
-            published_figures(evaluator.measure(clip, videos).rows) for clip, videos in pairs
+            self._with_set(clip.key, published_figures(evaluator.measure(clip, videos).rows))
+            for clip, videos in pairs
         ]
         sampled: list[object] = [
             SampleVideo(
@@ -88,6 +94,12 @@ class Validation:
         if samples is not None:
             write_samples(sorted(videos, key=lambda s: (s.emotion, s.key)), samples)
         return _means(runtime.gather(figures))
+
+    def _with_set(self, key: str, figures: Figures) -> Figures:
+        """Return a clip's figures, those of the generated video also under the name of its set."""
+        generated = {name: figures[name] for name in FIGURE_NAMES.values() if name in figures}
+        of = [name for name in self.set_names if key.startswith(f"{name}.")]
+        return figures | {f"{part}/{name}": v for part in of for name, v in generated.items()}
 
 
 def published_figures(rows: Mapping[str, Figures]) -> Figures:

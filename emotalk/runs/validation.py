@@ -9,7 +9,7 @@ from emotalk.distributed import Runtime
 from emotalk.evaluation.clips import spread_clips
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
 from emotalk.evaluation.validation import Validation, read_clips, read_other_speech, sample_keys
-from emotalk.shards.joined_set import AnyShardSet
+from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.reader import SampleReader
 
 LOG = logging.getLogger("emotalk.train")
@@ -47,6 +47,7 @@ def build_validation(
         facts=facts,
         landmark_model=validation_landmark_model(wanted),
         seed=seed,
+        set_names=shard_set.names if isinstance(shard_set, JoinedSet) else (),
     )
 
 

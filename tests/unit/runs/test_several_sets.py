@@ -153,6 +153,23 @@ def test_validation_takes_clips_of_every_set_that_has_some(
     assert any("-crema_d.clip" in name for name in samples)
 
 
+def test_each_set_s_own_validation_is_in_the_metrics(finished: Path) -> None:
+    config = both_config(finished, "validation.clips=3")
+    runtime = cast(Any, SimpleNamespace(rank=0, world_size=1))
+    validation = build_validation(config, runtime, open_shards(config.shards), model_facts(config))
+    assert validation is not None
+    validated = [clip.key.partition(".")[0] for clip in validation.clips]
+    last = read_metrics(finished / "run")[-1]
+    sums = [
+        validated.count(name) * last[f"validation/{name}/psnr_mouth"]
+        for name in CORPORA
+        if name in validated
+    ]
+    assert sum(sums) / 3 == pytest.approx(last["validation/psnr_mouth"])
+    by_set = {name.split("/")[1] for name in last if name.count("/") == 2 and "validation" in name}
+    assert by_set == set(validated)
+
+
 def test_a_dry_run_shows_each_set_and_finds_a_tar_that_is_cut_off(folder: Path) -> None:
     page = describe(both_config(folder))
     assert f"shards   {folder}/crema_d (weight 0.4) + {folder}/mead" in page
