@@ -9,12 +9,12 @@ from emotalk.config.etl import EtlConfig, QualityConfig
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.lip_sync.estimate import SyncEstimate
 from emotalk.media.frames import read_video
-from emotalk.schema import AlignedSample, ClipLabel, Rejection, Sync
+from emotalk.schema import AlignedSample, ClipLabel, Rejection, Sync, Word
 from etl.clip import sync
 from etl.clip.sample import _sound, make_sample
 from etl.clip.sync import parts_in_step
 from etl.corpora.listing import SourceClip
-from tests.helpers.clips import tone, write_clip, write_sidecar
+from tests.helpers.clips import tone, write_clip, write_in_parts, write_sidecar
 
 
 def test_no_more_sound_is_read_than_two_clips_could_have(tmp_path: Path) -> None:
@@ -88,3 +88,35 @@ def test_what_is_too_short_after_a_shift_is_rejected(
     with pytest.raises(Rejection, match=r"1\.88 s, at least 1\.9 s") as caught:
         shifted_by(3, tmp_path, monkeypatch, min_seconds=1.9)
     assert caught.value.reason == "too_short"
+
+
+def sample_with_words(folder: Path, words: str) -> AlignedSample:
+    """Return the sample of a clip whose sound begins at 0.12 s."""
+    path = write_in_parts(folder / "a.mkv", [(0.12, tone(0.28, rate=48_000))])
+    write_sidecar(folder / "landmarks", "a", 10)
+    file = folder / "a.words.csv"
+    file.write_text(f"word,start,end\n{words}")
+    tree = {
+        "corpus": "folder",
+        "source": str(folder),
+        "output": str(folder / "out"),
+        "landmarks": {"backend": "sidecar"},
+        "quality": {"min_seconds": 0.1},
+    }
+    config = EtlConfig.model_validate(tree)
+    clip = SourceClip(ClipLabel("a", "a.mkv", "x", None), path, words=file)
+    return make_sample(clip, build_landmark_detector(config.landmarks, source=folder), config)
+
+
+def test_words_are_told_from_the_sample_s_first_frame(tmp_path: Path) -> None:
+    sample = sample_with_words(tmp_path, "one,0.02,0.1\ntwo,0.2,0.3\n")
+    assert len(sample.frames_THWC) == 7
+    assert sample.words == (Word("two", 0.08, 0.18),)
+
+
+def test_words_that_end_after_the_recording_reject_the_clip(tmp_path: Path) -> None:
+    with pytest.raises(
+        Rejection, match=r"last word ends at 30 s, the recording at 0\.40 s"
+    ) as caught:
+        sample_with_words(tmp_path, "one,20,30\n")
+    assert (caught.value.reason, caught.value.clip) == ("bad_words", "a.mkv")
