@@ -186,6 +186,17 @@ def made_for(clip: Clip) -> Generated:
     return Generated(noise_frames(50, frames), noise_frames(51, frames), noise_frames(52, frames))
 
 
+def test_a_clip_of_unknown_emotion_is_made_as_neutral_and_not_classified(runs: list[Run]) -> None:
+    clip = plain_clip(emotion=None, intensity=0.5)
+    classifier = BrightnessClassifier()
+    made = evaluator(classifier=classifier, intensity=True).generate([clip], {})
+    (request,) = [request for requests, _ in runs for request in requests]
+    assert request.emotion.tolist() == [float(name == "neutral") for name in EMOTIONS]
+    assert made[0].from_still is None
+    found = evaluator(classifier=classifier).measure(clip, made[0])
+    assert (found.emotion, found.predictions, classifier.shown) == (None, None, [])
+
+
 def test_each_row_is_its_own_video_held_against_the_true_one() -> None:
     clip = plain_clip()
     made = made_for(clip)

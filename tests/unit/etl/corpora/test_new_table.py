@@ -90,6 +90,12 @@ def test_an_existing_table_is_never_replaced(
         written(tmp_path, other)
 
 
+def test_an_existing_table_is_noticed_before_anything_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "clips.csv").touch()
+    with pytest.raises(WrongUse, match="exists already"):
+        written(tmp_path)
+
+
 def test_a_table_that_appears_meanwhile_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
