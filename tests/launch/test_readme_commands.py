@@ -94,6 +94,10 @@ def generated(words: list[str], place: Place) -> list[str]:
     return filled
 
 
+def reported(words: list[str], place: Place) -> list[str]:
+    return [str(place.output / "set.html") if w == "FILE.html" else place.fill(w) for w in words]
+
+
 def into_new_folder(words: list[str], place: Place) -> list[str]:
     """`--output DIR` is a new folder, what stands in brackets is left out."""
     kept = shlex.split(re.sub(r"\[.*?\]", "", " ".join(words)))
@@ -114,6 +118,7 @@ RUN: dict[str, Fill] = {
         "landmarks.backend=sidecar", "--dry-run"
     ),
     r"emotalk inspect DIR": with_words(),
+    r"emotalk inspect DIR --report FILE\.html": reported,
     r"emotalk corpus init DIR": lambda words, place: [
         *words[:-1],
         str(place.corpus),
