@@ -41,35 +41,28 @@ class Crops:
     clip_B: Tensor  # number of the clip
 
 
-def read_talking_clips(location: str, split: str) -> list[TalkingClip]:
-    """Return the clips of a shard set's split in order; of one person's same sentence the first.
+def read_talking_clips(shard_set: ShardSet, split: str) -> Iterator[TalkingClip]:
+    """Yield the clips of a shard set's split in order.
 
     The sentence is the `sentence` of a sample's JSON, where the corpus says it, or else its key.
 
     Raises:
-        WrongUse: no shard set there, or no such split.
+        WrongUse: an index is missing or was changed.
         DataFault: a sample cannot be read.
     """
-    shard_set = ShardSet.open(location)
     reader = SampleReader(shard_set)
-    clips: dict[tuple[str, str], TalkingClip] = {}
     for sample in shard_set.split(split).samples:
-        sentence = str(read_facts(reader, sample).get("sentence", sample.key))
-        clips.setdefault(
-            (sample.actor, sentence),
-            TalkingClip(
-                key=sample.key,
-                person=sample.actor,
-                sentence=sentence,
-                lips_TLP=lip_shapes(read_landmarks(reader, sample)),
-                power_JF=power_spectra(read_speech(reader, sample)),
-            ),
+        yield TalkingClip(
+            key=sample.key,
+            person=sample.actor,
+            sentence=str(read_facts(reader, sample).get("sentence", sample.key)),
+            lips_TLP=lip_shapes(read_landmarks(reader, sample)),
+            power_JF=power_spectra(read_speech(reader, sample)),
         )
-    return list(clips.values())
 
 
 def batches(clips: Sequence[TalkingClip], *, size: int, generator: Generator) -> Iterator[Crops]:
-    """Yield batches of random crops without end, each person's clips as often as another's.
+    """Yield batches of random crops without end.
 
     Raises:
         WrongUse: no clip is long enough.

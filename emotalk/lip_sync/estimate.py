@@ -1,23 +1,24 @@
 """Estimate by how many frames a clip's sound is late, and how far the estimate can be trusted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import torch
+from scipy.special import expit
+from torch import Tensor
 
 from emotalk.lip_sync.features import (
+    SPECTRA_PER_FRAME,
+    lip_distances,
     lip_features,
-    lip_openings,
     lip_shapes,
     log_mel,
     power_spectra,
 )
 from emotalk.lip_sync.load import LipSyncModel, load_lip_sync_model
-from emotalk.lip_sync.network import REACH, lag_similarity
-from emotalk.metrics.lip_sync import voiced_frames
+from emotalk.lip_sync.network import REACH, lag_similarity, speech_length
+from emotalk.lip_sync.one_thread import one_thread
 from emotalk.schema import SAMPLES_PER_FRAME, Floats, check_shape
 
 __all__ = ["LipSyncModel", "SyncEstimate", "estimate_sync", "load_lip_sync_model"]
@@ -26,16 +27,29 @@ Verdict = Literal["in_step", "shifted", "no_lag_fits", "unsure"]
 
 MAX_OFFSET = 15  # frames
 OVERLAP = 12  # embeddings that a lag needs
+SHORTEST = 2 * REACH + OVERLAP  # frames that can be compared at all
 PEAK_WIDTH = 2  # frames beside the best lag that belong to it
-LARGEST_IN_STEP = 1  # frames: what a person does not see
-
-MIN_FRAMES = 40  # of a clip
-MIN_VOICED_FRAMES = 15
-MIN_LOUDNESS_RANGE = 4.0  # of the power of loud frames to that of quiet ones: noise has 1
-MIN_MOTION = 0.02  # of the lips, in face sizes
-SURE = 0.8  # confidence from which the verdict is not `unsure`
+LARGEST_IN_STEP = 1  # frames: the estimate's own precision
 USUAL_EMBEDDINGS = 63  # of a clip of three seconds
-NO_MARGIN = 0.05  # of the best lag, in a clip of that length
+
+# A clip with less is unsure.
+MIN_FRAMES = 40
+MIN_MOTION = 0.02  # of the lips, in face sizes; speech: 0.03 to 0.15
+MIN_VOICED_FRAMES = 15
+VOICED_SHARE = 1e-3  # of the loudest frame's power
+MIN_LOUDNESS_RANGE = 4.0  # power of loud frames to that of quiet ones; steady noise: 1
+
+# Chosen on the clips of `tests/benchmarks/bench_lip_sync`; see the README.
+SURE = 0.8  # confidence from which the offset counts
+USUAL_HEIGHT, HEIGHT_WEIGHT = 0.33, 15.0
+USUAL_MARGIN, MARGIN_WEIGHT = 0.13, 22.0
+LARGE_OFFSET, LARGE_OFFSET_COST = 2, 1.0  # frames; clips are rarely further out
+
+# No lag is said to fit only where the model would see one that does.
+KNOWN_FAMILIARITY = 0.62  # least; voices like those of the training: 0.65 to 1.2, others 0.4 to 0.7
+KNOWN_FRAMES, KNOWN_VOICED, KNOWN_MOTION = 70, 30, 0.03  # least
+NO_HEIGHT, NO_MARGIN = 0.4, 0.12  # most of the best lag
+NOT_IN_STEP = 0.215  # most of what speaks for no offset; clips in step: 0.22 or more, usual 0.45
 
 
 @dataclass(frozen=True)
@@ -50,12 +64,22 @@ class SyncEstimate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What the similarities of all lags say."""
+    """What speaks for an offset, and for the model's knowing such a clip.
+
+    Height and margin are times the square root of the clip's length in usual ones: chance peaks
+    shrink with it, true ones do not.
+    """
 
     offset: int
     peak: float  # mean cosine at the best lag
-    margin: float  # by which it surpasses every lag further away than the peak's width
-    embeddings: int
+    height: float
+    margin: float  # by which the peak surpasses every lag beside it
+    in_step_height: float  # of the best lag that is not large
+    familiarity: float  # length of the speech's embeddings; 1: as of the speech of the training
+    motion: float  # of the lips, in face sizes
+    voiced: int  # frames
+    loudness_range: float  # power of loud frames to that of quiet ones
+    frames: int
 
 
 UNKNOWN = SyncEstimate(offset=0, confidence=0.0, verdict="unsure", correlation=0.0)
@@ -87,75 +111,101 @@ def estimate_sync(
     if max_offset < 1:
         raise ValueError(f"max_offset: {max_offset}, at least 1 frame")
     finite = bool(np.isfinite(landmarks_TLP).all() and np.isfinite(audio_S).all())
-    if not finite or frames < 2 * REACH + OVERLAP:
+    if not finite or frames < SHORTEST:
         return UNKNOWN
-    with torch.inference_mode(), _one_thread():
-        evidence = _compare(model, landmarks_TLP, audio_S, max_offset)
-    confidence = _confidence(evidence)
-    usable = _usable(landmarks_TLP, audio_S)
+    return compare(model, lip_shapes(landmarks_TLP), power_spectra(audio_S), max_offset=max_offset)
+
+
+def compare(
+    model: LipSyncModel, lips_TLP: Tensor, power_JF: Tensor, *, max_offset: int = MAX_OFFSET
+) -> SyncEstimate:
+    """Return the estimate for the lips and spectra of a clip of at least `SHORTEST` frames."""
+    with torch.inference_mode(), one_thread():
+        evidence = _evidence(model, lips_TLP, power_JF, max_offset)
+    usable = _usable(evidence)
+    confidence = _confidence(evidence) if usable else 0.0
     return SyncEstimate(
         offset=evidence.offset,
-        confidence=round(confidence, 3) if usable else 0.0,
+        confidence=round(confidence, 3),
         verdict=_verdict(evidence, confidence) if usable else "unsure",
         correlation=round(evidence.peak, 3),
     )
 
 
-def _compare(
-    model: LipSyncModel, landmarks_TLP: Floats, audio_S: Floats, max_offset: int
+def _evidence(
+    model: LipSyncModel, lips_TLP: Tensor, power_JF: Tensor, max_offset: int
 ) -> _Evidence:
-    lips_BTD = model.net.embed_lips(lip_features(lip_shapes(landmarks_TLP)[None]))
-    speech_BTD = model.net.embed_speech(log_mel(power_spectra(audio_S)[None]))
+    lips_BTD = model.net.embed_lips(lip_features(lips_TLP[None]))
+    speech_BTD = model.net.embed_speech(log_mel(power_JF[None]))
     similarity_BK, lag_K = lag_similarity(lips_BTD, speech_BTD, overlap=OVERLAP)
-    tried_K = lag_K.abs() <= max_offset
-    similarity_K, lag_K = similarity_BK[0, tried_K], lag_K[tried_K]
-    best = int(similarity_K.argmax())
-    far_K = (lag_K - lag_K[best]).abs() > PEAK_WIDTH
+    similarity_K = similarity_BK[0]
+    best = int(similarity_K.masked_fill(lag_K.abs() > max_offset, -1.0).argmax())
     peak = float(similarity_K[best])
-    rival = float(similarity_K[far_K].max()) if far_K.any() else peak
-    return _Evidence(int(lag_K[best]), peak, peak - rival, lips_BTD.shape[1])
+    compared_K = lag_K.abs() <= max(max_offset, MAX_OFFSET)
+    compared_K &= (lag_K - lag_K[best]).abs() > PEAK_WIDTH
+    rival = float(similarity_K[compared_K].max()) if compared_K.any() else peak
+    in_step = float(similarity_K[lag_K.abs() <= LARGE_OFFSET].max())
+    length = (lips_BTD.shape[1] / USUAL_EMBEDDINGS) ** 0.5
+    distances_TD = lip_distances(lips_TLP)
+    power_T = power_JF.sum(1).reshape(-1, SPECTRA_PER_FRAME).mean(1)
+    quiet, loud = torch.quantile(power_T, torch.tensor([0.1, 0.95])).tolist()
+    return _Evidence(
+        offset=int(lag_K[best]),
+        peak=peak,
+        height=length * peak,
+        margin=length * (peak - rival),
+        in_step_height=length * in_step,
+        familiarity=speech_length(speech_BTD) / model.speech_length,
+        motion=float((distances_TD - distances_TD.mean(0)).square().mean().sqrt()),
+        voiced=int((power_T > VOICED_SHARE * power_T.max()).sum()),
+        loudness_range=loud / max(quiet, 1e-12),
+        frames=len(lips_TLP),
+    )
 
 
-def _usable(landmarks_TLP: Floats, audio_S: Floats) -> bool:
+def _usable(evidence: _Evidence) -> bool:
     """Return whether there is enough speech, and enough motion of the lips, to compare."""
-    motion_TD = lip_openings(lip_shapes(landmarks_TLP)[None])[0]
-    motion = float((motion_TD - motion_TD.mean(0)).square().mean().sqrt())
-    voiced = int(voiced_frames(audio_S).sum())
-    power_T = np.square(audio_S.reshape(-1, SAMPLES_PER_FRAME).astype(np.float64)).mean(1)
-    quiet, loud = np.quantile(power_T, (0.1, 0.95))
-    return bool(
-        len(landmarks_TLP) >= MIN_FRAMES
-        and motion >= MIN_MOTION
-        and voiced >= MIN_VOICED_FRAMES
-        and loud >= MIN_LOUDNESS_RANGE * quiet
+    return (
+        evidence.frames >= MIN_FRAMES
+        and evidence.motion >= MIN_MOTION
+        and evidence.voiced >= MIN_VOICED_FRAMES
+        and evidence.loudness_range >= MIN_LOUDNESS_RANGE
     )
 
 
 def _confidence(evidence: _Evidence) -> float:
-    """Return the probability that the offset is right to a frame.
-
-    Chance peaks shrink with the square root of the clip's length, true ones do not.
-    """
-    length = (evidence.embeddings / USUAL_EMBEDDINGS) ** 0.5
-    strength = 22 * (length * evidence.margin - 0.13) + 15 * (length * evidence.peak - 0.33)
-    return float(1 / (1 + np.exp(-strength)))
+    """Return the probability that the offset is right to a frame."""
+    strength = HEIGHT_WEIGHT * (evidence.height - USUAL_HEIGHT)
+    strength += MARGIN_WEIGHT * (evidence.margin - USUAL_MARGIN)
+    if abs(evidence.offset) > LARGE_OFFSET:
+        strength -= LARGE_OFFSET_COST
+    return float(expit(strength))
 
 
 def _verdict(evidence: _Evidence, confidence: float) -> Verdict:
     if confidence >= SURE:
         return "in_step" if abs(evidence.offset) <= LARGEST_IN_STEP else "shifted"
-    length = (evidence.embeddings / USUAL_EMBEDDINGS) ** 0.5
-    if length >= 1 and length * evidence.margin <= NO_MARGIN:
-        return "no_lag_fits"
-    return "unsure"
+    return "no_lag_fits" if _knows(evidence) and _none_fits(evidence) else "unsure"
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Run torch on one thread: the sums, and so the result, do not depend on the machine's load."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def _knows(evidence: _Evidence) -> bool:
+    """Return whether the model would see the lag of such a clip, if there were one."""
+    return (
+        evidence.familiarity >= KNOWN_FAMILIARITY
+        and evidence.frames >= KNOWN_FRAMES
+        and evidence.voiced >= KNOWN_VOICED
+        and evidence.motion >= KNOWN_MOTION
+    )
+
+
+def _none_fits(evidence: _Evidence) -> bool:
+    """Return whether the clip is not in step and no other lag is convincing either.
+
+    The more another lag is ahead of those near 0, the less the clip is in step.
+    """
+    ahead = evidence.height - evidence.in_step_height
+    return (
+        evidence.in_step_height - ahead <= NOT_IN_STEP
+        and evidence.height <= NO_HEIGHT
+        and evidence.margin <= NO_MARGIN
+    )

@@ -13,10 +13,19 @@ from emotalk.media.torchaudio_cpu import functional
 from emotalk.schema import MOUTH, SAMPLE_RATE, SAMPLES_PER_FRAME, Doubles, Floats, check_shape
 
 LIPS = MOUTH.stop - MOUTH.start
-LIP_FEATURES = 2 * 3  # three distances and their velocities
+DISTANCES = 12
+LIP_FEATURES = 2 * DISTANCES  # and their velocities
 MELS = 40
 SPECTRA_PER_FRAME = 4
 FREQUENCIES = 129
+
+# Numbers of lip points (iBUG 48 is 0); right and left are the person's.
+_RIGHT_CORNER, _LEFT_CORNER = 0, 6
+_INNER_RIGHT_CORNER, _INNER_LEFT_CORNER = 12, 16
+_OUTER_TOP, _OUTER_BOTTOM = [2, 3, 4], [10, 9, 8]
+_INNER_TOP, _INNER_BOTTOM = [13, 14, 15], [19, 18, 17]
+_RIGHT_TOP, _RIGHT_BOTTOM = 1, 11
+_LEFT_TOP, _LEFT_BOTTOM = 5, 7
 
 _BROWS_END = 27
 _RIGID = slice(_BROWS_END, MOUTH.start)  # nose and eyes: they do not move with speech
@@ -60,26 +69,51 @@ def _head_roll(points_TLP: Doubles) -> Doubles:
     return np.where(length_T1 > 1e-9, smooth_TP / np.maximum(length_T1, 1e-9), upright)
 
 
-def lip_openings(lips_BTLP: Tensor) -> Tensor:
-    """Return the opening of inner and outer lips and the mouth's width (B, T, 3)."""
+def lip_distances(lips_BTLP: Tensor) -> Tensor:
+    """Return twelve distances between lip points, in face sizes (B, T, `DISTANCES`).
 
-    def distance(first: list[int], second: list[int]) -> Tensor:
-        apart = lips_BTLP[..., first, :] - lips_BTLP[..., second, :]
-        mean: Tensor = torch.linalg.vector_norm(apart, dim=-1).mean(-1)
+    They are openings, widths, the lips' thickness, and heights above and below the corners. Left
+    and right are averaged, and there is no point by itself: what one landmark model does to one
+    point, or one head to one side, matters little.
+    """
+
+    def apart(first: list[int], second: list[int]) -> Tensor:
+        line_BTP = lips_BTLP[..., first, :] - lips_BTLP[..., second, :]
+        mean: Tensor = torch.linalg.vector_norm(line_BTP, dim=-1).mean(-1)
         return mean
 
-    inner, outer = distance([13, 14, 15], [19, 18, 17]), distance([2, 3, 4], [10, 9, 8])
-    return torch.stack([inner, outer, distance([6], [0])], -1)
+    def height(points: list[int]) -> Tensor:
+        mean: Tensor = lips_BTLP[..., points, 1].mean(-1)
+        return mean
+
+    corners = height([_RIGHT_CORNER, _LEFT_CORNER])
+    return torch.stack(
+        [
+            apart(_INNER_TOP, _INNER_BOTTOM),
+            apart(_OUTER_TOP, _OUTER_BOTTOM),
+            apart([_RIGHT_CORNER], [_LEFT_CORNER]),
+            apart([_INNER_RIGHT_CORNER], [_INNER_LEFT_CORNER]),
+            apart(_OUTER_TOP, _INNER_TOP),
+            apart(_OUTER_BOTTOM, _INNER_BOTTOM),
+            corners - height(_OUTER_TOP),
+            height(_OUTER_BOTTOM) - corners,
+            corners - height(_INNER_TOP),
+            height(_INNER_BOTTOM) - corners,
+            apart([_RIGHT_TOP], [_RIGHT_BOTTOM]),
+            apart([_LEFT_TOP], [_LEFT_BOTTOM]),
+        ],
+        -1,
+    )
 
 
 def lip_features(lips_BTLP: Tensor) -> Tensor:
-    """Return what the network sees of the lips: openings less their mean, and their velocities.
+    """Return what the network sees of the lips: distances less their mean, and their velocities.
 
     The mean is taken off and the motion scaled to 1, because both belong to the person and the
     landmark model.
     """
-    openings_BTD = lip_openings(lips_BTLP)
-    moving_BTD = openings_BTD - openings_BTD.mean(1, keepdim=True)
+    distances_BTD = lip_distances(lips_BTLP)
+    moving_BTD = distances_BTD - distances_BTD.mean(1, keepdim=True)
     motion_B11 = moving_BTD.square().mean((1, 2), keepdim=True).sqrt()
     moving_BTD = moving_BTD / motion_B11.clamp_min(_SMALLEST_MOTION)
     before_BTD = torch.cat([moving_BTD[:, :1], moving_BTD[:, :-1]], 1)

@@ -1,6 +1,7 @@
 """Write the lip-sync network with its facts, and load the one that comes with the package."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +16,7 @@ from emotalk.files.checksums import file_sha256
 from emotalk.files.small_files import parse_json, read_small
 from emotalk.files.tensor_files import read_tensors, shapes_of, write_tensors
 from emotalk.lip_sync.network import LipSyncNet
+from emotalk.printable import quoted
 
 WEIGHTS_FILE = "lip_sync_net.safetensors"
 FACTS_FILE = "lip_sync_net.json"
@@ -26,6 +28,7 @@ class LipSyncModel:
     """The network that comes with the package."""
 
     net: LipSyncNet  # in evaluation mode on the CPU
+    speech_length: float  # median length of its embeddings of the speech it was trained on
     facts: Mapping[str, Any]  # its training data, their licence, and its figures
 
 
@@ -58,16 +61,29 @@ def read_model(weights: Path, facts: Path) -> LipSyncModel:
         raise ValueError(f"{weights.name}: sha256 {digest[:12]}... is not the one of {facts.name}")
     net = LipSyncNet()
     net.load_state_dict(read_tensors(weights, shapes_of(_weights(net))), strict=False)
-    return LipSyncModel(net.eval().requires_grad_(False), described)
+    return LipSyncModel(net.eval().requires_grad_(False), _speech_length(described), described)
 
 
-def save_model(net: LipSyncNet, facts: Mapping[str, Any], folder: Path) -> None:
+def _speech_length(described: Mapping[str, Any]) -> float:
+    """Return the number of the facts.
+
+    Raises:
+        ValueError: it is missing, or not a number above 0.
+    """
+    length = described.get("speech_length")
+    if not isinstance(length, int | float) or not 0 < length < math.inf:
+        raise ValueError(f"speech_length: {quoted(length)}, expected a number above 0")
+    return float(length)
+
+
+def save_model(model: LipSyncModel, folder: Path) -> None:
     """Write the network's weights and its facts, with the hash of the weights, into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / WEIGHTS_FILE
     with atomic_path(weights) as partial:
-        write_tensors(_weights(net), partial)
-    described = {**facts, "sha256": file_sha256(weights)}
+        write_tensors(_weights(model.net), partial)
+    added = {"speech_length": model.speech_length, "sha256": file_sha256(weights)}
+    described = {**model.facts, **added}
     atomic_write_text(folder / FACTS_FILE, json.dumps(described, indent=2, sort_keys=True) + "\n")
 
 

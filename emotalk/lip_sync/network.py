@@ -14,7 +14,7 @@ REACH = _FIRST_KERNEL // 2 + sum(_DILATIONS)  # frames before and after one that
 
 
 class LipSyncNet(nn.Module):
-    """Embeds each video frame's lips and each frame's speech as unit vectors.
+    """Embeds each video frame's lips and each frame's speech as vectors whose directions agree.
 
     No convolution pads its input: an embedding that saw the clip's border would tell the lag by the
     border alone. So a clip of T frames has T - 2 `REACH` embeddings, the first for frame `REACH`.
@@ -33,14 +33,14 @@ class LipSyncNet(nn.Module):
         self.log_sharpness = nn.Parameter(torch.tensor(3.0))  # of the loss alone
 
     def embed_lips(self, features_BTD: Tensor) -> Tensor:
-        """Return unit vectors (B, T - 2 `REACH`, D) for `features.lip_features`."""
-        embedded_BTD: Tensor = self.lips(features_BTD.transpose(1, 2)).transpose(1, 2)
-        return F.normalize(embedded_BTD, dim=-1)
+        """Return vectors (B, T - 2 `REACH`, D) for `features.lip_features`."""
+        embedded_BDT: Tensor = self.lips(features_BTD.transpose(1, 2))
+        return embedded_BDT.transpose(1, 2)
 
     def embed_speech(self, mel_BJM: Tensor) -> Tensor:
-        """Return unit vectors (B, T - 2 `REACH`, D) for `features.log_mel` with J = 4 T."""
-        embedded_BTD: Tensor = self.speech(mel_BJM.transpose(1, 2)).transpose(1, 2)
-        return F.normalize(embedded_BTD, dim=-1)
+        """Return vectors (B, T - 2 `REACH`, D) for `features.log_mel` with J = 4 T."""
+        embedded_BDT: Tensor = self.speech(mel_BJM.transpose(1, 2))
+        return embedded_BDT.transpose(1, 2)
 
 
 class _Block(nn.Module):
@@ -67,14 +67,15 @@ def _trunk() -> list[nn.Module]:
 def lag_similarity(lips_BTD: Tensor, speech_BTD: Tensor, *, overlap: int) -> tuple[Tensor, Tensor]:
     """Return the mean cosine at every lag with at least `overlap` common frames, and the lags.
 
-    At lag k the lips of frame t meet the speech of frame t + k: positive lags are late sound. The
-    lips may be of another length than the speech.
+    At lag k the lips of frame t meet the speech of frame t + k: positive lags are late sound. There
+    may be more frames of the one than of the other.
 
     Returns:
         similarity (B, lags) and lags (lags,), rising.
     """
     frames, spoken = lips_BTD.shape[1], speech_BTD.shape[1]
-    cosine_BTT = F.pad(lips_BTD @ speech_BTD.transpose(1, 2), (frames - 1, frames - 1))
+    cosine_BTT = F.normalize(lips_BTD, dim=-1) @ F.normalize(speech_BTD, dim=-1).transpose(1, 2)
+    cosine_BTT = F.pad(cosine_BTT, (frames - 1, frames - 1))
     batch, row, column = cosine_BTT.stride()
     size = (len(cosine_BTT), frames, spoken + frames - 1)
     sum_BK = cosine_BTT.as_strided(size, (batch, row + column, column)).sum(1)  # along diagonals
@@ -83,3 +84,11 @@ def lag_similarity(lips_BTD: Tensor, speech_BTD: Tensor, *, overlap: int) -> tup
     common_K = common_K.clamp(max=min(frames, spoken))
     wanted_K = common_K >= overlap
     return sum_BK[:, wanted_K] / common_K[wanted_K], lag_K[wanted_K]
+
+
+def speech_length(speech_BTD: Tensor) -> float:
+    """Return the median length of a clip's speech embeddings.
+
+    Unknown voices, languages and noises give shorter ones: what the filters look for is not there.
+    """
+    return float(torch.linalg.vector_norm(speech_BTD, dim=-1).median())

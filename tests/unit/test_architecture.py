@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": set(),
     "shards": {"config", "faces", "media"},
     "data": {"config", "media", "shards"},
-    "lip_sync": {"config", "media", "metrics", "models", "shards"},
+    "lip_sync": {"config", "media", "models", "shards"},
     "quality_report": {"faces", "lip_sync", "media", "shards"},
     "augment": {"config", "media", "data"},
     "tracking": {"config"},
