@@ -25,7 +25,7 @@ from emotalk.shards.joined_set import open_shards
 from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import made_clips, name_corpus, rewrite_manifest, write_shard_set
 from tests.helpers.tiny_training import ROOT, read_metrics, tiny_config
-from tests.helpers.train_here import train_here
+from tests.helpers.train_here import train_here, trainer_here
 
 CORPORA = ("crema_d", "mead")
 BOTH = "shards=[{{path: {0}/crema_d, weight: 0.4}}, {{path: {0}/mead}}]"
@@ -219,3 +219,13 @@ def test_people_in_the_training_of_one_set_and_the_validation_of_another_are_nam
     name_corpus(tmp_path / "b", "mead")
     assert leakage_lines(open_shards(sources)) == []
     assert leakage_lines(open_shards(sources[:1])) == []
+
+
+def test_a_run_and_its_dry_run_say_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for number, name in enumerate(("a", "b")):
+        write_shard_set(tmp_path / name, [("train", made_clips(4 + number, frames=(12,)))])
+        name_actors(name_corpus(tmp_path / name, "mead"), {("train", "val")[number]: ["M003"]})
+    config = tiny_config(tmp_path, f"shards=[{tmp_path}/a, {tmp_path}/b]")
+    assert f"other splits of {tmp_path}/b: M003" in describe(config)
+    with trainer_here(config):
+        assert f"other splits of {tmp_path}/b: M003" in caplog.text
