@@ -296,6 +296,32 @@ def test_a_clip_replaced_after_it_was_accepted_is_said(tmp_path: Path, source: P
         run(config)
 
 
+def test_unlabelled_clips_are_kept_as_unknown_and_are_nobodys_neutral_still(
+    tmp_path: Path, source: Path
+) -> None:
+    """Anna has a labelled neutral clip, the others have none."""
+    labelled = {"anna_0.mp4": "anger", "anna_1.mp4": "neutral", "bo_0.mp4": "anger"}
+    table(source, {clip: (row[0], labelled.get(clip, ""), row[2]) for clip, row in ROWS.items()})
+    config = config_for(source, tmp_path / "out")
+    run(config)
+    assert run(config) == "done"
+    report = inspect(config.output)
+    assert report.ok
+    assert "  unknown" in str(report)
+    manifest = Manifest.model_validate_json((config.output / "manifest.json").read_bytes())
+    with open_samples(config.output, manifest) as (reader, samples):
+        facts = {sample.key: read_facts(reader, sample) for sample in samples}
+    for sample in samples:
+        clip = facts[sample.key]["clip"]
+        assert facts[sample.key]["emotion"] == sample.emotion == labelled.get(clip)
+        assert ("neutral.png" in sample.members) == (sample.actor == "anna")
+        assert facts[sample.key].get("neutral") == (
+            "anna_1.mp4" if sample.actor == "anna" else None
+        )
+    counted = [facts["emotions"].get("unknown", 0) for facts in manifest.splits.values()]
+    assert sum(counted) == len(ROWS) - len(labelled)
+
+
 def test_word_times_are_kept_with_their_sample_and_no_other_file_may_replace_them(
     tmp_path: Path, source: Path
 ) -> None:
