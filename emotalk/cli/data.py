@@ -73,10 +73,11 @@ def inspect(
     emotalk inspect shards --contact-sheet faces.png
     emotalk inspect shards --report quality.html
     """
-    from emotalk.quality_report.page import check_report, write_report
     from emotalk.shards.inspect import inspect as inspect_shards
 
     if report is not None:
+        from emotalk.quality_report.page import check_report, write_report
+
         check_report(report, overwrite=overwrite)
     found = inspect_shards(shards, contact_sheet=contact_sheet, overwrite=overwrite)
     say(str(found))
