@@ -17,7 +17,9 @@ from etl.job.plan import Plan, PlannedShard, with_stretches
 from etl.job.shard_work import ShardSample, make_shard
 from etl.job.store import CLIP, RECORDING, UNKNOWN, Verdict, load_recording, load_verdict
 from etl.job.worker import process_clip, rejected
-from etl.recording.recording import Recording
+from etl.recording.recording import Recording, clips_of
+
+CHANGED = "file_changed"  # reason of a stretch whose file is not the one any more that was cut
 
 LOG = logging.getLogger("emotalk.etl")
 
@@ -39,17 +41,28 @@ def process_plan(
 ) -> tuple[Plan, dict[str, Verdict]]:
     """Process every clip; then the stretches of the files that turned out to be long recordings.
 
+    A recording whose file changed before all of its stretches were read is one rejected file: its
+    stretches may be of two versions.
+
     Returns:
         The plan with those stretches in place of their files, and the verdict on each of its clips.
     """
     results = process_clips(config, plan, plan.clips, executor, progress, store)
     recordings = {key: r for key, r in results.items() if isinstance(r, Recording)}
     known = {key: r for key, r in results.items() if isinstance(r, Verdict)}
-    if recordings:
-        plan = with_stretches(config, plan, recordings)
-        new = [key for key in plan.clips if key not in known]
-        results = process_clips(config, plan, new, executor, progress, store)
-        known |= {key: r for key, r in results.items() if isinstance(r, Verdict)}
+    if not recordings:
+        return plan, known
+    cut = with_stretches(config, plan, recordings)
+    new = [key for key in cut.clips if key not in known]
+    results = process_clips(config, cut, new, executor, progress, store)
+    known |= {key: r for key, r in results.items() if isinstance(r, Verdict)}
+    for key, recording in recordings.items():
+        parts = [known[part.label.key] for part in clips_of(plan.clips[key], recording)]
+        if changed := [part for part in parts if part.reason == CHANGED]:
+            why = Rejection(CHANGED, changed[0].detail, recording.clip)
+            known[key] = rejected(plan.clips[key], why, UNKNOWN)
+    whole = {key: recording for key, recording in recordings.items() if key not in known}
+    plan = with_stretches(config, plan, whole)
     return plan, {key: known[key] for key in plan.clips}
 
 

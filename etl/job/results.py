@@ -100,7 +100,7 @@ def build_manifest(
         },
         rejected_by_reason=dict(rejected),
         shards=tuple(shards),
-        recordings=tuple(map(recording_entry, plan.recordings.values())),
+        recordings=tuple(recording_entry(plan.recordings[key]) for key in sorted(plan.recordings)),
         splits={split: _split_facts(plan, accepted, split) for split in SPLITS},
         run=dict(run),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emotalk.faces.backends.sidecar import _stored
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.schema import Bytes, Floats
 from emotalk.synthetic.actor import make_actor
@@ -55,6 +56,7 @@ def write_recording(
         options={"preset": "ultrafast", "g": "50"},
         audio=AudioTrack(_sound(shots), VOICE_RATE) if sound else None,
     )
+    _stored.cache_clear()  # a process keeps the landmarks of the last files it read
     landmarks = folder / "landmarks" / f"{path.stem}.npy"
     landmarks.parent.mkdir(exist_ok=True)
     np.save(landmarks, _landmarks(shots), allow_pickle=False)

@@ -8,6 +8,7 @@ whether picture and sound kept their places: nothing of the project is needed to
 import shutil
 import subprocess
 import wave
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -108,7 +109,8 @@ def _write_picture(recipe: Recipe, path: Path) -> Fraction:
         for number in range(first, round(recipe.seconds * fps)):
             time = number / fps
             frame = 70 + 40 * np.sin((x + 25 * float(time)) / 6) * np.cos(y / 9)
-            if any(0 <= time - flash < long for flash in flashes):
+            latest = bisect_right(flashes, time) - 1
+            if latest >= 0 and time - flashes[latest] < long:
                 frame[:] = 250
             file.write(frame.astype(np.uint8).tobytes())
     return first / fps
@@ -120,7 +122,7 @@ def _write_sound(recipe: Recipe, path: Path) -> None:
     t = np.arange(round(max(recipe.seconds, end_s) * RATE)) / RATE
     samples = 0.02 * np.sin(2 * np.pi * 200 * t)
     for flash in flash_times_s(recipe.fps, recipe.at_s):
-        inside = (t >= float(flash)) & (t < float(flash) + BEEP_S)
+        inside = slice(*np.searchsorted(t, (float(flash), float(flash) + BEEP_S)))
         samples[inside] += 0.6 * np.sin(2 * np.pi * BEEP_HERTZ * (t[inside] - float(flash)))
     kept = samples[round(recipe.sound_from_s * RATE) : round(end_s * RATE)]
     with wave.open(str(path), "wb") as file:
