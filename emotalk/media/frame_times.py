@@ -32,7 +32,9 @@ class FrameTimes:
     times_s: Doubles  # on the container's clock, rising, (T,)
     pts: list[int | None]  # time stamp expected of each decoded frame, None where any is accepted
     hidden: int  # number of decoded frames before the first one that is shown
-    indexed: bool  # the container lists its frames, so that a reader can seek to any of them
+    # The container lists its frames, and each key frame starts anew, so that a reader can seek to
+    # any frame by its number: decord is some 50 frames off in a Matroska file with open GOPs.
+    indexed: bool
 
 
 @dataclass
@@ -43,6 +45,7 @@ class _Packets:
     first: int | None = None  # of the first packet
     earliest: int | None = None  # the smallest of all, hidden ones included
     whole: bool = False  # whether the first frame refers to no earlier one
+    closed: bool = True  # whether no frame refers to one before the last key frame
 
 
 def read_frame_times(path: Path) -> FrameTimes:
@@ -59,7 +62,7 @@ def read_frame_times(path: Path) -> FrameTimes:
         stream = video_stream(container)
         packets = _packets(container, stream)
         base = stream.time_base or Fraction(1, av.time_base)
-        indexed = any(name in container.format.name for name in INDEXED)
+        indexed = packets.closed and any(name in container.format.name for name in INDEXED)
         counted = container.format.name == ORDER_ONLY
         hiding = stream.codec_context.name in HIDING_CODECS
     stamps = [stamp for stamp in packets.pts if stamp is not None]
@@ -85,6 +88,8 @@ def _packets(container: InputContainer, stream: av.VideoStream) -> _Packets:
         if found is None:
             whole = packet.is_keyframe and _is_random_access(packet, stream.codec_context)
             found = _Packets([], first=stamp, earliest=stamp, whole=whole)
+        if packet.is_keyframe and found.closed:
+            found.closed = _is_random_access(packet, stream.codec_context)
         if stamp is not None and found.earliest is not None:
             found.earliest = min(found.earliest, stamp)
         if not packet.is_discard:

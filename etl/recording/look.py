@@ -122,7 +122,7 @@ def _faces(
     tell: Tell,
 ) -> SteadyFaces:
     """Return the periods with one steady face, near to where somebody speaks."""
-    faces, shots = SteadyFaces(config.quality), ShotChanges()
+    faces, shots = SteadyFaces(config.quality), ShotChanges(config.quality.max_picture_change)
     times_s = video.times_s
     speaks = _near(times_s, voice, config.stretch_seconds[0])
     next_s = -math.inf

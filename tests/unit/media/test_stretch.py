@@ -169,3 +169,12 @@ def test_a_stretch_without_sound_is_named(folder: Path) -> None:
     path = written(Recipe("short_sound", "mkv", B_FRAMES, sound_to_s=9.0), folder)
     with pytest.raises(Rejection, match=r"no_audio: .* no sound between"):
         read_stretch_sound(path, read_video(path).info, SPANS[2], seeks=True)
+
+
+def test_frames_by_number_are_the_right_ones_with_open_gops(folder: Path) -> None:
+    """decord's numbers are off there, so it is not asked."""
+    whole = read_video(written(next(c for c in SOUGHT if c.name == "mkv_open_gop"), folder))
+    wanted = [550, 500, 400]
+    expected = {n: f.rgb() for n, f in enumerate(whole.scan()) if n in wanted}
+    for number, frame in zip(wanted, whole.at(wanted), strict=True):
+        np.testing.assert_array_equal(frame, expected[number])
