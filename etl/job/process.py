@@ -19,8 +19,6 @@ from etl.job.store import CLIP, RECORDING, UNKNOWN, Verdict, load_recording, loa
 from etl.job.worker import process_clip, rejected
 from etl.recording.recording import Recording, clips_of
 
-CHANGED = "file_changed"  # reason of a stretch whose file is not the one any more that was cut
-
 LOG = logging.getLogger("emotalk.etl")
 
 
@@ -58,8 +56,8 @@ def process_plan(
     known |= {key: r for key, r in results.items() if isinstance(r, Verdict)}
     for key, recording in recordings.items():
         parts = [known[part.label.key] for part in clips_of(plan.clips[key], recording)]
-        if changed := [part for part in parts if part.reason == CHANGED]:
-            why = Rejection(CHANGED, changed[0].detail, recording.clip)
+        if changed := [part for part in parts if part.reason == "file_changed"]:
+            why = Rejection("file_changed", changed[0].detail, recording.clip)
             known[key] = rejected(plan.clips[key], why, UNKNOWN)
     whole = {key: recording for key, recording in recordings.items() if key not in known}
     plan = with_stretches(config, plan, whole)

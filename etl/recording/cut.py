@@ -11,6 +11,7 @@ from etl.recording.voice import Interval
 
 AROUND_S = 0.2  # silence that a stretch keeps before its first and after its last word
 LONGEST_SILENCE_S = 1.5  # within a stretch
+ROUNDING_S = 0.002  # time stamps of some containers are rounded to milliseconds
 GRID_S = 0.02  # of the account of what was left out
 
 
@@ -27,8 +28,8 @@ class Limits:
 class _Spoken:
     """An utterance within a period of one steady face, and how far a stretch may reach about it.
 
-    The limits are the period's ends and the middles of the pauses to the utterances before and
-    after, so that two stretches never overlap.
+    The limits are the period's ends, or the middles of the pauses to the utterances before and
+    after where these reach into the period, so that two stretches never overlap.
     """
 
     voice: Interval
@@ -86,10 +87,11 @@ def _spoken_in(
         spoken = voice[number]
         if spoken.end_s > period.end_s:
             break
-        before_s = voice[number - 1].end_s if number else -np.inf
-        after_s = voice[number + 1].start_s if number + 1 < len(voice) else np.inf
-        low_s = max(period.start_s, (before_s + spoken.start_s) / 2)
-        high_s = min(period.end_s, (spoken.end_s + after_s) / 2)
+        low_s, high_s = period.start_s, period.end_s
+        if number and voice[number - 1].end_s > low_s:
+            low_s = (voice[number - 1].end_s + spoken.start_s) / 2
+        if number + 1 < len(voice) and voice[number + 1].start_s < high_s:
+            high_s = (spoken.end_s + voice[number + 1].start_s) / 2
         found.append(_Spoken(spoken, low_s, high_s))
     return found
 
@@ -151,8 +153,9 @@ def _stretch_of(part: Sequence[_Spoken], limits: Limits) -> Interval | None:
     lacking_s = limits.min_seconds - (high_s - low_s)
     if lacking_s > 0:
         room_s = (low_s - part[0].low_s, part[-1].high_s - high_s)
-        if sum(room_s) < lacking_s:
+        if sum(room_s) < lacking_s - ROUNDING_S:
             return None
+        lacking_s = min(lacking_s, sum(room_s))
         before_s = min(room_s[0], max(lacking_s / 2, lacking_s - room_s[1]))
         low_s, high_s = low_s - before_s, high_s + lacking_s - before_s
     speech_s = sum(item.voice.seconds for item in part)

@@ -101,6 +101,12 @@ def test_a_short_utterance_gets_the_silence_about_it_up_to_the_shortest_stretch(
     assert cut(said((10.0, 12.9)), said((10.9, 12.4)), LIMITS) == []
 
 
+def test_speech_in_other_shots_takes_no_room_of_this_one() -> None:
+    faces = said((10.0, 13.0), (13.0, 16.0))
+    stretches = cut(faces, said((9.0, 9.9), (10.9, 12.4), (13.1, 15.0)), LIMITS)
+    assert ends(stretches) == [(10.0, 13.0), (13.0, 16.0)]
+
+
 def test_long_silence_is_in_no_stretch() -> None:
     stretches = cut(HOUR, said((10.0, 13.0), (16.0, 19.0)), LIMITS)
     assert ends(stretches) == [(9.8, 13.2), (15.8, 19.2)]
