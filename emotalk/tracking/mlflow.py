@@ -75,8 +75,7 @@ class MlflowTracker(Tracker):
         """
         self._uri, self._experiment = tracking_uri(config), config.experiment
         refuse_redacted(self._uri, "tracking.mlflow.uri")
-        tags = {**facts.tags, START_TAG: uuid.uuid4().hex}
-        self._facts = replace(facts, tags=tags)
+        self._facts = replace(facts, tags={**facts.tags, START_TAG: uuid.uuid4().hex})
         self._folder, self._on_run = folder.resolve(), on_run
         known = read_identity(folder)
         self._key = known.get("key", "") or uuid.uuid4().hex
@@ -87,8 +86,7 @@ class MlflowTracker(Tracker):
         self._tries = self._refusals = 0
         self._ended, self._state, self._is_over = threading.Event(), "", False
         self._appending = threading.Lock()  # the thread that writes checkpoints adds files too
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
+        os.environ.update({**SETTINGS, **os.environ})
         self._watcher = subprocess.Popen(
             [sys.executable, "-P", mlflow_watcher.__file__, str(os.getpid())],
             stdin=subprocess.PIPE,
@@ -123,7 +121,7 @@ class MlflowTracker(Tracker):
 
     def _work(self) -> None:
         while not self._is_over:
-            run: MlflowRun | None = None
+            run = None
             try:
                 run = self._connect()
                 while not self._is_over:

@@ -12,11 +12,6 @@ from typing import Any
 
 from mlflow.entities import LifecycleStage, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import (
-    INVALID_PARAMETER_VALUE,
-    RESOURCE_DOES_NOT_EXIST,
-    ErrorCode,
-)
 from mlflow.tracking import MlflowClient
 
 from emotalk.redaction import redact
@@ -27,7 +22,7 @@ LOG = logging.getLogger("emotalk.mlflow")
 PARAMS_A_CALL, METRICS_A_CALL = 100, 1000  # MLflow's own limits
 KEY_TAG = "emotalk.run"
 STATUSES = {"done": "FINISHED", "preempted": "SCHEDULED"}
-UNKNOWN = [ErrorCode.Name(code) for code in (RESOURCE_DOES_NOT_EXIST, INVALID_PARAMETER_VALUE)]
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # errors about a run's id
 
 
 class MlflowRun:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.tracking import MlflowConfig
+from emotalk.errors import WrongUse
 from emotalk.tracking import mlflow as tracking
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines
@@ -57,6 +58,13 @@ def test_a_server_that_never_answers_holds_nobody_up(
     mlflow._thread.join(60)
     assert not mlflow._thread.is_alive(), "what is left waits for the next start"
     assert len((folder / METRICS).read_text().splitlines()) == 1000
+    assert mlflow._watcher.wait(60) == 0, "it was told that the training has ended"
+
+
+def test_an_address_whose_secret_was_masked_is_refused(folder: Path) -> None:
+    with pytest.raises(WrongUse, match=r"tracking\.mlflow\.uri: .*give the whole address again"):
+        MlflowTracker(MlflowConfig(uri="http://***@server"), FACTS, folder)
+    assert list(folder.iterdir()) == []
 
 
 def test_the_uri_comes_from_config_then_environment_then_a_local_file(

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +21,7 @@ from emotalk.tracking.mlflow_run import MlflowRun
 from emotalk.tracking.params import RunFacts
 from tests.helpers.mlflow_server import free_port
 
+ROOT = Path(__file__).parents[3]
 FACTS = RunFacts(name="first", params={"data.frames": "25"}, tags={"shards": "s"})
 
 
@@ -248,3 +251,36 @@ def test_the_folder_keeps_server_key_and_run(folder: Path, uri: str) -> None:
     assert read_identity(folder) == {
         "uri": uri, "key": key, "run_id": run_id, "artifacts_sent": "0",
     }  # fmt: skip
+
+
+ENDS_WITH_AN_ERROR = """
+import sys
+import time
+from pathlib import Path
+from emotalk.config.tracking import MlflowConfig
+from emotalk.tracking import mlflow
+from emotalk.tracking.jsonl import JsonLines
+from emotalk.tracking.params import RunFacts
+
+folder, uri = Path(sys.argv[1]), sys.argv[2]
+mlflow.FLUSH_S["failed"] = 100.0
+config = MlflowConfig(uri=uri, experiment="tests")
+tracker = mlflow.MlflowTracker(config, RunFacts("x", {}, {}), folder)
+JsonLines(folder / "metrics.jsonl").log(1, {"train/loss": 1.0})
+while not tracker.run_id:
+    time.sleep(0.1)
+JsonLines(folder / "metrics.jsonl").log(2, {"train/loss": 2.0})
+raise ArithmeticError("not finite")
+"""
+
+
+def test_a_training_that_ends_with_an_error_is_failed_there_and_its_figures_are_sent(
+    folder: Path, uri: str
+) -> None:
+    command = [sys.executable, "-c", ENDS_WITH_AN_ERROR, str(folder), uri]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 1
+    assert "ArithmeticError: not finite" in done.stderr
+    run_id = read_identity(folder)["run_id"]
+    assert MlflowClient(uri).get_run(run_id).info.status == "FAILED"
+    assert history(uri, run_id, "train/loss") == [(1, 1.0), (2, 2.0)]
