@@ -60,7 +60,7 @@ def is_known(folder: Path, name: str) -> Iterator[bool]:
         yield bool(read_identity(folder / name).get("run_id"))
 
 
-def test_a_finished_training_is_finished_there_and_its_uploader_has_left_nothing(
+def test_a_finished_training_is_finished_there_and_nothing_is_left_to_send(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     train_here(config_of(folder, "done"))
