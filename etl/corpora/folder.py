@@ -81,7 +81,8 @@ def _rows(table: str, text: str | None) -> list[tuple[int, dict[str, str]]]:
     if text is None:
         raise WrongUse(
             f"clips: no file {table}; the folder corpus needs a CSV with the columns clip, actor, "
-            "emotion, level: SOURCE/clips.csv or clips=FILE"
+            "emotion, level: SOURCE/clips.csv or clips=FILE; for a folder on disk "
+            "`emotalk corpus init SOURCE` writes one"
         )
     try:
         # strict: else a quote that is never closed would take in all rows after it

@@ -16,7 +16,8 @@ from etl.corpora.listing import WORDS_OF_EMOTION
 
 ActorFrom: TypeAlias = Literal["auto", "folder", "name", "single"]
 
-SINGLE = "speaker"
+SINGLE = "speaker"  # the actor of all where neither folders nor names tell people apart
+NO_HINT = "nothing"  # the ground of that
 MORE_WORDS = {
     "anger": ("furious", "mad", "rage"),
     "contempt": ("contemptuous",),
@@ -221,7 +222,7 @@ def _actors(clips: Sequence[str], wanted: ActorFrom) -> list[tuple[str, str]]:
     if wanted == "auto" and len(set(folders)) < 2 <= len(set(names)):
         folders = nobody  # one folder for all says less than several names
     return [
-        (folder, "the folder") if folder else (name, "the name") if name else (SINGLE, "nothing")
+        (folder, "the folder") if folder else (name, "the name") if name else (SINGLE, NO_HINT)
         for folder, name in zip(folders, names, strict=True)
     ]
 

@@ -12,10 +12,11 @@ from pathlib import Path, PurePosixPath
 import yaml
 
 import etl
+from emotalk.config.yaml_text import parse_yaml
 from emotalk.printable import printable
 from emotalk.schema import EMOTIONS, UNKNOWN
 from etl.corpora.folder import WORDS_SUFFIX
-from etl.corpora.label_guess import Guess
+from etl.corpora.label_guess import NO_HINT, Guess
 
 NAME = "clips.csv"
 SHOWN = 4  # names of a list
@@ -94,7 +95,8 @@ def _grounds(guessed: Iterable[tuple[str, str, str]]) -> list[str]:
             first.setdefault(
                 ground, f"{printable(clip, longest=60)} -> {printable(value, longest=40)}"
             )
-    return [f"          {n} by {ground}: {first[ground]}" for ground, n in counts.most_common()]
+    how = {ground: f"by {ground}" for ground in counts} | {NO_HINT: "without a hint"}
+    return [f"          {n} {how[ground]}: {first[ground]}" for ground, n in counts.most_common()]
 
 
 def advice_lines(folder: Path, table: Path, guesses: Sequence[Guess]) -> list[str]:
@@ -152,7 +154,7 @@ def _new_folder(folder: Path) -> Path:
 def _yaml_text(value: str) -> str:
     """Return a text as the settings read it: quoted where YAML would read something else."""
     try:
-        plain = yaml.safe_load(value) == value
-    except yaml.YAMLError:
+        plain = parse_yaml(value) == value
+    except ValueError:
         plain = False
     return value if plain else yaml.safe_dump(value, default_style='"', width=10**6).strip()
