@@ -14,21 +14,21 @@ from emotalk.schema import SIZE, Bytes, Doubles, Floats
 SIDE = 96  # of the registered grey picture of the face, pixels
 BLUR = 1.0  # standard deviation in its pixels: less of the encoder's noise
 CONTRAST = 45.0  # standard deviation that its grey levels are brought to, so that light is none
-GRID = (7, 8)  # points on the face whose motion is measured
+GRID = (5, 6)  # points on the face whose motion is measured
 WINDOW = (15, 15)  # pixels that one point is followed by
-FEWEST_POINTS = 20
-STEPS_S = (0.12, 0.36, 0.96)  # seconds between pictures, and between those of a pair
-MOST_PICTURES = 30  # of a clip
+FEWEST_POINTS = 12
+STEPS_S = (0.16, 0.32, 0.96)  # seconds between pictures, and between those of a pair
+MOST_PICTURES = 15  # of a clip
 POINTS_SHARE, PAIRS_SHARE = 0.9, 0.75  # quantiles: most of a talking face does not move
 
 
 def face_motion(crops: Sequence[Bytes], landmarks: Sequence[Floats], fps: float) -> float:
     """Return how far parts of a face move against the rest of it, in crop pixels.
 
-    Pictures of the face, registered by its landmarks, are compared in pairs 0.36 s and 0.96 s
+    Pictures of the face, registered by its landmarks, are compared in pairs 0.32 s and 0.96 s
     apart. Of the motion between two of them, an affine map is taken off: turns, zooms, pans and
     errors of the landmarks. The value is the upper decile of what is left over the face, and of
-    that the upper quartile over the pairs. Talking faces have 1.0 or more, the same at rest 0.5 or
+    that the upper quartile over the pairs. Talking faces have 0.8 or more, the same at rest 0.4 or
     more, photographs under motion 0.1 to 0.3, in poor encodings up to 0.5. It is NaN for less than
     0.4 s.
 
@@ -56,7 +56,7 @@ def _unexplained(one: Bytes, other: Bytes) -> Doubles | None:
     """Return each point's motion beyond an affine map, None where too few can be followed."""
     points = _points()
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
-        one, other, points, points.copy(), winSize=WINDOW, maxLevel=2, criteria=(3, 10, 0.03)
+        one, other, points, points.copy(), winSize=WINDOW, maxLevel=1, criteria=(3, 10, 0.03)
     )
     kept = found[:, 0] > 0
     if kept.sum() < FEWEST_POINTS:
@@ -72,8 +72,9 @@ def _unexplained(one: Bytes, other: Bytes) -> Doubles | None:
 def _registered(crop_HWC: Bytes, landmarks_LP: Floats) -> Bytes:
     """Return a face's grey picture in the template's place, in even light."""
     onto = similarity(landmarks_LP.astype(np.float64), template_LP() * (SIDE / SIZE))
-    face = cv2.warpAffine(crop_HWC, onto, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-    grey = cv2.GaussianBlur(face.mean(2, dtype=np.float32), (0, 0), BLUR)
+    light = cv2.cvtColor(crop_HWC, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    face = cv2.warpAffine(light, onto, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    grey = cv2.GaussianBlur(face, (0, 0), BLUR)
     left, top, right, bottom = _bounds()
     inside = grey[int(top) : int(bottom), int(left) : int(right)]
     even = (grey - inside.mean()) * (CONTRAST / max(float(inside.std()), 2.0)) + 128

@@ -4,7 +4,8 @@
 
 Real clips of the shared test material with the pack `faces68`. CPU seconds, one thread: decoding
 alone, finding and following the face alone, encoding alone, in turn with the whole (decode, sound,
-faces, crops, judging, encoding, hashing, writing), medians of the repeats after a warm-up. Two Ray
+faces, crops, judging, encoding, hashing, writing), and with the whole without the checks of shots,
+stills and sync, medians of the repeats after a warm-up. Two Ray
 workers are timed beside one by the clock. The last part makes a clip of 1920 x 1080 and says how
 much memory (PSS) the process that works on it takes at most. The plan is that of `bench_plan`.
 At the end stands what is asked for beside what was measured.
@@ -37,18 +38,27 @@ from etl.clip.sample import make_sample
 from etl.cluster import cluster
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
+from etl.job.plan import LATER_CHECKS
 from etl.job.worker import process_clip
 from tests.benchmarks import bench_plan
 from tests.helpers.clips import tone
 from tests.helpers.shared import shared_root
 
+STAGES = ("decode", "faces", "encode", "whole", "unchecked")
 COPIES = 4  # of each clip, for the two workers
 HD = (1920, 1080)
 SHARE = "decode + face and landmarks + encode alone, share of all"
+CHECKS = "shots, still and sync checked, more than unchecked, share"
 TWICE = "2 workers, times as quick as 1 by the clock"
 PSS = "memory (PSS) of a worker on the full HD clip, GB"
 PLAN = "plan of 7442 names, s"
-ASKED = {SHARE: (True, 0.7), TWICE: (True, 1.6), PSS: (False, 1.5), PLAN: (False, 2.0)}
+ASKED = {
+    SHARE: (True, 0.7),
+    CHECKS: (False, 0.1),
+    TWICE: (True, 1.6),
+    PSS: (False, 1.5),
+    PLAN: (False, 2.0),
+}
 
 
 def main() -> None:
@@ -85,7 +95,7 @@ def measure(data: Path, folder: Path, repeats: int) -> dict[str, float]:
     config = _config(data, folder)
     detector = build_landmark_detector(config.landmarks)
     clips = _clips(data, folder)
-    spent: dict[str, list[float]] = {name: [] for name in ("decode", "faces", "encode", "whole")}
+    spent: dict[str, list[float]] = {name: [] for name in STAGES}
     for clip in clips:
         rounds = [_stages(clip, detector, config, folder) for _ in range(repeats + 1)][1:]
         for name, values in spent.items():
@@ -98,7 +108,9 @@ def measure(data: Path, folder: Path, repeats: int) -> dict[str, float]:
         "face and landmarks alone, ms a clip": mean["faces"],
         "encode alone, ms a clip": mean["encode"],
         "everything, ms a clip": mean["whole"],
+        "without the checks of shots, still and sync, ms a clip": mean["unchecked"],
         SHARE: parts / mean["whole"],
+        CHECKS: mean["whole"] / mean["unchecked"] - 1,
     }
 
 
@@ -151,7 +163,13 @@ def _stages(
         "faces": _cpu(lambda: list(detector.track(frames, clip=video, indices=range(len(frames))))),
         "encode": _cpu(lambda: encode_crops(crops, config.video)),
         "whole": _cpu(lambda: process_clip(clip, config, store)),
+        "unchecked": _cpu(lambda: process_clip(clip, _unchecked(config), store)),
     }
+
+
+def _unchecked(config: EtlConfig) -> EtlConfig:
+    quality = config.quality.model_copy(update=dict(LATER_CHECKS))
+    return config.model_copy(update={"quality": quality})
 
 
 def _cpu(call: Callable[[], object]) -> float:

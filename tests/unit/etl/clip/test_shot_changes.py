@@ -8,7 +8,8 @@ import pytest
 
 from emotalk.media.frames import read_video
 from emotalk.schema import Bytes, Floats
-from etl.clip.shot_changes import BLOCK, HEIGHT, WIDTH, ShotChange, ShotChanges, picture_change
+from etl.clip.picture_change import BLOCK, HEIGHT, WIDTH, Thumbnail
+from etl.clip.shot_changes import ShotChange, ShotChanges
 from tests.helpers.shared import shared_data
 from tests.helpers.shots import ALTERATIONS, dissolve, hard_cut, through_black
 
@@ -81,7 +82,7 @@ def test_a_fade_through_black_to_another_scene_is_found_and_to_the_same_one_is_n
 def test_a_small_jump_counts_only_where_all_was_calm() -> None:
     calm = np.repeat(scene(0, frames=1), 30, 0)
     other = (0.8 * calm + 0.2 * scene(3, frames=1)).astype(np.uint8)
-    assert picture_change(*(grey(frames[0]) for frames in (calm, other))) < 0.25
+    assert Thumbnail.of(calm[0]).change_to(Thumbnail.of(other[0])).whole < 0.25
     assert [change.first for change in found(np.concatenate([calm, other]))] == [30]
     unrest = [(calm, other)[number % 2][0] for number in range(60)]
     assert found(np.stack(unrest)) == []
@@ -97,14 +98,14 @@ def test_the_limit_decides() -> None:
 def test_a_change_is_one_minus_the_correlation_of_blocks() -> None:
     rng = np.random.default_rng(0)
     one = rng.normal(100, 15, (HEIGHT, WIDTH)).astype(np.float32)
-    assert picture_change(one, one) == pytest.approx(0, abs=1e-6)
-    assert picture_change(one, 0.5 * one + 20) == pytest.approx(0, abs=1e-5)
-    assert picture_change(one, np.roll(one, (2, -3), (0, 1))) < 0.2  # but for what left the picture
+    assert change(one, one) == pytest.approx(0, abs=1e-6)
+    assert change(one, 0.5 * one + 20) == pytest.approx(0, abs=1e-5)
+    assert change(one, np.roll(one, (2, -3), (0, 1))) < 0.2  # but for what left the picture
     half = one.copy()
     half[:, : WIDTH // 2] = rng.normal(100, 15, (HEIGHT, WIDTH // 2))
     blocks = WIDTH // BLOCK * (HEIGHT // BLOCK)
     assert blocks == 12
-    lost = picture_change(one, half)
+    lost = change(one, half)
     assert 0.3 < lost < 0.5  # of half the blocks, but for what chance finds nearby
 
 
@@ -151,6 +152,5 @@ def test_the_cut_of_the_cleaning_folder_is_found_and_the_good_clip_is_one_shot()
     assert len(found(np.stack(list(read_video(folder / "cut_two_people.mp4"))))) == 1
 
 
-def grey(frame_HWC: Bytes) -> Floats:
-    small = cv2.resize(frame_HWC, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
+def change(one: Floats, other: Floats) -> float:
+    return Thumbnail(one).change_to(Thumbnail(other)).whole
