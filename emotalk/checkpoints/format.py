@@ -58,6 +58,13 @@ class CorpusFacts(Section):
     landmarks: Word  # insightface, onnx or sidecar; unknown likewise
     clips: int = Field(ge=0)  # in the training split
     actors: int = Field(ge=0)  # in the training split
+    # of the clips, those of unknown emotion; not written where there are none
+    unlabelled: int = Field(default=0, ge=0, exclude_if=lambda clips: clips == 0)
+
+    @property
+    def has_labels(self) -> bool:
+        """Return whether the emotion of some clip was known."""
+        return self.unlabelled == 0 or self.unlabelled < self.clips
 
 
 class SetFacts(CorpusFacts):

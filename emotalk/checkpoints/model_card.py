@@ -133,6 +133,8 @@ def _data(data: DataFacts | None) -> Iterator[str]:
     yield ""
     if data is not None:
         yield f"Corpus: {data.corpus}; training split: {data.clips} clips of {data.actors} people."
+        if data.unlabelled:
+            yield f"The emotion of {data.unlabelled} of them was unknown; they counted as neutral."
         if data.sets:
             yield from _set_table(data.sets)
         else:

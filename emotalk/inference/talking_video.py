@@ -14,6 +14,7 @@ from emotalk.inference.emotion_timeline import (
     intensity_note,
     parse_timeline,
     timeline_weights,
+    untrained_note,
 )
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import generate_blocks
@@ -99,7 +100,9 @@ def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -
         face = (
             f"face {request.face}: not used, as an aligned picture is taken whole without detection"
         )
-    notes = (intensity_note(timeline, use_intensity=loaded.facts.use_intensity), face)
+    data = loaded.facts.data
+    emotion = "" if data is None or data.has_labels else untrained_note(timeline)
+    notes = (intensity_note(timeline, use_intensity=loaded.facts.use_intensity), emotion, face)
     return tuple(note for note in notes if note)
 
 

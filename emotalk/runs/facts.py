@@ -49,6 +49,7 @@ def data_facts(shard_set: AnyShardSet) -> DataFacts:
         landmarks=_joined(part.landmarks for part in whole),
         clips=sum(part.clips for part in whole),
         actors=sum(part.actors for part in whole),
+        unlabelled=sum(part.unlabelled for part in whole),
         sets=tuple(
             SetFacts(name=name, weight=weight, **part.model_dump())
             for name, weight, part in zip(shard_set.names, shard_set.weights, whole, strict=True)
@@ -66,6 +67,7 @@ def _facts(shard_set: ShardSet, samples: Sequence[Sample]) -> DataFacts:
         landmarks=printable(str(backend or "unknown"), longest=LONGEST),
         clips=len(samples),
         actors=len({sample.actor for sample in samples}),
+        unlabelled=sum(sample.emotion is None for sample in samples),
     )
 
 

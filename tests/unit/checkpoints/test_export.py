@@ -22,10 +22,12 @@ DATA = DataFacts(
 FIGURES = {"validation/psnr": 31.25, "validation/ssim": 0.9, "validation/baseline_psnr": 27.5}
 
 
-def write_run(folder: Path, *, validation: dict[str, float] | None = None) -> Path:
+def write_run(
+    folder: Path, *, validation: dict[str, float] | None = None, data: DataFacts = DATA
+) -> Path:
     """Write what a training run leaves: one checkpoint with a running average."""
     checkpoint = folder / "checkpoints/step-000400"
-    facts = tiny_facts().model_copy(update={"data": DATA})
+    facts = tiny_facts().model_copy(update={"data": data})
     average = tiny_generator(seed=1).state_dict()
     write_model(checkpoint, tiny_generator(seed=0).state_dict(), TINY, facts, average)
     state: dict[str, object] = {
@@ -76,6 +78,16 @@ def test_the_card_says_what_the_model_was_trained_on_and_how_well_it_does(tmp_pa
         "emotalk generate --checkpoint",
     ):
         assert promise in card
+    assert "was unknown" not in card
+
+
+def test_the_card_counts_clips_of_unknown_emotion(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", data=DATA.model_copy(update={"unlabelled": 7}))
+    card = (export_model(run, tmp_path / "model").folder / "README.md").read_text()
+    assert "The emotion of 7 of them was unknown; they counted as neutral." in card
+    assert load_generator(tmp_path / "model").facts.data == DATA.model_copy(
+        update={"unlabelled": 7}
+    )
 
 
 def test_figures_of_a_checkpoint_that_holds_none_come_from_the_runs_log(tmp_path: Path) -> None:

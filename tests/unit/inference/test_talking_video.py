@@ -10,6 +10,7 @@ import soundfile
 import torch
 from PIL import Image
 
+from emotalk.checkpoints.format import DataFacts
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.inference.talking_video import VideoRequest, make_video
 from emotalk.schema import EMOTIONS
@@ -53,6 +54,21 @@ def test_emotion_and_intensity_of_every_frame_reach_the_network(request_of: Vide
     np.testing.assert_allclose(anger, 0.3 * (1 - share), atol=1e-6)
     np.testing.assert_allclose(fear, share, atol=1e-6)
     assert report.notes == ()
+
+
+@pytest.mark.parametrize(("unlabelled", "said"), [(9, True), (8, False), (0, False)])
+def test_an_emotion_is_said_to_be_untrained_where_no_clip_had_a_label(
+    unlabelled: int, said: bool, request_of: VideoRequest
+) -> None:
+    loaded = loaded_of(use_intensity=True)
+    data = DataFacts(
+        manifest_sha256="", corpus="folder", landmarks="onnx", clips=9, actors=1,
+        unlabelled=unlabelled,
+    )  # fmt: skip
+    loaded = replace(loaded, facts=loaded.facts.model_copy(update={"data": data}))
+    notes = make_video(replace(request_of, emotion="0=neutral,0.4=fear"), loaded).notes
+    expected = "emotion fear: no clip of this model's training had an emotion label; only neutral"
+    assert [note.startswith(expected) for note in notes] == [True] * said
 
 
 def test_what_will_not_be_heeded_is_said_in_a_line_each(

@@ -1,6 +1,7 @@
 """A model is saved with the facts of its shard set and of its configuration."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from emotalk.runs.facts import data_facts, model_facts, shards_digest
@@ -21,6 +22,19 @@ def test_facts_are_of_the_training_split_and_the_manifest_as_it_stands(tmp_path:
     assert (facts.corpus, facts.landmarks) == ("mead", "onnx")
     assert facts.clips == 7
     assert facts.actors == len({clip.actor for clip in clips[:7]})
+
+
+def test_clips_of_unknown_emotion_are_counted_and_not_written_where_there_are_none(
+    tmp_path: Path,
+) -> None:
+    clips = [replace(clip, emotion=None) if n else clip for n, clip in enumerate(made_clips(3))]
+    facts = data_facts(ShardSet.open(str(write_shard_set(tmp_path / "a", [("train", clips)]))))
+    assert (facts.unlabelled, facts.has_labels) == (2, True)
+    whole = [("train", made_clips(3))]
+    labelled = data_facts(ShardSet.open(str(write_shard_set(tmp_path / "b", whole))))
+    assert "unlabelled" not in labelled.model_dump()
+    none = [("train", clips[1:])]
+    assert not data_facts(ShardSet.open(str(write_shard_set(tmp_path / "c", none)))).has_labels
 
 
 def test_what_the_manifest_does_not_say_is_unknown(tmp_path: Path) -> None:
