@@ -31,6 +31,7 @@ SHORTEST = 2 * REACH + OVERLAP  # frames that can be compared at all
 PEAK_WIDTH = 2  # frames beside the best lag that belong to it
 LARGEST_IN_STEP = 1  # frames: the estimate's own precision
 USUAL_EMBEDDINGS = 63  # of a clip of three seconds
+LONGEST_CREDIT = 1.5  # most that length adds to a height: speech alike in pace always fits a little
 
 # A clip with less is unsure.
 MIN_FRAMES = 40
@@ -57,7 +58,7 @@ class SyncEstimate:
     """By how many frames a clip's sound is late, and how sure that is."""
 
     offset: int  # frames at 25 fps; positive: the sound is late
-    confidence: float  # 0 to 1: probability that the offset is right to a frame, three digits
+    confidence: float  # that the offset is right to a frame, 0 to 1, three digits
     verdict: Verdict
     correlation: float  # mean cosine of lips and speech at that offset, three digits
 
@@ -66,8 +67,8 @@ class SyncEstimate:
 class _Evidence:
     """What speaks for an offset, and for the model's knowing such a clip.
 
-    Height and margin are times the square root of the clip's length in usual ones: chance peaks
-    shrink with it, true ones do not.
+    Heights and margin are times the square root of the clip's length in usual ones (heights up to
+    `LONGEST_CREDIT`): chance peaks shrink with it, true ones do not.
     """
 
     offset: int
@@ -146,15 +147,16 @@ def _evidence(
     rival = float(similarity_K[compared_K].max()) if compared_K.any() else peak
     in_step = float(similarity_K[lag_K.abs() <= LARGE_OFFSET].max())
     length = (lips_BTD.shape[1] / USUAL_EMBEDDINGS) ** 0.5
+    credit = min(length, LONGEST_CREDIT)
     distances_TD = lip_distances(lips_TLP)
     power_T = power_JF.sum(1).reshape(-1, SPECTRA_PER_FRAME).mean(1)
     quiet, loud = torch.quantile(power_T, torch.tensor([0.1, 0.95])).tolist()
     return _Evidence(
         offset=int(lag_K[best]),
         peak=peak,
-        height=length * peak,
+        height=credit * peak,
         margin=length * (peak - rival),
-        in_step_height=length * in_step,
+        in_step_height=credit * in_step,
         familiarity=speech_length(speech_BTD) / model.speech_length,
         motion=float((distances_TD - distances_TD.mean(0)).square().mean().sqrt()),
         voiced=int((power_T > VOICED_SHARE * power_T.max()).sum()),
@@ -174,7 +176,7 @@ def _usable(evidence: _Evidence) -> bool:
 
 
 def _confidence(evidence: _Evidence) -> float:
-    """Return the probability that the offset is right to a frame."""
+    """Return how sure it is that the offset is right to a frame, 0 to 1."""
     strength = HEIGHT_WEIGHT * (evidence.height - USUAL_HEIGHT)
     strength += MARGIN_WEIGHT * (evidence.margin - USUAL_MARGIN)
     if abs(evidence.offset) > LARGE_OFFSET:

@@ -13,7 +13,7 @@ from emotalk.lip_sync.load import LipSyncModel
 from emotalk.seeding import numpy_generator
 
 SHIFTS = (-6, -5, -4, -3, -2, -1, 1, 2, 3, 4, 5, 6)  # frames, put in by hand
-OTHERS = 4  # clips whose speech each clip's lips are compared with
+OTHERS = 12  # clips whose speech each clip's lips are compared with
 DIGITS = 4
 
 

@@ -10,7 +10,12 @@ from emotalk.lip_sync.estimate import (
     estimate_sync,
     load_lip_sync_model,
 )
-from emotalk.schema import SAMPLES_PER_FRAME, Floats
+from emotalk.media.resample import resample
+from emotalk.schema import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME, Floats
+from emotalk.synthetic.actor import FIRST_NUMBER, make_actor
+from emotalk.synthetic.clip import CLIP_FPS, plan_clip
+from emotalk.synthetic.sentences import SENTENCES
+from emotalk.synthetic.voice import VOICE_RATE
 from tests.helpers.talking_clips import NAMES, talking_clip
 
 
@@ -59,6 +64,46 @@ def test_anothers_speech_does_not_pass_for_the_own(model: LipSyncModel, name: st
     assert other.verdict in ("no_lag_fits", "unsure")
     assert other.confidence < own.confidence
     assert other.correlation < own.correlation
+
+
+def dubbed(name: str) -> tuple[Floats, Floats]:
+    """Return a clip whose speech was moved by more than a second, round its end."""
+    landmarks_TLP, speech_S = talking_clip(name)
+    return landmarks_TLP, np.roll(speech_S, 35 * SAMPLES_PER_FRAME)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_lag_fits_a_dubbed_clip_of_which_there_is_enough(model: LipSyncModel, name: str) -> None:
+    landmarks_TLP, speech_S = dubbed(name)
+    assert estimate_sync(model, landmarks_TLP, speech_S).verdict == "no_lag_fits"
+    short = estimate_sync(model, landmarks_TLP[:60], speech_S[: 60 * SAMPLES_PER_FRAME])
+    assert short.verdict == "unsure"
+
+
+def drawn_talk(actor: int, first: int) -> tuple[Floats, Floats]:
+    """Return two sentences of a drawn actor at 25 frames a second."""
+    sentences = [*SENTENCES, *SENTENCES][first : first + 2]
+    landmarks, speech = [], []
+    for sentence in sentences:
+        plan = plan_clip(make_actor(5, FIRST_NUMBER + actor), sentence, "happiness", "HI", 5)
+        frames = int(len(plan.landmarks_TLP) / float(CLIP_FPS) * FPS) - 1
+        places = np.round(np.arange(frames) / FPS * float(CLIP_FPS)).astype(int)
+        landmarks.append(plan.landmarks_TLP[places].astype(np.float32))
+        sound_S = resample(plan.audio_S, VOICE_RATE, SAMPLE_RATE)
+        speech.append(sound_S[: frames * SAMPLES_PER_FRAME])
+    return np.concatenate(landmarks), np.concatenate(speech)
+
+
+def test_voices_unlike_those_of_the_training_are_never_refused(model: LipSyncModel) -> None:
+    talks = [drawn_talk(actor, first) for actor, first in ((0, 0), (1, 3), (2, 6))]
+    for number, (landmarks_TLP, own_S) in enumerate(talks):
+        own = estimate_sync(model, landmarks_TLP, own_S)
+        assert abs(own.offset) <= 1
+        assert own.verdict in ("in_step", "unsure")
+        other_S = talks[number - 1][1]
+        frames = min(len(landmarks_TLP), len(other_S) // SAMPLES_PER_FRAME)
+        other = estimate_sync(model, landmarks_TLP[:frames], other_S[: frames * SAMPLES_PER_FRAME])
+        assert other.verdict == "unsure"
 
 
 @pytest.mark.parametrize("sound", ["silence", "noise", "a word"])
@@ -120,3 +165,13 @@ def test_sound_of_another_length_is_refused(model: LipSyncModel) -> None:
         estimate_sync(model, landmarks_TLP, speech_S[:-1])
     with pytest.raises(ValueError, match="max_offset: 0"):
         estimate_sync(model, landmarks_TLP, speech_S, max_offset=0)
+
+
+def test_a_long_dubbed_clip_is_not_sure_because_it_is_long(model: LipSyncModel) -> None:
+    """Speech of the same pace fits a little at some lag, however long it goes on."""
+    lips = np.concatenate([talking_clip(name)[0] for name in NAMES * 6])
+    speech = np.concatenate([talking_clip(name)[1] for name in NAMES[::-1] * 6])
+    estimate = estimate_sync(model, lips, speech)
+    assert estimate.verdict in ("unsure", "no_lag_fits")
+    own = np.concatenate([talking_clip(name)[1] for name in NAMES * 6])
+    assert estimate_sync(model, lips, own).verdict == "in_step"
