@@ -80,6 +80,13 @@ def test_no_lag_fits_a_dubbed_clip_of_which_there_is_enough(model: LipSyncModel,
     assert short.verdict == "unsure"
 
 
+def test_a_clip_that_is_in_step_for_a_while_is_unsure_and_not_refused(model: LipSyncModel) -> None:
+    landmarks_TLP, own_S = talking_clip("lrwp9a")
+    half = 40 * SAMPLES_PER_FRAME
+    mixed_S = np.concatenate([own_S[:half], talking_clip("brbk7n")[1][half:]])
+    assert estimate_sync(model, landmarks_TLP, mixed_S).verdict == "unsure"
+
+
 def drawn_talk(actor: int, first: int) -> tuple[Floats, Floats]:
     """Return two sentences of a drawn actor at 25 frames a second."""
     sentences = [*SENTENCES, *SENTENCES][first : first + 2]
