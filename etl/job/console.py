@@ -121,6 +121,7 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Manifest) -> boo
         "",
         f"{clips['found']} clips found, {clips['accepted']} accepted, "
         f"{clips['rejected']} rejected, {len(manifest.shards)} shards in {config.output}",
+        *_recordings(manifest),
     ]
     if (page := config.output / REPORT_NAME).is_file():
         lines.append(f"its quality, with faces and histograms: {page}")
@@ -141,6 +142,19 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Manifest) -> boo
             style="bold red",
         )
     return bool(share <= config.max_rejected_share)
+
+
+def _recordings(manifest: Manifest) -> list[str]:
+    """Return a line on the long recordings that were cut into clips, if there are any."""
+    if not manifest.recordings:
+        return []
+    stretches = [s for entry in manifest.recordings for s in entry.stretches]
+    minutes = sum(entry.seconds for entry in manifest.recordings) / 60
+    used = sum(end - start for start, end, *_ in stretches) / 60_000
+    return [
+        f"{len(manifest.recordings)} long recordings became {len(stretches)} of these clips: "
+        f"{used:.1f} of {minutes:.1f} min"
+    ]
 
 
 def _statistics(manifest: Manifest) -> list[SplitStatistics]:
