@@ -13,7 +13,8 @@ import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
-from emotalk.media import voice_activity
+from emotalk.faces.align import alignment
+from emotalk.media import stretch_frames, voice_activity
 from emotalk.shards.clip import read_facts
 from emotalk.shards.inspect import inspect
 from emotalk.shards.manifest import Manifest
@@ -150,20 +151,54 @@ def test_stretches_lie_where_a_face_is_seen_and_somebody_speaks(finished: EtlCon
     assert entry.left_out_s["no_face"] == pytest.approx(1.6, abs=0.2)
 
 
+def test_side_car_landmarks_of_a_stretch_are_those_of_its_frames_in_the_file(
+    finished: EtlConfig, source: Path
+) -> None:
+    points_TLP = np.load(source / "landmarks" / "talk.npy").astype(np.float64)
+    manifest = Manifest.model_validate_json((finished.output / "manifest.json").read_bytes())
+    entry = next(entry for entry in manifest.recordings if entry.clip == "talk.mp4")
+    first_of = {f"talk_mp4_{start}": first for start, _, first, _ in entry.stretches}
+    with open_samples(finished.output, manifest) as (reader, samples):
+        for sample in (sample for sample in samples if sample.key in first_of):
+            expected = alignment(points_TLP[first_of[sample.key]].astype(np.float32))
+            found = read_facts(reader, sample)["transform"]
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_where_a_seek_fails_the_stretches_are_the_same(
+    finished: EtlConfig, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stretch_frames, "BEFORE_S", (-60.0,))
+    config = config_for(source, tmp_path / "out")
+    make(config)
+    for name in ("mp4", "landmarks.npy"):
+        assert members(config.output, name) == members(finished.output, name)
+
+
+def members(output: Path, name: str) -> dict[str, bytes]:
+    """Return one member of every sample of a set, by its key."""
+    manifest = Manifest.model_validate_json((output / "manifest.json").read_bytes())
+    with open_samples(output, manifest) as (reader, samples):
+        return {sample.key: reader.read(sample, (name,))[name] for sample in samples}
+
+
 def test_a_short_clip_keeps_its_bytes_beside_recordings_and_with_cutting_off(
     finished: EtlConfig, source: Path, tmp_path: Path
 ) -> None:
-    def sample(output: Path) -> dict[str, bytes]:
-        manifest = Manifest.model_validate_json((output / "manifest.json").read_bytes())
-        with open_samples(output, manifest) as (reader, samples):
-            clip = next(sample for sample in samples if sample.key == "clip_mp4")
-            return dict(reader.read(clip, ("mp4", "flac", "landmarks.npy")))
-
     config = config_for(source, tmp_path / "off", stretches={"cut": False})
     manifest = make(config)
     assert manifest.rejected_by_reason == {"too_long": 2}
     assert "recordings" not in json.loads((config.output / "manifest.json").read_bytes())
-    assert sample(config.output) == sample(finished.output)
+    for name in ("mp4", "flac", "landmarks.npy"):
+        expected = members(finished.output, name)["clip_mp4"]
+        assert members(config.output, name) == {"clip_mp4": expected}
+
+
+def test_files_above_another_length_are_cut_on_demand(source: Path, tmp_path: Path) -> None:
+    longer = {**SHORT["stretches"], "longer_than": 1.5}
+    config = config_for(source, tmp_path / "out", stretches=longer)
+    make(config)
+    assert rejected(config.output)["clip.mp4"]["reason"] == "no_voice"  # its tone is no speech
 
 
 def test_any_order_of_work_and_any_interruption_give_the_same_bytes(

@@ -34,7 +34,9 @@ def test_samples_are_those_of_the_whole_file_read_at_once(
     in_short_blocks = partial(StreamingResampler, block_s=0.3)
     monkeypatch.setattr(spooled_sound, "StreamingResampler", in_short_blocks)
     sound = spool_audio(path, rate=48_000)
-    expected_S = own_samples(read_sound(path, rate=48_000))
+    whole = read_sound(path, rate=48_000)
+    expected_S = own_samples(whole)
+    assert sound.start_s == pytest.approx(whole.start_s, abs=1 / 48_000)
     assert sound.size == expected_S.size
     np.testing.assert_allclose(read_all(sound), expected_S, atol=1e-6)
     speech_S = np.clip(resample(expected_S, 48_000, 8_000), -1, 1)

@@ -10,7 +10,7 @@ from rich.console import Console
 from emotalk.config.etl import EtlConfig
 from emotalk.rejection_reasons import REASONS
 from emotalk.schema import ClipLabel
-from emotalk.shards.manifest import Manifest, ShardEntry
+from emotalk.shards.manifest import Manifest, RecordingEntry, ShardEntry
 from etl.corpora.listing import SourceClip
 from etl.job.console import clip_progress, show_outcome, show_plan
 from etl.job.plan import Plan, plan_shards
@@ -55,6 +55,19 @@ def shown(tree: Manifest, settings: EtlConfig, width: int = 80) -> tuple[bool, l
     verdict = show_outcome(console, settings, tree)
     assert isinstance(console.file, io.StringIO)
     return verdict, console.file.getvalue().splitlines()
+
+
+def test_the_end_of_a_job_says_what_long_recordings_became() -> None:
+    entry = RecordingEntry(
+        clip="talk.mp4",
+        sha256="0" * 64,
+        seconds=600.0,
+        stretches=((0, 6000, 0, 1), (9000, 15000, 225, 2)),
+    )
+    _, lines = shown(manifest().model_copy(update={"recordings": (entry,)}), config())
+    assert "1 long recordings became 2 of these clips: 0.2 of 10.0 min" in lines
+    _, lines = shown(manifest(), config())
+    assert not any("recording" in line for line in lines)
 
 
 def test_the_end_of_a_job_counts_every_split_emotion_and_level() -> None:
