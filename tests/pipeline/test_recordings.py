@@ -1,6 +1,7 @@
 """Long recordings of a folder become clips; bad ones are named, and none is lost."""
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ from emotalk.shards.clip import read_facts
 from emotalk.shards.inspect import inspect
 from emotalk.shards.manifest import Manifest
 from etl.corpora.listing import SourceClip
-from etl.job import process, worker
+from etl.job import look_progress, process, worker
 from etl.job.finished_set import is_finished, open_samples
 from etl.job.output import lock_output
 from etl.job.plan import make_plan, with_stretches
@@ -334,6 +335,19 @@ def test_word_times_of_a_recording_are_those_of_each_stretch(source: Path, tmp_p
     }
 
 
+def test_progress_is_logged_while_a_recording_is_looked_at(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(look_progress, "NOTE_EVERY_S", 0.0)
+    monkeypatch.setattr(look_progress, "SHOW_EVERY_S", 0.001)
+    monkeypatch.setattr(logging.getLogger("emotalk"), "propagate", True)
+    with caplog.at_level(logging.INFO, "emotalk.etl"):
+        make(config_for(source, tmp_path / "out"))
+    lines = {record.getMessage() for record in caplog.records}
+    assert "talk_mp4: 0 of 0 min looked at" in lines
+    assert any(line.startswith("talk.mp4: 4 stretches, 8 of 16 s; left out") for line in lines)
+
+
 def test_crashes_and_deaths_of_a_look_are_counted_and_tried_again(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,11 +369,12 @@ def test_a_file_that_is_written_to_while_it_is_read_is_named_and_tried_again(
 ) -> None:
     mine = copied(source, tmp_path / "source")
     config = config_for(mine, tmp_path / "out")
-    real = voice_activity.speech_probabilities
+    real, data = voice_activity.speech_probabilities, (mine / "chat.mkv").read_bytes()
+    grown: list[int] = []
 
     def grows(sound: Any) -> Any:
-        with (mine / "chat.mkv").open("ab") as file:
-            file.write(b"more")
+        if not grown:
+            grown.append((mine / "chat.mkv").write_bytes(data + b"more"))
         return real(sound)
 
     with monkeypatch.context() as growing:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotalk.media import stretch_frames
+from emotalk.media import stretch_frames, stretch_sound
 from emotalk.media.frames import read_video
 from emotalk.media.sound import read_sound
 from emotalk.media.stretch_frames import Span, StretchFrames, crc_of, part_of, read_stretch
@@ -139,6 +139,21 @@ def test_a_seek_that_lands_behind_the_stretch_is_noticed(
     with pytest.raises(Rejection, match=r"file_changed.*13\.234 and 17\.500 s are not"):
         stretch_of(path, SPANS[1], seeks=True)
     assert len(stretch_of(path, SPANS[1], seeks=False)) == 107
+    monkeypatch.setattr(stretch_frames, "BEFORE_S", (-8.0, 0.5))  # then further back
+    assert len(stretch_of(path, SPANS[1], seeks=True)) == 107
+
+
+@pytest.mark.parametrize("before_s", [(-8.0,), (-8.0, 1.0)])
+def test_a_seek_that_lands_within_the_sound_of_the_stretch_is_noticed(
+    folder: Path, before_s: tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, span = written(SOUGHT[0], folder), Span(13.234, 22.5)
+    info = read_video(path).info
+    expected = read_stretch_sound(path, info, span, seeks=True).between(0.0, 8000)
+    monkeypatch.setattr(stretch_sound, "BEFORE_S", before_s)
+    found = read_stretch_sound(path, info, span, seeks=True).between(0.0, 8000)
+    assert np.abs(expected).max() > 0.01
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_frames_of_another_file_are_refused(folder: Path) -> None:
