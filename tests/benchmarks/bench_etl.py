@@ -39,6 +39,7 @@ from etl.cluster import cluster
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
 from etl.job.plan import LATER_CHECKS
+from etl.job.store import Verdict
 from etl.job.worker import process_clip
 from tests.benchmarks import bench_plan
 from tests.helpers.clips import tone
@@ -213,6 +214,8 @@ def _work_on(clip: Path, data: Path, folder: Path) -> None:
     verdict = process_clip(list_clips(config).clips[0], config, folder / "store")
     if isinstance(verdict, Crash):
         raise RuntimeError(verdict.trace)
+    if not isinstance(verdict, Verdict):
+        raise RuntimeError(f"{clip.name} is longer than one clip")
     if not verdict.accepted:
         raise RuntimeError(f"{verdict.reason}: {verdict.detail}")
 

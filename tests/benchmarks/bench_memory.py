@@ -20,7 +20,7 @@ from emotalk.runs.build import build
 from emotalk.runs.description import memory_rows
 from emotalk.runs.memory_estimate import measure_sizes
 from emotalk.runs.networks import engine_names
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import open_shards
 from tests.helpers.shard_set import made_clips, write_shard_set
 from tests.helpers.tiny_training import ROOT
 
@@ -62,7 +62,7 @@ def _measure(config: TrainConfig) -> float:
     """Return the largest resident size in bytes of four steps, before anything is saved."""
     (config.run_dir / "checkpoints").mkdir(parents=True)
     runtime = Runtime.start(config.runtime, engine_names(config))
-    trainer = build(config, ShardSet.open(config.shards), runtime, lambda: False)
+    trainer = build(config, open_shards(config.shards), runtime, lambda: False)
     for _ in range(3):
         trainer._train_one()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -139,9 +139,8 @@ RUN: dict[str, Fill] = {
 # The first draws twelve people. The others take minutes: only their words are tried.
 SLOW: dict[str, Fill] = {
     r"emotalk synth DIR --actors \d+ --seed \d+": drawn,
-    r"(\.venv/bin/)?python -m (tests(\.benchmarks)?\.\w+|emotalk\.pretrained\.train)( .*)?": (
-        with_words("--help")
-    ),
+    r"(\.venv/bin/)?python -m tests(\.benchmarks)?\.\w+( .*)?": with_words("--help"),
+    r"(\.venv/bin/)?python -m emotalk\.(pretrained|lip_sync)\.train( .*)?": with_words("--help"),
 }
 # pattern -> (the file whose tests run it, a word that must stand there)
 ELSEWHERE: dict[str, tuple[str, str]] = {

@@ -23,6 +23,7 @@ from etl.job.plan import make_plan
 from etl.job.run import run_job
 from etl.job.store import Verdict
 from etl.paths import disk_fault
+from etl.recording.recording import Recording
 from tests.helpers.clips import write_crema_d
 from tests.helpers.etl_run import digests, finished_clips
 from tests.helpers.real_shards import InThisProcess, Quiet
@@ -164,7 +165,7 @@ def test_a_source_that_is_gone_stops_the_job_whatever_the_clip_raised(
         run_job(config, plan, InThisProcess(), Quiet())
 
 
-def crashing(clip: SourceClip, *rest: Any) -> Verdict | Crash:
+def crashing(clip: SourceClip, *rest: Any) -> Verdict | Recording | Crash:
     """Work on a clip as `process_clip` does; run by Ray's workers, where nothing is patched yet."""
     with pytest.MonkeyPatch.context() as patch:
         crash_at(patch, IndexError("list index out of range"), os.environ[ENDS])

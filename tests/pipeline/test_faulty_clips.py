@@ -16,7 +16,7 @@ from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.runs.networks import build_networks, engine_names
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import ShardSet
+from emotalk.shards.joined_set import open_shards
 from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.steps import GlobalMean, StepReport, discriminator_step, generator_step
 from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards, tiny_yaml, train
@@ -95,7 +95,7 @@ def test_a_masked_clip_changes_no_loss_and_no_gradient(tmp_path: Path) -> None:
     tiny_shards(tmp_path / "shards")
     config = tiny_config(tmp_path)
     settings = config.data.model_copy(update={"other_speech": True, "batch_size": 2})
-    loader = build_loader(settings, ShardSet.open(config.shards), "train", config.seed, EMOTIONS)
+    loader = build_loader(settings, open_shards(config.shards), "train", config.seed, EMOTIONS)
     batch = next(iter(loader))
     alone = ClipBatch._make(part if part is None else part[:1] for part in batch)
     masked = ClipBatch._make(

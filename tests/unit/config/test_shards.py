@@ -56,7 +56,7 @@ def test_one_set_is_its_path() -> None:
         ("5", r"shards: expected a folder, a URL, or a list of sets: .*got 5"),
         ("[]", r"shards: expected .*got \[\]"),
         ("[A, 7]", r"shards\.1: .*got 7"),
-        ("[{path: A, wight: 1}, B]", r"shards\.0\.wight: unknown key; did you mean 'weight'"),
+        ("[{path: A, weigh: 1}, B]", r"shards\.0\.weigh: unknown key; did you mean 'weight'"),
         ("[{path: A, weight: 0}, B]", r"shards\.0\.weight: .*greater than 0, got 0"),
         ("[{path: A, weight: .inf}, B]", r"shards\.0\.weight: .*got inf"),
         ("[{weight: 1}, B]", r"shards\.0\.path: required"),

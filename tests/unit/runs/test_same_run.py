@@ -16,6 +16,7 @@ from emotalk.runs.dry_run import describe
 from emotalk.runs.facts import shards_digest
 from emotalk.runs.folder import check_run_folder
 from emotalk.runs.same_run import is_lengthened
+from emotalk.shards.joined_set import open_shards
 from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import made_clips, rewrite_manifest, write_shard_set
 from tests.helpers.tiny_training import TINY, read_metrics, tiny_config, tiny_shards
@@ -42,7 +43,7 @@ def folder(finished: Path, tmp_path: Path) -> Path:
 
 
 def is_started(config: TrainConfig) -> bool:
-    return check_run_folder(config, ShardSet.open(config.shards, config.data.remote))
+    return check_run_folder(config, open_shards(config.shards, config.data.remote))
 
 
 def contents(folder: Path) -> dict[str, bytes]:

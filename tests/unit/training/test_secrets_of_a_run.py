@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.run import TrainConfig
+from emotalk.config.shards import sources_of
 from emotalk.errors import WrongUse
 from emotalk.runs.dry_run import describe
 from emotalk.runs.folder import check_run_folder, open_run_folder
 from emotalk.runs.status import write_status
 from emotalk.runs.tags import run_tags
+from emotalk.shards.joined_set import open_shards
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import ShardSet
 from emotalk.tracking.params import as_params
@@ -64,20 +66,24 @@ def holds_secret(text: str) -> bool:
     return PASSWORD in text or SIGNATURE in text
 
 
+def address_of(config: TrainConfig) -> str:
+    return sources_of(config.shards)[0].path
+
+
 def test_shards_behind_a_password_and_a_signature_are_read(config: TrainConfig) -> None:
-    assert holds_secret(config.shards)
-    shard_set = ShardSet.open(config.shards, config.data.remote)
+    assert holds_secret(address_of(config))
+    shard_set = open_shards(config.shards, config.data.remote)
     sample = shard_set.split("train").samples[0]
     assert SampleReader(shard_set, verify=True).read(sample, ["json"])
     assert not holds_secret(shard_set.location)
 
 
 def test_a_renewed_signature_finds_the_copies_of_the_old_one(config: TrainConfig) -> None:
-    shard_set = ShardSet.open(config.shards, config.data.remote)
+    shard_set = open_shards(config.shards, config.data.remote)
     sample = shard_set.split("train").samples[0]
     SampleReader(shard_set).read(sample, ["json"])
     copies = sorted(config.data.remote.cache_dir.rglob("*.tar"))
-    renewed = config.shards.replace("sv=1", "sv=2")  # which this server does not know
+    renewed = address_of(config).replace("sv=1", "sv=2")  # which this server does not know
     with pytest.raises(WrongUse, match="no shard set here") as caught:
         ShardSet.open(renewed, config.data.remote.model_copy(update={"tries": 1}))
     assert not holds_secret(str(caught.value))
@@ -100,7 +106,7 @@ def test_nothing_a_run_writes_or_shows_holds_a_secret(config: TrainConfig) -> No
 def test_a_run_goes_on_whose_written_configuration_is_masked(config: TrainConfig) -> None:
     open_run_folder(config, None)
     assert not check_run_folder(config, None)
-    renewed = config.model_copy(update={"shards": config.shards.replace(SIGNATURE, "another")})
+    renewed = config.model_copy(update={"shards": address_of(config).replace(SIGNATURE, "another")})
     assert not check_run_folder(renewed, None)
 
 

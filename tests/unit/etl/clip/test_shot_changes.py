@@ -15,7 +15,7 @@ from tests.helpers.shots import ALTERATIONS, dissolve, hard_cut, through_black
 
 
 def scene(seed: int, *, frames: int = 50) -> Bytes:
-    """Return frames of a cloudy picture in which something round moves to and fro."""
+    """Return frames of a cloudy picture in which something round swings."""
     rng = np.random.default_rng(seed)
     noise = rng.normal(0, 1, (96, 128, 3)).astype(np.float32)
     clouds = np.asarray(cv2.GaussianBlur(noise, (0, 0), 6))
