@@ -125,17 +125,16 @@ class ShotChanges:
     def _judged(self, before: _Frame, frame: _Frame) -> float:
         """Return a frame's change, raised above the limit where it is a sudden one."""
         change = before.picture.change_to(frame.picture)
-        whole = change.whole
-        if whole > self._limit:  # unless the camera moved far
-            moved = before.picture.moved_onto(frame.picture)
-            whole = min(whole, moved.change_to(frame.picture).whole)
+        if change.whole > self._limit or change.elsewhere > SUDDEN_CHANGE:
+            moved = before.picture.moved_onto(frame.picture)  # the camera may have moved far
+            change = min(change, moved.change_to(frame.picture), key=lambda each: each.whole)
         usual = max(CALM, *self._changes, 0.0)
         enough = len(self._changes) >= FEWEST and frame.number == before.number + 1
         self._changes.append(change.elsewhere)
         if not enough:
-            return whole
+            return change.whole
         sudden = min(change.elsewhere / SUDDEN_CHANGE, change.elsewhere / usual / SUDDEN_RATIO)
-        return min(1.0, max(whole, self._limit * sudden))
+        return min(1.0, max(change.whole, self._limit * sudden))
 
     def _returns(self, picture: Thumbnail) -> bool:
         """Return whether a picture is much nearer to one of a few frames ago, as after a flash."""

@@ -2,7 +2,6 @@
 
 from emotalk.config.etl import QualityConfig
 from emotalk.lip_sync.estimate import (
-    LARGEST_IN_STEP,
     MAX_OFFSET,
     SURE,
     SyncEstimate,
@@ -26,8 +25,7 @@ def judge_sync(landmarks_TLP: Floats, audio_S: Floats, limits: QualityConfig) ->
     if limits.sync == "reject":
         _check_sync(found, limits)
     corrects = limits.sync in ("correct", "reject") and found.verdict == "shifted"
-    within = LARGEST_IN_STEP < abs(found.offset) <= limits.max_sync_shift
-    shifted = found.offset if corrects and within else 0
+    shifted = found.offset if corrects and abs(found.offset) <= limits.max_sync_shift else 0
     return Sync(found.offset, found.confidence, found.verdict, shifted)
 
 

@@ -55,6 +55,26 @@ def test_light_motion_and_cameras_begin_no_shot(name: str) -> None:
     assert found(ALTERATIONS[name](scene(2, frames=75))) == []
 
 
+def test_a_picture_that_comes_back_after_two_odd_frames_is_the_same_shot() -> None:
+    scenes = scene(0), (scene(1) * 0.7).astype(np.uint8)
+    odd = [
+        (scenes[0][30] * (1 - share) + scenes[1][30] * share).astype(np.uint8)
+        for share in (0.4, 0.62)
+    ]
+    ways = [Thumbnail.of(frame) for frame in (scenes[0][29], *odd, scenes[0][32])]
+    steps = [one.change_to(other).whole for one, other in pairwise(ways)]
+    assert steps[0] < 0.25
+    assert steps[1] < 0.25 < steps[2]
+    assert found(np.concatenate([scenes[0][27:30], np.stack(odd), scenes[0][32:]])) == []
+
+
+def test_a_camera_that_pans_far_within_a_frame_begins_no_shot() -> None:
+    wide = np.concatenate([scene(seed, frames=1)[0] for seed in (5, 6, 7)], axis=1)
+    wide = np.asarray(cv2.GaussianBlur(wide, (0, 0), 2))
+    panned = [wide[:, left : left + 128] for left in (*[0] * 9, *range(0, 240, 18))]
+    assert found(np.stack(panned)) == []
+
+
 def test_what_is_found_in_a_lighter_shot_is_its_first_frame_though_it_is_told_later() -> None:
     light = (scene(1).astype(np.int64) + 40).clip(0, 255).astype(np.uint8)
     shots = ShotChanges()
