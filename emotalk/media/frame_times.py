@@ -158,12 +158,14 @@ def presentation_time(stamp: int | None, container: InputContainer) -> int | Non
     return None if stamp is None else unwrap_timestamp(stamp, container.format.name)
 
 
-def decode_frames(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def decode_frames(
+    container: InputContainer, stream: av.VideoStream, *, skip_damage: bool = False
+) -> Iterator[av.VideoFrame]:
     """Yield the frames of a stream in the order of presentation.
 
     Errors before the first frame are skipped: a part cut out of a longer video begins with frames
     that refer to missing ones. An empty packet (in Theora: nothing has changed) prolongs the frame
-    before it.
+    before it. With `skip_damage` packets that cannot be decoded are skipped.
 
     Raises:
         av.FFmpegError, ValueError: a later packet cannot be decoded.
@@ -176,7 +178,7 @@ def decode_frames(container: InputContainer, stream: av.VideoStream) -> Iterator
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            if any_shown:
+            if any_shown and not skip_damage:
                 raise
             continue
         any_shown = any_shown or bool(frames)

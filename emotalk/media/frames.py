@@ -5,7 +5,6 @@ forked process, so readers are opened where they are used and never passed to an
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice, pairwise
 from pathlib import Path
@@ -109,9 +108,15 @@ class VideoFrames:
             found = dict(zip(in_order, self._in_order(in_order), strict=True))
             yield from (found[index] for index in indices)
 
-    def scan(self) -> Iterator["ScannedFrame"]:
-        """Yield every frame in order, each of them not yet converted to RGB."""
-        return self._decoded(range(len(self)), lambda *frame: ScannedFrame(self.path, *frame))
+    def decoded(
+        self, convert: Callable[[RgbConverter, av.VideoFrame], Picture]
+    ) -> Iterator[Picture]:
+        """Yield what `convert` makes of every frame, in order.
+
+        Raises:
+            Rejection: `unreadable` where the stream ends early or a frame is damaged.
+        """
+        return self._decoded(range(len(self)), convert)
 
     def _in_order(self, indices: Sequence[int]) -> Iterator[Bytes]:
         """Yield frames with rising indices in one pass over the stream."""
@@ -199,30 +204,6 @@ class VideoFrames:
             "unreadable",
             f"{self.path.name}: the video breaks off {where} of {len(self)} ({why})",
         )
-
-
-@dataclass(frozen=True)
-class ScannedFrame:
-    """A decoded frame; only the pictures that are asked for are converted."""
-
-    path: Path
-    converter: RgbConverter
-    frame: av.VideoFrame
-
-    def rgb(self) -> Bytes:
-        """Return the frame as a player shows it, uint8 RGB (H, W, 3).
-
-        Raises:
-            Rejection: `unreadable` where the picture's shape changes or its colours are unknown.
-        """
-        try:
-            return self.converter.convert(self.frame)
-        except READING_ERRORS as error:
-            raise unreadable(self.path, error) from None
-
-    def thumbnail(self, side: int) -> Bytes:
-        """Return the frame as it is stored, its longer side reduced to `side` pixels, RGB."""
-        return self.converter.thumbnail(self.frame, side)
 
 
 def _has_box_or_ebml(path: Path) -> bool:

@@ -40,6 +40,7 @@ LEFT_OUT = {
     "no_voice": "without voice",
     "no_face": "without a face",
     "several_faces": "with several faces",
+    "damaged": "of damaged picture",
     "broken": "of speech between cuts, too short or without a pause",
 }
 """Why parts of a recording are in no clip, in words."""

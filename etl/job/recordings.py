@@ -19,7 +19,7 @@ def recording_entry(recording: Recording) -> RecordingEntry:
         stretches=tuple(
             (s.start_ms, s.end_ms, s.first_frame, s.stamps_crc) for s in recording.stretches
         ),
-        left_out_s=dict(recording.left_out_s),
+        left_out_s=dict(sorted(recording.left_out_s.items())),
     )
 
 

@@ -55,19 +55,23 @@ def account(
     faces: Sequence[Interval],
     voice: Sequence[Interval],
     stretches: Sequence[Interval],
+    damaged: Sequence[Interval] = (),
 ) -> dict[str, float]:
     """Return how many seconds are in no stretch, by reason.
 
     `no_voice` where nobody speaks, `no_face` where somebody speaks and no steady face is seen,
-    `broken` where both are there.
+    `broken` where both are there; `damaged` where the picture is.
     """
     count = round(duration_s / GRID_S)
-    speaks, seen, used = (_on_grid(periods, count) for periods in (voice, faces, stretches))
-    return {
-        "no_voice": float((~used & ~speaks).sum()) * GRID_S,
-        "no_face": float((~used & speaks & ~seen).sum()) * GRID_S,
-        "broken": float((~used & speaks & seen).sum()) * GRID_S,
+    speaks, seen, lost = (_on_grid(periods, count) for periods in (voice, faces, damaged))
+    rest = ~_on_grid(stretches, count) & ~lost
+    found = {
+        "no_voice": rest & ~speaks,
+        "no_face": rest & speaks & ~seen,
+        "broken": rest & speaks & seen,
+        "damaged": lost,
     }
+    return {why: GRID_S * float(steps.sum()) for why, steps in found.items()}
 
 
 def _on_grid(periods: Sequence[Interval], count: int) -> NDArray[np.bool_]:

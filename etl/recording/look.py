@@ -18,6 +18,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.files.checksums import file_sha256
 from emotalk.media.frames import VideoFrames, read_video
+from emotalk.media.scan import scan
 from emotalk.media.spooled_sound import spool_audio
 from emotalk.media.stretch_frames import Span, crc_of, part_of
 from emotalk.media.voice_activity import RATE, speech_probabilities
@@ -35,6 +36,7 @@ from etl.recording.voice import Interval, utterances
 LONGEST_S = 48 * 3600.0  # of a recording
 FACES_EVERY_S = 0.5
 THUMBNAIL = 160  # pixels of its longer side
+MOST_DAMAGED = 0.2  # of all frames: more, and the file itself is at fault
 
 Tell = Callable[[float, float], None]
 """Receiver of progress: seconds looked at, of how many."""
@@ -69,10 +71,10 @@ def look_at(
     if clip.words is not None:
         read_words(clip.words).check_end(max(end_s, sound_end_s))
     check_whole(video.info.duration_s, max(end_s, sound_end_s), config.quality)
-    faces = _faces(video, voice, detector, config, tell)
+    faces, damaged = _faces(video, voice, detector, config, tell)
     duration_s = min(end_s, sound_end_s)
     stretches = cut(faces.periods, voice, _limits(config))
-    left_out_s = account(duration_s, faces.periods, voice, stretches)
+    left_out_s = account(duration_s, faces.periods, voice, stretches, damaged)
     sha256 = file_sha256(path)
     if stamp(path) != before:
         raise Rejection("file_changed", f"{path.name}: it was written to while it was read")
@@ -120,19 +122,28 @@ def _faces(
     detector: LandmarkDetector,
     config: EtlConfig,
     tell: Tell,
-) -> SteadyFaces:
-    """Return the periods with one steady face, near to where somebody speaks."""
+) -> tuple[SteadyFaces, list[Interval]]:
+    """Return the periods with one steady face near to where somebody speaks, and damaged frames.
+
+    Raises:
+        Rejection: `unreadable`.
+    """
     faces, shots = SteadyFaces(config.quality), ShotChanges(config.quality.max_picture_change)
     times_s = video.times_s
     speaks = _near(times_s, voice, config.stretch_seconds[0])
     next_s = -math.inf
-    for index, frame in enumerate(video.scan()):
+    damaged: list[int] = []
+    for index, frame in enumerate(scan(video)):
         time_s = float(times_s[index])
+        if frame is None:
+            damaged.append(index)
+            faces.skip()
+            next_s = time_s
+            continue
         if shots.add(frame.thumbnail(THUMBNAIL)):
             assert shots.found is not None, "a new shot was found"
-            faces.end_shot(
-                float(times_s[shots.found.last + 1]), next_s=float(times_s[shots.found.first])
-            )
+            last, first = (n + len(damaged) for n in (shots.found.last, shots.found.first))
+            faces.end_shot(float(times_s[last + 1]), next_s=float(times_s[first]))
             next_s = time_s
         if not speaks[index]:
             faces.skip()
@@ -143,7 +154,23 @@ def _faces(
             next_s = time_s + FACES_EVERY_S
             tell(time_s, float(times_s[-1]))
     faces.end_shot(_end_s(video), next_s=math.inf)
-    return faces
+    return faces, _damaged_periods(video, damaged)
+
+
+def _damaged_periods(video: VideoFrames, damaged: Sequence[int]) -> list[Interval]:
+    """Return when damaged frames are shown.
+
+    Raises:
+        Rejection: `unreadable` where there are too many of them.
+    """
+    if len(damaged) > MOST_DAMAGED * len(video):
+        raise Rejection(
+            "unreadable",
+            f"{video.path.name}: {len(damaged)} of {len(video)} frames are damaged or lost, at "
+            f"most {MOST_DAMAGED:g} of them (first: {damaged[0]})",
+        )
+    ends_s = np.append(video.times_s[1:], _end_s(video))
+    return [Interval(float(video.times_s[n]), float(ends_s[n])) for n in damaged]
 
 
 def _end_s(video: VideoFrames) -> float:

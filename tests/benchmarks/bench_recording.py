@@ -25,7 +25,8 @@ import torch
 
 from emotalk.config.etl import EtlConfig
 from emotalk.faces.backends import build_landmark_detector
-from emotalk.media.frames import ScannedFrame, VideoFrames, read_video
+from emotalk.media.frames import VideoFrames, read_video
+from emotalk.media.scan import ScannedFrame, scan
 from emotalk.schema import ClipLabel
 from etl.clip.files import stamp_of
 from etl.clip.shot_changes import ShotChanges
@@ -116,7 +117,8 @@ def parts(path: Path) -> dict[str, float]:
 
     def read(use: Callable[[int, ScannedFrame], object]) -> float:
         began = time.process_time()
-        for number, frame in enumerate(video.scan()):
+        for number, frame in enumerate(scan(video)):
+            assert frame is not None, "the clips are whole"
             use(number, frame)
         return time.process_time() - began
 

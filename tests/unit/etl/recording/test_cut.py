@@ -137,3 +137,7 @@ def test_every_second_is_accounted_for() -> None:
     assert left_out_s["no_face"] == pytest.approx(3.0, abs=0.05)
     assert left_out_s["broken"] == pytest.approx(1.0, abs=0.05)
     assert sum(left_out_s.values()) + 3.4 == pytest.approx(20.0, abs=0.05)
+    lost = account(20.0, faces, voice, stretches, said((15.5, 17.0)))
+    assert lost["damaged"] == pytest.approx(1.5, abs=0.05)
+    assert lost["no_face"] == pytest.approx(2.5, abs=0.05)
+    assert sum(lost.values()) + 3.4 == pytest.approx(20.0, abs=0.05)

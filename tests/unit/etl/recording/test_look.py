@@ -171,6 +171,31 @@ def test_a_truncated_recording_is_named(
     assert why_not(path)[0] in {reason, "truncated_audio"}
 
 
+@pytest.mark.parametrize("name", ["talk.mp4", "talk.mkv"])
+def test_a_damaged_picture_ends_a_period_and_the_rest_is_used(tmp_path: Path, name: str) -> None:
+    path = write_recording(tmp_path, name, [Shot(13.0, (0.5, 3.5, 6.2, 10.5))])
+    whole = looked_at(path)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 300] = bytes(300)
+    path.write_bytes(data)
+    recording = looked_at(path)
+    assert recording.left_out_s["damaged"] > 0
+    lost = set(whole.stretches) - set(recording.stretches)
+    assert 1 <= len(lost) <= 2
+    assert {whole.stretches[0], whole.stretches[-1]} <= set(recording.stretches)
+
+
+def test_a_recording_that_is_mostly_damaged_is_named(tmp_path: Path) -> None:
+    path = write_recording(tmp_path, "talk.mp4", [Shot(6.0, (0.5, 3.5))])
+    data = bytearray(path.read_bytes())
+    step = len(data) // 40
+    for at in range(step, len(data) - step, step):
+        data[at : at + step // 3] = bytes(step // 3)
+    path.write_bytes(data)
+    assert why_not(path)[0] in {"unreadable", "no_voice", "truncated_audio"}
+
+
 def test_a_recording_without_an_index_and_with_a_variable_rate_is_cut(tmp_path: Path) -> None:
     if FFMPEG is None:
         pytest.skip("needs Debian's ffmpeg: apt-get install ffmpeg")
