@@ -1,8 +1,11 @@
 """Shrink pictures to thumbnails, and encode thumbnails as JPEG of few bytes."""
 
+import struct
+
 import cv2
 import numpy as np
 
+from emotalk.media.jpeg_segments import check_jpeg
 from emotalk.schema import Bytes
 
 SIDE = 160  # pixels, the longer side
@@ -39,5 +42,11 @@ def thumbnail_jpeg(image_HWC: Bytes) -> bytes:
 
 
 def is_thumbnail(data: bytes) -> bool:
-    """Return whether bytes can be one of `thumbnail_jpeg`: a JPEG's beginning, and few enough."""
-    return data.startswith(START) and len(data) <= MAX_BYTES
+    """Return whether bytes can be one of `thumbnail_jpeg`: a JPEG, in bytes and pixels small."""
+    if not data.startswith(START) or len(data) > MAX_BYTES:
+        return False
+    try:
+        found = check_jpeg(data)
+    except (ValueError, IndexError, struct.error):
+        return False
+    return min(found.width, found.height) > 0 and max(found.width, found.height) <= SIDE

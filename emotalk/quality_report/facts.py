@@ -1,9 +1,10 @@
 """Collect what the report shows of a shard set from its manifest, indexes and JSON lines."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeGuard
 
 from emotalk.lip_sync.estimate import SURE
 from emotalk.shards.json_lines import fit_lines
@@ -13,6 +14,9 @@ from emotalk.shards.names import REJECTED_NAME
 from emotalk.shards.rejected import RejectedClip
 from emotalk.shards.rejected_pictures import read_pictures
 from emotalk.shards.shard_set import Sample, ShardSet
+
+MOST_ROWS = 100  # reasons, or limits; a set of this program has fewer
+LARGEST_LIMIT = 1e300
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,8 @@ class Facts:
         """Return the settings of `quality` that are numbers, sorted by name."""
         quality = self.manifest.config.get("quality")
         found = sorted(quality.items()) if isinstance(quality, dict) else ()
-        return {str(name): float(value) for name, value in found if _is_number(value)}
+        numbers = {str(name): float(value) for name, value in found if _is_number(value)}
+        return dict(islice(numbers.items(), MOST_ROWS))
 
     @property
     def drawn_limits(self) -> dict[str, float]:
@@ -42,9 +47,9 @@ class Facts:
 
     @property
     def rejected_by_reason(self) -> dict[str, int]:
-        """Return how many clips each reason left out, the most frequent first."""
+        """Return how many clips each of the most frequent reasons left out, in this order."""
         counts = self.manifest.rejected_by_reason
-        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MOST_ROWS])
 
     def value(self, key: str, measure: str) -> float | None:
         """Return a value of a clip, None where it was not measured.
@@ -76,5 +81,8 @@ def collect(folder: Path, shard_set: ShardSet) -> Facts:
     )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _is_number(value: object) -> TypeGuard[int | float]:
+    """Return whether a value is a number that is shown; whole ones of JSON have no bound."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= LARGEST_LIMIT

@@ -1,5 +1,7 @@
 """Thumbnails: small in pixels and in bytes whatever the picture."""
 
+import struct
+
 import cv2
 import numpy as np
 import pytest
@@ -41,3 +43,13 @@ def test_even_noise_is_bounded_in_bytes() -> None:
         assert jpeg == thumbnail_jpeg(image.copy())
     assert not is_thumbnail(jpeg + bytes(MAX_BYTES))
     assert not is_thumbnail(b"\x89PNG")
+
+
+def test_few_bytes_that_claim_many_pixels_are_no_thumbnail() -> None:
+    jpeg = thumbnail_jpeg(np.full((90, 120, 3), 128, np.uint8))
+    size = jpeg.index(b"\xff\xc0") + 5  # of the frame's header: height, then width
+    assert jpeg[size : size + 4] == struct.pack(">HH", 90, 120)
+    for height, width in ((65500, 65500), (SIDE, SIDE + 1), (0, 120)):
+        assert not is_thumbnail(jpeg[:size] + struct.pack(">HH", height, width) + jpeg[size + 4 :])
+    for end in range(4, size + 4):
+        assert not is_thumbnail(jpeg[:end])

@@ -247,6 +247,22 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert not [attrs for tag, attrs in page.tags if tag in ("link", "script", "iframe", "object")]
 
 
+def test_limits_and_reasons_of_any_size_and_number_make_a_bounded_page(tmp_path: Path) -> None:
+    folder = make_set(tmp_path / "set", rejected=[blurred("x.mp4")])
+
+    def change(tree: dict[str, Any]) -> None:
+        many = {f"limit{number}": number for number in range(2000)}
+        tree["config"]["quality"] = {"min_sharpness": 10**400, "a": -1e308, "b": 2.5, **many}
+        tree["rejected_by_reason"] = {f"reason{n}": n for n in range(2000)} | {"blurred": 9999}
+
+    rewrite_manifest(folder, change)
+    data = page_bytes(folder)
+    assert "b=2.5," in Page(data).text
+    assert "min_sharpness =" not in Page(data).text
+    assert Page(data).row("blurred")[0] == "9999"
+    assert len(data) < 200_000
+
+
 def test_nothing_rejected_and_nothing_accepted_are_said(tmp_path: Path) -> None:
     assert "No clip was rejected." in Page(page_bytes(make_set(tmp_path / "whole"))).text
     folder = write_shard_set(tmp_path / "none", [])
