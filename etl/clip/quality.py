@@ -15,7 +15,7 @@ from emotalk.schema import MOUTH, SIZE, Bytes, Doubles, Floats, Rejection
 from etl.clip.still import face_motion
 
 SHOWN = 5
-SHORTEST_STILL_S = 1.0
+SHORTEST_STILL_S = 1.2
 
 
 def check_length(seconds: float, limits: QualityConfig) -> None:
@@ -191,7 +191,7 @@ def check_motion(
 ) -> dict[str, float]:
     """Return the `face_motion`; reject stills, also those that are zoomed or panned.
 
-    Clips of less than a second are accepted: a face may be at rest that long. The result is empty
+    Clips of less than 1.2 s are accepted: a face may be at rest that long. The result is empty
     where motion is not looked at.
 
     Raises:

@@ -1,8 +1,7 @@
 """Measure how much a face moves in itself, whatever the camera does."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import islice
 
 import cv2
 import numpy as np
@@ -26,11 +25,11 @@ def face_motion(crops: Sequence[Bytes], landmarks: Sequence[Floats], fps: float)
     """Return how far parts of a face move against the rest of it, in crop pixels.
 
     Pictures of the face, registered by its landmarks, are compared in pairs 0.32 s and 0.96 s
-    apart. Of the motion between two of them, an affine map is taken off: turns, zooms, pans and
-    errors of the landmarks. The value is the upper decile of what is left over the face, and of
-    that the upper quartile over the pairs. Talking faces have 0.8 or more, the same at rest 0.4 or
-    more, photographs under motion 0.1 to 0.3, in poor encodings up to 0.5. It is NaN for less than
-    0.4 s.
+    apart, in turn. Of the motion between two of them an affine map is taken off: turns, zooms,
+    pans and errors of the landmarks. The value is the upper decile of what is left over the face,
+    and of that the upper quartile over the pairs. Talking faces have 0.8 or more, the same at rest
+    0.5 or more, photographs under motion 0.1 to 0.3, in poor encodings up to 0.5. It is NaN for
+    less than 0.4 s.
 
     Args:
         crops: neighbouring frames of one face, uint8 RGB (H, W, 3).
@@ -40,16 +39,16 @@ def face_motion(crops: Sequence[Bytes], landmarks: Sequence[Floats], fps: float)
     step = max(1, round(STEPS_S[0] * fps), -(-len(crops) // MOST_PICTURES))
     numbers = range(0, len(crops), step)
     pictures = [_registered(crops[number], landmarks[number]) for number in numbers]
-    lags = sorted({max(1, round(seconds * fps / step)) for seconds in STEPS_S[1:]})
-    values = [value for lag in lags for value in _motions(pictures, lag)]
+    lags = [max(1, round(seconds * fps / step)) for seconds in STEPS_S[1:]]
+    pairs = [(a, a + lags[a % len(lags)]) for a in range(len(pictures))]
+    moved = [_motion(pictures[a], pictures[b]) for a, b in pairs if b < len(pictures)]
+    values = [value for value in moved if value is not None]
     return float(np.quantile(values, PAIRS_SHARE)) if values else float("nan")
 
 
-def _motions(pictures: Sequence[Bytes], lag: int) -> Iterator[float]:
-    for one, other in zip(pictures, islice(pictures, lag, None), strict=False):
-        left = _unexplained(one, other)
-        if left is not None:
-            yield float(np.quantile(left, POINTS_SHARE)) * SIZE / SIDE
+def _motion(one: Bytes, other: Bytes) -> float | None:
+    left = _unexplained(one, other)
+    return None if left is None else float(np.quantile(left, POINTS_SHARE)) * SIZE / SIDE
 
 
 def _unexplained(one: Bytes, other: Bytes) -> Doubles | None:
