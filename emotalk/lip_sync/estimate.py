@@ -58,7 +58,7 @@ class SyncEstimate:
     """By how many frames a clip's sound is late, and how sure that is."""
 
     offset: int  # frames at 25 fps; positive: the sound is late
-    confidence: float  # that the offset is right to a frame, 0 to 1, three digits
+    confidence: float  # score from 0 to 1 of the offset, three digits; no probability
     verdict: Verdict
     correlation: float  # mean cosine of lips and speech at that offset, three digits
 
@@ -176,7 +176,7 @@ def _usable(evidence: _Evidence) -> bool:
 
 
 def _confidence(evidence: _Evidence) -> float:
-    """Return how sure it is that the offset is right to a frame, 0 to 1."""
+    """Return the score of the offset, 0 to 1; it is chosen, not calibrated as a probability."""
     strength = HEIGHT_WEIGHT * (evidence.height - USUAL_HEIGHT)
     strength += MARGIN_WEIGHT * (evidence.margin - USUAL_MARGIN)
     if abs(evidence.offset) > LARGE_OFFSET:

@@ -26,7 +26,7 @@ VIEWS = (
     MeasureView(
         "sync_offset",
         "Sound against picture",
-        "Offset in frames of 40 ms where it is sure; positive: the sound is late",
+        "In frames of 40 ms, before any shift, where it is sure; positive: the sound is late",
         "{:+.0f} frames",
         low="-max_sync_shift",
         high="max_sync_shift",
@@ -37,7 +37,7 @@ VIEWS = (
     MeasureView(
         "sync_confidence",
         "Confidence of the offset",
-        "Probability that it is right to a frame; where it is not sure, no clip is judged by it",
+        "A score from 0 to 1, no probability; below the limit the offset counts as unsure",
         "{:.2f}",
         low="sure",
         extreme_title="Least confident sync",

@@ -8,7 +8,7 @@ from emotalk.lip_sync.estimate import (
     estimate_sync,
     load_lip_sync_model,
 )
-from emotalk.schema import Floats, Rejection, Sync
+from emotalk.schema import FPS, Floats, Rejection, Sync
 
 
 def judge_sync(landmarks_TLP: Floats, audio_S: Floats, limits: QualityConfig) -> Sync | None:
@@ -50,15 +50,16 @@ def _check_sync(found: SyncEstimate, limits: QualityConfig) -> None:
     if found.verdict == "no_lag_fits":
         raise Rejection(
             "out_of_sync",
-            f"the lips say something else than the sound: none of the offsets up to {MAX_OFFSET} "
-            f"frames fits (probability {found.confidence:g}, at least {SURE:g}; quality.sync)",
+            f"lips and sound fit at no offset from -{MAX_OFFSET} to {MAX_OFFSET} frames: the best "
+            f"one, {found.offset}, has confidence {found.confidence:g}, and {SURE:g} is needed "
+            "(quality.sync)",
             measures=measures,
         )
     if found.verdict == "shifted" and abs(found.offset) > limits.max_sync_shift:
-        side = "late" if found.offset > 0 else "early"
+        frames, side = abs(found.offset), "late" if found.offset > 0 else "early"
         raise Rejection(
             "out_of_sync",
-            f"the sound is {abs(found.offset)} frames of 25 a second {side} (probability "
-            f"{found.confidence:g}), at most {limits.max_sync_shift} (quality.max_sync_shift)",
+            f"the sound is {frames} frames ({1000 * frames // FPS} ms) {side}, with confidence "
+            f"{found.confidence:g}; at most {limits.max_sync_shift} (quality.max_sync_shift)",
             measures=measures,
         )

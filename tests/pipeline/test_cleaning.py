@@ -68,7 +68,7 @@ def test_each_faulty_clip_has_its_reason_and_the_good_one_is_kept(tmp_path: Path
     make(config)
     rejected = read_rejected(config.output)
     assert {clip: line.reason for clip, line in rejected.items()} == REASONS
-    assert "8 frames of 25 a second late" in rejected["late_audio_8_frames.mp4"].detail
+    assert "8 frames (320 ms) late" in rejected["late_audio_8_frames.mp4"].detail
     (facts,) = facts_of(config.output).values()
     assert facts["clip"] == "good.mp4"
     assert facts["sync"]["verdict"] == "in_step"
