@@ -33,7 +33,7 @@ from etl.clip.crash import (
     short_of_memory,
 )
 from etl.clip.files import sha256_of, stamp_of
-from etl.clip.sample import make_sample
+from etl.clip.sample import FAULTS_OF_SEEKING, make_sample
 from etl.corpora.listing import SourceClip
 from etl.corpora.media_file import check_reachable, on_disk
 from etl.job.look_progress import look_progress
@@ -90,7 +90,8 @@ def _processed(
             return _made(replace(clip, video=path), detector, config, source, store)
     except Rejection as rejection:
         check_reachable(config.source)
-        check_readable(clip.video)
+        if clip.stretch is None or rejection.reason in FAULTS_OF_SEEKING:
+            check_readable(clip.video)  # not hours of it for each stretch without a face
         return rejected(clip, rejection, source), _picture(rejection)
     except (Stopped, WrongUse):
         raise  # of the job, not of the clip
