@@ -10,7 +10,7 @@ from emotalk.schema import UNKNOWN, ClipLabel
 from emotalk.shards.shard_set import Sample
 
 LEVELS = ("low", "middle", "high", UNKNOWN)
-HEAD = ("", "samples", *LEVELS)
+HEAD = ("", "samples", *LEVELS[:3], "no level")
 ROUNDING = 1e-6
 
 

@@ -10,10 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from emotalk.config.etl import EtlConfig
+from emotalk.lip_sync.estimate import LARGEST_IN_STEP, SURE
 from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS, UNKNOWN
 from emotalk.shards.manifest import Manifest
+from emotalk.shards.measures import read_measures
 from emotalk.shards.names import REJECTED_NAME, REPORT_NAME
+from emotalk.shards.rejected import read_rejected
 from emotalk.shards.statistics import SplitStatistics, reason_lines, statistics_lines
 from etl.job.plan import Plan, count_emotions
 from etl.job.splits import shared_actors
@@ -92,6 +95,13 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
         f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
         f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
     )
+    if config.cuts_recordings:
+        shortest_s, longest_s = config.stretch_seconds
+        print_text(
+            console,
+            f"files longer than {config.clip_limits.max_seconds:g} s become several clips of "
+            f"{shortest_s:g} to {longest_s:g} s",
+        )
     if plan.system_files:
         print_text(
             console,
@@ -122,6 +132,7 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Manifest) -> boo
         f"{clips['found']} clips found, {clips['accepted']} accepted, "
         f"{clips['rejected']} rejected, {len(manifest.shards)} shards in {config.output}",
         *_recordings(manifest),
+        *_in_step(config),
     ]
     if (page := config.output / REPORT_NAME).is_file():
         lines.append(f"its quality, with faces and histograms: {page}")
@@ -151,9 +162,33 @@ def _recordings(manifest: Manifest) -> list[str]:
     stretches = [s for entry in manifest.recordings for s in entry.stretches]
     minutes = sum(entry.seconds for entry in manifest.recordings) / 60
     used = sum(end - start for start, end, *_ in stretches) / 60_000
+    count = len(manifest.recordings)
     return [
-        f"{len(manifest.recordings)} long recordings became {len(stretches)} of these clips: "
-        f"{used:.1f} of {minutes:.1f} min"
+        f"{count} long recording{'' if count == 1 else 's'} became {len(stretches)} of these "
+        f"clips: {used:.1f} of {minutes:.1f} min are used"
+    ]
+
+
+def _in_step(config: EtlConfig) -> list[str]:
+    """Return a line on lips and sound of the accepted clips, if offsets were measured."""
+    rejected = read_rejected(config.output)
+    measured = [
+        (abs(line.sync_offset), line.sync_confidence)
+        for line in read_measures(config.output).values()
+        if line.clip not in rejected
+        and line.sync_offset is not None
+        and line.sync_confidence is not None
+    ]
+    if not measured:
+        return []
+    sure = [frames for frames, confidence in measured if confidence >= SURE]
+    apart = [frames for frames in sure if frames > LARGEST_IN_STEP]
+    corrects = config.quality.sync in ("correct", "reject")
+    shifted = sum(frames <= config.quality.max_sync_shift for frames in apart) if corrects else 0
+    return [
+        f"lips and sound: {len(sure) - len(apart)} clips in step, {len(apart)} early or late, of "
+        f"which {shifted} shifted (quality.sync={config.quality.sync}), "
+        f"{len(measured) - len(sure)} unsure"
     ]
 
 
@@ -182,8 +217,8 @@ def _warn_of_shared_actors(console: Console, actors: Mapping[str, Collection[str
         some = ", ".join(shared[:3]) + (" ..." if shared[3:] else "")
         print_text(
             console,
-            f"{len(shared)} people are in more than one split ({some}): the same people are in "
-            f"{', '.join(name for name in actors if actors[name])}, so figures on val and test say "
+            f"people in more than one split: {len(shared)} ({some}), among "
+            f"{', '.join(name for name in actors if actors[name])}; so figures on val and test say "
             "nothing of people never seen",
             style="bold yellow",
         )

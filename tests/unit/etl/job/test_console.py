@@ -11,6 +11,9 @@ from emotalk.config.etl import EtlConfig
 from emotalk.rejection_reasons import REASONS
 from emotalk.schema import ClipLabel
 from emotalk.shards.manifest import Manifest, RecordingEntry, ShardEntry
+from emotalk.shards.measures import clip_measures
+from emotalk.shards.rejected import RejectedClip
+from emotalk.shards.writer import write_measures, write_rejected
 from etl.corpora.listing import SourceClip
 from etl.job.console import clip_progress, show_outcome, show_plan
 from etl.job.plan import Plan, plan_shards
@@ -65,16 +68,52 @@ def test_the_end_of_a_job_says_what_long_recordings_became() -> None:
         stretches=((0, 6000, 0, 1), (9000, 15000, 225, 2)),
     )
     _, lines = shown(manifest().model_copy(update={"recordings": (entry,)}), config())
-    assert "1 long recordings became 2 of these clips: 0.2 of 10.0 min" in lines
+    assert "1 long recording became 2 of these clips: 0.2 of 10.0 min are used" in lines
     _, lines = shown(manifest(), config())
     assert not any("recording" in line for line in lines)
+
+
+def test_the_end_of_a_job_says_how_many_clips_are_in_step(tmp_path: Path) -> None:
+    offsets = {"in": (-1, 0.8), "late": (2, 0.9), "far": (-8, 0.9), "unsure": (5, 0.79)}
+    lines = [
+        clip_measures(name, name, {"sync_offset": frames, "sync_confidence": confidence})
+        for name, (frames, confidence) in {**offsets, "left out": (9, 1.0)}.items()
+    ]
+    write_measures(
+        tmp_path, [*lines, clip_measures("short", "short", {"seconds": 1.0})], aside=tmp_path
+    )
+    rejected = RejectedClip(clip="left out", reason="out_of_sync", detail="")
+    write_rejected(tmp_path, [rejected], aside=tmp_path)
+
+    def line(mode: str) -> str:
+        settings = config(output=str(tmp_path), quality={"sync": mode})
+        (found,) = (s for s in shown(manifest(), settings)[1] if s.startswith("lips and sound"))
+        return found
+
+    words = "lips and sound: 1 clips in step, 2 early or late, of which"
+    assert line("report") == f"{words} 0 shifted (quality.sync=report), 1 unsure"
+    assert line("correct") == f"{words} 1 shifted (quality.sync=correct), 1 unsure"
+    assert not any("lips and" in text for text in shown(manifest(), config())[1])
+
+
+def test_the_plan_says_what_becomes_of_long_files() -> None:
+    def plan_of(**more: object) -> str:
+        console = Console(file=io.StringIO(), width=200)
+        plan = Plan({}, rejected=(), left_out=0, split_of={}, shards=(), config={})
+        show_plan(console, config(**more), plan)
+        assert isinstance(console.file, io.StringIO)
+        return console.file.getvalue()
+
+    words = "files longer than 60 s become several clips of 3 to 10 s"
+    assert words in plan_of()
+    assert "become several" not in plan_of(stretches={"cut": False})
 
 
 def test_the_end_of_a_job_counts_every_split_emotion_and_level() -> None:
     good, lines = shown(manifest(), config())
     assert good
     assert [line.split() for line in lines[1:8]] == [
-        ["samples", "low", "middle", "high", "unknown"],
+        ["samples", "low", "middle", "high", "no", "level"],
         ["train", "(2", "actors,", "1.0", "min)", "14", "1", "0", "3", "10"],
         ["anger", "4", "1", "0", "3", "0"],
         ["neutral", "10", "0", "0", "0", "10"],
@@ -157,7 +196,7 @@ def test_people_in_several_splits_are_said_whatever_the_rule_was() -> None:
     tree = manifest()
     tree.splits["val"] = {**tree.splits["val"], "actors": ["bo", "di"]}
     words = " ".join(shown(tree, config())[1])
-    assert "1 people are in more than one split (bo)" in words
+    assert "people in more than one split: 1 (bo)" in words
     assert "nothing of people never seen" in words
 
 
@@ -174,4 +213,4 @@ def test_the_plan_s_splits_say_so_too() -> None:
     console = Console(file=io.StringIO(), width=200)
     show_plan(console, settings, plan)
     assert isinstance(console.file, io.StringIO)
-    assert "1 people are in more than one split (M003)" in console.file.getvalue()
+    assert "people in more than one split: 1 (M003)" in console.file.getvalue()
