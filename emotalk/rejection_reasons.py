@@ -120,7 +120,7 @@ REASONS: dict[str, Reason] = {
         "cut the clip there, or raise quality.max_picture_change or quality.max_face_jump",
     ),
     "still_picture": Reason(
-        "its face is a still (quality.min_face_motion)",
+        "a still picture, maybe zoomed or panned",
         "give a recording of a talking person, or lower quality.min_face_motion",
     ),
     "out_of_sync": Reason(

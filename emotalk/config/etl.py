@@ -56,7 +56,7 @@ class QualityConfig(Section):
     max_missing_s: NonNegative = 0.3  # both may end this much before the length in the header
     max_picture_change: Share = 0.25  # between two frames; more is a new shot; 1: not looked at
     max_face_jump: Positive | None = 16.0  # crop px in 1/25 s; more is a new shot; null: any
-    min_face_motion: NonNegative = 0.4  # crop px, of parts of a face against it; 0: stills pass
+    min_face_motion: NonNegative = 0.4  # crop px, of parts of a face relative to it; 0: any
     # report: lips against sound are stored; correct: small offsets are shifted; reject: and larger
     # ones are left out, as are other voices; off: not looked at
     sync: Literal["off", "report", "correct", "reject"] = "report"

@@ -97,7 +97,7 @@ VIEWS = (
     MeasureView(
         "face_motion",
         "Motion in the face",
-        "How far its parts move against the whole, in crop pixels",
+        "How far parts of the face move relative to the whole face, in crop pixels",
         "{:.2f} px",
         low="min_face_motion",
         log=True,

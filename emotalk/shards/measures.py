@@ -32,7 +32,7 @@ class ClipMeasures(Record):
     landmark_error: Value | None = None  # of the first frame, in template pixels
     landmark_drift: Value | None = None  # in units of the face's size
     face_jump: Value | None = None  # largest between frames, crop pixels in 1/25 s
-    face_motion: Value | None = None  # of parts of the face against it, crop pixels
+    face_motion: Value | None = None  # of parts of the face relative to it, crop pixels
     sync_offset: Value | None = None  # frames; positive: the sound is late
     sync_confidence: Value | None = None
 

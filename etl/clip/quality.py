@@ -204,7 +204,7 @@ def check_motion(
     if moved < limits.min_face_motion:
         raise Rejection(
             "still_picture",
-            f"parts of the face move by {moved:.2f} crop pixels against it, at least "
+            f"parts of the face move by {moved:.2f} crop pixels relative to it, at least "
             f"{limits.min_face_motion:g} (quality.min_face_motion)",
             measures={"face_motion": moved},
         )
