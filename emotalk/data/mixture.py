@@ -6,14 +6,13 @@ of a set comes once before one comes twice, whatever the weights. Without weight
 set's own epoch, and every clip comes once in each epoch of the mixture.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk.data.order import EPOCHS_KEPT, Order, Place
+from emotalk.data.order import Order, Place, RecentEpochs
 from emotalk.seeding import numpy_generator
 
 
@@ -41,7 +40,7 @@ class Mixture:
         self.sets = tuple(sets)
         self._seed = seed
         self._first = np.cumsum([0, *(part.samples for part in self.sets)])
-        self._epochs: OrderedDict[int, NDArray[np.int64]] = OrderedDict()
+        self._turns = RecentEpochs(self._draw)
 
     def __len__(self) -> int:
         """Return the number of places in an epoch."""
@@ -50,20 +49,13 @@ class Mixture:
     def place(self, number: int) -> Place:
         """Return the place with this number, counted from 0; its epoch is that of its set."""
         epoch, position = divmod(number, len(self))
-        which, turn = (int(n) for n in self._turns(epoch)[position])
+        which, turn = (int(n) for n in self._turns[epoch][position])
         part = self.sets[which]
         own = part.order.place(epoch * part.places + turn)
         return Place(number, own.epoch, int(self._first[which]) + own.sample, own.repeat)
 
-    def _turns(self, epoch: int) -> NDArray[np.int64]:
-        """Return (number of the set, its how-manieth place of the epoch) of each place."""
-        if epoch not in self._epochs:
-            self._epochs[epoch] = self._draw(epoch)
-            if len(self._epochs) > EPOCHS_KEPT:
-                self._epochs.popitem(last=False)
-        return self._epochs[epoch]
-
     def _draw(self, epoch: int) -> NDArray[np.int64]:
+        """Return for each place the number of its set, and its number among that set's places."""
         counts = np.array([part.places for part in self.sets])
         which = np.repeat(np.arange(len(counts)), counts)
         turn = np.concatenate([np.arange(count) for count in counts])

@@ -8,7 +8,7 @@ takes an equal run of them. A step's content does not depend on the number of ra
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,26 @@ class Place:
     epoch: int  # which pass over the samples
     sample: int  # index of the sample
     repeat: int  # index of this repetition of the sample within the epoch
+
+
+class RecentEpochs:
+    """Keeps what was drawn for the epochs that were asked for last.
+
+    Args:
+        draw: returns the draws of an epoch.
+    """
+
+    def __init__(self, draw: Callable[[int], NDArray[np.int64]]) -> None:
+        self._draw = draw
+        self._drawn: OrderedDict[int, NDArray[np.int64]] = OrderedDict()
+
+    def __getitem__(self, epoch: int) -> NDArray[np.int64]:
+        """Return the draws of an epoch, made anew if they are not kept."""
+        if epoch not in self._drawn:
+            self._drawn[epoch] = self._draw(epoch)
+            if len(self._drawn) > EPOCHS_KEPT:
+                self._drawn.popitem(last=False)
+        return self._drawn[epoch]
 
 
 class Order:
@@ -65,7 +85,7 @@ class Order:
         by_shard = np.argsort(shard_of_place, kind="stable")
         seams = np.flatnonzero(np.diff(shard_of_place[by_shard])) + 1
         self._groups = np.split(by_shard, seams)
-        self._epochs: OrderedDict[int, NDArray[np.int64]] = OrderedDict()
+        self._permutations = RecentEpochs(self._draw)
 
     def __len__(self) -> int:
         """Return the number of places in an epoch."""
@@ -74,15 +94,8 @@ class Order:
     def place(self, number: int) -> Place:
         """Return the place with this number, counted from 0."""
         epoch, position = divmod(number, len(self))
-        entry = int(self._permutation(epoch)[position])
+        entry = int(self._permutations[epoch][position])
         return Place(number, epoch, int(self._sample[entry]), int(self._repeat[entry]))
-
-    def _permutation(self, epoch: int) -> NDArray[np.int64]:
-        if epoch not in self._epochs:
-            self._epochs[epoch] = self._draw(epoch)
-            if len(self._epochs) > EPOCHS_KEPT:
-                self._epochs.popitem(last=False)
-        return self._epochs[epoch]
 
     def _draw(self, epoch: int) -> NDArray[np.int64]:
         if not self._shuffled:
