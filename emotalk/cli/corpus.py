@@ -51,8 +51,8 @@ def init(
     emotalk corpus init recordings --actor-from name --emotion unknown
     emotalk corpus init recordings --pattern '(?P<actor>S\\d+)-(?P<emotion>[a-z]+)'
     """
-    from etl.corpora.new_table import told_of, write_table
+    from etl.corpora.new_table import label_options, write_table
 
-    told = told_of(actor_from=actor_from, actor=actor, emotion=emotion, pattern=pattern)
-    for line in write_table(folder, output, told):
+    options = label_options(actor_from=actor_from, actor=actor, emotion=emotion, pattern=pattern)
+    for line in write_table(folder, output, options):
         say(line)

@@ -65,8 +65,8 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the user says about all recordings; it goes before any guess."""
+class LabelOptions:
+    """Labels and rules that the user gives for all recordings; they go before any guess."""
 
     actor_from: ActorFrom = "auto"
     actor: str | None = None
@@ -130,14 +130,14 @@ GRAMMARS = (
 )
 
 
-def guess_labels(clips: Sequence[str], told: Told = Told()) -> list[Guess]:
+def guess_labels(clips: Sequence[str], options: LabelOptions = LabelOptions()) -> list[Guess]:
     """Return a guess for each path, in the order of the paths."""
     guesses = [_by_grammar(clip) or _by_words(clip) for clip in clips]
-    if told.pattern is not None:
-        guesses = [_by_pattern(c, g, told.pattern) for c, g in zip(clips, guesses, strict=True)]
-    guesses = _with_actors(clips, guesses, told)
-    if told.emotion is not None:
-        emotion = None if told.emotion == UNKNOWN else told.emotion
+    if options.pattern is not None:
+        guesses = [_by_pattern(c, g, options.pattern) for c, g in zip(clips, guesses, strict=True)]
+    guesses = _with_actors(clips, guesses, options)
+    if options.emotion is not None:
+        emotion = None if options.emotion == UNKNOWN else options.emotion
         guesses = [replace(g, emotion=emotion, emotion_by="--emotion") for g in guesses]
     return [g if g.emotion not in (None, "neutral") else replace(g, level="") for g in guesses]
 
@@ -200,22 +200,24 @@ def _level_in(text: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-def _with_actors(clips: Sequence[str], guesses: Sequence[Guess], told: Told) -> list[Guess]:
-    if told.actor is not None:
-        return [replace(g, actor=told.actor, actor_by="--actor") for g in guesses]
-    kept = told.actor_from == "auto"
+def _with_actors(
+    clips: Sequence[str], guesses: Sequence[Guess], options: LabelOptions
+) -> list[Guess]:
+    if options.actor is not None:
+        return [replace(g, actor=options.actor, actor_by="--actor") for g in guesses]
+    kept = options.actor_from == "auto"
     names = [
         (g.actor, g.actor_by) if kept or g.actor_by == "--pattern" else ("", "") for g in guesses
     ]
     open_places = [place for place, (name, _) in enumerate(names) if not name]
     rest = [clips[place] for place in open_places]
-    for place, actor in zip(open_places, _actors(rest, told.actor_from), strict=True):
+    for place, actor in zip(open_places, _actors(rest, options.actor_from), strict=True):
         names[place] = actor
     return [replace(g, actor=a, actor_by=by) for g, (a, by) in zip(guesses, names, strict=True)]
 
 
 def _actors(clips: Sequence[str], wanted: ActorFrom) -> list[tuple[str, str]]:
-    """Return the actor of each path and the ground; by folder before name unless told."""
+    """Return the actor of each path and the ground; under `auto` by folder before name."""
     nobody = [""] * len(clips)
     folders = _by_folder(clips) if wanted in ("auto", "folder") else nobody
     names = _by_name(clips) if wanted in ("auto", "name") else nobody

@@ -17,7 +17,7 @@ from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.printable import is_printable, printable, quoted
 from emotalk.schema import EMOTIONS_MEAD8, UNKNOWN
 from etl.corpora.folder import key_of, name_fault
-from etl.corpora.label_guess import WHOLE_WORDS, ActorFrom, Guess, Told, guess_labels
+from etl.corpora.label_guess import WHOLE_WORDS, ActorFrom, Guess, LabelOptions, guess_labels
 from etl.corpora.listing import VIDEO_SUFFIXES
 from etl.corpora.source import FolderSource
 from etl.corpora.table_report import NAME, Found, advice_lines, counted, report_lines
@@ -34,10 +34,10 @@ LONGEST_TEXT = 2000  # letters
 TIMED_LABEL = re.compile(r"\d+\s+\d+\s+\S")  # a line of HTK's labels: no plain text
 
 
-def told_of(
+def label_options(
     *, actor_from: ActorFrom, actor: str | None, emotion: str | None, pattern: str | None
-) -> Told:
-    """Return what the options of the command say.
+) -> LabelOptions:
+    """Return the labels and rules that the options of the command give.
 
     Raises:
         WrongUse: options that contradict each other, or a value that cannot be used.
@@ -56,7 +56,9 @@ def told_of(
             raise WrongUse(
                 f"--emotion {quoted(emotion)} is none of {', '.join(EMOTIONS_MEAD8)}, {UNKNOWN}"
             )
-    return Told(actor_from, None if actor is None else actor.strip(), name, _compiled(pattern))
+    return LabelOptions(
+        actor_from, None if actor is None else actor.strip(), name, _compiled(pattern)
+    )
 
 
 def _compiled(pattern: str | None) -> re.Pattern[str] | None:
@@ -75,13 +77,13 @@ def _compiled(pattern: str | None) -> re.Pattern[str] | None:
     return compiled
 
 
-def write_table(folder: Path, table: Path | None, told: Told) -> list[str]:
+def write_table(folder: Path, table: Path | None, options: LabelOptions) -> list[str]:
     """Write the table of a folder's recordings, and return what to tell the user.
 
     Args:
         folder: of the recordings.
         table: the file to write; None: `clips.csv` in the folder.
-        told: what the user says about all recordings.
+        options: labels and rules for all recordings.
 
     Raises:
         WrongUse: there is such a file already, no such folder, or no recording in it.
@@ -96,7 +98,7 @@ def write_table(folder: Path, table: Path | None, told: Told) -> list[str]:
     found = _find(folder)
     guesses = [
         replace(guess, text=_text(folder, clip, found.names) or guess.text)
-        for clip, guess in zip(found.clips, guess_labels(found.clips, told), strict=True)
+        for clip, guess in zip(found.clips, guess_labels(found.clips, options), strict=True)
     ]
     _write(path, _csv(found.clips, guesses))
     return [*report_lines(folder, found, guesses), *advice_lines(folder, path, guesses)]

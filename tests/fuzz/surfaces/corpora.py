@@ -71,12 +71,12 @@ def _new_table(folder: Path) -> Door:
     from emotalk.config.etl import EtlConfig
     from emotalk.errors import WrongUse
     from etl.corpora import list_clips
-    from etl.corpora.new_table import told_of, write_table
+    from etl.corpora.new_table import label_options, write_table
     from etl.job.plan import check_keys
 
     source = folder / "source"
     config = EtlConfig(corpus="folder", source=str(source), output=folder / "out")
-    told = told_of(actor_from="auto", actor=None, emotion=None, pattern=None)
+    options = label_options(actor_from="auto", actor=None, emotion=None, pattern=None)
 
     def make(rng: Random) -> list[bytes]:
         chosen = rng.sample(OWN, rng.randint(1, len(OWN)))
@@ -87,7 +87,7 @@ def _new_table(folder: Path) -> Door:
         shutil.rmtree(source, ignore_errors=True)
         source.mkdir(parents=True)
         _touch(source, names)
-        write_table(source, None, told)
+        write_table(source, None, options)
         try:
             listing = list_clips(config)
             check_keys(listing.clips)

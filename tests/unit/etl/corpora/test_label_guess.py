@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from etl.corpora.label_guess import Guess, Told, guess_labels
+from etl.corpora.label_guess import Guess, LabelOptions, guess_labels
 
 NAMES = {
     # CREMA-D, MEAD, RAVDESS, SAVEE, TESS: as published
@@ -23,8 +23,8 @@ NAMES = {
 }
 
 
-def guessed(*clips: str, **told: Any) -> list[Guess]:
-    return guess_labels(clips, Told(**told))
+def guessed(*clips: str, **options: Any) -> list[Guess]:
+    return guess_labels(clips, LabelOptions(**options))
 
 
 @pytest.mark.parametrize(("clip", "expected"), NAMES.items())

@@ -14,16 +14,16 @@ import pytest
 from emotalk.cli import main
 from emotalk.errors import WrongUse
 from etl.corpora import list_clips
-from etl.corpora.new_table import told_of, write_table
+from etl.corpora.new_table import label_options, write_table
 from etl.corpora.table_report import next_command
 from tests.helpers.corpora import config, touch
 
 AUTO: dict[str, Any] = {"actor_from": "auto", "actor": None, "emotion": None, "pattern": None}
 
 
-def written(folder: Path, table: Path | None = None, **told: Any) -> tuple[list[str], list[Any]]:
+def written(folder: Path, table: Path | None = None, **options: Any) -> tuple[list[str], list[Any]]:
     """Return what is said and the rows of the table."""
-    lines = write_table(folder, table, told_of(**{**AUTO, **told}))
+    lines = write_table(folder, table, label_options(**{**AUTO, **options}))
     with (table or folder / "clips.csv").open(encoding="utf-8", newline="") as file:
         return lines, list(csv.DictReader(file))
 
@@ -121,7 +121,7 @@ def test_text_that_cannot_be_used_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("options", "message"),
     [
         ({"actor": " "}, "--actor ' ': is empty"),
         ({"actor": "a\nb"}, "holds control characters"),
@@ -132,9 +132,9 @@ def test_text_that_cannot_be_used_is_left_out(tmp_path: Path) -> None:
         ({"pattern": "(?P<who>x)"}, "its groups are who; name some of them"),
     ],
 )
-def test_options_that_cannot_be_used_are_refused(told: dict[str, Any], message: str) -> None:
+def test_options_that_cannot_be_used_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(WrongUse, match=message):
-        told_of(**{**AUTO, **told})
+        label_options(**{**AUTO, **options})
 
 
 def test_folders_without_a_recording_are_refused_with_what_they_hold(tmp_path: Path) -> None:
