@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from emotalk.errors import EXIT_WRONG_USE, WrongUse
 from emotalk.lip_sync.augment import vary_lips, vary_speech
 from emotalk.lip_sync.corpus import Crops, TalkingClip, batches, read_talking_clips
+from emotalk.lip_sync.estimate import OVERLAP
 from emotalk.lip_sync.features import lip_features, log_mel
 from emotalk.lip_sync.held_out import measure
 from emotalk.lip_sync.load import WEIGHTS_FILE, LipSyncModel, save_model
@@ -40,7 +41,6 @@ HELD_OUT_SPLIT = "test"
 STEPS = 1500
 BATCH = 32
 OTHERS = 3  # clips whose speech each clip's lips are compared with
-OVERLAP = 12  # embeddings that a lag needs
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.05
 LAG_SPREAD = 0.6  # frames: how far beside the true lag the target reaches

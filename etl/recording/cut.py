@@ -12,7 +12,7 @@ from etl.recording.voice import Interval
 AROUND_S = 0.2  # silence that a stretch keeps before its first and after its last word
 LONGEST_SILENCE_S = 1.5  # within a stretch
 ROUNDING_S = 0.002  # time stamps of some containers are rounded to milliseconds
-GRID_S = 0.02  # of the account of what was left out
+STEP_S = 0.02  # in which the seconds that are left out are counted
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def cut(faces: Sequence[Interval], voice: Sequence[Interval], limits: Limits) ->
     return found
 
 
-def account(
+def left_out_seconds(
     duration_s: float,
     faces: Sequence[Interval],
     voice: Sequence[Interval],
@@ -62,23 +62,23 @@ def account(
     `no_voice` where nobody speaks, `no_face` where somebody speaks and no steady face is seen,
     `broken` where both are there; `damaged` where the picture is.
     """
-    count = round(duration_s / GRID_S)
-    speaks, seen, lost = (_on_grid(periods, count) for periods in (voice, faces, damaged))
-    rest = ~_on_grid(stretches, count) & ~lost
+    count = round(duration_s / STEP_S)
+    speaks, seen, lost = (_in_steps(periods, count) for periods in (voice, faces, damaged))
+    rest = ~_in_steps(stretches, count) & ~lost
     found = {
         "no_voice": rest & ~speaks,
         "no_face": rest & speaks & ~seen,
         "broken": rest & speaks & seen,
         "damaged": lost,
     }
-    return {why: GRID_S * float(steps.sum()) for why, steps in found.items()}
+    return {why: STEP_S * float(steps.sum()) for why, steps in found.items()}
 
 
-def _on_grid(periods: Sequence[Interval], count: int) -> NDArray[np.bool_]:
-    """Return for each step of the grid whether it lies in one of the periods."""
+def _in_steps(periods: Sequence[Interval], count: int) -> NDArray[np.bool_]:
+    """Return for each step of `STEP_S` whether it lies in one of the periods."""
     inside = np.zeros(count, np.bool_)
     for period in periods:
-        inside[round(max(0.0, period.start_s) / GRID_S) : round(period.end_s / GRID_S)] = True
+        inside[round(max(0.0, period.start_s) / STEP_S) : round(period.end_s / STEP_S)] = True
     return inside
 
 

@@ -28,7 +28,7 @@ from etl.clip.shot_changes import ShotChanges
 from etl.clip.words import read_words
 from etl.corpora.listing import SourceClip, Stretch
 from etl.corpora.media_file import stamp
-from etl.recording.cut import Limits, account, cut
+from etl.recording.cut import Limits, cut, left_out_seconds
 from etl.recording.recording import Recording
 from etl.recording.steady_face import NO_FACE, SEVERAL, SteadyFaces
 from etl.recording.voice import Interval, utterances
@@ -74,7 +74,7 @@ def look_at(
     faces, damaged = _faces(video, voice, detector, config, tell)
     duration_s = min(end_s, sound_end_s)
     stretches = cut(faces.periods, voice, _limits(config))
-    left_out_s = account(duration_s, faces.periods, voice, stretches, damaged)
+    left_out_s = left_out_seconds(duration_s, faces.periods, voice, stretches, damaged)
     sha256 = file_sha256(path)
     if stamp(path) != before:
         raise Rejection("file_changed", f"{path.name}: it was written to while it was read")

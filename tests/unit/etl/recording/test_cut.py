@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from etl.recording.cut import Limits, account, cut
+from etl.recording.cut import Limits, cut, left_out_seconds
 from etl.recording.voice import Interval
 
 LIMITS = Limits(min_seconds=3.0, max_seconds=10.0, min_voice_share=0.3)
@@ -132,12 +132,12 @@ def test_hours_in_one_shot_are_cut_in_time_that_grows_with_their_length() -> Non
 def test_every_second_is_accounted_for() -> None:
     faces, voice = [Interval(0.0, 10.0)], said((1.0, 4.0), (9.0, 12.0), (15.0, 16.0))
     stretches = cut(faces, voice, LIMITS)
-    left_out_s = account(20.0, faces, voice, stretches)
+    left_out_s = left_out_seconds(20.0, faces, voice, stretches)
     assert left_out_s["no_voice"] == pytest.approx(20.0 - 3.4 - 3.0 - 1.0, abs=0.05)
     assert left_out_s["no_face"] == pytest.approx(3.0, abs=0.05)
     assert left_out_s["broken"] == pytest.approx(1.0, abs=0.05)
     assert sum(left_out_s.values()) + 3.4 == pytest.approx(20.0, abs=0.05)
-    lost = account(20.0, faces, voice, stretches, said((15.5, 17.0)))
+    lost = left_out_seconds(20.0, faces, voice, stretches, said((15.5, 17.0)))
     assert lost["damaged"] == pytest.approx(1.5, abs=0.05)
     assert lost["no_face"] == pytest.approx(2.5, abs=0.05)
     assert sum(lost.values()) + 3.4 == pytest.approx(20.0, abs=0.05)
