@@ -22,20 +22,28 @@ WINDOW = 512  # samples
 WINDOW_S = WINDOW / RATE
 CONTEXT = 64  # samples before a window, which the model sees with it
 BLOCK = 512  # windows that are computed at once
+SETTLED = 16_384  # windows of silence in which the model's state settles to 1e-4
 STATE = (1, 1, 128)
 
 
 def speech_probabilities(sound: SoundSource) -> Floats:
     """Return the probability of speech in each window of a recording at 16 kHz, (W,).
 
-    The last window is filled up with silence.
+    The last window is filled up with silence. After `SETTLED` windows without any sound
+    further ones are not computed: a small file's clock can jump by a day, a gap in its sound.
     """
     model = load_model()
     hidden, cell = np.zeros(STATE, np.float32), np.zeros(STATE, np.float32)
     before_S = np.zeros(CONTEXT, np.float32)
     found = [np.zeros(0, np.float32)]
+    silent = 0  # windows since the last sound
     for start in range(0, sound.size, BLOCK * WINDOW):
         samples_S = sound.read(start, BLOCK * WINDOW)
+        count = -(-samples_S.size // WINDOW)
+        silent = 0 if samples_S.any() else silent + count
+        if silent >= SETTLED + count:
+            found.append(np.zeros(count, np.float32))
+            continue
         filled_S = np.pad(samples_S, (0, -samples_S.size % WINDOW)).astype(np.float32)
         joined_S = np.concatenate([before_S, filled_S])
         windows = np.lib.stride_tricks.sliding_window_view(joined_S, CONTEXT + WINDOW)[::WINDOW]

@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,6 +63,31 @@ def test_blocks_change_no_value(speech_S: Floats, monkeypatch: pytest.MonkeyPatc
     whole = speech_probabilities(SoundInMemory(speech_S))
     monkeypatch.setattr(voice_activity, "BLOCK", 7)
     np.testing.assert_allclose(speech_probabilities(SoundInMemory(speech_S)), whole, atol=1e-5)
+
+
+def test_a_day_of_silence_is_not_computed(
+    speech_S: Floats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows has the values that it has after silence that was computed."""
+    blocks = voice_activity.SETTLED // voice_activity.BLOCK + 4
+    gap_S = np.zeros(blocks * voice_activity.BLOCK * WINDOW, np.float32)
+    sound = SoundInMemory(np.concatenate([speech_S, gap_S, speech_S]))
+    model, computed = voice_activity.load_model(), 0
+
+    class Counted:
+        def run(self, outputs: list[str], inputs: dict[str, Any]) -> Any:
+            nonlocal computed
+            computed += len(inputs["input"])
+            return model.run(outputs, inputs)
+
+    monkeypatch.setattr(voice_activity, "load_model", Counted)
+    found = speech_probabilities(sound)
+    assert len(found) == -(-sound.size // WINDOW)
+    assert (
+        len(found) - 4 * voice_activity.BLOCK <= computed <= len(found) - 2 * voice_activity.BLOCK
+    )
+    monkeypatch.setattr(voice_activity, "SETTLED", len(found))
+    np.testing.assert_allclose(found, speech_probabilities(sound), atol=3e-3)
 
 
 def test_no_sound_gives_no_values() -> None:
