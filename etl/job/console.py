@@ -217,8 +217,8 @@ def _warn_of_shared_actors(console: Console, actors: Mapping[str, Collection[str
         some = ", ".join(shared[:3]) + (" ..." if shared[3:] else "")
         print_text(
             console,
-            f"people in more than one split: {len(shared)} ({some}), among "
-            f"{', '.join(name for name in actors if actors[name])}; so figures on val and test say "
+            f"people in more than one split: {len(shared)} ({some}); figures on val and test say "
             "nothing of people never seen",
             style="bold yellow",
+            soft_wrap=True,
         )
