@@ -52,14 +52,14 @@ def scan(video: VideoFrames) -> Iterator[ScannedFrame | None]:
         yield from video.decoded(lambda *frame: ScannedFrame(video.path, *frame))
         return
     done = 0
-    for index, frame in _sound_frames(video, known):
+    for index, frame in _whole_frames(video, known):
         yield from repeat(None, index - done)
         yield frame
         done = index + 1
     yield from repeat(None, len(known) - done)
 
 
-def _sound_frames(video: VideoFrames, stamps: list[int]) -> Iterator[tuple[int, ScannedFrame]]:
+def _whole_frames(video: VideoFrames, stamps: list[int]) -> Iterator[tuple[int, ScannedFrame]]:
     """Yield the frames that are whole, each with its index by its time stamp.
 
     From a damaged or lost frame on, those up to the next key frame may refer to it: they count as

@@ -24,7 +24,7 @@ def look_progress(store: Path, key: str) -> Iterator[Callable[[float, float], No
     note = store / f"{key}{LOOKING}"
     noted_at = time.monotonic()
 
-    def tell(done_s: float, all_s: float) -> None:
+    def on_progress(done_s: float, all_s: float) -> None:
         nonlocal noted_at
         if time.monotonic() - noted_at < NOTE_EVERY_S:
             return
@@ -33,7 +33,7 @@ def look_progress(store: Path, key: str) -> Iterator[Callable[[float, float], No
             file.write(f"{done_s / 60:.0f} of {all_s / 60:.0f} min looked at".encode())
 
     try:
-        yield tell
+        yield on_progress
     finally:
         note.unlink(missing_ok=True)
 

@@ -126,8 +126,8 @@ def _made(
             raise
         first_HWC = rejection.picture_HWC
     try:
-        with look_progress(store, clip.label.key) as tell:
-            return look_at(clip, detector, config, source=source, tell=tell)
+        with look_progress(store, clip.label.key) as on_progress:
+            return look_at(clip, detector, config, source=source, on_progress=on_progress)
     except Rejection as rejection:
         rejection.picture_HWC = first_HWC
         raise

@@ -38,7 +38,7 @@ FACES_EVERY_S = 0.5
 THUMBNAIL = 160  # pixels of its longer side
 MOST_DAMAGED = 0.2  # of all frames: more, and the file itself is at fault
 
-Tell = Callable[[float, float], None]
+OnProgress = Callable[[float, float], None]
 """Receiver of progress: seconds looked at, of how many."""
 
 
@@ -48,7 +48,7 @@ def look_at(
     config: EtlConfig,
     *,
     source: tuple[int, int],
-    tell: Tell,
+    on_progress: OnProgress,
 ) -> Recording:
     """Return the stretches of a recording.
 
@@ -57,7 +57,7 @@ def look_at(
         detector: of faces.
         config: the settings of the job.
         source: stamp of the recording's files, from before it was opened.
-        tell: is called now and then with the seconds of picture that were looked at, and all.
+        on_progress: is called now and then with the seconds that were looked at, and all.
 
     Raises:
         Rejection: it has no stretch, cannot be read, or changed meanwhile; without `clip`.
@@ -71,7 +71,7 @@ def look_at(
     if clip.words is not None:
         read_words(clip.words).check_end(max(end_s, sound_end_s))
     check_whole(video.info.duration_s, max(end_s, sound_end_s), config.quality)
-    faces, damaged = _faces(video, voice, detector, config, tell)
+    faces, damaged = _faces(video, voice, detector, config, on_progress)
     duration_s = min(end_s, sound_end_s)
     stretches = cut(faces.periods, voice, _limits(config))
     left_out_s = left_out_seconds(duration_s, faces.periods, voice, stretches, damaged)
@@ -121,7 +121,7 @@ def _faces(
     voice: Sequence[Interval],
     detector: LandmarkDetector,
     config: EtlConfig,
-    tell: Tell,
+    on_progress: OnProgress,
 ) -> tuple[SteadyFaces, list[Interval]]:
     """Return the periods with one steady face near to where somebody speaks, and damaged frames.
 
@@ -152,7 +152,7 @@ def _faces(
             found = detector.detect([frame.rgb()], clip=video.path, indices=[index])
             faces.add(time_s, found[0])
             next_s = time_s + FACES_EVERY_S
-            tell(time_s, float(times_s[-1]))
+            on_progress(time_s, float(times_s[-1]))
     faces.end_shot(_end_s(video), next_s=math.inf)
     return faces, _damaged_periods(video, damaged)
 

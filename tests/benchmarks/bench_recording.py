@@ -94,7 +94,7 @@ def measure(path: Path, data: Path) -> dict[str, float]:
     with _peak_memory() as memory:
         began = time.process_time()
         source = stamp_of(clip, config)
-        recording = look.look_at(clip, detector, config, source=source, tell=lambda *_: None)
+        recording = look.look_at(clip, detector, config, source=source, on_progress=lambda *_: None)
         took_s = time.process_time() - began
     sys.stdout.write(f"{recording.summary}\n")
     minutes = recording.seconds / 60

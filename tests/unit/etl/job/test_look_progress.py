@@ -14,18 +14,18 @@ def test_a_worker_notes_how_far_it_is_and_takes_the_note_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(progress, "NOTE_EVERY_S", 0.0)
-    with look_progress(tmp_path, "talk_mp4") as tell:
+    with look_progress(tmp_path, "talk_mp4") as on_progress:
         assert notes(tmp_path) == []
-        tell(240.0, 7200.0)
+        on_progress(240.0, 7200.0)
         assert notes(tmp_path) == ["talk_mp4: 4 of 120 min looked at"]
-        tell(300.0, 7200.0)
+        on_progress(300.0, 7200.0)
         assert notes(tmp_path) == ["talk_mp4: 5 of 120 min looked at"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_notes_are_written_now_and_then_only(tmp_path: Path) -> None:
-    with look_progress(tmp_path, "talk_mp4") as tell:
-        tell(1.0, 60.0)
+    with look_progress(tmp_path, "talk_mp4") as on_progress:
+        on_progress(1.0, 60.0)
         assert notes(tmp_path) == []
 
 

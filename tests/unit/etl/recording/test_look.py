@@ -77,7 +77,7 @@ def looked_at(
     if detector is None:
         detector = SidecarLandmarks(path.parent / "landmarks", source=path.parent)
     source = stamp_of(clip, config)
-    return look_at(clip, detector, config, source=source, tell=lambda *_: None)
+    return look_at(clip, detector, config, source=source, on_progress=lambda *_: None)
 
 
 def why_not(path: Path, detector: LandmarkDetector | None = None) -> tuple[str, str]:
@@ -224,7 +224,9 @@ def test_faces_are_looked_for_twice_a_second_and_where_somebody_speaks(tmp_path:
     told: list[float] = []
     config = config_for(tmp_path)
     clip = SourceClip(ClipLabel("talk", path.name, "anna", "neutral"), path)
-    look_at(clip, detector, config, source=(0, 0), tell=lambda done_s, _: told.append(done_s))
+    look_at(
+        clip, detector, config, source=(0, 0), on_progress=lambda done_s, _: told.append(done_s)
+    )
     times = np.array(detector.asked) / 25
     assert 300 in detector.asked  # the first frame of the second shot
     assert not ((times > 4.5) & (times < 10.0)).any()
