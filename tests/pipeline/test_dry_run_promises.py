@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
+from emotalk.distributed.update_guard import UpdateGuard
 from emotalk.errors import WrongUse
 from emotalk.runs.dry_run import describe
 from tests.helpers.every_term import every_term_stages, every_term_yaml
@@ -67,10 +68,10 @@ def every_parameter_has_a_gradient() -> Iterator[None]:
     """Refuse what averaging gradients over processes would wait for without end."""
     step = Engine.step
 
-    def checked(engine: Engine, *, lr: float) -> float:
+    def checked(engine: Engine, *, lr: float, guard: UpdateGuard | None = None) -> float:
         without = [n for n, p in engine.module.named_parameters() if p.grad is None]
         assert without == [], f"{engine.name}: no gradient"
-        return step(engine, lr=lr)
+        return step(engine, lr=lr, guard=guard)
 
     with mock.patch.object(Engine, "step", checked):
         yield

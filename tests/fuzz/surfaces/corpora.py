@@ -171,7 +171,7 @@ OWN = (
 SURFACES = (
     Surface("clips.csv", 10_000, _table),
     Surface("words.csv", 6000, _words),
-    Surface("names own", 3000, _new_table),
+    Surface("names own", 5000, _new_table),
     Surface("names CREMA-D", 6000, partial(_names, "crema_d", "VideoFlash", CREMA_D)),
     Surface("names MEAD", 6000, partial(_names, "mead", ".", MEAD)),
 )
