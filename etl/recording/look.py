@@ -35,6 +35,7 @@ from etl.recording.voice import Interval, utterances
 
 LONGEST_S = 48 * 3600.0  # of a recording
 FACES_EVERY_S = 0.5
+LONGEST_FRAME_S = 0.6  # a picture that stays for longer is a gap: it shows no face that speaks
 THUMBNAIL = 160  # pixels of its longer side
 MOST_DAMAGED = 0.2  # of all frames: more, and the file itself is at fault
 
@@ -134,7 +135,10 @@ def _faces(
     next_s = -math.inf
     damaged: list[int] = []
     for index, frame in enumerate(scan(video)):
-        time_s = float(times_s[index])
+        time_s, before_s = float(times_s[index]), float(times_s[max(0, index - 1)])
+        if time_s - before_s > LONGEST_FRAME_S:
+            faces.end_shot(before_s, next_s=time_s)
+            next_s = time_s
         if frame is None:
             damaged.append(index)
             faces.skip()
@@ -153,7 +157,7 @@ def _faces(
             faces.add(time_s, found[0])
             next_s = time_s + FACES_EVERY_S
             on_progress(time_s, float(times_s[-1]))
-    faces.end_shot(_end_s(video), next_s=math.inf)
+    faces.end_shot(min(_end_s(video), float(times_s[-1]) + LONGEST_FRAME_S), next_s=math.inf)
     return faces, _damaged_periods(video, damaged)
 
 

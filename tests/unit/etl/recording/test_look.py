@@ -11,6 +11,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.faces.backends.sidecar import SidecarLandmarks
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
 from emotalk.media.encode import AudioTrack, encode_video
+from emotalk.media.stretch_frames import Span, read_stretch
 from emotalk.schema import Bytes, ClipLabel, Rejection
 from emotalk.synthetic.voice import VOICE_RATE
 from etl.clip.files import stamp_of
@@ -216,6 +217,25 @@ def test_a_recording_without_an_index_and_with_a_variable_rate_is_cut(tmp_path: 
     assert len(found["mp4"]) == 3
     for stretches in found.values():
         np.testing.assert_allclose(stretches, found["mp4"], atol=70)
+
+
+@pytest.mark.parametrize(("kept", "sentences"), [("lt(t,2.9)+gt(t,6)", 2), ("lt(t,2.9)", 1)])
+def test_speech_in_a_gap_of_the_picture_is_in_no_stretch(
+    tmp_path: Path, kept: str, sentences: int
+) -> None:
+    """There are no frames to read again; the parts before and after the gap are used."""
+    if FFMPEG is None:
+        pytest.skip("needs Debian's ffmpeg: apt-get install ffmpeg")
+    write_recording(tmp_path, "both.mp4", [Shot(9.0, (0.5, 3.4, 6.5))])
+    path = tmp_path / "gap.mkv"
+    vary = ("-vf", f"select='{kept}+eq(n,224)'", "-fps_mode", "vfr")
+    _run("-i", str(tmp_path / "both.mp4"), *vary, "-c:v", "libx264", "-c:a", "aac", str(path))
+    recording = looked_at(path, detector=FacesByBrightness([1] * 250))
+    assert len(recording.stretches) == sentences
+    for found in recording.stretches:
+        assert found.end_ms <= 3000 or found.start_ms >= 6000
+        span = Span(found.start_ms / 1000, found.end_ms / 1000)
+        read_stretch(path, span, first=found.first_frame, stamps_crc=found.stamps_crc, seeks=True)
 
 
 def test_faces_are_looked_for_twice_a_second_and_where_somebody_speaks(tmp_path: Path) -> None:
