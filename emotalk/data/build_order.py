@@ -56,9 +56,10 @@ def _mixture(
     places = shared_places([len(order) for order in orders], shard_set.weights)
     for part, weight, count in zip(shard_set.sets, shard_set.weights, places, strict=True):
         if count == 0:
+            share = "what the others leave" if weight is None else f"its weight {weight:g}"
             raise WrongUse(
-                f"shards: no clip of {part.location} would ever come: its weight {weight} is less "
-                f"than one of the {sum(places)} windows of an epoch; give more, or leave it out"
+                f"shards: no clip of {part.location} would ever come: {share} is less than one of "
+                f"the {sum(places)} windows of an epoch; give it more, or leave it out"
             )
     mixed = (
         MixedSet(order, len(part), count)

@@ -245,3 +245,10 @@ def test_a_weight_too_small_for_one_window_is_refused(folders: list[Path]) -> No
         WrongUse, match=rf"no clip of {folders[1]} would ever come: its weight 1e-06"
     ):
         loader_of(sources(folders, None, 1e-6))
+
+
+def test_a_rest_too_small_for_one_window_is_refused(folders: list[Path]) -> None:
+    with pytest.raises(
+        WrongUse, match=rf"no clip of {folders[1]} would ever come: what the others leave is less"
+    ):
+        loader_of(sources(folders, 1 - 1e-6, None))
