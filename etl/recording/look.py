@@ -74,7 +74,8 @@ def look_at(
     check_whole(video.info.duration_s, max(end_s, sound_end_s), config.quality)
     faces, damaged = _faces(video, voice, detector, config, on_progress)
     duration_s = min(end_s, sound_end_s)
-    stretches = cut(faces.periods, voice, _limits(config))
+    with_sound = _ended(faces.periods, sound_end_s + config.quality.max_audio_gap_s)
+    stretches = cut(with_sound, voice, _limits(config))
     left_out_s = left_out_seconds(duration_s, faces.periods, voice, stretches, damaged)
     sha256 = file_sha256(path)
     if stamp(path) != before:
@@ -92,6 +93,11 @@ def look_at(
         took_s=round(time.perf_counter() - began, 1),
         node=socket.gethostname(),
     )
+
+
+def _ended(periods: Sequence[Interval], end_s: float) -> list[Interval]:
+    """Return the periods up to a time; a clip whose sound ends earlier would be rejected."""
+    return [Interval(p.start_s, min(p.end_s, end_s)) for p in periods if p.start_s < end_s]
 
 
 def _limits(config: EtlConfig) -> Limits:

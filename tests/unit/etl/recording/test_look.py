@@ -238,6 +238,19 @@ def test_speech_in_a_gap_of_the_picture_is_in_no_stretch(
         read_stretch(path, span, first=found.first_frame, stamps_crc=found.stamps_crc, seeks=True)
 
 
+def test_no_stretch_reaches_beyond_the_end_of_the_sound(tmp_path: Path) -> None:
+    """It takes its silence from before the words; its clip would be rejected else."""
+    if FFMPEG is None:
+        pytest.skip("needs Debian's ffmpeg: apt-get install ffmpeg")
+    write_recording(tmp_path, "both.mp4", [Shot(8.0, (2.0,))])
+    path = tmp_path / "short.mkv"
+    _run("-i", str(tmp_path / "both.mp4"), "-c:v", "copy", "-af", "atrim=end=3.95", str(path))
+    config = config_for(tmp_path, stretches={"min_seconds": 3.4, "max_seconds": 3.5})
+    (found,) = looked_at(path, config, FacesByBrightness([1] * 250)).stretches
+    assert found.end_ms <= 3950 + 1000 * config.quality.max_audio_gap_s + 40
+    assert found.seconds >= 3.39
+
+
 def test_faces_are_looked_for_twice_a_second_and_where_somebody_speaks(tmp_path: Path) -> None:
     path = write_recording(tmp_path, "talk.mp4", [Shot(12.0, (0.5,)), Shot(3.0, (0.5,))])
     detector = FacesByBrightness([1] * 375)
