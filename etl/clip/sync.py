@@ -1,9 +1,11 @@
 """Judge whether lips and sound of a sample are in step, and by how much to shift it if not."""
 
 from emotalk.config.etl import QualityConfig
+from emotalk.errors import Stopped
 from emotalk.lip_sync.estimate import (
     MAX_OFFSET,
     SURE,
+    LipSyncModel,
     SyncEstimate,
     estimate_sync,
     load_lip_sync_model,
@@ -18,15 +20,26 @@ def judge_sync(landmarks_TLP: Floats, audio_S: Floats, limits: QualityConfig) ->
 
     Raises:
         Rejection: `out_of_sync`, with `reject` alone.
+        Stopped: the network that comes with the package cannot be read.
     """
     if limits.sync == "off":
         return None
-    found = estimate_sync(load_lip_sync_model(), landmarks_TLP, audio_S)
+    found = estimate_sync(_model(), landmarks_TLP, audio_S)
     if limits.sync == "reject":
         _check_sync(found, limits)
     corrects = limits.sync in ("correct", "reject") and found.verdict == "shifted"
     shifted = found.offset if corrects and abs(found.offset) <= limits.max_sync_shift else 0
     return Sync(found.offset, found.confidence, found.verdict, shifted)
+
+
+def _model() -> LipSyncModel:
+    try:
+        return load_lip_sync_model()
+    except (OSError, ValueError) as error:
+        raise Stopped(
+            f"the lip-sync network cannot be read: {error}; install the project anew, or set "
+            "quality.sync=off"
+        ) from None
 
 
 def sync_measures(sync: Sync) -> dict[str, float]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from emotalk.config.etl import QualityConfig
+from emotalk.errors import Stopped
 from emotalk.lip_sync.estimate import SyncEstimate, Verdict
 from emotalk.schema import Rejection, Sync
 from etl.clip import sync
@@ -83,6 +84,17 @@ def test_another_voice_is_rejected_by_reject_alone(estimate: dict[str, SyncEstim
         judge_sync(LIPS, SOUND, QualityConfig(sync="reject"))
     kept = judge_sync(LIPS, SOUND, QualityConfig(sync="correct"))
     assert kept == Sync(3, 0.04, "no_lag_fits", 0)
+
+
+def test_a_damaged_network_stops_the_job_and_rejects_no_clip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def damaged() -> None:
+        raise ValueError("lip_sync_net.safetensors: sha256 0 is not the one of lip_sync_net.json")
+
+    monkeypatch.setattr(sync, "load_lip_sync_model", damaged)
+    with pytest.raises(Stopped, match=r"sha256 0 .* install the project anew"):
+        judge_sync(np.zeros((50, 68, 2)), np.zeros(16000, np.float32), QualityConfig())
 
 
 def test_sound_that_is_late_loses_its_beginning_and_the_picture_its_end() -> None:
