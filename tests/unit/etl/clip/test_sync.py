@@ -94,7 +94,7 @@ def test_a_damaged_network_stops_the_job_and_rejects_no_clip(
 
     monkeypatch.setattr(sync, "load_lip_sync_model", damaged)
     with pytest.raises(Stopped, match=r"sha256 0 .* install the project anew"):
-        judge_sync(np.zeros((50, 68, 2)), np.zeros(16000, np.float32), QualityConfig())
+        judge_sync(np.zeros((50, 68, 2), np.float32), np.zeros(16000, np.float32), QualityConfig())
 
 
 def test_sound_that_is_late_loses_its_beginning_and_the_picture_its_end() -> None:
