@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from emotalk.checkpoints.load import LoadedGenerator
+from emotalk.config.stages import UpdateConfig
 from emotalk.inference import generate
 from emotalk.inference.generate import ClipRequest, generate_blocks, generate_clips
 from emotalk.media.sound_source import SoundInMemory
@@ -19,7 +20,7 @@ from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import model_facts
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, Bytes
-from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+from emotalk.training.steps import GlobalMean, StepGuard, discriminator_step, generator_step
 from emotalk.training.trainer import Trainer
 from tests.helpers.cudnn_rules import CudnnRefusal, cudnn_rules
 from tests.helpers.meta_device import (
@@ -77,6 +78,29 @@ def test_every_update_of_a_preset_leaves_nothing_on_the_cpu(preset: str) -> None
         moments = networks.generator.read_optimizer().moments
         assert moments
         assert on_meta(iter(moments.values()))
+
+
+def test_a_step_that_updates_both_networks_reads_the_device_once() -> None:
+    config = full_preset("demo", *FOR_META, "model.width=0.05")
+    mean = GlobalMean(config.data.batch_size, processes=1)
+    updates: dict[str, UpdateConfig] = {u.network: u for u in config.stages[-1].updates}
+    with networks_on_meta(config) as networks:
+        generator = networks.generator.module
+        assert isinstance(generator, Generator)
+        with OneDevice():
+            clips = inputs_on_meta(config, generator.noise_features).micro_batches(
+                loaded_batch(config)
+            )
+        guard = StepGuard(deferred=1)
+        for network, step, reads in (
+            ("generator", generator_step, 0),
+            ("discriminators", discriminator_step, HOST_READS),
+        ):
+            update = updates[network]
+            with OneDevice() as device:
+                step(clips, networks, update, mean, update.lr, guard)
+            assert device.reads == reads, network
+        assert guard.is_read
 
 
 def test_a_draw_that_stays_on_the_cpu_is_found() -> None:
