@@ -17,7 +17,7 @@ FURTHEST = 12  # thumbnail pixels that the whole picture may have moved
 LIKE = 0.99  # correlation at which a block counts as found
 MIN_CONTRAST, FULL_CONTRAST = 2.0, 20.0  # standard deviation of a block's grey levels
 BLANK = 20.0  # sum of the blocks' contrasts below which a picture shows nothing
-LOCAL = 0.3  # share of the blocks, those that changed most, that `Change.elsewhere` leaves out
+LOCAL = 0.35  # share of the blocks, those that changed most, that `Change.elsewhere` leaves out
 CALM = 0.003  # smaller changes are the codec's
 
 WINDOW = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)

@@ -50,6 +50,25 @@ def test_the_frame_of_the_cut_is_the_one_that_is_told_of() -> None:
     assert [number for number, new in enumerate(told) if new] == [30]
 
 
+def test_an_expression_that_sets_in_on_two_fifths_of_a_still_picture_begins_no_shot() -> None:
+    rng = np.random.default_rng(3)
+    one, other = rng.normal(0, 1, (2, HEIGHT, WIDTH))
+    face = np.zeros((HEIGHT, WIDTH), np.bool_)
+    face[:BLOCK, : 3 * BLOCK] = face[BLOCK : 2 * BLOCK, BLOCK : 3 * BLOCK] = True
+    changed = np.where(face, 0.8 * one + 0.6 * other, one)
+    frames = [*[one] * 12, *[changed] * 12]
+    assert 0.018 < Thumbnail(_levels(one)).change_to(Thumbnail(_levels(changed))).whole < 0.25
+    large = [
+        np.repeat(_levels(frame)[..., None] + 128, 3, 2).repeat(4, 0).repeat(4, 1)
+        for frame in frames
+    ]
+    assert found(np.stack(large).clip(0, 255).astype(np.uint8)) == []
+
+
+def _levels(texture: Floats) -> Floats:
+    return (30 * texture).astype(np.float32)
+
+
 @pytest.mark.parametrize("name", ALTERATIONS)
 def test_light_motion_and_cameras_begin_no_shot(name: str) -> None:
     assert found(ALTERATIONS[name](scene(2, frames=75))) == []
