@@ -65,7 +65,7 @@ class Word(NamedTuple):
 
 
 class Sync(NamedTuple):
-    """How lips and sound of a clip were found to be in step; see `emotalk/lip_sync/estimate.py`."""
+    """Hold a clip's lip-sync estimate and the shift that was made; see `lip_sync/estimate.py`."""
 
     offset: int  # frames; positive: the sound of the clip is late
     confidence: float  # in [0, 1]

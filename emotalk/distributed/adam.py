@@ -124,5 +124,6 @@ class AdamByParts(torch.optim.Adam):
 
     def _moment(self, parameter: Tensor, name: str) -> Tensor:
         """Return a moment of a parameter: zeros before its first update."""
-        moment: Tensor = self.state.get(parameter, {}).get(name, torch.zeros_like(parameter))
+        state = self.state.get(parameter)
+        moment: Tensor = state[name] if state else torch.zeros_like(parameter)
         return moment

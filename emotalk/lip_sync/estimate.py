@@ -65,7 +65,7 @@ class SyncEstimate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What speaks for an offset, and for the model's knowing such a clip.
+    """Hold the evidence for an offset, and for the clip being of a kind that the model knows.
 
     Heights and margin are times the square root of the clip's length in usual ones (heights up to
     `LONGEST_CREDIT`): chance peaks shrink with it, true ones do not.

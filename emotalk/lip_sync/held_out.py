@@ -19,7 +19,7 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class Figures:
-    """How well offsets are found, and own speech told from other speech."""
+    """Hold shares of offsets found, and of own speech told from other speech."""
 
     people: int
     clips: int

@@ -21,7 +21,7 @@ LARGEST_LIMIT = 1e300
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a set."""
+    """Hold the facts about a set that the page shows."""
 
     manifest: Manifest
     samples: tuple[Sample, ...]  # the accepted clips

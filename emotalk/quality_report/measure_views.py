@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class MeasureView:
-    """How one measure is shown."""
+    """Describe how one measure is shown."""
 
     name: str  # in `measures.jsonl`
     title: str

@@ -43,7 +43,7 @@ LEFT_OUT = {
     "damaged": "of damaged picture",
     "broken": "of speech between cuts, too short or without a pause",
 }
-"""Why parts of a recording are in no clip, in words."""
+"""Reasons for which parts of a recording are in no clip, in words."""
 
 
 class RecordingEntry(Record):

@@ -190,7 +190,7 @@ def _send_each(send: Callable[[list[Line]], None], lines: list[Line], run: "Mlfl
         try:
             send([line])
         except Exception:
-            run.check()  # that it answers
+            run.check()  # raises where the server is away: then it has refused nothing
             shown = printable(json.dumps(line))
             LOG.exception("MLflow will not take this, left out there: %s", shown)
 

@@ -25,7 +25,7 @@ WINDOW = cv2.createHanningWindow((WIDTH, HEIGHT), cv2.CV_32F)
 
 @dataclass(frozen=True)
 class Change:
-    """What of one picture is not in another, in [0, 1]."""
+    """Hold the share of one picture that is not in another, in [0, 1]."""
 
     whole: float  # of all blocks
     elsewhere: float  # without the blocks that changed most: a hand, a mouth

@@ -54,7 +54,7 @@ LETTERS = re.compile(r"[^\W\d_]+")
 
 @dataclass(frozen=True)
 class Guess:
-    """What the name of a recording seems to say, and by which ground."""
+    """Hold the labels guessed from the name of a recording, and the ground for each."""
 
     actor: str = ""
     emotion: str | None = None
