@@ -39,23 +39,30 @@ class Comparison(NamedTuple):
     truth: Truth
 
 
+Direction = Literal["higher", "lower", "near_1", "near_truth"]
+"""Which values of a quantity are good; `near_truth`: those of the true clips."""
+
+
 class Quantity(NamedTuple):
     """Describes a quantity in reports."""
 
     label: str  # with the unit
-    better: Literal["higher", "lower"]
+    better: Direction
     digits: int  # after the point
+    meaning: str = ""  # what the number says, in one sentence
 
 
 class Metric(NamedTuple):
     """A function that measures one or more quantities of a comparison.
 
-    `measure` returns NaN for a quantity that is undefined.
+    `measure` returns NaN for a quantity that is undefined. A metric that also says something of the
+    true video itself (`of_truth`) is measured on it: the quantity's ceiling.
     """
 
     quantities: Mapping[str, Quantity]
     measure: Callable[[Comparison], dict[str, float]]
     needs_landmarks: bool = False
+    of_truth: bool = False
 
 
 def prepare_truth(clip: Clip, model: LandmarkModel | None) -> Truth:

@@ -118,6 +118,10 @@ class Evaluator:
         metrics = [m for m in METRICS if self.landmark_model is not None or not m.needs_landmarks]
         rows = {row: measure(comparison, metrics) for row, comparison in compared.items()}
         openings = {row: comparison.opening_T for row, comparison in compared.items()}
+        of_truth = [m for m in metrics if m.of_truth]
+        if of_truth:
+            true_video = Comparison(truth.video_BTCHW, truth.landmarks_TLP, truth.opening_T, truth)
+            rows["truth"] = measure(true_video, of_truth)
         faulty: Figures = {}
         if self.as_reported:
             faulty = {

@@ -8,16 +8,26 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
+from emotalk.evaluation.comparison import Direction
 from emotalk.evaluation.quantities import quantities
 from emotalk.metrics.bootstrap import Estimate
 
 FORMAT = "emotalk-report/1"
 
 ROWS: dict[str, str] = {
+    "truth": "true clips",
     "generated": "generated",
+    "baseline": "baseline model",
     "repeat": "condition frame repeated",
     "other_speech": "speech of another sentence",
     "reencoded": "true video, re-encoded",
+}
+
+BETTER: dict[Direction, str] = {
+    "higher": "higher",
+    "lower": "lower",
+    "near_1": "near 1",
+    "near_truth": "as the true clips",
 }
 
 EMOTION_ROWS: dict[str, str] = {
@@ -157,7 +167,7 @@ def _figure_table(report: Report) -> str:
     for name, quantity in quantities().items():
         values = report.figures[name]
         cells = [values[row].text(quantity.digits) if row in values else "" for row in rows]
-        lines.append([quantity.label, *cells, quantity.better])
+        lines.append([quantity.label, *cells, BETTER[quantity.better]])
     return _markdown_table(lines)
 
 
