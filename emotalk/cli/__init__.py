@@ -7,8 +7,9 @@ import typer
 
 from emotalk.cli.corpus import corpus
 from emotalk.cli.data import inspect, synth
+from emotalk.cli.evaluate import evaluate
 from emotalk.cli.machine import doctor
-from emotalk.cli.models import evaluate, export, fetch, import_original
+from emotalk.cli.models import export, fetch, import_original
 from emotalk.cli.terminal import say
 from emotalk.cli.videos import app, generate
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse, refused_name
