@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.results import ClipResults
 from emotalk.schema import NEUTRAL
 
@@ -38,8 +39,8 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
             f"{alone} of {len(clips)} clips have no row for other speech: no clip of another "
             "sentence was evaluated beside them."
         )
-    if len({clip.actor for clip in clips}) < 2:
-        lines.append("One actor only: the intervals do not show how actors differ.")
+    if (actors := len({clip.actor for clip in clips})) <= FEW_ACTORS:
+        lines.append(describe_intervals(clips=len(clips), actors=actors))
     return tuple(lines)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ IRRELEVANT = {
 def describe_inputs(
     config: EvaluateConfig, shard_set: AnyShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
 ) -> dict[str, Any]:
-    """Return the inputs of the figures: settings, and hashes of weights, manifest and clips."""
+    """Return the inputs of the figures: settings, and hashes of weights, manifest and frames.
+
+    The manifest holds the hashes of the tars, and so of every clip's bytes.
+    """
     weights = loaded.folder / GENERATOR_EMA
     if not config.ema or not weights.exists():
         weights = loaded.folder / GENERATOR
@@ -36,9 +39,14 @@ def describe_inputs(
         "weights": weights.name,
         "weights_sha256": file_sha256(weights),
         "manifest_sha256": _manifests_sha256(shard_set),
-        "clips_sha256": _sha256("\n".join(clip.key for clip in clips).encode()),
+        "frames_sha256": hash_frames((clip.key, clip.frames) for clip in clips),
         "config": settings,
     }
+
+
+def hash_frames(clips: Iterable[tuple[str, int]]) -> str:
+    """Return a hash of the list of evaluated frames: key and number of frames of each clip."""
+    return _sha256("".join(f"{key}\t{frames}\n" for key, frames in clips).encode())
 
 
 def claim_output(folder: Path, inputs: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from rich.table import Table
 
 from emotalk.evaluation.comparison import Direction
+from emotalk.evaluation.intervals import describe_intervals
 from emotalk.evaluation.quantities import quantities
-from emotalk.metrics.bootstrap import Estimate
+from emotalk.metrics.bootstrap import Estimate, Resampled
 
 FORMAT = "emotalk-report/1"
 
@@ -45,7 +46,7 @@ class Part(BaseModel):
 
 
 class Value(Part):
-    """A mean over clips and its 95 % interval over actors; None if it is undefined."""
+    """A mean over clips and its 95 % interval; None if it is undefined."""
 
     mean: float | None
     low: float | None
@@ -53,6 +54,7 @@ class Value(Part):
     clips: int
     undefined: int
     actors: int
+    over: Resampled = "actors"  # what was resampled for the interval
 
     @classmethod
     def of(cls, estimate: Estimate) -> "Value":
@@ -156,8 +158,8 @@ def _facts(report: Report) -> str:
     faces = f"{report.faces}\n\n" if report.faces else ""
     return faces + (
         f"{report.clips} clips of {len(report.actors)} actors, condition image: "
-        f"{report.condition.replace('_', ' ')}. Means over clips with 95 % intervals (bootstrap "
-        "over actors)."
+        f"{report.condition.replace('_', ' ')}. Means over clips. "
+        + describe_intervals(clips=report.clips, actors=len(report.actors))
     )
 
 

@@ -114,7 +114,7 @@ class Results:
 def mean_over_actors(
     values: Sequence[float] | NDArray[np.float64], actors: Sequence[str], seed: int
 ) -> Value:
-    """Return the mean over clips with its interval over actors."""
+    """Return the mean over clips with its interval over actors, or over one actor's clips."""
     return Value.of(bootstrap_over_actors(values, actors, seed=seed))
 
 

@@ -1,7 +1,8 @@
-"""Estimate means with 95 % intervals by resampling actors."""
+"""Estimate means with 95 % intervals by resampling actors, or the clips of a single actor."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,17 +11,20 @@ from emotalk.seeding import numpy_generator
 
 DRAWS = 2000  # resampled sets
 
+Resampled = Literal["actors", "clips"]
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over clips with its 95 % interval over actors; NaN if no clip has a value."""
+    """A mean over clips with its 95 % interval; NaN if no clip has a value."""
 
     mean: float
-    low: float  # the mean itself with a single actor
+    low: float
     high: float
     clips: int  # with a value
     undefined: int  # clips without a value (NaN or infinite)
     actors: int  # of the clips with a value
+    over: Resampled = "actors"  # what was resampled; clips where there is one actor only
 
 
 def bootstrap_over_actors(
@@ -30,7 +34,8 @@ def bootstrap_over_actors(
 
     Clips of one actor are correlated, so resampling clips would give too narrow an interval. It
     runs from the 2.5th to the 97.5th percentile of the means of the resampled sets. NaN and
-    infinite values are left out and counted.
+    infinite values are left out and counted. With a single actor CLIPS are resampled: the interval
+    then holds for further clips of this actor, and for nobody else.
 
     Raises:
         ValueError: the lengths differ.
@@ -43,13 +48,22 @@ def bootstrap_over_actors(
     missing = int((~known).sum())
     if not names:
         return Estimate(float("nan"), float("nan"), float("nan"), 0, missing, 0)
+    over: Resampled = "actors" if len(names) > 1 else "clips"
     place = {name: index for index, name in enumerate(names)}
     owner = np.array([place[a] for a, use in zip(actors, known, strict=True) if use])
+    if over == "clips":
+        owner = np.arange(len(owner))
     sums = np.bincount(owner, value_B[known])
     counts = np.bincount(owner)
-    picks = numpy_generator(seed, "bootstrap").integers(len(names), size=(DRAWS, len(names)))
+    picks = numpy_generator(seed, "bootstrap").integers(len(sums), size=(DRAWS, len(sums)))
     means = sums[picks].sum(1) / counts[picks].sum(1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Estimate(
-        float(value_B[known].mean()), float(low), float(high), int(known.sum()), missing, len(names)
+        mean=float(value_B[known].mean()),
+        low=float(low),
+        high=float(high),
+        clips=int(known.sum()),
+        undefined=missing,
+        actors=len(names),
+        over=over,
     )

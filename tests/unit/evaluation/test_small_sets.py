@@ -42,7 +42,7 @@ def test_one_clip_is_measured_and_the_row_that_needs_another_is_said_to_be_absen
     assert "other_speech" not in report.figures["mouth_correlation"]
     assert report.figures["psnr"]["generated"].mean is not None
     assert "1 of 1 clips have no row for other speech" in page
-    assert "One actor only" in page
+    assert "One clip only: its intervals have no width" in page
     line = next(line for line in text_of(report).splitlines() if "mouth opening" in line)
     assert "no clip has one" in line
 

@@ -134,5 +134,5 @@ def test_what_decides_the_figures_decides_whether_a_report_may_be_replaced(
         assert inputs(checkpoint, shards, **change) != base
     other = write_shard_set(tmp_path / "other", dict(list(drawn_clips.items())[:3]))
     assert inputs(checkpoint, other)["manifest_sha256"] != base["manifest_sha256"]
-    assert inputs(checkpoint, other)["clips_sha256"] != base["clips_sha256"]
-    assert inputs(checkpoint, shards, clips=3)["clips_sha256"] != base["clips_sha256"]
+    assert inputs(checkpoint, other)["frames_sha256"] != base["frames_sha256"]
+    assert inputs(checkpoint, shards, clips=3)["frames_sha256"] != base["frames_sha256"]

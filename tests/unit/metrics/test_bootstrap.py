@@ -1,9 +1,10 @@
-"""Intervals are over actors, not over clips."""
+"""Intervals are over actors, and over clips only where there is one actor."""
 
 import math
 
 import numpy as np
 import pytest
+from scipy.stats import bootstrap
 
 from emotalk.metrics.bootstrap import bootstrap_over_actors
 
@@ -51,3 +52,21 @@ def test_an_actor_weighs_by_the_number_of_clips() -> None:
     """Two actors are drawn as aa, ab, ba or bb: means 0, 0.9, 0.9 and 1."""
     estimate = bootstrap_over_actors([0.0] + [1.0] * 9, ["a"] + ["b"] * 9)
     assert (estimate.low, estimate.mean, estimate.high) == (0.0, 0.9, 1.0)
+
+
+def test_with_one_actor_the_clips_are_resampled_as_scipy_does() -> None:
+    values = np.random.default_rng(2).gamma(2.0, size=60)
+    estimate = bootstrap_over_actors(values, ["a"] * 60)
+    reference = bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20000, rng=np.random.default_rng(3)
+    ).confidence_interval
+    assert (estimate.over, estimate.actors) == ("clips", 1)
+    assert estimate.low == pytest.approx(reference.low, abs=0.05)
+    assert estimate.high == pytest.approx(reference.high, abs=0.05)
+    assert bootstrap_over_actors([1.0, 2.0], ["a", "b"]).over == "actors"
+
+
+def test_actors_without_a_value_do_not_count() -> None:
+    estimate = bootstrap_over_actors([1.0, 2.0, math.nan], ["a", "a", "b"])
+    assert (estimate.over, estimate.actors) == ("clips", 1)
+    assert estimate.low < 1.5 < estimate.high
