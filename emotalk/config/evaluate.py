@@ -7,6 +7,7 @@ from pydantic import Field
 
 from emotalk.config.data import RemoteConfig
 from emotalk.config.etl import LandmarksConfig
+from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.config.section import Count, Section
 from emotalk.config.shards import Shards
 
@@ -26,7 +27,7 @@ class EvaluateConfig(Section):
     landmarks: Literal["auto", "judge", "insightface", "onnx"] = "auto"
     # auto: the model that found the set's own landmarks; judge: for drawn faces without a detector
     finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
-    emotion: Literal["auto", "judge", "none"] = "auto"  # judge: drawn faces only
+    emotion: EmotionJudgeConfig = EmotionJudgeConfig()  # who says which emotion a video shows
     as_reported: bool = False  # also the report's faulty metrics, marked as such
     ema: bool = True  # use the running average of the weights if the checkpoint has one
     device: Literal["auto", "cpu", "cuda"] = "auto"

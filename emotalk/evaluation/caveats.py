@@ -26,10 +26,10 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
     ]
     if config.condition == "first_frame":
         lines.append("The condition image is the clip's first frame, which is also compared.")
-    if config.emotion == "judge":
+    if config.emotion.by != "none":
         lines.append("Emotions are classified in videos generated from the actor's neutral still.")
     lines += _unlabelled(clips)
-    if "judge" in {config.landmarks, config.emotion}:
+    if config.landmarks == "judge" or config.emotion.by == "drawn":
         lines.append("The shipped models know drawn faces only; on photographs they are invalid.")
     if config.landmarks == "judge":
         lines.append("The shipped landmark model finds a face in every frame: none is missed.")

@@ -13,6 +13,7 @@ from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
+from emotalk.evaluation.emotion_judges import build_emotion_judge
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.landmark_models import build_landmark_model, check_drawn_faces
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
@@ -22,7 +23,6 @@ from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
-from emotalk.pretrained import load_emotion_classifier
 from emotalk.schema import UNKNOWN
 from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import JoinedSet, open_shards
@@ -54,7 +54,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         loaded=loaded,
         condition=config.condition,
         landmark_model=build_landmark_model(config.landmarks, config.finder),
-        emotion_classifier=load_emotion_classifier() if config.emotion == "judge" else None,
+        emotion_judge=build_emotion_judge(config.emotion, shard_set),
         seed=config.seed,
         batch_size=config.batch_size,
         as_reported=config.as_reported,
@@ -129,13 +129,13 @@ def _describe_models(
     """Return task -> description of its model, after checking the models of drawn faces."""
     assert evaluator.landmark_model is not None, "every evaluation has a landmark model"
     landmarks = evaluator.landmark_model.name
-    if "judge" in {config.landmarks, config.emotion}:
+    if config.landmarks == "judge" or config.emotion.by == "drawn":
         error_px = check_drawn_faces(clips[:CHECKED_CLIPS], config)
         if config.landmarks == "judge":
             landmarks += f"; {error_px:.2f} px from the stored landmarks of this set's true frames"
     models = {"landmarks, NLMD, mouth opening": landmarks}
-    if evaluator.emotion_classifier is not None:
-        models["emotion"] = evaluator.emotion_classifier.name
+    if evaluator.emotion_judge is not None:
+        models["emotion"] = evaluator.emotion_judge.name
     return models
 
 

@@ -18,15 +18,16 @@ from emotalk.evaluation.comparison import (
     detect_landmarks,
     prepare_truth,
 )
+from emotalk.evaluation.emotion_judges import EmotionJudge
+from emotalk.evaluation.emotion_results import EmotionPredictions
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.other_speech import fit_length
 from emotalk.evaluation.quantities import METRICS, measure
-from emotalk.evaluation.results import ClipResults, EmotionPredictions, Figures
+from emotalk.evaluation.results import ClipResults, Figures
 from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.media.decode import decode_video_window
 from emotalk.media.encode import encode_video
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
-from emotalk.pretrained import DrawnFaceEmotionClassifier
 from emotalk.schema import EMOTIONS, FPS, NEUTRAL, Bytes, Floats
 from emotalk.shards.clip import Clip
 
@@ -38,7 +39,7 @@ class Generated:
     """The videos generated for one clip, uint8 RGB (T, H, W, 3)."""
 
     video: Bytes  # from the condition image with the clip's own speech and emotion
-    from_still: Bytes | None  # from the neutral still; None without one or without a classifier
+    from_still: Bytes | None  # from the neutral still; None without one or without a judge
     other_speech: Bytes | None  # as `video` with another sentence's speech; None if no clip has one
 
     @property
@@ -59,7 +60,7 @@ class Evaluator:
     loaded: LoadedGenerator
     condition: Literal["first_frame", "neutral"]  # the picture that the generator gets
     landmark_model: LandmarkModel | None  # None: quantities of landmarks are not measured
-    emotion_classifier: DrawnFaceEmotionClassifier | None = None  # None: emotions are not measured
+    emotion_judge: EmotionJudge | None = None  # None: emotions are not measured
     seed: int = 0  # of the noise
     batch_size: int = 8  # clips that are generated together
     as_reported: bool = False  # also measure the report's faulty figures
@@ -150,19 +151,21 @@ class Evaluator:
 
     def _classifies(self, clip: Clip) -> bool:
         known = clip.neutral_HWC is not None and clip.emotion in EMOTIONS
-        return self.emotion_classifier is not None and known
+        return self.emotion_judge is not None and known
 
     def _predict_emotions(self, clip: Clip, made: Generated) -> EmotionPredictions | None:
-        classifier, still_HWC = self.emotion_classifier, clip.neutral_HWC
-        if classifier is None or still_HWC is None or made.from_still is None:
+        judge, still_HWC = self.emotion_judge, clip.neutral_HWC
+        if judge is None or still_HWC is None or made.from_still is None:
             return None
         if not self._classifies(clip):
             return None
         return EmotionPredictions(
-            wanted=EMOTIONS.index(clip.emotion),
-            generated=classifier.predict(made.from_still),
-            still=classifier.predict(still_HWC[None]),
-            truth=classifier.predict(clip.video_THWC),
+            EMOTIONS.index(clip.emotion),
+            {
+                "generated": judge.probabilities(made.from_still),
+                "still": judge.probabilities(still_HWC[None]),
+                "truth": judge.probabilities(clip.video_THWC),
+            },
         )
 
     def _compare(self, video_THWC: Bytes, truth: Truth) -> Comparison:

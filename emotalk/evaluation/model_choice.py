@@ -26,7 +26,7 @@ def choose_models(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateC
     """
     detector, pack = _detector(manifest)
     if detector is None:
-        chosen = _without_auto(config, landmarks="judge", emotion="judge")
+        chosen = _without_auto(config, landmarks="judge", emotion="drawn")
         return chosen, _sentence(chosen, "taken for drawn ones, no detector found their landmarks")
     _refuse_models_of_drawn_faces(config, detector)
     chosen = _without_auto(config, landmarks=detector, emotion="none")
@@ -64,19 +64,23 @@ def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
 
 
 def _refuse_models_of_drawn_faces(config: EvaluateConfig, detector: str) -> None:
-    named = [name for name in ("landmarks", "emotion") if getattr(config, name) == "judge"]
+    named = ["landmarks=judge"] if config.landmarks == "judge" else []
+    named += ["emotion.by=drawn"] if config.emotion.by == "drawn" else []
     if named:
         raise WrongUse(
             f"{shards_text(config.shards)}: its landmarks were found by {detector}, so its faces "
-            f"are photographs, and {', '.join(f'{name}=judge' for name in named)} knows drawn "
-            f"faces only; leave {' and '.join(named)} at auto, or use landmarks={detector} "
-            "(finder.pack, finder.root) and emotion=none"
+            f"are photographs, and {', '.join(named)} knows drawn faces only; leave "
+            f"{' and '.join(name.split('=')[0] for name in named)} at auto, or use "
+            f"landmarks={detector} and emotion.by=none, fitted or onnx"
         )
 
 
 def _without_auto(config: EvaluateConfig, *, landmarks: str, emotion: str) -> EvaluateConfig:
-    wanted = {"landmarks": landmarks, "emotion": emotion}
-    update = {name: value for name, value in wanted.items() if getattr(config, name) == "auto"}
+    update: dict[str, Any] = {}
+    if config.landmarks == "auto":
+        update["landmarks"] = landmarks
+    if config.emotion.by == "auto":
+        update["emotion"] = config.emotion.model_copy(update={"by": emotion})
     return config.model_copy(update=update)
 
 
@@ -85,9 +89,14 @@ def _sentence(config: EvaluateConfig, faces: str) -> str:
         "judge": "the shipped model of drawn faces",
         "insightface": f"insightface, pack {config.finder.pack}",
         "onnx": f"onnx, {config.finder.landmarker}",
+    }
+    judges = {
         "none": "no model, so there is no emotion accuracy",
+        "drawn": "the shipped model of drawn faces",
+        "fitted": "a classifier fitted to the training split's true clips",
+        "onnx": f"onnx, {config.emotion.model}",
     }
     return (
         f"Faces: {faces}. Landmarks by {models[config.landmarks]}; emotions by "
-        f"{models[config.emotion]}."
+        f"{judges[config.emotion.by]}."
     )

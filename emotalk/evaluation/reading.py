@@ -50,7 +50,7 @@ class ClipReader:
                 if self._config.condition == "neutral":
                     self._leave_out(sample.key, lack)
                     continue
-                if self._config.emotion == "judge" and clip.emotion is not None:
+                if self._config.emotion.by != "none" and clip.emotion is not None:
                     self.left_out[sample.key] = f"emotion only: {lack}"
             yield clip
 

@@ -72,8 +72,12 @@ class Value(Part):
 class EmotionReport(Part):
     """Accuracy of the emotion classifier: share of clips predicted as the wanted emotion."""
 
-    emotions: tuple[str, ...]  # names of rows and columns
+    emotions: tuple[str, ...]  # names of the rows of a confusion matrix
+    seen: tuple[str, ...] = ()  # names of its columns; empty in older reports: the emotions
+    chance: float | None = None  # accuracy of who always says the most frequent emotion
     accuracy: dict[str, Value]  # row of `EMOTION_ROWS` -> share of clips
+    # level (low, medium, high) -> row -> share of clips, of clips whose intensity is known
+    accuracy_by_intensity: dict[str, dict[str, Value]] = Field(default_factory=dict)
     confusion_generated: tuple[tuple[int, ...], ...]  # clips, row = wanted, column = predicted
     confusion_truth: tuple[tuple[int, ...], ...]
     recall_generated: dict[str, float | None]  # emotion -> share of its clips predicted as it
@@ -89,6 +93,7 @@ class Report(Part):
     clips: int  # number of evaluated clips
     actors: tuple[str, ...]
     condition: str  # the picture that the generator got
+    warnings: tuple[str, ...] = ()  # what a reader must know before any figure
     faces: str = ""  # their kind and the models; reports of older versions do not have it
     figures: dict[str, dict[str, Value]]  # quantity -> row -> value
     # name of each of several shard sets -> its own figures; not written for a single set
@@ -192,10 +197,11 @@ def _emotion_block(report: Report) -> str:
     emotion = report.emotion
     accuracy = [[" ", "share of clips seen as wanted"]]
     accuracy += [[EMOTION_ROWS[row], value.text(3)] for row, value in emotion.accuracy.items()]
-    confusion = [["wanted \\ seen", *emotion.emotions]]
+    confusion = [["wanted \\ seen", *(emotion.seen or emotion.emotions)]]
     for name, row in zip(emotion.emotions, emotion.confusion_generated, strict=True):
         confusion.append([name, *map(str, row)])
-    title = f"## Emotions (chance: {1 / len(emotion.emotions):.2f})"
+    chance = 1 / len(emotion.emotions) if emotion.chance is None else emotion.chance
+    title = f"## Emotions (chance: {chance:.2f})"
     return "\n\n".join([title, _markdown_table(accuracy), _markdown_table(confusion)])
 
 

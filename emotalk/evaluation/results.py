@@ -6,23 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from emotalk.evaluation.emotion_judges.judge import CLASSES
+from emotalk.evaluation.emotion_results import EmotionPredictions, JudgedClip, summarise_emotions
 from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.report import ROWS, EmotionReport, Value, finite
 from emotalk.metrics.bootstrap import bootstrap_over_actors
-from emotalk.metrics.emotion import emotion_scores
 from emotalk.schema import EMOTIONS, Bytes, Doubles
 
 Figures = dict[str, float]
-
-
-@dataclass(frozen=True)
-class EmotionPredictions:
-    """The wanted emotion and the classifier's prediction for each video, as EMOTIONS indices."""
-
-    wanted: int
-    generated: int
-    still: int
-    truth: int
 
 
 @dataclass(frozen=True)
@@ -75,26 +66,12 @@ class Results:
 
     def emotion(self, seed: int) -> EmotionReport | None:
         """Return the summary of the predicted emotions, or None if no clip was classified."""
-        classified = [(c.actor, c.predictions) for c in self.clips if c.predictions is not None]
-        if not classified:
-            return None
-        actors = [actor for actor, _ in classified]
-        wanted = [predictions.wanted for _, predictions in classified]
-        scores = {
-            row: emotion_scores([getattr(p, row) for _, p in classified], wanted, len(EMOTIONS))
-            for row in ("generated", "still", "truth")
-        }
-        recall = [finite(float(share)) for share in scores["generated"].recall_E]
-        return EmotionReport(
-            emotions=EMOTIONS,
-            accuracy={
-                row: mean_over_actors(score.correct_B, actors, seed)
-                for row, score in scores.items()
-            },
-            confusion_generated=scores["generated"].confusion_EE.tolist(),
-            confusion_truth=scores["truth"].confusion_EE.tolist(),
-            recall_generated=dict(zip(EMOTIONS, recall, strict=True)),
-        )
+        judged = [
+            JudgedClip(clip.actor, clip.intensity, clip.predictions)
+            for clip in self.clips
+            if clip.predictions is not None
+        ]
+        return summarise_emotions(judged, seed)
 
     def as_reported(self, seed: int) -> dict[str, Value]:
         """Return the faulty figures' means."""
@@ -125,8 +102,9 @@ def _one_clip(clip: ClipResults) -> dict[str, dict[str, float | str | None]]:
     for row, figures in clip.rows.items():
         rows[row] = {name: finite(value) for name, value in figures.items()}
     if clip.predictions is not None:
+        seen = clip.predictions.seen.items()
         rows["emotion"] = {
-            row: EMOTIONS[getattr(clip.predictions, row)]
-            for row in ("wanted", "generated", "still", "truth")
+            "wanted": EMOTIONS[clip.predictions.wanted],
+            **{row: CLASSES[int(shares.argmax())] for row, shares in seen},
         }
     return rows

@@ -67,12 +67,15 @@ class ToldLandmarks:
 
 
 @dataclass
-class BrightnessClassifier:
-    """Predicts the emotion whose index is the summed brightness of the first frame, modulo six."""
+class BrightnessJudge:
+    """Sees the emotion whose index is the summed brightness of the first frame, modulo six."""
 
     shown: list[Bytes] = field(default_factory=list)
+    name: str = "brightness"
 
-    def predict(self, frames_THWC: Bytes) -> int:
-        """Return an index that depends on every pixel of the first frame."""
+    def probabilities(self, frames_THWC: Bytes) -> Floats:
+        """Return 0.7 for an emotion that depends on every pixel of the first frame."""
         self.shown.append(frames_THWC)
-        return int(frames_THWC[0].astype(np.int64).sum() % 6)
+        shares = np.full(7, 0.05, np.float32)
+        shares[int(frames_THWC[0].astype(np.int64).sum() % 6)] = 0.7
+        return shares

@@ -12,6 +12,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.report import Report, summary_table
@@ -151,7 +152,7 @@ def test_the_mouth_of_another_clip_can_stand_for_other_speech(
             shards=str(shards),
             output=tmp_path / "out",
             other_speech="curve",
-            emotion="none",
+            emotion=EmotionJudgeConfig(by="none"),
             condition="neutral",
             clips=3,
         )

@@ -20,7 +20,7 @@ from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, Bytes
 from emotalk.shards.clip import Clip
 from tests.helpers.evaluation_clips import (
-    BrightnessClassifier,
+    BrightnessJudge,
     ToldLandmarks,
     face_TLP,
     noise_frames,
@@ -55,7 +55,7 @@ def video_of(request: ClipRequest) -> Bytes:
 
 def evaluator(
     *,
-    classifier: BrightnessClassifier | None = None,
+    judge: BrightnessJudge | None = None,
     intensity: bool = False,
     condition: Literal["first_frame", "neutral"] = "first_frame",
     **more: Any,
@@ -65,7 +65,7 @@ def evaluator(
         loaded=LoadedGenerator(None, ModelConfig(), facts, Path("run")),  # type: ignore[arg-type]
         condition=condition,
         landmark_model=ToldLandmarks(lambda frames: face_TLP([4.0] * len(frames))),
-        emotion_classifier=classifier,  # type: ignore[arg-type]
+        emotion_judge=judge,
         **more,
     )
 
@@ -95,7 +95,7 @@ def test_the_video_whose_emotion_is_classified_is_made_of_the_neutral_still(
     runs: list[Run],
 ) -> None:
     clips = [plain_clip("a_1"), plain_clip("a_2", seed=1, still=False), plain_clip("a_3", seed=2)]
-    made = evaluator(classifier=BrightnessClassifier()).generate(clips, {})
+    made = evaluator(judge=BrightnessJudge()).generate(clips, {})
     stills = runs[-1][0]
     assert [request.name for request in stills] == ["a_1", "a_3"]
     for clip, request in zip([clips[0], clips[2]], stills, strict=True):
@@ -109,7 +109,7 @@ def test_the_video_whose_emotion_is_classified_is_made_of_the_neutral_still(
 
 def test_under_the_neutral_condition_one_video_serves_both(runs: list[Run]) -> None:
     clip = plain_clip()
-    made = evaluator(classifier=BrightnessClassifier(), condition="neutral").generate([clip], {})[0]
+    made = evaluator(judge=BrightnessJudge(), condition="neutral").generate([clip], {})[0]
     np.testing.assert_array_equal(picture(runs[0][0][0]), clip.neutral_HWC)
     np.testing.assert_array_equal(made.video, made.from_still)
 
@@ -166,15 +166,15 @@ def test_an_emotion_that_the_model_does_not_know_is_wrong_use(runs: list[Run]) -
 
 
 def test_an_emotion_beyond_the_classifier_s_six_is_not_classified(runs: list[Run]) -> None:
-    classifier = BrightnessClassifier()
+    judge = BrightnessJudge()
     facts = ModelFacts(emotions=(*EMOTIONS, "contempt"), speech_margin_frames=8)
     loaded = LoadedGenerator(None, ModelConfig(), facts, Path("run"))  # type: ignore[arg-type]
-    strange = replace(evaluator(classifier=classifier), loaded=loaded)
+    strange = replace(evaluator(judge=judge), loaded=loaded)
     clip = plain_clip(emotion="contempt")
     assert strange.generate([clip], {})[0].from_still is None
     made = Generated(clip.video_THWC, clip.video_THWC, None)
     assert strange.measure(clip, made).predictions is None
-    assert classifier.shown == []
+    assert judge.shown == []
 
 
 def psnr_of(video: Bytes, truth: Bytes) -> float:
@@ -188,13 +188,13 @@ def made_for(clip: Clip) -> Generated:
 
 def test_a_clip_of_unknown_emotion_is_made_as_neutral_and_not_classified(runs: list[Run]) -> None:
     clip = plain_clip(emotion=None, intensity=0.5)
-    classifier = BrightnessClassifier()
-    made = evaluator(classifier=classifier, intensity=True).generate([clip], {})
+    judge = BrightnessJudge()
+    made = evaluator(judge=judge, intensity=True).generate([clip], {})
     (request,) = [request for requests, _ in runs for request in requests]
     assert request.emotion.tolist() == [float(name == "neutral") for name in EMOTIONS]
     assert made[0].from_still is None
-    found = evaluator(classifier=classifier).measure(clip, made[0])
-    assert (found.emotion, found.predictions, classifier.shown) == (None, None, [])
+    found = evaluator(judge=judge).measure(clip, made[0])
+    assert (found.emotion, found.predictions, judge.shown) == (None, None, [])
 
 
 def test_each_row_is_its_own_video_held_against_the_true_one() -> None:
@@ -252,25 +252,28 @@ def test_openings_are_those_of_the_row_s_own_mouth() -> None:
 def test_emotions_are_predicted_for_the_still_s_video_the_still_and_the_truth() -> None:
     clip = plain_clip(emotion="fear")
     assert clip.neutral_HWC is not None
-    classifier = BrightnessClassifier()
+    judge = BrightnessJudge()
     made = made_for(clip)
     assert made.from_still is not None
-    found = evaluator(classifier=classifier).measure(clip, made)
+    found = evaluator(judge=judge).measure(clip, made)
     assert found.predictions is not None
-    fresh = BrightnessClassifier()
+    fresh = BrightnessJudge()
     assert found.predictions.wanted == EMOTIONS.index("fear")
-    assert found.predictions.generated == fresh.predict(made.from_still)
-    assert found.predictions.still == fresh.predict(clip.neutral_HWC[None])
-    assert found.predictions.truth == fresh.predict(clip.video_THWC)
+    expected = {
+        "generated": made.from_still, "still": clip.neutral_HWC[None], "truth": clip.video_THWC,
+    }  # fmt: skip
+    assert set(found.predictions.seen) == set(expected)
+    for row, frames in expected.items():
+        np.testing.assert_array_equal(found.predictions.seen[row], fresh.probabilities(frames))
     assert made.emotion_video is made.from_still
-    assert not any(np.array_equal(frames, made.video) for frames in classifier.shown)
+    assert not any(np.array_equal(frames, made.video) for frames in judge.shown)
 
 
 def test_no_emotion_is_predicted_without_a_classifier_or_a_still() -> None:
     assert evaluator().measure(plain_clip(), made_for(plain_clip())).predictions is None
     clip = plain_clip(still=False)
     made = Generated(made_for(clip).video, None, None)
-    assert evaluator(classifier=BrightnessClassifier()).measure(clip, made).predictions is None
+    assert evaluator(judge=BrightnessJudge()).measure(clip, made).predictions is None
 
 
 def test_results_carry_the_clip_s_label_and_the_faulty_figures_only_on_request() -> None:

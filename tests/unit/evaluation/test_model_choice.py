@@ -29,14 +29,14 @@ def manifest(landmarks: Any) -> Manifest:
 @pytest.mark.parametrize("landmarks", [{"backend": "sidecar", "pack": "buffalo_l"}, None, [1], {}])
 def test_faces_that_no_detector_found_count_as_drawn(landmarks: Any) -> None:
     chosen, words = choose_models(config(), manifest(landmarks))
-    assert (chosen.landmarks, chosen.emotion) == ("judge", "judge")
+    assert (chosen.landmarks, chosen.emotion.by) == ("judge", "drawn")
     assert "drawn" in words
 
 
 def test_photographs_get_the_set_s_own_detector_and_no_emotion_classifier() -> None:
     set_s = manifest({"backend": "insightface", "pack": "faces68"})
     chosen, words = choose_models(config(), set_s)
-    assert (chosen.landmarks, chosen.emotion) == ("insightface", "none")
+    assert (chosen.landmarks, chosen.emotion.by) == ("insightface", "none")
     assert chosen.finder.pack == "faces68"
     assert "photographs" in words
     assert "insightface, pack faces68" in words
@@ -55,8 +55,8 @@ def test_a_manifest_s_pack_that_is_no_name_is_not_used(pack: Any) -> None:
     ("asked", "words"),
     [
         ({"landmarks": "judge"}, "landmarks=judge knows drawn faces only"),
-        ({"emotion": "judge"}, "emotion=judge knows drawn faces only"),
-        ({"landmarks": "judge", "emotion": "judge"}, "landmarks=judge, emotion=judge knows"),
+        ({"emotion": "judge"}, "emotion.by=drawn knows drawn faces only"),
+        ({"landmarks": "judge", "emotion": "judge"}, "landmarks=judge, emotion.by=drawn knows"),
     ],
 )
 def test_models_of_drawn_faces_are_refused_for_photographs(
@@ -65,7 +65,7 @@ def test_models_of_drawn_faces_are_refused_for_photographs(
     with pytest.raises(WrongUse, match=words):
         choose_models(config(**asked), manifest({"backend": "onnx"}))
     kept, _ = choose_models(config(landmarks="insightface", emotion="none"), manifest({}))
-    assert (kept.landmarks, kept.emotion) == ("insightface", "none")
+    assert (kept.landmarks, kept.emotion.by) == ("insightface", "none")
 
 
 def of_photographs(folder: Path, clips: Clips) -> Path:

@@ -1,16 +1,25 @@
 """How the figures of clips become a report: means by hand, rows that exist, emotions seen."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from emotalk.evaluation.emotion_results import EmotionPredictions
 from emotalk.evaluation.quantities import quantities
-from emotalk.evaluation.results import ClipResults, EmotionPredictions, Results
+from emotalk.evaluation.results import ClipResults, Results
 from emotalk.metrics.bootstrap import bootstrap_over_actors
 
-SEEN = EmotionPredictions(wanted=0, generated=0, still=4, truth=0)
+
+def saw(wanted: int, generated: int, still: int, truth: int) -> EmotionPredictions:
+    """Return what a judge says that is sure of these classes."""
+    rows = {"generated": generated, "still": still, "truth": truth}
+    return EmotionPredictions(
+        wanted, {row: np.eye(7, dtype=np.float32)[place] for row, place in rows.items()}
+    )
+
+
+SEEN = saw(0, 0, 4, 0)
 
 
 def found(
@@ -47,7 +56,7 @@ def test_intervals_are_over_actors_drawn_by_the_seed() -> None:
     psnr = [20.0 + 2 * "abcdef".index(actor) for actor in actors]
     right = [float(actor > "b") for actor in actors]
     clips = [
-        found(key, key[0], psnr=value, predictions=replace(SEEN, generated=1 - int(hit)))
+        found(key, key[0], psnr=value, predictions=saw(0, 1 - int(hit), 4, 0))
         for key, value, hit in zip(keys, psnr, right, strict=True)
     ]
     for seed in (4, 5):
@@ -71,10 +80,10 @@ def test_a_row_that_no_clip_has_is_not_in_the_table() -> None:
 
 def test_emotions_are_counted_from_what_each_video_showed() -> None:
     seen = [
-        EmotionPredictions(wanted=0, generated=0, still=4, truth=0),
-        EmotionPredictions(wanted=1, generated=0, still=4, truth=1),
-        EmotionPredictions(wanted=1, generated=1, still=1, truth=2),
-        EmotionPredictions(wanted=1, generated=1, still=4, truth=1),
+        saw(0, 0, 4, 0),
+        saw(1, 0, 4, 1),
+        saw(1, 1, 1, 2),
+        saw(1, 1, 4, 1),
     ]
     clips = [found(str(n), "ab"[n % 2], predictions=s) for n, s in enumerate(seen)]
     report = Results([*clips, found("unseen")]).emotion(0)

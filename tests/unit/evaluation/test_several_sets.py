@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.config.shards import ShardSource
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
@@ -29,7 +30,11 @@ def folders(tmp_path: Path, drawn_clips: Clips) -> dict[str, Path]:
 def config(folders: dict[str, Path], checkpoint: Path, output: Path) -> EvaluateConfig:
     shards = tuple(ShardSource(path=str(folder)) for folder in folders.values())
     return EvaluateConfig(
-        checkpoint=checkpoint, shards=shards, output=output, other_speech="curve", emotion="none"
+        checkpoint=checkpoint,
+        shards=shards,
+        output=output,
+        other_speech="curve",
+        emotion=EmotionJudgeConfig(by="none"),
     )
 
 

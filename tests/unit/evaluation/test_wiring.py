@@ -8,6 +8,7 @@ import pytest
 
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.evaluation import evaluate as module
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.evaluator import Evaluator
@@ -44,7 +45,7 @@ def test_the_other_speech_is_a_stored_one_of_another_sentence_by_the_same_actor(
     evaluate(
         EvaluateConfig(
             checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", clips_in_memory=2,
-            emotion="none",
+            emotion=EmotionJudgeConfig(by="none"),
         )
     )  # fmt: skip
     groups = heard.pop("groups")
@@ -103,7 +104,7 @@ def test_one_clip_of_every_emotion_is_pictured(
     monkeypatch.setattr(module, "write_plots", draw)
     evaluate(
         EvaluateConfig(
-            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", emotion="none",
+            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", emotion=EmotionJudgeConfig(by="none"),
             other_speech="curve",
         )
     )  # fmt: skip
