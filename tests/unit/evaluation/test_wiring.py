@@ -104,7 +104,8 @@ def test_one_clip_of_every_emotion_is_pictured(
     monkeypatch.setattr(module, "write_plots", draw)
     evaluate(
         EvaluateConfig(
-            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", emotion=EmotionJudgeConfig(by="none"),
+            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out",
+            emotion=EmotionJudgeConfig(by="none"),
             other_speech="curve",
         )
     )  # fmt: skip
