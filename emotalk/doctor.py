@@ -57,7 +57,7 @@ PACKAGES = (
     Package(
         "silero-vad",
         "from emotalk.media.voice_activity import load_model; load_model()",
-        "pauses of speech in long recordings",
+        "speech and pauses, in evaluations and long recordings",
     ),
     Package("insightface", "from insightface.app import FaceAnalysis", "faces and landmarks"),
     Package("decord", "import decord", "reading videos"),

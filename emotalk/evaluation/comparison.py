@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emotalk.evaluation.landmark_models import LandmarkModel
-from emotalk.metrics.lip_sync import mouth_opening, voiced_frames
+from emotalk.media.voiced_frames import voiced_frames
+from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 from emotalk.shards.clip import Clip
 
@@ -26,7 +27,7 @@ class Truth:
     clip: Clip
     landmarks_TLP: Floats
     opening_T: Doubles
-    voiced_T: NDArray[np.bool_]
+    voiced_T: NDArray[np.bool_]  # in which somebody speaks
     video_BTCHW: Tensor
 
 

@@ -17,6 +17,7 @@ from emotalk.media.sound_source import SoundSource
 from emotalk.onnx_session import open_session
 from emotalk.schema import Floats
 
+MODEL = "silero_vad_16k_sequence.onnx"
 RATE = 16_000
 WINDOW = 512  # samples
 WINDOW_S = WINDOW / RATE
@@ -56,9 +57,14 @@ def speech_probabilities(sound: SoundSource) -> Floats:
     return np.concatenate(found)
 
 
-@lru_cache(maxsize=1)
 def load_model() -> Any:
-    """Return the session of the model.
+    """Return the session of the model; see `open_model`."""
+    return open_model(MODEL)
+
+
+@lru_cache(maxsize=2)
+def open_model(name: str) -> Any:
+    """Return the session of one of the package's model files; it is opened once a process.
 
     Raises:
         Stopped: the package is not installed on this machine.
@@ -67,4 +73,4 @@ def load_model() -> Any:
     folders = [] if package is None else package.submodule_search_locations or []
     if not folders:
         raise Stopped("the package silero-vad is not installed; install the project anew")
-    return open_session(Path(folders[0]) / "data" / "silero_vad_16k_sequence.onnx")
+    return open_session(Path(folders[0]) / "data" / name)

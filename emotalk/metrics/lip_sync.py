@@ -4,10 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk.metrics.landmarks import Points, outer_eye_distance
-from emotalk.schema import INNER_LIP_TOP_BOTTOM, SAMPLES_PER_FRAME, Doubles, Floats, check_shape
-
-VOICED_DB = -30.0
-"""Smallest RMS of a voiced frame, relative to that of the loudest frame of its clip."""
+from emotalk.schema import INNER_LIP_TOP_BOTTOM, Doubles, check_shape
 
 MIN_FRAMES = 8
 """Smallest number of voiced frames for a correlation: a third of a second."""
@@ -30,18 +27,6 @@ def mouth_opening(landmarks_TLP: Points) -> Doubles:
     if not found_T.any():
         return np.full(len(points), np.nan)
     return np.asarray(opening_T / outer_eye_distance(points[found_T]).mean())
-
-
-def voiced_frames(audio_S: Floats) -> NDArray[np.bool_]:
-    """Return a mask of the voiced video frames, (S // 320,); all false for a silent clip.
-
-    The speech is mono at 8 kHz; an incomplete last frame is left out.
-    """
-    frames = len(audio_S) // SAMPLES_PER_FRAME
-    samples = np.asarray(audio_S[: frames * SAMPLES_PER_FRAME], np.float64)
-    power_T = np.square(samples.reshape(frames, SAMPLES_PER_FRAME)).mean(1)
-    loudest = power_T.max(initial=0.0)
-    return np.asarray((power_T > 0) & (power_T >= loudest * 10 ** (VOICED_DB / 10)))
 
 
 def mouth_correlation(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_]) -> float:

@@ -1,10 +1,14 @@
 """A comparison holds what metrics read, in the form they expect."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from emotalk.evaluation.comparison import prepare_truth, to_metrics
 from emotalk.faces.template import template_LP
+from emotalk.schema import SAMPLES_PER_FRAME
+from tests.helpers.drawn_shards import drawn_clip
 from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, plain_clip
 
 FRAMES = 24
@@ -21,6 +25,16 @@ def test_the_true_landmarks_are_those_of_the_same_model_as_all_others() -> None:
     np.testing.assert_allclose(truth.opening_T, OPENINGS / EYES, rtol=1e-5)
     assert truth.voiced_T.shape == (FRAMES,)
     np.testing.assert_allclose(truth.video_BTCHW[0].permute(0, 2, 3, 1) * 255, clip.video_THWC)
+
+
+def test_the_voiced_frames_are_those_of_the_voice_activity_model() -> None:
+    spoken = drawn_clip(1, 0, "IEO", "neutral", frames=30, begin=12).speech_S
+    quiet_noise = np.random.default_rng(0).normal(0, 0.01, 30 * SAMPLES_PER_FRAME)
+    sound = np.concatenate([quiet_noise, spoken]).astype(np.float32)
+    clip = replace(plain_clip(frames=60), audio_S=sound)
+    voiced_T = prepare_truth(clip, None).voiced_T
+    assert not voiced_T[:27].any()
+    assert voiced_T[33:57].all()
 
 
 def test_metrics_see_rgb_in_unit_range_channels_first() -> None:

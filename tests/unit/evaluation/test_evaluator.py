@@ -27,6 +27,8 @@ from tests.helpers.evaluation_clips import (
     plain_clip,
 )
 
+pytestmark = pytest.mark.usefixtures("tones_are_speech")
+
 Run = tuple[list[ClipRequest], dict[str, Any]]
 
 

@@ -14,6 +14,8 @@ from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.shards.clip import Clip
 from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, noise_frames, plain_clip
 
+pytestmark = pytest.mark.usefixtures("tones_are_speech")
+
 FRAMES = 24
 OPENINGS = 6 + 4 * np.sin(np.arange(FRAMES) / 2.3)
 EYES = float(np.linalg.norm(template_LP()[36] - template_LP()[45]))

@@ -42,6 +42,8 @@ from tests.helpers.shard_set import (
 )
 from tests.helpers.tiny_model import TINY, tiny_generator
 
+pytestmark = pytest.mark.usefixtures("tones_are_speech")
+
 FRAMES, NOISY, STILL, SEED = 6, 12, 40, 23
 
 

@@ -1,4 +1,4 @@
-"""The mouth's opening, who speaks when, and their correlation."""
+"""The mouth's opening, its correlation with another and its lag."""
 
 import math
 
@@ -11,9 +11,8 @@ from emotalk.metrics.lip_sync import (
     mouth_correlation,
     mouth_lag,
     mouth_opening,
-    voiced_frames,
 )
-from emotalk.schema import SAMPLES_PER_FRAME, Doubles
+from emotalk.schema import Doubles
 
 
 def curve(frames: int = 60, seed: int = 0) -> Doubles:
@@ -35,19 +34,6 @@ def test_a_frame_without_a_face_has_no_opening() -> None:
     landmarks[1] = np.nan
     assert np.isnan(mouth_opening(landmarks)).tolist() == [False, True, False]
     assert np.isnan(mouth_opening(np.full((2, 68, 2), np.nan))).all()
-
-
-def test_voiced_frames_are_those_within_30_db_of_the_loudest() -> None:
-    levels_db = np.array([0.0, -29.0, -31.0, -10.0])
-    tone = np.sin(np.arange(SAMPLES_PER_FRAME) * 2 * np.pi * 10 / SAMPLES_PER_FRAME)
-    audio = np.concatenate([tone * 0.3 * 10 ** (level / 20) for level in levels_db])
-    padded = np.concatenate([audio, tone[:100]]).astype(np.float32)
-    assert voiced_frames(padded).tolist() == [True, True, False, True]
-
-
-def test_silence_has_no_voiced_frames() -> None:
-    assert not voiced_frames(np.zeros(3200, np.float32)).any()
-    assert voiced_frames(np.zeros(0, np.float32)).shape == (0,)
 
 
 def test_correlation_equals_scipys_over_the_voiced_frames() -> None:
