@@ -37,6 +37,7 @@ SPLITS: tuple[str, ...] = ("train", "val", "test")
 OUTER_EYE_CORNERS = (36, 45)
 INNER_LIP_TOP_BOTTOM = (62, 66)
 MOUTH = slice(48, 68)
+MOUTH_POINTS = MOUTH.stop - MOUTH.start
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]

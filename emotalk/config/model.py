@@ -29,7 +29,9 @@ class NetworkConfig(Section):
 class GeneratorConfig(NetworkConfig):
     """Configure the generator; the defaults are the report's."""
 
-    unscaled = frozenset({"output_kernel", "cell_activation", "auxiliary_emotion"})
+    unscaled = frozenset(
+        {"output_kernel", "cell_activation", "auxiliary_emotion", "auxiliary_mouth"}
+    )
 
     filters: Five = FIVE  # of image encoder and decoder, from 64 x 64 down to 4 x 4
     image_features: Width = 512
@@ -42,6 +44,7 @@ class GeneratorConfig(NetworkConfig):
     output_kernel: Literal[3, 7] = 3  # 7 in the original
     cell_activation: Literal["tanh", "leaky_relu"] = "tanh"  # leaky_relu in the original
     auxiliary_emotion: bool = False  # also predict the emotion from the speech, as the original
+    auxiliary_mouth: bool = False  # also read the mouth's shape from the speech, in training
 
 
 class DiscriminatorConfig(NetworkConfig):

@@ -17,6 +17,12 @@ from emotalk.config.stages import StageConfig
 from emotalk.config.tracking import TrackingConfig
 from emotalk.config.validation import CheckpointConfig, ValidationConfig
 
+# loss term of the generator -> the head that it trains, and what that head reads
+HEADS_OF_TERMS = {
+    "speech_emotion": ("auxiliary_emotion", "the generator's guess of the emotion"),
+    "speech_mouth": ("auxiliary_mouth", "the generator's reading of the mouth"),
+}
+
 
 class EmotionConfig(Section):
     """Configure how the emotion is encoded for the generator."""
@@ -102,21 +108,22 @@ class TrainConfig(Section):
         return self
 
     @model_validator(mode="after")
-    def _speech_emotion_has_its_head(self) -> "TrainConfig":
-        if self.model.generator.auxiliary_emotion:
-            return self
-        asking = [
-            f"stages.{stage.name}.updates.{number}.losses"
-            for stage in self.stages
-            for number, update in enumerate(stage.updates)
-            if "speech_emotion" in update.losses
-        ]
-        if asking:
-            raise ValueError(
-                f"{', '.join(asking)}: speech_emotion needs the generator's guess of the emotion "
-                "from the speech, but model.generator.auxiliary_emotion is false; set "
-                "model.generator.auxiliary_emotion=true, or take speech_emotion out"
-            )
+    def _terms_have_their_heads(self) -> "TrainConfig":
+        for term, (head, reading) in HEADS_OF_TERMS.items():
+            if getattr(self.model.generator, head):
+                continue
+            asking = [
+                f"stages.{stage.name}.updates.{number}.losses"
+                for stage in self.stages
+                for number, update in enumerate(stage.updates)
+                if term in update.losses
+            ]
+            if asking:
+                raise ValueError(
+                    f"{', '.join(asking)}: {term} needs {reading} from the speech, but "
+                    f"model.generator.{head} is false; set model.generator.{head}=true, or take "
+                    f"{term} out"
+                )
         return self
 
     @model_validator(mode="after")

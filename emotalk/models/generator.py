@@ -13,6 +13,7 @@ from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
 from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
 from emotalk.models.noise_encoder import NoiseEncoder
 from emotalk.models.speech_encoder import SpeechEncoder, check_speech
+from emotalk.models.speech_mouth_head import SpeechMouthHead
 from emotalk.schema import SIZE, check_shape
 
 MAX_LEVEL = 32.0  # of samples; augmented speech may exceed 1, 16-bit samples are far above this
@@ -24,10 +25,12 @@ class GeneratorOutput(NamedTuple):
     Attributes:
         video_BTCHW: frames in [-1, 1], 128 x 128, 25 a second.
         emotion_logits_BE: of the auxiliary head (emotion from speech), where there is one.
+        mouth_BTLP: of the other auxiliary head (the mouth's shape from speech), where there is one.
     """
 
     video_BTCHW: Tensor
     emotion_logits_BE: Tensor | None
+    mouth_BTLP: Tensor | None = None
 
 
 class Generator(nn.Module):
@@ -43,6 +46,7 @@ class Generator(nn.Module):
         output_kernel: size of the last convolution: 3 (report) or 7 (original).
         cell_activation: of the ConvLSTM's cell gate: tanh (report) or leaky_relu (original).
         auxiliary_emotion: classify the emotion of the speech, too (original).
+        auxiliary_mouth: read the mouth's landmarks from the speech, too (ours, for training).
         check_values: refuse NaN, infinite and out-of-range input. On a GPU this waits for the
             device, so it is off in training, where the loader checks.
 
@@ -67,6 +71,7 @@ class Generator(nn.Module):
         output_kernel: int = 3,
         cell_activation: CellActivation = "tanh",
         auxiliary_emotion: bool = False,
+        auxiliary_mouth: bool = False,
         check_values: bool = True,
     ) -> None:
         super().__init__()
@@ -86,6 +91,9 @@ class Generator(nn.Module):
             )
             if auxiliary_emotion
             else None
+        )
+        self.speech_mouth = (
+            SpeechMouthHead(speech_features=speech_features) if auxiliary_mouth else None
         )
         self.decoder = Decoder(
             speech_features=speech_features,
@@ -124,6 +132,7 @@ class Generator(nn.Module):
         speech_BTD, _ = self.speech_lstm(self.speech_encoder(speech_BS))
         speech_BTD = speech_BTD[:, margin_frames : margin_frames + T]
         logits_BE = None if self.speech_emotion is None else self.speech_emotion(speech_BTD)
+        mouth_BTLP = None if self.speech_mouth is None else self.speech_mouth(speech_BTD)
         noise_BTD, _ = self.noise_encoder(noise_BTD)
         emotion_BTE = emotion_BE if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
         emotion_BTD = self.emotion_encoder(emotion_BTE)
@@ -131,7 +140,7 @@ class Generator(nn.Module):
         maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
         h_TBD = self.decoder.project(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
         video_BTCHW, _ = self.decode(h_TBD, maps, kernels, self.decoder.first_state(maps))
-        return GeneratorOutput(video_BTCHW, logits_BE)
+        return GeneratorOutput(video_BTCHW, logits_BE, mouth_BTLP)
 
     def decode(
         self, h_TBD: Tensor, maps: ConditionMaps, kernels: DecoderKernels, state: ConvLstmState

@@ -17,7 +17,7 @@ from emotalk.models.vgg import VGG19Features
 from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_modules
 from emotalk.runs.peak_memory import PeakMemory
-from emotalk.schema import SAMPLES_PER_FRAME, SIZE
+from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, autocast_context, build_features
 from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
@@ -132,6 +132,7 @@ def _inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
         frames_BK=None if kept == frames else torch.zeros(clips, kept, dtype=torch.long),
         weights_BTHW=torch.zeros(clips, frames, SIZE, SIZE),
         mouth_BTHW=torch.zeros(clips, frames, SIZE, SIZE),
+        landmarks_BTLP=torch.zeros(clips, frames, LANDMARKS, 2),
         valid_B=torch.ones(clips),
         margin_frames=margin,
         keys=("",) * clips,

@@ -24,6 +24,6 @@ class GeneratorTerm(NamedTuple):
     """
 
     compute: Callable[[ClipInputs, GeneratorOutput, Networks], Tensor]
-    reads: Literal["video_BTCHW", "emotion_logits_BE"] = "video_BTCHW"
+    reads: Literal["video_BTCHW", "emotion_logits_BE", "mouth_BTLP"] = "video_BTCHW"
     needs_emotion: bool = False
     order: int = 4

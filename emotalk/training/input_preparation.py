@@ -35,6 +35,7 @@ class ClipInputs:
         frames_BK: the frames the perceptual loss compares, or None for all.
         weights_BTHW: mouth-region weights with their floor.
         mouth_BTHW: the same without it, for the pair discriminator.
+        landmarks_BTLP: of the true frames, in crop pixels.
         valid_B: 1 for real clips, 0 for the places of faulty ones.
         margin_frames: see `speech_BS`.
         keys: names of the clips.
@@ -51,6 +52,7 @@ class ClipInputs:
     frames_BK: Tensor | None
     weights_BTHW: Tensor
     mouth_BTHW: Tensor
+    landmarks_BTLP: Tensor
     valid_B: Tensor
     margin_frames: int
     keys: tuple[str, ...]
@@ -106,6 +108,7 @@ class InputPreparation:
             else upload(draw_frames(frames_drawn, kept), self._device),
             weights_BTHW=bare + mouth.floor,
             mouth_BTHW=bare,
+            landmarks_BTLP=batch.landmarks_BTLP,
             valid_B=batch.valid_B.to(torch.float32),
             margin_frames=self._config.data.speech_margin_frames,
             keys=batch.keys,

@@ -16,7 +16,8 @@ from emotalk.training.critics.critic import Critic, Inputs
 from emotalk.training.input_preparation import ClipInputs
 
 IDLE = "idle"  # key of a zero that depends on the discriminators that are not called
-GENERATOR, SPEECH_EMOTION = "generator", "speech_emotion"  # parts of the generator
+GENERATOR = "generator"  # the part of the generator that makes the video
+HEADS = ("speech_emotion", "speech_mouth")  # its other parts, each named as the term that trains it
 
 
 class Discriminators(nn.Module):
@@ -93,9 +94,11 @@ class Networks:
         """Return the generated video of `x` in full precision, by the engine or a bare module."""
         with self.autocast():
             out = generator(x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
-        logits = out.emotion_logits_BE
+        logits, mouth = out.emotion_logits_BE, out.mouth_BTLP
         return GeneratorOutput(
-            full_precision(out.video_BTCHW), None if logits is None else full_precision(logits)
+            full_precision(out.video_BTCHW),
+            None if logits is None else full_precision(logits),
+            None if mouth is None else full_precision(mouth),
         )
 
     def discriminate(
@@ -117,15 +120,13 @@ def full_precision(values: Tensor) -> Tensor:
 def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
     """Return the parts of a network that may be updated in different steps, by name.
 
-    Each discriminator is one part. The generator's emotion classifier of speech is one, the rest of
-    the generator another.
+    Each discriminator is one part. So is each auxiliary head of the generator, and the rest of it.
     """
     children = dict(module.named_children())
     if isinstance(module, Discriminators):
         return {name: [child] for name, child in children.items()}
-    head = children.pop(SPEECH_EMOTION, None)
-    parts = {GENERATOR: list(children.values())}
-    return parts if head is None else {**parts, SPEECH_EMOTION: [head]}
+    heads = {name: [children.pop(name)] for name in HEADS if name in children}
+    return {GENERATOR: list(children.values()), **heads}
 
 
 def build_features(config: TrainConfig) -> VGG19Features | None:

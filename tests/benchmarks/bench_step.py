@@ -37,7 +37,7 @@ from emotalk.distributed import Runtime
 from emotalk.losses.mouth_region import mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
 from emotalk.runs.networks import build_modules, build_networks, engine_names
-from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME, SIZE
+from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE
 from emotalk.shards.shard_set import ShardSet
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features
@@ -160,6 +160,7 @@ def clips_of(device: torch.device, noise_features: int) -> ClipInputs:
         frames_BK=None,
         weights_BTHW=bare.to(device),
         mouth_BTHW=(bare - 0.01).to(device),
+        landmarks_BTLP=torch.zeros(CLIPS, FRAMES, LANDMARKS, 2, device=device),
         valid_B=torch.ones(CLIPS, device=device),
         margin_frames=0,
         keys=tuple(f"clip {number}" for number in range(CLIPS)),

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 
+from emotalk.faces.template import template_LP
 from emotalk.losses.mouth_region import mouth_region_weights
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE
 from emotalk.training.input_preparation import ClipInputs
@@ -34,10 +35,18 @@ def drawn_inputs(noise_features: int, *, emotions: int = 6, seed: int = 0) -> Cl
         frames_BK=torch.tensor([[2, 0], [1, 2]]),
         weights_BTHW=bare + 0.01,
         mouth_BTHW=bare,
+        landmarks_BTLP=_landmarks(seed),
         valid_B=torch.ones(CLIPS),
         margin_frames=MARGIN,
         keys=("first", "second"),
     )
+
+
+def _landmarks(seed: int) -> torch.Tensor:
+    """Return the template with drawn moves of every point, in pixels."""
+    source = torch.Generator().manual_seed(seed + 1)
+    moves = torch.randn(CLIPS, FRAMES, *template_LP().shape, generator=source, dtype=torch.float64)
+    return torch.as_tensor(template_LP(), dtype=torch.float64) + moves
 
 
 def chosen(x: ClipInputs, clips: slice, *, valid: bool = True) -> ClipInputs:

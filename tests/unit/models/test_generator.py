@@ -97,7 +97,7 @@ def gradients(
     inputs = whole_utterance(generator, clips=2, samples=320 * 5)
     leaves = [(x * louder).to(dtype).requires_grad_() for x in inputs]
     generator.zero_grad()
-    video, logits = form(*leaves)
+    video, logits, _ = form(*leaves)
     draws = torch.Generator().manual_seed(2)
     target = torch.randn(video.shape, generator=draws).to(dtype)
     loss = (video - target).square().mean() + (0 if logits is None else logits.square().mean())

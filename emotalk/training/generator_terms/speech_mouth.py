@@ -1,0 +1,19 @@
+"""Define the error of the mouth's shape read from speech as a term of the generator."""
+
+from torch import Tensor
+
+from emotalk.losses.mouth_shape import mouth_shape_loss
+from emotalk.models import GeneratorOutput
+from emotalk.training.generator_term import GeneratorTerm
+from emotalk.training.input_preparation import ClipInputs
+from emotalk.training.networks import Networks
+
+
+def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+    """Return the mean absolute error of the mouth's motion, in outer-eye distances (ours)."""
+    assert generated.mouth_BTLP is not None, "the configuration requires the head"
+    return mouth_shape_loss(generated.mouth_BTLP, x.landmarks_BTLP)
+
+
+TERM = GeneratorTerm(compute, reads="mouth_BTLP", order=4)
+"""It comes last, so that runs without it add their gradients in the order they always had."""
