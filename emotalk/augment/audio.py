@@ -1,4 +1,4 @@
-"""Augment speech: draw a gain, and noise at a signal-to-noise ratio."""
+"""Augment speech: draw a shift, a gain, and noise at a signal-to-noise ratio."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emotalk.augment.time_shift import TimeShift, shifted
 from emotalk.config.augment import SpeechAugmentConfig
 from emotalk.data.batch import upload
 from emotalk.errors import WrongUse
@@ -68,6 +69,7 @@ class SpeechAugment:
         check_shape(speech_BS, f"{len(keys)} S", "augment: speech")
         changed = speech_BS.clone()
         for row, (key, place) in enumerate(zip(keys, places, strict=True)):
+            changed[row] = shifted(changed[row], TimeShift.of(self.config.shift, seed, place, key))
             draw = SpeechDraw.of(self.config, seed, place, key)
             if draw.noise is not None:
                 babble_S = None if babble_BS is None else babble_BS[row]

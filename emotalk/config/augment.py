@@ -14,6 +14,7 @@ from emotalk.config.section import Range, Section, Share
 Signed = Annotated[float, Field(ge=-1, le=1)]
 Factor = Annotated[float, Field(gt=0, le=10)]
 Degrees = Annotated[float, Field(ge=-180, le=180)]
+HalfFrame = Annotated[float, Field(ge=-20, le=20)]
 ClipLimit = Annotated[float, Field(ge=1, le=40)]
 
 
@@ -113,16 +114,27 @@ class GainConfig(DrawConfig):
     range: Range = (-12.0, 0.0)  # dB; at most 0, so that peaks stay in [-1, 1]
 
 
-class SpeechAugmentConfig(Section):
-    """Configure the augmentation of speech."""
+class TimeShiftConfig(DrawConfig):
+    """Configure a shift of the speech against the picture, within half a video frame.
 
+    A network on the waveform learns few recordings by heart, sample by sample; no two windows are
+    the same then. Lips and sound stay in step: half a frame is less than the landmarks tell.
+    """
+
+    range: tuple[HalfFrame, HalfFrame] = (-20.0, 20.0)  # ms; positive: the speech is later
+
+
+class SpeechAugmentConfig(Section):
+    """Configure the augmentation of speech; transforms are applied in this order."""
+
+    shift: TimeShiftConfig = TimeShiftConfig()
     noise: SpeechNoiseConfig = SpeechNoiseConfig()
     gain: GainConfig = GainConfig()
 
     @property
     def enabled(self) -> bool:
         """Return whether any transform has a probability above 0."""
-        return self.noise.p > 0 or self.gain.p > 0
+        return any(getattr(self, name).p > 0 for name in type(self).model_fields)
 
 
 class AugmentConfig(Section):
