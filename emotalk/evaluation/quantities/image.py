@@ -21,10 +21,30 @@ def image_figures(comparison: Comparison) -> dict[str, float]:
 
 METRIC = Metric(
     {
-        "psnr": Quantity("PSNR, whole face (dB)", "higher", 2),
-        "psnr_mouth": Quantity("PSNR, mouth crop (dB)", "higher", 2),
-        "ssim": Quantity("SSIM, whole face", "higher", 4),
-        "ssim_mouth": Quantity("SSIM, mouth crop", "higher", 4),
+        "psnr": Quantity(
+            "PSNR, whole face (dB)",
+            "higher",
+            2,
+            "Likeness of all pixels to the true ones; colour and place count, looks do not.",
+        ),
+        "psnr_mouth": Quantity(
+            "PSNR, mouth crop (dB)",
+            "higher",
+            2,
+            "Likeness of the pixels in a crop of 48 x 40 around the true mouth.",
+        ),
+        "ssim": Quantity(
+            "SSIM, whole face",
+            "higher",
+            4,
+            "Likeness of local structure to the true picture; 1 for the same picture.",
+        ),
+        "ssim_mouth": Quantity(
+            "SSIM, mouth crop",
+            "higher",
+            4,
+            "Likeness of local structure in a crop of 48 x 40 around the true mouth.",
+        ),
     },
     image_figures,
 )

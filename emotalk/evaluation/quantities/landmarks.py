@@ -13,9 +13,30 @@ def landmark_figures(comparison: Comparison) -> dict[str, float]:
 
 METRIC = Metric(
     {
-        "nlmd": Quantity("NLMD (sides of the crop)", "lower", 5),
-        "nlmd_iod": Quantity("nlmd_iod (outer-eye distances, no Procrustes)", "lower", 5),
-        "missed_share": Quantity("frames without a face (share)", "lower", 3),
+        "nlmd": Quantity(
+            "NLMD (sides of the crop)",
+            "lower",
+            5,
+            "Mean distance of the 68 landmarks from the true ones after Procrustes alignment.",
+        ),
+        "nlmd_mouth": Quantity(
+            "NLMD of the mouth's points (sides of the crop)",
+            "lower",
+            5,
+            "As NLMD, but the mean distance of the 20 points of the mouth alone.",
+        ),
+        "nlmd_iod": Quantity(
+            "nlmd_iod (outer-eye distances, no Procrustes)",
+            "lower",
+            5,
+            "Mean distance of landmarks without alignment, so that head motion counts.",
+        ),
+        "missed_share": Quantity(
+            "frames without a face (share)",
+            "lower",
+            3,
+            "Share of frames in which the generated or the true video shows no face.",
+        ),
     },
     landmark_figures,
     needs_landmarks=True,

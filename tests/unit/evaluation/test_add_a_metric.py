@@ -24,7 +24,7 @@ def test_a_new_metric_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     monkeypatch.delitem(sys.modules, f"{package.__name__}.lucky", raising=False)
     monkeypatch.setattr(package, "METRICS", load_metrics())
-    assert [*quantities()][-1] == "lucky"
+    assert "lucky" in quantities()
     truth = prepare_truth(plain_clip(), None)
     figures = measure(compare(truth.clip.video_THWC, truth.landmarks_TLP, truth), package.METRICS)
     clip = ClipResults(

@@ -120,7 +120,9 @@ def test_every_figure_is_described(truth: Truth) -> None:
     assert set(figures) == set(quantities())
     without = [metric for metric in METRICS if not metric.needs_landmarks]
     figures = measure(compare(truth.clip.video_THWC, truth.landmarks_TLP, truth), without)
-    assert set(figures) == {"psnr", "ssim", "psnr_mouth", "ssim_mouth"}
+    assert set(figures) == {
+        "psnr", "ssim", "psnr_mouth", "ssim_mouth", "sharpness", "sharpness_mouth",
+    }  # fmt: skip
 
 
 def test_a_generated_mouth_that_never_moves_has_correlation_0(clip: Clip, truth: Truth) -> None:

@@ -1,0 +1,34 @@
+"""Measure the tremor of a video: of points that cannot tremble, and of pixels."""
+
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity
+from emotalk.metrics.face_motion import landmark_jitter
+from emotalk.metrics.sharpness import flicker
+
+
+def steadiness_figures(comparison: Comparison) -> dict[str, float]:
+    """Return the jitter of rigid landmarks and the flicker of the whole crop."""
+    return {
+        "jitter": landmark_jitter(comparison.landmarks_TLP),
+        "flicker": flicker(comparison.video_BTCHW).item(),
+    }
+
+
+METRIC = Metric(
+    {
+        "jitter": Quantity(
+            "jitter of nose and eye corners (% of the eye distance)",
+            "near_truth",
+            3,
+            "How much points shake that a head holds still; the true clips show the model's noise.",
+        ),
+        "flicker": Quantity(
+            "flicker (grey levels)",
+            "near_truth",
+            2,
+            "How much pixels tremble from frame to frame; 0 for a still, s for new noise of s.",
+        ),
+    },
+    steadiness_figures,
+    needs_landmarks=True,
+    of_truth=True,
+)
