@@ -51,7 +51,7 @@ def evaluate(
         typer.echo(dump_config(settings), nl=False)
         return
     from emotalk.evaluation.evaluate import evaluate as run_evaluation
-    from emotalk.evaluation.report import summary_table
+    from emotalk.evaluation.summary import summary_table
 
     report = run_evaluation(settings)
     Console().print(summary_table(report))

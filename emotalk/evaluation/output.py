@@ -10,12 +10,15 @@ from emotalk.checkpoints.format import GENERATOR, GENERATOR_EMA
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
-from emotalk.evaluation.report import FORMAT, Report, to_markdown
+from emotalk.evaluation.markdown_page import markdown_page
+from emotalk.evaluation.report import FORMAT, Report
+from emotalk.evaluation.report_blocks import sections
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.shard_set import Sample
 
+TITLE = "Evaluation"
 REPORT_JSON = "report.json"
 REPORT_MARKDOWN = "report.md"
 IRRELEVANT = {
@@ -75,7 +78,8 @@ def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
 
 def write_report(folder: Path, report: Report, plots: Sequence[str]) -> None:
     """Write the Markdown page and then the JSON, which marks the report as complete."""
-    (folder / REPORT_MARKDOWN).write_text(to_markdown(report, plots), "utf-8")
+    page = markdown_page(TITLE, sections(report), plots)
+    (folder / REPORT_MARKDOWN).write_text(page, "utf-8")
     atomic_write_text(folder / REPORT_JSON, report.model_dump_json(indent=1) + "\n")
 
 

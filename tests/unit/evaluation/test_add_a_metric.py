@@ -7,15 +7,18 @@ import pytest
 
 from emotalk.evaluation import quantities as package
 from emotalk.evaluation.comparison import compare, prepare_truth
+from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.quantities import load_metrics, measure, quantities
-from emotalk.evaluation.report import Report, to_markdown
+from emotalk.evaluation.report import Report
+from emotalk.evaluation.report_blocks import sections
 from emotalk.evaluation.results import ClipResults, Results
 from tests.helpers.evaluation_clips import plain_clip
 
 NEW_METRIC = """
 from emotalk.evaluation.comparison import Metric, Quantity
 
-METRIC = Metric({"lucky": Quantity("luck (percent)", "higher", 1)}, lambda _: {"lucky": 7.0})
+LUCK = Quantity("luck (percent)", "higher", 1, "As ever.")
+METRIC = Metric({"lucky": LUCK}, lambda _: {"lucky": 7.0})
 """
 
 
@@ -36,4 +39,7 @@ def test_a_new_metric_is_one_new_file(tmp_path: Path, monkeypatch: pytest.Monkey
         figures=Results([clip]).figures(0), emotion=None, as_reported=None, left_out={},
         caveats=(), per_clip={},
     )  # fmt: skip
-    assert "| luck (percent) | 7.0 [7.0, 7.0] | higher |" in to_markdown(report)
+    page = " ".join(markdown_page("Evaluation", sections(report)).split())
+    assert "luck (percent)" in page
+    assert "7.0 [7.0, 7.0]" in page
+    assert "As ever." in page

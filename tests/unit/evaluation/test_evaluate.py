@@ -15,7 +15,8 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
-from emotalk.evaluation.report import Report, summary_table
+from emotalk.evaluation.report import Report
+from emotalk.evaluation.summary import summary_table
 from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.media.decode import decode_video_window
 from emotalk.schema import EMOTIONS
@@ -112,9 +113,11 @@ def test_the_summary_names_figure_and_baseline(report: Report) -> None:
     with console.capture() as capture:
         console.print(summary_table(report))
     text = capture.get()
-    assert "speech of another sentence" in text
-    assert "condition frame repeated" in text
-    assert "5 clips of 2 actors" in text
+    words = " ".join(text.split())
+    assert "other: speech of another sentence" in words
+    assert "still: condition frame repeated" in words
+    assert "5 clips of 2 actors" in words
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_an_equal_evaluation_may_replace_its_report_and_another_may_not(
@@ -267,6 +270,6 @@ def test_a_set_without_labels_is_measured_without_its_emotions(
     console = Console(width=160, record=True)
     with console.capture() as capture:
         console.print(summary_table(found))
-    assert "the emotion of no clip is known" in capture.get()
+    assert "emotions: that of no clip is known" in " ".join(capture.get().split())
     assert not (output / "emotions.png").exists()
     assert (output / "frames.png").exists()

@@ -8,8 +8,11 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from emotalk.evaluation.plots import draw_confusion, draw_frames, draw_mouths
-from emotalk.evaluation.report import EmotionReport, Value
+from emotalk.evaluation.plots import write_plots
+from emotalk.evaluation.plots.confusion import draw_confusion
+from emotalk.evaluation.plots.frames import draw_frames
+from emotalk.evaluation.plots.mouths import draw_mouths
+from emotalk.evaluation.report import EmotionReport, Report, Value
 from emotalk.evaluation.results import ClipResults, Results
 from emotalk.schema import EMOTIONS
 from tests.helpers.evaluation_clips import noise_frames
@@ -112,13 +115,10 @@ def test_frames_stand_in_two_rows_emotion_by_emotion() -> None:
 
 
 def test_the_names_are_those_of_the_files(tmp_path: Path) -> None:
-    from emotalk.evaluation.plots import write_plots
-    from emotalk.evaluation.report import Report
-
     results = Results([found("k", 0.5)], examples={"anger": (noise_frames(0, 6),) * 2})
     report = Report(
         inputs={}, where={}, judges={}, clips=1, actors=("a",), condition="first_frame",
         figures={}, emotion=None, as_reported=None, left_out={}, caveats=(), per_clip={},
     )  # fmt: skip
-    assert write_plots(tmp_path, results, report) == ["mouth.png", "frames.png"]
+    assert write_plots(tmp_path, results, report) == ["frames.png", "mouth.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.png", "mouth.png"]

@@ -9,68 +9,126 @@ from rich.console import Console
 
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.load import load_config
-from emotalk.evaluation.quantities import quantities
-from emotalk.evaluation.report import Report, Value, summary_table, to_markdown
+from emotalk.evaluation.markdown_page import markdown_page
+from emotalk.evaluation.report import Report, Value
+from emotalk.evaluation.report_blocks import BLOCKS, sections
+from emotalk.evaluation.summary import HEADLINES, summary_table
 from emotalk.metrics.bootstrap import Estimate
+from tests.helpers.reports import plain_report, plain_value
 
 CONFIGS = Path(__file__).parents[3] / "configs" / "evaluate"
 
 
-def value(mean: float) -> Value:
-    return Value.of(Estimate(mean, mean - 1, mean + 1, 4, 0, 2))
+def page_of(report: Report, *pictures: str) -> str:
+    return markdown_page("Evaluation", sections(report), pictures)
+
+
+def words(page: str) -> str:
+    return " ".join(page.split())
 
 
 def test_an_undefined_value_is_none_and_says_so() -> None:
     undefined = Value.of(Estimate(math.nan, math.nan, math.nan, 0, 3, 0))
     assert undefined.mean is None
     assert undefined.text(2) == "undefined"
-    assert value(2.5).text(1) == "2.5 [1.5, 3.5]"
+    assert plain_value(2.5).text(1) == "2.5 [1.5, 3.5]"
 
 
 def test_the_page_shows_what_there_is() -> None:
-    figures = {name: {"generated": value(2.0), "repeat": value(1.0)} for name in quantities()}
-    report = Report(
-        inputs={},
-        where={},
-        judges={"landmarks": "somebody"},
-        clips=4,
-        actors=("a", "b"),
-        condition="first_frame",
-        figures=figures,
-        emotion=None,
-        as_reported=None,
-        left_out={"x": "broken"},
-        caveats=("mind this",),
-        per_clip={},
+    report = plain_report(
+        judges={"landmarks": "somebody"}, left_out={"x": "broken"}, caveats=("mind this",)
     )
-    page = to_markdown(report, ["mouth.png"])
-    assert "| PSNR, whole face (dB) | 2.00 [1.00, 3.00] | 1.00 [0.00, 2.00] | higher |" in page
-    assert "re-encoded" not in page
+    page = page_of(report, "mouth.png")
+    shown = words(page)
+    assert "- **PSNR, whole face (dB)** - generated: 2.00 [1.00, 3.00] - condition" in shown
+    assert "frame repeated: 1.00 [0.00, 2.00] - better: higher" in shown
+    assert "re-encoded:" not in shown
     assert "Emotions" not in page
-    for words in ("somebody", "mind this", "`x`: broken", "![mouth.png](mouth.png)"):
-        assert words in page
+    assert "frames.png" not in page
+    for text in ("somebody", "mind this", "- x: broken", "](mouth.png)"):
+        assert text in page
     assert Report.model_validate_json(report.model_dump_json()) == report
 
 
-def test_the_terminal_shows_each_figure_beside_its_baseline() -> None:
-    figures = {name: {"generated": value(2.0), "repeat": value(1.0)} for name in quantities()}
-    report = Report(
-        inputs={}, where={}, judges={}, clips=4, actors=("a", "b"), condition="first_frame",
-        figures=figures, emotion=None, as_reported=None, left_out={}, caveats=(), per_clip={},
-    )  # fmt: skip
+def test_warnings_come_before_everything_else() -> None:
+    page = page_of(plain_report(warnings=("the judge of emotions was not used",)))
+    assert page.startswith(
+        "# Evaluation\n\n**Warning: the judge of emotions was not used**\n\n## What was evaluated"
+    )
+
+
+def test_model_shards_date_seed_and_judges_are_named() -> None:
+    report = plain_report(
+        about={"model": "run talker, step 300"},
+        judges={"landmarks": "some finder"},
+        where={"shards": "/data/shards", "finished": "2026-11-26T10:00:00", "seconds": 3.5},
+        inputs={"config": {"seed": 17, "split": "val"}, "weights_sha256": "ab" * 32},
+    )
+    page = page_of(report)
+    for line in (
+        "- model: run talker, step 300", "- shards: /data/shards", "- seed: 17", "- seconds: 3.5",
+        "- finished: 2026-11-26T10:00:00", "- judge of landmarks: some finder",
+        "- sha256 of the weights: abababababababab", "- clips: 4 of split val, of 2 actors (a, b)",
+    ):  # fmt: skip
+        assert f"\n{line}\n" in page
+
+
+def test_a_page_with_every_row_fits_80_columns() -> None:
+    rows = ("truth", "generated", "baseline", "repeat", "other_speech", "reencoded")
+    figures = {
+        name: {row: plain_value(28.12345, 0.11111) for row in rows}
+        for name in plain_report().figures
+    }
+    emotion = {
+        "emotions": ("anger", "disgust", "fear", "happiness", "neutral", "sadness"),
+        "accuracy": {row: plain_value(0.5) for row in ("generated", "still", "truth")},
+        "confusion_generated": ((1,) * 6,) * 6,
+        "confusion_truth": ((1,) * 6,) * 6,
+        "recall_generated": {},
+    }
+    report = plain_report(
+        figures=figures,
+        sets={"one": figures, "two": figures, "three": figures},
+        emotion=emotion,
+        as_reported={"psnr_of_wrapped_bytes": plain_value(30.0)},
+        warnings=("This is a long warning that no terminal shows on one line, or so " * 3,),
+        caveats=("Mind this and that. " * 9,),
+        left_out={"a/key_that_is_" + "long_" * 30: "why " * 40},
+        where={"checkpoint": "/a/long/path" * 20, "shards": "/another" * 40},
+        judges={"landmarks": "a landmark model with a long description " * 4},
+    )
+    page = page_of(report, "mouth.png", "emotions.png")
+    assert [line for line in page.splitlines() if len(line) > 80] == []
+    for block in BLOCKS:
+        assert not block.title or f"\n## {block.title}\n" in page, block.title
+
+
+def test_the_terminal_shows_each_headline_beside_ceiling_and_floor_in_80_columns() -> None:
+    report = plain_report()
     screen = Console(width=140, file=io.StringIO())
     screen.print(summary_table(report))
     assert isinstance(screen.file, io.StringIO)
     shown = screen.file.getvalue().splitlines()
-    (heading,) = [line for line in shown if "baseline is" in line]
+    assert max(map(len, shown)) <= 80
+    (heading,) = [line for line in shown if "ceiling" in line and "┃" in line]
     assert [word.strip() for word in heading.strip("┃").split("┃")] == [
-        "figure", "generated", "baseline", "baseline is",
+        "figure", "generated", "±", "ceiling", "still",
     ]  # fmt: skip
-    (psnr,) = [line for line in shown if "PSNR, whole face" in line]
+    (psnr,) = [line for line in shown if "PSNR face" in line]
     assert [word.strip() for word in psnr.strip("│").split("│")] == [
-        "PSNR, whole face (dB)", "2.00 [1.00, 3.00]", "1.00 [0.00, 2.00]",
-        "condition frame repeated",
+        "PSNR face (dB) ↑", "2.00", "1.00", "", "1.00",
     ]  # fmt: skip
+
+
+def test_headlines_are_known_figures_with_short_names() -> None:
+    assert set(HEADLINES) <= set(plain_report().figures)
+    assert max(map(len, HEADLINES.values())) <= 18
+
+
+def test_a_report_of_another_version_shows_the_figures_it_has() -> None:
+    report = plain_report(figures={"later_figure": {"generated": plain_value(2.0)}})
+    assert "later_figure" in page_of(report)
+    assert "PSNR" not in page_of(report)
 
 
 @pytest.mark.parametrize("name", ["drawn_faces.yaml", "photographs.yaml"])

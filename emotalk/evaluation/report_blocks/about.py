@@ -1,0 +1,58 @@
+"""Name the model, the clips, the date, the seed and the judges of an evaluation."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from emotalk.evaluation.report import Report
+from emotalk.evaluation.report_block import Block, Bullets, Content
+from emotalk.printable import printable
+
+LONGEST = 70  # characters of a path; `report.json` holds all of it
+SHOWN_ACTORS = 8
+SHOWN_HASH = 16
+
+
+def _content(report: Report) -> Sequence[Content]:
+    facts = [*report.about.items(), *_clips(report), *_run(report)]
+    facts += [(f"judge of {task}", name) for task, name in report.judges.items()]
+    return [Bullets([f"{word}: {what}" for word, what in facts])]
+
+
+def _clips(report: Report) -> list[tuple[str, str]]:
+    actors = ", ".join(report.actors[:SHOWN_ACTORS])
+    more = len(report.actors) - SHOWN_ACTORS
+    settings = report.inputs.get("config", {})
+    split = settings.get("split") if isinstance(settings, dict) else None
+    of = f" of split {split}" if split else ""
+    return [
+        ("clips", f"{report.clips}{of}, of {len(report.actors)} actors ({actors}"
+                  f"{f' and {more} more' if more > 0 else ''})"),
+        ("condition image", report.condition.replace("_", " ")),
+    ]  # fmt: skip
+
+
+def _run(report: Report) -> list[tuple[str, str]]:
+    settings = report.inputs.get("config", {})
+    seed = settings.get("seed") if isinstance(settings, dict) else None
+    shown: list[tuple[str, Any]] = [
+        ("checkpoint", report.where.get("checkpoint")),
+        ("shards", report.where.get("shards")),
+        ("sha256 of the weights", _hash(report.inputs.get("weights_sha256"))),
+        ("sha256 of the manifest", _hash(report.inputs.get("manifest_sha256"))),
+        ("sha256 of the list of clips", _hash(report.inputs.get("clips_sha256"))),
+        ("finished", report.where.get("finished")),
+        ("seconds", report.where.get("seconds")),
+        ("seed", seed),
+    ]
+    return [(word, printable(str(value), longest=LONGEST)) for word, value in shown
+            if value is not None]  # fmt: skip
+
+
+def _hash(value: object) -> str | None:
+    """Return the first characters of a hash, or of several by their names."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_hash(one)}" for name, one in value.items())
+    return value[:SHOWN_HASH] if isinstance(value, str) else None
+
+
+BLOCK = Block(10, "What was evaluated", _content)
