@@ -19,7 +19,9 @@ def _content(report: Report) -> Sequence[Content]:
     return [
         Paragraph(f"By chance: {chance:.2f}. Higher is better."),
         Table(("videos", "share of clips seen as wanted"), accuracy),
-        Table(("wanted \\ seen", *(emotion.seen or emotion.emotions)), confusion, "Generated clips:"),
+        Table(
+            ("wanted \\ seen", *(emotion.seen or emotion.emotions)), confusion, "Generated clips:"
+        ),
         Picture("emotions.png", "Confusion matrices of generated and of true clips"),
     ]
 
