@@ -1,4 +1,4 @@
-"""Augment speech: draw a shift, a gain, and noise at a signal-to-noise ratio."""
+"""Augment speech: draw a shift, a room, noise at a signal-to-noise ratio, and a gain."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from emotalk.augment.reverberation import RoomDraw, impulse_response, reverberate
 from emotalk.augment.time_shift import TimeShift, shifted
 from emotalk.config.augment import SpeechAugmentConfig
 from emotalk.data.batch import upload
@@ -44,7 +45,11 @@ class SpeechDraw:
 
 
 class SpeechAugment:
-    """Apply a separate `SpeechDraw` to each clip of a batch."""
+    """Apply a separate `RoomDraw` and `SpeechDraw` to each clip of a batch.
+
+    First a shift in time, then the room, then noise, whose ratio is to the reverberant speech, then
+    the gain.
+    """
 
     def __init__(self, config: SpeechAugmentConfig) -> None:
         self.config = config
@@ -70,7 +75,10 @@ class SpeechAugment:
         changed = speech_BS.clone()
         for row, (key, place) in enumerate(zip(keys, places, strict=True)):
             changed[row] = shifted(changed[row], TimeShift.of(self.config.shift, seed, place, key))
+            room = RoomDraw.of(self.config.reverberation, seed, place, key)
             draw = SpeechDraw.of(self.config, seed, place, key)
+            if room is not None:
+                changed[row] = reverberate(changed[row], impulse_response(room), self.audio)
             if draw.noise is not None:
                 babble_S = None if babble_BS is None else babble_BS[row]
                 changed[row] = self._noisy(changed[row], draw, babble_S)

@@ -81,5 +81,5 @@ def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) 
     except ValueError as error:
         raise WrongUse(
             f"start_from={folder}: {error}; the model sections must be the same: compare with "
-            f"{folder}/model.json"
+            f"{folder}/model.json, or take them from there with sizes_from_start=true"
         ) from None

@@ -16,6 +16,8 @@ Factor = Annotated[float, Field(gt=0, le=10)]
 Degrees = Annotated[float, Field(ge=-180, le=180)]
 HalfFrame = Annotated[float, Field(ge=-20, le=20)]
 ClipLimit = Annotated[float, Field(ge=1, le=40)]
+Seconds = Annotated[float, Field(ge=0, le=10)]
+Decibels = Annotated[float, Field(ge=-60, le=60)]
 
 
 class DrawConfig(Section):
@@ -108,6 +110,28 @@ class SpeechNoiseConfig(Section):
         return self
 
 
+class ReverberationConfig(Section):
+    """Configure the room in which the speech is heard; each parameter is drawn uniformly."""
+
+    p: Share = 0.0
+    rt60_s: tuple[Seconds, Seconds] = (0.1, 0.8)  # a furnished room 0.3 to 0.5, a hall more
+    direct_db: tuple[Decibels, Decibels] = (0.0, 15.0)  # direct sound over the tail; 0: as strong
+    gap_s: tuple[Seconds, Seconds] = (0.002, 0.02)  # from the direct sound to the tail
+
+    @model_validator(mode="after")
+    def _ranges_are_of_a_room(self) -> "ReverberationConfig":
+        for name in ("rt60_s", "direct_db", "gap_s"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name} must go from low to high, got [{low:g}, {high:g}]")
+        if self.gap_s[1] >= self.rt60_s[0]:
+            raise ValueError(
+                f"gap_s reaches {self.gap_s[1]:g} s, but the shortest rt60_s is "
+                f"{self.rt60_s[0]:g} s: the tail must begin before it has ended; lower gap_s"
+            )
+        return self
+
+
 class GainConfig(DrawConfig):
     """Configure the change of the loudness of the speech."""
 
@@ -128,6 +152,7 @@ class SpeechAugmentConfig(Section):
     """Configure the augmentation of speech; transforms are applied in this order."""
 
     shift: TimeShiftConfig = TimeShiftConfig()
+    reverberation: ReverberationConfig = ReverberationConfig()
     noise: SpeechNoiseConfig = SpeechNoiseConfig()
     gain: GainConfig = GainConfig()
 

@@ -40,6 +40,8 @@ class TrainConfig(Section):
     # auto: continue where run_dir stopped; other_shards: also with another shard set than before
     resume: Literal["auto", "never", "other_shards"] = "auto"
     start_from: Path | None = None  # model whose weights initialise a new run
+    # take model, emotion and data.speech_level from start_from's model.json
+    sizes_from_start: bool = False
     data: DataConfig = DataConfig()
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
@@ -76,6 +78,16 @@ class TrainConfig(Section):
             raise ValueError(
                 f"data.batch_size {self.data.batch_size} is not divisible by runtime.processes x "
                 f"runtime.accumulate = {parts}; use a multiple of {parts} or fewer processes"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_come_from_a_model(self) -> "TrainConfig":
+        if self.sizes_from_start and self.start_from is None:
+            raise ValueError(
+                "start_from is not given, but sizes_from_start takes the networks of that model; "
+                "add start_from=RUN, a checkpoint, an exported model or one of "
+                "`emotalk import-original`"
             )
         return self
 

@@ -112,9 +112,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def _load(path: Path, words: Sequence[str]) -> TrainConfig:
     """Return the configuration; add a command that fits to errors about the process count."""
     try:
-        return load_config(TrainConfig, path, words)
+        config = load_config(TrainConfig, path, words)
     except WrongUse as error:
         raise WrongUse(f"{error}{fitting_advice(path, words)}") from None
+    if not config.sizes_from_start:
+        return config
+    from emotalk.runs.start_sizes import with_sizes_of_start  # noqa: PLC0415  torch, seconds
+
+    return with_sizes_of_start(config)
 
 
 def _describe(config: TrainConfig, *, before_shards: bool) -> int:

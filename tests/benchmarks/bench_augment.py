@@ -73,8 +73,9 @@ def _figures(device: torch.device, repeats: int) -> dict[str, float]:
     every = figures[f"{device}: all with p=1, ms"]
     figures[f"{device}: CLAHE as % of all with p=1 (at most 50)"] = 100 * CLIPS * ours / every
     figures[f"{device}: CLAHE, times as fast as kornia's"] = theirs / ours
-    speech = _speech_work(device)
-    figures[f"{device}: speech, noise and gain, ms"] = _per_batch(speech, device, repeats)
+    for title, names in {"noise and gain": ("noise", "gain"), "a room": ("reverberation",)}.items():
+        work = _speech_work(device, names)
+        figures[f"{device}: speech, {title}, ms"] = _per_batch(work, device, repeats)
     return figures
 
 
@@ -92,10 +93,10 @@ def _video_work(config: VideoAugmentConfig, device: torch.device) -> Callable[[i
     )  # fmt: skip
 
 
-def _speech_work(device: torch.device) -> Callable[[int], object]:
+def _speech_work(device: torch.device, names: Iterable[str]) -> Callable[[int], object]:
     speech_BS = torch.rand(CLIPS, (FRAMES + 16) * 320, device=device)
     augment = SpeechAugment(
-        SpeechAugmentConfig.model_validate({"noise": {"p": 1.0}, "gain": {"p": 1.0}})
+        SpeechAugmentConfig.model_validate({name: {"p": 1.0} for name in names})
     )
     keys = tuple(map(str, range(CLIPS)))
     return lambda batch: augment(

@@ -18,6 +18,7 @@ HERE = (
     "data.workers=0",
     "tracking.mlflow.enabled=false",
     "losses.perceptual.network=random",
+    "sizes_from_start=false",  # one_person.yaml begins with a model, which no preset has here
 )
 SMALL = (
     "runtime.threads=1",
