@@ -103,6 +103,8 @@ class SplitConfig(Section):
     by: Literal["actor", "clip"] = "actor"
     seed: int = 0
     shares: tuple[Share, Share, Share] = (0.7, 0.15, 0.15)  # train, val, test
+    # at most so many clips of train, val, test, spread over people and emotions; null: all
+    most: tuple[Count, Count, Count] | None = None
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> "SplitConfig":

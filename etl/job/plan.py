@@ -18,6 +18,7 @@ from emotalk.shards.members import label_facts
 from emotalk.shards.names import tar_name
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
+from etl.job.fewer_clips import take_clips
 from etl.job.model_files import models_sha256
 from etl.job.programs import programs_digest
 from etl.job.splits import Method, hash_of, method_of, split_clips
@@ -93,12 +94,12 @@ def make_plan(config: EtlConfig) -> Plan:
     """
     listing = list_clips(config)
     check_keys(listing.clips)
-    clips = {clip.label.key: clip for clip in listing.clips}
-    split_of = split_clips(config, clips)
+    listed = {clip.label.key: clip for clip in listing.clips}
+    split_of = take_clips(listed, split_clips(config, listed), config.split)
     return Plan(
-        clips=clips,
+        clips={key: clip for key, clip in listed.items() if key in split_of},
         rejected=listing.rejected,
-        left_out=listing.left_out,
+        left_out=listing.left_out + len(listed) - len(split_of),
         split_of=split_of,
         shards=tuple(plan_shards(split_of, config.samples_per_shard)),
         config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
