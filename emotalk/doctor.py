@@ -14,6 +14,8 @@ from typing import Literal
 
 import psutil
 
+from emotalk.usable_cores import usable_cores
+
 State = Literal["ok", "lacks", "note"]  # note: worth knowing, nothing to do
 
 GIB = 2**30
@@ -95,7 +97,7 @@ def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> l
     Each package is imported in a process of its own, so that a crash is a finding too. `packs` is
     the folder of insightface's model packs.
     """
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         imported = list(pool.map(_package, packages))
     return [
         _python(),
@@ -138,7 +140,7 @@ def _python() -> Finding:
 
 
 def _processor() -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    usable = usable_cores()
     return Finding("processor", "ok", f"{usable} cores usable, {platform.machine()}")
 
 

@@ -22,6 +22,7 @@ from emotalk.distributed.accelerate_settings import remove_accelerate_settings
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
 from emotalk.host_memory import keep_freed_memory
+from emotalk.usable_cores import usable_cores
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -42,7 +43,7 @@ class Runtime:
     def start(cls, config: RuntimeConfig, engines: Sequence[str]) -> "Runtime":
         """Join the process group and return this process's runtime."""
         remove_accelerate_settings()
-        threads = config.threads or max(1, (os.cpu_count() or 1) // local_processes())
+        threads = config.threads or max(1, usable_cores() // local_processes())
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(config.deterministic)
         cpu = config.device == "cpu" or not torch.cuda.is_available()

@@ -1,6 +1,5 @@
 """Inspect a finished shard set: check every byte, count its content, draw a contact sheet."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from emotalk.shards.statistics import (
     statistics_lines,
 )
 from emotalk.shards.storage import LARGEST_FILE, DiskStorage
+from emotalk.usable_cores import usable_cores
 
 MAX_THREADS = 8
 LONGEST_FAULT = 1000  # letters
@@ -88,7 +88,7 @@ def inspect(
         check_sheet(contact_sheet, overwrite=overwrite)
     shards = Path(shards)
     manifest = _manifest(shards)
-    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(MAX_THREADS, usable_cores())) as pool:
         numbers = range(len(manifest.shards))
         checks = list(pool.map(partial(check_shard, shards, manifest), numbers))
     faults = _count_faults(shards, manifest)

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
@@ -15,6 +14,7 @@ import numpy as np
 from emotalk.errors import WrongUse
 from emotalk.files.atomic_write import atomic_write_bytes
 from emotalk.schema import Floats
+from emotalk.usable_cores import usable_cores
 
 Name = TypeVar("Name")
 
@@ -93,7 +93,7 @@ def write_missing(
             progress(done + more, len(names))
 
     report(0)
-    processes = min(workers or os.cpu_count() or 1, len(missing))
+    processes = min(workers or usable_cores(), len(missing))
     if processes <= 1:
         for number, name in enumerate(missing, start=1):
             write(name)
