@@ -1,18 +1,15 @@
 """Write the report of a shard set: one HTML page that needs nothing beside it."""
 
-import base64
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from emotalk.errors import WrongUse
 from emotalk.files.atomic_write import atomic_write
 from emotalk.files.new_file import check_new_file
-from emotalk.printable import printable
+from emotalk.html_pages.render import data_address, render_page
 from emotalk.quality_report.contact_sheets import accepted_sheets, rejected_sheets
 from emotalk.quality_report.facts import Facts, collect
 from emotalk.quality_report.histogram import HEIGHT, WIDTH, Histogram, histogram
@@ -25,7 +22,7 @@ from emotalk.shards.shard_set import Sample, ShardSet
 from emotalk.shards.statistics import LEVELS, level_of
 from emotalk.shards.storage import DiskStorage
 
-TEMPLATE = "page.html"
+TEMPLATE = Path(__file__).with_name("page.html")
 GENERATOR = "emotalk shard set report"
 MOST_BYTES = 1_600_000  # of the pictures of a page, encoded
 MOST_RECORDINGS = 50
@@ -49,7 +46,7 @@ class Embedding:
 
     def __call__(self, jpeg: bytes) -> str:
         """Return a JPEG as an address that holds it; empty without one, or without room for it."""
-        address = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
+        address = data_address(jpeg, "image/jpeg")
         if not jpeg or len(address) > self._room:
             return ""
         self._room -= len(address)
@@ -97,19 +94,13 @@ def is_report(path: Path) -> bool:
 
 def report_page(facts: Facts, reader: SampleReader) -> bytes:
     """Return the page: the same bytes for the same set, wherever it lies."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.filters["shown"] = lambda text, longest=120: printable(str(text), longest=longest)
-    environment.filters["left_out"] = lambda left_out_s: ", ".join(left_out_words(left_out_s))
-    environment.filters["jpeg"] = Embedding(MOST_BYTES)
-    environment.globals |= {"plot_width": WIDTH, "plot_height": HEIGHT}
-    page = environment.get_template(TEMPLATE).render(**_content(facts, reader))
-    return page.encode("utf-8", "backslashreplace")
+    content = {**_content(facts, reader), "plot_width": WIDTH, "plot_height": HEIGHT}
+    filters = {"left_out": _left_out_words, "jpeg": Embedding(MOST_BYTES)}
+    return render_page(TEMPLATE, content, filters=filters)
+
+
+def _left_out_words(left_out_s: Mapping[str, float]) -> str:
+    return ", ".join(left_out_words(left_out_s))
 
 
 def _content(facts: Facts, reader: SampleReader) -> dict[str, Any]:

@@ -23,6 +23,7 @@ FOUNDATION = {
     "printable",
     "logging_setup",
     "files",
+    "html_pages",
 }
 # package -> the packages it may import (itself and `FOUNDATION` always).
 MAY_IMPORT: dict[str, set[str]] = {
@@ -70,6 +71,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "torchaudio": ("emotalk/media/torchaudio_cpu.py",),
     "webdataset": ("emotalk/shards/writer.py",),
     "fcntl": ("emotalk/files/lock.py",),
+    "jinja2": ("emotalk/html_pages/",),
     "transformers": (),
     "torchvision": (),
     "timm": (),
