@@ -20,6 +20,7 @@ FOUNDATION = {
     "redaction",
     "onnx_session",
     "openmp",
+    "usable_cores",
     "printable",
     "logging_setup",
     "files",
