@@ -1,6 +1,6 @@
 """Compare a video with the true clip: the data that metrics read, and the form of a metric."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -14,6 +14,8 @@ from emotalk.media.voiced_frames import voiced_frames
 from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 from emotalk.shards.clip import Clip
+
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Truth:
     opening_T: Doubles
     voiced_T: NDArray[np.bool_]  # in which somebody speaks
     video_BTCHW: Tensor
+    device: torch.device = CPU  # where image metrics compute; tensors are on the CPU
 
 
 class Comparison(NamedTuple):
@@ -57,24 +60,32 @@ class Metric(NamedTuple):
     """A function that measures one or more quantities of a comparison.
 
     `measure` returns NaN for a quantity that is undefined. A metric that also says something of the
-    true video itself (`of_truth`) is measured on it: the quantity's ceiling.
+    true video itself (`of_truth`) is measured on it: the quantity's ceiling. `measure_together`
+    returns the same of several comparisons in one call, where that is quicker; those of one clip
+    come in a row.
     """
 
     quantities: Mapping[str, Quantity]
     measure: Callable[[Comparison], dict[str, float]]
     needs_landmarks: bool = False
     of_truth: bool = False
+    measure_together: Callable[[Sequence[Comparison]], list[dict[str, float]]] | None = None
 
 
 def prepare_truth(clip: Clip, model: LandmarkModel | None) -> Truth:
     """Return the clip with its landmarks by `model` and the data derived from them."""
-    landmarks_TLP = detect_landmarks(clip.video_THWC, model)
+    return truth_of(clip, *detect_landmarks([clip.video_THWC], model))
+
+
+def truth_of(clip: Clip, landmarks_TLP: Floats, *, device: torch.device = CPU) -> Truth:
+    """Return the clip with its detected landmarks and the data derived from them."""
     return Truth(
         clip=clip,
         landmarks_TLP=landmarks_TLP,
         opening_T=mouth_opening(landmarks_TLP),
         voiced_T=voiced_frames(clip.audio_S),
         video_BTCHW=to_metrics(clip.video_THWC),
+        device=device,
     )
 
 
@@ -83,14 +94,16 @@ def compare(video_THWC: Bytes, landmarks_TLP: Floats, truth: Truth) -> Compariso
     return Comparison(to_metrics(video_THWC), landmarks_TLP, mouth_opening(landmarks_TLP), truth)
 
 
-def detect_landmarks(frames_THWC: Bytes, model: LandmarkModel | None) -> Floats:
-    """Return the landmarks (T, 68, 2) of frames; NaN without a model."""
+def detect_landmarks(videos: Sequence[Bytes], model: LandmarkModel | None) -> list[Floats]:
+    """Return the landmarks (T, 68, 2) of each video, found in one call; NaN without a model."""
+    frames = [len(video_THWC) for video_THWC in videos]
     if model is None:
-        return np.full((len(frames_THWC), LANDMARKS, 2), np.nan, np.float32)
-    return model.landmarks(frames_THWC)
+        return [np.full((count, LANDMARKS, 2), np.nan, np.float32) for count in frames]
+    found_NLP = model.landmarks(np.concatenate(videos))
+    return np.split(found_NLP, np.cumsum(frames)[:-1])
 
 
 def to_metrics(frames_THWC: Bytes) -> Tensor:
     """Return uint8 frames as float RGB in [0, 1], (1, T, 3, H, W)."""
     frames = torch.from_numpy(np.ascontiguousarray(frames_THWC)).permute(0, 3, 1, 2)
-    return frames[None].float() / 255
+    return frames[None].float().div_(255)

@@ -5,30 +5,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
-from typing import Literal
 
 import numpy as np
+import torch
 
 from emotalk.checkpoints.load import LoadedGenerator
-from emotalk.errors import WrongUse
 from emotalk.evaluation.comparison import (
+    CPU,
     Comparison,
     Truth,
     compare,
     detect_landmarks,
-    prepare_truth,
+    truth_of,
 )
 from emotalk.evaluation.emotion_judges import EmotionJudge
 from emotalk.evaluation.emotion_results import EmotionPredictions
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.other_speech import fit_length
-from emotalk.evaluation.quantities import METRICS, measure
+from emotalk.evaluation.quantities import METRICS, measure_together
+from emotalk.evaluation.requests import Condition, clip_request, condition_image, knows_emotion
 from emotalk.evaluation.results import ClipResults, Figures
 from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.media.decode import decode_video_window
 from emotalk.media.encode import encode_video
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
-from emotalk.schema import EMOTIONS, FPS, NEUTRAL, Bytes, Floats
+from emotalk.schema import EMOTIONS, FPS, Bytes, Floats
 from emotalk.shards.clip import Clip
 
 REENCODED = {"crf": "23", "preset": "medium"}
@@ -41,6 +42,7 @@ class Generated:
     video: Bytes  # from the condition image with the clip's own speech and emotion
     from_still: Bytes | None  # from the neutral still; None without one or without a judge
     other_speech: Bytes | None  # as `video` with another sentence's speech; None if no clip has one
+    baseline: Bytes | None = None  # as `video` by the baseline model; None without one
 
     @property
     def emotion_video(self) -> Bytes:
@@ -58,13 +60,15 @@ class Evaluator:
     """
 
     loaded: LoadedGenerator
-    condition: Literal["first_frame", "neutral"]  # the picture that the generator gets
+    condition: Condition  # the picture that the generator gets
     landmark_model: LandmarkModel | None  # None: quantities of landmarks are not measured
     emotion_judge: EmotionJudge | None = None  # None: emotions are not measured
     seed: int = 0  # of the noise
     batch_size: int = 8  # clips that are generated together
     as_reported: bool = False  # also measure the report's faulty figures
     validation_numerics: bool = False
+    baseline: LoadedGenerator | None = None  # another model for the same clips
+    device: torch.device = CPU  # where image metrics compute
 
     def generate(
         self, clips: Sequence[Clip], other_speech: Mapping[str, Floats]
@@ -93,61 +97,112 @@ class Evaluator:
             requests.items(), key=lambda item: "all" if self.validation_numerics else item[0][0]
         ):
             batch = dict(items)
-            made = generate_clips(
-                self.loaded, list(batch.values()), seed=self.seed, batch_size=self.batch_size
-            )
-            videos.update(zip(batch, made, strict=True))
+            videos.update(zip(batch, self._make(self.loaded, list(batch.values())), strict=True))
+        by_baseline = self._make_baseline(clips)
         return [
             Generated(
                 videos["video", clip.key],
                 videos.get((from_still, clip.key)) if self._classifies(clip) else None,
                 videos.get(("other_speech", clip.key)),
+                by_baseline.get(clip.key),
             )
             for clip in clips
         ]
 
     def measure(self, clip: Clip, made: Generated) -> ClipResults:
         """Return the figures of a clip's videos and of its baselines."""
-        truth = prepare_truth(clip, self.landmark_model)
-        compared = {
-            "generated": self._compare(made.video, truth),
-            "repeat": self._compare_repeated(self.condition_image(clip), truth),
-            "reencoded": self._compare(reencode(clip.video_THWC), truth),
-        }
-        if made.other_speech is not None:
-            compared["other_speech"] = self._compare(made.other_speech, truth)
-        metrics = [m for m in METRICS if self.landmark_model is not None or not m.needs_landmarks]
-        rows = {row: measure(comparison, metrics) for row, comparison in compared.items()}
-        openings = {row: comparison.opening_T for row, comparison in compared.items()}
-        of_truth = [m for m in metrics if m.of_truth]
-        if of_truth:
-            true_video = Comparison(truth.video_BTCHW, truth.landmarks_TLP, truth.opening_T, truth)
-            rows["truth"] = measure(true_video, of_truth)
-        faulty: Figures = {}
-        if self.as_reported:
-            faulty = {
-                "psnr_of_wrapped_bytes": psnr_of_wrapped_bytes(made.video, clip.video_THWC),
-                "nlmd_without_procrustes": rows["generated"]["nlmd_iod"],
-            }
-        return ClipResults(
-            key=clip.key,
-            actor=clip.actor,
-            emotion=clip.emotion,
-            intensity=clip.intensity,
-            rows=rows,
-            openings={"truth": truth.opening_T, **openings},
-            voiced_T=truth.voiced_T,
-            predictions=self._predict_emotions(clip, made),
-            as_reported=faulty,
+        return self.measure_together([clip], [made])[0]
+
+    def measure_together(
+        self, clips: Sequence[Clip], made: Sequence[Generated]
+    ) -> list[ClipResults]:
+        """Return the figures of several clips: landmarks in one call, then metrics of all rows."""
+        compared = self._compare(
+            clips, [self._rows(*pair) for pair in zip(clips, made, strict=True)]
         )
+        metrics = [m for m in METRICS if self.landmark_model is not None or not m.needs_landmarks]
+        of_truth = [m for m in metrics if m.of_truth]
+        figures = iter(measure_together([c for rows in compared for c in rows.values()], metrics))
+        found = []
+        for clip, videos, comparisons in zip(clips, made, compared, strict=True):
+            rows = {row: next(figures) for row in comparisons}
+            truth = comparisons["generated"].truth
+            if of_truth:
+                true_video = Comparison(
+                    truth.video_BTCHW, truth.landmarks_TLP, truth.opening_T, truth
+                )
+                rows["truth"] = measure_together([true_video], of_truth)[0]
+            openings = {row: comparison.opening_T for row, comparison in comparisons.items()}
+            found.append(
+                ClipResults(
+                    key=clip.key,
+                    actor=clip.actor,
+                    emotion=clip.emotion,
+                    intensity=clip.intensity,
+                    rows=rows,
+                    openings={"truth": truth.opening_T, **openings},
+                    voiced_T=truth.voiced_T,
+                    predictions=self._predict_emotions(clip, videos),
+                    as_reported=self._faulty(clip, videos, rows) if self.as_reported else {},
+                )
+            )
+        return found
 
     def condition_image(self, clip: Clip) -> Bytes:
         """Return the picture that the generator gets for a clip, uint8 RGB (H, W, 3)."""
-        if self.condition == "first_frame":
-            return np.asarray(clip.video_THWC[0])
-        if clip.neutral_HWC is None:
-            raise ValueError(f"{clip.key}: condition neutral without a still")
-        return clip.neutral_HWC
+        return condition_image(clip, self.condition)
+
+    def _rows(self, clip: Clip, made: Generated) -> dict[str, Bytes]:
+        """Return row of the report -> video; of the still that is repeated, one frame only."""
+        still_1HWC = self.condition_image(clip)[None]
+        if self.validation_numerics:
+            still_1HWC = np.repeat(still_1HWC, len(clip.video_THWC), axis=0)
+        rows = {
+            "generated": made.video,
+            "repeat": still_1HWC,
+            "reencoded": reencode(clip.video_THWC),
+            "other_speech": made.other_speech,
+            "baseline": made.baseline,
+        }
+        return {row: video for row, video in rows.items() if video is not None}
+
+    def _compare(
+        self, clips: Sequence[Clip], rows: Sequence[Mapping[str, Bytes]]
+    ) -> list[dict[str, Comparison]]:
+        """Return row -> comparison of each clip."""
+        shown = [
+            video for clip, of in zip(clips, rows, strict=True)
+            for video in (clip.video_THWC, *of.values())
+        ]  # fmt: skip
+        landmarks = iter(detect_landmarks(shown, self.landmark_model))
+        compared = []
+        for clip, of in zip(clips, rows, strict=True):
+            truth = truth_of(clip, next(landmarks), device=self.device)
+            compared.append(
+                {row: _beside(video, next(landmarks), truth) for row, video in of.items()}
+            )
+        return compared
+
+    def _faulty(self, clip: Clip, made: Generated, rows: Mapping[str, Figures]) -> Figures:
+        return {
+            "psnr_of_wrapped_bytes": psnr_of_wrapped_bytes(made.video, clip.video_THWC),
+            "nlmd_without_procrustes": rows["generated"]["nlmd_iod"],
+        }
+
+    def _make(self, loaded: LoadedGenerator, requests: Sequence[ClipRequest]) -> list[Bytes]:
+        return generate_clips(loaded, requests, seed=self.seed, batch_size=self.batch_size)
+
+    def _make_baseline(self, clips: Sequence[Clip]) -> dict[str, Bytes]:
+        """Return key -> video by the baseline model, of the clips whose emotion it knows."""
+        model = self.baseline
+        if model is None:
+            return {}
+        requests = {
+            clip.key: clip_request(model, clip, self.condition_image(clip), clip.audio_S)
+            for clip in clips
+            if knows_emotion(model, clip)
+        }
+        return dict(zip(requests, self._make(model, list(requests.values())), strict=True))
 
     def _classifies(self, clip: Clip) -> bool:
         known = clip.neutral_HWC is not None and clip.emotion in EMOTIONS
@@ -168,35 +223,20 @@ class Evaluator:
             },
         )
 
-    def _compare(self, video_THWC: Bytes, truth: Truth) -> Comparison:
-        return compare(video_THWC, detect_landmarks(video_THWC, self.landmark_model), truth)
-
-    def _compare_repeated(self, image_HWC: Bytes, truth: Truth) -> Comparison:
-        frames = len(truth.clip.video_THWC)
-        video_THWC = np.broadcast_to(image_HWC, (frames, *image_HWC.shape))
-        if self.validation_numerics:
-            return self._compare(video_THWC, truth)
-        landmarks_1LP = detect_landmarks(image_HWC[None], self.landmark_model)
-        return compare(video_THWC, np.repeat(landmarks_1LP, frames, axis=0), truth)
-
     def _request(self, clip: Clip, image_HWC: Bytes, speech_S: Floats) -> ClipRequest:
-        condition_CHW = image_HWC.transpose(2, 0, 1)
-        if not self.validation_numerics:
-            condition_CHW = np.ascontiguousarray(condition_CHW)
-        return ClipRequest(condition_CHW, speech_S, self._emotion_weights(clip), clip.key)
+        request = clip_request(self.loaded, clip, image_HWC, speech_S)
+        if self.validation_numerics:
+            return request._replace(condition_CHW=image_HWC.transpose(2, 0, 1))
+        return request
 
-    def _emotion_weights(self, clip: Clip) -> Floats:
-        facts = self.loaded.facts
-        emotion = clip.emotion or NEUTRAL  # the code that training gives to unlabelled clips
-        if emotion not in facts.emotions:
-            raise WrongUse(
-                f"{clip.key}: emotion {emotion}, but the checkpoint {self.loaded.folder} "
-                f"knows {', '.join(facts.emotions)}; give shards of the set it was trained on"
-            )
-        weights_E = np.zeros(len(facts.emotions), np.float32)
-        known = facts.use_intensity and clip.emotion is not None and clip.intensity is not None
-        weights_E[facts.emotions.index(emotion)] = clip.intensity if known else 1.0
-        return weights_E
+
+def _beside(video_THWC: Bytes, landmarks_TLP: Floats, truth: Truth) -> Comparison:
+    """Return a video beside the true one; a single frame is repeated."""
+    frames = len(truth.clip.video_THWC)
+    if len(video_THWC) == 1:
+        video_THWC = np.broadcast_to(video_THWC, (frames, *video_THWC.shape[1:]))
+        landmarks_TLP = np.repeat(landmarks_TLP, frames, axis=0)
+    return compare(video_THWC, landmarks_TLP, truth)
 
 
 def reencode(frames_THWC: Bytes) -> Bytes:

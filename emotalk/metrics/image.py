@@ -14,6 +14,7 @@ holds a wide smile, an open jaw and the chin."""
 
 SSIM_SIGMA = 1.5
 SSIM_RADIUS = 5  # an 11 x 11 window
+SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # (K1 L)^2, (K2 L)^2 with data range L = 1
 
 
 def psnr(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
@@ -52,9 +53,8 @@ def ssim(video_BTCHW: Tensor, truth_BTCHW: Tensor) -> Tensor:
     variance_x = _blur(x * x) - mean_x.square()
     variance_y = _blur(y * y) - mean_y.square()
     covariance = _blur(x * y) - mean_x * mean_y
-    c1, c2 = 0.01**2, 0.03**2
-    structure = (2 * covariance + c2) / (variance_x + variance_y + c2)
-    luminance = (2 * mean_x * mean_y + c1) / (mean_x.square() + mean_y.square() + c1)
+    structure = (2 * covariance + SSIM_C2) / (variance_x + variance_y + SSIM_C2)
+    luminance = (2 * mean_x * mean_y + SSIM_C1) / (mean_x.square() + mean_y.square() + SSIM_C1)
     return (structure * luminance).flatten(1).mean(1)
 
 
@@ -101,12 +101,17 @@ def _blur(images: Tensor) -> Tensor:
 @lru_cache(maxsize=16)
 def _window_matrix(size: int) -> Tensor:
     """Return the (size - 10, size) matrix whose rows are the shifted Gaussian window."""
+    window = torch.tensor(gaussian_window(), dtype=torch.float64)
+    matrix = torch.zeros(size - 2 * SSIM_RADIUS, size, dtype=torch.float64)
+    for row in range(len(matrix)):
+        matrix[row, row : row + len(window)] = window
+    return matrix
+
+
+def gaussian_window() -> list[float]:
+    """Return SSIM's Gaussian weights of one axis, 11 numbers of sum 1."""
     taps = [
         math.exp(-0.5 * (offset / SSIM_SIGMA) ** 2)
         for offset in range(-SSIM_RADIUS, SSIM_RADIUS + 1)
     ]
-    window = torch.tensor(taps, dtype=torch.float64) / sum(taps)
-    matrix = torch.zeros(size - 2 * SSIM_RADIUS, size, dtype=torch.float64)
-    for row in range(len(matrix)):
-        matrix[row, row : row + len(taps)] = window
-    return matrix
+    return [tap / sum(taps) for tap in taps]

@@ -27,4 +27,19 @@ def quantities() -> dict[str, Quantity]:
 
 def measure(comparison: Comparison, metrics: Sequence[Metric]) -> dict[str, float]:
     """Return name -> value of every quantity of `metrics`; NaN if it is undefined."""
-    return {name: value for metric in metrics for name, value in metric.measure(comparison).items()}
+    return measure_together([comparison], metrics)[0]
+
+
+def measure_together(
+    comparisons: Sequence[Comparison], metrics: Sequence[Metric]
+) -> list[dict[str, float]]:
+    """Return the values of every quantity for each comparison; those of one clip come in a row."""
+    figures: list[dict[str, float]] = [{} for _ in comparisons]
+    for metric in metrics:
+        if metric.measure_together is None:
+            measured = [metric.measure(comparison) for comparison in comparisons]
+        else:
+            measured = metric.measure_together(comparisons)
+        for values, found in zip(figures, measured, strict=True):
+            values.update(found)
+    return figures

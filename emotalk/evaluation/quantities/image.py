@@ -1,22 +1,79 @@
 """Measure PSNR and SSIM, of the whole face and of the mouth crop."""
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import torch
+from torch import Tensor
 
-from emotalk.evaluation.comparison import Comparison, Metric, Quantity
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity, Truth
 from emotalk.metrics.image import crop_mouth, psnr, ssim
+from emotalk.metrics.image_by_frame import frame_psnr, frame_ssim
+from emotalk.schema import Floats
+
+Figures = dict[str, float]
 
 
-def image_figures(comparison: Comparison) -> dict[str, float]:
+def image_figures(comparison: Comparison) -> Figures:
     """Return PSNR and SSIM; the mouth crop is placed by the shard's landmarks."""
-    video, true = comparison.video_BTCHW, comparison.truth.video_BTCHW
-    points = torch.tensor(comparison.truth.clip.landmarks_TLP)[None]
-    mouth, true_mouth = crop_mouth(video, points), crop_mouth(true, points)
-    return {
-        "psnr": psnr(video, true).item(),
-        "ssim": ssim(video, true).item(),
-        "psnr_mouth": psnr(mouth, true_mouth).item(),
-        "ssim_mouth": ssim(mouth, true_mouth).item(),
+    return image_figures_together([comparison])[0]
+
+
+def image_figures_together(comparisons: Sequence[Comparison]) -> list[Figures]:
+    """Return the figures of several comparisons, those of one true clip in a row.
+
+    The rows of one clip have one length and share what depends on the true frames. On a GPU they
+    are one batch.
+    """
+    figures: list[Figures] = []
+    for truth, rows in _by_truth(comparisons):
+        videos = [row.video_BTCHW for row in rows]
+        on_gpu = truth.device.type != "cpu"
+        figures += _on_gpu(videos, truth) if on_gpu else _on_cpu(videos, truth)
+    return figures
+
+
+def _by_truth(comparisons: Sequence[Comparison]) -> list[tuple[Truth, list[Comparison]]]:
+    groups = [list(rows) for _, rows in groupby(comparisons, key=lambda row: id(row.truth))]
+    return [(rows[0].truth, rows) for rows in groups]
+
+
+def _on_cpu(videos: Sequence[Tensor], truth: Truth) -> list[Figures]:
+    points_BTLP = torch.tensor(truth.clip.landmarks_TLP)[None]
+    true = truth.video_BTCHW
+    mouths = [_frames(crop_mouth(video, points_BTLP)) for video in videos]
+    faces, true_face = [_frames(video) for video in videos], _frames(true)
+    true_mouth = _frames(crop_mouth(true, points_BTLP))
+    columns = {
+        "psnr": frame_psnr(faces, true_face),
+        "ssim": frame_ssim(faces, true_face),
+        "psnr_mouth": frame_psnr(mouths, true_mouth),
+        "ssim_mouth": frame_ssim(mouths, true_mouth),
     }
+    return [
+        {name: float(values[row]) for name, values in columns.items()} for row in range(len(videos))
+    ]
+
+
+def _on_gpu(videos: Sequence[Tensor], truth: Truth) -> list[Figures]:
+    """Return the figures of a clip's rows, measured as one batch on its device."""
+    video_BTCHW = torch.cat([video.to(truth.device) for video in videos])
+    true_BTCHW = truth.video_BTCHW.to(truth.device).expand_as(video_BTCHW)
+    points_BTLP = torch.tensor(truth.clip.landmarks_TLP)[None].expand(len(videos), -1, -1, -1)
+    mouth, true_mouth = crop_mouth(video_BTCHW, points_BTLP), crop_mouth(true_BTCHW, points_BTLP)
+    columns = {
+        "psnr": psnr(video_BTCHW, true_BTCHW).tolist(),
+        "ssim": ssim(video_BTCHW, true_BTCHW).tolist(),
+        "psnr_mouth": psnr(mouth, true_mouth).tolist(),
+        "ssim_mouth": ssim(mouth, true_mouth).tolist(),
+    }
+    return [{name: values[row] for name, values in columns.items()} for row in range(len(videos))]
+
+
+def _frames(video_BTCHW: Tensor) -> Floats:
+    """Return the frames of one video, (T, H, W, C)."""
+    frames: Floats = video_BTCHW[0].permute(0, 2, 3, 1).contiguous().numpy()
+    return frames
 
 
 METRIC = Metric(
@@ -47,4 +104,5 @@ METRIC = Metric(
         ),
     },
     image_figures,
+    measure_together=image_figures_together,
 )

@@ -148,8 +148,8 @@ def test_validation_keeps_the_batches_and_layouts_of_its_published_figures(
     measuring.measure(one, made[0])
     told = measuring.landmark_model
     assert isinstance(told, ToldLandmarks)
-    frames = sorted(len(shown) for shown in told.shown)
-    assert frames == [12 if validation else 1, 12, 12, 12]
+    # One call for the true video, the generated, the repeated still and the re-encoded one.
+    assert [len(shown) for shown in told.shown] == [12 + 12 + (12 if validation else 1) + 12]
 
 
 @pytest.mark.parametrize(
@@ -233,22 +233,51 @@ def test_without_other_speech_there_is_no_row_for_it() -> None:
     assert made.emotion_video is made.video
 
 
+def told_by_frame(openings: Sequence[tuple[Bytes, float]]) -> ToldLandmarks:
+    """Return a model that tells the opening of the video that a frame is from, else 2."""
+    known = {frame.tobytes(): opening for video, opening in openings for frame in video}
+    return ToldLandmarks(lambda frames: face_TLP([known.get(f.tobytes(), 2.0) for f in frames]))
+
+
 def test_openings_are_those_of_the_row_s_own_mouth() -> None:
     clip = plain_clip()
-    made = made_for(clip)
-
-    def told(frames: Bytes) -> Any:
-        opening = 8.0 if np.array_equal(frames, made.video) else 2.0
-        opening = 5.0 if np.array_equal(frames, clip.video_THWC) else opening
-        return face_TLP([opening] * len(frames))
-
-    measured = replace(evaluator(), landmark_model=ToldLandmarks(told)).measure(clip, made)
-    openings = measured.openings
-    unit = openings["truth"][0] / 5.0
-    assert {row: round(float(o[0] / unit), 3) for row, o in openings.items()} == {
-        "truth": 5, "generated": 8, "repeat": 2, "reencoded": 2, "other_speech": 2,
+    made = replace(made_for(clip), baseline=noise_frames(53, 12))
+    assert made.other_speech is not None
+    assert made.baseline is not None
+    model = told_by_frame(
+        [(clip.video_THWC, 5.0), (clip.video_THWC[:1], 7.0), (made.video, 8.0),
+         (made.other_speech, 3.0), (made.baseline, 4.0)]
+    )  # fmt: skip
+    openings = replace(evaluator(), landmark_model=model).measure(clip, made).openings
+    unit = openings["truth"][1] / 5.0
+    assert {row: round(float(o[1] / unit), 3) for row, o in openings.items()} == {
+        "truth": 5, "generated": 8, "repeat": 7, "reencoded": 2, "other_speech": 3, "baseline": 4,
     }  # fmt: skip
     assert {len(opening) for opening in openings.values()} == {12}
+
+
+def test_clips_that_are_measured_together_get_the_figures_that_each_has_alone() -> None:
+    clips = [plain_clip("a"), plain_clip("b", seed=3, frames=9), plain_clip("c", seed=4)]
+    made = [made_for(clip) for clip in clips]
+    made[1] = Generated(made[1].video, None, None)
+    model = told_by_frame(
+        [(clip.video_THWC[t : t + 1], 3 + 5 * ((7 * t + len(clip.key)) % 5) / 4)
+         for clip in clips for t in range(len(clip.video_THWC))]
+        + [(each.video[t : t + 1], 3 + 4 * ((5 * t) % 7) / 6)
+           for each in made for t in range(len(each.video))]
+    )  # fmt: skip
+    measuring = replace(evaluator(), landmark_model=model)
+    together = measuring.measure_together(clips, made)
+    calls = len(model.shown)
+    alone = [measuring.measure(clip, videos) for clip, videos in zip(clips, made, strict=True)]
+    assert calls == 1
+    for one, other in zip(together, alone, strict=True):
+        assert list(one.rows) == list(other.rows)
+        for row, figures in one.rows.items():
+            assert figures == pytest.approx(other.rows[row], abs=1e-12, nan_ok=True)
+        assert one.openings.keys() == other.openings.keys()
+    assert "other_speech" not in together[1].rows
+    assert together[0].rows["generated"] != together[2].rows["generated"]
 
 
 def test_emotions_are_predicted_for_the_still_s_video_the_still_and_the_truth() -> None:
