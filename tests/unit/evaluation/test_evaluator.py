@@ -211,7 +211,7 @@ def test_each_row_is_its_own_video_held_against_the_true_one() -> None:
         "reencoded": reencode(clip.video_THWC),
         "other_speech": made.other_speech,
     }
-    assert set(found.rows) == set(expected)
+    assert set(found.rows) == {*expected, "truth"}
     for row, video in expected.items():
         assert found.rows[row]["psnr"] == pytest.approx(psnr_of(video, clip.video_THWC), abs=1e-3)
 
@@ -228,7 +228,7 @@ def test_without_other_speech_there_is_no_row_for_it() -> None:
     clip = plain_clip()
     made = Generated(made_for(clip).video, None, None)
     found = evaluator().measure(clip, made)
-    assert set(found.rows) == {"generated", "repeat", "reencoded"}
+    assert set(found.rows) == {"truth", "generated", "repeat", "reencoded"}
     assert set(found.openings) == {"truth", "generated", "repeat", "reencoded"}
     assert made.emotion_video is made.video
 
