@@ -7,6 +7,14 @@ from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.results import ClipResults
 from emotalk.schema import NEUTRAL
 
+MEASURES = (
+    "PSNR and SSIM: float RGB. The mouth crop is 48 x 40 px around the true mouth of each frame.",
+    "NLMD is in sides of the 128 px crop, after Procrustes alignment of both faces to the "
+    "template. The same model detects the landmarks of true and generated frames.",
+    "A mouth that never moves has correlation 0.",
+)
+"""What is said of every report's figures."""
+
 
 def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, ...]:
     """Return the caveats of these results, one sentence or two each."""
@@ -16,14 +24,7 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
         else "The row for other speech compares the mouth generated for another clip's sentence "
         "with this clip's true mouth."
     )
-    lines = [
-        "PSNR and SSIM: float RGB before any video encoding. The mouth crop is 48 x 40 px around "
-        "the true mouth of each frame.",
-        "NLMD is in sides of the 128 px crop, after Procrustes alignment of both faces to the "
-        "template. The same model detects the landmarks of true and generated frames.",
-        "A mouth that never moves has correlation 0.",
-        other,
-    ]
+    lines = ["PSNR and SSIM are taken before any video encoding.", *MEASURES, other]
     if config.condition == "first_frame":
         lines.append("The condition image is the clip's first frame, which is also compared.")
     if config.emotion.by != "none":

@@ -4,9 +4,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.shards import shards_text
@@ -20,6 +17,7 @@ from emotalk.evaluation.model_choice import choose_models, refuse_different_face
 from emotalk.evaluation.other_speech import choose_partners, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.plots import write_plots
+from emotalk.evaluation.progress import progress
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
@@ -103,7 +101,7 @@ def _evaluate_clips(
     spoken: Mapping[str, Sample] = partners if config.other_speech == "generate" else {}
     emotions = len({sample.emotion for sample in samples})
     pictured = {sample.key for sample in choose_clips(samples, emotions, seed=config.seed)}
-    with _progress() as bar:
+    with progress() as bar:
         task = bar.add_task("evaluating clips", total=len(samples))
         for begin in range(0, len(samples), config.clips_in_memory):
             clips = list(reader.clips(samples[begin : begin + config.clips_in_memory]))
@@ -137,12 +135,3 @@ def _describe_models(
     if evaluator.emotion_judge is not None:
         models["emotion"] = evaluator.emotion_judge.name
     return models
-
-
-def _progress() -> Progress:
-    return Progress(
-        *Progress.get_default_columns()[:-1],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )

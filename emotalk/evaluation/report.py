@@ -100,6 +100,10 @@ class Report(Part):
     emotion: EmotionReport | None  # None if emotions were not classified
     as_reported: dict[str, Value] | None  # faulty figures of the original report, if requested
     left_out: dict[str, str]  # key -> why the clip, or its emotion, was not evaluated
+    # of pairs of videos: key -> what differs between the two files; not written for shards
+    pair_notes: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict, exclude_if=lambda notes: not notes
+    )
     caveats: tuple[str, ...]
     per_clip: dict[str, dict[str, dict[str, float | str | None]]]  # key -> row -> quantity -> value
 

@@ -4,14 +4,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emotalk.config.etl import QualityConfig
+from emotalk.media.nearest import Indices, nearest
 from emotalk.media.sound import Sound
 from emotalk.schema import FPS, SAMPLES_PER_FRAME, Doubles, Floats, Rejection
 from etl.clip.quality import check_gaps, check_length
 
-Indices: TypeAlias = NDArray[np.int64]
 Resampling: TypeAlias = Literal["nearest", "blended"]
 
 SLACK_S = 0.002  # time stamps of some containers are rounded to milliseconds
@@ -79,16 +78,6 @@ def timeline(
         return Timeline(start_s, *around(times_s, wanted_s), end_s)
     shown_T = nearest(times_s, wanted_s)
     return Timeline(start_s, shown_T, shown_T, np.zeros(ticks, np.float32), end_s)
-
-
-def nearest(times_s: Doubles, wanted_s: Doubles) -> Indices:
-    """Return for each wanted time the index of the nearest of rising `times_s`; ties: earlier."""
-    after = np.clip(np.searchsorted(times_s, wanted_s), 1, max(1, len(times_s) - 1))
-    if len(times_s) == 1:
-        return np.zeros(len(wanted_s), np.int64)
-    before = after - 1
-    closer = wanted_s - times_s[before] <= times_s[after] - wanted_s + 1e-9
-    return np.where(closer, before, after).astype(np.int64)
 
 
 def around(times_s: Doubles, wanted_s: Doubles) -> tuple[Indices, Indices, Floats]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from emotalk.config.etl import QualityConfig
+from emotalk.media.nearest import nearest
 from emotalk.media.sound import Sound
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Rejection
-from etl.clip.timeline import around, nearest, sound_of, timeline
+from etl.clip.timeline import around, sound_of, timeline
 
 LIMITS = QualityConfig()
 
