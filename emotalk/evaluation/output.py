@@ -52,8 +52,12 @@ def hash_frames(clips: Iterable[tuple[str, int]]) -> str:
     return _sha256("".join(f"{key}\t{frames}\n" for key, frames in clips).encode())
 
 
-def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
+def claim_output(
+    folder: Path, inputs: dict[str, Any], *, name: str = REPORT_JSON, kind: str = FORMAT
+) -> None:
     """Create the folder, or accept one that is empty or holds a report of the same inputs.
+
+    `name` is the file that holds the inputs, and `kind` its format.
 
     Raises:
         WrongUse: it cannot be created or written, or it holds anything else.
@@ -69,7 +73,7 @@ def claim_output(folder: Path, inputs: dict[str, Any]) -> None:
         ) from None
     if not any(folder.iterdir()):
         return
-    if _inputs_of_report(folder / REPORT_JSON) != json.loads(json.dumps(inputs)):
+    if _inputs_of_report(folder / name, kind) != json.loads(json.dumps(inputs)):
         raise WrongUse(
             f"output {folder}: not empty, and not a report of the same weights, clips and "
             "settings; reports are never overwritten: choose another folder"
@@ -83,12 +87,12 @@ def write_report(folder: Path, report: Report, plots: Sequence[str]) -> None:
     atomic_write_text(folder / REPORT_JSON, report.model_dump_json(indent=1) + "\n")
 
 
-def _inputs_of_report(path: Path) -> Any:
+def _inputs_of_report(path: Path, kind: str) -> Any:
     try:
         tree = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    known = isinstance(tree, dict) and tree.get("format") == FORMAT
+    known = isinstance(tree, dict) and tree.get("format") == kind
     return tree.get("inputs") if known else None
 
 

@@ -1,0 +1,55 @@
+"""Define the result of comparing two reports, and format it for the terminal."""
+
+from typing import Any
+
+from pydantic import Field
+from rich.table import Table
+
+from emotalk.evaluation.report import Part, Value
+from emotalk.evaluation.report_comparison.differences import Difference
+
+JSON, MARKDOWN = "compare.json", "compare.md"
+FORMAT = "emotalk-comparison/1"
+
+VERDICTS = {
+    "A": "A is better",
+    "B": "B is better",
+    "undecided": "undecided",
+    "undefined": "undefined",
+}
+
+
+class ReportComparison(Part):
+    """The paired comparison of two reports, A and B."""
+
+    format: str = FORMAT
+    inputs: dict[str, Any] = Field(default_factory=dict)  # hashes of both reports, and the seed
+    where: dict[str, Any] = Field(default_factory=dict)  # paths and time
+    clips: int  # that both reports have
+    actors: tuple[str, ...]
+    only_in_a: tuple[str, ...]  # keys of clips
+    only_in_b: tuple[str, ...]
+    differences: dict[str, Difference]  # quantity -> difference over the shared clips
+
+
+def difference_table(comparison: ReportComparison) -> Table:
+    """Return the differences of all quantities, for the terminal."""
+    title = f"{comparison.clips} clips of {len(comparison.actors)} actors in both reports"
+    table = Table(title=title, title_justify="left")
+    for heading in ("figure", "A", "B", "B - A", "B better in", "verdict"):
+        table.add_column(heading, justify="left" if heading in {"figure", "verdict"} else "right")
+    for found in comparison.differences.values():
+        table.add_row(
+            found.label,
+            mean_text(found.a, found.digits),
+            mean_text(found.b, found.digits),
+            found.difference.text(found.digits),
+            f"{found.b_better} of {found.difference.clips}",
+            VERDICTS[found.verdict],
+        )
+    return table
+
+
+def mean_text(value: Value, digits: int) -> str:
+    """Return the mean alone: the interval that counts is the difference's."""
+    return "undefined" if value.mean is None else f"{value.mean:.{digits}f}"
