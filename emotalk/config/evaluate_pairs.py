@@ -14,9 +14,10 @@ class PairsConfig(Section):
 
     pairs: Path  # holds generated/NAME.mp4 and true/NAME.mp4, or a pairs.csv
     output: Path  # folder of the report; must be empty, or hold a report of the same inputs
-    align: Literal["own", "true", "none"] = "own"
+    align: Literal["auto", "own", "true", "none"] = "auto"
     # own: each video is cut by its own first face, as the ETL cuts clips; true: both as the true
-    # one, which must have pictures of the same size; none: they are aligned 128 x 128 crops
+    # one, which must have pictures of the same size; auto: true where the faces lie in the same
+    # place, else own; none: they are aligned 128 x 128 crops
     max_frames_apart: Annotated[int, Field(ge=0, le=25)] = 2  # at 25 Hz; more: the pair is left out
     max_seconds: Positive = 60.0  # longer videos are left out
     landmarks: Literal["judge", "insightface", "onnx"] = "insightface"

@@ -40,14 +40,14 @@ def variant(name: str, own: Recording, other: Recording) -> Recording:
         other: a clip of another sentence, of the same length.
     """
     frames, sound = own
-    if name == "copy":
-        return own
-    if name == "dubbed":
-        return Recording(frames, other.sound_S)
-    if name == "other":
-        return Recording(other.frames_THWC, sound)
-    if name == "frozen":
-        return Recording(np.repeat(frames[:1], len(frames), 0), sound)
+    unshifted = {
+        "copy": own,
+        "dubbed": Recording(frames, other.sound_S),
+        "other": Recording(other.frames_THWC, sound),
+        "frozen": Recording(np.repeat(frames[:1], len(frames), 0), sound),
+    }
+    if name in unshifted:
+        return unshifted[name]
     kind, shift = name.rstrip("0123456789"), int(name.lstrip("abcdefghijklmnopqrstuvwxyz"))
     if kind == "early":
         return Recording(np.concatenate([frames[shift:], np.repeat(frames[-1:], shift, 0)]), sound)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from emotalk.faces.align import alignment, warp
@@ -26,6 +27,7 @@ from emotalk.schema import (
 )
 
 SEARCHED = 25  # frames: a face that begins later fixes no crop
+NEARBY_PX = 4.0  # crop pixels at the crop's corners
 SLACK_S = 0.002  # time stamps of some containers are rounded to milliseconds
 NO_SOUND = ("no_audio",)
 
@@ -49,6 +51,7 @@ def read_aligned(
     *,
     max_seconds: float,
     transform: Doubles | None = None,
+    nearby: "AlignedVideo | None" = None,
     every_face: bool = False,
 ) -> AlignedVideo:
     """Return a video's crops and its sound.
@@ -61,6 +64,8 @@ def read_aligned(
         detector: finds the face; None: the pictures are aligned crops already.
         max_seconds: longer videos are refused before they are decoded.
         transform: cuts the frames in place of the video's own.
+        nearby: a video whose similarity cuts the frames if the pictures have its size and the face
+            lies where it does there: within `NEARBY_PX`, which is the landmarks' error.
         every_face: also find the landmarks of every frame.
 
     Raises:
@@ -74,6 +79,8 @@ def read_aligned(
         _check_crop(video)
     elif transform is None:
         transform = _first_transform(video, shown_T, detector)
+        if nearby is not None and nearby.size == video.size:
+            transform = _same_place(transform, nearby.transform)
     frames: dict[int, Bytes] = {}
     landmarks: dict[int, Floats] = {}
     several = 0
@@ -148,6 +155,16 @@ def _first_transform(video: VideoFrames, shown_T: Indices, detector: LandmarkDet
     raise Rejection(
         "no_face", f"{video.path.name}: no whole face in its first {seen} frames ({fault})"
     )
+
+
+def _same_place(own: Doubles, other: Doubles | None) -> Doubles:
+    """Return the other similarity if it cuts a crop from nearly the same place, else the own."""
+    if other is None:
+        return own
+    corners = np.array([[0, 0], [SIZE, 0], [0, SIZE], [SIZE, SIZE]], np.float64)
+    pixels = transform_points(cv2.invertAffineTransform(other), corners)
+    apart = np.linalg.norm(transform_points(own, pixels) - corners, axis=1).max()
+    return other if apart <= NEARBY_PX else own
 
 
 def _frames_and_faces(

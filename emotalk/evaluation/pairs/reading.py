@@ -35,6 +35,7 @@ class ReadPair:
         generated_THWC: crops of the generated video, uint8 RGB.
         own_sound_S: what is heard with the generated video: its own sound, or else the true one.
         has_sound: whether one of the files has any.
+        same_place: whether one similarity cut both.
         notes: what differs between the files.
     """
 
@@ -42,6 +43,7 @@ class ReadPair:
     generated_THWC: Bytes
     own_sound_S: Floats
     has_sound: bool
+    same_place: bool
     notes: tuple[str, ...]
 
 
@@ -69,6 +71,7 @@ def read_pair(
             detector,
             max_seconds=config.max_seconds,
             transform=true.transform if by_true else None,
+            nearby=true if config.align == "auto" else None,
         )
     except Rejection as rejection:
         raise UnfitPair(f"{rejection.reason}: {rejection.detail}") from None
@@ -115,8 +118,11 @@ def _side_by_side(pair: Pair, true: AlignedVideo, generated: AlignedVideo, apart
         neutral_HWC=None,
         json={} if pair.text is None else {"text": pair.text},
     )
+    same_place = true.transform is generated.transform
     notes = (*_picture_notes(true, generated), *_sound_notes(true, generated, samples))
-    return ReadPair(clip, generated.frames_THWC[:frames], own_S, known is not None, notes)
+    return ReadPair(
+        clip, generated.frames_THWC[:frames], own_S, known is not None, same_place, notes
+    )
 
 
 def _picture_notes(true: AlignedVideo, generated: AlignedVideo) -> list[str]:

@@ -14,6 +14,8 @@ from emotalk.files.checksums import file_sha256
 IRRELEVANT = {"pairs", "output"}
 UNREADABLE = "unreadable"  # in place of a hash
 ALIGNED = {
+    "auto": "Each video is cut to the face by its own first frame, or as the true one where the "
+    "faces lie in the same place.",
     "own": "Each video is cut to the face by its own first frame.",
     "true": "Both videos are cut to the face by the true one's first frame.",
     "none": "The videos are aligned crops already.",
