@@ -37,9 +37,10 @@ def _run(report: Report) -> list[tuple[str, str]]:
     shown: list[tuple[str, Any]] = [
         ("checkpoint", report.where.get("checkpoint")),
         ("shards", report.where.get("shards")),
+        ("pairs", report.where.get("pairs")),
         ("sha256 of the weights", _hash(report.inputs.get("weights_sha256"))),
         ("sha256 of the manifest", _hash(report.inputs.get("manifest_sha256"))),
-        ("sha256 of the list of clips", _hash(report.inputs.get("clips_sha256"))),
+        ("sha256 of the list of frames", _hash(report.inputs.get("frames_sha256"))),
         ("finished", report.where.get("finished")),
         ("seconds", report.where.get("seconds")),
         ("seed", seed),

@@ -93,6 +93,7 @@ def test_a_page_with_every_row_fits_80_columns() -> None:
         as_reported={"psnr_of_wrapped_bytes": plain_value(30.0)},
         warnings=("This is a long warning that no terminal shows on one line, or so " * 3,),
         caveats=("Mind this and that. " * 9,),
+        pair_notes={"a" * 70: ("the generated video is longer " * 5,)},
         left_out={"a/key_that_is_" + "long_" * 30: "why " * 40},
         where={"checkpoint": "/a/long/path" * 20, "shards": "/another" * 40},
         judges={"landmarks": "a landmark model with a long description " * 4},
