@@ -24,6 +24,10 @@ def synth(
     height: Annotated[
         int | None, typer.Option(help="Height of MEAD's frames in pixels; default 1080.")
     ] = None,
+    variety: Annotated[
+        Literal["plain", "photo"],
+        typer.Option(help="photo: faces, light, cameras and sound that differ as in photographs."),
+    ] = "plain",
     workers: Annotated[int, typer.Option(help="Processes; 0: one for each core.")] = 0,
 ) -> None:
     """Draw a synthetic corpus of talking faces in the layout of CREMA-D or MEAD.
@@ -35,6 +39,7 @@ def synth(
     emotalk synth corpus --actors 12 --seed 1
     python etl/shard.py configs/etl/crema_d.yaml source=corpus output=shards \\
         landmarks.backend=sidecar
+    emotalk synth varied --actors 60 --clips-per-actor 8 --variety photo
     emotalk synth mead --layout mead --actors 3 --height 360
     """
     from emotalk.synthetic.corpus import write_corpus
@@ -46,7 +51,15 @@ def synth(
     sizes = {name: value for name, value in given.items() if value is not None}
     write: Callable[..., list[Any]] = write_mead if layout == "mead" else write_corpus
     with progress_bar("drawing clips") as progress:
-        clips = write(output, actors=actors, seed=seed, workers=workers, progress=progress, **sizes)
+        clips = write(
+            output,
+            actors=actors,
+            seed=seed,
+            variety=variety,
+            workers=workers,
+            progress=progress,
+            **sizes,
+        )
     say(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotalk.seeding import numpy_generator
+from emotalk.synthetic.camera import RGB, Camera
+from emotalk.synthetic.microphone import Microphone
 
 FIRST_NUMBER = 1001
-
-RGB = tuple[float, float, float]
 
 SKINS: tuple[RGB, ...] = (
     (246, 214, 190),
@@ -94,6 +94,16 @@ class Look:
     freckles: float
     light_x: float
     parting: float
+    # What follows is drawn in one way only for the plain corpus.
+    light_y: float = -0.42  # below 0 the light comes from above
+    ambient: float = 0.42  # light in full shade
+    texture: float = 1.0  # strength of pores and blotches of the skin
+    teeth: RGB = (232.0, 224.0, 210.0)
+    cavity: RGB = (58.0, 18.0, 20.0)  # of the mouth
+    lip_line: RGB = (70.0, 26.0, 28.0)  # between the lips
+    glasses: int = 0  # thickness of their frame in pixels; 0: none
+    glasses_colour: RGB = (30.0, 26.0, 26.0)
+    backdrop: str = "wall"  # see `emotalk.synthetic.backdrop`
 
 
 @dataclass(frozen=True)
@@ -109,6 +119,10 @@ class Actor:
     pitch_hz: float  # of the neutral voice
     tract: float  # formants relative to the average voice; above 1 for a short vocal tract
     tempo: float  # of speech, 1 is normal
+    # whether neutral clips begin with a passing expression, as pictures of people show one
+    arrives: bool = False
+    camera: Camera | None = None  # None: frames and landmarks as they are drawn
+    microphone: Microphone | None = None  # None: the voice as it is synthesised
 
 
 def make_actor(seed: int, number: int) -> Actor:

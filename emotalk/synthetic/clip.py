@@ -7,15 +7,19 @@ from fractions import Fraction
 import numpy as np
 
 from emotalk.errors import WrongUse
-from emotalk.schema import Bytes, Doubles, Floats
+from emotalk.schema import NEUTRAL, Bytes, Doubles, Floats
 from emotalk.seeding import numpy_generator
 from emotalk.synthetic.actor import Actor
+from emotalk.synthetic.arrival import arriving
 from emotalk.synthetic.articulation import Articulation, articulate
+from emotalk.synthetic.camera import take_frame
 from emotalk.synthetic.expression import LEVELS, PROSODIES, movements
 from emotalk.synthetic.face import draw_frames
+from emotalk.synthetic.frame import FACE_ORIGIN
 from emotalk.synthetic.landmarks import face_landmarks
+from emotalk.synthetic.lens import bend_points
+from emotalk.synthetic.microphone import record
 from emotalk.synthetic.motion import HeadPose, Motion, head_pose
-from emotalk.synthetic.scene import FACE_ORIGIN
 from emotalk.synthetic.sentences import SENTENCES
 from emotalk.synthetic.voice import VOICE_RATE, Delivery, speak
 
@@ -38,11 +42,15 @@ class ClipPlan:
     @property
     def landmarks_TLP(self) -> Floats:
         """Return the exact 68 landmarks in the frame's pixels, pixel centres at integers."""
-        return self.pose.place(face_landmarks(self.actor.shape, self.motion))
+        landmarks_TLP = self.pose.place(face_landmarks(self.actor.shape, self.motion))
+        camera = self.actor.camera
+        return landmarks_TLP if camera is None else bend_points(camera.lens, landmarks_TLP)
 
     def frames(self) -> Iterator[Bytes]:
         """Yield the frames, uint8 RGB (360, 480, 3)."""
-        return draw_frames(self.actor, self.motion, self.pose)
+        camera = self.actor.camera
+        for frame in draw_frames(self.actor, self.motion, self.pose):
+            yield frame if camera is None else take_frame(camera, frame)
 
 
 def plan_clip(
@@ -86,14 +94,20 @@ def plan_clip(
         tremble=prosody.tremble,
         tract=actor.tract,
     )
+    sound_S = speak(articulation, delivery, speech)
+    if actor.microphone is not None:
+        sound_S = record(actor.microphone, sound_S, speech)
     times_s = np.arange(round(articulation.duration_s * fps)) / float(fps)
     life = numpy_generator(seed, *key, "life")
+    motion = _motion(articulation, emotion, level, times_s, life)
+    if actor.arrives and emotion == NEUTRAL:
+        motion = arriving(motion, times_s, numpy_generator(seed, *key, "arrival"))
     return ClipPlan(
         actor=actor,
-        motion=_motion(articulation, emotion, level, times_s, life),
+        motion=motion,
         pose=_head_motion(times_s, life),
         articulation=articulation,
-        audio_S=_as_long_as_frames(speak(articulation, delivery, speech), len(times_s), fps),
+        audio_S=_as_long_as_frames(sound_S, len(times_s), fps),
         fps=fps,
     )
 

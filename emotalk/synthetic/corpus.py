@@ -16,7 +16,7 @@ from emotalk.files.atomic_write import atomic_write_bytes
 from emotalk.media.encode import AudioTrack, encode_video
 from emotalk.schema import Floats
 from emotalk.seeding import numpy_generator
-from emotalk.synthetic.actor import FIRST_NUMBER, Actor, make_actor
+from emotalk.synthetic.actor import FIRST_NUMBER, Actor
 from emotalk.synthetic.clip import plan_clip
 from emotalk.synthetic.expression import CODES, LEVELS
 from emotalk.synthetic.folder import (
@@ -26,6 +26,7 @@ from emotalk.synthetic.folder import (
     write_landmarks,
     write_missing,
 )
+from emotalk.synthetic.photo_actor import Variety, make_person
 from emotalk.synthetic.sentences import SENTENCES
 from emotalk.synthetic.voice import VOICE_RATE
 
@@ -119,6 +120,7 @@ def write_corpus(
     actors: int,
     seed: int,
     clips_per_actor: int = 24,
+    variety: Variety = "plain",
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[ClipName]:
@@ -131,6 +133,7 @@ def write_corpus(
         actors: number of people, numbered from 1001.
         seed: of people, choice of clips and their content.
         clips_per_actor: 1 to 82.
+        variety: `plain`, or `photo` for people and places that differ as photographs do.
         workers: processes; 0 takes one for each core, 1 stays in this process. They are spawned, so
             a script that uses more than 1 needs `if __name__ == "__main__":`.
         progress: called with (clips done, clips in all), once at the start and after every clip.
@@ -146,14 +149,14 @@ def write_corpus(
         "seed": seed,
         "actors": actors,
         "clips_per_actor": clips_per_actor,
+        **({} if variety == "plain" else {"variety": variety}),
     }
     claim_folder(output, parameters, ("VideoFlash", "AudioWAV", "landmarks"))
-    people = [make_actor(seed, FIRST_NUMBER + index) for index in range(actors)]
+    people = [make_person(seed, FIRST_NUMBER + index, variety) for index in range(actors)]
     names = [name for p in people for name in choose_clips(p.number, seed, clips_per_actor)]
     _write_tables(output, people, names)
-    write_missing(
-        names, partial(_files, output), partial(_write_clip, output, seed), workers, progress
-    )
+    write = partial(_write_clip, output, seed, variety)
+    write_missing(names, partial(_files, output), write, workers, progress)
     return names
 
 
@@ -188,8 +191,8 @@ def _files(output: Path, name: ClipName) -> tuple[Path, Path, Path]:
     )
 
 
-def _write_clip(output: Path, seed: int, name: ClipName) -> None:
-    actor = make_actor(seed, name.actor)
+def _write_clip(output: Path, seed: int, variety: Variety, name: ClipName) -> None:
+    actor = make_person(seed, name.actor, variety)
     plan = plan_clip(actor, name.sentence, CODES[name.emotion], name.level, seed)
     video, sound, landmarks = _files(output, name)
     write_landmarks(landmarks, plan.landmarks_TLP)

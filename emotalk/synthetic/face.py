@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotalk.schema import Bytes, Doubles, Floats
-from emotalk.synthetic.actor import RGB, Actor
+from emotalk.synthetic.actor import Actor, Look
+from emotalk.synthetic.camera import RGB
 from emotalk.synthetic.geometry import (
     brow_outline,
     eye_outline,
@@ -17,6 +18,7 @@ from emotalk.synthetic.geometry import (
     mouth_half_width,
     outer_lip,
 )
+from emotalk.synthetic.glasses import draw_glasses
 from emotalk.synthetic.head_layer import HeadLayer
 from emotalk.synthetic.layers import actor_layers
 from emotalk.synthetic.motion import HeadPose, Motion
@@ -24,10 +26,7 @@ from emotalk.synthetic.paint import Painter, offset
 
 SCLERA: RGB = (236.0, 230.0, 224.0)
 LASHES: RGB = (38.0, 26.0, 22.0)
-CAVITY: RGB = (58.0, 18.0, 20.0)
 TONGUE: RGB = (150.0, 68.0, 66.0)
-TEETH: RGB = (232.0, 224.0, 210.0)
-LIP_LINE: RGB = (70.0, 26.0, 28.0)
 IRIS_RADIUS = 6.0
 PUPIL_RADIUS = 2.6
 TEETH_LENGTH = 6.5
@@ -48,7 +47,9 @@ def draw_frames(actor: Actor, motion: Motion, pose: HeadPose) -> Iterator[Bytes]
                 painter, outlines, side, t, actor.look.iris, actor.look.skin, float(scales[t])
             )
             _draw_brow(painter, outlines, side, t, actor.look.brow)
-        _draw_mouth(painter, outlines, t, actor.look.lips, float(scales[t]))
+        _draw_mouth(painter, outlines, t, actor.look, float(scales[t]))
+        if actor.look.glasses:
+            draw_glasses(painter, actor, pose, t)
         yield frame
 
 
@@ -147,7 +148,8 @@ def _draw_brow(painter: Painter, outlines: _Outlines, side: str, t: int, colour:
     painter.polygon(outlines[f"{side} brow core"][t], _scaled(colour, 0.8), alpha=0.75, blur=0.6)
 
 
-def _draw_mouth(painter: Painter, outlines: _Outlines, t: int, lips: RGB, scale: float) -> None:
+def _draw_mouth(painter: Painter, outlines: _Outlines, t: int, look: Look, scale: float) -> None:
+    lips, cavity = look.lips, look.cavity
     gap = float(outlines.gap[t])
     outline = outlines["lips"][t]
     painter.polygon(outline, _scaled(lips, 0.84), alpha=0.92, blur=0.5)
@@ -155,16 +157,16 @@ def _draw_mouth(painter: Painter, outlines: _Outlines, t: int, lips: RGB, scale:
     painter.line(outlines["shine"][t], _scaled(lips, 1.30), width=2, alpha=0.5, blur=1.2)
 
     def fill(inside: Painter, corner: Floats) -> None:
-        inside.canvas[:] = np.asarray(CAVITY, np.uint8)
+        inside.canvas[:] = np.asarray(cavity, np.uint8)
         inside.polygon(outlines["tongue"][t] - corner, TONGUE, alpha=0.9, blur=1.0)
-        inside.polygon(outlines["teeth"][t] - corner, TEETH, blur=0.5)
+        inside.polygon(outlines["teeth"][t] - corner, look.teeth, blur=0.5)
         shadow = outlines["inner top"][t] - corner + offset(0.0, 1.0)
-        inside.line(shadow, CAVITY, width=2, alpha=0.55, blur=1.2)
+        inside.line(shadow, cavity, width=2, alpha=0.55, blur=1.2)
 
     if gap > 0.5:
         painter.clipped(outlines["inner"][t], fill)
-    painter.line(outlines["inner top"][t], LIP_LINE, width=1, alpha=0.8, blur=0.4)
+    painter.line(outlines["inner top"][t], look.lip_line, width=1, alpha=0.8, blur=0.4)
     for end in (0, -1):
         painter.polygon(
-            _disc(outlines["inner top"][t, end], 2.0 * scale), LIP_LINE, alpha=0.5, blur=1.4
+            _disc(outlines["inner top"][t, end], 2.0 * scale), look.lip_line, alpha=0.5, blur=1.4
         )

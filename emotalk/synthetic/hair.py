@@ -10,6 +10,8 @@ from emotalk.synthetic.canvas import noise, smooth_step
 def hair_mask(actor: Actor, x: Doubles, y: Doubles) -> Floats:
     """Return the coverage by hair in front of and around the face, 0 to 1."""
     shape, style = actor.shape, actor.look.hair_style
+    if style == "bald":
+        return np.zeros(x.shape, np.float32)
     volume = {"buzz": 2.5, "short": 8.0, "parted": 10.0, "receding": 5.0, "bun": 5.0}.get(
         style, 13.0
     )

@@ -22,6 +22,7 @@ from emotalk.synthetic.folder import (
     write_landmarks,
     write_missing,
 )
+from emotalk.synthetic.photo_actor import Variety, make_person
 from emotalk.synthetic.sentences import SENTENCES
 from emotalk.synthetic.voice import VOICE_RATE
 
@@ -88,6 +89,7 @@ def write_mead(
     seed: int,
     clips_per_actor: int = 16,
     height: int = HEIGHT,
+    variety: Variety = "plain",
     workers: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[MeadName]:
@@ -101,6 +103,7 @@ def write_mead(
         seed: of people and the content of the recordings.
         clips_per_actor: 1 to 192; 16 hold every emotion at every level once.
         height: of the frames in pixels, 16:9; MEAD's are 1080.
+        variety: `plain`, or `photo` for people and places that differ as photographs do.
         workers: processes; 0 takes one for each core, 1 stays in this one.
         progress: called with (clips done, clips in all).
 
@@ -117,6 +120,7 @@ def write_mead(
         "actors": actors,
         "clips_per_actor": clips_per_actor,
         "height": height,
+        **({} if variety == "plain" else {"variety": variety}),
     }
     claim_folder(output, parameters, ("landmarks",))
     atomic_write_bytes(output / "README.md", README.encode())
@@ -125,7 +129,7 @@ def write_mead(
     write_missing(
         names,
         partial(_files, output, seed),
-        partial(_write_recording, output, seed, height),
+        partial(_write_recording, output, seed, height, variety),
         workers,
         progress,
     )
@@ -144,8 +148,10 @@ def _files(output: Path, seed: int, name: MeadName) -> tuple[Path, Path, Path]:
     )
 
 
-def _write_recording(output: Path, seed: int, height: int, name: MeadName) -> None:
-    actor = make_actor(seed, name.actor)
+def _write_recording(
+    output: Path, seed: int, height: int, variety: Variety, name: MeadName
+) -> None:
+    actor = make_person(seed, name.actor, variety)
     sentence = list(SENTENCES)[name.number - 1]
     level = "XX" if name.emotion == "neutral" else LEVELS[name.level]
     plan = plan_clip(actor, sentence, EMOTIONS[name.emotion], level, seed, MEAD_FPS)

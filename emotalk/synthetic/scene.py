@@ -4,24 +4,31 @@ import numpy as np
 
 from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.synthetic.actor import Actor
+from emotalk.synthetic.backdrop import WALL, backdrop
 from emotalk.synthetic.canvas import noise, smooth_step
+from emotalk.synthetic.frame import FACE_ORIGIN, FRAME_HEIGHT, FRAME_WIDTH
 from emotalk.synthetic.paint import blended
-
-FRAME_HEIGHT, FRAME_WIDTH = 360, 480
-FACE_ORIGIN = (240.0, 168.0)  # origin of the face's coordinates in the frame, at rest
 
 
 def background(actor: Actor) -> Bytes:
     """Return wall, body and the hair behind the head, uint8 RGB of the frame's size."""
     rows, columns = np.mgrid[0:FRAME_HEIGHT, 0:FRAME_WIDTH].astype(np.float64)
     x, y = columns - FACE_ORIGIN[0], rows - FACE_ORIGIN[1]
-    light = 1.05 - 0.30 * np.hypot(x / 320.0, y / 300.0) + 0.08 * actor.look.light_x * x / 240.0
-    soft = noise(actor, "wall", (FRAME_HEIGHT, FRAME_WIDTH), (40.0, 40.0))
-    image = (light + 0.02 * soft)[..., None] * np.array(actor.look.wall)
-    image = _back_hair(actor, x, y, image.astype(np.float32))
+    if actor.look.backdrop == WALL:
+        image = _wall(actor, x, y)
+    else:
+        image = backdrop(actor, FRAME_HEIGHT, FRAME_WIDTH)
+    image = _back_hair(actor, x, y, image)
     image = _neck(actor, x, y, image)
     image = _clothes(actor, x, y, image)
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _wall(actor: Actor, x: Doubles, y: Doubles) -> Floats:
+    light = 1.05 - 0.30 * np.hypot(x / 320.0, y / 300.0) + 0.08 * actor.look.light_x * x / 240.0
+    soft = noise(actor, "wall", (FRAME_HEIGHT, FRAME_WIDTH), (40.0, 40.0))
+    image = (light + 0.02 * soft)[..., None] * np.array(actor.look.wall)
+    return np.asarray(image, np.float32)
 
 
 def _back_hair(actor: Actor, x: Doubles, y: Doubles, image: Floats) -> Floats:

@@ -10,9 +10,10 @@ from emotalk.synthetic.canvas import bell, noise, smooth_step
 def skin_colour(actor: Actor, x: Doubles, y: Doubles) -> Floats:
     """Return the shaded skin (H, W, 3): a lit ellipsoid with the relief of a face."""
     light = _roundness(actor, x, y) * _relief(actor, x, y)
+    texture = actor.look.texture
     fine = noise(actor, "pores", (x.shape[0], x.shape[1]), (1.6, 1.6))
     broad = noise(actor, "blotches", (x.shape[0], x.shape[1]), (14.0, 14.0))
-    light = light * (1.0 + 0.010 * fine + 0.014 * broad)
+    light = light * (1.0 + 0.010 * texture * fine + 0.014 * texture * broad)
     # Light that passes through skin is red: shadows lose blue and green first.
     rgb = np.stack([light**0.85, light**1.05, light**1.15], axis=-1) * np.array(actor.look.skin)
     return np.clip(_complexion(actor, x, y, rgb), 0.0, 255.0).astype(np.float32)
@@ -22,10 +23,10 @@ def _roundness(actor: Actor, x: Doubles, y: Doubles) -> Doubles:
     nx = x / (actor.shape.half_width + 12.0)
     ny = (y - 5.0) / 128.0
     nz = np.sqrt(np.clip(1.0 - nx**2 - ny**2, 0.05, 1.0))
-    lx, ly, lz = actor.look.light_x, -0.42, 0.86
+    lx, ly, lz = actor.look.light_x, actor.look.light_y, 0.86
     norm = np.sqrt(lx * lx + ly * ly + lz * lz)
     lit = np.clip((lx * nx + ly * ny + lz * nz) / norm, 0.0, 1.0)
-    return np.asarray(0.42 + 0.66 * lit)
+    return np.asarray(actor.look.ambient + 0.66 * lit)
 
 
 def _relief(actor: Actor, x: Doubles, y: Doubles) -> Doubles:
