@@ -24,9 +24,10 @@ class EvaluateConfig(Section):
     other_speech: Literal["generate", "curve"] = "generate"
     # generate: generate each clip again with another sentence's speech; curve: compare with the
     # mouth of the clip generated for another sentence (a third faster; lip sync only)
-    landmarks: Literal["auto", "judge", "insightface", "onnx"] = "auto"
+    landmarks: Literal["auto", "judge", "insightface", "onnx", "none"] = "auto"
     # auto: the model that found the set's own landmarks; judge: for drawn faces without a detector
-    finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
+    # paths of insightface's or onnx' models; not given: where the ETL found them
+    finder: LandmarksConfig = LandmarksConfig()
     emotion: EmotionJudgeConfig = EmotionJudgeConfig()  # who says which emotion a video shows
     as_reported: bool = False  # also the report's faulty metrics, marked as such
     ema: bool = True  # use the running average of the weights if the checkpoint has one

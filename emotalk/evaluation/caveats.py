@@ -9,11 +9,14 @@ from emotalk.schema import NEUTRAL
 
 MEASURES = (
     "PSNR and SSIM: float RGB. The mouth crop is 48 x 40 px around the true mouth of each frame.",
+)
+"""What is said of every report's figures."""
+LANDMARK_MEASURES = (
     "NLMD is in sides of the 128 px crop, after Procrustes alignment of both faces to the "
     "template. The same model detects the landmarks of true and generated frames.",
     "A mouth that never moves has correlation 0.",
 )
-"""What is said of every report's figures."""
+"""What is said of the figures of landmarks, where there are any."""
 
 
 def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, ...]:
@@ -25,6 +28,7 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
         "with this clip's true mouth."
     )
     lines = ["PSNR and SSIM are taken before any video encoding.", *MEASURES, other]
+    lines += LANDMARK_MEASURES if config.landmarks != "none" else ()
     if config.condition == "first_frame":
         lines.append("The condition image is the clip's first frame, which is also compared.")
     if config.emotion.by != "none":

@@ -56,6 +56,19 @@ class Quantity(NamedTuple):
     meaning: str = ""  # what the number says, in one sentence
 
 
+class Ceiling(NamedTuple):
+    """A condition on the true clips under which a metric means something.
+
+    If the mean of `quantity` in the row `truth`, by the lower end of its interval, is not above
+    `above`, the metric's model cannot tell on these faces what it is asked. Then none of the
+    metric's quantities is reported, and the report says so at its top.
+    """
+
+    quantity: str
+    above: float  # what chance gives
+    model: str  # what fails, e.g. "The lip-sync model"
+
+
 class Metric(NamedTuple):
     """A function that measures one or more quantities of a comparison.
 
@@ -70,6 +83,7 @@ class Metric(NamedTuple):
     needs_landmarks: bool = False
     of_truth: bool = False
     measure_together: Callable[[Sequence[Comparison]], list[dict[str, float]]] | None = None
+    ceiling: Ceiling | None = None
 
 
 def prepare_truth(clip: Clip, model: LandmarkModel | None) -> Truth:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
@@ -10,9 +11,9 @@ from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
-from emotalk.evaluation.emotion_judges import build_emotion_judge
 from emotalk.evaluation.evaluator import Evaluator
-from emotalk.evaluation.landmark_models import build_landmark_model, check_drawn_faces
+from emotalk.evaluation.finder_files import refuse_missing_files
+from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
 from emotalk.evaluation.other_speech import choose_partners, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
@@ -26,8 +27,6 @@ from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import JoinedSet, open_shards
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample
-
-CHECKED_CLIPS = 6
 
 
 def evaluate(config: EvaluateConfig) -> Report:
@@ -44,27 +43,25 @@ def evaluate(config: EvaluateConfig) -> Report:
     shard_set = open_shards(config.shards, config.remote)
     refuse_different_faces(shard_set)
     config, faces = choose_models(config, shard_set.sets[0].manifest)
+    refuse_missing_files(config.landmarks, config.finder, shards_text(config.shards))
     chosen = choose_clips(shard_set.split(config.split).samples, config.clips, seed=config.seed)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
     inputs = describe_inputs(config, shard_set, loaded, chosen)
     claim_output(config.output, inputs)
+    reader = ClipReader(SampleReader(shard_set), config)
+    judges = build_judges(config, shard_set, _first_clips(reader, chosen, config))
     evaluator = Evaluator(
         loaded=loaded,
         condition=config.condition,
-        landmark_model=build_landmark_model(config.landmarks, config.finder),
-        emotion_judge=build_emotion_judge(config.emotion, shard_set),
+        landmark_model=judges.landmark_model,
+        emotion_judge=judges.emotion_judge,
         seed=config.seed,
         batch_size=config.batch_size,
         as_reported=config.as_reported,
     )
-    reader = ClipReader(SampleReader(shard_set), config)
-    results, models = _evaluate_clips(evaluator, reader, chosen, config)
+    results = _evaluate_clips(evaluator, reader, chosen, config)
+    results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
     names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
-    if not results.clips:
-        raise WrongUse(
-            f"{shards_text(config.shards)}: no clip of split {config.split} could be evaluated, "
-            f"e.g. {next(iter(reader.left_out.items()))}; look at it with `emotalk inspect`"
-        )
     report = Report(
         inputs=inputs,
         where={
@@ -73,17 +70,18 @@ def evaluate(config: EvaluateConfig) -> Report:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
-        judges=models,
+        judges=judges.descriptions,
         clips=len(results.clips),
         actors=tuple(sorted({clip.actor for clip in results.clips})),
         condition=config.condition,
+        warnings=warnings,
         faces=faces,
         figures=results.figures(config.seed),
         sets=results.by_set(names, config.seed),
-        emotion=results.emotion(config.seed),
+        emotion=emotion,
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
         left_out=reader.left_out,
-        caveats=caveats(config, results.clips),
+        caveats=caveats(judges.config, results.clips),
         per_clip=results.per_clip(),
     )
     write_report(config.output, report, write_plots(config.output, results, report))
@@ -92,10 +90,9 @@ def evaluate(config: EvaluateConfig) -> Report:
 
 def _evaluate_clips(
     evaluator: Evaluator, reader: ClipReader, chosen: Sequence[Sample], config: EvaluateConfig
-) -> tuple[Results, dict[str, str]]:
-    """Return the results of the chosen clips, and the descriptions of the models."""
+) -> Results:
+    """Return the results of the chosen clips."""
     results = Results()
-    models: dict[str, str] = {}
     samples, sentences = reader.sentences(chosen)
     partners = choose_partners(samples, sentences, seed=config.seed)
     spoken: Mapping[str, Sample] = partners if config.other_speech == "generate" else {}
@@ -105,8 +102,6 @@ def _evaluate_clips(
         task = bar.add_task("evaluating clips", total=len(samples))
         for begin in range(0, len(samples), config.clips_in_memory):
             clips = list(reader.clips(samples[begin : begin + config.clips_in_memory]))
-            if clips and not models:
-                models = _describe_models(evaluator, clips, config)
             made = evaluator.generate(clips, reader.other_speech(clips, spoken))
             for clip, videos in zip(clips, made, strict=True):
                 results.clips.append(evaluator.measure(clip, videos))
@@ -116,22 +111,23 @@ def _evaluate_clips(
                         videos.emotion_video,
                     )
                 bar.advance(task)
-    if config.other_speech == "curve":
+    if config.other_speech == "curve" and evaluator.landmark_model is not None:
         compare_curves(results, partners)
-    return results, models
+    return results
 
 
-def _describe_models(
-    evaluator: Evaluator, clips: Sequence[Clip], config: EvaluateConfig
-) -> dict[str, str]:
-    """Return task -> description of its model, after checking the models of drawn faces."""
-    assert evaluator.landmark_model is not None, "every evaluation has a landmark model"
-    landmarks = evaluator.landmark_model.name
-    if config.landmarks == "judge" or config.emotion.by == "drawn":
-        error_px = check_drawn_faces(clips[:CHECKED_CLIPS], config)
-        if config.landmarks == "judge":
-            landmarks += f"; {error_px:.2f} px from the stored landmarks of this set's true frames"
-    models = {"landmarks, NLMD, mouth opening": landmarks}
-    if evaluator.emotion_judge is not None:
-        models["emotion"] = evaluator.emotion_judge.name
-    return models
+def _first_clips(
+    reader: ClipReader, chosen: Sequence[Sample], config: EvaluateConfig
+) -> list[Clip]:
+    """Return the first clips that can be evaluated, on which judges are tested.
+
+    Raises:
+        WrongUse: none can be evaluated.
+    """
+    clips = list(islice(reader.clips(chosen), CHECKED_CLIPS))
+    if not clips:
+        raise WrongUse(
+            f"{shards_text(config.shards)}: no clip of split {config.split} could be evaluated, "
+            f"e.g. {next(iter(reader.left_out.items()))}; look at it with `emotalk inspect`"
+        )
+    return clips

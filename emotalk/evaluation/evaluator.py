@@ -184,10 +184,10 @@ class Evaluator:
         return compared
 
     def _faulty(self, clip: Clip, made: Generated, rows: Mapping[str, Figures]) -> Figures:
-        return {
-            "psnr_of_wrapped_bytes": psnr_of_wrapped_bytes(made.video, clip.video_THWC),
-            "nlmd_without_procrustes": rows["generated"]["nlmd_iod"],
-        }
+        faulty = {"psnr_of_wrapped_bytes": psnr_of_wrapped_bytes(made.video, clip.video_THWC)}
+        if self.landmark_model is not None:
+            faulty["nlmd_without_procrustes"] = rows["generated"]["nlmd_iod"]
+        return faulty
 
     def _make(self, loaded: LoadedGenerator, requests: Sequence[ClipRequest]) -> list[Bytes]:
         return generate_clips(loaded, requests, seed=self.seed, batch_size=self.batch_size)

@@ -1,15 +1,20 @@
-"""Choose the landmark model and the emotion classifier by the shard set's manifest."""
+"""Choose the landmark model and the judge of emotions by the shard set's manifest."""
 
 import re
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
+from emotalk.evaluation.finder_files import find_files
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.manifest import Manifest
 
-DETECTORS = ("insightface", "onnx")
+Detector = Literal["insightface", "onnx"]
+
+DETECTORS: tuple[Detector, ...] = ("insightface", "onnx")
 """Back ends that detect faces in photographs; drawn faces come with side-car files."""
 
 PACK_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
@@ -19,21 +24,25 @@ def choose_models(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateC
     """Return the configuration without `auto`, and one sentence on the faces and the models.
 
     If a detector found the set's own landmarks, its faces are photographs. Then the same detector
-    is used, and emotions are not classified.
+    is used, with the same files where they are still there. Emotions are then judged only by the
+    judge that the configuration names.
 
     Raises:
         WrongUse: the configuration names a model of drawn faces for photographs.
     """
-    detector, pack = _detector(manifest)
+    facts = _landmark_facts(manifest)
+    detector = _detector(facts)
     if detector is None:
         chosen = _without_auto(config, landmarks="judge", emotion="drawn")
-        return chosen, _sentence(chosen, "taken for drawn ones, no detector found their landmarks")
-    _refuse_models_of_drawn_faces(config, detector)
-    chosen = _without_auto(config, landmarks=detector, emotion="none")
-    if config.landmarks == "auto" and "pack" not in config.finder.model_fields_set and pack:
-        finder = chosen.finder.model_copy(update={"pack": pack})
-        chosen = chosen.model_copy(update={"finder": finder})
-    return chosen, _sentence(chosen, f"photographs, in which {detector} found the landmarks")
+        faces = "taken for drawn ones, no detector found their landmarks"
+    else:
+        _refuse_models_of_drawn_faces(config, detector)
+        chosen = _without_auto(config, landmarks=detector, emotion="none")
+        if chosen.landmarks == detector:
+            finder = _finder(chosen.finder, detector, facts, manifest)
+            chosen = chosen.model_copy(update={"finder": finder})
+        faces = f"photographs, in which {detector} found the landmarks"
+    return chosen, _sentence(chosen, faces)
 
 
 def refuse_different_faces(shard_set: AnyShardSet) -> None:
@@ -43,9 +52,9 @@ def refuse_different_faces(shard_set: AnyShardSet) -> None:
         WrongUse: names two of the sets.
     """
     first, *others = shard_set.sets
-    detector = _detector(first.manifest)[0]
+    detector = _detector(_landmark_facts(first.manifest))
     for other in others:
-        found = _detector(other.manifest)[0]
+        found = _detector(_landmark_facts(other.manifest))
         if found != detector:
             raise WrongUse(
                 f"shards: the landmarks of {first.location} are from {detector or 'no detector'}, "
@@ -54,16 +63,30 @@ def refuse_different_faces(shard_set: AnyShardSet) -> None:
             )
 
 
-def _detector(manifest: Manifest) -> tuple[str | None, str | None]:
-    """Return the detector that found the set's landmarks, and its pack; None if there is none."""
+def _landmark_facts(manifest: Manifest) -> dict[str, Any]:
     landmarks: Any = manifest.config.get("landmarks")
-    facts = landmarks if isinstance(landmarks, dict) else {}
-    backend, pack = facts.get("backend"), facts.get("pack")
-    usable = isinstance(pack, str) and PACK_NAME.fullmatch(pack) is not None
-    return (backend if backend in DETECTORS else None), (pack if usable else None)
+    return landmarks if isinstance(landmarks, dict) else {}
 
 
-def _refuse_models_of_drawn_faces(config: EvaluateConfig, detector: str) -> None:
+def _detector(facts: dict[str, Any]) -> Detector | None:
+    """Return the detector that found the set's landmarks; None if there was none."""
+    return next((name for name in DETECTORS if facts.get("backend") == name), None)
+
+
+def _finder(
+    finder: LandmarksConfig, detector: Detector, facts: dict[str, Any], manifest: Manifest
+) -> LandmarksConfig:
+    """Return the section with what the manifest says in place of what the user did not give."""
+    said: dict[str, Any] = {}
+    pack = facts.get("pack")
+    if detector == "insightface" and isinstance(pack, str) and PACK_NAME.fullmatch(pack):
+        said["pack"] = pack
+    said |= find_files(detector, manifest.run.get("landmarks"), said.get("pack", finder.pack))
+    given = finder.model_fields_set
+    return finder.model_copy(update={name: v for name, v in said.items() if name not in given})
+
+
+def _refuse_models_of_drawn_faces(config: EvaluateConfig, detector: Detector) -> None:
     named = ["landmarks=judge"] if config.landmarks == "judge" else []
     named += ["emotion.by=drawn"] if config.emotion.by == "drawn" else []
     if named:
@@ -85,16 +108,18 @@ def _without_auto(config: EvaluateConfig, *, landmarks: str, emotion: str) -> Ev
 
 
 def _sentence(config: EvaluateConfig, faces: str) -> str:
+    landmarker: Path | None = config.finder.landmarker
     models = {
         "judge": "the shipped model of drawn faces",
         "insightface": f"insightface, pack {config.finder.pack}",
-        "onnx": f"onnx, {config.finder.landmarker}",
+        "onnx": f"onnx, {landmarker.name if landmarker else 'no file'}",
+        "none": "no model, so there are no figures of landmarks and lips",
     }
     judges = {
         "none": "no model, so there is no emotion accuracy",
         "drawn": "the shipped model of drawn faces",
         "fitted": "a classifier fitted to the training split's true clips",
-        "onnx": f"onnx, {config.emotion.model}",
+        "onnx": f"onnx, {config.emotion.model.name if config.emotion.model else 'no file'}",
     }
     return (
         f"Faces: {faces}. Landmarks by {models[config.landmarks]}; emotions by "

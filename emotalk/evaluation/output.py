@@ -13,6 +13,7 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.report import FORMAT, Report
 from emotalk.evaluation.report_blocks import sections
+from emotalk.faces.model_files import models_sha256
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
@@ -37,7 +38,7 @@ def describe_inputs(
     if not config.ema or not weights.exists():
         weights = loaded.folder / GENERATOR
     settings = config.model_dump(mode="json", exclude=IRRELEVANT)
-    settings["finder"].pop("root")
+    _files_by_content(settings, config)
     return {
         "weights": weights.name,
         "weights_sha256": file_sha256(weights),
@@ -45,6 +46,17 @@ def describe_inputs(
         "frames_sha256": hash_frames((clip.key, clip.frames) for clip in clips),
         "config": settings,
     }
+
+
+def _files_by_content(settings: dict[str, Any], config: EvaluateConfig) -> None:
+    """Replace the paths of the judges' files, in place, by what is in them."""
+    for place in ("root", "detector", "landmarker"):
+        settings["finder"].pop(place)
+    finder = config.finder.model_copy(update={"backend": config.landmarks})
+    settings["finder"]["models_sha256"] = models_sha256(finder)
+    model = config.emotion.model
+    settings["emotion"]["model"] = file_sha256(model) if model and model.is_file() else None
+    settings["emotion"]["fit"].pop("cache")
 
 
 def hash_frames(clips: Iterable[tuple[str, int]]) -> str:

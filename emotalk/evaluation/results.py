@@ -51,13 +51,14 @@ class Results:
             holders = [
                 row for row in ROWS if any(quantity in c.rows.get(row, {}) for c in self.clips)
             ]
-            table[quantity] = {
-                row: self._mean(
-                    [c.rows.get(row, {}).get(quantity, float("nan")) for c in self.clips], seed
-                )
-                for row in holders
-            }
+            table[quantity] = {row: self.value(quantity, row, seed) for row in holders}
         return table
+
+    def value(self, quantity: str, row: str, seed: int) -> Value:
+        """Return the mean of a quantity in a row; clips without it count as undefined."""
+        return self._mean(
+            [c.rows.get(row, {}).get(quantity, float("nan")) for c in self.clips], seed
+        )
 
     def by_set(self, names: Sequence[str], seed: int) -> dict[str, dict[str, dict[str, Value]]]:
         """Return the figures of each shard set's own clips, whose keys begin with its name."""

@@ -13,13 +13,13 @@ from typing import Any
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
+from emotalk.faces.model_files import models_sha256
 from emotalk.schema import FORMAT_VERSION, NEUTRAL, SPLITS, UNKNOWN, Rejection
 from emotalk.shards.members import label_facts
 from emotalk.shards.names import tar_name
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
 from etl.job.fewer_clips import take_clips
-from etl.job.model_files import models_sha256
 from etl.job.programs import programs_digest
 from etl.job.splits import Method, hash_of, method_of, split_clips
 from etl.recording.recording import Recording, clips_of

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from emotalk.config.etl import EtlConfig
+from emotalk.faces.model_files import model_places
 from emotalk.redaction import redact_setting
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.writer import write_manifest
@@ -44,4 +45,6 @@ def _run_facts(config: EtlConfig, executor: Executor, began: float) -> dict[str,
         "seconds": round(time.time() - began, 1),
         "machine": platform.machine(),
         "python": platform.python_version(),
+        # evaluations measure generated faces by the same models
+        "landmarks": model_places(config.landmarks),
     }

@@ -55,7 +55,8 @@ def _draw_curve(axes: Axes, clip: ClipResults) -> None:
 
 
 def _draw(results: Results, _report: Report) -> Figure | None:
-    return draw_mouths(results.clips) if results.clips else None
+    measured = any("mouth_correlation" in clip.rows["generated"] for clip in results.clips)
+    return draw_mouths(results.clips) if measured else None
 
 
 PLOT = Plot("mouth.png", _draw)

@@ -202,7 +202,7 @@ def test_a_broken_clip_is_left_out_and_named(
     assert "3200 samples, expected 9600" in report.left_out["1001_DFA_anger"]
 
 
-def test_models_of_drawn_faces_refuse_photographs(
+def test_judges_that_fail_on_true_clips_are_left_out_and_the_report_begins_with_it(
     tmp_path: Path, drawn_clips: Clips, checkpoint: Path
 ) -> None:
     """Pictures in which no drawn face stands where the stored landmarks say."""
@@ -216,8 +216,34 @@ def test_models_of_drawn_faces_refuse_photographs(
         for key, clip in drawn_clips.items()
     }
     shards = write_shard_set(tmp_path / "shards", strange)
-    with pytest.raises(WrongUse, match="landmarks=insightface"):
-        evaluate(EvaluateConfig(checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out"))
+    config = EvaluateConfig(
+        checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", as_reported=True
+    )
+    report = evaluate(config)
+    landmarks, emotions = report.warnings
+    assert landmarks.startswith("NO FIGURES OF LANDMARKS AND LIPS")
+    assert "landmarks=insightface" in landmarks
+    assert emotions.startswith("NO FIGURES OF EMOTIONS")
+    assert report.judges == {}
+    assert report.emotion is None
+    assert report.figures["nlmd"] == report.figures["mouth_correlation"] == {}
+    assert report.figures["psnr"]["generated"].clips == 5
+    assert not any("emotion" in rows for rows in report.per_clip.values())
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert page.index("NO FIGURES OF LANDMARKS") < page.index("PSNR")
+    assert "mouth.png" not in page
+    Console().print(summary_table(report))
+
+
+def test_without_a_landmark_model_the_pictures_are_still_measured(
+    tmp_path: Path, shards: Path, checkpoint: Path
+) -> None:
+    tree = {"checkpoint": checkpoint, "shards": str(shards), "output": tmp_path / "out",
+            "landmarks": "none", "emotion": "none", "clips": 2, "other_speech": "curve"}  # fmt: skip
+    report = evaluate(EvaluateConfig.model_validate(tree))
+    assert report.warnings == ()
+    assert report.figures["psnr"]["generated"].clips == 2
+    assert not any(report.figures[name] for name in ("nlmd", "mouth_correlation", "mouth_lag"))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.evaluate import evaluate
+from emotalk.evaluation.finder_files import other_files_warning, refuse_missing_files
 from emotalk.evaluation.model_choice import choose_models
+from emotalk.faces.model_files import models_sha256
 from emotalk.schema import FORMAT_VERSION
 from emotalk.shards.manifest import Manifest
 from tests.helpers.drawn_shards import DrawnClip, write_shard_set
@@ -86,3 +89,77 @@ def test_an_evaluation_asks_the_manifest(
         evaluate(given.model_copy(update={"landmarks": "judge"}))
     with pytest.raises(WrongUse, match="p68"):  # the pack of the set, which is not here
         evaluate(given)
+
+
+def test_the_set_s_own_files_are_found_where_the_etl_found_them(tmp_path: Path) -> None:
+    (tmp_path / "models" / "p68").mkdir(parents=True)
+    (tmp_path / "models" / "p68" / "det.onnx").write_bytes(b"1")
+    files = {name: tmp_path / f"{name}.onnx" for name in ("detector", "landmarker")}
+    for path in files.values():
+        path.write_bytes(b"2")
+    places = {name: str(path) for name, path in files.items()}
+    packed = Manifest(
+        format=FORMAT_VERSION, shards=(), run={"landmarks": {"root": str(tmp_path)}},
+        config={"landmarks": {"backend": "insightface", "pack": "p68"}},
+    )  # fmt: skip
+    loose = Manifest(
+        format=FORMAT_VERSION, shards=(), run={"landmarks": places},
+        config={"landmarks": {"backend": "onnx"}},
+    )  # fmt: skip
+    assert choose_models(config(), packed)[0].finder.root == tmp_path
+    found = choose_models(config(), loose)[0].finder
+    assert (found.detector, found.landmarker) == (files["detector"], files["landmarker"])
+    own = choose_models(config(finder={"root": "mine", "detector": "d", "landmarker": "l"}), packed)
+    assert own[0].finder.root == Path("mine")
+    other = choose_models(config(landmarks="onnx"), packed)[0]
+    assert other.finder.root != tmp_path, "the user chose another detector"
+
+
+@pytest.mark.parametrize(
+    "places",
+    [None, 7, "x", [], {"root": 3}, {"root": "a\0b"}, {"root": "/" + "a" * 5000}, {"root": "/dev"},
+     {"detector": "/etc/passwd", "landmarker": "/dev/zero"}],
+)  # fmt: skip
+@pytest.mark.parametrize("backend", ["insightface", "onnx"])
+def test_places_that_hold_no_models_are_not_believed(places: Any, backend: str) -> None:
+    said = Manifest(
+        format=FORMAT_VERSION, shards=(), run={"landmarks": places},
+        config={"landmarks": {"backend": backend, "pack": "p68"}},
+    )  # fmt: skip
+    finder = choose_models(config(), said)[0].finder
+    assert finder.root == Path("~/.insightface")
+    assert (finder.detector, finder.landmarker) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("landmarks", "finder", "words"),
+    [
+        ("insightface", {"pack": "p68", "root": "/r"}, "give finder.root=FOLDER"),
+        ("onnx", {}, "finder.detector is not given; give finder.detector="),
+        ("onnx", {"detector": __file__}, "finder.landmarker is not given"),
+        ("onnx", {"detector": __file__, "landmarker": "/n.onnx"}, "/n.onnx is not there"),
+    ],
+)
+def test_missing_files_are_one_message_that_names_the_setting(
+    landmarks: str, finder: dict[str, str], words: str
+) -> None:
+    with pytest.raises(WrongUse, match=f"the-set: .*{words}.*landmarks=none"):
+        refuse_missing_files(landmarks, LandmarksConfig.model_validate(finder), "the-set")
+
+
+def test_other_files_than_the_set_s_own_are_told(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name / "models" / "p").mkdir(parents=True)
+        (tmp_path / name / "models" / "p" / "det.onnx").write_bytes(name.encode())
+    a, b = (LandmarksConfig(pack="p", root=tmp_path / name) for name in "ab")
+    own = Manifest(
+        format=FORMAT_VERSION, shards=(),
+        config={"landmarks": {"backend": "insightface"}, "models_sha256": models_sha256(a)},
+    )  # fmt: skip
+    assert other_files_warning("insightface", a, own) is None
+    for landmarks, finder in (("insightface", b), ("onnx", a)):
+        said = other_files_warning(landmarks, finder, own)
+        assert said is not None
+        assert "another one than that which found this set's own landmarks" in said
+    assert other_files_warning("judge", b, own) is None
+    assert other_files_warning("insightface", b, manifest({"backend": "insightface"})) is None

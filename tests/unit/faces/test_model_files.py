@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from emotalk.config.etl import EtlConfig, LandmarksConfig
+from emotalk.faces.model_files import models_sha256
 from emotalk.schema import ClipLabel
 from etl.corpora.listing import SourceClip
-from etl.job.model_files import models_sha256
 from etl.job.plan import decisive_config
 
 
