@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emotalk.config.evaluate_pairs import PairsConfig
-from emotalk.evaluation.caveats import MEASURES
+from emotalk.evaluation.caveats import LANDMARK_MEASURES, MEASURES
 from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.pairs.listing import UNKNOWN_ACTOR, Pair
 from emotalk.evaluation.results import ClipResults
@@ -50,6 +50,7 @@ def pair_caveats(
     actors = {clip.actor for clip in results}
     lines = [
         *MEASURES,
+        *LANDMARK_MEASURES,
         f"The generated videos were made elsewhere: what they were made from is not known. "
         f"{ALIGNED[config.align]}",
         "The first true frame, repeated, is the row of the still.",

@@ -21,20 +21,21 @@ def draw_confusion(emotion: EmotionReport) -> Figure:
         (right, emotion.confusion_truth, "true clips", "truth"),
     )
     for axes, counts, title, row in panels:
-        _draw_matrix(axes, np.array(counts), emotion.emotions)
+        _draw_matrix(axes, np.array(counts), emotion.emotions, emotion.seen or emotion.emotions)
         axes.set_title(f"{title}: {emotion.accuracy[row].text(2)}", fontsize=10)
     return figure
 
 
-def _draw_matrix(axes: Axes, counts_EE: NDArray[np.int64], emotions: tuple[str, ...]) -> None:
-    shares = counts_EE / np.maximum(counts_EE.sum(1, keepdims=True), 1)
+def _draw_matrix(
+    axes: Axes, counts_EK: NDArray[np.int64], emotions: tuple[str, ...], seen: tuple[str, ...]
+) -> None:
+    shares = counts_EK / np.maximum(counts_EK.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for (row, column), count in np.ndenumerate(counts_EE):
+    for (row, column), count in np.ndenumerate(counts_EK):
         colour = "white" if shares[row, column] > 0.5 else INK
         axes.text(column, row, str(count), ha="center", va="center", color=colour, fontsize=9)
-    places = range(len(emotions))
-    axes.set_xticks(places, emotions, rotation=40, ha="right", fontsize=9)
-    axes.set_yticks(places, emotions, fontsize=9)
+    axes.set_xticks(range(len(seen)), seen, rotation=40, ha="right", fontsize=9)
+    axes.set_yticks(range(len(emotions)), emotions, fontsize=9)
     axes.set(xlabel="seen", ylabel="wanted")
 
 

@@ -238,9 +238,9 @@ def test_judges_that_fail_on_true_clips_are_left_out_and_the_report_begins_with_
 def test_without_a_landmark_model_the_pictures_are_still_measured(
     tmp_path: Path, shards: Path, checkpoint: Path
 ) -> None:
-    tree = {"checkpoint": checkpoint, "shards": str(shards), "output": tmp_path / "out",
-            "landmarks": "none", "emotion": "none", "clips": 2, "other_speech": "curve"}  # fmt: skip
-    report = evaluate(EvaluateConfig.model_validate(tree))
+    tree = {"checkpoint": checkpoint, "shards": str(shards), "output": tmp_path / "out"}
+    more = {"landmarks": "none", "emotion": "none", "clips": 2, "other_speech": "curve"}
+    report = evaluate(EvaluateConfig.model_validate({**tree, **more}))
     assert report.warnings == ()
     assert report.figures["psnr"]["generated"].clips == 2
     assert not any(report.figures[name] for name in ("nlmd", "mouth_correlation", "mouth_lag"))
