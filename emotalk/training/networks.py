@@ -90,10 +90,20 @@ class Networks:
         with self.discriminators.frozen():
             yield self.bare_discriminators
 
-    def generate(self, x: ClipInputs, generator: Callable[..., GeneratorOutput]) -> GeneratorOutput:
-        """Return the generated video of `x` in full precision, by the engine or a bare module."""
+    def generate(
+        self,
+        x: ClipInputs,
+        generator: Callable[..., GeneratorOutput],
+        *,
+        heads_only: bool = False,
+    ) -> GeneratorOutput:
+        """Return the generator's output for `x` in full precision, by the engine or a bare module.
+
+        With `heads_only` the video has no frames.
+        """
+        inputs = (x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
         with self.autocast():
-            out = generator(x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
+            out = generator(*inputs, heads_only) if heads_only else generator(*inputs)
         logits, mouth = out.emotion_logits_BE, out.mouth_BTLP
         return GeneratorOutput(
             full_precision(out.video_BTCHW),

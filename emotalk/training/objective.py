@@ -59,6 +59,11 @@ def terms_of_emotion(update: UpdateConfig) -> frozenset[str]:
     return frozenset(needing & set(update.losses))
 
 
+def reads_heads_only(wanted: Collection[str]) -> bool:
+    """Return whether all terms of an update read the generator's auxiliary heads alone."""
+    return all(name not in CRITICS and load_term(name).reads != "video_BTCHW" for name in wanted)
+
+
 def unused_generator_outputs(generated: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
     """Return the generator's outputs that no trained term depends on."""
     used = {"video_BTCHW" if n in CRITICS else load_term(n).reads for n in trained}

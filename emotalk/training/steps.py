@@ -20,6 +20,7 @@ from emotalk.training.objective import (
     discriminate,
     discriminator_terms,
     generator_terms,
+    reads_heads_only,
     terms_of_emotion,
     unused_discriminator_outputs,
     unused_generator_outputs,
@@ -39,7 +40,9 @@ def generator_step(
     with networks.frozen_discriminators() as discriminators:
         for x, last in _with_last(micro_batches):
             with networks.generator.micro_batch(last=last):
-                generated = networks.generate(x, networks.generator)
+                generated = networks.generate(
+                    x, networks.generator, heads_only=reads_heads_only(update.losses)
+                )
                 terms = generator_terms(x, generated, networks, discriminators, update.losses)
                 unused = unused_generator_outputs(generated, update.trained)
                 step.backward(terms, x, unused=unused, last=last)

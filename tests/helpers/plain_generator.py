@@ -27,13 +27,15 @@ def plain_generator(
     speech_BTD = speech_BTD[:, margin_frames : speech_BTD.shape[1] - margin_frames]
     head = generator.speech_emotion
     logits_BE = None if head is None else head(speech_BTD)
+    mouth = generator.speech_mouth
+    mouth_BTLP = None if mouth is None else mouth(speech_BTD)
     T = speech_BTD.shape[1]
     emotion_BTD = generator.emotion_encoder(emotion_BE).unsqueeze(1).repeat(1, T, 1)
     embedding_BD, features = plain_image_encoder(generator, image_BCHW)
     noise_BTD, _ = generator.noise_encoder.lstm(noise)
     image_BTD = embedding_BD.unsqueeze(1).repeat(1, T, 1)
     z_BTD = torch.cat([speech_BTD, noise_BTD, image_BTD, emotion_BTD], dim=2)
-    return GeneratorOutput(plain_decoder(generator, z_BTD, features), logits_BE)
+    return GeneratorOutput(plain_decoder(generator, z_BTD, features), logits_BE, mouth_BTLP)
 
 
 def plain_speech_encoder(generator: Generator, speech_BS: Tensor) -> Tensor:

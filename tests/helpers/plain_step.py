@@ -20,6 +20,7 @@ from emotalk.models import (
     EmotionDiscriminator,
     FrameDiscriminator,
     Generator,
+    GeneratorOutput,
     PairDiscriminator,
     TemporalDiscriminator,
 )
@@ -85,7 +86,8 @@ class PlainStep:
     def generator_step(self, x: ClipInputs) -> Losses:
         """Update the generator once; return its terms, unweighted."""
         self.critics.requires_grad_(requires_grad=False)
-        fake, speech_logits = self._generate(x)
+        out = self._generate(x)
+        fake = out.video_BTCHW
         terms: dict[str, Tensor] = {}
         for name in self.weights:
             if name == "mouth_region":
@@ -96,8 +98,11 @@ class PlainStep:
             elif name == "perceptual":
                 terms[name] = self._perceptual(fake, x)
             elif name == "speech_emotion":
-                assert speech_logits is not None
-                terms[name] = F.cross_entropy(speech_logits, x.emotion_B)
+                assert out.emotion_logits_BE is not None
+                terms[name] = F.cross_entropy(out.emotion_logits_BE, x.emotion_B)
+            elif name == "speech_mouth":
+                assert out.mouth_BTLP is not None
+                terms[name] = plain_mouth_error(out.mouth_BTLP, x.landmarks_BTLP)
             else:
                 terms[name] = self._adversarial(name, fake, x)
         self.features.zero_grad()
@@ -108,7 +113,7 @@ class PlainStep:
         """Update the discriminators once; return their terms and the penalty, unweighted."""
         self.critics.requires_grad_(requires_grad=True)
         with torch.no_grad():
-            fake, _ = self._generate(x)
+            fake = self._generate(x).video_BTCHW
         terms: dict[str, Tensor] = {}
         penalty = None
         for name in self.critic_weights:
@@ -146,11 +151,10 @@ class PlainStep:
         self.grad_norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
         adam.step()
 
-    def _generate(self, x: ClipInputs) -> tuple[Tensor, Tensor | None]:
-        out = plain_generator(
+    def _generate(self, x: ClipInputs) -> GeneratorOutput:
+        return plain_generator(
             self.generator, x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames
         )
-        return out.video_BTCHW, out.emotion_logits_BE
 
     def _perceptual(self, fake: Tensor, x: ClipInputs) -> Tensor:
         pairs = [(fake, x.video_BTCHW)]
@@ -227,3 +231,15 @@ class PlainStep:
         critic = self.critics.get_submodule("temporal")
         assert isinstance(critic, TemporalDiscriminator)
         return critic
+
+
+def plain_mouth_error(read_BTLP: Tensor, landmarks_BTLP: Tensor) -> Tensor:
+    """Return the mean error of the mouth's motion, clip by clip and frame by frame."""
+    errors = []
+    for read_TLP, landmarks_TLP in zip(read_BTLP, landmarks_BTLP, strict=True):
+        eyes = torch.stack([(points[36] - points[45]).norm() for points in landmarks_TLP]).mean()
+        true = [100 * (points[48:] - points[48:].mean(0)) / eyes for points in landmarks_TLP]
+        true_TLP = torch.stack(true)
+        moved = (read_TLP - read_TLP.mean(0)) - (true_TLP - true_TLP.mean(0))
+        errors.append(moved.abs().mean())
+    return torch.stack(errors).mean()

@@ -10,7 +10,7 @@ from emotalk.training.networks import Networks
 
 
 def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
-    """Return the mean absolute error of the mouth's motion, in percent of the eyes' distance (ours)."""
+    """Return the mean error of the mouth's motion, in percent of the eyes' distance (ours)."""
     assert generated.mouth_BTLP is not None, "the configuration requires the head"
     return mouth_shape_loss(generated.mouth_BTLP, x.landmarks_BTLP)
 

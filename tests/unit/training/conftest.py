@@ -16,7 +16,8 @@ from tests.helpers.tiny_training import tiny_config
 
 @pytest.fixture(scope="module")
 def networks(tmp_path_factory: pytest.TempPathFactory) -> Networks:
-    words = ["model.generator.auxiliary_emotion=true", "losses.perceptual.network=random"]
+    words = ["model.generator.auxiliary_emotion=true", "model.generator.auxiliary_mouth=true"]
+    words += ["losses.perceptual.network=random"]
     words += ["losses.perceptual.width=0.04", "stages.gan.updates.0.losses.perceptual=1"]
     config = tiny_config(tmp_path_factory.mktemp("objective"), *words)
     generator, critics = build_modules(config)

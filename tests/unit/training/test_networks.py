@@ -90,10 +90,12 @@ def test_each_discriminator_and_the_guess_of_the_emotion_learn_apart(
     assert {name: len(found) for name, found in learning_parts(critics).items()} == dict.fromkeys(
         ALL, 1
     )
-    generator, _ = build_modules(tiny_config(tmp_path, "model.generator.auxiliary_emotion=true"))
+    heads = [f"model.generator.auxiliary_{name}=true" for name in ("emotion", "mouth")]
+    generator, _ = build_modules(tiny_config(tmp_path, *heads))
     parts = learning_parts(generator)
-    assert set(parts) == {"generator", "speech_emotion"}
+    assert set(parts) == {"generator", "speech_emotion", "speech_mouth"}
     assert parts["speech_emotion"] == [generator.speech_emotion]
+    assert parts["speech_mouth"] == [generator.speech_mouth]
     held = [p for modules in parts.values() for m in modules for p in m.parameters()]
     assert {id(p) for p in held} == {id(p) for p in generator.parameters()}
     plain, _ = build_modules(tiny_config(tmp_path))

@@ -87,18 +87,22 @@ def test_real_videos_alone_are_judged_without_generating_any(
 @pytest.mark.parametrize(
     ("trained", "unread"),
     [
-        ({"mouth_region"}, {"logits"}),
-        ({"mouth_region", "speech_emotion"}, set()),
-        ({"speech_emotion"}, {"video"}),
-        ({"emotion"}, {"logits"}),
+        ({"mouth_region"}, {"logits", "mouth"}),
+        ({"mouth_region", "speech_emotion"}, {"mouth"}),
+        ({"mouth_region", "speech_emotion", "speech_mouth"}, set()),
+        ({"speech_emotion"}, {"video", "mouth"}),
+        ({"speech_mouth"}, {"video", "logits"}),
+        ({"emotion"}, {"logits", "mouth"}),
     ],
 )
 def test_outputs_of_the_generator_that_no_trained_term_reads(
     trained: set[str], unread: set[str], made: GeneratorOutput
 ) -> None:
-    names = {id(made.video_BTCHW): "video", id(made.emotion_logits_BE): "logits"}
+    outputs = {"video": made.video_BTCHW, "logits": made.emotion_logits_BE}
+    outputs |= {"mouth": made.mouth_BTLP}
+    names = {id(output): name for name, output in outputs.items()}
     assert {names[id(output)] for output in unused_generator_outputs(made, trained)} == unread
-    without = made._replace(emotion_logits_BE=None)
+    without = made._replace(emotion_logits_BE=None, mouth_BTLP=None)
     found = {id(output) for output in unused_generator_outputs(without, trained)}
     assert found == ({id(made.video_BTCHW)} if "video" in unread else set())
 

@@ -39,11 +39,13 @@ GENERATOR = {
     "pair": 1.3,
     "temporal": 0.6,
     "speech_emotion": 0.8,
+    "speech_mouth": 0.5,
 }
 DISCRIMINATORS = {"frame": 0.9, "emotion": 1.7, "emotion_real": 0.4, "pair": 1.2, "temporal": 2.1}
 PENALTY, LR_GENERATOR, LR_DISCRIMINATORS = 7.0, 3e-2, 2e-2
 WORDS = [
     "model.generator.auxiliary_emotion=true",
+    "model.generator.auxiliary_mouth=true",
     "losses.perceptual.network=random",
     "losses.perceptual.width=0.04",
     f"losses.gradient_penalty={PENALTY}",
