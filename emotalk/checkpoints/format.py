@@ -60,11 +60,10 @@ class CorpusFacts(Section):
     actors: int = Field(ge=0)  # in the training split
     # of the clips, those of unknown emotion; not written where there are none
     unlabelled: int = Field(default=0, ge=0, exclude_if=lambda clips: clips == 0)
-
-    @property
-    def has_labels(self) -> bool:
-        """Return whether the emotion of some clip was known."""
-        return self.unlabelled == 0 or self.unlabelled < self.clips
+    # emotions that some clip shows; None, and not written, where this was not recorded
+    emotions: tuple[EmotionName, ...] | None = Field(
+        default=None, max_length=64, exclude_if=lambda emotions: emotions is None
+    )
 
 
 class SetFacts(CorpusFacts):

@@ -5,6 +5,7 @@ from pathlib import Path
 from emotalk.checkpoints.format import (
     DESCRIPTION,
     DISCRIMINATORS,
+    DataFacts,
     ModelFacts,
     refuse_used_folder,
     write_model,
@@ -20,6 +21,15 @@ from emotalk.files.tensor_files import write_tensors
 from emotalk.models.original import ChannelOrder, Kind, OriginalNetwork, read_original
 from emotalk.schema import EMOTIONS
 
+# As the paper says, section IV-A. It numbers no clips of the public weights.
+TRAINED_ON = DataFacts(
+    manifest_sha256="unknown",
+    corpus="crema_d",
+    landmarks="unknown",
+    clips=0,
+    actors=0,
+    emotions=EMOTIONS,
+)
 FILES: dict[Kind, str] = {
     "generator": "generator.pt",
     "frame": "disc_frame.pt",
@@ -47,7 +57,7 @@ def import_original(
     refuse_used_folder(output)
     networks = {kind: _read(kind, path, channel_order) for kind, path in _files(source).items()}
     config = _sizes(networks)
-    facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=0)
+    facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=0, data=TRAINED_ON)
     try:
         output.mkdir(parents=True, exist_ok=True)
         critics = {

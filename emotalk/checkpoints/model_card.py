@@ -5,14 +5,15 @@ from dataclasses import dataclass
 
 from emotalk import __version__
 from emotalk.checkpoints.format import CorpusFacts, DataFacts, SetFacts
+from emotalk.checkpoints.knowledge import DRAWN_LANDMARKS, DRAWN_LAYOUTS, what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 
 CARD = "README.md"
 DRAWN = (
-    "The manifest says CREMA-D's layout with landmarks that lay beside the clips, as `emotalk "
-    "synth` writes them: a drawn corpus, with no real face or voice, which is under "
-    "this project's licence (MIT). Should the clips have been CREMA-D's own, its licence holds: "
-    "Open Database License 1.0."
+    "The manifest says landmarks that lay beside the clips, as `emotalk synth` writes them: a "
+    "drawn corpus, with no real face or voice and nobody's likeness, under this project's "
+    "licence (MIT). Should the clips be the corpus' own, its licence holds: CREMA-D's is the "
+    "Open Database License 1.0, MEAD is for academic use only."
 )
 LICENCES = {
     "crema_d": (
@@ -101,6 +102,10 @@ def _lines(loaded: LoadedGenerator, origin: Origin) -> Iterator[str]:
     yield ""
     yield USE
     yield from _network(loaded, origin)
+    yield "## What it knows"
+    yield ""
+    yield f"{what_it_knows(loaded.facts).sentence()}"
+    yield ""
     yield from _data(loaded.facts.data)
     yield from _figures(origin)
     yield LIMITS
@@ -132,7 +137,8 @@ def _data(data: DataFacts | None) -> Iterator[str]:
     yield "## Training data and its licence"
     yield ""
     if data is not None:
-        yield f"Corpus: {data.corpus}; training split: {data.clips} clips of {data.actors} people."
+        size = f"training split: {data.clips} clips of {data.actors} people"
+        yield f"Corpus: {data.corpus}; {size if data.clips else 'its size was not recorded'}."
         if data.unlabelled:
             yield f"The emotion of {data.unlabelled} of them was unknown; they counted as neutral."
         if data.sets:
@@ -163,7 +169,7 @@ def licence_note(data: CorpusFacts | None) -> str:
         return "\n\n".join(dict.fromkeys(licence_note(part) for part in data.sets))
     if data is None:
         return UNKNOWN
-    if data.corpus == "crema_d" and data.landmarks == "sidecar":
+    if data.corpus in DRAWN_LAYOUTS and data.landmarks == DRAWN_LANDMARKS:
         return DRAWN
     return LICENCES.get(data.corpus, UNKNOWN)
 

@@ -19,6 +19,13 @@ CheckpointOption = Annotated[
         help="Run folder (its newest), RUN/checkpoints/best, a checkpoint, or an exported model."
     ),
 ]
+OptionalCheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Run folder, checkpoint or exported model; without it the example "
+        "model that comes with the package, which knows drawn faces."
+    ),
+]
 FinderOption = Annotated[
     LandmarkModel,
     typer.Option(

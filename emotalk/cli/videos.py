@@ -1,33 +1,37 @@
 """Define the commands that make videos, one or through a web page."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from emotalk.cli.options import (
     PACK,
     ROOT,
-    CheckpointOption,
     DetectorOption,
+    Device,
     DeviceOption,
     FinderOption,
     LandmarkerOption,
+    OptionalCheckpointOption,
     PackOption,
     RootOption,
     landmarks_config,
 )
 from emotalk.cli.terminal import progress_bar, say
 
+if TYPE_CHECKING:
+    from emotalk.checkpoints.load import LoadedGenerator
+
 
 def generate(
-    checkpoint: CheckpointOption,
     image: Annotated[Path, typer.Option(help="Picture of one face: PNG, JPEG, BMP, WebP, TIFF.")],
     audio: Annotated[Path, typer.Option(help="Speech: any audio file, or a video with sound.")],
     emotion: Annotated[
         str, typer.Option(help="NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...")
     ],
     output: Annotated[Path, typer.Option(help="The MP4 file to write (H.264 and AAC).")],
+    checkpoint: OptionalCheckpointOption = None,
     landmarks: FinderOption = "insightface",
     pack: PackOption = PACK,
     root: RootOption = ROOT,
@@ -50,14 +54,13 @@ def generate(
     changes the emotion on the way; each change fades in within 0.4 s.
 
     \b
-    emotalk generate --checkpoint run --image me.jpg --audio hello.wav \\
-        --emotion happiness --output hello.mp4
+    emotalk generate --image me.jpg --audio hello.wav --emotion happiness --output hello.mp4
+    emotalk generate ... --checkpoint run
     emotalk generate ... --emotion anger:0.5
     emotalk generate ... --emotion 0=neutral,1.5=anger:0.8
     emotalk generate ... --image crop.png --landmarks aligned
     emotalk generate ... --image group.jpg --face largest --scale 2
     """
-    from emotalk.checkpoints.load import load_generator
     from emotalk.inference.talking_video import VideoRequest, make_video
     from emotalk.inference.video import check_output
 
@@ -73,14 +76,14 @@ def generate(
         scale=scale,
         overwrite=overwrite,
     )
-    loaded = load_generator(checkpoint, device=device)
+    loaded = _load(checkpoint, device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
     say(str(report))
 
 
 def app(
-    checkpoint: CheckpointOption,
+    checkpoint: OptionalCheckpointOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any free one.")] = 7860,
     landmarks: FinderOption = "insightface",
@@ -97,11 +100,24 @@ def app(
     that no browser asks about for 5 minutes is dropped. Uploads are deleted when the server ends.
 
     \b
+    emotalk app
     emotalk app --checkpoint run
     """
-    from emotalk.checkpoints.load import load_generator
     from emotalk.inference.app import serve
 
     finder = landmarks_config(landmarks, pack, root, detector, landmarker)
-    loaded = load_generator(checkpoint, device=device)
+    loaded = _load(checkpoint, device)
     serve(loaded, finder, host=host, port=port)
+
+
+def _load(checkpoint: Path | None, device: Device) -> "LoadedGenerator":
+    """Return the generator of a checkpoint, or the example model; say what it knows in one line."""
+    from emotalk.checkpoints.knowledge import what_it_knows
+    from emotalk.checkpoints.load import load_generator
+    from emotalk.pretrained.example_model import example_folder
+
+    folder = example_folder() if checkpoint is None else checkpoint
+    loaded = load_generator(folder, device=device)
+    name = str(folder) if checkpoint else "the example that comes with emotalk (no --checkpoint)"
+    say(f"model: {name}; it knows {what_it_knows(loaded.facts)}")
+    return loaded

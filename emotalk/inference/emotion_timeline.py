@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from emotalk.errors import WrongUse
-from emotalk.schema import FPS, NEUTRAL, Floats
+from emotalk.schema import FPS, Floats
 
 FADE_S = 0.4
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -98,17 +98,6 @@ def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
     return (
         f"emotion {weak}: this model was trained on full emotions only "
         "(emotion.use_intensity=false); the intensity is passed on, but its effect was not trained"
-    )
-
-
-def untrained_note(timeline: Timeline) -> str:
-    """Return a note on emotions that a model without labelled clips was not trained on."""
-    untrained = [entry.emotion for entry in timeline if entry.emotion != NEUTRAL]
-    if not untrained:
-        return ""
-    return (
-        f"emotion {', '.join(dict.fromkeys(untrained))}: no clip of this model's training had an "
-        "emotion label; only neutral was trained"
     )
 
 

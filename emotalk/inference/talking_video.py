@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.backends import build_landmark_detector
@@ -14,10 +15,10 @@ from emotalk.inference.emotion_timeline import (
     intensity_note,
     parse_timeline,
     timeline_weights,
-    untrained_note,
 )
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.inference.generate import generate_blocks
+from emotalk.inference.knowledge_notes import photograph_note, unlearnt_note
 from emotalk.inference.speech import read_speech
 from emotalk.inference.video import check_output, write_talking_video
 from emotalk.printable import printable
@@ -49,7 +50,7 @@ class VideoReport:
     output: Path
     frames: int
     elapsed_s: float
-    notes: tuple[str, ...] = ()  # parts of the request that had no effect
+    notes: tuple[str, ...] = ()  # parts of the request that had no effect or were not learnt
 
     def __str__(self) -> str:
         """Return the report as one line."""
@@ -94,15 +95,19 @@ def make_video(
 
 
 def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -> tuple[str, ...]:
-    """Return a line for each part of a request that has no effect."""
+    """Return a line for each part of a request that has no effect, or one not to be trusted."""
     face = ""
     if request.face is not None and request.landmarks is None:
         face = (
             f"face {request.face}: not used, as an aligned picture is taken whole without detection"
         )
-    data = loaded.facts.data
-    emotion = "" if data is None or data.has_labels else untrained_note(timeline)
-    notes = (intensity_note(timeline, use_intensity=loaded.facts.use_intensity), emotion, face)
+    knowledge = what_it_knows(loaded.facts)
+    notes = (
+        intensity_note(timeline, use_intensity=loaded.facts.use_intensity),
+        unlearnt_note(knowledge, (entry.emotion for entry in timeline)),
+        photograph_note(knowledge, detected=request.landmarks is not None),
+        face,
+    )
     return tuple(note for note in notes if note)
 
 

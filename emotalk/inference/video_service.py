@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.load import validate
@@ -103,9 +104,15 @@ class VideoService:
         return FileResponse(job.output, media_type="video/mp4")
 
     async def describe(self, _request: Request) -> Response:
-        """Return the model's emotions and the server's limits."""
+        """Return the model's emotions, what it knows, and the server's limits."""
         facts = self.loaded.facts
-        described = {"emotions": facts.emotions, "intensity": facts.use_intensity}
+        knowledge = what_it_knows(facts)
+        described = {
+            "emotions": facts.emotions,
+            "intensity": facts.use_intensity,
+            "knows": str(knowledge),
+            "never_learnt": knowledge.never_learnt,
+        }
         return JSONResponse({**described, "limits": str(self.limits)})
 
     def close(self) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from emotalk.checkpoints.format import DataFacts, ModelFacts, SetFacts
 from emotalk.config.run import TrainConfig
 from emotalk.printable import printable
-from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
+from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8, NEUTRAL
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.shard_set import Sample, ShardSet
 
 LONGEST = 100  # characters of a name from the manifest
+LONGEST_EMOTION = 64
 
 
 def model_facts(config: TrainConfig) -> ModelFacts:
@@ -50,6 +51,7 @@ def data_facts(shard_set: AnyShardSet) -> DataFacts:
         clips=sum(part.clips for part in whole),
         actors=sum(part.actors for part in whole),
         unlabelled=sum(part.unlabelled for part in whole),
+        emotions=_in_order(name for part in whole for name in part.emotions or ()),
         sets=tuple(
             SetFacts(name=name, weight=weight, **part.model_dump())
             for name, weight, part in zip(shard_set.names, shard_set.weights, whole, strict=True)
@@ -68,7 +70,17 @@ def _facts(shard_set: ShardSet, samples: Sequence[Sample]) -> DataFacts:
         clips=len(samples),
         actors=len({sample.actor for sample in samples}),
         unlabelled=sum(sample.emotion is None for sample in samples),
+        # a clip of unknown emotion trains as neutral
+        emotions=_in_order(sample.emotion or NEUTRAL for sample in samples),
     )
+
+
+def _in_order(emotions: Iterable[str]) -> tuple[str, ...]:
+    """Return the different names, those of the schema in its order, before any others."""
+    found = set(emotions)
+    known = [name for name in EMOTIONS_MEAD8 if name in found]
+    others = sorted(found.difference(known))
+    return (*known, *(printable(name, longest=LONGEST_EMOTION) for name in others))
 
 
 def _joined(words: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from emotalk.checkpoints.folder import CHECKPOINTS, checkpoints
 from emotalk.checkpoints.format import CorpusFacts, DataFacts, SetFacts, read_description
@@ -92,7 +93,7 @@ def refuse_other_shards(config: TrainConfig, shard_set: AnyShardSet) -> None:
         return
     digest, facts = known
     here = data_facts(shard_set)
-    same = digest == shards_digest(shard_set) if digest else facts == here
+    same = digest == shards_digest(shard_set) if digest else _equal_where_recorded(facts, here)
     if not same:
         raise WrongUse(
             f"run_dir {config.run_dir} learned from another shard set than "
@@ -101,6 +102,14 @@ def refuse_other_shards(config: TrainConfig, shard_set: AnyShardSet) -> None:
             f"start a new run with start_from={config.run_dir}; or, if this run is meant to go on "
             "over the other set, say so with resume=other_shards"
         )
+
+
+def _equal_where_recorded(known: DataFacts, here: DataFacts) -> bool:
+    """Return whether facts are equal; older checkpoints record no emotions."""
+    if known.emotions is not None:
+        return known == here
+    left_out: dict[str, Any] = {"emotions": True, "sets": {"__all__": {"emotions"}}}
+    return known.model_dump(exclude=left_out) == here.model_dump(exclude=left_out)
 
 
 def continued_shards(config: TrainConfig, state: TrainState, shard_set: AnyShardSet) -> str:

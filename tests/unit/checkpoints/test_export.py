@@ -139,6 +139,7 @@ def test_a_pickle_is_not_exported(tmp_path: Path) -> None:
     [
         ("crema_d", "insightface", "Open Database License 1.0: name the source"),
         ("crema_d", "sidecar", "a drawn corpus, with no real face"),
+        ("mead", "sidecar", "nobody's likeness"),
         ("mead", "insightface", "academic use only"),
         ("folder", "onnx", "a folder of the trainer's own"),
         ("unknown", "unknown", "Not known"),

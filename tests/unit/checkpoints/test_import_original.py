@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from emotalk.checkpoints.import_original import import_original
+from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import load_generator
 from emotalk.errors import WrongUse
 from emotalk.inference.generate import ClipRequest, generate_clips
@@ -24,6 +25,8 @@ def test_the_imported_generator_is_the_original_and_speaks(tmp_path: Path) -> No
     loaded = load_generator(tmp_path / "model")
     assert loaded.facts.emotions == EMOTIONS
     assert loaded.facts.speech_margin_frames == 0
+    knows = str(what_it_knows(loaded.facts))
+    assert knows.startswith("a corpus: CREMA-D (how many clips was not recorded); emotions: anger,")
     torch.testing.assert_close(
         dict(loaded.generator.state_dict()), read_original(source).state, rtol=0, atol=0
     )

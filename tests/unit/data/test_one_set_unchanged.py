@@ -94,6 +94,7 @@ def test_the_identity_of_a_run_and_its_model(tmp_path: Path) -> None:
             "landmarks": "unknown",
             "clips": 7,
             "actors": 3,
+            "emotions": LEARNT,
         }
     config = tiny_config(tmp_path)
     described = model_facts(config).model_copy(update={"data": facts})

@@ -67,7 +67,10 @@ def test_the_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
 
 
 def test_the_model_says_which_emotions_it_knows(client: TestClient) -> None:
-    assert client.get("/api/model").json()["emotions"][:2] == ["anger", "disgust"]
+    told = client.get("/api/model").json()
+    assert told["emotions"][:2] == ["anger", "disgust"]
+    assert told["knows"].startswith("faces that were not recorded; emotions:")
+    assert told["never_learnt"] == []
 
 
 def test_a_video_is_made_and_can_be_sought_in(client: TestClient) -> None:

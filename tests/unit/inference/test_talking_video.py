@@ -56,19 +56,33 @@ def test_emotion_and_intensity_of_every_frame_reach_the_network(request_of: Vide
     assert report.notes == ()
 
 
-@pytest.mark.parametrize(("unlabelled", "said"), [(9, True), (8, False), (0, False)])
-def test_an_emotion_is_said_to_be_untrained_where_no_clip_had_a_label(
-    unlabelled: int, said: bool, request_of: VideoRequest
+@pytest.mark.parametrize(
+    ("unlabelled", "recorded", "said"),
+    [
+        (9, None, True),
+        (8, None, False),
+        (0, None, False),
+        (0, ("anger", "neutral"), True),
+        (0, EMOTIONS, False),
+    ],
+)
+def test_an_emotion_that_was_never_learnt_is_never_taken_silently(
+    unlabelled: int,
+    recorded: tuple[str, ...] | None,
+    said: bool,
+    request_of: VideoRequest,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     loaded = loaded_of(use_intensity=True)
     data = DataFacts(
         manifest_sha256="", corpus="folder", landmarks="onnx", clips=9, actors=1,
-        unlabelled=unlabelled,
+        unlabelled=unlabelled, emotions=recorded,
     )  # fmt: skip
     loaded = replace(loaded, facts=loaded.facts.model_copy(update={"data": data}))
     notes = make_video(replace(request_of, emotion="0=neutral,0.4=fear"), loaded).notes
-    expected = "emotion fear: no clip of this model's training had an emotion label; only neutral"
+    expected = "emotion fear: this model never learnt it, no clip of its training shows it"
     assert [note.startswith(expected) for note in notes] == [True] * said
+    assert [expected in line for line in caplog.messages] == [True] * said
 
 
 def test_what_will_not_be_heeded_is_said_in_a_line_each(

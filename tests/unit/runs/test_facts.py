@@ -29,12 +29,24 @@ def test_clips_of_unknown_emotion_are_counted_and_not_written_where_there_are_no
 ) -> None:
     clips = [replace(clip, emotion=None) if n else clip for n, clip in enumerate(made_clips(3))]
     facts = data_facts(ShardSet.open(str(write_shard_set(tmp_path / "a", [("train", clips)]))))
-    assert (facts.unlabelled, facts.has_labels) == (2, True)
+    assert facts.unlabelled == 2
+    assert facts.emotions is not None
+    assert "neutral" in facts.emotions  # clips of unknown emotion train as neutral
     whole = [("train", made_clips(3))]
     labelled = data_facts(ShardSet.open(str(write_shard_set(tmp_path / "b", whole))))
     assert "unlabelled" not in labelled.model_dump()
     none = [("train", clips[1:])]
-    assert not data_facts(ShardSet.open(str(write_shard_set(tmp_path / "c", none)))).has_labels
+    unknown = data_facts(ShardSet.open(str(write_shard_set(tmp_path / "c", none))))
+    assert (unknown.unlabelled, unknown.emotions) == (2, ("neutral",))
+
+
+def test_the_emotions_of_the_training_split_are_recorded_in_the_schemas_order(
+    tmp_path: Path,
+) -> None:
+    names = ("sadness", "surprise", "anger", "anger", "happiness")
+    clips = [replace(c, emotion=e) for c, e in zip(made_clips(5), names, strict=True)]
+    write_shard_set(tmp_path, [("train", clips[:4]), ("val", clips[4:])])
+    assert data_facts(ShardSet.open(str(tmp_path))).emotions == ("anger", "sadness", "surprise")
 
 
 def test_what_the_manifest_does_not_say_is_unknown(tmp_path: Path) -> None:
