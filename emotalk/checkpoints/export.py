@@ -13,7 +13,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from emotalk.checkpoints.folder import CHECKPOINTS
+from emotalk.checkpoints.folder import run_folder
 from emotalk.checkpoints.format import GENERATOR, GENERATOR_EMA, refuse_used_folder, write_model
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.checkpoints.model_card import CARD, Origin, model_card
@@ -53,7 +53,7 @@ def export_model(checkpoint: Path, output: Path) -> Export:
     """
     refuse_used_folder(output)
     loaded = load_generator(checkpoint)
-    run_dir = _run_folder(loaded.folder)
+    run_dir = run_folder(loaded.folder)
     state = read_state_facts(loaded.folder)
     mlflow = read_mlflow_facts(run_dir)
     try:
@@ -74,7 +74,7 @@ def _origin(
     figures = dict(state.validation or last_validation(run_dir, state.step))
     figures_step = figures.pop("step", math.nan)
     return Origin(
-        name=loaded.folder.name if run_dir is None else run_dir.resolve().name,
+        name=loaded.folder.name if run_dir is None else run_dir.name,
         step=state.step,
         clips_seen=state.clips_seen,
         is_average=(loaded.folder / GENERATOR_EMA).is_file(),
@@ -82,9 +82,3 @@ def _origin(
         figures_step=int(figures_step) if math.isfinite(figures_step) else None,
         figures=figures,
     )
-
-
-def _run_folder(folder: Path) -> Path | None:
-    """Return the run folder of a checkpoint, or None."""
-    real = folder.resolve()
-    return real.parent.parent if real.parent.name == CHECKPOINTS else None

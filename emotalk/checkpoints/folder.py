@@ -40,6 +40,12 @@ def checkpoints(folder: Path) -> list[Path]:
     return [found[step] for step in sorted(step for step in found if step is not None)]
 
 
+def run_folder(checkpoint: Path) -> Path | None:
+    """Return the run folder of a checkpoint, or None if it is in none."""
+    real = checkpoint.resolve()
+    return real.parent.parent if real.parent.name == CHECKPOINTS else None
+
+
 def latest_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint, or None."""
     return next(reversed(checkpoints(folder)), None)

@@ -30,6 +30,7 @@ class EvaluateConfig(Section):
     finder: LandmarksConfig = LandmarksConfig()
     emotion: EmotionJudgeConfig = EmotionJudgeConfig()  # who says which emotion a video shows
     as_reported: bool = False  # also the report's faulty metrics, marked as such
+    videos: Annotated[int, Field(ge=0, le=24)] = 6  # clips whose videos report.html shows
     ema: bool = True  # use the running average of the weights if the checkpoint has one
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: Count = 8  # clips generated together

@@ -15,12 +15,15 @@ from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
+from emotalk.evaluation.model_facts import describe_model
 from emotalk.evaluation.other_speech import choose_partners, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
+from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
+from emotalk.evaluation.report_videos import choose_videos, generate_videos
 from emotalk.evaluation.results import Results
 from emotalk.schema import UNKNOWN
 from emotalk.shards.clip import Clip
@@ -32,7 +35,8 @@ from emotalk.shards.shard_set import Sample
 def evaluate(config: EvaluateConfig) -> Report:
     """Return the figures of a generator on a split, after writing them to `config.output`.
 
-    Writes `report.json`, `report.md` and plots. Shows its progress on standard error.
+    Writes `report.json`, `report.md`, `report.html` and plots; shows its progress on standard
+    error.
 
     Raises:
         WrongUse: no model, no shards, an empty split, an output that holds something else, an
@@ -83,9 +87,25 @@ def evaluate(config: EvaluateConfig) -> Report:
         left_out=reader.left_out,
         caveats=caveats(judges.config, results.clips),
         per_clip=results.per_clip(),
+        about=describe_model(loaded),
     )
-    write_report(config.output, report, write_plots(config.output, results, report))
+    plots = write_plots(config.output, results, report)
+    write_report(config.output, report, plots, _videos(evaluator, reader, chosen, report, config))
     return report
+
+
+def _videos(
+    evaluator: Evaluator,
+    reader: ClipReader,
+    samples: Sequence[Sample],
+    report: Report,
+    config: EvaluateConfig,
+) -> list[PageVideo]:
+    """Return the videos that the page shows."""
+    chosen = choose_videos(report.per_clip, config.videos)
+    keys = {one.key for one in chosen}
+    clips = reader.clips([sample for sample in samples if sample.key in keys])
+    return generate_videos(evaluator, clips, report, chosen)
 
 
 def _evaluate_clips(

@@ -51,9 +51,11 @@ def _render(part: Content) -> str:
 def _table(table: Table) -> str:
     """Return the table, or a list of its rows where it is wider than the page."""
     rows = [[escaped(cell) for cell in row] for row in (table.head, *table.rows)]
+    notes = [escaped(note) for note in table.notes or [""] * len(table.rows)]
     widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
-    if sum(widths) + 3 * len(widths) + 1 > WIDTH:
-        return "\n".join(_record(rows[0], row) for row in rows[1:])
+    if any(notes) or sum(widths) + 3 * len(widths) + 1 > WIDTH:
+        records = zip(rows[1:], notes, strict=True)
+        return "\n".join(_record(rows[0], row, note) for row, note in records)
     head, *body = [_line(row, widths) for row in rows]
     rule = "|".join(["-" * (width + 2) if not place else "-" * (width + 1) + ":"
                      for place, width in enumerate(widths)])  # fmt: skip
@@ -65,14 +67,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return f"| {' | '.join([first[0].ljust(first[1]), *(c.rjust(w) for c, w in others)])} |"
 
 
-def _record(head: Sequence[str], row: Sequence[str]) -> str:
-    """Return a row as a list of its cells below its name; empty cells are left out."""
+def _record(head: Sequence[str], row: Sequence[str], note: str) -> str:
+    """Return a row as a list of its cells below its name and note, without empty cells."""
     cells = [
         f"{name}: {cell}" if name else cell
         for name, cell in zip(head[1:], row[1:], strict=True)
         if cell
     ]
-    lines = _lines(f"**{row[0]}**", "- ", "  ")
+    lines = _lines(f"**{row[0]}**{f': {note}' if note else ''}", "- ", "  ")
     return "\n".join([*lines, *(line for cell in cells for line in _lines(cell, "  - ", "    "))])
 
 

@@ -10,20 +10,22 @@ from emotalk.checkpoints.format import GENERATOR, GENERATOR_EMA
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.errors import WrongUse
+from emotalk.evaluation.html_page import html_page
 from emotalk.evaluation.markdown_page import markdown_page
+from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.report import FORMAT, Report
 from emotalk.evaluation.report_blocks import sections
+from emotalk.evaluation.summary import headlines
 from emotalk.faces.model_files import models_sha256
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.shard_set import Sample
 
-TITLE = "Evaluation"
-REPORT_JSON = "report.json"
-REPORT_MARKDOWN = "report.md"
+REPORT = "report"
+REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = f"{REPORT}.json", f"{REPORT}.md", f"{REPORT}.html"
 IRRELEVANT = {
-    "checkpoint", "shards", "output", "device", "batch_size", "clips_in_memory", "remote",
+    "checkpoint", "shards", "output", "device", "batch_size", "clips_in_memory", "remote", "videos",
 }  # fmt: skip
 
 
@@ -92,10 +94,21 @@ def claim_output(
         )
 
 
-def write_report(folder: Path, report: Report, plots: Sequence[str]) -> None:
-    """Write the Markdown page and then the JSON, which marks the report as complete."""
-    page = markdown_page(TITLE, sections(report), plots)
-    (folder / REPORT_MARKDOWN).write_text(page, "utf-8")
+def write_report(
+    folder: Path, report: Report, plots: Sequence[str], videos: Sequence[PageVideo] = ()
+) -> None:
+    """Write the Markdown and HTML pages, then the JSON, which marks the report as complete."""
+    title = f"Evaluation of {report.about['model']}" if "model" in report.about else "Evaluation"
+    parts = sections(report)
+    (folder / REPORT_MARKDOWN).write_text(markdown_page(title, parts, plots), "utf-8")
+    page = html_page(
+        title,
+        parts,
+        headlines=headlines(report),
+        videos=videos,
+        pictures={name: folder / name for name in plots},
+    )
+    (folder / REPORT_HTML).write_bytes(page)
     atomic_write_text(folder / REPORT_JSON, report.model_dump_json(indent=1) + "\n")
 
 

@@ -16,12 +16,13 @@ class Paragraph(NamedTuple):
 class Table(NamedTuple):
     """A table of plain text whose first column names its rows.
 
-    Markdown shows a table that is wider than its page as a list, a row each.
+    Markdown shows a table with notes, or one that is wider than its page, as a list, a row each.
     """
 
     head: tuple[str, ...]  # empty first heading: the rows need none
     rows: Sequence[tuple[str, ...]]  # as many cells as headings
     caption: str = ""
+    notes: Sequence[str] = ()  # what each row means; empty: nothing
 
 
 class Bullets(NamedTuple):

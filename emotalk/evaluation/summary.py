@@ -47,6 +47,11 @@ class Headline(NamedTuple):
         return "" if value is None or value.mean is None else f"{value.mean:.{self.digits}f}"
 
     @property
+    def interval(self) -> str:
+        """Return the interval of the generated videos' mean as `[low, high]`."""
+        return self.generated.text(self.digits).partition(" ")[2]
+
+    @property
     def half_interval(self) -> str:
         """Return half of the width of the interval of the generated videos' mean."""
         low, high = self.generated.low, self.generated.high

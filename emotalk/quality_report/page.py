@@ -95,8 +95,8 @@ def is_report(path: Path) -> bool:
 def report_page(facts: Facts, reader: SampleReader) -> bytes:
     """Return the page: the same bytes for the same set, wherever it lies."""
     content = {**_content(facts, reader), "plot_width": WIDTH, "plot_height": HEIGHT}
-    filters = {"left_out": _left_out_words, "jpeg": Embedding(MOST_BYTES)}
-    return render_page(TEMPLATE, content, filters=filters)
+    jpeg = Embedding(MOST_BYTES)
+    return render_page(TEMPLATE, content, filters={"left_out": _left_out_words, "jpeg": jpeg})
 
 
 def _left_out_words(left_out_s: Mapping[str, float]) -> str:

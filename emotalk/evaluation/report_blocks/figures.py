@@ -14,12 +14,13 @@ def _content(report: Report) -> Sequence[Content]:
     for name, quantity in described_figures(report).items():
         values = report.figures[name]
         cells = [values[row].text(quantity.digits) if row in values else "" for row in rows]
-        lines.append((quantity.label, *cells, BETTER[quantity.better], quantity.meaning))
+        lines.append((quantity.label, BETTER[quantity.better], *cells))
     if not lines:
         return []
-    head = ("figure", *(ROWS[row] for row in rows), "better", "meaning")
+    head = ("figure", "better", *(ROWS[row] for row in rows))
     intervals = describe_intervals(clips=report.clips, actors=len(report.actors))
-    return [Table(head, lines, f"Means over clips. {intervals}")]
+    meanings = [quantity.meaning for quantity in described_figures(report).values()]
+    return [Table(head, lines, f"Means over clips. {intervals}", meanings)]
 
 
 BLOCK = Block(30, "Figures", _content)
