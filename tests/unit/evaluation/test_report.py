@@ -40,8 +40,11 @@ def test_the_page_shows_what_there_is() -> None:
     )
     page = page_of(report, "mouth.png")
     shown = words(page)
-    assert "- **PSNR, whole face (dB)** - generated: 2.00 [1.00, 3.00] - condition" in shown
-    assert "frame repeated: 1.00 [0.00, 2.00] - better: higher" in shown
+    assert "- **PSNR, whole face (dB)**: " in shown
+    assert (
+        "- better: higher - generated: 2.00 [1.00, 3.00] - condition frame repeated: "
+        "1.00 [0.00, 2.00]" in shown
+    )
     assert "re-encoded:" not in shown
     assert "Emotions" not in page
     assert "frames.png" not in page
