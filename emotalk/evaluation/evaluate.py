@@ -35,8 +35,7 @@ from emotalk.shards.shard_set import Sample
 def evaluate(config: EvaluateConfig) -> Report:
     """Return the figures of a generator on a split, after writing them to `config.output`.
 
-    Writes `report.json`, `report.md`, `report.html` and plots; shows its progress on standard
-    error.
+    Writes `report.json`, its pages and plots. Shows its progress on standard error.
 
     Raises:
         WrongUse: no model, no shards, an empty split, an output that holds something else, an
@@ -89,20 +88,16 @@ def evaluate(config: EvaluateConfig) -> Report:
         per_clip=results.per_clip(),
         about=describe_model(loaded),
     )
-    plots = write_plots(config.output, results, report)
-    write_report(config.output, report, plots, _videos(evaluator, reader, chosen, report, config))
+    videos = _videos(evaluator, reader, chosen, report, config.videos)
+    write_report(config.output, report, write_plots(config.output, results, report), videos)
     return report
 
 
 def _videos(
-    evaluator: Evaluator,
-    reader: ClipReader,
-    samples: Sequence[Sample],
-    report: Report,
-    config: EvaluateConfig,
+    evaluator: Evaluator, reader: ClipReader, samples: Sequence[Sample], report: Report, count: int
 ) -> list[PageVideo]:
-    """Return the videos that the page shows."""
-    chosen = choose_videos(report.per_clip, config.videos)
+    """Return the videos that the page shows, of so many clips."""
+    chosen = choose_videos(report.per_clip, count)
     keys = {one.key for one in chosen}
     clips = reader.clips([sample for sample in samples if sample.key in keys])
     return generate_videos(evaluator, clips, report, chosen)
