@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.results import ClipResults
@@ -44,9 +46,24 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
             f"{alone} of {len(clips)} clips have no row for other speech: no clip of another "
             "sentence was evaluated beside them."
         )
+    lines += _without_face(clips)
     if (actors := len({clip.actor for clip in clips})) <= FEW_ACTORS:
         lines.append(describe_intervals(clips=len(clips), actors=actors))
     return tuple(lines)
+
+
+def _without_face(clips: Sequence[ClipResults]) -> list[str]:
+    """Return a note on true clips in which the landmark model finds no face, unless all are so."""
+    openings = [clip.openings.get("truth") for clip in clips]
+    missed = sum(
+        opening_T is not None and not np.isfinite(opening_T).any() for opening_T in openings
+    )
+    if not 0 < missed < len(clips):
+        return []
+    return [
+        f"In {missed} of {len(clips)} true clips the landmark model finds no face: their figures of "
+        "landmarks and lips are undefined."
+    ]
 
 
 def _unlabelled(clips: Sequence[ClipResults]) -> list[str]:

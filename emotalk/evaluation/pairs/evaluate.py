@@ -2,10 +2,18 @@
 
 import logging
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from emotalk.config.evaluate_pairs import PairsConfig
 from emotalk.errors import WrongUse
+from emotalk.evaluation.ceilings import (
+    check_landmarks,
+    drop_failed_metrics,
+    landmark_warning,
+    without_quantities,
+)
+from emotalk.evaluation.judges import CHECKED_CLIPS
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
 from emotalk.evaluation.output import claim_output, write_report
 from emotalk.evaluation.pairs.listing import PairList, list_pairs
@@ -14,11 +22,13 @@ from emotalk.evaluation.pairs.reading import UnfitPair, read_pair
 from emotalk.evaluation.pairs.report_parts import describe_pairs, pair_caveats
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
+from emotalk.evaluation.quantities import METRICS
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.schema import UNKNOWN
+from emotalk.shards.clip import Clip
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +48,15 @@ def evaluate_pairs(config: PairsConfig) -> Report:
     model = build_landmark_model(config.landmarks, config.finder)
     inputs = describe_pairs(config, listed.pairs)
     claim_output(config.output, inputs)
-    results, notes, left_out = _measure_all(listed, model, config)
+    measured = _measure_all(listed, model, config)
+    results, left_out = measured.results, measured.left_out
     if not results.clips:
         first = next(iter(left_out.items()))
         raise WrongUse(
             f"pairs: none of the {len(listed.pairs)} pairs of {config.pairs} can be compared, e.g. "
             f"{first[0]}: {first[1]}"
         )
+    results, warnings = _drop_failed(measured, model, config)
     report = Report(
         inputs=inputs,
         where={
@@ -56,24 +68,38 @@ def evaluate_pairs(config: PairsConfig) -> Report:
         clips=len(results.clips),
         actors=tuple(sorted({clip.actor for clip in results.clips})),
         condition="unknown, the videos were made elsewhere",
+        warnings=tuple(warnings),
         figures=results.figures(config.seed),
         emotion=None,
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
         left_out=left_out,
-        pair_notes=notes,
-        caveats=pair_caveats(config, results.clips, notes),
+        pair_notes=measured.notes,
+        caveats=pair_caveats(config, results.clips, measured.notes),
         per_clip=results.per_clip(),
     )
     write_report(config.output, report, write_plots(config.output, results, report))
     return report
 
 
-def _measure_all(
-    listed: PairList, model: LandmarkModel, config: PairsConfig
-) -> tuple[Results, dict[str, tuple[str, ...]], dict[str, str]]:
-    """Return the results, key -> notes on the pair, and key -> why it was left out."""
+@dataclass
+class _Measured:
+    """What was found in the pairs.
+
+    Attributes:
+        notes: key -> what differs between the files of a pair.
+        left_out: key or file -> why it was not compared.
+        first: the first true clips, on which the landmark model is tested.
+    """
+
+    left_out: dict[str, str]
+    results: Results = field(default_factory=Results)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    first: list[Clip] = field(default_factory=list)
+
+
+def _measure_all(listed: PairList, model: LandmarkModel, config: PairsConfig) -> _Measured:
     detector = _detector(config)
-    results, notes, left_out = Results(), {}, dict(listed.left_out)
+    found = _Measured(dict(listed.left_out))
     with progress() as bar:
         task = bar.add_task("evaluating pairs", total=len(listed.pairs))
         for pair in listed.pairs:
@@ -81,16 +107,29 @@ def _measure_all(
                 read = read_pair(pair, detector, model, config)
             except UnfitPair as unfit:
                 logger.warning("%s is left out: %s", pair.key, unfit)
-                left_out[pair.key] = str(unfit)
+                found.left_out[pair.key] = str(unfit)
             else:
-                results.clips.append(measure_pair(read, model, as_reported=config.as_reported))
-                results.examples.setdefault(
-                    pair.emotion or UNKNOWN, (read.clip.video_THWC, read.generated_THWC)
-                )
-                if read.notes:
-                    notes[pair.key] = read.notes
+                clip = measure_pair(read, model, as_reported=config.as_reported)
+                found.results.clips.append(clip)
+                shown = read.clip.video_THWC, read.generated_THWC
+                found.results.examples.setdefault(pair.emotion or UNKNOWN, shown)
+                found.notes |= {pair.key: read.notes} if read.notes else {}
+                found.first += [read.clip] if len(found.first) < CHECKED_CLIPS else []
             bar.advance(task)
-    return results, notes, left_out
+    return found
+
+
+def _drop_failed(
+    measured: _Measured, model: LandmarkModel, config: PairsConfig
+) -> tuple[Results, list[str]]:
+    """Return the results without models that fail on the true clips, and warnings of them."""
+    results, warnings = drop_failed_metrics(measured.results, METRICS, config.seed)
+    fault = check_landmarks(model, measured.first).fault(config.landmarks)
+    if fault is not None:
+        names = {name for m in METRICS if m.needs_landmarks for name in m.quantities}
+        results = without_quantities(results, names)
+        warnings.insert(0, landmark_warning(model.name, fault, config.landmarks))
+    return results, warnings
 
 
 def _detector(config: PairsConfig) -> LandmarkDetector | None:

@@ -16,7 +16,7 @@ from emotalk.schema import EMOTIONS_MEAD8, UNKNOWN
 GENERATED, TRUE = "generated", "true"
 TABLE = "pairs.csv"
 REQUIRED = (GENERATED, TRUE)
-OPTIONAL = ("actor", "emotion", "text")
+OPTIONAL = ("name", "actor", "emotion", "text")
 UNKNOWN_ACTOR = UNKNOWN
 MAX_PAIRS = 20_000
 MAX_TABLE_BYTES = 16 * 2**20
@@ -52,7 +52,8 @@ def list_pairs(folder: Path) -> PairList:
 
     A `pairs.csv` alone decides where there is one. Else files are paired by their path below
     `generated` and `true`, whatever their suffixes; a folder between is the actor's name:
-    `generated/ACTOR/NAME.mp4`.
+    `generated/ACTOR/NAME.mp4`. The table's `name` is the pair's name in the report: reports of two
+    systems are compared by it.
 
     Raises:
         WrongUse: no such folder, no pair in it, too many files, or a table that cannot be used.
@@ -135,7 +136,7 @@ def _by_table(folder: Path) -> PairList:
         emotion = row.get("emotion", "").lower()
         pairs.append(
             Pair(
-                key=key_of(str(PurePosixPath(row[GENERATED]).with_suffix(""))),
+                key=key_of(row.get("name") or str(PurePosixPath(row[GENERATED]).with_suffix(""))),
                 generated=folder / row[GENERATED],
                 true=folder / row[TRUE],
                 actor=row.get("actor") or UNKNOWN_ACTOR,
@@ -184,8 +185,8 @@ def _fault(row: dict[str, str]) -> str | None:
         path = PurePosixPath(row[side])
         if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in row[side]:
             return f"{side} {quoted(row[side])} is no path inside the folder"
-    for name, longest in ((GENERATED, LONGEST_NAME), (TRUE, LONGEST_NAME),
-                          ("actor", LONGEST_NAME), ("text", LONGEST_TEXT)):  # fmt: skip
+    for name in (*REQUIRED, *OPTIONAL):
+        longest = LONGEST_TEXT if name == "text" else LONGEST_NAME
         value = row.get(name, "")
         if not is_printable(value) or len(value.encode(errors="replace")) > longest:
             return f"{name} {quoted(value)} has control characters or more than {longest} bytes"

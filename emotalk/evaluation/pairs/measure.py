@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from emotalk.evaluation.comparison import Comparison, compare, detect_landmarks, prepare_truth
+from emotalk.evaluation.comparison import Comparison, compare, detect_landmarks, truth_of
 from emotalk.evaluation.evaluator import reencode
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.pairs.reading import ReadPair
-from emotalk.evaluation.quantities import METRICS, measure
+from emotalk.evaluation.quantities import METRICS, measure_together
 from emotalk.evaluation.results import ClipResults, Figures
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
 
@@ -20,21 +20,24 @@ def measure_pair(read: ReadPair, model: LandmarkModel, *, as_reported: bool) -> 
     is late as a whole is in sync with itself, and a dubbed one is not.
     """
     clip, made_THWC = read.clip, read.generated_THWC
-    truth = prepare_truth(clip, model)
-    heard = replace(truth, clip=replace(clip, audio_S=read.own_sound_S))
-    still_THWC = np.broadcast_to(clip.video_THWC[:1], clip.video_THWC.shape)
-    still_TLP = np.repeat(detect_landmarks(clip.video_THWC[:1], model), len(still_THWC), axis=0)
     encoded_THWC = reencode(clip.video_THWC)
+    shown = [clip.video_THWC, made_THWC, clip.video_THWC[:1], encoded_THWC]
+    true_TLP, made_TLP, still_1LP, encoded_TLP = detect_landmarks(shown, model)
+    still_THWC = np.broadcast_to(clip.video_THWC[:1], clip.video_THWC.shape)
+    still_TLP = np.repeat(still_1LP, len(still_THWC), axis=0)
+    truth = truth_of(clip, true_TLP)
+    heard = replace(truth, clip=replace(clip, audio_S=read.own_sound_S))
     compared = {
-        "generated": compare(made_THWC, detect_landmarks(made_THWC, model), heard),
+        "generated": compare(made_THWC, made_TLP, heard),
         "repeat": compare(still_THWC, still_TLP, truth),
-        "reencoded": compare(encoded_THWC, detect_landmarks(encoded_THWC, model), truth),
+        "reencoded": compare(encoded_THWC, encoded_TLP, truth),
     }
-    rows = {row: measure(comparison, METRICS) for row, comparison in compared.items()}
+    figures = measure_together(list(compared.values()), METRICS)
+    rows = dict(zip(compared, figures, strict=True))
     of_truth = [metric for metric in METRICS if metric.of_truth]
     if of_truth:
         true_video = Comparison(truth.video_BTCHW, truth.landmarks_TLP, truth.opening_T, truth)
-        rows["truth"] = measure(true_video, of_truth)
+        rows["truth"] = measure_together([true_video], of_truth)[0]
     faulty: Figures = {}
     if as_reported:
         faulty = {

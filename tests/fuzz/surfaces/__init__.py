@@ -4,6 +4,7 @@ from tests.fuzz.surface import Surface
 from tests.fuzz.surfaces import (
     configuration,
     corpora,
+    evaluation,
     media,
     members,
     models,
@@ -18,6 +19,7 @@ SURFACES: tuple[Surface, ...] = (
     *models.SURFACES,
     *configuration.SURFACES,
     *corpora.SURFACES,
+    *evaluation.SURFACES,
     *media.SURFACES,
     *page.SURFACES,
     *set_report.SURFACES,

@@ -83,3 +83,14 @@ def test_clips_of_unknown_emotion_are_counted() -> None:
     (said,) = [line for line in lines(clips) if "unknown" in line]
     assert said.startswith("The emotion of 1 of 3 clips is unknown: they are generated as neutral")
     assert not any("unknown" in line for line in lines(clips_of("a", "b")))
+
+
+@pytest.mark.parametrize(("missed", "said"), [(0, False), (1, True), (2, False)])
+def test_true_clips_without_a_face_are_counted(missed: int, *, said: bool) -> None:
+    clips = [
+        replace(clip, openings={"truth": np.full(3, np.nan if number < missed else 0.1)})
+        for number, clip in enumerate(clips_of("a", "b"))
+    ]
+    found = [line for line in lines(clips) if "finds no face" in line]
+    assert found == (["In 1 of 2 true clips the landmark model finds no face: their figures of "
+                      "landmarks and lips are undefined."] if said else [])  # fmt: skip

@@ -64,6 +64,13 @@ def test_keys_are_unique(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_name_in_the_table_is_the_key(tmp_path: Path) -> None:
+    rows = "generated,true,name\nours/1.mp4,t.mp4,first clip\nours/2.mp4,u.mp4,\n"
+    assert [pair.key for pair in list_pairs(table(tmp_path, rows)).pairs] == [
+        "first_clip", "ours_2",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -71,7 +78,7 @@ def test_keys_are_unique(tmp_path: Path) -> None:
         ("generated,true\na.mp4,/etc/passwd\n", "true '/etc/passwd' is no path inside"),
         ("generated,true\n,t.mp4\n", "generated '' is no path"),
         ("generated\na.mp4\n", "needed once each: generated, true"),
-        ("generated,true,mood\na,b,c\n", "allowed: actor, emotion, text"),
+        ("generated,true,mood\na,b,c\n", "allowed: name, actor, emotion, text"),
         ("generated,true,true\na,b,c\n", "needed once each"),
         ("generated,true,emotion\na.mp4,t.mp4,glee\n", "'glee' is none of anger, disgust"),
         ("generated,true,actor\na.mp4,t.mp4,\x1b[2J\n", "control characters"),
