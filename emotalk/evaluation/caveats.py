@@ -61,8 +61,8 @@ def _without_face(clips: Sequence[ClipResults]) -> list[str]:
     if not 0 < missed < len(clips):
         return []
     return [
-        f"In {missed} of {len(clips)} true clips the landmark model finds no face: their figures of "
-        "landmarks and lips are undefined."
+        f"In {missed} of {len(clips)} true clips the landmark model finds no face: their figures "
+        "of landmarks and lips are undefined."
     ]
 
 
