@@ -16,7 +16,7 @@ MEASURES = (
 LANDMARK_MEASURES = (
     "NLMD is in sides of the 128 px crop, after Procrustes alignment of both faces to the "
     "template. The same model detects the landmarks of true and generated frames.",
-    "A mouth that never moves has correlation 0.",
+    "A mouth that moves less than a tenth of the true one has correlation 0.",
 )
 """What is said of the figures of landmarks, where there are any."""
 

@@ -105,16 +105,19 @@ def test_the_lag_is_found_up_to_its_reach_and_late_is_positive(late: int) -> Non
     assert mouth_lag(np.roll(truth, late), truth, np.full(80, True)) == late
 
 
-def test_what_moves_less_than_a_millionth_does_not_move() -> None:
+def test_what_moves_less_than_a_tenth_of_the_true_mouth_does_not_move() -> None:
+    """Else the landmarks' noise in a frozen picture is correlated, which gives anything."""
     truth = np.sin(np.arange(30) / 2.0)
     every = np.full(30, True)
-    assert mouth_correlation(1e-7 * truth, truth, every) == 0
-    assert mouth_correlation(1e-4 * truth, truth, every) == pytest.approx(1)
+    assert mouth_correlation(0.09 * truth, truth, every) == 0
+    assert mouth_correlation(0.11 * truth, truth, every) == pytest.approx(1)
     assert np.isnan(mouth_correlation(truth, 1e-7 * truth, every))
     assert mouth_correlation(truth, 1e-4 * truth, every) == pytest.approx(1)
 
 
-def test_a_mouth_further_off_than_five_frames_is_not_said_to_be() -> None:
+def test_a_mouth_further_off_than_eight_frames_is_not_said_to_be() -> None:
     truth = np.random.Generator(np.random.PCG64(4)).normal(1, 0.2, 80)
-    assert mouth_lag(np.roll(truth, 6), truth, np.full(80, True)) != 6
-    assert mouth_lag(np.roll(truth, 6), truth, np.full(80, True), reach=6) == 6
+    for late in (-8, 8):
+        assert mouth_lag(np.roll(truth, late), truth, np.full(80, True)) == late
+    assert mouth_lag(np.roll(truth, 9), truth, np.full(80, True)) != 9
+    assert mouth_lag(np.roll(truth, 9), truth, np.full(80, True), reach=9) == 9
