@@ -15,6 +15,7 @@ from emotalk.checkpoints.format import DESCRIPTION, write_model
 from emotalk.config.load import dump_config
 from emotalk.config.shards import ShardSource
 from emotalk.runs.facts import data_facts, model_facts, shards_digest
+from emotalk.schema import EMOTIONS
 from emotalk.shards.joined_set import open_shards
 from tests.helpers.loader import loader_of, taken
 from tests.helpers.shard_set import empty_members, made_clips, write_shard_set
@@ -94,7 +95,7 @@ def test_the_identity_of_a_run_and_its_model(tmp_path: Path) -> None:
             "landmarks": "unknown",
             "clips": 7,
             "actors": 3,
-            "emotions": LEARNT,
+            "emotions": list(EMOTIONS),
         }
     config = tiny_config(tmp_path)
     described = model_facts(config).model_copy(update={"data": facts})
