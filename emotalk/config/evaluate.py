@@ -8,6 +8,7 @@ from pydantic import Field
 from emotalk.config.data import RemoteConfig
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate_emotion import EmotionJudgeConfig
+from emotalk.config.evaluate_identity import IdentityConfig
 from emotalk.config.section import Count, Section
 from emotalk.config.shards import Shards
 
@@ -28,7 +29,10 @@ class EvaluateConfig(Section):
     # auto: the model that found the set's own landmarks; judge: for drawn faces without a detector
     # paths of insightface's or onnx' models; not given: where the ETL found them
     finder: LandmarksConfig = LandmarksConfig()
+    # detections whose mean a frame's landmarks are; not given: 4 in photographs, 1 in drawn faces
+    landmark_average: Annotated[int, Field(ge=1, le=8)] | None = None
     emotion: EmotionJudgeConfig = EmotionJudgeConfig()  # who says which emotion a video shows
+    identity: IdentityConfig = IdentityConfig()  # what says whether faces are one person's
     as_reported: bool = False  # also the report's faulty metrics, marked as such
     videos: Annotated[int, Field(ge=0, le=24)] = 6  # clips whose videos report.html shows
     ema: bool = True  # use the running average of the weights if the checkpoint has one

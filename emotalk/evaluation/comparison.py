@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from emotalk.evaluation.face_embedder import FaceEmbedder
+from emotalk.evaluation.identity_reference import IdentityReference, identity_reference
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.media.voiced_frames import voiced_frames
 from emotalk.metrics.lip_sync import mouth_opening
@@ -32,6 +34,7 @@ class Truth:
     voiced_T: NDArray[np.bool_]  # in which somebody speaks
     video_BTCHW: Tensor
     device: torch.device = CPU  # where image metrics compute; tensors are on the CPU
+    identity: IdentityReference | None = None  # None: who it is is not measured
 
 
 class Comparison(NamedTuple):
@@ -91,7 +94,13 @@ def prepare_truth(clip: Clip, model: LandmarkModel | None) -> Truth:
     return truth_of(clip, *detect_landmarks([clip.video_THWC], model))
 
 
-def truth_of(clip: Clip, landmarks_TLP: Floats, *, device: torch.device = CPU) -> Truth:
+def truth_of(
+    clip: Clip,
+    landmarks_TLP: Floats,
+    *,
+    device: torch.device = CPU,
+    embedder: FaceEmbedder | None = None,
+) -> Truth:
     """Return the clip with its detected landmarks and the data derived from them."""
     return Truth(
         clip=clip,
@@ -100,6 +109,7 @@ def truth_of(clip: Clip, landmarks_TLP: Floats, *, device: torch.device = CPU) -
         voiced_T=voiced_frames(clip.audio_S),
         video_BTCHW=to_metrics(clip.video_THWC),
         device=device,
+        identity=identity_reference(clip.video_THWC, landmarks_TLP, embedder),
     )
 
 
@@ -121,3 +131,9 @@ def to_metrics(frames_THWC: Bytes) -> Tensor:
     """Return uint8 frames as float RGB in [0, 1], (1, T, 3, H, W)."""
     frames = torch.from_numpy(np.ascontiguousarray(frames_THWC)).permute(0, 3, 1, 2)
     return frames[None].float().div_(255)
+
+
+def to_bytes(video_BTCHW: Tensor) -> Bytes:
+    """Return a video of `to_metrics` as uint8 frames again, (T, H, W, 3)."""
+    frames_THWC = (video_BTCHW[0] * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+    return np.asarray(frames_THWC.cpu().numpy())

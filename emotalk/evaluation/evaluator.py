@@ -20,6 +20,7 @@ from emotalk.evaluation.comparison import (
 )
 from emotalk.evaluation.emotion_judges import EmotionJudge
 from emotalk.evaluation.emotion_results import EmotionPredictions
+from emotalk.evaluation.face_embedder import FaceEmbedder
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.other_speech import fit_length
 from emotalk.evaluation.quantities import METRICS, measure_together
@@ -69,6 +70,7 @@ class Evaluator:
     validation_numerics: bool = False
     baseline: LoadedGenerator | None = None  # another model for the same clips
     device: torch.device = CPU  # where image metrics compute
+    embedder: FaceEmbedder | None = None  # None: identity is not measured
 
     def generate(
         self, clips: Sequence[Clip], other_speech: Mapping[str, Floats]
@@ -144,6 +146,7 @@ class Evaluator:
                     voiced_T=truth.voiced_T,
                     predictions=self._predict_emotions(clip, videos),
                     as_reported=self._faulty(clip, videos, rows) if self.as_reported else {},
+                    face_vectors=truth.identity.vectors if truth.identity else None,
                 )
             )
         return found
@@ -177,7 +180,7 @@ class Evaluator:
         landmarks = iter(detect_landmarks(shown, self.landmark_model))
         compared = []
         for clip, of in zip(clips, rows, strict=True):
-            truth = truth_of(clip, next(landmarks), device=self.device)
+            truth = truth_of(clip, next(landmarks), device=self.device, embedder=self.embedder)
             compared.append(
                 {row: _beside(video, next(landmarks), truth) for row, video in of.items()}
             )

@@ -13,8 +13,9 @@ from emotalk.evaluation.ceilings import (
     without_emotions,
 )
 from emotalk.evaluation.emotion_judges import EmotionJudge, build_emotion_judge
+from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
 from emotalk.evaluation.finder_files import other_files_warning
-from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
+from emotalk.evaluation.landmark_models import LandmarkModel, average_of, build_landmark_model
 from emotalk.evaluation.quantities import METRICS
 from emotalk.evaluation.report import EmotionReport
 from emotalk.evaluation.results import Results
@@ -40,6 +41,7 @@ class Judges:
     config: EvaluateConfig
     landmark_model: LandmarkModel | None
     emotion_judge: EmotionJudge | None
+    embedder: FaceEmbedder | None
     descriptions: dict[str, str]
     warnings: tuple[str, ...]
 
@@ -78,7 +80,13 @@ def build_judges(config: EvaluateConfig, shard_set: AnyShardSet, clips: Sequence
         judge, off["emotion"] = None, config.emotion.model_copy(update={"by": "none"})
     if judge is not None:
         descriptions["emotion"] = judge.name
-    return Judges(config.model_copy(update=off), model, judge, descriptions, tuple(warnings))
+    embedder = None
+    if model is not None:
+        embedder, descriptions["identity"] = build_face_embedder(
+            config.identity, config.landmarks, config.finder
+        )
+    judged_by = config.model_copy(update=off)
+    return Judges(judged_by, model, judge, embedder, descriptions, tuple(warnings))
 
 
 def drop_failed_judges(
@@ -101,7 +109,9 @@ def drop_failed_judges(
 def _landmark_model(config: EvaluateConfig) -> LandmarkModel | None:
     if config.landmarks == "none":
         return None
-    return build_landmark_model(config.landmarks, config.finder)
+    return build_landmark_model(
+        config.landmarks, config.finder, average_of(config.landmarks, config.landmark_average)
+    )
 
 
 def _described(model: LandmarkModel, check: LandmarkCheck) -> str:

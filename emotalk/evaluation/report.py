@@ -98,6 +98,7 @@ class Report(Part):
         default_factory=dict, exclude_if=lambda sets: not sets
     )
     emotion: EmotionReport | None  # None if emotions were not classified
+    identity_floor: Value | None = None  # identity of true clips with other actors
     as_reported: dict[str, Value] | None  # faulty figures of the original report, if requested
     left_out: dict[str, str]  # key -> why the clip, or its emotion, was not evaluated
     # of pairs of videos: key -> what differs between the two files; not written for shards

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from emotalk.evaluation.emotion_judges.judge import CLASSES
 from emotalk.evaluation.emotion_results import EmotionPredictions, JudgedClip, summarise_emotions
+from emotalk.evaluation.identity_reference import FaceVectors, likeness_to_others
 from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.report import ROWS, EmotionReport, Value, finite
 from emotalk.metrics.bootstrap import bootstrap_over_actors
@@ -29,6 +30,7 @@ class ClipResults:
     voiced_T: NDArray[np.bool_]  # mask of its voiced frames
     predictions: EmotionPredictions | None  # None if its emotions were not classified
     as_reported: Figures  # the faulty figures; empty unless requested
+    face_vectors: FaceVectors | None = None  # of the true clip; None: identity was not measured
 
 
 @dataclass
@@ -73,6 +75,13 @@ class Results:
             if clip.predictions is not None
         ]
         return summarise_emotions(judged, seed)
+
+    def identity_floor(self, seed: int) -> Value | None:
+        """Return the identity of true clips with other actors; None if there is none to measure."""
+        cosines = likeness_to_others(
+            [clip.face_vectors for clip in self.clips], [clip.actor for clip in self.clips]
+        )
+        return self._mean(cosines, seed) if np.isfinite(cosines).any() else None
 
     def as_reported(self, seed: int) -> dict[str, Value]:
         """Return the faulty figures' means."""

@@ -7,7 +7,7 @@ at all, it returns other points each time.
 
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -22,6 +22,7 @@ CLEARLY_STEADIER = 0.6  # of the drift of the picture that was not turned
 SURROUNDINGS = 0.6  # of a face's box, kept on each side when it is turned
 
 
+@runtime_checkable
 class FaceModel(Protocol):
     """Detects faces, and the landmarks of the face in a box."""
 
@@ -53,17 +54,22 @@ def _drift(model: FaceModel, frame_HWC: Bytes, box: Doubles, landmarks_LP: Float
     size = _size(box)
     if not size > 0 or not np.isfinite(landmarks_LP).all():
         return float("inf")
-    others = [_mirrored_landmarks(model, frame_HWC, box)]
-    middle, half = (box[:2] + box[2:4]) / 2, (box[2:4] - box[:2]) / 2
-    for scale, right, down in BOXES:
-        centre = middle + size * np.array([right, down])
-        reach = scale * half
-        others.append(model.landmarks(frame_HWC, np.concatenate([centre - reach, centre + reach])))
+    others = [mirrored_landmarks(model, frame_HWC, box)]
+    others += [model.landmarks(frame_HWC, moved_box(box, *change)) for change in BOXES]
     moved = np.linalg.norm(np.stack(others) - landmarks_LP, axis=-1)
     return float(moved.mean() / size)
 
 
-def _mirrored_landmarks(model: FaceModel, frame_HWC: Bytes, box: Doubles) -> Floats:
+def moved_box(box: Doubles, scale: float, right: float, down: float) -> Doubles:
+    """Return a box (4,) of `scale` times the size, shifted by shares of the root of its area."""
+    middle, half = (box[:2] + box[2:4]) / 2, (box[2:4] - box[:2]) / 2
+    centre = middle + _size(box) * np.array([right, down])
+    reach = scale * half
+    return np.concatenate([centre - reach, centre + reach])
+
+
+def mirrored_landmarks(model: FaceModel, frame_HWC: Bytes, box: Doubles) -> Floats:
+    """Return the landmarks (68, 2) that the model finds in the mirrored frame, mirrored back."""
     last = frame_HWC.shape[1] - 1
     mirrored = np.ascontiguousarray(frame_HWC[:, ::-1])
     seen = model.landmarks(mirrored, np.array([last - box[2], box[1], last - box[0], box[3]]))

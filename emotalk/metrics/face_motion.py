@@ -51,7 +51,8 @@ def lip_speed(points_TLP: Points, template_LP: Points) -> float:
     from a quick one. NaN without `MIN_FRAMES` pairs of frames.
     """
     aligned = align_by(_checked(points_TLP), template_LP, STABLE)
-    return _speed(aligned[:, MOUTH], LIP_STEP) / _eye_distance(np.asarray(template_LP)[None])
+    rest_1LP = np.asarray(template_LP, np.float64)[None]
+    return _speed(aligned[:, MOUTH], LIP_STEP) / _eye_distance(rest_1LP)
 
 
 def brow_dynamics(points_TLP: Points) -> float:
