@@ -24,6 +24,7 @@ class PairsConfig(Section):
     # finds faces and measures landmarks; judge: the shipped model, for aligned drawn faces
     finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
     as_reported: bool = False  # also the report's faulty metrics, marked as such
+    videos: Annotated[int, Field(ge=0, le=20)] = 4  # clips that play in report.html
     seed: Annotated[int, Field(ge=0)] = 0  # of the bootstrap
 
     @model_validator(mode="after")

@@ -61,7 +61,7 @@ def generate_videos(
     videos = []
     for clip, one in zip(shown, made, strict=True):
         parts = {TRUE: clip.video_THWC, GENERATED: one.video}
-        title = _title(clip, reasons[clip.key], report.per_clip[clip.key])
+        title = video_title(clip, reasons[clip.key], report.per_clip[clip.key])
         videos.append(side_by_side(title, parts, clip.audio_S))
     if shown and knows_emotions(evaluator.loaded):
         videos.append(emotion_video(evaluator.loaded, shown[0], evaluator.seed))
@@ -89,7 +89,8 @@ def emotion_video(loaded: LoadedGenerator, clip: Clip, seed: int) -> PageVideo:
     return side_by_side(title, dict(zip(emotions, made, strict=True)), clip.audio_S)
 
 
-def _title(clip: Clip, why: str, rows: Rows) -> str:
+def video_title(clip: Clip, why: str, rows: Rows) -> str:
+    """Return what is shown of a clip, why, and its figure; `rows` are the clip's in the report."""
     value = rows.get("generated", {}).get(FIGURE)
     correlation = f", correlation {value:.2f}" if isinstance(value, float) else ""
     emotion = "" if clip.emotion is None or clip.emotion in why else f", {clip.emotion}"

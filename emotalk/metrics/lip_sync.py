@@ -42,9 +42,9 @@ def mouth_opening(landmarks_TLP: Points) -> Doubles:
 def mouth_correlation(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_]) -> float:
     """Return Pearson's correlation of two mouth openings over voiced frames, in [-1, 1].
 
-    A generated mouth that does not move, or less than `STILL_SHARE`, has correlation 0. NaN (undefined) if the TRUE mouth does
-    not move or fewer than `MIN_FRAMES` frames remain. Frames without a face, and frames beyond the
-    end of the shortest argument, are left out.
+    A generated mouth that moves less than `STILL_SHARE` has correlation 0. NaN (undefined) if the
+    TRUE mouth does not move or fewer than `MIN_FRAMES` frames remain. Frames without a face, and
+    frames beyond the end of the shortest argument, are left out.
     """
     frames = min(len(opening_T), len(truth_T), len(voiced_T))
     opening, truth = opening_T[:frames], truth_T[:frames]

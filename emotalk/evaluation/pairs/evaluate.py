@@ -16,6 +16,7 @@ from emotalk.evaluation.ceilings import (
 from emotalk.evaluation.judges import CHECKED_CLIPS
 from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
 from emotalk.evaluation.output import claim_output, write_report
+from emotalk.evaluation.page_video import PageVideo, side_by_side
 from emotalk.evaluation.pairs.listing import PairList, list_pairs
 from emotalk.evaluation.pairs.measure import measure_pair
 from emotalk.evaluation.pairs.reading import UnfitPair, read_pair
@@ -24,6 +25,7 @@ from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
 from emotalk.evaluation.quantities import METRICS
 from emotalk.evaluation.report import Report
+from emotalk.evaluation.report_videos import GENERATED, TRUE, choose_videos, video_title
 from emotalk.evaluation.results import Results
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
@@ -36,8 +38,8 @@ logger = logging.getLogger(__name__)
 def evaluate_pairs(config: PairsConfig) -> Report:
     """Return the figures of generated videos beside the true ones, after writing them.
 
-    Writes `report.json`, `report.md` and plots to `config.output`; shows its progress on standard
-    error.
+    Writes `report.json`, `report.md`, `report.html` and plots to `config.output`. Shows its
+    progress on standard error.
 
     Raises:
         WrongUse: no pairs, none that can be compared, a landmark model that is not there, or an
@@ -77,8 +79,24 @@ def evaluate_pairs(config: PairsConfig) -> Report:
         caveats=pair_caveats(config, results.clips, measured.notes),
         per_clip=results.per_clip(),
     )
-    write_report(config.output, report, write_plots(config.output, results, report))
+    videos = _videos(listed, model, config, report)
+    write_report(config.output, report, write_plots(config.output, results, report), videos)
     return report
+
+
+def _videos(
+    listed: PairList, model: LandmarkModel, config: PairsConfig, report: Report
+) -> list[PageVideo]:
+    """Return the videos that the page shows; they are read again, so that none stays in memory."""
+    pairs = {pair.key: pair for pair in listed.pairs}
+    detector = _detector(config)
+    videos = []
+    for chosen in choose_videos(report.per_clip, config.videos):
+        read = read_pair(pairs[chosen.key], detector, model, config)
+        title = video_title(read.clip, chosen.why, report.per_clip[chosen.key])
+        parts = {TRUE: read.clip.video_THWC, GENERATED: read.generated_THWC}
+        videos.append(side_by_side(title, parts, read.own_sound_S))
+    return videos
 
 
 @dataclass

@@ -11,7 +11,7 @@ from emotalk.evaluation.pairs.listing import UNKNOWN_ACTOR, Pair
 from emotalk.evaluation.results import ClipResults
 from emotalk.files.checksums import file_sha256
 
-IRRELEVANT = {"pairs", "output"}
+IRRELEVANT = {"pairs", "output", "videos"}
 UNREADABLE = "unreadable"  # in place of a hash
 ALIGNED = {
     "auto": "Each video is cut to the face by its own first frame, or as the true one where the "

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from emotalk.evaluation.html_page import html_page
 from emotalk.evaluation.intervals import describe_intervals
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.quantities import quantities
@@ -9,6 +10,7 @@ from emotalk.evaluation.report import BETTER
 from emotalk.evaluation.report_block import Bullets, Paragraph, Section, Table
 from emotalk.evaluation.report_comparison.differences import FEWEST, Difference
 from emotalk.evaluation.report_comparison.result import (
+    HTML,
     JSON,
     MARKDOWN,
     VERDICTS,
@@ -23,9 +25,10 @@ SHOWN = 50  # keys of clips
 
 
 def write_comparison(folder: Path, comparison: ReportComparison) -> None:
-    """Write the Markdown page and then the JSON, which marks the comparison as complete."""
-    page = markdown_page(TITLE, comparison_sections(comparison))
-    (folder / MARKDOWN).write_text(page, "utf-8")
+    """Write the Markdown and HTML pages, then the JSON, which marks the comparison as complete."""
+    sections = comparison_sections(comparison)
+    (folder / MARKDOWN).write_text(markdown_page(TITLE, sections), "utf-8")
+    (folder / HTML).write_bytes(html_page(TITLE, sections))
     atomic_write_text(folder / JSON, comparison.model_dump_json(indent=1) + "\n")
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from emotalk.evaluation.report import Part, Value
 from emotalk.evaluation.report_comparison.differences import Difference
 
-JSON, MARKDOWN = "compare.json", "compare.md"
+JSON, MARKDOWN, HTML = "compare.json", "compare.md", "compare.html"
 FORMAT = "emotalk-comparison/1"
 
 VERDICTS = {

@@ -73,6 +73,7 @@ def test_what_was_left_out_and_what_differs_is_said(report: Report, folder: Path
     assert "ann_dubbed: the generated file has another sound" in page
     assert "the 5 clips of one actor" in " ".join(page.split())
     assert max(map(len, page.splitlines())) <= 80
+    assert (folder / "report/report.html").read_text().count("<video") >= 3
 
 
 def test_faulty_figures_stand_beside_the_right_ones(report: Report, folder: Path) -> None:

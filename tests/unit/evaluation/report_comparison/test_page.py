@@ -42,6 +42,7 @@ def test_the_page_and_the_json_say_the_same_in_80_columns(tmp_path: Path) -> Non
     assert "- clip7" in page
     assert "- extra" in page
     assert max(map(len, page.splitlines())) <= 80
+    assert "<h1" in (tmp_path / "out/compare.html").read_text()
     stored = json.loads((tmp_path / "out/compare.json").read_text())
     assert ReportComparison.model_validate(stored) == found
 
