@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from emotalk.config.etl import LandmarksConfig
+from emotalk.config.evaluate_identity import IdentityConfig
 from emotalk.config.section import Positive, Section
 
 
@@ -23,6 +24,9 @@ class PairsConfig(Section):
     landmarks: Literal["judge", "insightface", "onnx"] = "insightface"
     # finds faces and measures landmarks; judge: the shipped model, for aligned drawn faces
     finder: LandmarksConfig = LandmarksConfig()  # paths of insightface's or onnx' models
+    # detections whose mean a frame's landmarks are; not given: 4 in photographs, 1 in drawn faces
+    landmark_average: Annotated[int, Field(ge=1, le=8)] | None = None
+    identity: IdentityConfig = IdentityConfig()  # what says whether faces are one person's
     as_reported: bool = False  # also the report's faulty metrics, marked as such
     videos: Annotated[int, Field(ge=0, le=20)] = 4  # clips that play in report.html
     seed: Annotated[int, Field(ge=0)] = 0  # of the bootstrap

@@ -13,8 +13,9 @@ from emotalk.evaluation.ceilings import (
     landmark_warning,
     without_quantities,
 )
+from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
 from emotalk.evaluation.judges import CHECKED_CLIPS
-from emotalk.evaluation.landmark_models import LandmarkModel, build_landmark_model
+from emotalk.evaluation.landmark_models import LandmarkModel, average_of, build_landmark_model
 from emotalk.evaluation.output import claim_output, write_report
 from emotalk.evaluation.page_video import PageVideo, side_by_side
 from emotalk.evaluation.pairs.listing import PairList, list_pairs
@@ -47,10 +48,11 @@ def evaluate_pairs(config: PairsConfig) -> Report:
     """
     begun_s = time.monotonic()
     listed = list_pairs(config.pairs)
-    model = build_landmark_model(config.landmarks, config.finder)
+    judges = _build_judges(config)
+    model = judges.landmark_model
     inputs = describe_pairs(config, listed.pairs)
     claim_output(config.output, inputs)
-    measured = _measure_all(listed, model, config)
+    measured = _measure_all(listed, judges, config)
     results, left_out = measured.results, measured.left_out
     if not results.clips:
         first = next(iter(left_out.items()))
@@ -66,13 +68,14 @@ def evaluate_pairs(config: PairsConfig) -> Report:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
-        judges={"landmarks, NLMD, mouth opening": model.name},
+        judges=judges.descriptions,
         clips=len(results.clips),
         actors=tuple(sorted({clip.actor for clip in results.clips})),
         condition="unknown, the videos were made elsewhere",
         warnings=tuple(warnings),
         figures=results.figures(config.seed),
         emotion=None,
+        identity_floor=results.identity_floor(config.seed),
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
         left_out=left_out,
         pair_notes=measured.notes,
@@ -115,8 +118,23 @@ class _Measured:
     first: list[Clip] = field(default_factory=list)
 
 
-def _measure_all(listed: PairList, model: LandmarkModel, config: PairsConfig) -> _Measured:
-    detector = _detector(config)
+@dataclass(frozen=True)
+class _Judges:
+    landmark_model: LandmarkModel
+    embedder: FaceEmbedder | None  # None: identity is not measured
+    descriptions: dict[str, str]  # task -> the model, for the report
+
+
+def _build_judges(config: PairsConfig) -> _Judges:
+    average = average_of(config.landmarks, config.landmark_average)
+    model = build_landmark_model(config.landmarks, config.finder, average)
+    embedder, name = build_face_embedder(config.identity, config.landmarks, config.finder)
+    descriptions = {"landmarks, NLMD, mouth opening": model.name, "identity": name}
+    return _Judges(model, embedder, descriptions)
+
+
+def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Measured:
+    detector, model = _detector(config), judges.landmark_model
     found = _Measured(dict(listed.left_out))
     with progress() as bar:
         task = bar.add_task("evaluating pairs", total=len(listed.pairs))
@@ -127,7 +145,9 @@ def _measure_all(listed: PairList, model: LandmarkModel, config: PairsConfig) ->
                 logger.warning("%s is left out: %s", pair.key, unfit)
                 found.left_out[pair.key] = str(unfit)
             else:
-                clip = measure_pair(read, model, as_reported=config.as_reported)
+                clip = measure_pair(
+                    read, model, embedder=judges.embedder, as_reported=config.as_reported
+                )
                 found.results.clips.append(clip)
                 shown = read.clip.video_THWC, read.generated_THWC
                 found.results.examples.setdefault(pair.emotion or UNKNOWN, shown)

@@ -6,6 +6,7 @@ import numpy as np
 
 from emotalk.evaluation.comparison import Comparison, compare, detect_landmarks, truth_of
 from emotalk.evaluation.evaluator import reencode
+from emotalk.evaluation.face_embedder import FaceEmbedder
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.pairs.reading import ReadPair
 from emotalk.evaluation.quantities import METRICS, measure_together
@@ -13,7 +14,13 @@ from emotalk.evaluation.results import ClipResults, Figures
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
 
 
-def measure_pair(read: ReadPair, model: LandmarkModel, *, as_reported: bool) -> ClipResults:
+def measure_pair(
+    read: ReadPair,
+    model: LandmarkModel,
+    *,
+    embedder: FaceEmbedder | None = None,
+    as_reported: bool = False,
+) -> ClipResults:
     """Return the figures of a pair: generated, first true frame repeated, re-encoded, truth.
 
     The generated pictures are judged with what is heard with them: with its own sound a video that
@@ -25,7 +32,7 @@ def measure_pair(read: ReadPair, model: LandmarkModel, *, as_reported: bool) -> 
     true_TLP, made_TLP, still_1LP, encoded_TLP = detect_landmarks(shown, model)
     still_THWC = np.broadcast_to(clip.video_THWC[:1], clip.video_THWC.shape)
     still_TLP = np.repeat(still_1LP, len(still_THWC), axis=0)
-    truth = truth_of(clip, true_TLP)
+    truth = truth_of(clip, true_TLP, embedder=embedder)
     heard = replace(truth, clip=replace(clip, audio_S=read.own_sound_S))
     compared = {
         "generated": compare(made_THWC, made_TLP, heard),
@@ -57,4 +64,5 @@ def measure_pair(read: ReadPair, model: LandmarkModel, *, as_reported: bool) -> 
         voiced_T=truth.voiced_T,
         predictions=None,
         as_reported=faulty,
+        face_vectors=truth.identity.vectors if truth.identity else None,
     )

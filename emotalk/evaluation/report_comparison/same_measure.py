@@ -13,6 +13,7 @@ MAY_DIFFER = frozenset({"as_reported", "clips", "ema", "seed"})
 
 SAME = 1e-3  # relative; devices and thread counts change less
 SHOWN = 4
+MOST_CLIPS = 20_000  # the bootstrap of one actor's clips needs 32 kB a clip
 
 
 def refuse_other_measures(a: Report, b: Report) -> None:
@@ -34,7 +35,7 @@ def shared_clips(a: Report, b: Report) -> list[str]:
     """Return the keys of the clips that both reports have.
 
     Raises:
-        WrongUse: there are none, or a clip is another person's or of other true frames.
+        WrongUse: there are none or too many, or a clip is another person's or of other true frames.
     """
     shared = sorted(a.per_clip.keys() & b.per_clip.keys())
     if not shared:
@@ -42,6 +43,8 @@ def shared_clips(a: Report, b: Report) -> list[str]:
             f"compare: no clip is in both reports (A: {_some(a.per_clip)}; B: "
             f"{_some(b.per_clip)}); evaluate both on the same clips"
         )
+    if len(shared) > MOST_CLIPS:
+        raise WrongUse(f"compare: {len(shared)} clips are in both, at most {MOST_CLIPS}; part them")
     for key in shared:
         for report in (a, b):
             if "generated" not in report.per_clip[key]:

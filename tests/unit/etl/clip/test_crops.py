@@ -15,10 +15,11 @@ from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
 from emotalk.faces.shape import transform_points
 from emotalk.media.encode import encode_video
 from emotalk.media.frames import VideoFrames, read_video
+from emotalk.media.nearest import Indices
 from emotalk.schema import Bytes, Floats, Rejection
 from etl.clip.crops import cut_crops, resample
 from etl.clip.quality import sharpness
-from etl.clip.timeline import Indices, Timeline
+from etl.clip.timeline import Timeline
 from tests.helpers.clips import face_in_frame, write_clip
 from tests.helpers.shared import shared_data
 
