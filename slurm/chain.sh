@@ -10,9 +10,25 @@
 #   ETL_SETTINGS, EVALUATE_SETTINGS                key=value words: ETL_SETTINGS="landmarks.backend=sidecar"
 #   EVALUATE_CONFIG                                a file of configs/evaluate
 # Quote words with spaces: ETL_SETTINGS="'landmarks.root=/data/my models'". Relative paths are relative to the
-# project's folder.
+# project's folder. It takes seconds and may itself be submitted, from the project's folder:
+#   sbatch slurm/chain.sh ETL_CONFIG TRAIN_CONFIG SOURCE WORK
+# The report (what `make reproduce` does on one machine):
+#   EVALUATE_CONFIG=configs/evaluate/report.yaml TRAIN_OPTIONS="--nodes=1 --gpus-per-node=2" slurm/chain.sh \
+#     configs/etl/crema_d.yaml configs/train/paper.yaml SOURCE WORK
+#SBATCH --job-name=emotalk-chain
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --time=00:30:00
+#SBATCH --output=%x-%j.log
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# What sbatch runs is a copy in a folder of Slurm.
+here=$(dirname "${BASH_SOURCE[0]}")/..
+[[ -f $here/slurm/chain.sh ]] || here=${SLURM_SUBMIT_DIR:-$here}
+cd "$here"
+# The jobs must not take this one's size for theirs.
+for name in "${!SLURM_@}"; do
+  [[ $name == SLURM_CONF ]] || unset "$name"
+done
 export PATH=$PWD/.venv/bin:$PATH
 
 stop() {
@@ -20,6 +36,8 @@ stop() {
   echo "chain.sh: nothing is queued" >&2
   exit 2
 }
+
+. launch/words.sh
 
 usage="usage: slurm/chain.sh ETL_CONFIG.yaml TRAIN_CONFIG.yaml SOURCE WORK [key=value ...]"
 (($# >= 4)) || stop "$usage"
@@ -34,12 +52,6 @@ command -v sbatch >/dev/null || stop "no sbatch on this machine: call it on one 
 etl_config=$1 train_config=$2 source=$3 work=$(realpath -m "$4")
 [[ $source == *://* ]] || source=$(realpath "$source") || stop "SOURCE $3 is not there"
 shift 4
-# words_of NAME ARRAY: split a variable into words, respecting quotes.
-words_of() {
-  local words
-  words=$(xargs -r -n 1 printf '%s\n' <<<"${!1:-}" 2>/dev/null) || stop "$1=${!1} has a quote without its end"
-  [[ -z $words ]] || mapfile -t "$2" <<<"$words"
-}
 etl_options=() train_options=() evaluate_options=() etl_settings=() evaluate_settings=()
 words_of ETL_OPTIONS etl_options
 words_of TRAIN_OPTIONS train_options

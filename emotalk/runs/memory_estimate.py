@@ -13,7 +13,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine, UpdateGuard
-from emotalk.models.vgg import VGG19Features
 from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_modules
 from emotalk.runs.peak_memory import PeakMemory
@@ -38,7 +37,7 @@ def measure_sizes(config: TrainConfig) -> RunSizes:
     """Return the sizes of a run's networks and the peak memory of its updates."""
     with FakeTensorMode():
         generator, critics = build_modules(config)
-        features = _features(config)
+        features = build_features(without_weights(config))
         networks = Networks(
             generator=FakeEngine("generator", generator),
             discriminators=None if critics is None else FakeEngine("discriminators", critics),
@@ -51,7 +50,7 @@ def measure_sizes(config: TrainConfig) -> RunSizes:
         activations: dict[str, int] = {}
         for stage in config.stages:
             for update in stage.updates:
-                x = partial(_inputs, config, generator.noise_features)
+                x = partial(blank_inputs, config, generator.noise_features)
                 peak = _peak_of(update, x, networks)
                 activations[update.network] = max(peak, activations.get(update.network, 0))
     sizes = {"generator": _size(generator)}
@@ -107,15 +106,18 @@ def _peak_of(update: UpdateConfig, inputs: Callable[[], ClipInputs], networks: N
     return int(memory.peak)
 
 
-def _features(config: TrainConfig) -> VGG19Features | None:
-    losses = config.losses
-    if losses.perceptual.network == "vgg19":  # untrained weights have the same sizes
-        untrained = losses.perceptual.model_copy(update={"network": "random"})
-        losses = losses.model_copy(update={"perceptual": untrained})
-    return build_features(config.model_copy(update={"losses": losses}))
+def without_weights(config: TrainConfig) -> TrainConfig:
+    """Return the configuration with an untrained VGG-19, which has the same sizes and no file."""
+    perceptual = config.losses.perceptual
+    if perceptual.network != "vgg19":
+        return config
+    untrained = perceptual.model_copy(update={"network": "random", "weights": None})
+    losses = config.losses.model_copy(update={"perceptual": untrained})
+    return config.model_copy(update={"losses": losses})
 
 
-def _inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
+def blank_inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
+    """Return a micro-batch without content, of the shapes that the configuration asks for."""
     clips, frames = config.clips_a_micro_batch, config.data.frames
     margin = config.data.speech_margin_frames
     kept = max(1, round(config.losses.perceptual.frames * frames))

@@ -126,9 +126,9 @@ def test_the_guide_leads_from_recordings_without_labels_to_a_video(tmp_path: Pat
     assert (here / "faces.png").exists()
 
 
-def write_request(here: Path) -> None:
+def write_request(here: Path, shards: str = "recordings") -> None:
     """Write a picture and speech of the test split, after a look at what its sample holds."""
-    shard_set = ShardSet.open(str(here / "shards/recordings"))
+    shard_set = ShardSet.open(str(here / "shards" / shards))
     sample, reader = shard_set.split("test").samples[0], SampleReader(shard_set)
     facts = read_facts(reader, sample)
     assert (sample.emotion, facts["emotion"], facts["text"]) == (None, None, "hello")

@@ -58,6 +58,7 @@ class Place:
             "output": self.output / "shards",
             "shards": self.shards,
             "run_dir": self.output / "run",
+            "start_from": self.model,
         }
         if name in known:
             return f"{name}{equals}{known[name]}"
@@ -113,7 +114,11 @@ def drawn(words: list[str], place: Place) -> list[str]:
 
 
 RUN: dict[str, Fill] = {
-    r"(\w+=\S+ )?make( [a-z-]+)?( SOURCE=DIR)?": lambda words, place: [words[0], "-n", *words[1:]],
+    r"(\w+=\S+ )?make( [a-z-]+)?( SOURCE=DIR)?( (DRY_RUN|ETL_CONFIG)=\S+)?": lambda words, place: [
+        words[0],
+        "-n",
+        *words[1:],
+    ],
     r"(RAY_ADDRESS=\S+ )?python etl/shard\.py .*": with_words(
         "landmarks.backend=sidecar", "--dry-run"
     ),

@@ -80,6 +80,14 @@ def test_two_checkpoints_of_one_name_are_refused(slurm: dict[str, str]) -> None:
     assert "out put/run" in done.stderr
 
 
+def test_any_configuration_and_any_key_reach_the_evaluation(slurm: dict[str, str]) -> None:
+    words = ("--", "--config", "configs/evaluate/report.yaml", "clips=3", "finder.root=/my models")
+    done = evaluate(slurm, "run", *words)
+    assert done.returncode == 0, done.stderr
+    said = Path(slurm["SAID"]).read_text(encoding="utf-8")
+    assert said.rstrip().endswith(" ".join(words[1:]))
+
+
 def ended(slurm: dict[str, str], code: int, **more: str) -> subprocess.CompletedProcess[str]:
     """Run the last word of a job that ended with a code."""
     script = f"set -euo pipefail; asked=''; . slurm/requeue.sh; requeue_if_asked {code}"

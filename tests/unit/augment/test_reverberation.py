@@ -35,7 +35,10 @@ def bursts(seed: int = 0) -> Floats:
     """Return noise that swells and fades four times a second, as syllables do."""
     times = np.arange(SAMPLES) / 8000
     noise = np.random.default_rng(seed).standard_normal(SAMPLES)
-    return (0.1 * noise * np.maximum(0, np.sin(2 * np.pi * 4 * times)) ** 2).astype(np.float32)
+    made: Floats = (0.1 * noise * np.maximum(0, np.sin(2 * np.pi * 4 * times)) ** 2).astype(
+        np.float32
+    )
+    return made
 
 
 def test_a_clip_is_heard_as_scipys_convolution_has_it() -> None:

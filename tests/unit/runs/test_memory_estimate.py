@@ -64,7 +64,7 @@ def test_the_peak_is_what_the_allocator_measures_in_a_real_step(config: TrainCon
     of_generator, of_critics = config.stages[-1].updates
 
     def inputs() -> list[ClipInputs]:
-        return [module._inputs(config, generator.noise_features)]
+        return [module.blank_inputs(config, generator.noise_features)]
 
     def generate() -> None:
         generator_step(inputs(), networks, of_generator, mean, 0.0)
