@@ -13,8 +13,8 @@ class OptimConfig(Section):
     """Configure Adam for all networks; the stages configure the learning rates."""
 
     init: Literal["xavier", "he"] = "xavier"  # as the original; he: learns labels sooner
-    # filterbank: the generator's first convolution over the waveform begins as band filters, and
-    # the layers after it are scaled to vary with the speech: half an hour does not teach either
+    # filterbank: the generator's first convolution over the waveform begins as band filters, which
+    # half an hour of speech does not teach
     speech_init: Literal["as_init", "filterbank"] = "as_init"
     betas: tuple[Beta, Beta] = (0.5, 0.99)  # the original: (0.5, 0.999)
     eps: Positive = 1e-8

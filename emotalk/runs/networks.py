@@ -10,7 +10,7 @@ from emotalk.distributed import AdamByParts, Engine, Runtime
 from emotalk.errors import WrongUse
 from emotalk.models import Generator
 from emotalk.models.initialise import initialise
-from emotalk.models.speech_start import start_speech_path
+from emotalk.models.speech_filterbank import initialise_filterbank
 from emotalk.runs.facts import model_facts
 from emotalk.seeding import draw_seed
 from emotalk.training.critics import build_critics
@@ -44,7 +44,7 @@ def build_modules(config: TrainConfig) -> tuple[Generator, Discriminators | None
     generator = Generator(**config.model.generator_arguments(emotions), check_values=False)
     initialise(generator, config.optim.init)
     if config.optim.speech_init == "filterbank":
-        start_speech_path(generator, config.seed)
+        initialise_filterbank(generator.speech_encoder)
     torch.manual_seed(draw_seed(config.seed, "weights", "discriminators") % 2**32)
     if not config.discriminators:
         return generator, None

@@ -6,9 +6,18 @@ import torch
 from emotalk.models import Generator
 from emotalk.schema import SAMPLES_PER_FRAME
 from emotalk.training.objective import reads_heads_only
-from tests.unit.models.test_speech_start import SMALL
 
 FRAMES, MARGIN = 5, 2
+SMALL = {
+    "filters": (8, 8, 16, 16, 16),
+    "image_features": 32,
+    "speech_features": 64,
+    "emotion_features": 16,
+    "noise_features": 16,
+    "speech_filters": (16, 32, 32, 64),
+    "speech_step_features": 8,
+    "output_filters": 8,
+}
 
 
 def generator() -> Generator:
