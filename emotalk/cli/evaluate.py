@@ -12,7 +12,7 @@ from emotalk.errors import WrongUse
 if TYPE_CHECKING:
     from emotalk.evaluation.report import Report
 
-WITH_SHARDS = ("--checkpoint", "--shards", "--split")
+WITH_SHARDS = ("--checkpoint", "--shards", "--split", "--baseline", "--processes")
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
@@ -28,6 +28,20 @@ PairsOption = Annotated[
     typer.Option(
         help="In place of both: videos of any system, DIR/generated/NAME.mp4 and DIR/true/NAME.mp4,"
         " or DIR/pairs.csv."
+    ),
+]
+BaselineOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Another model, an imported original too: a row of its own, and what differs."
+    ),
+]
+ProcessesOption = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="How many processes share the clips; the figures stay the same. Default 0: one a core"
+        " where there are clips enough.",
     ),
 ]
 CompareOption = Annotated[
@@ -53,6 +67,8 @@ def evaluate(
         bool,
         typer.Option("--as-reported", help="Also the original report's two faulty figures."),
     ] = False,
+    baseline: BaselineOption = None,
+    processes: ProcessesOption = None,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings on top.")
     ] = None,
@@ -65,6 +81,7 @@ def evaluate(
     \b
     emotalk evaluate --checkpoint run --shards shards --split test --output report
     emotalk evaluate --checkpoint run --shards shards --output report clips=40 seed=1
+    emotalk evaluate --checkpoint run --shards shards --output report --baseline original
     emotalk evaluate --config configs/evaluate/photographs.yaml --checkpoint run \\
         --shards shards --output report finder.root=/data/insightface
     emotalk evaluate --pairs videos --output report finder.root=/data/insightface
@@ -72,6 +89,7 @@ def evaluate(
     """
     given: dict[str, object] = {
         "checkpoint": checkpoint, "shards": shards, "pairs": pairs, "split": split,
+        "baseline": baseline, "processes": processes,
     }  # fmt: skip
     named = {f"--{name}": value for name, value in given.items() if value is not None}
     if as_reported:

@@ -17,6 +17,7 @@ class EvaluateConfig(Section):
     """Configure `emotalk evaluate --checkpoint C --shards DIR --split test --output DIR`."""
 
     checkpoint: Path  # run folder, RUN/checkpoints/best, a checkpoint or an exported model
+    baseline: Path | None = None  # another model, e.g. an imported original, for the same clips
     shards: Shards  # folder or URL, or a list of them
     output: Path  # folder of the report; must be empty, or hold a report of the same inputs
     split: Literal["train", "val", "test"] = "test"
@@ -38,6 +39,9 @@ class EvaluateConfig(Section):
     ema: bool = True  # use the running average of the weights if the checkpoint has one
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: Count = 8  # clips generated together
-    clips_in_memory: Count = 16  # clips measured before the next are read
+    clips_in_memory: Count = 4  # clips generated and measured before the next are read
+    # processes that share the clips, each with one thread; 0: one a core where there are clips
+    # enough, at most 8, and 1 on a GPU
+    processes: Annotated[int, Field(ge=0, le=256)] = 0
     seed: Annotated[int, Field(ge=0)] = 0  # of the noise, the choice of clips and the bootstrap
     remote: RemoteConfig = RemoteConfig()  # shards at a URL

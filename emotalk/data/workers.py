@@ -71,11 +71,16 @@ def _start_worker(_worker: int, *, ends_with_parent: bool) -> None:
     """
     if ends_with_parent:
         signal.set_wakeup_fd(-1)
-        if sys.platform == "linux":  # the end of the thread that forked counts, here the main one
-            ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        end_with_parent()  # the end of the thread that forked counts, here the main one
     for name in IGNORED_SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     cv2.setNumThreads(1)
+
+
+def end_with_parent() -> None:
+    """Have the system kill this process when the thread that started it ends; on Linux only."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 class Watch:

@@ -1,7 +1,7 @@
 """Evaluate a generator on a split and write the report (`emotalk evaluate`)."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
@@ -9,9 +9,17 @@ from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
+from emotalk.evaluation.baseline import describe_baseline
+from emotalk.evaluation.blocks import (
+    BlockEvaluator,
+    BlockResults,
+    blocks_of,
+    build_evaluator,
+    evaluate_blocks,
+    load_baseline,
+)
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
-from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
@@ -25,7 +33,6 @@ from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
 from emotalk.evaluation.results import Results
-from emotalk.schema import UNKNOWN
 from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import JoinedSet, open_shards
 from emotalk.shards.reader import SampleReader
@@ -49,21 +56,21 @@ def evaluate(config: EvaluateConfig) -> Report:
     refuse_missing_files(config.landmarks, config.finder, shards_text(config.shards))
     chosen = choose_clips(shard_set.split(config.split).samples, config.clips, seed=config.seed)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
-    inputs = describe_inputs(config, shard_set, loaded, chosen)
+    baseline = load_baseline(config)
+    inputs = describe_inputs(config, shard_set, loaded, chosen, baseline)
     claim_output(config.output, inputs)
     reader = ClipReader(SampleReader(shard_set), config)
     judges = build_judges(config, shard_set, _first_clips(reader, chosen, config))
-    evaluator = Evaluator(
-        loaded=loaded,
-        condition=config.condition,
+    evaluator = build_evaluator(
+        judges.config,
+        loaded,
+        baseline,
         landmark_model=judges.landmark_model,
         emotion_judge=judges.emotion_judge,
         embedder=judges.embedder,
-        seed=config.seed,
-        batch_size=config.batch_size,
-        as_reported=config.as_reported,
     )
-    results = _evaluate_clips(evaluator, reader, chosen, config)
+    here = BlockEvaluator(judges.config, evaluator, reader)
+    results = _evaluate_clips(here, reader, chosen)
     results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
     names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
     report = Report(
@@ -71,6 +78,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         where={
             "checkpoint": str(loaded.folder),
             "shards": shards_text(config.shards),
+            **({"baseline": str(baseline.folder)} if baseline is not None else {}),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
@@ -85,6 +93,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         emotion=emotion,
         identity_floor=results.identity_floor(config.seed),
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
+        baseline=describe_baseline(baseline, results, config.seed),
         left_out=reader.left_out,
         caveats=caveats(judges.config, results.clips),
         per_clip=results.per_clip(),
@@ -105,30 +114,27 @@ def _videos(
     return generate_videos(evaluator, clips, report, chosen)
 
 
-def _evaluate_clips(
-    evaluator: Evaluator, reader: ClipReader, chosen: Sequence[Sample], config: EvaluateConfig
-) -> Results:
+def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[Sample]) -> Results:
     """Return the results of the chosen clips."""
-    results = Results()
+    config = here.config
     samples, sentences = reader.sentences(chosen)
     partners = choose_partners(samples, sentences, seed=config.seed)
-    spoken: Mapping[str, Sample] = partners if config.other_speech == "generate" else {}
     emotions = len({sample.emotion for sample in samples})
     pictured = {sample.key for sample in choose_clips(samples, emotions, seed=config.seed)}
+    spoken = partners if config.other_speech == "generate" else {}
+    blocks = blocks_of(samples, spoken, frozenset(pictured), size=config.clips_in_memory)
+    found: dict[int, BlockResults] = {}
     with progress() as bar:
         task = bar.add_task("evaluating clips", total=len(samples))
-        for begin in range(0, len(samples), config.clips_in_memory):
-            clips = list(reader.clips(samples[begin : begin + config.clips_in_memory]))
-            made = evaluator.generate(clips, reader.other_speech(clips, spoken))
-            for clip, videos in zip(clips, made, strict=True):
-                results.clips.append(evaluator.measure(clip, videos))
-                if clip.key in pictured:
-                    results.examples[clip.emotion or UNKNOWN] = (
-                        clip.video_THWC,
-                        videos.emotion_video,
-                    )
-                bar.advance(task)
-    if config.other_speech == "curve" and evaluator.landmark_model is not None:
+        for place, block in evaluate_blocks(here, blocks):
+            found[place] = block
+            bar.advance(task, len(blocks[place].samples))
+    results = Results()
+    for place in sorted(found):  # processes finish them in any order
+        results.clips += found[place].clips
+        results.examples |= found[place].examples
+        reader.left_out |= found[place].left_out
+    if config.other_speech == "curve" and here.evaluator.landmark_model is not None:
         compare_curves(results, partners)
     return results
 

@@ -60,7 +60,7 @@ def build_judges(config: EvaluateConfig, shard_set: AnyShardSet, clips: Sequence
     descriptions: dict[str, str] = {}
     warnings: list[str] = []
     off: dict[str, object] = {}
-    model = _landmark_model(config)
+    model = landmark_model_of(config)
     if model is not None:
         check = check_landmarks(model, clips)
         if fault := check.fault(config.landmarks):
@@ -106,7 +106,8 @@ def drop_failed_judges(
     return results, emotion, (*judges.warnings, *warnings)
 
 
-def _landmark_model(config: EvaluateConfig) -> LandmarkModel | None:
+def landmark_model_of(config: EvaluateConfig) -> LandmarkModel | None:
+    """Return the landmark model of a configuration without `auto`; None for `none`."""
     if config.landmarks == "none":
         return None
     return build_landmark_model(

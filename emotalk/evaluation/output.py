@@ -25,25 +25,28 @@ from emotalk.shards.shard_set import Sample
 REPORT = "report"
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = f"{REPORT}.json", f"{REPORT}.md", f"{REPORT}.html"
 IRRELEVANT = {
-    "checkpoint", "shards", "output", "device", "batch_size", "clips_in_memory", "remote", "videos",
+    "checkpoint", "baseline", "shards", "output", "device", "batch_size", "clips_in_memory",
+    "processes", "remote", "videos",
 }  # fmt: skip
 
 
 def describe_inputs(
-    config: EvaluateConfig, shard_set: AnyShardSet, loaded: LoadedGenerator, clips: Sequence[Sample]
+    config: EvaluateConfig,
+    shard_set: AnyShardSet,
+    loaded: LoadedGenerator,
+    clips: Sequence[Sample],
+    baseline: LoadedGenerator | None = None,
 ) -> dict[str, Any]:
     """Return the inputs of the figures: settings, and hashes of weights, manifest and frames.
 
     The manifest holds the hashes of the tars, and so of every clip's bytes.
     """
-    weights = loaded.folder / GENERATOR_EMA
-    if not config.ema or not weights.exists():
-        weights = loaded.folder / GENERATOR
     settings = config.model_dump(mode="json", exclude=IRRELEVANT)
     _files_by_content(settings, config)
-    return {
-        "weights": weights.name,
-        "weights_sha256": file_sha256(weights),
+    inputs = _describe_weights(loaded, config)
+    if baseline is not None:
+        inputs["baseline"] = _describe_weights(baseline, config)
+    return inputs | {
         "manifest_sha256": _manifests_sha256(shard_set),
         "frames_sha256": hash_frames((clip.key, clip.frames) for clip in clips),
         "config": settings,
@@ -59,6 +62,13 @@ def _files_by_content(settings: dict[str, Any], config: EvaluateConfig) -> None:
     model = config.emotion.model
     settings["emotion"]["model"] = file_sha256(model) if model and model.is_file() else None
     settings["emotion"]["fit"].pop("cache")
+
+
+def _describe_weights(loaded: LoadedGenerator, config: EvaluateConfig) -> dict[str, Any]:
+    weights = loaded.folder / GENERATOR_EMA
+    if not config.ema or not weights.exists():
+        weights = loaded.folder / GENERATOR
+    return {"weights": weights.name, "weights_sha256": file_sha256(weights)}
 
 
 def hash_frames(clips: Iterable[tuple[str, int]]) -> str:

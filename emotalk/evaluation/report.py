@@ -79,6 +79,14 @@ class EmotionReport(Part):
     recall_generated: dict[str, float | None]  # emotion -> share of its clips predicted as it
 
 
+class BaselineReport(Part):
+    """The comparison with another model on the same clips."""
+
+    model: str  # what it is, in words
+    clips: int  # that both made
+    differences: dict[str, Value]  # quantity -> generated minus baseline, paired by clip
+
+
 class Report(Part):
     """The report of one evaluation."""
 
@@ -100,6 +108,7 @@ class Report(Part):
     emotion: EmotionReport | None  # None if emotions were not classified
     identity_floor: Value | None = None  # identity of true clips with other actors
     as_reported: dict[str, Value] | None  # faulty figures of the original report, if requested
+    baseline: BaselineReport | None = None  # None without one, and in older reports
     left_out: dict[str, str]  # key -> why the clip, or its emotion, was not evaluated
     # of pairs of videos: key -> what differs between the two files; not written for shards
     pair_notes: dict[str, tuple[str, ...]] = Field(

@@ -1,0 +1,174 @@
+"""Evaluate blocks of clips, one after another or shared over processes.
+
+A block is generated and measured together. Blocks do not depend on the number of processes, so
+neither do the figures.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+
+from emotalk.checkpoints.load import LoadedGenerator, load_generator
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation.emotion_judges import EmotionJudge, build_emotion_judge
+from emotalk.evaluation.evaluator import Evaluator
+from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
+from emotalk.evaluation.judges import landmark_model_of
+from emotalk.evaluation.landmark_models import LandmarkModel
+from emotalk.evaluation.processes import share
+from emotalk.evaluation.reading import ClipReader
+from emotalk.evaluation.results import ClipResults
+from emotalk.lip_sync.one_thread import one_thread
+from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
+from emotalk.shards.joined_set import open_shards
+from emotalk.shards.reader import SampleReader
+from emotalk.shards.shard_set import Sample
+from emotalk.usable_cores import usable_cores
+
+MOST_BY_ITSELF = 8
+"""Most processes that `processes: 0` starts; each takes about 1 GB of memory."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Clips that are evaluated together."""
+
+    samples: tuple[Sample, ...]
+    other_speech: Mapping[str, Sample]  # key -> the sample whose speech is the other one
+    pictured: frozenset[str]  # keys of the clips whose frames the report shows
+
+
+@dataclass
+class BlockResults:
+    """What one block gave.
+
+    Attributes:
+        clips: results of the clips that could be read.
+        examples: emotion -> (true frames, frames from the neutral still or the condition image) of
+            one clip, for the picture.
+        left_out: key -> why the clip, or a part of its figures, is missing.
+    """
+
+    clips: list[ClipResults] = field(default_factory=list)
+    examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+class BlockEvaluator:
+    """Evaluates blocks in one process, with its own models and reader."""
+
+    def __init__(self, config: EvaluateConfig, evaluator: Evaluator, reader: ClipReader) -> None:
+        """Take the configuration, from which other processes build the same, and the parts."""
+        self.config, self.evaluator = config, evaluator
+        self._reader = reader
+
+    def __call__(self, block: Block) -> BlockResults:
+        """Return the results of a block."""
+        known, self._reader.left_out = self._reader.left_out, {}
+        on_cpu = self.evaluator.device.type == "cpu"
+        with one_thread() if on_cpu else nullcontext():
+            clips = list(self._reader.clips(block.samples))
+            made = self.evaluator.generate(
+                clips, self._reader.other_speech(clips, block.other_speech)
+            )
+            results = BlockResults(self.evaluator.measure_together(clips, made))
+        for clip, videos in zip(clips, made, strict=True):
+            if clip.key in block.pictured:
+                shown = (clip.video_THWC, videos.emotion_video)
+                results.examples[clip.emotion or UNKNOWN] = shown
+            if self.evaluator.baseline is not None and videos.baseline is None:
+                lack = f"baseline only: it does not know {clip.emotion or NEUTRAL}"
+                results.left_out.setdefault(clip.key, lack)
+        results.left_out |= self._reader.left_out
+        self._reader.left_out = known
+        return results
+
+
+def build_block_evaluator(config: EvaluateConfig) -> BlockEvaluator:
+    """Return an evaluator with everything that the configuration names; nothing of it is `auto`."""
+    shard_set = open_shards(config.shards, config.remote)
+    loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
+    landmark_model = landmark_model_of(config)
+    embedder = None
+    if landmark_model is not None:
+        embedder, _ = build_face_embedder(config.identity, config.landmarks, config.finder)
+    evaluator = build_evaluator(
+        config,
+        loaded,
+        load_baseline(config),
+        landmark_model=landmark_model,
+        emotion_judge=build_emotion_judge(config.emotion, shard_set),
+        embedder=embedder,
+    )
+    return BlockEvaluator(config, evaluator, ClipReader(SampleReader(shard_set), config))
+
+
+def build_evaluator(
+    config: EvaluateConfig,
+    loaded: LoadedGenerator,
+    baseline: LoadedGenerator | None,
+    *,
+    landmark_model: LandmarkModel | None,
+    emotion_judge: EmotionJudge | None,
+    embedder: FaceEmbedder | None,
+) -> Evaluator:
+    """Return the evaluator of loaded models, with the other settings of the configuration."""
+    return Evaluator(
+        loaded=loaded,
+        condition=config.condition,
+        landmark_model=landmark_model,
+        emotion_judge=emotion_judge,
+        embedder=embedder,
+        seed=config.seed,
+        batch_size=config.batch_size,
+        as_reported=config.as_reported,
+        baseline=baseline,
+        device=loaded.device,
+    )
+
+
+def load_baseline(config: EvaluateConfig) -> LoadedGenerator | None:
+    """Return the baseline's generator, or None without one."""
+    if config.baseline is None:
+        return None
+    return load_generator(config.baseline, ema=config.ema, device=config.device)
+
+
+def blocks_of(
+    samples: Sequence[Sample],
+    partners: Mapping[str, Sample],
+    pictured: frozenset[str],
+    *,
+    size: int,
+) -> list[Block]:
+    """Return the samples in blocks of `size`, each with its own partners and pictures."""
+    blocks = []
+    for begin in range(0, len(samples), size):
+        part = tuple(samples[begin : begin + size])
+        keys = {sample.key for sample in part}
+        speech = {key: partner for key, partner in partners.items() if key in keys}
+        blocks.append(Block(part, speech, pictured & keys))
+    return blocks
+
+
+def count_processes(config: EvaluateConfig, blocks: int, *, on_cpu: bool) -> int:
+    """Return how many processes share the blocks: those asked for, else one for two blocks.
+
+    By itself it takes no more than the usable cores, and one on a GPU, which has its own threads.
+    """
+    if config.processes:
+        return max(1, min(config.processes, blocks))
+    return max(1, min(usable_cores(), blocks // 2, MOST_BY_ITSELF)) if on_cpu else 1
+
+
+def evaluate_blocks(
+    here: BlockEvaluator, blocks: Sequence[Block]
+) -> Iterator[tuple[int, BlockResults]]:
+    """Yield (place, results) of every block; `here` does them all if one process is enough."""
+    on_cpu = here.evaluator.device.type == "cpu"
+    processes = count_processes(here.config, len(blocks), on_cpu=on_cpu)
+    if processes <= 1:
+        yield from enumerate(map(here, blocks))
+        return
+    yield from share(partial(build_block_evaluator, here.config), blocks, processes=processes)
