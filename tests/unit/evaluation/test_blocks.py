@@ -138,5 +138,6 @@ def test_by_itself_a_process_comes_with_every_second_block_up_to_the_cores(
     expected: int,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(module, "usable_cores", lambda: cores)
-    config = EvaluateConfig(checkpoint="c", shards="s", output="o", processes=asked)
+    settings = {"checkpoint": "c", "shards": "s", "output": "o", "processes": asked}
+    config = EvaluateConfig.model_validate(settings)
     assert count_processes(config, blocks, on_cpu=on_cpu) == expected
