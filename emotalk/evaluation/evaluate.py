@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
 
-from emotalk.checkpoints.load import load_generator
+from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
@@ -20,6 +20,7 @@ from emotalk.evaluation.blocks import (
 )
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
+from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
@@ -75,10 +76,8 @@ def evaluate(config: EvaluateConfig) -> Report:
     names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
     report = Report(
         inputs=inputs,
-        where={
-            "checkpoint": str(loaded.folder),
-            "shards": shards_text(config.shards),
-            **({"baseline": str(baseline.folder)} if baseline is not None else {}),
+        where=_places(config, loaded, baseline)
+        | {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
@@ -102,6 +101,13 @@ def evaluate(config: EvaluateConfig) -> Report:
     videos = _videos(evaluator, reader, chosen, report, config.videos)
     write_report(config.output, report, write_plots(config.output, results, report), videos)
     return report
+
+
+def _places(
+    config: EvaluateConfig, loaded: LoadedGenerator, baseline: LoadedGenerator | None
+) -> dict[str, str]:
+    places = {"checkpoint": str(loaded.folder), "shards": shards_text(config.shards)}
+    return places if baseline is None else places | {"baseline": str(baseline.folder)}
 
 
 def _videos(
