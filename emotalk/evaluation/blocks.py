@@ -11,11 +11,8 @@ from functools import partial
 
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.evaluate import EvaluateConfig
-from emotalk.evaluation.emotion_judges import EmotionJudge, build_emotion_judge
 from emotalk.evaluation.evaluator import Evaluator
-from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
-from emotalk.evaluation.judges import landmark_model_of
-from emotalk.evaluation.landmark_models import LandmarkModel
+from emotalk.evaluation.judges import Judges, rebuild_judges
 from emotalk.evaluation.processes import share
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.results import ClipResults
@@ -89,37 +86,21 @@ def build_block_evaluator(config: EvaluateConfig) -> BlockEvaluator:
     """Return an evaluator with everything that the configuration names; nothing of it is `auto`."""
     shard_set = open_shards(config.shards, config.remote)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
-    landmark_model = landmark_model_of(config)
-    embedder = None
-    if landmark_model is not None:
-        embedder, _ = build_face_embedder(config.identity, config.landmarks, config.finder)
-    evaluator = build_evaluator(
-        config,
-        loaded,
-        load_baseline(config),
-        landmark_model=landmark_model,
-        emotion_judge=build_emotion_judge(config.emotion, shard_set),
-        embedder=embedder,
-    )
+    evaluator = evaluator_of(rebuild_judges(config, shard_set), loaded, load_baseline(config))
     return BlockEvaluator(config, evaluator, ClipReader(SampleReader(shard_set), config))
 
 
-def build_evaluator(
-    config: EvaluateConfig,
-    loaded: LoadedGenerator,
-    baseline: LoadedGenerator | None,
-    *,
-    landmark_model: LandmarkModel | None,
-    emotion_judge: EmotionJudge | None,
-    embedder: FaceEmbedder | None,
+def evaluator_of(
+    judges: Judges, loaded: LoadedGenerator, baseline: LoadedGenerator | None
 ) -> Evaluator:
-    """Return the evaluator of loaded models, with the other settings of the configuration."""
+    """Return the evaluator of loaded models, with the settings that the judges' were built by."""
+    config = judges.config
     return Evaluator(
         loaded=loaded,
         condition=config.condition,
-        landmark_model=landmark_model,
-        emotion_judge=emotion_judge,
-        embedder=embedder,
+        landmark_model=judges.landmark_model,
+        emotion_judge=judges.emotion_judge,
+        embedder=judges.embedder,
         seed=config.seed,
         batch_size=config.batch_size,
         as_reported=config.as_reported,

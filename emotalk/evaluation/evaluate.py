@@ -14,8 +14,8 @@ from emotalk.evaluation.blocks import (
     BlockEvaluator,
     BlockResults,
     blocks_of,
-    build_evaluator,
     evaluate_blocks,
+    evaluator_of,
     load_baseline,
 )
 from emotalk.evaluation.caveats import caveats
@@ -62,15 +62,7 @@ def evaluate(config: EvaluateConfig) -> Report:
     claim_output(config.output, inputs)
     reader = ClipReader(SampleReader(shard_set), config)
     judges = build_judges(config, shard_set, _first_clips(reader, chosen, config))
-    evaluator = build_evaluator(
-        judges.config,
-        loaded,
-        baseline,
-        landmark_model=judges.landmark_model,
-        emotion_judge=judges.emotion_judge,
-        embedder=judges.embedder,
-    )
-    here = BlockEvaluator(judges.config, evaluator, reader)
+    here = BlockEvaluator(judges.config, evaluator_of(judges, loaded, baseline), reader)
     results = _evaluate_clips(here, reader, chosen)
     results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
     names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
@@ -98,7 +90,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         per_clip=results.per_clip(),
         about=describe_model(loaded),
     )
-    videos = _videos(evaluator, reader, chosen, report, config.videos)
+    videos = _videos(here.evaluator, reader, chosen, report, config.videos)
     write_report(config.output, report, write_plots(config.output, results, report), videos)
     return report
 

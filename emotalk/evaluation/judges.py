@@ -60,7 +60,7 @@ def build_judges(config: EvaluateConfig, shard_set: AnyShardSet, clips: Sequence
     descriptions: dict[str, str] = {}
     warnings: list[str] = []
     off: dict[str, object] = {}
-    model = landmark_model_of(config)
+    model = _landmark_model(config)
     if model is not None:
         check = check_landmarks(model, clips)
         if fault := check.fault(config.landmarks):
@@ -89,6 +89,15 @@ def build_judges(config: EvaluateConfig, shard_set: AnyShardSet, clips: Sequence
     return Judges(judged_by, model, judge, embedder, descriptions, tuple(warnings))
 
 
+def rebuild_judges(config: EvaluateConfig, shard_set: AnyShardSet) -> Judges:
+    """Return the judges of `Judges.config` in another process, where nothing is tested again."""
+    model = _landmark_model(config)
+    embedder = None
+    if model is not None:
+        embedder, _ = build_face_embedder(config.identity, config.landmarks, config.finder)
+    return Judges(config, model, build_emotion_judge(config.emotion, shard_set), embedder, {}, ())
+
+
 def drop_failed_judges(
     results: Results, judges: Judges, seed: int
 ) -> tuple[Results, EmotionReport | None, tuple[str, ...]]:
@@ -106,7 +115,7 @@ def drop_failed_judges(
     return results, emotion, (*judges.warnings, *warnings)
 
 
-def landmark_model_of(config: EvaluateConfig) -> LandmarkModel | None:
+def _landmark_model(config: EvaluateConfig) -> LandmarkModel | None:
     """Return the landmark model of a configuration without `auto`; None for `none`."""
     if config.landmarks == "none":
         return None
