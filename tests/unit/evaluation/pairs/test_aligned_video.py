@@ -13,8 +13,9 @@ from emotalk.faces.align import alignment, scale_of, warp
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks
 from emotalk.media.encode import encode_video
 from emotalk.media.frames import read_video
-from emotalk.schema import Bytes, Rejection
-from tests.helpers.clips import face_in_frame, frames
+from emotalk.schema import Bytes, Floats, Rejection
+from tests.helpers.clips import face_in_frame
+from tests.helpers.clips import frames as pictures
 
 SIZE = (240, 320)
 FACE = face_in_frame(SIZE).astype(np.float32)
@@ -28,22 +29,40 @@ class MovingFace:
     first: int = 0
     asked: int = 0
 
-    def detect(self, given: Sequence[Bytes], **_: object) -> list[FaceLandmarks]:
+    def detect(
+        self,
+        frames: Sequence[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Sequence[int] | None = None,
+    ) -> list[FaceLandmarks]:
         """Return the face of each frame, in the order of asking."""
-        return [face for _, face in self.track(given)]
+        return [face for _, face in self.track(frames)]
 
-    def track(self, given: Iterable[Bytes], **_: object) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+    def track(
+        self,
+        frames: Iterable[Bytes],
+        *,
+        clip: Path | None = None,
+        indices: Iterable[int] | None = None,
+    ) -> Iterator[tuple[Bytes, FaceLandmarks]]:
         """Yield each frame with its face."""
-        for number, frame in enumerate(given, self.asked):
+        del clip, indices
+        for number, frame in enumerate(frames, self.asked):
             self.asked = number + 1
-            points = FACE + np.float32([self.step * (number - self.first), 0])
+            points = moved(self.step * (number - self.first))
             box = np.array([*points.min(0), *points.max(0)], np.float64)
             face = FaceLandmarks(1, box, 0.9, points, (box,))
             yield frame, face if number >= self.first else NO_FACE
 
 
+def moved(pixels: float) -> Floats:
+    """Return the face so many pixels further to the right."""
+    return np.asarray(FACE + np.array([pixels, 0], np.float32), np.float32)
+
+
 def write(path: Path, count: int = 8, seed: int = 0) -> Path:
-    encode_video(path, frames(count, seed=seed, size=SIZE), fps=Fraction(25),
+    encode_video(path, pictures(count, seed=seed, size=SIZE), fps=Fraction(25),
                  options={"preset": "ultrafast"})  # fmt: skip
     return path
 
@@ -55,14 +74,16 @@ def test_all_frames_are_cut_by_the_first_ones_landmarks(tmp_path: Path) -> None:
     expected = np.stack([warp(frame, onto) for frame in read_video(path)])
     assert np.array_equal(found.frames_THWC, expected)
     assert np.isnan(found.landmarks_TLP).all(), "they were not asked for"
-    assert (found.size, found.fps, found.sound_S) == (SIZE, pytest.approx(25), None)
+    assert found.size == SIZE
+    assert found.fps == pytest.approx(25)
+    assert found.sound_S is None
 
 
 def test_landmarks_move_in_the_fixed_crop(tmp_path: Path) -> None:
     detector = MovingFace(step=2.0)
     found = read_aligned(write(tmp_path / "a.mp4"), detector, max_seconds=9, every_face=True)
-    moved = np.diff(found.landmarks_TLP[:, 30, 0])
-    assert moved == pytest.approx(np.full(7, 2.0 * scale_of(alignment(FACE))), rel=1e-3)
+    steps = np.diff(found.landmarks_TLP[:, 30, 0])
+    assert steps == pytest.approx(np.full(7, 2.0 * scale_of(alignment(FACE))), rel=1e-3)
 
 
 def test_a_face_that_begins_later_fixes_the_crop_and_none_is_refused(tmp_path: Path) -> None:
@@ -80,4 +101,4 @@ def test_faces_in_the_same_place_are_cut_alike_and_others_are_not(tmp_path: Path
     assert near.transform is true.transform
     far = read_aligned(path, MovingFace(step=9.0, first=-1), max_seconds=9, nearby=true)
     assert far.transform is not true.transform
-    assert far.transform == pytest.approx(alignment(FACE + np.float32([9, 0])))
+    assert far.transform == pytest.approx(alignment(moved(9)))

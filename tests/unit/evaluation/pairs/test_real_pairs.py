@@ -23,11 +23,11 @@ class Trial:
     """Reads changed copies of a clip; the true clip's landmarks are found once."""
 
     def __init__(self, folder: Path) -> None:
-        self.true = shared_data("clips", "grid_s1", "s1_bbal6n.mpg")
-        models = shared_data("models")
+        self.true = shared_data("data", "clips", "grid_s1", "s1_bbal6n.mpg")
+        models = shared_data("data", "models")
         self.folder = folder
         self.own = read_recording(self.true)
-        self.other = read_recording(shared_data("clips", "grid_s1", "s1_pbwj5a.mpg"))
+        self.other = read_recording(shared_data("data", "clips", "grid_s1", "s1_pbwj5a.mpg"))
         finder = {
             "detector": models / "yunet_n_dynamic.onnx",
             "landmarker": models / "peppa_slim_160_68.onnx",
