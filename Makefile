@@ -14,7 +14,7 @@ ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench lock clean
+.PHONY: help setup demo proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo: setup ## corpus, shards, training, figures and a video (SOURCE=folder of c
 
 reproduce: setup ## the report: shards, both stages, figures of 40 videos (SOURCE=CREMA-D; DRY_RUN=1 says hours and GB)
 	bash launch/reproduce.sh
+
+proof-real: setup ## learn one man's half hour of real sentences, an hour's training, and measure it against limits (SOURCE, MORE)
+	bash launch/proof_real.sh
 
 test: setup ## all CPU tests (TESTS=tests/unit/losses, PYTEST_ARGS=-x to narrow them)
 	$(BIN)/python -m pytest -m "$(ELSEWHERE)" $(PYTEST_ARGS) $(TESTS)

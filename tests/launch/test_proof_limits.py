@@ -1,0 +1,84 @@
+"""The promises of the proof on real faces, read from a report."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from emotalk.evaluation.report import Report, Value
+from launch.proof_limits import limits_of
+
+KEPT = {
+    "mouth_correlation": {"generated": 0.80, "other_speech": 0.10},
+    "mouth_amplitude": {"generated": 0.75},
+    "sync_within_1": {"generated": 0.95},
+    "closure_auc": {"generated": 0.93},
+    "nlmd_mouth": {"generated": 0.0060, "repeat": 0.0080},
+    "psnr_mouth": {"generated": 28.0, "repeat": 26.5},
+}
+
+
+def report_of(figures: dict[str, dict[str, float]]) -> Report:
+    value = {"low": 0.0, "high": 1.0, "clips": 60, "undefined": 0, "actors": 1}
+    return Report(
+        inputs={},
+        where={},
+        judges={},
+        clips=60,
+        actors=("s1",),
+        condition="first_frame",
+        figures={
+            name: {row: Value(mean=mean, **value) for row, mean in rows.items()}
+            for name, rows in figures.items()
+        },
+        emotion=None,
+        as_reported=None,
+        left_out={},
+        caveats=(),
+        per_clip={},
+    )
+
+
+def broken(figures: dict[str, dict[str, float]]) -> list[str]:
+    return [limit.promise for limit in limits_of(report_of(figures)) if not limit.kept]
+
+
+def test_a_report_that_reaches_every_limit_keeps_all_promises() -> None:
+    assert broken(KEPT) == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "row", "value", "promise"),
+    [
+        ("mouth_correlation", "generated", 0.74, "correlation in speech"),
+        ("mouth_correlation", "other_speech", 0.51, "above another"),
+        ("mouth_amplitude", "generated", 0.69, "motion over"),
+        ("mouth_amplitude", "generated", 1.31, "motion over"),
+        ("sync_within_1", "generated", 0.89, "in sync"),
+        ("closure_auc", "generated", 0.89, "P, B, M"),
+        ("nlmd_mouth", "generated", 0.0065, "NLMD"),
+        ("psnr_mouth", "generated", 26.4, "PSNR"),
+    ],
+)
+def test_each_figure_that_falls_short_breaks_its_own_promise(
+    quantity: str, row: str, value: float, promise: str
+) -> None:
+    figures = {**KEPT, quantity: {**KEPT[quantity], row: value}}
+    (found,) = broken(figures)
+    assert promise in found
+
+
+@pytest.mark.parametrize("quantity", KEPT)
+def test_a_figure_that_is_missing_is_no_kept_promise(quantity: str) -> None:
+    assert broken({name: rows for name, rows in KEPT.items() if name != quantity})
+
+
+def test_the_command_refuses_a_folder_without_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from launch.proof_limits import main
+
+    (tmp_path / "report.json").write_text(json.dumps({"format": "x"}), encoding="utf-8")
+    monkeypatch.setattr("sys.argv", ["proof_limits.py", str(tmp_path), str(tmp_path)])
+    assert main() == 2
+    assert "no report" in capsys.readouterr().err
