@@ -2,6 +2,7 @@
 
 from emotalk.checkpoints.folder import run_folder
 from emotalk.checkpoints.format import CorpusFacts, DataFacts
+from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.checkpoints.training_record import read_state_facts
 
@@ -17,12 +18,12 @@ def describe_model(loaded: LoadedGenerator) -> dict[str, str]:
     name = loaded.folder.resolve().name if run_dir is None else run_dir.name
     parameters = sum(weights.numel() for weights in loaded.generator.parameters())
     facts = loaded.facts
-    labelled = facts.data is None or facts.data.has_labels
+    learnt = what_it_knows(facts).learnt
     return {
         "model": name if step is None else f"{name}, step {step}",
         "size": f"{parameters / 1e6:.2f} million parameters",
         "learned from": _data(facts.data),
-        "emotions it knows": ", ".join(facts.emotions) if labelled else "none: no clip had a label",
+        "emotions it knows": "not recorded" if learnt is None else ", ".join(learnt) or "none",
         "intensity of emotions": "learned" if facts.use_intensity else "not learned",
     }
 

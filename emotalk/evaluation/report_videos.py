@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.page_video import PageVideo, side_by_side
@@ -70,8 +71,9 @@ def generate_videos(
 
 def knows_emotions(loaded: LoadedGenerator) -> bool:
     """Return whether the generator learned more than one emotion from clips with labels."""
-    data = loaded.facts.data
-    return len(loaded.facts.emotions) > 1 and (data is None or data.has_labels)
+    knowledge = what_it_knows(loaded.facts)
+    learnt = knowledge.accepted if knowledge.learnt is None else knowledge.learnt
+    return len(learnt) > 1
 
 
 def emotion_video(loaded: LoadedGenerator, clip: Clip, seed: int) -> PageVideo:
