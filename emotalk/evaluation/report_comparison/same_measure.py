@@ -123,8 +123,9 @@ def _refuse_other_truth(a: Report, b: Report, key: str) -> None:
     mine, others = (report.per_clip[key].get("truth", {}) for report in (a, b))
     for name in mine.keys() & others.keys():
         first, second = mine[name], others[name]
-        known = isinstance(first, float) and isinstance(second, float)
-        if known and not math.isclose(first, second, rel_tol=SAME, abs_tol=SAME):
+        if not isinstance(first, float) or not isinstance(second, float):
+            continue
+        if not math.isclose(first, second, rel_tol=SAME, abs_tol=SAME):
             raise WrongUse(
                 f"compare: {printable(name)} of the true clip {printable(key)} is {first:g} in A "
                 f"and {second:g} in B, so the versions measure differently: evaluate again"
