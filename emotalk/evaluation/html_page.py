@@ -1,11 +1,13 @@
 """Write a page as HTML that needs nothing beside it: plots and videos are in the page itself."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from markupsafe import Markup, escape
 
 from emotalk.evaluation.dot_plot import MIDDLE, WIDTH, dot_plot
 from emotalk.evaluation.page_video import PageVideo
@@ -19,6 +21,8 @@ GENERATOR = "emotalk evaluation"
 MOST_BYTES = 5_000_000  # of the page's plots and videos together, encoded
 LARGEST_PNG = 150_000  # bytes; larger pictures are embedded as JPEG
 JPEG_QUALITY = 85
+NUMBER = re.compile(r"[-+]?\d")
+INTERVAL = re.compile(r"(\S+) (\[[^\[\]]{3,40}\])")  # as `Value.text` writes it
 
 
 class Room:
@@ -73,7 +77,11 @@ def html_page(
         "width": WIDTH,
         "middle": MIDDLE,
     }
-    filters: dict[str, Callable[..., object]] = {"kind": _kind}
+    filters: dict[str, Callable[..., object]] = {
+        "kind": _kind,
+        "interval": _with_interval,
+        "numeric_columns": _numeric_columns,
+    }
     return render_page(TEMPLATE, content, filters=filters)
 
 
@@ -81,6 +89,21 @@ def _kind(part: Content) -> str:
     """Return the name of the template's macro for a part."""
     kinds = {Paragraph: "paragraph", Table: "table", Bullets: "bullets", Picture: "picture"}
     return kinds[type(part)]
+
+
+def _numeric_columns(table: Table) -> list[bool]:
+    """Return for each column whether it holds numbers; the first one names the rows."""
+    columns = zip(*table.rows, strict=True)
+    return [
+        place > 0 and any(NUMBER.match(cell) for cell in column)
+        for place, column in enumerate(columns)
+    ] or [False] * len(table.head)
+
+
+def _with_interval(text: str) -> Markup:
+    """Return a cell as markup in which an interval is not broken into lines."""
+    found = INTERVAL.fullmatch(text)
+    return Markup("{} <i>{}</i>").format(*found.groups()) if found else escape(text)
 
 
 def _embedded(path: Path) -> tuple[bytes, str]:

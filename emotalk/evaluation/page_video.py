@@ -25,6 +25,11 @@ class PageVideo(NamedTuple):
     seconds: float
     mp4: bytes
 
+    @property
+    def rows(self) -> int:
+        """Return how many rows of parts there are."""
+        return -(-len(self.labels) // self.columns)
+
 
 def side_by_side(title: str, parts: Mapping[str, Bytes], audio_S: Floats) -> PageVideo:
     """Return videos of one size beside each other, ten seconds at most.

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from emotalk.evaluation.comparison import Direction
 from emotalk.evaluation.figure_names import described_figures
-from emotalk.evaluation.report import EMOTION_FIGURE, ROWS, Report, Value
+from emotalk.evaluation.report import EMOTION_FIGURE, ROWS, Report, Value, counted
 
 # The headline figures in their order: quantity -> its name in the summary, 18 characters at most.
 HEADLINES = {
@@ -106,7 +106,7 @@ def summary_notes(report: Report) -> str:
 
 def summary_table(report: Report) -> Table:
     """Return the headline figures for a terminal of 80 columns."""
-    title = f"{report.clips} clips of {len(report.actors)} actors"
+    title = f"{counted(report.clips, 'clip')} of {counted(len(report.actors), 'actor')}"
     table = Table(
         title="\n".join(filter(None, (report.faces, title))),
         caption=f"{INTERVAL}; {summary_notes(report)}",

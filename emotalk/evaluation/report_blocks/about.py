@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from emotalk.evaluation.report import Report
+from emotalk.evaluation.report import Report, counted
 from emotalk.evaluation.report_block import Block, Bullets, Content
 from emotalk.printable import printable
 
@@ -25,7 +25,7 @@ def _clips(report: Report) -> list[tuple[str, str]]:
     split = settings.get("split") if isinstance(settings, dict) else None
     of = f" of split {split}" if split else ""
     return [
-        ("clips", f"{report.clips}{of}, of {len(report.actors)} actors ({actors}"
+        ("clips", f"{report.clips}{of}, of {counted(len(report.actors), 'actor')} ({actors}"
                   f"{f' and {more} more' if more > 0 else ''})"),
         ("condition image", report.condition.replace("_", " ")),
     ]  # fmt: skip
