@@ -140,8 +140,12 @@ def _evaluate_generator(
         typer.echo(dump_config(settings), nl=False)
         return
     from emotalk.evaluation.evaluate import evaluate as run_evaluation
+    from emotalk.runs.report_tracking import track_report
 
-    _show(run_evaluation(settings), settings.output)
+    report = run_evaluation(settings)
+    _show(report, settings.output)
+    if sent := track_report(report, settings.output, settings.tracking, settings.checkpoint):
+        say(sent)
 
 
 def _judge_pairs(
@@ -190,4 +194,4 @@ def _show(report: "Report", output: Path) -> None:
         say(f"{task}: {model}")
     if report.left_out:
         say(f"left out: {len(report.left_out)}, listed in the report")
-    say(f"report: {output / 'report.md'}")
+    say(f"report: {output / 'report.html'} (in a terminal: {output / 'report.md'})")

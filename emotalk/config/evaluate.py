@@ -9,6 +9,7 @@ from emotalk.config.data import RemoteConfig
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.config.evaluate_identity import IdentityConfig
+from emotalk.config.evaluate_tracking import ReportTrackingConfig
 from emotalk.config.section import Count, Section
 from emotalk.config.shards import Shards
 
@@ -45,3 +46,4 @@ class EvaluateConfig(Section):
     processes: Annotated[int, Field(ge=0, le=256)] = 0
     seed: Annotated[int, Field(ge=0)] = 0  # of the noise, the choice of clips and the bootstrap
     remote: RemoteConfig = RemoteConfig()  # shards at a URL
+    tracking: ReportTrackingConfig = ReportTrackingConfig()  # MLflow gets the report

@@ -24,9 +24,10 @@ from emotalk.shards.shard_set import Sample
 
 REPORT = "report"
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = f"{REPORT}.json", f"{REPORT}.md", f"{REPORT}.html"
+REPORT_FILES = (REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML)
 IRRELEVANT = {
     "checkpoint", "baseline", "shards", "output", "device", "batch_size", "clips_in_memory",
-    "processes", "remote", "videos",
+    "processes", "remote", "videos", "tracking",
 }  # fmt: skip
 
 

@@ -62,32 +62,34 @@ def generate_videos(
     videos = []
     for clip, one in zip(shown, made, strict=True):
         parts = {TRUE: clip.video_THWC, GENERATED: one.video}
+        if one.baseline is not None:
+            parts[BASELINE] = one.baseline
         title = video_title(clip, reasons[clip.key], report.per_clip[clip.key])
         videos.append(side_by_side(title, parts, clip.audio_S))
-    if shown and knows_emotions(evaluator.loaded):
+    if shown and len(emotions_to_show(evaluator.loaded)) > 1:
         videos.append(emotion_video(evaluator.loaded, shown[0], evaluator.seed))
     return videos
 
 
-def knows_emotions(loaded: LoadedGenerator) -> bool:
-    """Return whether the generator learned more than one emotion from clips with labels."""
-    knowledge = what_it_knows(loaded.facts)
-    learnt = knowledge.accepted if knowledge.learnt is None else knowledge.learnt
-    return len(learnt) > 1
+def emotions_to_show(loaded: LoadedGenerator) -> tuple[str, ...]:
+    """Return the emotions that the generator learned, or all that it takes if that is unknown."""
+    learnt = what_it_knows(loaded.facts).learnt
+    return loaded.facts.emotions if learnt is None else learnt
 
 
 def emotion_video(loaded: LoadedGenerator, clip: Clip, seed: int) -> PageVideo:
-    """Return the video of every emotion from one picture of a clip and its speech."""
+    """Return the video of each emotion from one picture of a clip and its speech."""
     image_HWC = clip.video_THWC[0] if clip.neutral_HWC is None else clip.neutral_HWC
     condition_CHW = np.ascontiguousarray(image_HWC.transpose(2, 0, 1))
-    emotions = loaded.facts.emotions
+    accepted, emotions = loaded.facts.emotions, emotions_to_show(loaded)
+    one_hot_EE = np.eye(len(accepted), dtype=np.float32)
     requests = [
-        ClipRequest(condition_CHW, clip.audio_S, weights_E, clip.key)
-        for weights_E in np.eye(len(emotions), dtype=np.float32)
+        ClipRequest(condition_CHW, clip.audio_S, one_hot_EE[accepted.index(name)], clip.key)
+        for name in emotions
     ]
     made: list[Bytes] = generate_clips(loaded, requests, seed=seed, batch_size=len(requests))
     picture = "first frame" if clip.neutral_HWC is None else "neutral still"
-    title = f"all emotions from one {picture} of {clip.key}, with the same speech"
+    title = f"{len(emotions)} emotions from one {picture} of {clip.key}, with the same speech"
     return side_by_side(title, dict(zip(emotions, made, strict=True)), clip.audio_S)
 
 

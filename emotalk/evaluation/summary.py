@@ -11,11 +11,17 @@ from emotalk.evaluation.report import EMOTION_FIGURE, ROWS, Report, Value, count
 # The headline figures in their order: quantity -> its name in the summary, 18 characters at most.
 HEADLINES = {
     "mouth_correlation": "mouth correlation",
-    "nlmd": "NLMD",
+    "mouth_amplitude": "mouth amplitude",
+    "sync_within_1": "in sync (share)",
+    "closure_auc": "closure AUC",
+    "nlmd_mouth": "NLMD mouth",
+    "nlmd": "NLMD face",
     "psnr_mouth": "PSNR mouth (dB)",
     "psnr": "PSNR face (dB)",
     "ssim_mouth": "SSIM mouth",
     "ssim": "SSIM face",
+    "sharpness_mouth": "sharpness mouth",
+    "identity": "identity",
 }
 ARROWS: dict[Direction, str] = {"higher": "↑", "lower": "↓", "near_1": "→1", "near_truth": "≈"}
 LEGEND = "↑ higher is better, ↓ lower, →1 near one, ≈ as the true clips"

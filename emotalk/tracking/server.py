@@ -4,16 +4,15 @@ import logging
 import os
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
 
 from mlflow.entities import LifecycleStage
 from mlflow.tracking import MlflowClient
 
 from emotalk.files.atomic_write import claim_name
 from emotalk.redaction import redact
+from emotalk.tracking.database import PREFIX, database_file
 
 LOG = logging.getLogger("emotalk.mlflow")
-PREFIX = "sqlite:///"
 
 
 def make_database(uri: str) -> None:
@@ -22,8 +21,8 @@ def make_database(uri: str) -> None:
     MLflow creates its tables one after the other: a process killed meanwhile leaves a file that it
     cannot open, and of two processes at once one fails. So they are created under another name.
     """
-    path = Path(uri.removeprefix(PREFIX).partition("?")[0])
-    if not uri.startswith(PREFIX) or path.name in ("", ":memory:") or path.exists():
+    path = database_file(uri)
+    if path is None or path.exists():
         return
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
