@@ -62,6 +62,8 @@ def pair_caveats(
             "Actors are not known: all clips without one count as one person. Name them in "
             "pairs.csv, or in folders: generated/ACTOR/NAME.mp4."
         )
+    if any(clip.emotion is not None for clip in results):
+        lines.append("Emotions of pairs are not judged.")
     if len(actors) <= FEW_ACTORS:
         lines.append(describe_intervals(clips=len(results), actors=len(actors)))
     differing = sum(bool(notes.get(clip.key)) for clip in results)
