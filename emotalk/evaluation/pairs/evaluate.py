@@ -30,6 +30,7 @@ from emotalk.evaluation.report_videos import GENERATED, TRUE, choose_videos, vid
 from emotalk.evaluation.results import Results
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
+from emotalk.printable import printable
 from emotalk.schema import UNKNOWN
 from emotalk.shards.clip import Clip
 
@@ -64,7 +65,7 @@ def evaluate_pairs(config: PairsConfig) -> Report:
     report = Report(
         inputs=inputs,
         where={
-            "pairs": str(config.pairs),
+            "pairs": printable(str(config.pairs)),
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
@@ -143,7 +144,7 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 read = read_pair(pair, detector, model, config)
             except UnfitPair as unfit:
                 logger.warning("%s is left out: %s", pair.key, unfit)
-                found.left_out[pair.key] = str(unfit)
+                found.left_out[pair.key] = printable(str(unfit))
             else:
                 clip = measure_pair(
                     read, model, embedder=judges.embedder, as_reported=config.as_reported

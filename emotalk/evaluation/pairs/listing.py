@@ -75,7 +75,9 @@ def key_of(name: str) -> str:
 def _by_name(folder: Path) -> PairList:
     generated, true = (_videos(folder / side) for side in REQUIRED)
     left_out = {
-        f"{side}/{path.relative_to(folder / side).as_posix()}": f"no {other}/{name}.*"
+        printable(f"{side}/{path.relative_to(folder / side).as_posix()}"): printable(
+            f"no {other}/{name}.*"
+        )
         for side, own, other, others in (
             (GENERATED, generated, TRUE, true),
             (TRUE, true, GENERATED, generated),
@@ -84,7 +86,7 @@ def _by_name(folder: Path) -> PairList:
         if name not in others
     }
     pairs = [
-        Pair(key_of(name), path, true[name], actor=name.rpartition("/")[0] or UNKNOWN_ACTOR)
+        Pair(key_of(name), path, true[name], printable(name.rpartition("/")[0]) or UNKNOWN_ACTOR)
         for name, path in generated.items()
         if name in true
     ]

@@ -1,5 +1,6 @@
 """Pairs are found by name or by a table, and what has no partner is named."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,15 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     folder = touch(tmp_path, "generated/a.mp4", "generated/a.avi", "true/a.mp4")
     with pytest.raises(WrongUse, match=r"a.avi and a.mp4 in .* have one name"):
         list_pairs(folder)
+
+
+def test_names_of_any_bytes_can_be_reported(tmp_path: Path) -> None:
+    odd = os.fsdecode(b"an\xff")
+    touch(
+        tmp_path, f"generated/{odd}/a.mp4", f"true/{odd}/a.mp4", f"true/{odd}.mp4", "true/\x1b.mp4"
+    )
+    found = list_pairs(tmp_path)
+    (pair,) = found.pairs
+    assert (pair.key, pair.actor) == ("an__a", "an\\udcff")
+    assert sorted(found.left_out) == ["true/\\x1b.mp4", "true/an\\udcff.mp4"]
+    "".join([pair.actor, *found.left_out, *found.left_out.values()]).encode()
