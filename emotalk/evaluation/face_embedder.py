@@ -111,7 +111,8 @@ def build_face_embedder(
             f"{key}: {path} maps {model.height} x {model.width} pixels to {numbers} numbers; "
             f"expected a square picture to {LEAST_NUMBERS} to {MOST_NUMBERS}, an embedding of faces"
         )
-    return FaceEmbedder(model, f"{name}, {numbers} numbers", config.frames), name
+    name = f"{name}, {numbers} numbers"
+    return FaceEmbedder(model, name, config.frames), name
 
 
 def find_recognition_model(finder: LandmarksConfig) -> Path | None:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from emotalk.metrics.lip_sync import mouth_correlation
+from emotalk.metrics.lip_sync import MIN_FRAMES, STILL
 from emotalk.schema import SAMPLES_PER_FRAME, Doubles, Floats
 
 FLOOR_DB = -40.0
@@ -30,11 +30,18 @@ def loudness_correlation(
 ) -> float:
     """Return Pearson's correlation of the mouth's opening with loudness over voiced frames.
 
-    A mouth that never moves has 0; NaN if the loudness does not change or fewer than 8 voiced
-    frames show a face.
+    A mouth that never moves has 0; NaN if the loudness does not change or fewer than `MIN_FRAMES`
+    voiced frames show a face. Frames beyond the end of the shortest argument are left out.
 
     Source: THEval's "lip-sync" compares the same two courses, each scaled to 0..1 by its extremes,
         by their mean distance. That distance depends on the two most extreme frames and is small
         for a still mouth in quiet speech, so the correlation stands here.
     """
-    return mouth_correlation(opening_T, loudness_T, voiced_T)
+    frames = min(len(opening_T), len(loudness_T), len(voiced_T))
+    used = voiced_T[:frames] & np.isfinite(opening_T[:frames])
+    opening, loudness = opening_T[:frames][used], loudness_T[:frames][used]
+    if len(opening) < MIN_FRAMES or loudness.std() == 0:
+        return float("nan")
+    if opening.std() < STILL:
+        return 0.0
+    return float(np.corrcoef(opening, loudness)[0, 1])

@@ -9,9 +9,12 @@ import pytest
 from insightface.utils.face_align import norm_crop
 
 from emotalk.config.etl import LandmarksConfig
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.config.evaluate_identity import IdentityConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation.comparison import compare, truth_of
+from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.face_embedder import (
     FaceEmbedder,
     align_face,
@@ -37,7 +40,7 @@ def embedder(tmp_path: Path) -> FaceEmbedder:
     file = write_pooling_model(tmp_path / "tiny.onnx", (1, 3, 112, 112))
     built, name = build_face_embedder(IdentityConfig(model=file), "onnx", LandmarksConfig())
     assert built is not None
-    assert name.endswith("tiny.onnx")
+    assert "tiny.onnx" in name
     return built
 
 
@@ -113,7 +116,7 @@ def test_a_packs_recognition_model_is_found(tmp_path: Path) -> None:
     write_pooling_model(folder / "w600k.onnx", ("None", 3, 112, 112))
     built, name = build_face_embedder(IdentityConfig(), "insightface", finder)
     assert built is not None
-    assert name == "insightface (pack pack)"
+    assert name == "insightface (pack pack), 48 numbers"
     assert build_face_embedder(IdentityConfig(), "judge", finder)[0] is None
 
 
@@ -148,6 +151,25 @@ def test_the_floor_is_the_mean_over_the_other_actors() -> None:
     three = likeness_to_others([*vectors[:3], FaceVectors(z, half)], ["a", "a", "b", "c"])
     assert three == pytest.approx([0.25, 0, 0, 0.5])
     assert np.isnan(likeness_to_others(vectors[:2], ["a", "a"])).all()
+
+
+def test_an_evaluation_reports_identity_beside_ceiling_and_floor(
+    tmp_path: Path, shards: Path, checkpoint: Path
+) -> None:
+    file = write_pooling_model(tmp_path / "tiny.onnx", (1, 3, 112, 112))
+    report = evaluate(
+        EvaluateConfig(
+            checkpoint=checkpoint, shards=str(shards), output=tmp_path / "out", clips=4,
+            other_speech="curve", emotion=EmotionJudgeConfig(by="none"),
+            identity=IdentityConfig(model=file, frames=2),
+        )
+    )  # fmt: skip
+    assert {"truth", "generated", "repeat", "reencoded"} <= set(report.figures["identity"])
+    assert report.figures["identity"]["repeat"].mean == pytest.approx(1, abs=1e-3)
+    assert report.identity_floor is not None
+    assert report.identity_floor.clips == 4
+    assert "tiny.onnx, 48 numbers" in report.judges["identity"]
+    assert "another person (the floor)" in (tmp_path / "out" / "report.md").read_text()
 
 
 def test_the_page_shows_ceiling_and_floor_or_why_there_is_none() -> None:
