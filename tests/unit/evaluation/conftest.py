@@ -56,4 +56,5 @@ def tones_are_speech(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _frames_with_sound(audio_S: Floats) -> NDArray[np.bool_]:
     frames = len(audio_S) // SAMPLES_PER_FRAME
-    return audio_S[: frames * SAMPLES_PER_FRAME].reshape(frames, SAMPLES_PER_FRAME).any(1)
+    audio_TS = audio_S[: frames * SAMPLES_PER_FRAME].reshape(frames, SAMPLES_PER_FRAME)
+    return np.asarray(audio_TS.any(1))
