@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -13,15 +14,17 @@ from emotalk.distributed import Engine
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import check_sums
 from emotalk.files.tensor_files import Shapes, compare_shapes, read_tensors, shapes_of
+from emotalk.models.generator import HEADS
 
 LOG = logging.getLogger("emotalk.train")
+Value = TypeVar("Value")
 
 
 def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
     """Load the weights at `source` into the engines; optimisers start anew.
 
-    Only discriminators that both sides have are loaded; the log names them. Every process must
-    call it.
+    Only discriminators, and heads of the generator that training alone reads, that both sides have
+    are loaded; the log names them. Every process must call it.
 
     Args:
         source: an imported or exported model, a checkpoint or a run folder.
@@ -33,7 +36,10 @@ def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
     critics = engines.get("discriminators")
     shapes = None if critics is None else critics.weight_shapes()
     start = check_start(source, engines["generator"].weight_shapes(), shapes)
-    engines["generator"].write_weights(start.generator)
+    generator = engines["generator"]
+    generator.write_weights({**generator.read_weights(), **start.generator})
+    if start.new_heads:
+        LOG.info("heads that are not there begin untrained: %s", ", ".join(start.new_heads))
     if critics is None or not start.discriminators:
         LOG.info("generator started from %s", start.folder)
         return
@@ -47,7 +53,8 @@ class Start:
     """Weights that a run starts from."""
 
     folder: Path  # the model folder they were read from
-    generator: dict[str, Tensor]
+    generator: dict[str, Tensor]  # without heads that the run does not have
+    new_heads: tuple[str, ...]  # of the generator, that the source does not have
     discriminators: dict[str, Tensor]  # of those that source and run share
 
 
@@ -58,21 +65,31 @@ def check_start(source: Path, generator: Shapes, discriminators: Shapes | None) 
         WrongUse: no model there, or its tensors are not of these sizes.
     """
     folder = find_model(source)
-    weights = read_generator(folder)
-    _refuse_other_sizes(generator, weights, folder)
+    given = read_generator(folder)
+    unshared = (_parts(given) ^ _parts(generator)) & {*HEADS}
+    weights = _without(unshared, given)
+    _refuse_other_sizes(_without(unshared, generator), weights, folder)
+    new = tuple(sorted(unshared & _parts(generator)))
     if discriminators is None or not (folder / DISCRIMINATORS).exists():
-        return Start(folder, weights, {})
+        return Start(folder, weights, new, {})
     try:
         check_sums(folder, (DISCRIMINATORS,))
-        given = read_tensors(folder / DISCRIMINATORS)
+        critics = read_tensors(folder / DISCRIMINATORS)
     except (ValueError, OSError) as error:
         raise WrongUse(f"{folder / DISCRIMINATORS}: not readable: {error}") from None
-    shared = {name.partition(".")[0] for name in given}
-    shared &= {name.partition(".")[0] for name in discriminators}
-    mine = {n: shape for n, shape in discriminators.items() if n.partition(".")[0] in shared}
-    taken = {name: value for name, value in given.items() if name.partition(".")[0] in shared}
+    lone = _parts(critics) ^ _parts(discriminators)
+    mine, taken = _without(lone, discriminators), _without(lone, critics)
     _refuse_other_sizes(mine, taken, folder)
-    return Start(folder, weights, taken)
+    return Start(folder, weights, new, taken)
+
+
+def _parts(tensors: Mapping[str, object]) -> set[str]:
+    """Return the names of the network's parts."""
+    return {name.partition(".")[0] for name in tensors}
+
+
+def _without(parts: set[str], tensors: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in tensors.items() if name.partition(".")[0] not in parts}
 
 
 def _refuse_other_sizes(wanted: Shapes, given: dict[str, Tensor], folder: Path) -> None:

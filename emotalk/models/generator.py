@@ -18,6 +18,8 @@ from emotalk.schema import SIZE, check_shape
 
 MAX_LEVEL = 32.0  # of samples; augmented speech may exceed 1, 16-bit samples are far above this
 
+HEADS = ("speech_emotion", "speech_mouth")  # parts that only training reads, named as their terms
+
 
 class GeneratorOutput(NamedTuple):
     """The generator's output.

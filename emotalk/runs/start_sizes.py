@@ -13,12 +13,15 @@ from emotalk.errors import WrongUse
 from emotalk.runs.status import CONFIG
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 
+OF_TRAINING = ("auxiliary_emotion", "auxiliary_mouth")  # heads that inference does without
+
 
 def with_sizes_of_start(config: TrainConfig) -> TrainConfig:
     """Return the configuration with what the weights at `start_from` ask for.
 
     That are the networks' sizes (`model`), the emotions and whether their intensity is an input
-    (`emotion`), and the level of the speech (`data.speech_level`). Without `sizes_from_start` the
+    (`emotion`), and the level of the speech (`data.speech_level`). Heads of the generator that only
+    training reads may be given: a new one begins untrained. Without `sizes_from_start` the
     configuration is returned as it is. A run that goes on keeps what it began with, also where
     `start_from` is gone.
 
@@ -52,9 +55,12 @@ def _wanted(config: TrainConfig, found: ModelFile, where: Path) -> dict[str, Any
             f"start_from={where}: its emotions are {', '.join(found.emotions)}; a run knows the "
             f"sets {' and '.join(f'{name} ({len(names)})' for names, name in sets.items())} alone"
         )
+    given = config.model.generator
+    heads = {name: getattr(given, name) for name in OF_TRAINING if name in given.model_fields_set}
+    generator = found.model.generator.model_copy(update=heads)
     emotion = {"set": sets[found.emotions], "use_intensity": found.use_intensity}
     return {
-        "model": found.model,
+        "model": found.model.model_copy(update={"generator": generator}),
         "emotion": config.emotion.model_copy(update=emotion),
         "data": config.data.model_copy(update={"speech_level": found.speech_level}),
     }

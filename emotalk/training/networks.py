@@ -11,13 +11,13 @@ from emotalk.config.losses import vgg19_file
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
 from emotalk.models import GeneratorOutput
+from emotalk.models.generator import HEADS
 from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
 from emotalk.training.critics.critic import Critic, Inputs
 from emotalk.training.input_preparation import ClipInputs
 
 IDLE = "idle"  # key of a zero that depends on the discriminators that are not called
 GENERATOR = "generator"  # the part of the generator that makes the video
-HEADS = ("speech_emotion", "speech_mouth")  # its other parts, each named as the term that trains it
 
 
 class Discriminators(nn.Module):

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 
+from emotalk.runs.step_time import StepTimes
 from tests.helpers.presets import SMALL
 from tests.helpers.tiny_training import ROOT
 
@@ -200,7 +201,10 @@ def test_the_plan_tells_hours_gigabytes_and_all_that_is_missing_with_its_remedy(
     mlflow = ("tracking.mlflow.enabled=true", "tracking.mlflow.uri=http://127.0.0.1:9")
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(plan, "CLIP_BYTES", 10**18)
-    assert plan.main(words_for(pointers, tmp_path / "w", etl, *mlflow)) == 2
+    hour_each = StepTimes({"initialise": 7.2, "gan": 7.2}, 0.001)
+    monkeypatch.setattr(plan, "measure_steps", lambda config: hour_each)
+    whole = ("losses.perceptual.width=1",)
+    assert plan.main(words_for(pointers, tmp_path / "w", etl, *mlflow, *whole)) == 2
     page = capsys.readouterr().out
     for what, remedy in {
         "VGG-19": "emotalk fetch vgg19",
@@ -212,7 +216,9 @@ def test_the_plan_tells_hours_gigabytes_and_all_that_is_missing_with_its_remedy(
     }.items():
         at = page.index(what)
         assert remedy in page[at : page.index("\n", page.index("->", at))], what
-    assert "500 + 500 steps of 2 clips" in page
+    (training,) = [line for line in page.splitlines() if line.startswith("  training")]
+    assert training.split()[1:-2] == "500 + 500 steps of 2 clips".split()
+    assert float(training.split()[-2]) == 2.0
     assert all(len(line) <= 100 for line in page.splitlines()[:8])
 
 

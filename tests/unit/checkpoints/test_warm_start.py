@@ -81,6 +81,26 @@ def test_discriminators_that_only_one_side_has_are_left_alone(
             assert values({name: value}) == {4.0}, name
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_heads_that_only_one_side_has_are_left_alone(there: bool, tmp_path: Path) -> None:
+    """They are for training alone: a new one begins untrained, one too many is not read."""
+    with_head = tiny_config(tmp_path, "model.generator.auxiliary_mouth=true")
+    without = tiny_config(tmp_path)
+    source_config, config = (with_head, without) if there else (without, with_head)
+    with runtime_here(source_config) as runtime:
+        networks = build_networks(source_config, runtime)
+        source = write_source(tmp_path / "m", source_config, networks)
+    with runtime_here(config) as runtime:
+        networks = build_networks(config, runtime)
+        before = networks.generator.read_weights()
+        start_from(source, networks.engines)
+        after = networks.generator.read_weights()
+    heads = {name for name in after if name.startswith("speech_mouth.")}
+    assert bool(heads) is not there
+    assert all(torch.equal(after[name], before[name]) for name in heads)
+    assert values({name: value for name, value in after.items() if name not in heads}) == {2.0}
+
+
 def test_a_model_without_discriminators_is_a_start_of_the_generator(
     config: TrainConfig, networks: Networks, tmp_path: Path
 ) -> None:

@@ -16,6 +16,9 @@ from tests.helpers.tiny_model import tiny_generator
 from tests.helpers.tiny_training import ROOT
 
 SIZES = ModelConfig(width=0.03, generator=GeneratorConfig(output_kernel=7))
+WITH_HEAD = SIZES.model_copy(
+    update={"generator": GeneratorConfig(output_kernel=7, auxiliary_mouth=True)}
+)
 PRESET = ROOT / "configs/train/one_person.yaml"
 
 
@@ -36,7 +39,7 @@ def test_sizes_emotions_and_speech_level_are_the_models(tmp_path: Path) -> None:
     model(tmp_path / "model")
     before = config_of(tmp_path)
     taken = with_sizes_of_start(before)
-    assert taken.model == SIZES
+    assert taken.model == WITH_HEAD  # the preset's own head
     assert (taken.emotion.set, taken.emotion.use_intensity) == ("mead8", True)
     assert taken.data == before.data.model_copy(update={"speech_level": "none"})
     again = load_config(TrainConfig, _written(tmp_path, taken))
@@ -56,14 +59,14 @@ def test_the_command_takes_them_too(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert main([*words, "--print-config"]) == 0
     printed = tmp_path / "printed.yaml"
     printed.write_text(capsys.readouterr().out, encoding="utf-8")
-    assert load_config(TrainConfig, printed).model == SIZES
+    assert load_config(TrainConfig, printed).model == WITH_HEAD
     assert main([*words[:-1], "--print-config"]) == 2
     assert "add start_from=RUN" in capsys.readouterr().err
 
 
 def test_given_values_that_contradict_the_model_are_refused_by_name(tmp_path: Path) -> None:
     model(tmp_path / "model")
-    assert with_sizes_of_start(config_of(tmp_path, "model.width=0.03")).model == SIZES
+    assert with_sizes_of_start(config_of(tmp_path, "model.width=0.03")).model == WITH_HEAD
     words = ("model.width=1", "model.generator.output_kernel=3", "data.speech_level=peak")
     with pytest.raises(WrongUse, match="sizes_from_start=false") as refusal:
         with_sizes_of_start(config_of(tmp_path, *words))
