@@ -123,7 +123,7 @@ def _rows(
     workers = etl.workers or cores
     etl_s = len(plan.clips) * ETL_CLIP_S[etl.landmarks.backend] / workers
     times: StepTimes = measure_steps(train)
-    train_s = times.training_s(train, max(clips["train"], 1)) / train.runtime.processes
+    train_s = times.training_s(train, max(clips["train"], 1))
     steps = [f"{s.steps(clips['train'], train.data.batch_size):,}" for s in train.stages]
     asked = min(evaluation.clips or clips["test"], clips["test"])
     each_s = VIDEOS_A_CLIP * CLIP_FRAMES * times.frame_s + MEASURES_S / cores

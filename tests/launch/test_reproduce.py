@@ -217,7 +217,7 @@ def test_the_plan_tells_hours_gigabytes_and_all_that_is_missing_with_its_remedy(
         at = page.index(what)
         assert remedy in page[at : page.index("\n", page.index("->", at))], what
     (training,) = [line for line in page.splitlines() if line.startswith("  training")]
-    assert training.split()[1:-2] == "500 + 500 steps of 2 clips".split()
+    assert training.split()[1:-2] == ["500", "+", "500", "steps", "of", "2", "clips"]
     assert float(training.split()[-2]) == 2.0
     assert all(len(line) <= 100 for line in page.splitlines()[:8])
 
