@@ -37,6 +37,11 @@ class EvaluateConfig(Section):
     identity: IdentityConfig = IdentityConfig()  # what says whether faces are one person's
     as_reported: bool = False  # also the report's faulty metrics, marked as such
     videos: Annotated[int, Field(ge=0, le=24)] = 6  # clips whose videos report.html shows
+    # dB: signal-to-noise ratios at which clips are made again, e.g. [20, 10, 5, 0]; none: no curve
+    noise_db: tuple[Annotated[float, Field(ge=-20, le=60)], ...] = ()
+    noise_kind: Literal["white", "pink"] = "pink"
+    noise_clips: Count = 12  # of the evaluated ones
+    drift_seconds: Literal[0, 8, 30, 120] = 0  # length of one video of joined clips; 0: none
     ema: bool = True  # use the running average of the weights if the checkpoint has one
     device: Literal["auto", "cpu", "cuda"] = "auto"
     batch_size: Count = 8  # clips generated together

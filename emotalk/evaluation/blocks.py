@@ -5,7 +5,7 @@ neither do the figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -13,9 +13,10 @@ from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.judges import Judges, rebuild_judges
+from emotalk.evaluation.noise_curve import measure_noise
 from emotalk.evaluation.processes import share
 from emotalk.evaluation.reading import ClipReader
-from emotalk.evaluation.results import ClipResults
+from emotalk.evaluation.results import ClipResults, Figures
 from emotalk.lip_sync.one_thread import one_thread
 from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
 from emotalk.shards.joined_set import open_shards
@@ -34,6 +35,7 @@ class Block:
     samples: tuple[Sample, ...]
     other_speech: Mapping[str, Sample]  # key -> the sample whose speech is the other one
     pictured: frozenset[str]  # keys of the clips whose frames the report shows
+    noisy: frozenset[str] = frozenset()  # keys of the clips that are made again with noise
 
 
 @dataclass
@@ -44,11 +46,13 @@ class BlockResults:
         clips: results of the clips that could be read.
         examples: emotion -> (true frames, frames from the neutral still or the condition image) of
             one clip, for the picture.
+        noisy: key -> level of the noise -> figures.
         left_out: key -> why the clip, or a part of its figures, is missing.
     """
 
     clips: list[ClipResults] = field(default_factory=list)
     examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
+    noisy: dict[str, dict[str, Figures]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,16 +64,27 @@ class BlockEvaluator:
         self.config, self.evaluator = config, evaluator
         self._reader = reader
 
+    def threads(self) -> AbstractContextManager[None]:
+        """Return a context with the threads of every process: one on a CPU.
+
+        The figures are then those of any number of processes and of any machine's load.
+        """
+        return one_thread() if self.evaluator.device.type == "cpu" else nullcontext()
+
     def __call__(self, block: Block) -> BlockResults:
         """Return the results of a block."""
         known, self._reader.left_out = self._reader.left_out, {}
-        on_cpu = self.evaluator.device.type == "cpu"
-        with one_thread() if on_cpu else nullcontext():
+        with self.threads():
             clips = list(self._reader.clips(block.samples))
             made = self.evaluator.generate(
                 clips, self._reader.other_speech(clips, block.other_speech)
             )
             results = BlockResults(self.evaluator.measure_together(clips, made))
+            noisy = [clip for clip in clips if clip.key in block.noisy]
+            figures = measure_noise(
+                self.evaluator, noisy, self.config.noise_db, self.config.noise_kind
+            )
+            results.noisy = {c.key: of for c, of in zip(noisy, figures, strict=True)}
         for clip, videos in zip(clips, made, strict=True):
             if clip.key in block.pictured:
                 shown = (clip.video_THWC, videos.emotion_video)
@@ -120,16 +135,17 @@ def blocks_of(
     samples: Sequence[Sample],
     partners: Mapping[str, Sample],
     pictured: frozenset[str],
+    noisy: frozenset[str] = frozenset(),
     *,
     size: int,
 ) -> list[Block]:
-    """Return the samples in blocks of `size`, each with its own partners and pictures."""
+    """Return the samples in blocks of `size`, each with its own partners and choices."""
     blocks = []
     for begin in range(0, len(samples), size):
         part = tuple(samples[begin : begin + size])
         keys = {sample.key for sample in part}
         speech = {key: partner for key, partner in partners.items() if key in keys}
-        blocks.append(Block(part, speech, pictured & keys))
+        blocks.append(Block(part, speech, pictured & keys, noisy & keys))
     return blocks
 
 

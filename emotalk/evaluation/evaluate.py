@@ -20,18 +20,20 @@ from emotalk.evaluation.blocks import (
 )
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
+from emotalk.evaluation.drift import choose_joined, describe_drift, measure_drift
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
 from emotalk.evaluation.model_facts import describe_model
+from emotalk.evaluation.noise_curve import describe_noise
 from emotalk.evaluation.other_speech import choose_partners, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
 from emotalk.evaluation.reading import ClipReader
-from emotalk.evaluation.report import Report
+from emotalk.evaluation.report import DriftReport, Report
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
 from emotalk.evaluation.results import Results
 from emotalk.shards.clip import Clip
@@ -85,14 +87,30 @@ def evaluate(config: EvaluateConfig) -> Report:
         identity_floor=results.identity_floor(config.seed),
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
         baseline=describe_baseline(baseline, results, config.seed),
+        noise_curve=describe_noise(results, config.noise_kind, config.seed),
+        drift=_drift(here, reader, chosen),
         left_out=reader.left_out,
         caveats=caveats(judges.config, results.clips),
         per_clip=results.per_clip(),
         about=describe_model(loaded),
     )
-    videos = _videos(here.evaluator, reader, chosen, report, config.videos)
+    with here.threads():
+        videos = _videos(here.evaluator, reader, chosen, report, config.videos)
     write_report(config.output, report, write_plots(config.output, results, report), videos)
     return report
+
+
+def _drift(
+    here: BlockEvaluator, reader: ClipReader, samples: Sequence[Sample]
+) -> DriftReport | None:
+    """Return the drift over one long video, or None if the configuration wants none."""
+    config = here.config
+    if not config.drift_seconds:
+        return None
+    joined = choose_joined(samples, config.drift_seconds, seed=config.seed)
+    with here.threads():
+        parts = measure_drift(here.evaluator, reader, joined, size=config.clips_in_memory)
+    return describe_drift(parts, joined[0].actor, config.seed)
 
 
 def _places(
@@ -118,9 +136,11 @@ def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[S
     samples, sentences = reader.sentences(chosen)
     partners = choose_partners(samples, sentences, seed=config.seed)
     emotions = len({sample.emotion for sample in samples})
-    pictured = {sample.key for sample in choose_clips(samples, emotions, seed=config.seed)}
+    pictured = frozenset(one.key for one in choose_clips(samples, emotions, seed=config.seed))
+    heard = choose_clips(samples, config.noise_clips, seed=config.seed) if config.noise_db else []
+    noisy = frozenset(one.key for one in heard)
     spoken = partners if config.other_speech == "generate" else {}
-    blocks = blocks_of(samples, spoken, frozenset(pictured), size=config.clips_in_memory)
+    blocks = blocks_of(samples, spoken, pictured, noisy, size=config.clips_in_memory)
     found: dict[int, BlockResults] = {}
     with progress() as bar:
         task = bar.add_task("evaluating clips", total=len(samples))
@@ -131,6 +151,7 @@ def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[S
     for place in sorted(found):  # processes finish them in any order
         results.clips += found[place].clips
         results.examples |= found[place].examples
+        results.noisy |= found[place].noisy
         reader.left_out |= found[place].left_out
     if config.other_speech == "curve" and here.evaluator.landmark_model is not None:
         compare_curves(results, partners)

@@ -122,18 +122,11 @@ class Evaluator:
         compared = self._compare(
             clips, [self._rows(*pair) for pair in zip(clips, made, strict=True)]
         )
-        metrics = [m for m in METRICS if self.landmark_model is not None or not m.needs_landmarks]
-        of_truth = [m for m in metrics if m.of_truth]
-        figures = iter(measure_together([c for rows in compared for c in rows.values()], metrics))
         found = []
-        for clip, videos, comparisons in zip(clips, made, compared, strict=True):
-            rows = {row: next(figures) for row in comparisons}
+        for clip, videos, comparisons, rows in zip(
+            clips, made, compared, self._figures(compared), strict=True
+        ):
             truth = comparisons["generated"].truth
-            if of_truth:
-                true_video = Comparison(
-                    truth.video_BTCHW, truth.landmarks_TLP, truth.opening_T, truth
-                )
-                rows["truth"] = measure_together([true_video], of_truth)[0]
             openings = {row: comparison.opening_T for row, comparison in comparisons.items()}
             found.append(
                 ClipResults(
@@ -150,6 +143,30 @@ class Evaluator:
                 )
             )
         return found
+
+    def measure_videos(
+        self, clips: Sequence[Clip], videos: Sequence[Mapping[str, Bytes]]
+    ) -> list[dict[str, Figures]]:
+        """Return name -> figures of any videos of each clip, and of the true one as `truth`.
+
+        A video has as many frames as its clip.
+        """
+        return self._figures(self._compare(clips, videos))
+
+    def _figures(self, compared: Sequence[Mapping[str, Comparison]]) -> list[dict[str, Figures]]:
+        """Return row -> figures of each clip; `truth`: what the true video itself measures."""
+        metrics = [m for m in METRICS if self.landmark_model is not None or not m.needs_landmarks]
+        of_truth = [m for m in metrics if m.of_truth]
+        rows = [comparison for each in compared for comparison in each.values()]
+        truths = [next(iter(each.values())).truth for each in compared]
+        figures = iter(measure_together(rows, metrics))
+        of_true = measure_together(
+            [Comparison(t.video_BTCHW, t.landmarks_TLP, t.opening_T, t) for t in truths], of_truth
+        )
+        return [
+            {row: next(figures) for row in each} | ({"truth": true} if of_truth else {})
+            for each, true in zip(compared, of_true, strict=True)
+        ]
 
     def condition_image(self, clip: Clip) -> Bytes:
         """Return the picture that the generator gets for a clip, uint8 RGB (H, W, 3)."""

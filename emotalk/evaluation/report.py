@@ -87,6 +87,27 @@ class BaselineReport(Part):
     differences: dict[str, Value]  # quantity -> generated minus baseline, paired by clip
 
 
+class NoiseCurve(Part):
+    """Figures of videos made from speech with noise."""
+
+    kind: str  # of the noise
+    clips: int
+    levels: tuple[str, ...]  # `clean` and the signal-to-noise ratios
+    figures: dict[str, dict[str, Value]]  # quantity -> level -> value
+
+
+class DriftReport(Part):
+    """Figures of one long video, by the time in it, beside the same clips made one by one."""
+
+    actor: str  # the person whose clips were joined
+    seconds: float  # length of the joined video
+    clips: int
+    different_clips: int  # fewer, where the person has too few and they came again
+    windows: dict[str, dict[str, dict[str, Value]]]  # window -> quantity -> joined, alone, truth
+    # quantity -> share by which it is worse beyond 8 s than alone; negative: better
+    worse: dict[str, float]
+
+
 class Report(Part):
     """The report of one evaluation."""
 
@@ -109,6 +130,8 @@ class Report(Part):
     identity_floor: Value | None = None  # identity of true clips with other actors
     as_reported: dict[str, Value] | None  # faulty figures of the original report, if requested
     baseline: BaselineReport | None = None  # None without one, and in older reports
+    noise_curve: NoiseCurve | None = None  # None unless `noise_db` asks for it
+    drift: DriftReport | None = None  # None unless `drift_seconds` asks for it
     left_out: dict[str, str]  # key -> why the clip, or its emotion, was not evaluated
     # of pairs of videos: key -> what differs between the two files; not written for shards
     pair_notes: dict[str, tuple[str, ...]] = Field(

@@ -41,10 +41,12 @@ class Results:
         clips: the clips in the order of their keys.
         examples: emotion -> (true frames, frames from the neutral still or the condition image) of
             one clip, for the picture.
+        noisy: key -> level of the noise in the speech -> figures.
     """
 
     clips: list[ClipResults] = field(default_factory=list)
     examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
+    noisy: dict[str, dict[str, Figures]] = field(default_factory=dict)
 
     def figures(self, seed: int) -> dict[str, dict[str, Value]]:
         """Return quantity -> row -> mean with its interval, for rows that have the quantity."""

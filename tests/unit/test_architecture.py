@@ -46,7 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"checkpoints", "config", "data", "faces", "media", "models"},
     "pretrained": {"config", "faces", "media", "metrics", "models", "synthetic"},
 }
-MAY_IMPORT["evaluation"] = {*MAY_IMPORT} - {"losses", "augment", "tracking"}
+MAY_IMPORT["evaluation"] = {*MAY_IMPORT} - {"losses", "tracking"}
 MAY_IMPORT["training"] = {*MAY_IMPORT}
 MAY_IMPORT["runs"] = {*MAY_IMPORT}
 ENDS = {"doctor", "fetch", "cli"}  # join the packages; nothing imports them

@@ -25,7 +25,9 @@ from emotalk.shards.shard_set import Sample
 
 def run(output: Path, checkpoint: Path, shards: Path, **more: Any) -> Report:
     settings = {"checkpoint": checkpoint, "shards": str(shards), "output": output}
-    return evaluate(EvaluateConfig.model_validate({**settings, "clips_in_memory": 2, **more}))
+    return evaluate(
+        EvaluateConfig.model_validate({**settings, "clips_in_memory": 2, "videos": 0, **more})
+    )
 
 
 def written(output: Path) -> dict[str, Any]:

@@ -1,0 +1,172 @@
+"""Noise in the speech is as loud as said; a long video is measured clip by clip where it lies."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from skimage.metrics import peak_signal_noise_ratio
+
+from emotalk.checkpoints.load import load_generator
+from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation.comparison import Quantity
+from emotalk.evaluation.drift import (
+    Part,
+    choose_joined,
+    describe_drift,
+    generate_joined,
+    measure_drift,
+    share_worse,
+)
+from emotalk.evaluation.evaluate import evaluate
+from emotalk.evaluation.evaluator import Evaluator
+from emotalk.evaluation.markdown_page import markdown_page
+from emotalk.evaluation.noise_curve import add_noise
+from emotalk.evaluation.report import Report
+from emotalk.evaluation.report_blocks import sections
+from emotalk.evaluation.report_blocks.drift import verdict
+from emotalk.inference.generate import ClipRequest, generate_clips
+from emotalk.schema import EMOTIONS
+from emotalk.shards.shard_set import Sample
+from tests.helpers.evaluation_clips import plain_clip
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, shards: Path) -> Report:
+    settings = {
+        "checkpoint": checkpoint, "shards": str(shards), "clips": 3, "emotion": "none",
+        "output": tmp_path_factory.mktemp("report") / "out", "videos": 0,
+        "noise_db": [20, 0], "noise_clips": 2, "drift_seconds": 8,
+    }  # fmt: skip
+    return evaluate(EvaluateConfig.model_validate(settings))
+
+
+@pytest.mark.parametrize("level_db", [20.0, 0.0, -5.0])
+def test_the_noise_has_the_power_that_the_ratio_says(level_db: float) -> None:
+    speech = plain_clip(frames=50).audio_S
+    noise = add_noise(speech, level_db, "white", seed=1, key="k").astype(float) - speech
+    ratio_db = 10 * np.log10(np.square(speech.astype(float)).mean() / np.square(noise).mean())
+    assert ratio_db == pytest.approx(level_db, abs=0.01)
+
+
+def test_a_clip_hears_the_same_noise_at_every_level_and_no_other_clip_does() -> None:
+    speech = plain_clip(frames=50).audio_S
+    loud, soft, other, pink = (
+        add_noise(speech, level_db, kind, seed=1, key=key).astype(float) - speech
+        for level_db, kind, key in (
+            (0, "white", "k"), (20, "white", "k"), (0, "white", "l"), (0, "pink", "k"),
+        )
+    )  # fmt: skip
+    np.testing.assert_allclose(loud, 10 * soft, atol=1e-5)
+    assert abs(np.corrcoef(loud, other)[0, 1]) < 0.05
+    assert abs(np.corrcoef(loud, pink)[0, 1]) < 0.95
+
+
+def test_the_curve_begins_with_the_clips_own_figures_without_noise(report: Report) -> None:
+    curve = report.noise_curve
+    assert curve is not None
+    assert (curve.levels, curve.clips) == (("clean", "20 dB", "0 dB"), 2)
+    clean = curve.figures["psnr"]["clean"].mean
+    rows = [rows["generated"]["psnr"] for rows in report.per_clip.values()]
+    pairs = [(float(a or 0) + float(b or 0)) / 2 for a in rows for b in rows if a != b]
+    assert any(clean == pytest.approx(pair) for pair in pairs)
+    assert curve.figures["psnr"]["0 dB"].mean != clean
+    assert {"mouth_correlation", "nlmd"} <= curve.figures.keys()
+
+
+def sample(key: str, actor: str, frames: int = 30, emotion: str = "anger") -> Sample:
+    return Sample(key, frames, actor, emotion, 1.0, 0, {})
+
+
+def test_the_person_with_the_most_frames_is_joined_until_it_is_long_enough() -> None:
+    samples = [sample("a1", "a", 100), sample("b1", "b", 60), sample("b2", "b", 60)]
+    joined = choose_joined(samples, 8, seed=0)
+    assert [one.key for one in joined] in (["b1", "b2", "b1", "b2"], ["b2", "b1", "b2", "b1"])
+    assert len(choose_joined(samples, 2.4, seed=0)) == 1
+
+
+def test_the_joined_video_is_one_utterance_whose_emotion_changes(checkpoint: Path) -> None:
+    loaded = load_generator(checkpoint)
+    clips = [
+        plain_clip("a", frames=14, emotion="fear"), plain_clip("b", seed=2, frames=9),
+    ]  # fmt: skip
+    image = clips[0].video_THWC[0]
+    joined = generate_joined(loaded, clips, image, seed=3)
+    speech = np.concatenate([clip.audio_S / np.abs(clip.audio_S).max() for clip in clips])
+    emotion = np.zeros((23, len(EMOTIONS)), np.float32)
+    emotion[:14, EMOTIONS.index("fear")] = 1
+    emotion[14:, EMOTIONS.index("anger")] = 1
+    request = ClipRequest(np.ascontiguousarray(image.transpose(2, 0, 1)), speech, emotion, "joined")
+    (whole,) = generate_clips(loaded, [request], seed=3)
+    assert len(joined) == 23
+    assert np.abs(joined.astype(int) - whole).max() <= 1  # rounding of the last digits
+
+
+class Given:
+    """Reads the clips that it was given, by key."""
+
+    def __init__(self, clips: list[Any]) -> None:
+        self.known = {clip.key: clip for clip in clips}
+
+    def clips(self, samples: Any) -> Any:
+        return (self.known[one.key] for one in samples)
+
+
+def test_a_part_is_compared_with_the_true_clip_at_its_place(checkpoint: Path) -> None:
+    loaded = load_generator(checkpoint)
+    clips = [plain_clip(key, seed=seed, frames=frames)
+             for seed, (key, frames) in enumerate((("a", 12), ("b", 20), ("c", 15)))]  # fmt: skip
+    evaluator = Evaluator(loaded, "first_frame", None, seed=1)
+    parts = measure_drift(
+        evaluator, Given(clips), [sample(c.key, "x") for c in clips], size=2,  # type: ignore[arg-type]
+    )  # fmt: skip
+    joined = generate_joined(loaded, clips, clips[0].video_THWC[0], seed=1)
+    assert [(part.begin_s, part.end_s) for part in parts] == [(0, 0.48), (0.48, 1.28), (1.28, 1.88)]
+    for part, clip, own in zip(parts, clips, np.split(joined, [12, 32]), strict=True):
+        psnr = peak_signal_noise_ratio(clip.video_THWC / 255.0, own / 255.0, data_range=1.0)
+        assert part.rows["joined"]["psnr"] == pytest.approx(psnr, abs=1e-3)
+        assert part.rows["alone"]["psnr"] != part.rows["joined"]["psnr"]
+
+
+def part(middle_s: float, joined: float, alone: float) -> Part:
+    rows = {"joined": {"psnr": joined}, "alone": {"psnr": alone}}
+    return Part("k", middle_s - 1, middle_s + 1, rows)
+
+
+def test_worse_is_the_share_lost_against_the_clips_alone() -> None:
+    parts = [part(10, 18.0, 20.0), part(40, 27.0, 30.0), part(50, float("nan"), 1.0)]
+    higher, lower = Quantity("q", "higher", 2), Quantity("q", "lower", 2)
+    assert share_worse(parts, "psnr", higher) == pytest.approx(0.1)
+    assert share_worse(parts, "psnr", lower) == pytest.approx(-0.1)
+    assert share_worse(parts, "psnr", Quantity("q", "near_1", 2)) is None
+    assert share_worse([], "psnr", higher) is None
+
+
+def test_windows_hold_the_parts_whose_middle_lies_in_them() -> None:
+    parts = [part(1, 30, 30), part(5, 28, 29), part(10, 18, 20), part(40, 27, 30)]
+    found = describe_drift(parts, "bo", 0)
+    assert found is not None
+    means = {window: of["psnr"]["joined"].mean for window, of in found.windows.items()}
+    assert means == {"0 to 4 s": 30, "4 to 8 s": 28, "8 to 30 s": 18, "30 to 120 s": 27}
+    assert found.worse == {"psnr": pytest.approx(0.1)}
+    assert "psnr 10.0 %" in verdict(found)
+    assert "no figure is more than 5 % worse" in verdict(
+        found.model_copy(update={"worse": {"psnr": 0.04}})
+    )
+    assert "ends before 8 s" in verdict(found.model_copy(update={"worse": {}}))
+
+
+def test_the_report_shows_drift_and_noise(report: Report) -> None:
+    drift = report.drift
+    assert drift is not None
+    assert drift.actor == "1001"
+    assert 8 <= drift.seconds < 9.2
+    assert drift.different_clips == 2 < drift.clips
+    assert drift.windows["0 to 4 s"]["psnr"].keys() >= {"joined", "alone"}
+    page = " ".join(markdown_page("Evaluation", sections(report)).split())
+    for words in (
+        f"{drift.seconds:g} s of 1001, 7 clips of 2 different ones, some of them again.",
+        "signal-to-noise ratios",
+        "worse beyond 8 s",
+    ):
+        assert words in page
