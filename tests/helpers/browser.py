@@ -46,7 +46,11 @@ class Browser:
             time.sleep(0.1)
         arguments = [*FLAGS, f"--user-data-dir={self._folder / 'profile'}"]
         options = {"binary": shutil.which("chromium"), "args": arguments}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options}
+        wanted = {
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL"},
+        }
         session = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
         self._session = f"/session/{session['sessionId']}"
         return self
@@ -113,6 +117,11 @@ class Browser:
         ):
             body = {"cmd": command, "params": parameters}
             self._post(f"{self._session}/goog/cdp/execute", body)
+
+    def errors(self) -> list[str]:
+        """Return what the console has complained of since the last call."""
+        lines = self._post(f"{self._session}/se/log", {"type": "browser"})
+        return [str(line["message"]) for line in lines if line["level"] in ("SEVERE", "WARNING")]
 
     def screenshot(self, path: Path) -> None:
         """Write what the window shows to a PNG file."""
