@@ -17,6 +17,7 @@ from emotalk.evaluation.noise_curve import measure_noise
 from emotalk.evaluation.processes import share
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.results import ClipResults, Figures
+from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.lip_sync.one_thread import one_thread
 from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
 from emotalk.shards.joined_set import open_shards
@@ -34,6 +35,7 @@ class Block:
 
     samples: tuple[Sample, ...]
     other_speech: Mapping[str, Sample]  # key -> the sample whose speech is the other one
+    others: Mapping[str, Sequence[Sample]]  # key -> samples of several other sentences
     pictured: frozenset[str]  # keys of the clips whose frames the report shows
     noisy: frozenset[str] = frozenset()  # keys of the clips that are made again with noise
 
@@ -79,7 +81,11 @@ class BlockEvaluator:
             made = self.evaluator.generate(
                 clips, self._reader.other_speech(clips, block.other_speech)
             )
-            results = BlockResults(self.evaluator.measure_together(clips, made))
+            facts = {
+                clip.key: speech_facts(clip, self._reader.speeches(block.others.get(clip.key, ())))
+                for clip in clips
+            }
+            results = BlockResults(self.evaluator.measure_together(clips, made, facts))
             noisy = [clip for clip in clips if clip.key in block.noisy]
             figures = measure_noise(
                 self.evaluator, noisy, self.config.noise_db, self.config.noise_kind
@@ -134,6 +140,7 @@ def load_baseline(config: EvaluateConfig) -> LoadedGenerator | None:
 def blocks_of(
     samples: Sequence[Sample],
     partners: Mapping[str, Sample],
+    others: Mapping[str, Sequence[Sample]],
     pictured: frozenset[str],
     noisy: frozenset[str] = frozenset(),
     *,
@@ -145,7 +152,8 @@ def blocks_of(
         part = tuple(samples[begin : begin + size])
         keys = {sample.key for sample in part}
         speech = {key: partner for key, partner in partners.items() if key in keys}
-        blocks.append(Block(part, speech, pictured & keys, noisy & keys))
+        of_part = {key: found for key, found in others.items() if key in keys}
+        blocks.append(Block(part, speech, of_part, pictured & keys, noisy & keys))
     return blocks
 
 

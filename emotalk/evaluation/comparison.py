@@ -16,8 +16,17 @@ from emotalk.media.voiced_frames import voiced_frames
 from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 from emotalk.shards.clip import Clip
+from emotalk.speech.phones import Phone
 
 CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class SpeechFacts:
+    """What is known of a clip's speech beyond its samples."""
+
+    others: tuple[Floats, ...] = ()  # speech of clips with other sentences, mono at 8 kHz
+    phones: tuple[Phone, ...] | None = None  # its sounds with their times; None where not known
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Truth:
     video_BTCHW: Tensor
     device: torch.device = CPU  # where image metrics compute; tensors are on the CPU
     identity: IdentityReference | None = None  # None: who it is is not measured
+    speech: SpeechFacts = SpeechFacts()
 
 
 class Comparison(NamedTuple):
@@ -100,6 +110,7 @@ def truth_of(
     *,
     device: torch.device = CPU,
     embedder: FaceEmbedder | None = None,
+    speech: SpeechFacts = SpeechFacts(),
 ) -> Truth:
     """Return the clip with its detected landmarks and the data derived from them."""
     return Truth(
@@ -110,6 +121,7 @@ def truth_of(
         video_BTCHW=to_metrics(clip.video_THWC),
         device=device,
         identity=identity_reference(clip.video_THWC, landmarks_TLP, embedder),
+        speech=speech,
     )
 
 

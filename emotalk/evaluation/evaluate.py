@@ -20,6 +20,7 @@ from emotalk.evaluation.blocks import (
 )
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
+from emotalk.evaluation.closure_limit import add_closure_rates
 from emotalk.evaluation.drift import choose_joined, describe_drift, measure_drift
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.finder_files import refuse_missing_files
@@ -27,7 +28,7 @@ from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_j
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
 from emotalk.evaluation.model_facts import describe_model
 from emotalk.evaluation.noise_curve import describe_noise
-from emotalk.evaluation.other_speech import choose_partners, compare_curves
+from emotalk.evaluation.other_speech import choose_others, compare_curves
 from emotalk.evaluation.output import claim_output, describe_inputs, write_report
 from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.plots import write_plots
@@ -36,6 +37,7 @@ from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import DriftReport, Report
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
 from emotalk.evaluation.results import Results
+from emotalk.evaluation.speech_facts import OTHERS
 from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import JoinedSet, open_shards
 from emotalk.shards.reader import SampleReader
@@ -65,7 +67,7 @@ def evaluate(config: EvaluateConfig) -> Report:
     reader = ClipReader(SampleReader(shard_set), config)
     judges = build_judges(config, shard_set, _first_clips(reader, chosen, config))
     here = BlockEvaluator(judges.config, evaluator_of(judges, loaded, baseline), reader)
-    results = _evaluate_clips(here, reader, chosen)
+    results = add_closure_rates(_evaluate_clips(here, reader, chosen))
     results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
     names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
     report = Report(
@@ -134,13 +136,14 @@ def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[S
     """Return the results of the chosen clips."""
     config = here.config
     samples, sentences = reader.sentences(chosen)
-    partners = choose_partners(samples, sentences, seed=config.seed)
+    others = choose_others(samples, sentences, count=OTHERS, seed=config.seed)
+    partners = {key: picked[0] for key, picked in others.items()}
     emotions = len({sample.emotion for sample in samples})
     pictured = frozenset(one.key for one in choose_clips(samples, emotions, seed=config.seed))
     heard = choose_clips(samples, config.noise_clips, seed=config.seed) if config.noise_db else []
     noisy = frozenset(one.key for one in heard)
     spoken = partners if config.other_speech == "generate" else {}
-    blocks = blocks_of(samples, spoken, pictured, noisy, size=config.clips_in_memory)
+    blocks = blocks_of(samples, spoken, others, pictured, noisy, size=config.clips_in_memory)
     found: dict[int, BlockResults] = {}
     with progress() as bar:
         task = bar.add_task("evaluating clips", total=len(samples))

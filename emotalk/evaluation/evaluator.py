@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.evaluation.comparison import (
     CPU,
     Comparison,
+    Metric,
+    SpeechFacts,
     Truth,
     compare,
     detect_landmarks,
@@ -71,6 +74,7 @@ class Evaluator:
     baseline: LoadedGenerator | None = None  # another model for the same clips
     device: torch.device = CPU  # where image metrics compute
     embedder: FaceEmbedder | None = None  # None: identity is not measured
+    metrics: Sequence[Metric] = METRICS
 
     def generate(
         self, clips: Sequence[Clip], other_speech: Mapping[str, Floats]
@@ -116,12 +120,17 @@ class Evaluator:
         return self.measure_together([clip], [made])[0]
 
     def measure_together(
-        self, clips: Sequence[Clip], made: Sequence[Generated]
+        self,
+        clips: Sequence[Clip],
+        made: Sequence[Generated],
+        facts: Mapping[str, SpeechFacts] = MappingProxyType({}),
     ) -> list[ClipResults]:
-        """Return the figures of several clips: landmarks in one call, then metrics of all rows."""
-        compared = self._compare(
-            clips, [self._rows(*pair) for pair in zip(clips, made, strict=True)]
-        )
+        """Return the figures of several clips: landmarks in one call, then metrics of all rows.
+
+        `facts` maps keys to what is known of the clips' speech beyond its samples.
+        """
+        rows_of = [self._rows(*pair) for pair in zip(clips, made, strict=True)]
+        compared = self._compare(clips, rows_of, facts)
         found = []
         for clip, videos, comparisons, rows in zip(
             clips, made, compared, self._figures(compared), strict=True
@@ -140,6 +149,7 @@ class Evaluator:
                     predictions=self._predict_emotions(clip, videos),
                     as_reported=self._faulty(clip, videos, rows) if self.as_reported else {},
                     face_vectors=truth.identity.vectors if truth.identity else None,
+                    phones=truth.speech.phones,
                 )
             )
         return found
@@ -151,11 +161,13 @@ class Evaluator:
 
         A video has as many frames as its clip.
         """
-        return self._figures(self._compare(clips, videos))
+        return self._figures(self._compare(clips, videos, {}))
 
     def _figures(self, compared: Sequence[Mapping[str, Comparison]]) -> list[dict[str, Figures]]:
         """Return row -> figures of each clip; `truth`: what the true video itself measures."""
-        metrics = [m for m in METRICS if self.landmark_model is not None or not m.needs_landmarks]
+        metrics = [
+            m for m in self.metrics if self.landmark_model is not None or not m.needs_landmarks
+        ]
         of_truth = [m for m in metrics if m.of_truth]
         rows = [comparison for each in compared for comparison in each.values()]
         truths = [next(iter(each.values())).truth for each in compared]
@@ -187,7 +199,10 @@ class Evaluator:
         return {row: video for row, video in rows.items() if video is not None}
 
     def _compare(
-        self, clips: Sequence[Clip], rows: Sequence[Mapping[str, Bytes]]
+        self,
+        clips: Sequence[Clip],
+        rows: Sequence[Mapping[str, Bytes]],
+        facts: Mapping[str, SpeechFacts],
     ) -> list[dict[str, Comparison]]:
         """Return row -> comparison of each clip."""
         shown = [
@@ -197,7 +212,13 @@ class Evaluator:
         landmarks = iter(detect_landmarks(shown, self.landmark_model))
         compared = []
         for clip, of in zip(clips, rows, strict=True):
-            truth = truth_of(clip, next(landmarks), device=self.device, embedder=self.embedder)
+            truth = truth_of(
+                clip,
+                next(landmarks),
+                device=self.device,
+                embedder=self.embedder,
+                speech=facts.get(clip.key, SpeechFacts()),
+            )
             compared.append(
                 {row: _beside(video, next(landmarks), truth) for row, video in of.items()}
             )

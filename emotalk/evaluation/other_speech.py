@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from heapq import nsmallest
 
 import numpy as np
 
@@ -17,18 +18,26 @@ from emotalk.shards.shard_set import Sample
 def choose_partners(
     samples: Sequence[Sample], sentences: Sequence[Hashable], *, seed: int
 ) -> dict[str, Sample]:
-    """Return key -> a sample of another sentence, without the keys that have none.
+    """Return key -> the first of a sample's others, without the keys that have none."""
+    others = choose_others(samples, sentences, count=1, seed=seed)
+    return {key: found[0] for key, found in others.items()}
+
+
+def choose_others(
+    samples: Sequence[Sample], sentences: Sequence[Hashable], *, count: int, seed: int
+) -> dict[str, list[Sample]]:
+    """Return key -> up to `count` samples of other sentences, without the keys that have none.
 
     Samples of the same actor are preferred, since only the words differ then. Among equals a keyed
-    draw decides, so that a new sample does not change the other partners. Keys are unique.
+    draw decides, so that a new sample does not change the others' order. Keys are unique.
     """
     said = list(zip(samples, sentences, strict=True))
-    partners: dict[str, Sample] = {}
+    chosen: dict[str, list[Sample]] = {}
     for sample, sentence in said:
         others = [other for other, words in said if words != sentence]
         if others:
-            partners[sample.key] = min(others, key=partial(_preference, sample, seed))
-    return partners
+            chosen[sample.key] = nsmallest(count, others, key=partial(_preference, sample, seed))
+    return chosen
 
 
 def _preference(sample: Sample, seed: int, other: Sample) -> tuple[bool, int]:

@@ -67,6 +67,16 @@ class ClipReader:
                     self._leave_out(partner.key, str(fault))
         return speech
 
+    def speeches(self, samples: Sequence[Sample]) -> tuple[Floats, ...]:
+        """Return the speech of samples, without those that cannot be read."""
+        found: list[Floats] = []
+        for sample in samples:
+            try:
+                found.append(read_speech(self._reader, sample))
+            except DataFault as fault:
+                self._leave_out(sample.key, str(fault))
+        return tuple(found)
+
     def _leave_out(self, key: str, why: str) -> None:
         logger.warning("%s is left out: %s", key, why)
         self.left_out[key] = why

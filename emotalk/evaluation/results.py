@@ -13,6 +13,7 @@ from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.report import ROWS, EmotionReport, Value, finite
 from emotalk.metrics.bootstrap import bootstrap_over_actors
 from emotalk.schema import EMOTIONS, Bytes, Doubles
+from emotalk.speech.phones import Phone
 
 Figures = dict[str, float]
 
@@ -31,6 +32,7 @@ class ClipResults:
     predictions: EmotionPredictions | None  # None if its emotions were not classified
     as_reported: Figures  # the faulty figures; empty unless requested
     face_vectors: FaceVectors | None = None  # of the true clip; None: identity was not measured
+    phones: tuple[Phone, ...] | None = None  # its sounds with their times; None where not known
 
 
 @dataclass

@@ -15,6 +15,7 @@ from emotalk.evaluation.clips import read_clip, read_sentence
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.other_speech import choose_partners
+from emotalk.evaluation.quantities import METRICS
 from emotalk.evaluation.results import Figures
 from emotalk.evaluation.sample_videos import SampleVideo, write_samples
 from emotalk.models import Generator
@@ -40,6 +41,10 @@ FIGURE_NAMES = {
     "missed_share": "faces_missed_share",
     "mouth_correlation": "mouth_correlation",
 }
+
+
+PUBLISHED = tuple(metric for metric in METRICS if FIGURE_NAMES.keys() & metric.quantities.keys())
+"""The metrics that are measured in training."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Validation:
             landmark_model=self.landmark_model,
             seed=self.seed,
             validation_numerics=True,
+            metrics=PUBLISHED,
         )
         made = evaluator.generate(self.clips, self.other_speech)
         pairs = list(zip(self.clips, made, strict=True))

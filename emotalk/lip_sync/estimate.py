@@ -61,6 +61,7 @@ class SyncEstimate:
     confidence: float  # score from 0 to 1 of the offset, three digits; no probability
     verdict: Verdict
     correlation: float  # mean cosine of lips and speech at that offset, three digits
+    comparable: bool = True  # false: too short, too little speech, or lips that hardly move
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,9 @@ class _Evidence:
     frames: int
 
 
-UNKNOWN = SyncEstimate(offset=0, confidence=0.0, verdict="unsure", correlation=0.0)
+UNKNOWN = SyncEstimate(
+    offset=0, confidence=0.0, verdict="unsure", correlation=0.0, comparable=False
+)
 
 
 def estimate_sync(
@@ -130,6 +133,7 @@ def compare(
         confidence=round(confidence, 3),
         verdict=_verdict(evidence, confidence) if usable else "unsure",
         correlation=round(evidence.peak, 3),
+        comparable=usable,
     )
 
 

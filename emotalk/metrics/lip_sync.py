@@ -56,6 +56,21 @@ def mouth_correlation(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np
     return float(np.corrcoef(opening[used], truth[used])[0, 1])
 
 
+def mouth_amplitude(opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_]) -> float:
+    """Return the motion of a mouth's opening over that of the true one, over voiced frames.
+
+    Motion is the standard deviation. 1: as far as the true mouth; 0: it does not move. The
+    correlation does not see it: a nearly closed mouth that follows has correlation 1. NaN where
+    `mouth_correlation` is. Frames are left out as there.
+    """
+    frames = min(len(opening_T), len(truth_T), len(voiced_T))
+    opening, truth = opening_T[:frames], truth_T[:frames]
+    used = voiced_T[:frames] & np.isfinite(opening) & np.isfinite(truth)
+    if used.sum() < MIN_FRAMES or truth[used].std() < STILL:
+        return float("nan")
+    return float(opening[used].std() / truth[used].std())
+
+
 def mouth_lag(
     opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_], *, reach: int = REACH
 ) -> float:

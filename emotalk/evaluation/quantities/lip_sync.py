@@ -4,16 +4,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk.evaluation.comparison import Comparison, Metric, Quantity
-from emotalk.metrics.lip_sync import mouth_correlation, mouth_lag
+from emotalk.metrics.lip_sync import mouth_amplitude, mouth_correlation, mouth_lag
 from emotalk.schema import Doubles
 
 
 def lip_sync_figures(
     opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Return the correlation and the sync distance of two mouth openings over voiced frames."""
+    """Return correlation, amplitude ratio and sync distance of two openings over voiced frames."""
     return {
         "mouth_correlation": mouth_correlation(opening_T, truth_T, voiced_T),
+        "mouth_amplitude": mouth_amplitude(opening_T, truth_T, voiced_T),
         "mouth_lag": abs(mouth_lag(opening_T, truth_T, voiced_T)),
     }
 
@@ -25,8 +26,24 @@ def _measure(comparison: Comparison) -> dict[str, float]:
 
 METRIC = Metric(
     {
-        "mouth_correlation": Quantity("mouth opening, correlation over voiced frames", "higher", 3),
-        "mouth_lag": Quantity("sync distance (frames)", "lower", 2),
+        "mouth_correlation": Quantity(
+            "mouth opening, correlation over voiced frames",
+            "higher",
+            3,
+            "Whether the mouth opens and shuts when the true one does; blind to how far it opens.",
+        ),
+        "mouth_amplitude": Quantity(
+            "mouth opening, motion over the true one's (ratio)",
+            "near_1",
+            3,
+            "How far the mouth opens and shuts in speech beside the true one; below 1: less.",
+        ),
+        "mouth_lag": Quantity(
+            "sync distance (frames)",
+            "lower",
+            2,
+            "By how many frames the mouth is early or late beside the true one; still mouth: none.",
+        ),
     },
     _measure,
     needs_landmarks=True,

@@ -14,13 +14,17 @@ from emotalk.config.model import ModelConfig
 from emotalk.errors import WrongUse
 from emotalk.evaluation import blocks as module
 from emotalk.evaluation.blocks import blocks_of, count_processes
+from emotalk.evaluation.comparison import SpeechFacts
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_blocks import sections
+from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.models import Generator
-from emotalk.schema import EMOTIONS
+from emotalk.schema import EMOTIONS, FPS, Floats
+from emotalk.shards.clip import Clip
 from emotalk.shards.shard_set import Sample
+from emotalk.speech.phones import Phone
 
 
 def run(output: Path, checkpoint: Path, shards: Path, **more: Any) -> Report:
@@ -120,12 +124,16 @@ def test_an_emotion_that_the_model_does_not_know_is_wrong_use_from_any_process(
 def test_blocks_hold_every_sample_once_with_its_own_partner() -> None:
     samples = [Sample(key, 24, "a", "anger", 1.0, 0, {}) for key in "abcde"]
     partners = {"a": samples[3], "e": samples[0]}
-    found = blocks_of(samples, partners, frozenset("be"), size=2)
+    others = {"a": [samples[3], samples[4]], "d": [samples[1]]}
+    found = blocks_of(samples, partners, others, frozenset("be"), size=2)
     assert [[sample.key for sample in block.samples] for block in found] == [
         ["a", "b"], ["c", "d"], ["e"],
     ]  # fmt: skip
     assert [dict(block.other_speech) for block in found] == [
         {"a": samples[3]}, {}, {"e": samples[0]},
+    ]  # fmt: skip
+    assert [dict(block.others) for block in found] == [
+        {"a": [samples[3], samples[4]]}, {"d": [samples[1]]}, {},
     ]  # fmt: skip
     assert [set(block.pictured) for block in found] == [{"b"}, set(), {"e"}]
 
@@ -143,3 +151,26 @@ def test_by_itself_a_process_comes_with_every_second_block_up_to_the_cores(
     settings = {"checkpoint": "c", "shards": "s", "output": "o", "processes": asked}
     config = EvaluateConfig.model_validate(settings)
     assert count_processes(config, blocks, on_cpu=on_cpu) == expected
+
+
+def test_what_is_known_of_the_speech_reaches_the_figures(
+    tmp_path: Path, checkpoint: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: dict[str, int] = {}
+
+    def told(clip: Clip, others: tuple[Floats, ...]) -> SpeechFacts:
+        heard[clip.key] = len(others)
+        opening_T = mouth_opening(clip.landmarks_TLP)
+        shut, opened = (int(frame) for frame in (opening_T.argmin(), opening_T.argmax()))
+        sounds = (("B", shut), ("AE", opened))
+        return SpeechFacts(
+            others, tuple(Phone(name, frame / FPS, (frame + 1) / FPS) for name, frame in sounds)
+        )
+
+    monkeypatch.setattr(module, "speech_facts", told)
+    report = run(tmp_path / "out", checkpoint, shards, clips=5, processes=1)
+    assert len(heard) == 5
+    assert min(heard.values()) >= 3  # of the other sentences
+    for quantity in ("closure_auc", "closure_rate"):
+        assert set(report.figures[quantity]) >= {"truth", "generated", "repeat", "other_speech"}
+    assert report.figures["closure_auc"]["repeat"].mean == 0.5

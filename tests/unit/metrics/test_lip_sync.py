@@ -8,6 +8,7 @@ from scipy.stats import pearsonr
 
 from emotalk.metrics.lip_sync import (
     MIN_FRAMES,
+    mouth_amplitude,
     mouth_correlation,
     mouth_lag,
     mouth_opening,
@@ -121,3 +122,24 @@ def test_a_mouth_further_off_than_eight_frames_is_not_said_to_be() -> None:
         assert mouth_lag(np.roll(truth, late), truth, np.full(80, True)) == late
     assert mouth_lag(np.roll(truth, 9), truth, np.full(80, True)) != 9
     assert mouth_lag(np.roll(truth, 9), truth, np.full(80, True), reach=9) == 9
+
+
+def test_a_nearly_closed_mouth_that_follows_has_correlation_1_and_a_small_amplitude() -> None:
+    truth, every = curve(), np.ones(60, bool)
+    nearly_closed = 0.1 * truth + 0.02
+    assert mouth_correlation(nearly_closed, truth, every) == pytest.approx(1)
+    assert mouth_amplitude(nearly_closed, truth, every) == pytest.approx(0.1)
+    assert mouth_amplitude(truth + 5, truth, every) == pytest.approx(1)
+    assert mouth_amplitude(np.full(60, 0.3), truth, every) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_amplitude_is_that_of_voiced_frames_with_a_face() -> None:
+    generated, truth = curve(seed=1), curve(seed=2)
+    voiced = np.arange(60) % 3 > 0
+    generated[4] = np.nan
+    used = voiced & np.isfinite(generated)
+    expected = np.std(generated[used]) / np.std(truth[used])
+    generated[0] = 1000  # not voiced
+    assert mouth_amplitude(generated, truth, voiced) == pytest.approx(expected)
+    assert math.isnan(mouth_amplitude(generated, np.full(60, 0.1), voiced))
+    assert math.isnan(mouth_amplitude(generated, truth, np.arange(60) < MIN_FRAMES - 1))

@@ -1,0 +1,1 @@
+"""Find when the sounds of a known sentence are spoken."""
