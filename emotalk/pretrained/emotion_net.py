@@ -37,12 +37,12 @@ class EmotionNet(nn.Module):
             images_NCHW: aligned crops 128 x 128, float RGB in [0, 1].
         """
         check_shape(images_NCHW, f"N 3 {SIZE} {SIZE}", "emotion net input")
-        features = self.features(_normalised_grey(images_NCHW))
+        features = self.features(normalised_grey(images_NCHW))
         logits: Tensor = self.classes(self.dropout(features.flatten(1)))
         return logits
 
 
-def _normalised_grey(images_NCHW: Tensor) -> Tensor:
+def normalised_grey(images_NCHW: Tensor) -> Tensor:
     """Return grey pictures (N, 1, 64, 64) of mean 0 and standard deviation 1."""
     luma = torch.tensor(LUMA, dtype=images_NCHW.dtype, device=images_NCHW.device)
     grey = F.avg_pool2d((images_NCHW * luma[:, None, None]).sum(1, keepdim=True), 2)
