@@ -32,7 +32,7 @@ if [[ -z $source_dir ]]; then
     --clips-per-actor "${CLIPS:-24}" --seed "${SEED:-0}"
   etl=(configs/etl/crema_d.yaml "source=$demo/corpus" landmarks.backend=sidecar)
   train=configs/train/demo.yaml
-  evaluate=(--config configs/evaluate/drawn_faces.yaml)
+  evaluate=(--config configs/evaluate/default.yaml)
 else
   pack_root=${PACK_ROOT:-}
   if [[ -z $pack_root ]]; then
@@ -58,7 +58,7 @@ else
     etl+=(split.by=clip)
   fi
   train=configs/train/demo_real.yaml
-  evaluate=(--config configs/evaluate/photographs.yaml
+  evaluate=(--config configs/evaluate/default.yaml
     "finder.pack=$pack" "finder.root=$pack_root")
 fi
 

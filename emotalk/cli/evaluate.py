@@ -12,7 +12,10 @@ from emotalk.errors import WrongUse
 if TYPE_CHECKING:
     from emotalk.evaluation.report import Report
 
-WITH_SHARDS = ("--checkpoint", "--shards", "--split", "--baseline", "--processes")
+FIT_CLASSIFIER = "--fit-classifier"
+WITH_SHARDS = (
+    "--checkpoint", "--shards", "--split", "--baseline", "--processes", FIT_CLASSIFIER,
+)  # fmt: skip
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
@@ -69,6 +72,13 @@ def evaluate(
     ] = False,
     baseline: BaselineOption = None,
     processes: ProcessesOption = None,
+    fit_classifier: Annotated[
+        bool,
+        typer.Option(
+            "--fit-classifier",
+            help="Photographs: judge emotions by a classifier fitted to the training split.",
+        ),
+    ] = False,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings on top.")
     ] = None,
@@ -82,7 +92,8 @@ def evaluate(
     emotalk evaluate --checkpoint run --shards shards --split test --output report
     emotalk evaluate --checkpoint run --shards shards --output report clips=40 seed=1
     emotalk evaluate --checkpoint run --shards shards --output report --baseline original
-    emotalk evaluate --config configs/evaluate/photographs.yaml --checkpoint run \\
+    emotalk evaluate --checkpoint run --shards shards --output report --fit-classifier
+    emotalk evaluate --config configs/evaluate/default.yaml --checkpoint run \\
         --shards shards --output report finder.root=/data/insightface
     emotalk evaluate --pairs videos --output report finder.root=/data/insightface
     emotalk evaluate --compare report other_report --output comparison
@@ -94,6 +105,8 @@ def evaluate(
     named = {f"--{name}": value for name, value in given.items() if value is not None}
     if as_reported:
         named["--as-reported"] = True
+    if fit_classifier:
+        named[FIT_CLASSIFIER] = True
     if compare is not None:
         _refuse_with("--compare", [*named, *(["--config"] if config else [])])
         _compare(compare, output, overrides or [], dry_run=dry_run)
@@ -119,6 +132,9 @@ def _words(named: dict[str, object], output: Path) -> list[str]:
     """Return the options as KEY=VALUE words of a configuration."""
     words = [f"output={json.dumps(str(output))}"]
     for option, value in named.items():
+        if option == FIT_CLASSIFIER:
+            words.append("emotion.by=fitted")
+            continue
         key = option.removeprefix("--").replace("-", "_")
         is_list = key == "shards" and str(value).startswith("[")
         words.append(f"{key}={value if is_list else json.dumps(_plain(value))}")

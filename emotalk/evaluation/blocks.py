@@ -18,6 +18,7 @@ from emotalk.evaluation.processes import share
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.results import ClipResults, Figures
 from emotalk.evaluation.speech_facts import speech_facts
+from emotalk.evaluation.strengths import add_strengths, see_strengths
 from emotalk.lip_sync.one_thread import one_thread
 from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
 from emotalk.shards.joined_set import open_shards
@@ -38,6 +39,7 @@ class Block:
     others: Mapping[str, Sequence[Sample]]  # key -> samples of several other sentences
     pictured: frozenset[str]  # keys of the clips whose frames the report shows
     noisy: frozenset[str] = frozenset()  # keys of the clips that are made again with noise
+    strong: frozenset[str] = frozenset()  # keys of the clips that are made at several strengths
 
 
 @dataclass
@@ -85,7 +87,10 @@ class BlockEvaluator:
                 clip.key: speech_facts(clip, self._reader.speeches(block.others.get(clip.key, ())))
                 for clip in clips
             }
-            results = BlockResults(self.evaluator.measure_together(clips, made, facts))
+            found = self.evaluator.measure_together(clips, made, facts)
+            strong = [clip for clip in clips if clip.key in block.strong]
+            seen = see_strengths(self.evaluator, strong, self.config.emotion.strengths)
+            results = BlockResults([add_strengths(one, seen) for one in found])
             noisy = [clip for clip in clips if clip.key in block.noisy]
             figures = measure_noise(
                 self.evaluator, noisy, self.config.noise_db, self.config.noise_kind
@@ -145,6 +150,7 @@ def blocks_of(
     noisy: frozenset[str] = frozenset(),
     *,
     size: int,
+    strong: frozenset[str] = frozenset(),
 ) -> list[Block]:
     """Return the samples in blocks of `size`, each with its own partners and choices."""
     blocks = []
@@ -153,7 +159,8 @@ def blocks_of(
         keys = {sample.key for sample in part}
         speech = {key: partner for key, partner in partners.items() if key in keys}
         of_part = {key: found for key, found in others.items() if key in keys}
-        blocks.append(Block(part, speech, of_part, pictured & keys, noisy & keys))
+        chosen = (pictured & keys, noisy & keys, strong & keys)
+        blocks.append(Block(part, speech, of_part, *chosen))
     return blocks
 
 

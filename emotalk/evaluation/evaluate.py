@@ -38,6 +38,7 @@ from emotalk.evaluation.report import DriftReport, Report
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
 from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import OTHERS
+from emotalk.evaluation.strengths import choose_strength_clips, with_strengths
 from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import JoinedSet, open_shards
 from emotalk.shards.reader import SampleReader
@@ -77,7 +78,7 @@ def evaluate(config: EvaluateConfig) -> Report:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - begun_s, 1),
         },
-        judges=judges.descriptions,
+        judges={t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion},
         clips=len(results.clips),
         actors=tuple(sorted({clip.actor for clip in results.clips})),
         condition=config.condition,
@@ -85,7 +86,13 @@ def evaluate(config: EvaluateConfig) -> Report:
         faces=faces,
         figures=results.figures(config.seed),
         sets=results.by_set(names, config.seed),
-        emotion=emotion,
+        emotion=with_strengths(
+            emotion,
+            results.clips,
+            config.emotion.strengths,
+            takes_intensity=loaded.facts.use_intensity,
+            seed=config.seed,
+        ),
         identity_floor=results.identity_floor(config.seed),
         as_reported=results.as_reported(config.seed) if config.as_reported else None,
         baseline=describe_baseline(baseline, results, config.seed),
@@ -143,7 +150,9 @@ def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[S
     heard = choose_clips(samples, config.noise_clips, seed=config.seed) if config.noise_db else []
     noisy = frozenset(one.key for one in heard)
     spoken = partners if config.other_speech == "generate" else {}
-    blocks = blocks_of(samples, spoken, others, pictured, noisy, size=config.clips_in_memory)
+    strong = choose_strength_clips(here.evaluator, samples, config.emotion, config.seed)
+    size = config.clips_in_memory
+    blocks = blocks_of(samples, spoken, others, pictured, noisy, size=size, strong=strong)
     found: dict[int, BlockResults] = {}
     with progress() as bar:
         task = bar.add_task("evaluating clips", total=len(samples))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.errors import WrongUse
 from emotalk.evaluation.ceilings import (
     LandmarkCheck,
     check_landmarks,
@@ -71,13 +72,10 @@ def build_judges(config: EvaluateConfig, shard_set: AnyShardSet, clips: Sequence
             descriptions["landmarks, NLMD, mouth opening"] = _described(model, check)
             other = other_files_warning(config.landmarks, config.finder, manifest)
             warnings += [other] if other else []
-    judge = build_emotion_judge(config.emotion, shard_set)
-    if judge is not None and config.emotion.by == "drawn" and (fault := _not_drawn(clips)):
-        warnings.append(
-            f"NO FIGURES OF EMOTIONS: the judge of emotions ({judge.name}) knows drawn faces only, "
-            f"and the landmark model of drawn faces {fault}; use emotion.by=fitted or onnx."
-        )
-        judge, off["emotion"] = None, config.emotion.model_copy(update={"by": "none"})
+    judge, why = _emotion_judge(config, shard_set, clips)
+    if why is not None:
+        warnings.append(why)
+        off["emotion"] = config.emotion.model_copy(update={"by": "none"})
     if judge is not None:
         descriptions["emotion"] = judge.name
     embedder = None
@@ -122,6 +120,24 @@ def _landmark_model(config: EvaluateConfig) -> LandmarkModel | None:
     return build_landmark_model(
         config.landmarks, config.finder, average_of(config.landmarks, config.landmark_average)
     )
+
+
+def _emotion_judge(
+    config: EvaluateConfig, shard_set: AnyShardSet, clips: Sequence[Clip]
+) -> tuple[EmotionJudge | None, str | None]:
+    """Return the judge of emotions, or None and why it is not used."""
+    if config.emotion.by == "fitted" and config.split == "train":
+        raise WrongUse(
+            "emotion.by=fitted: the classifier is fitted to the clips of split train, so it cannot "
+            "judge them; evaluate --split test or val"
+        )
+    judge = build_emotion_judge(config.emotion, shard_set)
+    if judge is not None and config.emotion.by == "drawn" and (fault := _not_drawn(clips)):
+        return None, (
+            f"NO FIGURES OF EMOTIONS: the judge of emotions ({judge.name}) knows drawn faces only, "
+            f"and the landmark model of drawn faces {fault}; use emotion.by=fitted or onnx."
+        )
+    return judge, None
 
 
 def _described(model: LandmarkModel, check: LandmarkCheck) -> str:

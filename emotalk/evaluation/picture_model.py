@@ -78,7 +78,7 @@ def open_picture_model(path: Path, pixels: PixelsConfig, key: str, *, side: int)
         )
     try:
         session = open_session(path)
-        model = PictureModel(session, *_read_layout(session, side), pixels)
+        model = PictureModel(session, *_read_layout(session, side, pixels), pixels)
         grey_HWC = np.full((model.height, model.width, 3), 128, np.uint8)
         numbers = model.run(grey_HWC)
     except _Unfit as fault:
@@ -99,7 +99,7 @@ class _Unfit(Exception):  # noqa: N818  becomes a message for users at once
     """Says why a graph does not take one picture."""
 
 
-def _read_layout(session: Any, side: int) -> tuple[int, int, int, bool]:
+def _read_layout(session: Any, side: int, pixels: PixelsConfig) -> tuple[int, int, int, bool]:
     """Return height, width, channels of the model's pictures, and whether the channels are last."""
     inputs = session.get_inputs()
     shape: Sequence[Any] = inputs[0].shape if inputs else ()
@@ -113,6 +113,8 @@ def _read_layout(session: Any, side: int) -> tuple[int, int, int, bool]:
     if channels not in (1, 3):
         raise _Unfit(f"takes {list(shape)}, in which no axis of 1 or 3 channels is seen")
     sides = shape[1:3] if last else shape[2:4]
+    if channels == 1 and max(len(pixels.mean), len(pixels.std)) > 1:
+        raise _Unfit("takes grey pictures, so pixels.mean and pixels.std are one number each")
     height, width = (one if isinstance(one, int) and one > 0 else side for one in sides)
     if max(height, width) > LARGEST_SIDE:
         raise _Unfit(f"takes pictures of {height} x {width} pixels, at most {LARGEST_SIDE}")

@@ -65,6 +65,18 @@ class Value(Part):
         return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 
+class StrengthReport(Part):
+    """Whether a stronger emotion that is asked for is seen as stronger."""
+
+    strengths: tuple[float, ...]  # at which some clips were generated; empty if none was
+    seen: tuple[float | None, ...]  # mean probability of the wanted emotion at each strength
+    by_strength: Value | None  # mean over these clips of the rank correlation of both
+    # row -> rank correlation, over clips within each emotion, of their own intensity and
+    # the probability of the wanted emotion; `truth` is the ceiling
+    by_label: dict[str, Value]
+    notes: tuple[str, ...] = ()
+
+
 class EmotionReport(Part):
     """Accuracy of the emotion classifier: share of clips predicted as the wanted emotion."""
 
@@ -74,6 +86,7 @@ class EmotionReport(Part):
     accuracy: dict[str, Value]  # row of `EMOTION_ROWS` -> share of clips
     # level (low, medium, high) -> row -> share of clips, of clips whose intensity is known
     accuracy_by_intensity: dict[str, dict[str, Value]] = Field(default_factory=dict)
+    strength: StrengthReport | None = None  # None in older reports
     confusion_generated: tuple[tuple[int, ...], ...]  # clips, row = wanted, column = predicted
     confusion_truth: tuple[tuple[int, ...], ...]
     recall_generated: dict[str, float | None]  # emotion -> share of its clips predicted as it

@@ -29,9 +29,7 @@ def spearman(asked: Sequence[float] | Doubles, seen: Sequence[float] | Doubles) 
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def grouped_spearman(
-    asked: Sequence[float], seen: Sequence[float], groups: Sequence[str]
-) -> float:
+def grouped_spearman(asked: Sequence[float], seen: Sequence[float], groups: Sequence[str]) -> float:
     """Return the mean correlation within each group, weighted by its values; NaN without any.
 
     So a group whose values lie higher, such as an emotion that is easier to see, gives none.
@@ -65,7 +63,9 @@ def grouped_spearman_interval(
     generator = numpy_generator(seed, "bootstrap of ranks")
     drawn = []
     for _ in range(draws if units else 0):
-        places = [p for unit in generator.integers(len(units), size=len(units)) for p in units[unit]]
+        places = [
+            p for unit in generator.integers(len(units), size=len(units)) for p in units[unit]
+        ]
         drawn.append(
             grouped_spearman(
                 [asked[p] for p in places], [seen[p] for p in places], [groups[p] for p in places]

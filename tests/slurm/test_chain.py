@@ -42,7 +42,7 @@ def chain(
         "TRAIN_OPTIONS": f"{CPU} {output}",
         "EVALUATE_OPTIONS": f"--cpus-per-task=1 {output}",
         "ETL_SETTINGS": "landmarks.backend=sidecar",
-        "EVALUATE_CONFIG": "configs/evaluate/drawn_faces.yaml",
+        "EVALUATE_CONFIG": "configs/evaluate/default.yaml",
         "EVALUATE_SETTINGS": "clips=2",
         "PATH": f"{path}{os.environ['PATH']}",
     }

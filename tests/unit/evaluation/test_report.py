@@ -4,7 +4,6 @@ import io
 import math
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from emotalk.config.evaluate import EvaluateConfig
@@ -137,8 +136,8 @@ def test_a_report_of_another_version_shows_the_figures_it_has() -> None:
     assert "PSNR" not in page_of(report)
 
 
-@pytest.mark.parametrize("name", ["drawn_faces.yaml", "photographs.yaml"])
-def test_the_ready_configurations_are_valid(name: str) -> None:
+def test_the_ready_configuration_holds_the_defaults() -> None:
     given = ["checkpoint=run", "shards=set", "output=out"]
-    config = load_config(EvaluateConfig, CONFIGS / name, given)
-    assert config.landmarks == ("judge" if "drawn" in name else "insightface")
+    ready = load_config(EvaluateConfig, CONFIGS / "default.yaml", given)
+    assert ready == load_config(EvaluateConfig, None, given)
+    assert (ready.landmarks, ready.emotion.by) == ("auto", "auto")
