@@ -14,7 +14,7 @@ ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench lock clean
+.PHONY: help setup demo example-model proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ $(INSTALLED): pyproject.toml constraints.txt launch/setup.sh
 
 demo: setup ## corpus, shards, training, figures and a video (SOURCE=folder of clips, DEMO_DIR=demo)
 	bash launch/demo.sh
+
+example-model: setup ## the model of emotalk/pretrained/example anew, from drawn faces (WORK=demo/example, OUTPUT=DIR)
+	bash launch/example_model.sh
 
 reproduce: setup ## the report: shards, both stages, figures of 40 videos (SOURCE=CREMA-D; DRY_RUN=1 says hours and GB)
 	bash launch/reproduce.sh

@@ -1,6 +1,6 @@
-"""Find the example generator that comes with the package.
+"""Find the example generator in the package.
 
-It was trained on drawn faces alone, so it holds nobody's likeness; `launch/example_model.sh` makes
+It is trained on drawn faces alone, so it holds nobody's likeness; `launch/example_model.sh` makes
 it, and its card is `example/README.md`.
 """
 
@@ -22,6 +22,7 @@ def example_folder() -> Path:
     if not (folder / DESCRIPTION).is_file():
         raise WrongUse(
             f"{folder}: the example model is missing in this installation; name a model with "
-            "--checkpoint, or make the example again with: make example-model"
+            "--checkpoint, or make the example in a checkout of the project: "
+            "OUTPUT=emotalk/pretrained/example make example-model"
         )
     return folder

@@ -62,7 +62,8 @@ class Place:
         }
         if name in known:
             return f"{name}{equals}{known[name]}"
-        return {"RUN": str(self.model), "DIR": str(self.shards)}.get(word, word)
+        folders = {"RUN": self.model, "THIS_FOLDER": self.model, "DIR": self.shards}
+        return str(folders.get(word, word))
 
 
 Fill = Callable[[list[str], Place], list[str]]
@@ -136,7 +137,7 @@ RUN: dict[str, Fill] = {
         *into_new_folder(words, place),
         "--dry-run",
     ],
-    r"emotalk generate --checkpoint RUN .*": generated,
+    r"(\.venv/bin/)?emotalk generate --(checkpoint (RUN|THIS_FOLDER)|image FACE) .*": generated,
     r"emotalk export --checkpoint RUN .*": into_new_folder,
     r"accelerate launch train\.py .*": dry,
     r"accelerate launch --config_file .*": trained,
@@ -154,7 +155,7 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "alike",
     ),
     r"emotalk fetch vgg19": ("tests/unit/test_fetch.py", '"fetch", "vgg19"'),  # network
-    r"emotalk app --checkpoint RUN": ("tests/unit/inference/test_app.py", "app"),  # a server
+    r"emotalk app( --checkpoint RUN)?": ("tests/unit/inference/test_app.py", "app"),  # a server
     r"emotalk doctor": ("tests/unit/test_doctor.py", "doctor"),
     r"(\.venv/bin/)?mlflow ui .*": ("tests/helpers/mlflow_server.py", '"-m", "mlflow"'),  # a server
     r"sbatch .*|(\w+=(\"[^\"]*\"|\S+) )*slurm/chain\.sh .*": (
