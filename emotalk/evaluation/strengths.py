@@ -130,7 +130,7 @@ def _by_strength(clips: Sequence[JudgedClip], strengths: Sequence[float], seed: 
     values = []
     for clip in clips:
         assert clip.predictions.by_strength is not None, "only such clips were given"
-        values.append(spearman(strengths, clip.predictions.by_strength))
+        values.append(spearman(strengths, clip.predictions.by_strength.astype(np.float64)))
     return Value.of(bootstrap_over_actors(values, [clip.actor for clip in clips], seed=seed))
 
 

@@ -42,7 +42,7 @@ class FittedEmotionNet(nn.Module):
         deviation = grey_BTHW.std((1, 2, 3), keepdim=True).clamp_min(MIN_DEVIATION)
         frames_NCHW = ((grey_BTHW - mean) / deviation).flatten(0, 1)[:, None]
         seen_ND = F.relu(self.frame(self.dropout(self.features(frames_NCHW).flatten(1))))
-        seen_BTD = seen_ND.unflatten(0, (sizes["B"], sizes["T"]))
+        seen_BTD = seen_ND.reshape(sizes["B"], sizes["T"], FEATURES)
         centre_BD = seen_BTD.mean(1)
         # the variance and not its root, whose gradient at 0, for a clip that stands still, is none
         spread_BD = (seen_BTD - centre_BD[:, None]).square().mean(1)

@@ -14,7 +14,7 @@ from emotalk.errors import WrongUse
 from emotalk.evaluation.emotion_judges.judge import CLASSES
 from emotalk.evaluation.emotion_judges.onnx import OnnxJudge
 from tests.helpers.evaluation_clips import noise_frames
-from tests.helpers.tiny_onnx import write_linear
+from tests.helpers.linear_onnx import write_linear
 
 LABELS = ("angry", "Happy", "surprise", "neutral", "contempt")
 RANDOM = np.random.Generator(np.random.PCG64(3))
