@@ -13,6 +13,7 @@ from emotalk.evaluation.ceilings import (
     landmark_warning,
     without_quantities,
 )
+from emotalk.evaluation.closure_limit import add_closure_rates
 from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
 from emotalk.evaluation.judges import CHECKED_CLIPS
 from emotalk.evaluation.landmark_models import LandmarkModel, average_of, build_landmark_model
@@ -28,10 +29,11 @@ from emotalk.evaluation.quantities import METRICS
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_videos import GENERATED, TRUE, choose_videos, video_title
 from emotalk.evaluation.results import Results
+from emotalk.evaluation.speech_facts import OTHERS
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.printable import printable
-from emotalk.schema import UNKNOWN
+from emotalk.schema import UNKNOWN, Floats
 from emotalk.shards.clip import Clip
 
 logger = logging.getLogger(__name__)
@@ -137,6 +139,7 @@ def _build_judges(config: PairsConfig) -> _Judges:
 def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Measured:
     detector, model = _detector(config), judges.landmark_model
     found = _Measured(dict(listed.left_out))
+    spoken: dict[str, Floats] = {}  # of the last pairs: sentence, else true file -> true speech
     with progress() as bar:
         task = bar.add_task("evaluating pairs", total=len(listed.pairs))
         for pair in listed.pairs:
@@ -146,9 +149,18 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 logger.warning("%s is left out: %s", pair.key, unfit)
                 found.left_out[pair.key] = printable(str(unfit))
             else:
+                said = pair.text or str(pair.true)
                 clip = measure_pair(
-                    read, model, embedder=judges.embedder, as_reported=config.as_reported
+                    read,
+                    model,
+                    embedder=judges.embedder,
+                    others=tuple(sound for words, sound in spoken.items() if words != said),
+                    as_reported=config.as_reported,
                 )
+                if read.has_sound:
+                    spoken[said] = read.clip.audio_S
+                if len(spoken) > OTHERS:
+                    del spoken[next(iter(spoken))]
                 found.results.clips.append(clip)
                 shown = read.clip.video_THWC, read.generated_THWC
                 found.results.examples.setdefault(pair.emotion or UNKNOWN, shown)
@@ -162,7 +174,8 @@ def _drop_failed(
     measured: _Measured, model: LandmarkModel, config: PairsConfig
 ) -> tuple[Results, list[str]]:
     """Return the results without models that fail on the true clips, and warnings of them."""
-    results, warnings = drop_failed_metrics(measured.results, METRICS, config.seed)
+    results = add_closure_rates(measured.results)
+    results, warnings = drop_failed_metrics(results, METRICS, config.seed)
     fault = check_landmarks(model, measured.first).fault(config.landmarks)
     if fault is not None:
         names = {name for m in METRICS if m.needs_landmarks for name in m.quantities}

@@ -11,7 +11,9 @@ from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.evaluation.pairs.reading import ReadPair
 from emotalk.evaluation.quantities import METRICS, measure_together
 from emotalk.evaluation.results import ClipResults, Figures
+from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
+from emotalk.schema import Floats
 
 
 def measure_pair(
@@ -19,12 +21,14 @@ def measure_pair(
     model: LandmarkModel,
     *,
     embedder: FaceEmbedder | None = None,
+    others: tuple[Floats, ...] = (),
     as_reported: bool = False,
 ) -> ClipResults:
     """Return the figures of a pair: generated, first true frame repeated, re-encoded, truth.
 
     The generated pictures are judged with what is heard with them: with its own sound a video that
-    is late as a whole is in sync with itself, and a dubbed one is not.
+    is late as a whole is in sync with itself, and a dubbed one is not. `others` are the speeches of
+    other clips, which should fit its lips less.
     """
     clip, made_THWC = read.clip, read.generated_THWC
     encoded_THWC = reencode(clip.video_THWC)
@@ -32,7 +36,7 @@ def measure_pair(
     true_TLP, made_TLP, still_1LP, encoded_TLP = detect_landmarks(shown, model)
     still_THWC = np.broadcast_to(clip.video_THWC[:1], clip.video_THWC.shape)
     still_TLP = np.repeat(still_1LP, len(still_THWC), axis=0)
-    truth = truth_of(clip, true_TLP, embedder=embedder)
+    truth = truth_of(clip, true_TLP, embedder=embedder, speech=speech_facts(clip, others))
     heard = replace(truth, clip=replace(clip, audio_S=read.own_sound_S))
     compared = {
         "generated": compare(made_THWC, made_TLP, heard),
@@ -64,5 +68,6 @@ def measure_pair(
         voiced_T=truth.voiced_T,
         predictions=None,
         as_reported=faulty,
+        phones=truth.speech.phones,
         face_vectors=truth.identity.vectors if truth.identity else None,
     )

@@ -20,12 +20,13 @@ def told(comparison: Comparison) -> dict[str, float]:
         "bright": float(comparison.video_BTCHW.mean()),
         "still": float(comparison.video_BTCHW.std(1).mean()),
         "nlmd_iod": 0.25,
+        "others": float(len(comparison.truth.speech.others)),
     }
 
 
 @pytest.fixture(autouse=True)
 def one_metric(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("heard", "bright", "still", "nlmd_iod")
+    names = ("heard", "bright", "still", "nlmd_iod", "others")
     quantities = {name: Quantity(name, "lower", 2) for name in names}
     monkeypatch.setattr(module, "METRICS", (Metric(quantities, told, of_truth=True),))
 
@@ -37,7 +38,8 @@ def pair() -> ReadPair:
 
 def test_generated_frames_are_heard_with_their_own_sound_and_the_true_ones_with_theirs() -> None:
     model = ToldLandmarks(lambda frames: face_TLP([4.0] * len(frames)))
-    rows = measure_pair(pair(), model, as_reported=False).rows
+    rows = measure_pair(pair(), model, others=(OWN_S, OWN_S)).rows
+    assert {figures["others"] for figures in rows.values()} == {2}
     assert {row: figures["heard"] for row, figures in rows.items()} == {
         "generated": 0.5, "repeat": 0.0, "reencoded": 0.0, "truth": 0.0,
     }  # fmt: skip
