@@ -93,5 +93,5 @@ wait $watcher 2>/dev/null || true
 trap - EXIT
 printf '\n%-14s %d:%02d minutes\n' time $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
 printf '%-14s %s\n' memory "$("$bin/python" launch/peak_memory.py --show "$demo/peak_memory.json")"
-printf '%-14s %s\n' faces "$demo/faces.png" report "$demo/report/report.md" video "$video"
+printf '%-14s %s\n' faces "$demo/faces.png" report "$demo/report/report.html" video "$video"
 printf '%-14s %s\n' MLflow ".venv/bin/mlflow ui --backend-store-uri sqlite:///$demo/mlflow.db"

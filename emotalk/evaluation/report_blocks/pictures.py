@@ -1,4 +1,4 @@
-"""Show the plots of mouths and of frames."""
+"""Show the plots of all intervals, of sync, of mouths and of frames."""
 
 from collections.abc import Sequence
 
@@ -8,9 +8,11 @@ from emotalk.evaluation.report_block import Block, Content, Picture
 
 def _content(_report: Report) -> Sequence[Content]:
     return [
+        Picture("figures.png", "Means and intervals of every figure for each kind of video"),
+        Picture("sync.png", "How many frames lips and speech are apart, by share of clips"),
         Picture("mouth.png", "Mouth openings of a few clips over time, true and generated"),
         Picture("frames.png", "Frames of one clip of each emotion, true above generated"),
     ]
 
 
-BLOCK = Block(70, "Mouths and frames", _content)
+BLOCK = Block(70, "Plots", _content)

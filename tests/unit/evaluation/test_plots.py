@@ -11,11 +11,14 @@ from matplotlib.colors import to_rgb
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.plots.confusion import draw_confusion
 from emotalk.evaluation.plots.frames import draw_frames
+from emotalk.evaluation.plots.intervals import draw_intervals
 from emotalk.evaluation.plots.mouths import draw_mouths
+from emotalk.evaluation.plots.sync import draw_sync
 from emotalk.evaluation.report import EmotionReport, Report, Value
 from emotalk.evaluation.results import ClipResults, Results
 from emotalk.schema import EMOTIONS
 from tests.helpers.evaluation_clips import noise_frames
+from tests.helpers.reports import plain_report
 
 
 def found(name: str, correlation: float) -> ClipResults:
@@ -122,3 +125,21 @@ def test_the_names_are_those_of_the_files(tmp_path: Path) -> None:
     )  # fmt: skip
     assert write_plots(tmp_path, results, report) == ["frames.png", "mouth.png"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["frames.png", "mouth.png"]
+
+
+def test_each_figure_has_its_rows_with_their_intervals() -> None:
+    shown = [axes for axes in draw_intervals(plain_report()).axes if axes.get_visible()]
+    assert len(shown) == len(plain_report().figures)
+    for axes in shown:
+        ends, mean, still_ends, still = (line.get_xdata() for line in axes.lines)
+        assert (list(ends), list(mean)) == ([1.0, 3.0], [2.0])
+        assert (list(still_ends), list(still)) == ([0.0, 2.0], [1.0])
+    assert any(axes.get_title(loc="left").endswith("better: higher") for axes in shown)
+
+
+def test_bars_of_sync_are_shares_of_clips_and_far_ones_stand_at_the_end() -> None:
+    frames = {"generated": [0.0, 1.0, 1.2, 30.0], "other_speech": [4.0, 4.0]}
+    (axes,) = draw_sync(frames, "apart").axes
+    own, other = ([bar.get_height() for bar in bars] for bars in axes.containers)  # type: ignore[attr-defined]
+    assert own == [0.25, 0.5, 0, 0, 0, 0, 0, 0, 0.25]
+    assert other == [0, 0, 0, 0, 1.0, 0, 0, 0, 0]
