@@ -8,6 +8,7 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.results import ClipResults
 from emotalk.schema import NEUTRAL
+from emotalk.speech.forced_alignment import EXTRA, aligner_installed
 
 MEASURES = (
     "PSNR and SSIM: float RGB. The mouth crop is 48 x 40 px around the true mouth of each frame.",
@@ -47,9 +48,26 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
             "sentence was evaluated beside them."
         )
     lines += _without_face(clips)
+    lines += _closure(clips)
     if (actors := len({clip.actor for clip in clips})) <= FEW_ACTORS:
         lines.append(describe_intervals(clips=len(clips), actors=actors))
     return tuple(lines)
+
+
+def _closure(clips: Sequence[ClipResults]) -> list[str]:
+    """Return a note on clips without figures of bilabial closure."""
+    if not aligner_installed():
+        return [
+            "Whether the mouth is shut on P, B and M is not measured, for it takes an extra: "
+            f"pip install 'emotalk[{EXTRA}]'."
+        ]
+    unknown = sum(clip.phones is None for clip in clips)
+    if not unknown:
+        return []
+    return [
+        f"The sounds of {unknown} of {len(clips)} clips are not known, and the closure of P, B and "
+        "M leaves them out: no text (column text of clips.csv), or one that cannot be aligned."
+    ]
 
 
 def _without_face(clips: Sequence[ClipResults]) -> list[str]:

@@ -2,7 +2,7 @@
 
 pocketsphinx (BSD) carries its acoustic model and CMU's pronouncing dictionary. It is an extra:
 `pip install 'emotalk[closure]'`. Word borders are off by 20 ms in the median from GRID's own on
-8 kHz sound (`tests/benchmarks/bench_closure.py`).
+8 kHz sound (`emotalk/speech/README.md`).
 """
 
 import re

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation import caveats as module
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.results import ClipResults
 
@@ -68,6 +69,19 @@ def test_few_actors_are_said_to_be_few(actors: str, said: str | None) -> None:
     found = [line for line in lines(clips_of(*actors)) if "interval" in line]
     assert len(found) == (said is not None)
     assert said is None or said in found[0]
+
+
+def test_clips_whose_sounds_are_not_known_are_counted_or_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "aligner_installed", lambda: True)
+    clips = [*clips_of("a", "b"), replace(clips_of("c")[0], phones=())]
+    (said,) = [line for line in lines(clips) if "P, B" in line]
+    assert "2 of 3 clips" in said
+    assert not [line for line in lines(clips[2:]) if "P, B" in line]
+    monkeypatch.setattr(module, "aligner_installed", lambda: False)
+    (said,) = [line for line in lines(clips) if "P, B" in line]
+    assert "pip install 'emotalk[closure]'" in said
 
 
 def test_clips_without_another_sentence_are_counted() -> None:
