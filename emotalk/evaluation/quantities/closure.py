@@ -39,7 +39,7 @@ METRIC = Metric(
             "mouth shut on P, B, M (share)",
             "higher",
             3,
-            "Share of P, B, M with the mouth below the true clips' limit; a mouth always shut has 1.",
+            "Share of P, B, M with the mouth below the true clips' limit; always shut: 1.",
         ),
     },
     closure_figures,
