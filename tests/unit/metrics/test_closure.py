@@ -46,7 +46,9 @@ def test_a_trembling_mouth_is_at_chance() -> None:
     for _ in range(300):
         opening = rng.normal(0.1, 0.02, 75)
         times = rng.uniform(0.2, 2.8, 10)
-        found.append(closure_auc(opening_at(opening, times[:3]), opening_at(opening, times[3:])))
+        found.append(
+            closure_auc(opening_at(opening, list(times[:3])), opening_at(opening, list(times[3:])))
+        )
     assert np.mean(found) == pytest.approx(0.5, abs=0.03)
 
 
