@@ -1,14 +1,14 @@
 """PSNR, SSIM and NLMD beside scripts that go frame by frame, and a whole evaluation.
 
-    python -m tests.benchmarks.bench_evaluate [--repeats 5] [--json]
+    python -m tests.benchmarks.bench_evaluate [--repeats 3] [--json]
     python -m tests.benchmarks.bench_evaluate --checkpoint RUN --shards DIR [--clips 40]
 
 Frames a second of one thread: medians of CPU time over `--repeats`, after one warm-up, both sides
-in turn in one process. The scripts are those of the original report, restated: scikit-image's SSIM of
-every frame (with the Gaussian window of Wang et al., which ours is equal to, and with the uniform
-window that is scikit-image's default and gives other numbers), and NLMD with SciPy's Procrustes
-analysis of every frame and a loop over the 68 points. Landmarks are given to both. SSIM is measured
-on `ROWS` videos of one clip, as an evaluation has them.
+in turn in one process. The scripts are those of the original report, restated. SSIM of every frame
+is scikit-image's: with the Gaussian window of Wang et al., which ours is equal to, and with the
+uniform window, its default, which gives other numbers. NLMD takes SciPy's Procrustes analysis of
+every frame and a loop over the 68 points. Landmarks are given to both. SSIM is measured on `ROWS`
+videos of one clip, as an evaluation has them.
 
 With a checkpoint, the wall-clock seconds of `emotalk evaluate` with all its figures by 1 and by 2
 processes; both write the same figures.
@@ -136,7 +136,7 @@ def evaluate_whole(checkpoint: Path, shards: str, clips: int) -> dict[str, float
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--checkpoint", type=Path)
     parser.add_argument("--shards", default="")
     parser.add_argument("--clips", type=int, default=40)

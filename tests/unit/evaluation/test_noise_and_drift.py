@@ -167,6 +167,6 @@ def test_the_report_shows_drift_and_noise(report: Report) -> None:
     for words in (
         f"{drift.seconds:g} s of 1001, 7 clips of 2 different ones, some of them again.",
         "signal-to-noise ratios",
-        "worse beyond 8 s",
+        "ends before 8 s",
     ):
         assert words in page
