@@ -30,7 +30,13 @@ class GeneratorConfig(NetworkConfig):
     """Configure the generator; the defaults are the report's."""
 
     unscaled = frozenset(
-        {"output_kernel", "cell_activation", "auxiliary_emotion", "auxiliary_mouth"}
+        {
+            "speech_activation",
+            "output_kernel",
+            "cell_activation",
+            "auxiliary_emotion",
+            "auxiliary_mouth",
+        }
     )
 
     filters: Five = FIVE  # of image encoder and decoder, from 64 x 64 down to 4 x 4
@@ -40,6 +46,8 @@ class GeneratorConfig(NetworkConfig):
     noise_features: Width = 128  # N(0, 1) values for each frame
     speech_filters: Four = (64, 128, 256, 512)  # of the convolutions over the waveform
     speech_step_features: Width = 16  # features of an 8 ms step
+    # after the first of them; log_power (ours): the loudness of bands, on a logarithmic scale
+    speech_activation: Literal["leaky_relu", "log_power"] = "leaky_relu"
     output_filters: Width = 32  # of the second last convolution
     output_kernel: Literal[3, 7] = 3  # 7 in the original
     cell_activation: Literal["tanh", "leaky_relu"] = "tanh"  # leaky_relu in the original

@@ -7,13 +7,15 @@ from emotalk.models.discriminators.emotion import EmotionDiscriminator
 from emotalk.models.discriminators.frame import FrameDiscriminator
 from emotalk.models.discriminators.pair import PairDiscriminator
 from emotalk.models.discriminators.temporal import TemporalDiscriminator
-from emotalk.models.generator import Generator, GeneratorOutput
+from emotalk.models.generator import AnyOutput, Generator, GeneratorOutput, OutputWithMouth
 
 __all__ = [
+    "AnyOutput",
     "EmotionDiscriminator",
     "FrameDiscriminator",
     "Generator",
     "GeneratorOutput",
+    "OutputWithMouth",
     "PairDiscriminator",
     "TemporalDiscriminator",
 ]

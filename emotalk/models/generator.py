@@ -12,7 +12,7 @@ from emotalk.models.decoder import ConditionMaps, Decoder, DecoderKernels
 from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
 from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
 from emotalk.models.noise_encoder import NoiseEncoder
-from emotalk.models.speech_encoder import SpeechEncoder, check_speech
+from emotalk.models.speech_encoder import FirstActivation, SpeechEncoder, check_speech
 from emotalk.models.speech_mouth_head import SpeechMouthHead
 from emotalk.schema import SIZE, check_shape
 
@@ -27,12 +27,26 @@ class GeneratorOutput(NamedTuple):
     Attributes:
         video_BTCHW: frames in [-1, 1], 128 x 128, 25 a second.
         emotion_logits_BE: of the auxiliary head (emotion from speech), where there is one.
-        mouth_BTLP: of the other auxiliary head (the mouth's shape from speech), where there is one.
     """
 
     video_BTCHW: Tensor
     emotion_logits_BE: Tensor | None
-    mouth_BTLP: Tensor | None = None
+
+
+class OutputWithMouth(NamedTuple):
+    """The output of a generator that also reads the mouth from the speech.
+
+    Attributes:
+        video_BTCHW, emotion_logits_BE: as in `GeneratorOutput`.
+        mouth_BTLP: landmarks 48..67, of `losses.mouth_shape.mouth_shapes`.
+    """
+
+    video_BTCHW: Tensor
+    emotion_logits_BE: Tensor | None
+    mouth_BTLP: Tensor
+
+
+AnyOutput = GeneratorOutput | OutputWithMouth
 
 
 class Generator(nn.Module):
@@ -44,6 +58,8 @@ class Generator(nn.Module):
         image_features, speech_features, emotion_features, noise_features: sizes of the vectors.
         speech_filters: of the speech encoder's four convolutions.
         speech_step_features: numbers the speech encoder squeezes a step of 8 ms into.
+        speech_activation: after the speech encoder's first convolution: leaky_relu (report) or
+            log_power (ours).
         output_filters: of the last convolution but one.
         output_kernel: size of the last convolution: 3 (report) or 7 (original).
         cell_activation: of the ConvLSTM's cell gate: tanh (report) or leaky_relu (original).
@@ -69,6 +85,7 @@ class Generator(nn.Module):
         noise_features: int = 128,
         speech_filters: Sequence[int] = (64, 128, 256, 512),
         speech_step_features: int = 16,
+        speech_activation: FirstActivation = "leaky_relu",
         output_filters: int = 32,
         output_kernel: int = 3,
         cell_activation: CellActivation = "tanh",
@@ -81,7 +98,10 @@ class Generator(nn.Module):
         self.check_values = check_values
         self.frames_per_block = 8
         self.speech_encoder = SpeechEncoder(
-            features=speech_features, filters=speech_filters, step_features=speech_step_features
+            features=speech_features,
+            filters=speech_filters,
+            step_features=speech_step_features,
+            first_activation=speech_activation,
         )
         self.speech_lstm = nn.LSTM(speech_features, speech_features, 2, batch_first=True)
         self.image_encoder = ImageEncoder(features=image_features, filters=filters)
@@ -116,7 +136,7 @@ class Generator(nn.Module):
         noise_BTD: Tensor,
         margin_frames: int = 0,
         heads_only: bool = False,
-    ) -> GeneratorOutput:
+    ) -> AnyOutput:
         """Return the video of T = ceil(S / 320) - 2 * margin_frames frames.
 
         Args:
@@ -147,11 +167,11 @@ class Generator(nn.Module):
         maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
         h_TBD = self.decoder.project(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
         video_BTCHW, _ = self.decode(h_TBD, maps, kernels, self.decoder.first_state(maps))
-        return GeneratorOutput(video_BTCHW, logits_BE, mouth_BTLP)
+        return _output(video_BTCHW, logits_BE, mouth_BTLP)
 
     def _without_video(
         self, logits_BE: Tensor | None, mouth_BTLP: Tensor | None, image_BCHW: Tensor
-    ) -> GeneratorOutput:
+    ) -> AnyOutput:
         """Return the heads' outputs and a video (B, 0, 3, 128, 128) without frames.
 
         The video depends on the parts that were not called, so that one backward pass reaches
@@ -162,7 +182,7 @@ class Generator(nn.Module):
         video_BTCHW = image_BCHW.new_zeros(len(image_BCHW), 0, *image_BCHW.shape[1:])
         if learning:
             video_BTCHW = video_BTCHW + torch.stack([p.sum() for p in learning]).sum() * 0.0
-        return GeneratorOutput(video_BTCHW, logits_BE, mouth_BTLP)
+        return _output(video_BTCHW, logits_BE, mouth_BTLP)
 
     def decode(
         self, h_TBD: Tensor, maps: ConditionMaps, kernels: DecoderKernels, state: ConvLstmState
@@ -208,6 +228,12 @@ class Generator(nn.Module):
         if self.check_values and not torch.compiler.is_compiling():
             check_range("emotion_BE", emotion, 0.0, 1.0)
             check_range("noise_BTD", noise, -MAX_LEVEL, MAX_LEVEL)
+
+
+def _output(video_BTCHW: Tensor, logits_BE: Tensor | None, mouth_BTLP: Tensor | None) -> AnyOutput:
+    if mouth_BTLP is None:
+        return GeneratorOutput(video_BTCHW, logits_BE)
+    return OutputWithMouth(video_BTCHW, logits_BE, mouth_BTLP)
 
 
 def check_images(image_BCHW: Tensor, *, check_values: bool) -> None:

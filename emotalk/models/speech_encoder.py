@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,9 @@ KERNELS = (63, 31, 17, 9)
 STRIDES = (4, 4, 2, 2)
 STEPS_PER_FRAME = SAMPLES_PER_FRAME // prod(STRIDES)
 CONTEXT = 17
+FirstActivation = Literal["leaky_relu", "log_power"]
+QUIET = 1e-4  # power below which sound counts as silence: 40 dB under a full-scale tone
+LOG_MEAN, LOG_SCALE = -5.0, 3.0  # bring the logarithms of speech to about [-1.5, 2]
 
 
 class SpeechEncoder(nn.Module):
@@ -27,6 +31,11 @@ class SpeechEncoder(nn.Module):
         features: size of a frame's vector.
         filters: of the four convolutions.
         step_features: size of a step's vector.
+        first_activation: after the first convolution: leaky_relu (report), or log_power (ours), the
+            logarithm of the summed squares of two filters. Then that convolution has twice as many
+            filters. Loudness on a logarithmic scale shows consonants that are a hundredth of a
+            vowel's power; learnt from half an hour of one speaker (`configs/ONE_PERSON.md`), the
+            mouth correlates by 0.84 with the true one instead of 0.80.
 
     Source: report 4.1.1; Eskimez et al. 2021. Where we differ: the context outside the signal is
     zero, not noise of deviation 0.002, so that equal speech gives equal features.
@@ -38,15 +47,18 @@ class SpeechEncoder(nn.Module):
         features: int = 512,
         filters: Sequence[int] = (64, 128, 256, 512),
         step_features: int = 16,
+        first_activation: FirstActivation = "leaky_relu",
     ) -> None:
         super().__init__()
         if len(filters) != len(KERNELS):
             raise ValueError(f"filters: got {tuple(filters)}, expected {len(KERNELS)} sizes")
+        self.first_activation = first_activation
         self.channels = (1, *filters)
+        outputs = [filters[0] * (2 if first_activation == "log_power" else 1), *filters[1:]]
         self.convs = nn.ModuleList(
             nn.Conv1d(before, after, kernel, stride)
             for before, after, kernel, stride in zip(
-                self.channels[:-1], self.channels[1:], KERNELS, STRIDES, strict=True
+                self.channels[:-1], outputs, KERNELS, STRIDES, strict=True
             )
         )
         self.squeeze = nn.Conv1d(filters[-1], step_features, 1)
@@ -63,11 +75,19 @@ class SpeechEncoder(nn.Module):
         """
         check_speech(speech_BS)
         h_BCS = speech_BS.unsqueeze(1)
-        for conv, kernel in zip(self.convs, KERNELS, strict=True):
+        for number, kernel in enumerate(KERNELS):
             reach = kernel // 2
-            h_BCS = leaky_relu(conv(F.pad(h_BCS, (reach, reach), mode="reflect")))
+            h_BCS = self.convolve(number, F.pad(h_BCS, (reach, reach), mode="reflect"))
         steps_BSD = self.squeezed(h_BCS)
         return self.contexts(F.pad(steps_BSD, (0, 0, CONTEXT, CONTEXT)))  # zeros outside the signal
+
+    def convolve(self, number: int, h_BCS: Tensor) -> Tensor:
+        """Return the output of one convolution and its activation, without padding."""
+        h_BCS = self.convs[number](h_BCS)
+        if number == 0 and self.first_activation == "log_power":
+            power_BCS = h_BCS[:, 0::2].square() + h_BCS[:, 1::2].square()
+            return (torch.log(power_BCS + QUIET) - LOG_MEAN) / LOG_SCALE
+        return leaky_relu(h_BCS)
 
     def squeezed(self, h_BCS: Tensor) -> Tensor:
         """Return the 125 Hz steps (B, steps, `step_features`) of the last convolution's output."""

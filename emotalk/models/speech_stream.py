@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from emotalk.models.activation import leaky_relu
 from emotalk.models.speech_encoder import (
     CONTEXT,
     KERNELS,
@@ -101,11 +100,11 @@ def encode_chunk(
     """
     frames = speech_BS.shape[1] // SAMPLES_PER_FRAME
     h, length, kept = speech_BS.unsqueeze(1), samples, []
-    for conv, layer, before in zip(encoder.convs, PLAN, state.inputs, strict=True):
+    for number, (layer, before) in enumerate(zip(PLAN, state.inputs, strict=True)):
         available = torch.cat([before, h], dim=2)
         kept.append(available[:, :, -layer.kept :])
         window = _reflected(available, layer, frames, state.position, length)
-        h = leaky_relu(conv(window))
+        h = encoder.convolve(number, window)
         length = (length + layer.stride - 1) // layer.stride
     steps_BSD = _zero_outside(encoder.squeezed(h), state.position, length)
     steps_BSD = torch.cat([state.steps_BSD, steps_BSD], dim=1)

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from torch import Tensor
 
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
@@ -23,7 +23,7 @@ class GeneratorTerm(NamedTuple):
             gradients are added decides their last digits.
     """
 
-    compute: Callable[[ClipInputs, GeneratorOutput, Networks], Tensor]
+    compute: Callable[[ClipInputs, AnyOutput, Networks], Tensor]
     reads: Literal["video_BTCHW", "emotion_logits_BE", "mouth_BTLP"] = "video_BTCHW"
     needs_emotion: bool = False
     order: int = 4

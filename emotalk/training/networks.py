@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from emotalk.config.losses import vgg19_file
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput, GeneratorOutput, OutputWithMouth
 from emotalk.models.generator import HEADS
 from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
 from emotalk.training.critics.critic import Critic, Inputs
@@ -93,10 +93,10 @@ class Networks:
     def generate(
         self,
         x: ClipInputs,
-        generator: Callable[..., GeneratorOutput],
+        generator: Callable[..., AnyOutput],
         *,
         heads_only: bool = False,
-    ) -> GeneratorOutput:
+    ) -> AnyOutput:
         """Return the generator's output for `x` in full precision, by the engine or a bare module.
 
         With `heads_only` the video has no frames.
@@ -104,12 +104,13 @@ class Networks:
         inputs = (x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
         with self.autocast():
             out = generator(*inputs, heads_only) if heads_only else generator(*inputs)
-        logits, mouth = out.emotion_logits_BE, out.mouth_BTLP
-        return GeneratorOutput(
-            full_precision(out.video_BTCHW),
-            None if logits is None else full_precision(logits),
-            None if mouth is None else full_precision(mouth),
+        logits = out.emotion_logits_BE
+        exact = GeneratorOutput(
+            full_precision(out.video_BTCHW), None if logits is None else full_precision(logits)
         )
+        if isinstance(out, OutputWithMouth):
+            return OutputWithMouth(*exact, full_precision(out.mouth_BTLP))
+        return exact
 
     def discriminate(
         self,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from emotalk.config.model import discriminator_sections
 from emotalk.config.stages import UpdateConfig
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput
 from emotalk.training.critics import CRITICS
 from emotalk.training.critics.critic import Terms
 from emotalk.training.generator_terms import load_term
@@ -18,7 +18,7 @@ from emotalk.training.networks import Discriminators, Networks, full_precision
 
 def generator_terms(
     x: ClipInputs,
-    generated: GeneratorOutput,
+    generated: AnyOutput,
     networks: Networks,
     discriminators: Discriminators | None,
     wanted: Collection[str],
@@ -64,7 +64,7 @@ def reads_heads_only(wanted: Collection[str]) -> bool:
     return all(name not in CRITICS and load_term(name).reads != "video_BTCHW" for name in wanted)
 
 
-def unused_generator_outputs(generated: GeneratorOutput, trained: Collection[str]) -> list[Tensor]:
+def unused_generator_outputs(generated: AnyOutput, trained: Collection[str]) -> list[Tensor]:
     """Return the generator's outputs that no trained term depends on."""
     used = {"video_BTCHW" if n in CRITICS else load_term(n).reads for n in trained}
     outputs = generated._asdict().items()

@@ -22,7 +22,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from emotalk.models import Generator, GeneratorOutput
+from emotalk.models import AnyOutput, Generator
 from tests.helpers.generators import ORIGINAL, whole_utterance
 from tests.helpers.plain_generator import plain_generator
 
@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
 def _forward_row(options: argparse.Namespace) -> dict[str, Any]:
     generator, inputs = _prepared(options.preset, clips=1, seconds=options.seconds)
 
-    def forward(form: Callable[..., GeneratorOutput]) -> None:
+    def forward(form: Callable[..., AnyOutput]) -> None:
         with torch.no_grad():
             form(*inputs)
 
@@ -78,7 +78,7 @@ def _training_row(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _train(
-    generator: Generator, form: Callable[..., GeneratorOutput], inputs: tuple[Tensor, ...]
+    generator: Generator, form: Callable[..., AnyOutput], inputs: tuple[Tensor, ...]
 ) -> None:
     generator.zero_grad(set_to_none=True)
     torch.autograd.backward(form(*inputs).video_BTCHW.square().mean())
@@ -127,12 +127,12 @@ def _prepared(preset: str, *, clips: int, seconds: int) -> tuple[Generator, tupl
     return generator, whole_utterance(generator, clips=clips, samples=samples)
 
 
-def _forms(generator: Generator) -> dict[str, Callable[..., GeneratorOutput]]:
+def _forms(generator: Generator) -> dict[str, Callable[..., AnyOutput]]:
     return {"plain": lambda *x: plain_generator(generator, *x), "fast": generator}
 
 
 def _medians(
-    generator: Generator, work: Callable[[Callable[..., GeneratorOutput]], None], repeats: int
+    generator: Generator, work: Callable[[Callable[..., AnyOutput]], None], repeats: int
 ) -> dict[str, float]:
     """Return the median CPU seconds of each form, the forms taking turns."""
     forms = _forms(generator)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from emotalk.models import Generator, GeneratorOutput
+from emotalk.models import AnyOutput, Generator, GeneratorOutput, OutputWithMouth
 from emotalk.models.speech_encoder import SpeechEncoder
 
 SLOPE = 0.2
@@ -21,7 +21,7 @@ def plain_generator(
     emotion_BE: Tensor,
     noise: Tensor,
     margin_frames: int = 0,
-) -> GeneratorOutput:
+) -> AnyOutput:
     """Return the output of `generator`, computed layer by layer for all frames at once."""
     speech_BTD, _ = generator.speech_lstm(plain_speech_encoder(generator, speech_BS))
     speech_BTD = speech_BTD[:, margin_frames : speech_BTD.shape[1] - margin_frames]
@@ -35,7 +35,10 @@ def plain_generator(
     noise_BTD, _ = generator.noise_encoder.lstm(noise)
     image_BTD = embedding_BD.unsqueeze(1).repeat(1, T, 1)
     z_BTD = torch.cat([speech_BTD, noise_BTD, image_BTD, emotion_BTD], dim=2)
-    return GeneratorOutput(plain_decoder(generator, z_BTD, features), logits_BE, mouth_BTLP)
+    video_BTCHW = plain_decoder(generator, z_BTD, features)
+    if mouth_BTLP is None:
+        return GeneratorOutput(video_BTCHW, logits_BE)
+    return OutputWithMouth(video_BTCHW, logits_BE, mouth_BTLP)
 
 
 def plain_speech_encoder(generator: Generator, speech_BS: Tensor) -> Tensor:

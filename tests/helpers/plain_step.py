@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotalk.models import (
+    AnyOutput,
     EmotionDiscriminator,
     FrameDiscriminator,
     Generator,
-    GeneratorOutput,
+    OutputWithMouth,
     PairDiscriminator,
     TemporalDiscriminator,
 )
@@ -101,7 +102,7 @@ class PlainStep:
                 assert out.emotion_logits_BE is not None
                 terms[name] = F.cross_entropy(out.emotion_logits_BE, x.emotion_B)
             elif name == "speech_mouth":
-                assert out.mouth_BTLP is not None
+                assert isinstance(out, OutputWithMouth)
                 terms[name] = plain_mouth_error(out.mouth_BTLP, x.landmarks_BTLP)
             else:
                 terms[name] = self._adversarial(name, fake, x)
@@ -151,7 +152,7 @@ class PlainStep:
         self.grad_norm = float(nn.utils.clip_grad_norm_(network.parameters(), limit))
         adam.step()
 
-    def _generate(self, x: ClipInputs) -> GeneratorOutput:
+    def _generate(self, x: ClipInputs) -> AnyOutput:
         return plain_generator(
             self.generator, x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames
         )

@@ -18,8 +18,11 @@ KEPT = {
 }
 
 
+def value(mean: float) -> Value:
+    return Value(mean=mean, low=0.0, high=1.0, clips=60, undefined=0, actors=1)
+
+
 def report_of(figures: dict[str, dict[str, float]]) -> Report:
-    value = {"low": 0.0, "high": 1.0, "clips": 60, "undefined": 0, "actors": 1}
     return Report(
         inputs={},
         where={},
@@ -28,8 +31,7 @@ def report_of(figures: dict[str, dict[str, float]]) -> Report:
         actors=("s1",),
         condition="first_frame",
         figures={
-            name: {row: Value(mean=mean, **value) for row, mean in rows.items()}
-            for name, rows in figures.items()
+            name: {row: value(mean) for row, mean in rows.items()} for name, rows in figures.items()
         },
         emotion=None,
         as_reported=None,

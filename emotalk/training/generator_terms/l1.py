@@ -3,13 +3,13 @@
 from torch import Tensor
 
 from emotalk.losses.reconstruction import l1
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput
 from emotalk.training.generator_term import GeneratorTerm
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     """Return the mean absolute difference of all pixels (report 4.2)."""
     return l1(generated.video_BTCHW, x.video_BTCHW)
 

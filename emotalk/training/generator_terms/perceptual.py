@@ -3,13 +3,13 @@
 from torch import Tensor
 
 from emotalk.losses.perceptual import perceptual_loss
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput
 from emotalk.training.generator_term import GeneratorTerm
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     """Return the distance of VGG-19's features on randomly drawn frames (report 4.2)."""
     assert networks.features is not None, "the configuration refuses the term without its network"
     with networks.autocast():

@@ -3,13 +3,13 @@
 from torch import Tensor
 
 from emotalk.losses.emotion import emotion_cross_entropy
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput
 from emotalk.training.generator_term import GeneratorTerm
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     """Return the cross-entropy of the predicted emotion (Eskimez et al. 2021, total loss)."""
     assert generated.emotion_logits_BE is not None, "the configuration requires the head"
     return emotion_cross_entropy(generated.emotion_logits_BE, x.emotion_B)

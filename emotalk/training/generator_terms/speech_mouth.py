@@ -3,15 +3,15 @@
 from torch import Tensor
 
 from emotalk.losses.mouth_shape import mouth_shape_loss
-from emotalk.models import GeneratorOutput
+from emotalk.models import AnyOutput, OutputWithMouth
 from emotalk.training.generator_term import GeneratorTerm
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 
 
-def compute(x: ClipInputs, generated: GeneratorOutput, networks: Networks) -> Tensor:
+def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     """Return the mean error of the mouth's motion, in percent of the eyes' distance (ours)."""
-    assert generated.mouth_BTLP is not None, "the configuration requires the head"
+    assert isinstance(generated, OutputWithMouth), "the configuration requires the head"
     return mouth_shape_loss(generated.mouth_BTLP, x.landmarks_BTLP)
 
 

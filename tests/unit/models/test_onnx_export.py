@@ -16,7 +16,11 @@ from tests.helpers.generators import ORIGINAL, small_generator, whole_utterance
 FRAMES = 7
 
 
-@pytest.mark.parametrize("arguments", [{}, ORIGINAL], ids=["paper", "eskimez2021"])
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, ORIGINAL, {"speech_activation": "log_power"}],
+    ids=["paper", "eskimez2021", "log_power"],
+)
 @torch.no_grad()
 def test_onnx_runtime_gives_the_same_frames(arguments: dict[str, object], tmp_path: Path) -> None:
     pytest.importorskip("onnxscript", reason="pip install emotalk[onnx] to export to ONNX")

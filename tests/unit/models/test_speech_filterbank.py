@@ -1,5 +1,7 @@
 """The band filters that the speech encoder may begin with."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -48,3 +50,17 @@ def test_the_first_convolution_alone_begins_as_the_filterbank() -> None:
     assert changed == {"convs.0.weight", "convs.0.bias"}
     assert torch.equal(after["convs.0.weight"][:, 0], filterbank(9, 63))
     assert all(parameter.requires_grad for parameter in encoder.parameters())
+
+
+def test_the_logarithm_of_the_power_rises_by_the_same_step_for_each_tenfold_power() -> None:
+    torch.manual_seed(0)
+    encoder = SpeechEncoder(features=16, filters=(16, 8, 8, 8), first_activation="log_power")
+    initialise_filterbank(encoder)
+    seconds_S = torch.arange(1600, dtype=torch.float64) / SAMPLE_RATE
+    tone_BCS = torch.cos(2 * torch.pi * 1000 * seconds_S).float()[None, None]
+    with torch.no_grad():
+        heard = [encoder.convolve(0, level * tone_BCS)[0] for level in (1.0, 0.1**0.5, 0.1)]
+    assert heard[0].shape[0] == 16, "one value of each pair of 32 filters"
+    band = int(heard[0].mean(dim=1).argmax())
+    steps = [float((a - b)[band].mean()) for a, b in pairwise(heard)]
+    assert steps == pytest.approx([np.log(10) / 3] * 2, rel=2e-3)

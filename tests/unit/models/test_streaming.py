@@ -58,6 +58,21 @@ def test_any_chunking_gives_the_frames_of_the_whole(
     torch.testing.assert_close(streamed, whole, atol=1e-5, rtol=0)
 
 
+@settings(max_examples=6, deadline=None)
+@given(samples=st.integers(320, 4000), cut=st.integers(0, 4000))
+def test_a_stream_hears_loudness_as_the_whole_does(samples: int, cut: int) -> None:
+    """The logarithm of the power after the first convolution, at every edge of a chunk."""
+    generator = lively_generator(speech_activation="log_power")
+    image, speech, emotion, drawn = whole_utterance(generator, clips=1, samples=samples)
+    with torch.no_grad():
+        whole, _ = generator(image, speech, emotion, drawn)
+    stream = GeneratorStream(
+        generator, image, emotion, lambda first, n: drawn[:, first : first + n]
+    )
+    pieces = [stream.push(speech[:, :cut]), stream.push(speech[:, cut:]), stream.flush()]
+    torch.testing.assert_close(torch.cat(pieces, dim=1), whole, atol=1e-5, rtol=0)
+
+
 def test_a_frame_appears_when_its_look_ahead_of_180_ms_has_come() -> None:
     image, speech, emotion, _ = whole_utterance(GENERATOR, clips=2, samples=3200)
     stream = open_stream(image, emotion, 0)

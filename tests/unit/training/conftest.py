@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from emotalk.distributed import Engine
-from emotalk.models import Generator, GeneratorOutput
+from emotalk.models import AnyOutput, Generator
 from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features
@@ -37,5 +37,5 @@ def x(networks: Networks) -> ClipInputs:
 
 
 @pytest.fixture(scope="module")
-def made(networks: Networks, x: ClipInputs) -> GeneratorOutput:
+def made(networks: Networks, x: ClipInputs) -> AnyOutput:
     return networks.generate(x, networks.generator)
