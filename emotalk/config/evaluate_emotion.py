@@ -39,7 +39,7 @@ class FitConfig(Section):
     """Configure the classifier that is fitted to a shard set's training split."""
 
     clips: Annotated[int, Field(ge=24, le=10**5)] = 1200  # of training, over emotions and actors
-    steps: Count = 1600  # of 12 clips each; three minutes of one core
+    steps: Count = 1200  # of 12 clips each; two minutes of one core
     seed: Annotated[int, Field(ge=0)] = 0
     cache: Path = Path("~/.cache/emotalk/emotion_judges")  # fitted classifiers, by their inputs
 

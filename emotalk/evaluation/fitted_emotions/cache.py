@@ -22,7 +22,7 @@ from emotalk.shards.joined_set import AnyShardSet
 
 VERSION = 1  # to be raised with every change of network, frames or training
 FACTS = "emotalk-fitted-emotions"  # key in the file's metadata
-LARGEST_FILE = 2**21  # bytes; the network has half a megabyte
+LARGEST_FILE = 2**21  # bytes; the network has 0.3 MB
 LONGEST_FACTS = 10_000  # characters
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from emotalk.schema import Bytes, Floats
 from emotalk.seeding import draw_seed, numpy_generator
 
 CLIPS = 12  # of a step
-LEARNING_RATE = 2e-3
+LEARNING_RATE = 3e-3
 TURN = 5.0  # degrees to either side
 SHIFT = 3.0  # pixels of 64
 SIZES = (0.94, 1.06)

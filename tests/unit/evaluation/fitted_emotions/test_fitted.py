@@ -199,7 +199,7 @@ def test_a_damaged_one_is_fitted_anew_and_said(
 
         state = load_file(path)
         if damage == "other":
-            state["frame.bias"] = state["frame.bias"][:3].clone()
+            state["classes.bias"] = state["classes.bias"][:3].clone()
         said = json.dumps({"clips": -1}) if damage == "facts" else fresh().facts.model_dump_json()
         save_file(state, path, metadata={cache.FACTS: said})
     with caplog.at_level(logging.WARNING):
