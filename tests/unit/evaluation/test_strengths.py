@@ -158,5 +158,8 @@ def test_a_clip_that_was_not_chosen_is_left_as_it_was() -> None:
     with_them = add_strengths(clip, {"a1": np.ones(3, np.float32)}).predictions
     assert with_them is not None
     assert with_them.by_strength is not None
-    assert add_strengths(replace(clip, predictions=None), {"a1": np.ones(3)}).predictions is None
+    assert (
+        add_strengths(replace(clip, predictions=None), {"a1": np.ones(3, np.float32)}).predictions
+        is None
+    )
     assert with_strengths(None, [], (0.5, 1.0), takes_intensity=True, seed=0) is None
