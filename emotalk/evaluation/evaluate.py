@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.evaluate import EvaluateConfig
@@ -22,7 +23,6 @@ from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
 from emotalk.evaluation.closure_limit import add_closure_rates
 from emotalk.evaluation.drift import choose_joined, describe_drift, measure_drift
-from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
@@ -73,11 +73,7 @@ def evaluate(config: EvaluateConfig) -> Report:
     names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
     report = Report(
         inputs=inputs,
-        where=_places(config, loaded, baseline)
-        | {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - begun_s, 1),
-        },
+        where=_places(config, loaded, baseline) | _times(begun_s),
         judges={t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion},
         clips=len(results.clips),
         actors=tuple(sorted({clip.actor for clip in results.clips})),
@@ -103,8 +99,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         per_clip=results.per_clip(),
         about=describe_model(loaded),
     )
-    with here.threads():
-        videos = _videos(here.evaluator, reader, chosen, report, config.videos)
+    videos = _videos(here, reader, chosen, report)
     write_report(config.output, report, write_plots(config.output, results, report), videos)
     return report
 
@@ -122,6 +117,13 @@ def _drift(
     return describe_drift(parts, joined[0].actor, config.seed)
 
 
+def _times(begun_s: float) -> dict[str, Any]:
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - begun_s, 1),
+    }
+
+
 def _places(
     config: EvaluateConfig, loaded: LoadedGenerator, baseline: LoadedGenerator | None
 ) -> dict[str, str]:
@@ -130,13 +132,14 @@ def _places(
 
 
 def _videos(
-    evaluator: Evaluator, reader: ClipReader, samples: Sequence[Sample], report: Report, count: int
+    here: BlockEvaluator, reader: ClipReader, samples: Sequence[Sample], report: Report
 ) -> list[PageVideo]:
-    """Return the videos that the page shows, of so many clips."""
-    chosen = choose_videos(report.per_clip, count)
+    """Return the videos that the page shows."""
+    chosen = choose_videos(report.per_clip, here.config.videos)
     keys = {one.key for one in chosen}
     clips = reader.clips([sample for sample in samples if sample.key in keys])
-    return generate_videos(evaluator, clips, report, chosen)
+    with here.threads():
+        return generate_videos(here.evaluator, clips, report, chosen)
 
 
 def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[Sample]) -> Results:
