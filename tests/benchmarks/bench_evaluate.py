@@ -42,7 +42,8 @@ def drawn_like_frames(seed: int) -> Bytes:
     rng = np.random.Generator(np.random.PCG64(seed))
     coarse = rng.integers(0, 256, (FRAMES, 8, 8, 3)).astype(np.uint8)
     large = np.stack([cv2.resize(frame, (SIZE, SIZE)) for frame in coarse]).astype(np.int64)
-    return np.clip(large + rng.integers(-8, 9, large.shape), 0, 255).astype(np.uint8)
+    noisy: Bytes = np.clip(large + rng.integers(-8, 9, large.shape), 0, 255).astype(np.uint8)
+    return noisy
 
 
 def ssim_script(video_THWC: Bytes, truth_THWC: Bytes, *, gaussian: bool) -> float:
