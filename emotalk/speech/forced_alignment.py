@@ -16,6 +16,7 @@ import numpy as np
 
 from emotalk.media.resample import resample
 from emotalk.schema import SAMPLE_RATE, Floats
+from emotalk.speech.grid_sentences import grid_sentence
 from emotalk.speech.phones import Phone
 
 EXTRA = "closure"
@@ -37,7 +38,8 @@ def aligner_installed() -> bool:
 def spoken_text(facts: Mapping[str, Any]) -> str | None:
     """Return what is said in a sample by its JSON, or None where nobody wrote it down.
 
-    It is the `text` of the corpus or of clips.csv, else the words of its word times.
+    It is the `text` of the corpus or of clips.csv, else the words of its word times, else the
+    sentence that a GRID clip's name stands for.
     """
     text, words = facts.get("text"), facts.get("words")
     if isinstance(text, str) and text.strip():
@@ -46,7 +48,7 @@ def spoken_text(facts: Mapping[str, Any]) -> str | None:
         spoken = [word.get("word") if isinstance(word, dict) else None for word in words]
         if all(isinstance(word, str) for word in spoken):
             return " ".join(map(str, spoken))
-    return None
+    return grid_sentence(str(facts.get("clip", "")))
 
 
 def align_phones(text: str, audio_S: Floats) -> tuple[Phone, ...] | None:
