@@ -51,7 +51,18 @@ def plain_speech_features(encoder: SpeechEncoder, speech_BS: Tensor) -> Tensor:
     h = speech_BS.unsqueeze(1)
     for conv, kernel in zip(encoder.convs, (63, 31, 17, 9), strict=True):
         reach = kernel // 2
-        h = F.leaky_relu(conv(F.pad(h, (reach, reach), mode="reflect")), SLOPE)
+        h = conv(F.pad(h, (reach, reach), mode="reflect"))
+        if kernel == 63 and encoder.first_activation == "log_power":
+            power = torch.stack(
+                [
+                    a**2 + b**2
+                    for a, b in zip(h[:, ::2].unbind(1), h[:, 1::2].unbind(1), strict=True)
+                ],
+                dim=1,
+            )
+            h = ((power + 1e-4).log() + 5) / 3
+        else:
+            h = F.leaky_relu(h, SLOPE)
     h = F.leaky_relu(encoder.squeeze(h), SLOPE).transpose(1, 2)
     steps = h.shape[1]
     padded = F.pad(h, (0, 0, 17, 17))

@@ -131,15 +131,17 @@ def test_each_figure_has_its_rows_with_their_intervals() -> None:
     shown = [axes for axes in draw_intervals(plain_report()).axes if axes.get_visible()]
     assert len(shown) == len(plain_report().figures)
     for axes in shown:
-        ends, mean, still_ends, still = (line.get_xdata() for line in axes.lines)
-        assert (list(ends), list(mean)) == ([1.0, 3.0], [2.0])
-        assert (list(still_ends), list(still)) == ([0.0, 2.0], [1.0])
+        ends, mean, still_ends, still = (
+            np.asarray(line.get_xdata()).tolist() for line in axes.lines
+        )
+        assert (ends, mean) == ([1.0, 3.0], [2.0])
+        assert (still_ends, still) == ([0.0, 2.0], [1.0])
     assert any(axes.get_title(loc="left").endswith("better: higher") for axes in shown)
 
 
 def test_bars_of_sync_are_shares_of_clips_and_far_ones_stand_at_the_end() -> None:
     frames = {"generated": [0.0, 1.0, 1.2, 30.0], "other_speech": [4.0, 4.0]}
     (axes,) = draw_sync(frames, "apart").axes
-    own, other = ([bar.get_height() for bar in bars] for bars in axes.containers)  # type: ignore[attr-defined]
+    own, other = ([bar.get_height() for bar in bars] for bars in axes.containers)
     assert own == [0.25, 0.5, 0, 0, 0, 0, 0, 0, 0.25]
     assert other == [0, 0, 0, 0, 1.0, 0, 0, 0, 0]

@@ -24,10 +24,11 @@ from emotalk.models import (
 from tests.helpers.generators import ORIGINAL, small_generator, whole_utterance
 from tests.helpers.plain_generator import plain_generator
 
-PRESETS: list[dict[str, Any]] = [{}, ORIGINAL]
+HEARING = {"speech_activation": "log_power", "auxiliary_mouth": True}
+PRESETS: list[dict[str, Any]] = [{}, ORIGINAL, HEARING]
 
 
-@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021"])
+@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021", "hearing"])
 @torch.no_grad()
 def test_fast_and_plain_form_give_the_same_frames(arguments: dict[str, Any]) -> None:
     generator = small_generator(**arguments)
@@ -48,7 +49,7 @@ def test_full_width_frames_are_those_of_the_plain_form() -> None:
     torch.testing.assert_close(fast.video_BTCHW, plain.video_BTCHW, atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021"])
+@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021", "hearing"])
 def test_gradients_are_those_of_the_plain_form(arguments: dict[str, Any]) -> None:
     """Element by element in float64; in float32 by norm, each rounding in its own way.
 
@@ -73,7 +74,7 @@ def test_gradients_are_those_of_the_plain_form(arguments: dict[str, Any]) -> Non
         assert statistics.median(of_inputs) < 1e-5, f"{name}: {of_inputs}"
 
 
-@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021"])
+@pytest.mark.parametrize("arguments", PRESETS, ids=["paper", "eskimez2021", "hearing"])
 def test_a_device_that_takes_the_plain_forms_gives_the_same_gradients(
     arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +98,7 @@ def gradients(
     inputs = whole_utterance(generator, clips=2, samples=320 * 5)
     leaves = [(x * louder).to(dtype).requires_grad_() for x in inputs]
     generator.zero_grad()
-    video, logits = form(*leaves)
+    video, logits, *_ = form(*leaves)
     draws = torch.Generator().manual_seed(2)
     target = torch.randn(video.shape, generator=draws).to(dtype)
     loss = (video - target).square().mean() + (0 if logits is None else logits.square().mean())
