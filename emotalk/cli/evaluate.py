@@ -47,6 +47,20 @@ ProcessesOption = Annotated[
         " where there are clips enough.",
     ),
 ]
+SplitOption = Annotated[
+    Literal["train", "val", "test"] | None,
+    typer.Option(help="Which part of the shard set; default: test."),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="YAML file with more settings; configs/evaluate has some.")
+]
+FitClassifierOption = Annotated[
+    bool,
+    typer.Option(
+        FIT_CLASSIFIER,
+        help="Photographs: judge emotions by a classifier fitted to the training split.",
+    ),
+]
 CompareOption = Annotated[
     tuple[Path, Path] | None,
     typer.Option(metavar="A B", help="In place of all: the folders of two reports to compare."),
@@ -59,26 +73,15 @@ def evaluate(
     shards: ShardsOption = None,
     pairs: PairsOption = None,
     compare: CompareOption = None,
-    split: Annotated[
-        Literal["train", "val", "test"] | None,
-        typer.Option(help="Which part of the shard set; default: test."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="YAML file with more settings; configs/evaluate has some.")
-    ] = None,
+    split: SplitOption = None,
+    config: ConfigOption = None,
     as_reported: Annotated[
         bool,
         typer.Option("--as-reported", help="Also the original report's two faulty figures."),
     ] = False,
     baseline: BaselineOption = None,
     processes: ProcessesOption = None,
-    fit_classifier: Annotated[
-        bool,
-        typer.Option(
-            "--fit-classifier",
-            help="Photographs: judge emotions by a classifier fitted to the training split.",
-        ),
-    ] = False,
+    fit_classifier: FitClassifierOption = False,
     overrides: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Settings on top.")
     ] = None,
@@ -203,6 +206,7 @@ def _compare(
 def _show(report: "Report", output: Path) -> None:
     from rich.console import Console
 
+    from emotalk.evaluation.output import REPORT_HTML, REPORT_MARKDOWN
     from emotalk.evaluation.summary import summary_table
 
     Console().print(summary_table(report))
@@ -210,4 +214,4 @@ def _show(report: "Report", output: Path) -> None:
         say(f"{task}: {model}")
     if report.left_out:
         say(f"left out: {len(report.left_out)}, listed in the report")
-    say(f"report: {output / 'report.html'} (in a terminal: {output / 'report.md'})")
+    say(f"report: {output / REPORT_HTML} (in a terminal: {output / REPORT_MARKDOWN})")

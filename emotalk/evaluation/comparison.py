@@ -133,7 +133,7 @@ def compare(video_THWC: Bytes, landmarks_TLP: Floats, truth: Truth) -> Compariso
 def detect_landmarks(videos: Sequence[Bytes], model: LandmarkModel | None) -> list[Floats]:
     """Return the landmarks (T, 68, 2) of each video, found in one call; NaN without a model."""
     frames = [len(video_THWC) for video_THWC in videos]
-    if model is None:
+    if model is None or not videos:
         return [np.full((count, LANDMARKS, 2), np.nan, np.float32) for count in frames]
     found_NLP = model.landmarks(np.concatenate(videos))
     return np.split(found_NLP, np.cumsum(frames)[:-1])
