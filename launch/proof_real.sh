@@ -62,13 +62,21 @@ step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml 
   configs/train/proof_real.yaml "shards=$proof/shards" "run_dir=$proof/run" \
   "tracking.mlflow.uri=sqlite:///$root/$proof/mlflow.db" "${more[@]}"
 
-measure shards report
+measure shards report 'noise_db=[20,10,5,0]' drift_seconds=120
 if [[ -n ${MORE:-} ]]; then
   shard "$MORE" more '[0,0,1]'
   measure more report-more
 fi
 
+if [[ -d $data/clips/grid ]]; then # faces and voices that it never saw
+  shard "$data/clips/grid" others '[0,0,1]'
+  measure others report-others
+  step "Look at what it makes of photographs" "$bin/python" -m tests.benchmarks.bench_photographs \
+    --model "$proof/run" --sheet "$proof/photographs.png"
+fi
+
 step "Compare with the limits" "$bin/python" launch/proof_limits.py "$proof" "$proof/report"
 printf '\n%-14s %d:%02d minutes\n' time $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
-printf '%-14s %s\n' faces "$proof/faces.png" report "$proof/report/report.html"
+printf '%-14s %s\n' faces "$proof/faces.png" report "$proof/report/report.html" \
+  'other faces' "$proof/report-others/report.html" photographs "$proof/photographs.png"
 printf '%-14s %s\n' MLflow ".venv/bin/mlflow ui --backend-store-uri sqlite:///$proof/mlflow.db"
