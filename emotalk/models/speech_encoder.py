@@ -34,8 +34,7 @@ class SpeechEncoder(nn.Module):
         first_activation: after the first convolution: leaky_relu (report), or log_power (ours), the
             logarithm of the summed squares of two filters. Then that convolution has twice as many
             filters. Loudness on a logarithmic scale shows consonants that are a hundredth of a
-            vowel's power; learnt from half an hour of one speaker (`configs/ONE_PERSON.md`), the
-            mouth correlates by 0.84 with the true one instead of 0.80.
+            vowel's power (`configs/README.md` has the figures).
 
     Source: report 4.1.1; Eskimez et al. 2021. Where we differ: the context outside the signal is
     zero, not noise of deviation 0.002, so that equal speech gives equal features.

@@ -17,9 +17,8 @@ def initialise_filterbank(encoder: SpeechEncoder) -> None:
 
     The frequencies are spread evenly on the mel scale from 80 to 3600 Hz, each as a cosine and a
     sine under a Hann window. The convolution stays trainable. Drawn weights must learn such
-    filters first, and from half an hour of speech they learn the recordings instead: on held-out
-    sentences of one speaker the mouth that is read from the speech features correlates with the
-    true one by 0.80 with this start and by 0.61 without (`configs/ONE_PERSON.md`).
+    filters first, and from half an hour of speech they learn the recordings instead
+    (`configs/README.md` has the figures).
 
     Args:
         encoder: changed in place.
