@@ -76,10 +76,11 @@ def generate(
         scale=scale,
         overwrite=overwrite,
     )
-    loaded = _load(checkpoint, device)
+    loaded, model = _load(checkpoint, device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
     say(str(report))
+    say(model)
 
 
 def app(
@@ -106,12 +107,13 @@ def app(
     from emotalk.inference.app import serve
 
     finder = landmarks_config(landmarks, pack, root, detector, landmarker)
-    loaded = _load(checkpoint, device)
+    loaded, model = _load(checkpoint, device)
+    say(model)
     serve(loaded, finder, host=host, port=port)
 
 
-def _load(checkpoint: Path | None, device: Device) -> "LoadedGenerator":
-    """Return the generator of a checkpoint, or the example model; say what it knows in one line."""
+def _load(checkpoint: Path | None, device: Device) -> tuple["LoadedGenerator", str]:
+    """Return the generator of a checkpoint, or the example model, and a line on what it knows."""
     from emotalk.checkpoints.knowledge import what_it_knows
     from emotalk.checkpoints.load import load_generator
     from emotalk.pretrained.example_model import example_folder
@@ -119,5 +121,4 @@ def _load(checkpoint: Path | None, device: Device) -> "LoadedGenerator":
     folder = example_folder() if checkpoint is None else checkpoint
     loaded = load_generator(folder, device=device)
     name = str(folder) if checkpoint else "the example that comes with emotalk (no --checkpoint)"
-    say(f"model: {name}; it knows {what_it_knows(loaded.facts)}")
-    return loaded
+    return loaded, f"model: {name}; it knows {what_it_knows(loaded.facts)}"

@@ -35,11 +35,11 @@ def with_sizes_of_start(config: TrainConfig) -> TrainConfig:
     saved = config.run_dir / CONFIG
     if saved.is_file():
         begun = load_written(TrainConfig, saved)
-        wanted: dict[str, Any] = {
-            "model": begun.model,
-            "emotion": begun.emotion,
-            "data": config.data.model_copy(update={"speech_level": begun.data.speech_level}),
-        }
+        wanted = _sections(
+            model=begun.model,
+            emotion=begun.emotion,
+            data=config.data.model_copy(update={"speech_level": begun.data.speech_level}),
+        )
         where = saved
     else:
         where = find_model(config.start_from)
@@ -59,11 +59,16 @@ def _wanted(config: TrainConfig, found: ModelFile, where: Path) -> dict[str, Any
     heads = {name: getattr(given, name) for name in OF_TRAINING if name in given.model_fields_set}
     generator = found.model.generator.model_copy(update=heads)
     emotion = {"set": sets[found.emotions], "use_intensity": found.use_intensity}
-    return {
-        "model": found.model.model_copy(update={"generator": generator}),
-        "emotion": config.emotion.model_copy(update=emotion),
-        "data": config.data.model_copy(update={"speech_level": found.speech_level}),
-    }
+    return _sections(
+        model=found.model.model_copy(update={"generator": generator}),
+        emotion=config.emotion.model_copy(update=emotion),
+        data=config.data.model_copy(update={"speech_level": found.speech_level}),
+    )
+
+
+def _sections(**sections: Section) -> dict[str, Any]:
+    """Return sections of a configuration by their names."""
+    return dict(sections)
 
 
 def _refuse_contradictions(config: TrainConfig, wanted: dict[str, Any], where: Path) -> None:

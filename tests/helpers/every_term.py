@@ -19,7 +19,7 @@ def every_term_yaml(folder: Path, shards: Path) -> Path:
         **TINY,
         "shards": str(shards),
         "data": data,
-        "model": {"width": 0.02, "generator": {"auxiliary_emotion": True}},
+        "model": {"width": 0.02, "generator": {"auxiliary_emotion": True, "auxiliary_mouth": True}},
         "losses": {"perceptual": {"network": "random", "width": 0.02, "frames": 0.5}},
         "optim": {"ema": 0},
         "checkpoint": {"every": 0},

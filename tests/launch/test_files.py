@@ -87,7 +87,8 @@ def test_deepspeed_files_hold_zero_settings_and_nothing_that_the_training_config
 @pytest.mark.parametrize("path", TRAIN_CONFIGS, ids=name)
 def test_the_deepspeed_files_that_configurations_name_exist(path: Path) -> None:
     vgg = ("losses.perceptual.network=vgg19", "losses.perceptual.weights=vgg19.pth")
-    files = load_config(TrainConfig, path, [*NEEDED, *vgg]).runtime.deepspeed
+    start = ["start_from=x"] if "sizes_from_start: true" in path.read_text("utf-8") else []
+    files = load_config(TrainConfig, path, [*NEEDED, *vgg, *start]).runtime.deepspeed
     assert (ROOT / files.generator).exists()
     assert (ROOT / files.discriminators).exists()
 

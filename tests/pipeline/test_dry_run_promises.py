@@ -96,24 +96,25 @@ def test_every_term_trains_alone_and_is_reported_with_weight_0(alone: Path) -> N
 
 
 def test_a_reported_term_changes_no_weight_of_its_own(alone: Path) -> None:
-    """Its discriminator, or the guess of the emotion, stays as it is: weights and moments."""
+    """Its discriminator, or the head that it reads, stays as it is: weights and moments."""
     folder = alone / "checkpoints" / f"step-{len(every_term_stages()):06d}"
     steps = json.loads((folder / "state.json").read_text(encoding="utf-8"))["optimizer_steps"]
     made = {"frame": 0, "emotion": 0, "pair": 0, "temporal": 0}
-    heard = 0
+    heard = {"speech_emotion": 0, "speech_mouth": 0}
     for stage in every_term_stages():
         for update in stage["updates"]:
             trained = {term for term, weight in update["losses"].items() if weight}
             if update["network"] == "generator":
-                heard += "speech_emotion" in trained
+                for head in trained & set(heard):
+                    heard[head] += 1
                 continue
             for name in {term.removesuffix("_real") for term in trained}:
                 made[name] += 1
     for name, count in steps["discriminators"].items():
         assert count == made[name.partition(".")[0]], name
     for name, count in steps["generator"].items():
-        if name.startswith("speech_emotion."):
-            assert count == heard, name
+        if (head := name.partition(".")[0]) in heard:
+            assert count == heard[head], name
 
 
 @pytest.mark.distributed
@@ -212,7 +213,14 @@ def test_the_dry_run_refuses_a_start_of_other_sizes(
     words = [f"run_dir={tmp_path / 'run'}", f"start_from={alone}"]
     with pytest.raises(WrongUse, match="the model sections must be the same"):
         describe(tiny_config(folder, *words, "model.width=0.05"))
-    describe(tiny_config(folder, *words, "model.generator.auxiliary_emotion=true"))
+    describe(
+        tiny_config(
+            folder,
+            *words,
+            "model.generator.auxiliary_emotion=true",
+            "model.generator.auxiliary_mouth=true",
+        )
+    )
 
 
 def test_the_tiny_configuration_tries_each_discriminator() -> None:

@@ -174,7 +174,7 @@ def test_everything_lies_on_the_device(tmp_path: Path) -> None:
     maker = maker_of(tmp_path, "losses.perceptual.frames=0.5", device="meta")
     (x,) = maker.micro_batches(batch_of())
     tensors = [value for value in vars(x).values() if isinstance(value, torch.Tensor)]
-    assert len(tensors) == 12
+    assert len(tensors) == 13
     assert all(tensor.is_meta for tensor in tensors)
 
 
