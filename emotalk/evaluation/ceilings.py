@@ -131,10 +131,10 @@ def without_quantities(results: Results, names: set[str]) -> Results:
             for row, figures in clip.rows.items()
         }
         clips.append(replace(clip, rows=rows))
-    return Results(clips, results.examples)
+    return replace(results, clips=clips)
 
 
 def without_emotions(results: Results) -> Results:
     """Return the results without what the judge of emotions saw."""
     clips = [replace(clip, predictions=None) for clip in results.clips]
-    return Results(clips, results.examples)
+    return replace(results, clips=clips)

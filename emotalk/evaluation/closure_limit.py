@@ -19,7 +19,7 @@ def add_closure_rates(results: Results) -> Results:
     limit = true_limit(results.clips)
     if not np.isfinite(limit):
         return results
-    return Results([_with_rates(clip, limit) for clip in results.clips], results.examples)
+    return replace(results, clips=[_with_rates(clip, limit) for clip in results.clips])
 
 
 def true_limit(clips: Sequence[ClipResults]) -> float:

@@ -78,7 +78,8 @@ def describe_noise(results: Results, kind: str, seed: int) -> NoiseCurve | None:
     levels = (CLEAN, *next(iter(noisy.values())))
     rows = [{CLEAN: clip.rows["generated"], **noisy[clip.key]} for clip in clips]
     actors = [clip.actor for clip in clips]
-    known = [name for name in quantities() if name in rows[0][CLEAN]]
+    # Figures of the whole set, such as the rate of closure, are not measured with noise.
+    known = [name for name in quantities() if all(name in figures for figures in rows[0].values())]
     return NoiseCurve(
         kind=kind,
         clips=len(clips),
