@@ -14,7 +14,7 @@ DRAWN_LANDMARKS, DRAWN_LAYOUTS = "sidecar", ("crema_d", "mead")  # of `emotalk s
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a generator was trained on."""
+    """Describes the clips that a generator was trained on."""
 
     faces: Faces
     corpus: str  # name of the corpus, empty where unknown

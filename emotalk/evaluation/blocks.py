@@ -44,7 +44,7 @@ class Block:
 
 @dataclass
 class BlockResults:
-    """What one block gave.
+    """Holds the results of one block.
 
     Attributes:
         clips: results of the clips that could be read.

@@ -13,13 +13,13 @@ from emotalk.speech.forced_alignment import EXTRA, aligner_installed
 MEASURES = (
     "PSNR and SSIM: float RGB. The mouth crop is 48 x 40 px around the true mouth of each frame.",
 )
-"""What is said of every report's figures."""
+"""Notes on the figures of every report."""
 LANDMARK_MEASURES = (
     "NLMD is in sides of the 128 px crop, after Procrustes alignment of both faces to the "
     "template. The same model detects the landmarks of true and generated frames.",
     "A mouth that moves less than a tenth of the true one has correlation 0.",
 )
-"""What is said of the figures of landmarks, where there are any."""
+"""Notes on the figures of landmarks, for reports that have any."""
 
 
 def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, ...]:

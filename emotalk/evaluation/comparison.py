@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class SpeechFacts:
-    """What is known of a clip's speech beyond its samples."""
+    """Holds what metrics need of a clip's speech beyond its samples."""
 
     others: tuple[Floats, ...] = ()  # speech of clips with other sentences, mono at 8 kHz
     phones: tuple[Phone, ...] | None = None  # its sounds with their times; None where not known
@@ -57,7 +57,7 @@ class Comparison(NamedTuple):
 
 
 Direction = Literal["higher", "lower", "near_1", "near_truth"]
-"""Which values of a quantity are good; `near_truth`: those of the true clips."""
+"""The good values of a quantity; `near_truth`: those of the true clips."""
 
 
 class Quantity(NamedTuple):

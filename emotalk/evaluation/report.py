@@ -66,7 +66,7 @@ class Value(Part):
 
 
 class StrengthReport(Part):
-    """Whether a stronger emotion that is asked for is seen as stronger."""
+    """Compares the asked strength of an emotion with the strength that is seen."""
 
     strengths: tuple[float, ...]  # at which some clips were generated; empty if none was
     seen: tuple[float | None, ...]  # mean probability of the wanted emotion at each strength

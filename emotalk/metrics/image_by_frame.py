@@ -18,7 +18,7 @@ C1, C2 = np.float32(SSIM_C1), np.float32(SSIM_C2)
 
 
 class _TrueFrame(NamedTuple):
-    """What all comparisons with one true frame share; maps of its whole windows."""
+    """Holds a true frame's part of all comparisons with it; maps of its whole windows."""
 
     level: np.float32  # mean, taken off before squaring so that small variances keep their digits
     shifted_HWC: Floats

@@ -30,7 +30,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Tone:
-    """How the camera renders light; the default changes nothing."""
+    """Describes the rendering of light by a camera; the default changes nothing."""
 
     gamma: float = 1.0
     contrast: float = 1.0
@@ -54,7 +54,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class _Stills:
-    """What is the same in all frames of a camera."""
+    """Holds the arrays that all frames of a camera share."""
 
     maps: tuple[Floats, Floats]
     light_HWC: Floats

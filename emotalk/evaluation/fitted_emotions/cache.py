@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class FitFacts(Section):
-    """What a classifier was fitted to."""
+    """Describes the clips that a classifier was fitted to."""
 
     clips: int = Field(ge=1, le=10**7)
     actors: int = Field(ge=1, le=10**7)

@@ -107,7 +107,7 @@ def _videos(
 
 @dataclass
 class _Measured:
-    """What was found in the pairs.
+    """Collects the results of all pairs.
 
     Attributes:
         notes: key -> what differs between the files of a pair.
