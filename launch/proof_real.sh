@@ -37,12 +37,15 @@ else
   find_faces=("landmarks.pack=${PACK:-buffalo_l}" "landmarks.root=${PACK_ROOT:-$HOME/.insightface}")
 fi
 
-# shard CLIPS NAME SHARES: list a folder's clips as neutral ones, and turn them into a shard set.
+# list CLIPS NAME: write the table of a folder's clips, all neutral; the actor stands before the first _.
+list() {
+  step "List the clips of $1" "$bin/emotalk" corpus init "$1" --output "$proof/$2.csv" \
+    --emotion neutral --pattern '(?P<actor>[^/_]+?)(_[^/]*)?\.\w+$'
+}
+
+# shard CLIPS NAME SHARES: turn a folder's clips into a shard set, by their table.
 shard() {
-  if [[ ! -f $proof/$2.csv ]]; then
-    step "List the clips of $1" "$bin/emotalk" corpus init "$1" --output "$proof/$2.csv" \
-      --emotion neutral --pattern '(?P<actor>[^/_]+?)(_[^/]*)?\.\w+$'
-  fi
+  [[ -f $proof/$2.csv ]] || list "$1" "$2"
   step "Turn them into aligned shards, on Ray" \
     "$bin/python" etl/shard.py configs/etl/folder.yaml "source=$1" "clips=$proof/$2.csv" \
     "output=$proof/$2" split.by=clip "split.shares=$3" "${find_faces[@]}" max_rejected_share=0.5 \
@@ -70,8 +73,7 @@ fi
 
 if [[ -d $data/clips/grid ]]; then # faces and voices that it never saw
   if [[ ! -f $proof/others.csv ]]; then
-    step "List the clips of other people" "$bin/emotalk" corpus init "$data/clips/grid" \
-      --output "$proof/others.csv" --emotion neutral --pattern '(?P<actor>[^/_]+?)(_[^/]*)?\.\w+$'
+    list "$data/clips/grid" others
     sed -i '/^bbaf2n/d' "$proof/others.csv" # this one is the man himself
   fi
   shard "$data/clips/grid" others '[0,0,1]'

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from emotalk.augment.reverberation import RoomDraw, impulse_response, reverberate
-from emotalk.augment.time_shift import TimeShift, shifted
+from emotalk.augment.time_shift import draw_shift, shifted
 from emotalk.config.augment import SpeechAugmentConfig
 from emotalk.data.batch import upload
 from emotalk.errors import WrongUse
@@ -74,7 +74,8 @@ class SpeechAugment:
         check_shape(speech_BS, f"{len(keys)} S", "augment: speech")
         changed = speech_BS.clone()
         for row, (key, place) in enumerate(zip(keys, places, strict=True)):
-            changed[row] = shifted(changed[row], TimeShift.of(self.config.shift, seed, place, key))
+            if samples := draw_shift(self.config.shift, seed, place, key):
+                changed[row] = shifted(changed[row], samples)
             room = RoomDraw.of(self.config.reverberation, seed, place, key)
             draw = SpeechDraw.of(self.config, seed, place, key)
             if room is not None:

@@ -1,7 +1,5 @@
 """Shift speech by a part of a video frame."""
 
-from typing import Self
-
 import torch
 from torch import Tensor
 
@@ -10,16 +8,17 @@ from emotalk.schema import SAMPLE_RATE
 from emotalk.seeding import numpy_generator
 
 
-class TimeShift(int):
-    """Number of samples by which a clip's speech is later; 0 where no shift was drawn."""
+def draw_shift(config: TimeShiftConfig, seed: int, place: int, key: str) -> int:
+    """Return by how many samples a clip's speech is later; 0 where no shift is drawn.
 
-    @classmethod
-    def of(cls, config: TimeShiftConfig, seed: int, place: int, key: str) -> Self:
-        """Return the draw of a clip: a function of seed, place in the run and sample key."""
-        random = numpy_generator(seed, "augment-speech-shift", place, key)
-        drawn = random.random() < config.p
-        milliseconds = float(random.uniform(*config.range))
-        return cls(round(milliseconds * SAMPLE_RATE / 1000) if drawn else 0)
+    It is a function of seed, place in the run and sample key.
+    """
+    if config.p == 0:
+        return 0
+    random = numpy_generator(seed, "augment-speech-shift", place, key)
+    drawn = random.random() < config.p
+    milliseconds = float(random.uniform(*config.range))
+    return round(milliseconds * SAMPLE_RATE / 1000) if drawn else 0
 
 
 def shifted(speech_S: Tensor, samples: int) -> Tensor:

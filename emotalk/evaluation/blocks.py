@@ -16,11 +16,11 @@ from emotalk.evaluation.judges import Judges, rebuild_judges
 from emotalk.evaluation.noise_curve import measure_noise
 from emotalk.evaluation.processes import share
 from emotalk.evaluation.reading import ClipReader
-from emotalk.evaluation.results import ClipResults, Figures
+from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.evaluation.strengths import add_strengths, see_strengths
 from emotalk.lip_sync.one_thread import one_thread
-from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
+from emotalk.schema import NEUTRAL, UNKNOWN
 from emotalk.shards.joined_set import open_shards
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample
@@ -43,20 +43,13 @@ class Block:
 
 
 @dataclass
-class BlockResults:
-    """Holds the results of one block.
+class BlockResults(Results):
+    """The results of one block.
 
     Attributes:
-        clips: results of the clips that could be read.
-        examples: emotion -> (true frames, frames from the neutral still or the condition image) of
-            one clip, for the picture.
-        noisy: key -> level of the noise -> figures.
         left_out: key -> why the clip, or a part of its figures, is missing.
     """
 
-    clips: list[ClipResults] = field(default_factory=list)
-    examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
-    noisy: dict[str, dict[str, Figures]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
 

@@ -164,9 +164,7 @@ def _evaluate_clips(here: BlockEvaluator, reader: ClipReader, chosen: Sequence[S
             bar.advance(task, len(blocks[place].samples))
     results = Results()
     for place in sorted(found):  # processes finish them in any order
-        results.clips += found[place].clips
-        results.examples |= found[place].examples
-        results.noisy |= found[place].noisy
+        results.add(found[place])
         reader.left_out |= found[place].left_out
     if config.other_speech == "curve" and here.evaluator.landmark_model is not None:
         compare_curves(results, partners)

@@ -50,6 +50,12 @@ class Results:
     examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
     noisy: dict[str, dict[str, Figures]] = field(default_factory=dict)
 
+    def add(self, more: "Results") -> None:
+        """Take in the results of further clips."""
+        self.clips += more.clips
+        self.examples |= more.examples
+        self.noisy |= more.noisy
+
     def figures(self, seed: int) -> dict[str, dict[str, Value]]:
         """Return quantity -> row -> mean with its interval, for rows that have the quantity."""
         table: dict[str, dict[str, Value]] = {}

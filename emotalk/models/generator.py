@@ -10,6 +10,7 @@ from emotalk.models.conv_lstm import ConvLstmState
 from emotalk.models.conv_lstm_unroll import CellActivation
 from emotalk.models.decoder import ConditionMaps, Decoder, DecoderKernels
 from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
+from emotalk.models.idle_parameters import idle_zero
 from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
 from emotalk.models.noise_encoder import NoiseEncoder
 from emotalk.models.speech_encoder import FirstActivation, SpeechEncoder, check_speech
@@ -178,10 +179,10 @@ class Generator(nn.Module):
         every parameter: engines of several processes wait for all gradients.
         """
         idle = (self.noise_encoder, self.image_encoder, self.emotion_encoder, self.decoder)
-        learning = [p for part in idle for p in part.parameters() if p.requires_grad]
         video_BTCHW = image_BCHW.new_zeros(len(image_BCHW), 0, *image_BCHW.shape[1:])
-        if learning:
-            video_BTCHW = video_BTCHW + torch.stack([p.sum() for p in learning]).sum() * 0.0
+        zero = idle_zero(idle)
+        if zero is not None:
+            video_BTCHW = video_BTCHW + zero
         return _output(video_BTCHW, logits_BE, mouth_BTLP)
 
     def decode(

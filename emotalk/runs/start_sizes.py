@@ -7,13 +7,13 @@ from typing import Any
 from emotalk.checkpoints.find_model import find_model
 from emotalk.checkpoints.format import ModelFile, read_description
 from emotalk.config.load import load_written
-from emotalk.config.run import TrainConfig
+from emotalk.config.run import HEADS_OF_TERMS, TrainConfig
 from emotalk.config.section import Section
 from emotalk.errors import WrongUse
 from emotalk.runs.status import CONFIG
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 
-OF_TRAINING = ("auxiliary_emotion", "auxiliary_mouth")  # heads that inference does without
+OF_TRAINING = tuple(head for head, _ in HEADS_OF_TERMS.values())  # inference does without them
 
 
 def with_sizes_of_start(config: TrainConfig) -> TrainConfig:

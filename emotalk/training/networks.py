@@ -12,6 +12,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
 from emotalk.models import AnyOutput, GeneratorOutput, OutputWithMouth
 from emotalk.models.generator import HEADS
+from emotalk.models.idle_parameters import idle_zero
 from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
 from emotalk.training.critics.critic import Critic, Inputs
 from emotalk.training.input_preparation import ClipInputs
@@ -47,9 +48,9 @@ class Discriminators(nn.Module):
             name: self.get_submodule(name)(*arguments) for name, arguments in inputs.items()
         }
         idle = [module for name, module in self.named_children() if name not in inputs]
-        learning = [p for module in idle for p in module.parameters() if p.requires_grad]
-        if learning:
-            outputs[IDLE] = torch.stack([p.sum() for p in learning]).sum() * 0.0
+        zero = idle_zero(idle)
+        if zero is not None:
+            outputs[IDLE] = zero
         return outputs
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from emotalk.augment.audio import SpeechAugment
-from emotalk.augment.time_shift import TimeShift, shifted
+from emotalk.augment.time_shift import draw_shift, shifted
 from emotalk.config.augment import SpeechAugmentConfig, TimeShiftConfig
 
 
@@ -26,7 +26,7 @@ def test_a_batch_is_shifted_as_drawn_by_key_and_place_and_lips_stay_within_half_
     for before, after in zip(speech.numpy(), found.numpy(), strict=True):
         correlation = np.correlate(after, before, mode="full")
         lags.append(int(correlation.argmax()) - (len(before) - 1))
-    draws = [TimeShift.of(config.shift, 3, p, k) for p, k in zip(places, keys, strict=True)]
+    draws = [draw_shift(config.shift, 3, p, k) for p, k in zip(places, keys, strict=True)]
     assert lags == draws
     assert max(map(abs, lags)) <= 160
     assert len(set(lags)) > 20
