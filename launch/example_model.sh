@@ -2,7 +2,7 @@
 # Make the example model that comes with the package: draw a varied corpus, shard it, train on it,
 # export. Nobody's face or voice is in it.
 #   bash launch/example_model.sh
-# Variables: WORK (demo/example), ACTORS (40), CLIPS (7), SEED (7), OUTPUT (WORK/model; the package's
+# Variables: WORK (demo/example), ACTORS (64), CLIPS (6), SEED (7), OUTPUT (WORK/model; the package's
 # is emotalk/pretrained/example), OVERRIDES (more `key=value` for training). Started again, it
 # continues where it stopped.
 set -euo pipefail
@@ -21,7 +21,7 @@ step() {
 }
 
 step "Draw people that differ as photographs do" \
-  "$bin/emotalk" synth "$work/corpus" --actors "${ACTORS:-40}" --clips-per-actor "${CLIPS:-7}" \
+  "$bin/emotalk" synth "$work/corpus" --actors "${ACTORS:-64}" --clips-per-actor "${CLIPS:-6}" \
   --seed "${SEED:-7}" --variety photo
 step "Turn clips into aligned shards, on Ray" \
   "$bin/python" etl/shard.py configs/etl/crema_d.yaml "source=$work/corpus" \

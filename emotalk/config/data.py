@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, model_validator
 
-from emotalk.config.section import Count, Positive, Section
+from emotalk.config.section import Count, Positive, Section, Share
 
 Margin = Annotated[int, Field(ge=0, le=1000)]
 Repeats = Annotated[int, Field(ge=0, le=100)]
@@ -45,6 +45,7 @@ class DataConfig(Section):
     condition: Literal["first_frame", "neutral"] = "first_frame"
     speech_margin_frames: Margin = 8  # real frames of speech before and after the window
     speech_level: Literal["peak", "none"] = "peak"  # peak: divide by the clip's peak
+    preceding_speech: Share = 0.0  # windows that begin in the state another clip's speech left
     other_speech: bool = False  # also read the speech of another clip (pair discriminator)
     babble_voices: NonNegativeInt = 0  # other clips mixed into the babble of speech augmentation
     balance: BalanceConfig = BalanceConfig()

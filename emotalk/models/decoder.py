@@ -186,6 +186,23 @@ class Decoder(nn.Module):
             kernels: of `kernels`.
             state: of the ConvLSTM after the frame before.
         """
+        h, state = self.hidden(h_TBD, maps, kernels, state)
+        h = _upsampled_stage(h, kernels.conv_5, maps.conv_5_BCHW)
+        video_NCHW = torch.tanh(output_conv(h, kernels.output))
+        video_TBCHW = torch.unflatten(video_NCHW, 0, h_TBD.shape[:2])
+        return video_TBCHW.transpose(0, 1).contiguous(), state
+
+    def hidden(
+        self,
+        h_TBD: Tensor,
+        maps: ConditionMaps,
+        kernels: DecoderKernels,
+        state: ConvLstmState,
+    ) -> tuple[Tensor, ConvLstmState]:
+        """Return the ConvLSTM's hidden images (T * B, C, 64, 64) and its state after the last.
+
+        The arguments are those of `forward`.
+        """
         T, B = h_TBD.shape[:2]
         h = h_TBD.reshape(T * B, self.filters[4], SMALLEST, SMALLEST)
         h = h.contiguous(memory_format=torch.channels_last)
@@ -196,10 +213,7 @@ class Decoder(nn.Module):
         gates = upsample_conv(h, kernels.gates.own, padding="constant")
         gates_TBCHW = torch.unflatten(gates, 0, (T, B))
         h, state = self.conv_lstm(gates_TBCHW, maps.gates_BCHW, kernels.recurrent, state)
-        h = _upsampled_stage(h, kernels.conv_5, maps.conv_5_BCHW)
-        video_NCHW = torch.tanh(output_conv(h, kernels.output))
-        video_TBCHW = torch.unflatten(video_NCHW, 0, (T, B))
-        return video_TBCHW.transpose(0, 1).contiguous(), state
+        return h, state
 
     def first_state(self, maps: ConditionMaps) -> ConvLstmState:
         """Return the ConvLSTM's state before the first frame."""

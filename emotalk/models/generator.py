@@ -12,13 +12,15 @@ from emotalk.models.decoder import ConditionMaps, Decoder, DecoderKernels
 from emotalk.models.emotion_encoder import EmotionEncoder, SpeechEmotionHead
 from emotalk.models.idle_parameters import idle_zero
 from emotalk.models.image_encoder import IMAGE_CHANNELS, ImageEncoder
-from emotalk.models.noise_encoder import NoiseEncoder
+from emotalk.models.noise_encoder import LstmState, NoiseEncoder
 from emotalk.models.speech_encoder import FirstActivation, SpeechEncoder, check_speech
 from emotalk.models.speech_mouth_head import SpeechMouthHead
-from emotalk.schema import SIZE, check_shape
+from emotalk.schema import SAMPLES_PER_FRAME, SIZE, check_shape
 
 MAX_LEVEL = 32.0  # of samples; augmented speech may exceed 1, 16-bit samples are far above this
 
+PRECEDING_FRAMES = 8  # of preceding speech that pass the decoder, whose memory is short
+SEAM_FRAMES = 6  # of preceding speech that the first features of a clip can hear
 HEADS = ("speech_emotion", "speech_mouth")  # parts that only training reads, named as their terms
 
 
@@ -48,6 +50,27 @@ class OutputWithMouth(NamedTuple):
 
 
 AnyOutput = GeneratorOutput | OutputWithMouth
+
+
+class PrecedingSpeech(NamedTuple):
+    """Speech after which the recurrent layers begin.
+
+    Attributes:
+        speech_BS: whole frames of mono samples in [-1, 1] at 8 kHz.
+        weight_B: 1 for clips that begin in the state after `speech_BS`, 0 for those that begin at
+            zero.
+    """
+
+    speech_BS: Tensor
+    weight_B: Tensor
+
+
+class _FirstStates(NamedTuple):
+    """States of the recurrent layers before a video's first frame; None: zero."""
+
+    speech: LstmState | None = None
+    noise: LstmState | None = None
+    decoder: ConvLstmState | None = None
 
 
 class Generator(nn.Module):
@@ -137,6 +160,7 @@ class Generator(nn.Module):
         noise_BTD: Tensor,
         margin_frames: int = 0,
         heads_only: bool = False,
+        preceding: PrecedingSpeech | None = None,
     ) -> AnyOutput:
         """Return the video of T = ceil(S / 320) - 2 * margin_frames frames.
 
@@ -149,26 +173,82 @@ class Generator(nn.Module):
                 encoder and its LSTM, then are cropped.
             heads_only: compute the auxiliary heads alone; the video has no frames. A twentieth of
                 the work, for updates whose terms read nothing else.
+            preceding: speech after which the recurrent layers begin, without gradients; None: they
+                begin at zero.
 
         Raises:
             ValueError: an argument has a wrong shape, type or range of values.
         """
         self._check(image_BCHW, speech_BS, emotion_BE, noise_BTD, margin_frames)
         T = noise_BTD.shape[1]
-        speech_BTD, _ = self.speech_lstm(self.speech_encoder(speech_BS))
+        states = _FirstStates()
+        features_BTD = self.speech_encoder(speech_BS)
+        if preceding is not None:
+            states = self._states_after(preceding, image_BCHW, emotion_BE, noise_BTD, heads_only)
+            features_BTD = self._features_after(preceding, speech_BS, features_BTD)
+        speech_BTD, _ = self.speech_lstm(features_BTD, states.speech)
         speech_BTD = speech_BTD[:, margin_frames : margin_frames + T]
         logits_BE = None if self.speech_emotion is None else self.speech_emotion(speech_BTD)
         mouth_BTLP = None if self.speech_mouth is None else self.speech_mouth(speech_BTD)
         if heads_only:
             return self._without_video(logits_BE, mouth_BTLP, image_BCHW)
-        noise_BTD, _ = self.noise_encoder(noise_BTD)
+        noise_BTD, _ = self.noise_encoder(noise_BTD, states.noise)
         emotion_BTE = emotion_BE if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
         emotion_BTD = self.emotion_encoder(emotion_BTE)
         kernels = self.decoder.kernels()
         maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
         h_TBD = self.decoder.project(speech_BTD, noise_BTD, emotion_BTD, maps, kernels)
-        video_BTCHW, _ = self.decode(h_TBD, maps, kernels, self.decoder.first_state(maps))
+        first_state = states.decoder or self.decoder.first_state(maps)
+        video_BTCHW, _ = self.decode(h_TBD, maps, kernels, first_state)
         return _output(video_BTCHW, logits_BE, mouth_BTLP)
+
+    def _features_after(
+        self, preceding: PrecedingSpeech, speech_BS: Tensor, features_BTD: Tensor
+    ) -> Tensor:
+        """Return the speech features, the first ones of which hear the end of the speech before.
+
+        Zeros stand outside a signal, from which the network would know that one has begun.
+        """
+        before_BS = preceding.speech_BS[:, -SEAM_FRAMES * SAMPLES_PER_FRAME :].detach()
+        frames = before_BS.shape[1] // SAMPLES_PER_FRAME
+        before_BS = before_BS[:, -frames * SAMPLES_PER_FRAME :]
+        joined_BTD = self.speech_encoder(torch.cat([before_BS, speech_BS], dim=1))[:, frames:]
+        return torch.where(preceding.weight_B[:, None, None] > 0, joined_BTD, features_BTD)
+
+    @torch.no_grad()
+    def _states_after(
+        self,
+        preceding: PrecedingSpeech,
+        image_BCHW: Tensor,
+        emotion_BE: Tensor,
+        noise_BTD: Tensor,
+        heads_only: bool,
+    ) -> _FirstStates:
+        """Return the recurrent layers' states after the preceding speech, zero where its weight is.
+
+        The picture and the emotion are the clip's own; of the noise the first frames serve twice.
+        """
+        features_BTD = self.speech_encoder(preceding.speech_BS)
+        speech_BTD, speech = self.speech_lstm(features_BTD)
+        weight_BD = preceding.weight_B.to(speech_BTD.dtype).unsqueeze(1)
+        speech = (speech[0] * weight_BD, speech[1] * weight_BD)
+        if heads_only:
+            return _FirstStates(speech=speech)
+        frames = min(PRECEDING_FRAMES, speech_BTD.shape[1], noise_BTD.shape[1])
+        noise_BTD, noise = self.noise_encoder(noise_BTD[:, :frames])
+        emotion_BTE = emotion_BE[:, :1] if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
+        kernels = self.decoder.kernels()
+        maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
+        h_TBD = self.decoder.project(
+            speech_BTD[:, -frames:], noise_BTD, self.emotion_encoder(emotion_BTE), maps, kernels
+        )
+        _, state = self.decoder.hidden(h_TBD, maps, kernels, self.decoder.first_state(maps))
+        weight_BCHW = weight_BD[:, :, None, None]
+        return _FirstStates(
+            speech=speech,
+            noise=(noise[0] * weight_BD, noise[1] * weight_BD),
+            decoder=ConvLstmState(state.hidden_BCHW * weight_BCHW, state.cell_BCHW * weight_BCHW),
+        )
 
     def _without_video(
         self, logits_BE: Tensor | None, mouth_BTLP: Tensor | None, image_BCHW: Tensor

@@ -19,9 +19,12 @@ UNLABELLED = "configs/train/unlabelled.yaml"
 def build_train_loader(
     config: TrainConfig, shard_set: AnyShardSet, rank: int = 0, world_size: int = 1
 ) -> ClipLoader:
-    """Return the loader of a process's training clips, with the inputs of the discriminators."""
+    """Return the loader of a process's training clips, with another clip's speech where it serves.
+
+    Discriminators compare with it, and recurrent layers begin after it.
+    """
     trained = set().union(*(stage.terms for stage in config.stages))
-    other_speech = any(
+    other_speech = config.data.preceding_speech > 0 or any(
         critic.needs_other_speech and f"discriminators.{name}" in trained
         for name, critic in CRITICS.items()
     )

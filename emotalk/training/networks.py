@@ -103,8 +103,11 @@ class Networks:
         With `heads_only` the video has no frames.
         """
         inputs = (x.image_BCHW, x.speech_BS, x.emotion_BE, x.noise_BTD, x.margin_frames)
+        options: dict[str, object] = {"heads_only": True} if heads_only else {}
+        if x.preceding is not None:
+            options["preceding"] = x.preceding
         with self.autocast():
-            out = generator(*inputs, heads_only) if heads_only else generator(*inputs)
+            out = generator(*inputs, **options)
         logits = out.emotion_logits_BE
         exact = GeneratorOutput(
             full_precision(out.video_BTCHW), None if logits is None else full_precision(logits)

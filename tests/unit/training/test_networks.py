@@ -1,6 +1,7 @@
 """The networks of a run: which there are, what one call of them gives, in what precision."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from torch import nn
 from emotalk.config.run import TrainConfig
 from emotalk.distributed import Engine
 from emotalk.models import Generator
+from emotalk.models.generator import PrecedingSpeech
 from emotalk.runs.networks import build_modules
 from emotalk.training.networks import (
     IDLE,
@@ -176,3 +178,21 @@ def test_the_features_are_those_that_the_configuration_names(tmp_path: Path) -> 
     assert other.std_C11.flatten().tolist() == [1.0, 1.0, 1.0]
     assert features.std_C11.flatten().tolist() == pytest.approx([0.458, 0.448, 0.45])
     assert not any(p.requires_grad for p in features.parameters())
+
+
+def test_the_generator_begins_after_the_speech_that_comes_before(config: TrainConfig) -> None:
+    generator = build_modules(config)[0]
+    assert isinstance(generator, Generator)
+    generator.double()
+    x = drawn_inputs(generator.noise_features)
+    weight_B = torch.ones(len(x.keys))
+    preceding = PrecedingSpeech(x.speech_BS.flip(1), weight_B)
+    networks = Networks(cast(Engine, None), None, None)
+    with torch.no_grad():
+        alone = networks.generate(x, generator).video_BTCHW
+        zero = networks.generate(
+            replace(x, preceding=preceding._replace(weight_B=0 * weight_B)), generator
+        ).video_BTCHW
+        after = networks.generate(replace(x, preceding=preceding), generator).video_BTCHW
+    torch.testing.assert_close(zero, alone, atol=1e-6, rtol=0)
+    assert not torch.equal(after, alone)
