@@ -104,7 +104,7 @@ def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -
     knowledge = what_it_knows(loaded.facts)
     notes = (
         intensity_note(timeline, use_intensity=loaded.facts.use_intensity),
-        unlearnt_note(knowledge, (entry.emotion for entry in timeline)),
+        unlearnt_note(knowledge, timeline.names),
         photograph_note(knowledge, detected=request.landmarks is not None),
         face,
     )
