@@ -51,6 +51,10 @@ class EmotionMix:
             weights_E[emotions.index(name)] = weight
         return weights_E
 
+    def scaled(self, factor: float) -> "EmotionMix":
+        """Return the mixture with all weights multiplied by a factor in [0, 1]."""
+        return EmotionMix(tuple((name, factor * weight) for name, weight in self.parts))
+
     def __str__(self) -> str:
         """Return the text that `parse_mix` reads as this mixture."""
         if self.is_full:

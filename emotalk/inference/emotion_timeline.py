@@ -1,8 +1,8 @@
 """Parse the wanted emotion over time: `happy`, `anger:0.8`, `0=neutral,1.5=anger:0.8`."""
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 import numpy as np
@@ -41,6 +41,13 @@ class Timeline:
     def names(self) -> tuple[str, ...]:
         """Return the names of all emotions that are asked for, each once, in order of time."""
         return tuple(dict.fromkeys(name for entry in self.entries for name in entry.mix.names))
+
+    def scaled(self, factor: float) -> "Timeline":
+        """Return the timeline with all weights multiplied by a factor in [0, 1]."""
+        return replace(
+            self,
+            entries=tuple(replace(entry, mix=entry.mix.scaled(factor)) for entry in self.entries),
+        )
 
 
 def parse_timeline(text: str, emotions: Sequence[str]) -> Timeline:
@@ -118,10 +125,11 @@ def _faded(targets_KE: Doubles, starts_K: Doubles, times_T: Doubles) -> Floats:
     return weights_TE.astype(np.float32)
 
 
-def intensity_note(timeline: Timeline, *, use_intensity: bool) -> str:
+def intensity_note(timelines: Iterable[Timeline], *, use_intensity: bool) -> str:
     """Return a note on weights that the model was not trained on, or an empty string."""
-    mixes = [str(entry.mix) for entry in timeline.entries if len(entry.mix.parts) > 1]
-    weaker = [str(entry.mix) for entry in timeline.entries if not entry.mix.is_full]
+    asked = [entry.mix for timeline in timelines for entry in timeline.entries]
+    mixes = [str(mix) for mix in asked if len(mix.parts) > 1]
+    weaker = [str(mix) for mix in asked if not mix.is_full]
     if not use_intensity and weaker:
         return (
             f"emotion {', '.join(dict.fromkeys(weaker))}: this model was trained on full emotions "

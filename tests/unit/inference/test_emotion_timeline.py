@@ -100,6 +100,12 @@ def test_a_linear_change_lasts_from_one_time_to_the_next() -> None:
     np.testing.assert_allclose(weights_TE[:, EMOTIONS.index("neutral")], 1 - share, atol=1e-6)
 
 
+def test_a_factor_weakens_every_entry() -> None:
+    timeline = parse_timeline("step,0=anger:0.8,1=fear+sad", EMOTIONS).scaled(0.5)
+    assert [str(entry.mix) for entry in timeline.entries] == ["anger:0.4", "fear:0.25+sadness:0.25"]
+    assert timeline.changes == "step"
+
+
 def test_the_advice_for_a_late_beginning_is_itself_a_time_line() -> None:
     with pytest.raises(WrongUse, match="begins at 1 s") as refused:
         parse_timeline("1=happy,2=fear", EMOTIONS)
@@ -157,20 +163,20 @@ def test_what_is_no_time_line_is_refused_with_the_reason(text: str, message: str
     ],
 )
 def test_an_intensity_that_the_model_has_not_learnt_is_said_so(text: str, asked: str) -> None:
-    note = intensity_note(parse_timeline(text, EMOTIONS), use_intensity=False)
+    note = intensity_note([parse_timeline(text, EMOTIONS)], use_intensity=False)
     assert note.startswith(asked)
     assert "\n" not in note
-    assert intensity_note(parse_timeline(text, EMOTIONS), use_intensity=True) == ""
+    assert intensity_note([parse_timeline(text, EMOTIONS)], use_intensity=True) == ""
 
 
 def test_a_mixture_is_said_to_be_more_than_training_shows() -> None:
-    note = intensity_note(parse_timeline("happy:0.5+fear:0.5", EMOTIONS), use_intensity=True)
+    note = intensity_note([parse_timeline("happy:0.5+fear:0.5", EMOTIONS)], use_intensity=True)
     assert note.startswith("emotion happiness:0.5+fear:0.5: training shows one emotion at a time")
 
 
 def test_full_emotions_need_no_word_on_intensity() -> None:
     for text in ("anger", "anger:1", "0=neutral,1=fear:1.0"):
-        assert intensity_note(parse_timeline(text, EMOTIONS), use_intensity=False) == ""
+        assert intensity_note([parse_timeline(text, EMOTIONS)], use_intensity=False) == ""
 
 
 def test_a_feeling_after_the_end_of_the_speech_is_refused() -> None:
