@@ -163,7 +163,7 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 if len(spoken) > OTHERS:
                     del spoken[next(iter(spoken))]
                 found.results.clips.append(clip)
-                shown = read.clip.video_THWC, read.generated_THWC
+                shown = {"true": read.clip.video_THWC, "generated": read.generated_THWC}
                 found.results.examples.setdefault(pair.emotion or UNKNOWN, shown)
                 notes = (*read.notes, *mouth_notes(clip))
                 found.notes |= {pair.key: notes} if notes else {}

@@ -92,10 +92,13 @@ def test_a_report_on_pairs_is_sent_to_mlflow(
 ) -> None:
     report = made_report({"a": {"psnr": 20.0}})
     sent: list[tuple[object, ...]] = []
+
+    def send(*given: object) -> str:
+        sent.append(given)
+        return "sent"
+
     monkeypatch.setattr("emotalk.evaluation.pairs.evaluate.evaluate_pairs", lambda config: report)
-    monkeypatch.setattr(
-        "emotalk.runs.report_tracking.track_report", lambda *given: sent.append(given) or "sent"
-    )
+    monkeypatch.setattr("emotalk.runs.report_tracking.track_report", send)
     monkeypatch.chdir(tmp_path)
     code, told = output(monkeypatch, capsys, *PAIRS, "tracking.uri=http://server")
     assert code == 0
