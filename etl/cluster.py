@@ -26,11 +26,24 @@ from ray.exceptions import (
 
 from emotalk.errors import WrongUse
 from etl.executor import Item, Result, WorkerDied
+from etl.node_start import start_node
 
 TRIES_AFTER_DEATH = 20  # of one task; then the task counts as the cause
 WORKER_BYTES = 1536 * 2**20  # a worker's share of a node's memory; see etl/README.md
 LOOK_AGAIN_S = 10.0
 ANSWER_S = 20.0
+SETTINGS = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # If 1, Ray answers its first driver only after workers have started: never if they die before.
+    "RAY_prestart_worker_first_driver": "0",
+    # How long Ray waits for its own processes, which a machine with other work is slow to start.
+    "RAY_gcs_server_port_wait_time_s": "120",
+    "RAY_raylet_start_wait_time_s": "90",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_worker_register_timeout_seconds": "300",
+}
+"""Ray's environment; what the user has set goes before."""
+
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -113,10 +126,8 @@ def cluster(address: str | None, workers: int) -> Iterator[Cluster]:
     Raises:
         WrongUse: there is no cluster at the address, or it refuses the token.
     """
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # a busy machine is slow to start
-    # If 1, Ray answers its first driver only after workers have started: never if they die before.
-    os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
+    for variable, value in SETTINGS.items():
+        os.environ.setdefault(variable, value)
     os.environ["PYTHONPATH"] = _with_project(os.environ.get("PYTHONPATH", ""))
     _connect(address)
     try:
@@ -136,12 +147,14 @@ def _connect(address: str | None) -> None:
     if not in_a_ray_job():  # a job brings the project with it as its working directory
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"]}}
     try:
-        ray.init(
-            address=address,
-            include_dashboard=False if address == "local" else None,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **options,
+        start_node(
+            lambda: ray.init(
+                address=address,
+                include_dashboard=False if address == "local" else None,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                **options,
+            )
         )
     except (AuthenticationError, ConnectionError, ValueError) as error:
         # Ray reports a wrong token as a cluster that it could not find, too.

@@ -44,7 +44,8 @@ def init(
 
     Known are the names of CREMA-D, MEAD, RAVDESS, SAVEE and TESS; else people are named by folders
     or the beginning of names, emotions and levels by words in them. Text comes from NAME.txt or
-    NAME.lab beside a recording. Nothing is opened but these, and no file is replaced.
+    NAME.lab beside a recording, or from the NAME.align of the GRID corpus, also in a folder align.
+    Nothing is opened but these, and no file is replaced.
 
     \b
     emotalk corpus init recordings

@@ -178,8 +178,12 @@ def _judge_pairs(
         typer.echo(dump_config(settings), nl=False)
         return
     from emotalk.evaluation.pairs.evaluate import evaluate_pairs
+    from emotalk.runs.report_tracking import track_report
 
-    _show(evaluate_pairs(settings), settings.output)
+    report = evaluate_pairs(settings)
+    _show(report, settings.output)
+    if sent := track_report(report, settings.output, settings.tracking):
+        say(sent)
 
 
 def _compare(

@@ -19,68 +19,113 @@ from emotalk.cli.options import (
     landmarks_config,
 )
 from emotalk.cli.terminal import progress_bar, say
+from emotalk.cli.video_options import (
+    AllEmotionsOption,
+    AudioOption,
+    EmotionOption,
+    FaceOption,
+    ImageOption,
+    LongSideOption,
+    OutputOption,
+    OverwriteOption,
+    PasteBackOption,
+    ScaleOption,
+    SeedOption,
+)
+from emotalk.errors import WrongUse
 
 if TYPE_CHECKING:
     from emotalk.checkpoints.load import LoadedGenerator
 
 
 def generate(
-    image: Annotated[Path, typer.Option(help="Picture of one face: PNG, JPEG, BMP, WebP, TIFF.")],
-    audio: Annotated[Path, typer.Option(help="Speech: any audio file, or a video with sound.")],
-    emotion: Annotated[
-        str, typer.Option(help="NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...")
-    ],
-    output: Annotated[Path, typer.Option(help="The MP4 file to write (H.264 and AAC).")],
+    image: ImageOption = None,
+    audio: AudioOption = None,
+    emotion: EmotionOption = None,
+    output: OutputOption = None,
+    all_emotions: AllEmotionsOption = False,
     checkpoint: OptionalCheckpointOption = None,
     landmarks: FinderOption = "insightface",
     pack: PackOption = PACK,
     root: RootOption = ROOT,
     detector: DetectorOption = None,
     landmarker: LandmarkerOption = None,
-    face: Annotated[
-        str | None,
-        typer.Option(help="Face to use if there are several: largest, or 0, 1, ... by size."),
-    ] = None,
-    scale: Annotated[
-        int, typer.Option(min=1, max=4, help="Side of the video in units of 128 pixels.")
-    ] = 1,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same video.")] = 0,
+    face: FaceOption = None,
+    paste_back: PasteBackOption = False,
+    long_side: LongSideOption = None,
+    scale: ScaleOption = 1,
+    seed: SeedOption = 0,
     device: DeviceOption = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")] = False,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Make a video of a face that says a recording of speech with an emotion.
 
-    The video has the length of the recording, 25 frames a second and 128 x 128 pixels. A timeline
-    changes the emotion on the way; each change fades in within 0.4 s.
+    The video has the length of the recording and 25 frames a second. It shows the face, 128 x 128
+    pixels, or with --paste-back the whole picture. In a time line each emotion fades in within
+    0.4 s; with `step,` in front of it an emotion is there at once, with `linear,` it grows until
+    its time.
 
     \b
-    emotalk generate --image me.jpg --audio hello.wav --emotion happiness --output hello.mp4
+    emotalk generate --image me.jpg --audio hello.wav --emotion happy --output hello.mp4
+    emotalk generate ... --paste-back
     emotalk generate ... --checkpoint run
-    emotalk generate ... --emotion anger:0.5
+    emotalk generate ... --emotion angry:0.5
+    emotalk generate ... --emotion happy:0.6+fear:0.4
     emotalk generate ... --emotion 0=neutral,1.5=anger:0.8
+    emotalk generate ... --emotion linear,0=sad,4=happy
+    emotalk generate --image me.jpg --audio hello.wav --all-emotions --output all.mp4
     emotalk generate ... --image crop.png --landmarks aligned
     emotalk generate ... --image group.jpg --face largest --scale 2
     """
     from emotalk.inference.talking_video import VideoRequest, make_video
     from emotalk.inference.video import check_output
 
-    check_output(output, overwrite=overwrite)
     request = VideoRequest(
-        image=image,
-        audio=audio,
-        emotion=emotion,
-        output=output,
+        *_inputs(image, audio, emotion, output, all_emotions=all_emotions),
         landmarks=landmarks_config(landmarks, pack, root, detector, landmarker),
         face=face,
         seed=seed,
         scale=scale,
         overwrite=overwrite,
+        paste_back=paste_back,
+        long_side=long_side,
     )
+    check_output(request.output, overwrite=overwrite)
     loaded, model = _load(checkpoint, device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
     say(str(report))
     say(model)
+
+
+def _inputs(
+    image: Path | None,
+    audio: Path | None,
+    emotion: str | None,
+    output: Path | None,
+    *,
+    all_emotions: bool,
+) -> tuple[Path, Path, str | None, Path]:
+    """Return what every video needs; the emotion is None where each is wanted.
+
+    Raises:
+        WrongUse: something is missing, or both an emotion and all of them are asked for.
+    """
+    if all_emotions and emotion is not None:
+        raise WrongUse(
+            f"--all-emotions and --emotion {emotion}: the panels show every emotion; leave one out"
+        )
+    given = {"--image": image, "--audio": audio, "--emotion": emotion, "--output": output}
+    if all_emotions:
+        given.pop("--emotion")
+    if image is None or audio is None or output is None or (emotion is None and not all_emotions):
+        missing = [option for option, value in given.items() if value is None]
+        raise WrongUse(
+            f"generate: {', '.join(missing)} missing; a video needs a picture, speech, an emotion "
+            "and a file to write, e.g. emotalk generate --image me.jpg --audio hello.wav --emotion "
+            "happy --output hello.mp4"
+        )
+    return image, audio, emotion, output
 
 
 def app(

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate_identity import IdentityConfig
+from emotalk.config.evaluate_tracking import ReportTrackingConfig
 from emotalk.config.section import Positive, Section
 
 
@@ -30,6 +31,7 @@ class PairsConfig(Section):
     as_reported: bool = False  # also the report's faulty metrics, marked as such
     videos: Annotated[int, Field(ge=0, le=20)] = 4  # clips that play in report.html
     seed: Annotated[int, Field(ge=0)] = 0  # of the bootstrap
+    tracking: ReportTrackingConfig = ReportTrackingConfig()  # MLflow gets the report
 
     @model_validator(mode="after")
     def _drawn_faces_are_aligned_already(self) -> "PairsConfig":

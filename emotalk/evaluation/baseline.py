@@ -3,6 +3,7 @@
 import math
 
 from emotalk.checkpoints.load import LoadedGenerator
+from emotalk.evaluation.model_facts import describe_model
 from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.report import BaselineReport
 from emotalk.evaluation.results import Results, mean_over_actors
@@ -38,10 +39,10 @@ def _difference(mine: float | None, other: float | None) -> float:
 
 
 def _in_words(baseline: LoadedGenerator) -> str:
-    """Return what is known of a model: its width, its condition image and its training data."""
-    facts = baseline.facts
-    data = "unknown training data" if facts.data is None else "training data in its card"
+    """Return what is known of a model: name, size, condition image and training data."""
+    about = describe_model(baseline)
     return (
-        f"{baseline.folder.name}: width {baseline.config.width:g}, trained with the "
-        f"{facts.condition.replace('_', ' ')} as condition image, {data}"
+        f"{about['model']}: {about['size']}, trained with the "
+        f"{baseline.facts.condition.replace('_', ' ')} as condition image; what it knows: "
+        f"{about['what it knows']}"
     )

@@ -11,7 +11,7 @@ from functools import partial
 
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.evaluate import EvaluateConfig
-from emotalk.evaluation.evaluator import Evaluator
+from emotalk.evaluation.evaluator import Evaluator, Generated
 from emotalk.evaluation.judges import Judges, rebuild_judges
 from emotalk.evaluation.noise_curve import measure_noise
 from emotalk.evaluation.processes import share
@@ -20,7 +20,8 @@ from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.evaluation.strengths import add_strengths, see_strengths
 from emotalk.lip_sync.one_thread import one_thread
-from emotalk.schema import NEUTRAL, UNKNOWN
+from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
+from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import open_shards
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import Sample
@@ -91,14 +92,20 @@ class BlockEvaluator:
             results.noisy = {c.key: of for c, of in zip(noisy, figures, strict=True)}
         for clip, videos in zip(clips, made, strict=True):
             if clip.key in block.pictured:
-                shown = (clip.video_THWC, videos.emotion_video)
-                results.examples[clip.emotion or UNKNOWN] = shown
+                results.examples[clip.emotion or UNKNOWN] = _example(clip, videos)
             if self.evaluator.baseline is not None and videos.baseline is None:
                 lack = f"baseline only: it does not know {clip.emotion or NEUTRAL}"
                 results.left_out.setdefault(clip.key, lack)
         results.left_out |= self._reader.left_out
         self._reader.left_out = known
         return results
+
+
+def _example(clip: Clip, videos: Generated) -> dict[str, Bytes]:
+    """Return the videos to picture; with a baseline, both models' are from one picture."""
+    if videos.baseline is None:
+        return {"true": clip.video_THWC, "generated": videos.emotion_video}
+    return {"true": clip.video_THWC, "generated": videos.video, "baseline": videos.baseline}
 
 
 def build_block_evaluator(config: EvaluateConfig) -> BlockEvaluator:

@@ -41,13 +41,13 @@ class Results:
 
     Attributes:
         clips: the clips in the order of their keys.
-        examples: emotion -> (true frames, frames from the neutral still or the condition image) of
+        examples: emotion -> `true`, `generated` and, with a baseline model, `baseline` -> frames of
             one clip, for the picture.
         noisy: key -> level of the noise in the speech -> figures.
     """
 
     clips: list[ClipResults] = field(default_factory=list)
-    examples: dict[str, tuple[Bytes, Bytes]] = field(default_factory=dict)
+    examples: dict[str, dict[str, Bytes]] = field(default_factory=dict)
     noisy: dict[str, dict[str, Figures]] = field(default_factory=dict)
 
     def add(self, more: "Results") -> None:

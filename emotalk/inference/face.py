@@ -23,8 +23,25 @@ SURROUNDINGS = (0.6, 0.3, 0.1)  # of a face's box, kept on each side when it is 
 logger = logging.getLogger(__name__)
 
 
+@dataclasses.dataclass(frozen=True)
+class FoundFace:
+    """Holds a picture's face and where it is."""
+
+    crop_CHW: Bytes  # aligned, uint8 RGB (3, 128, 128)
+    picture_HWC: Bytes  # the whole picture, upright, uint8 RGB
+    matrix_23: Doubles  # similarity from pixels of the picture to those of the crop
+
+
 def read_face(path: Path, detector: LandmarkDetector, *, choice: str | None = None) -> Bytes:
     """Return the aligned crop of the picture's face, uint8 RGB (3, 128, 128).
+
+    See `find_face`, which also returns where the face is in the picture.
+    """
+    return find_face(path, detector, choice=choice).crop_CHW
+
+
+def find_face(path: Path, detector: LandmarkDetector, *, choice: str | None = None) -> FoundFace:
+    """Return the picture's face as an aligned crop, and where it is in the picture.
 
     The choice of several faces is `largest`, or a number from 0 in order of size. None requires
     that there is only one.
@@ -60,7 +77,8 @@ def read_face(path: Path, detector: LandmarkDetector, *, choice: str | None = No
             path,
             scale_of(transform),
         )
-    return np.ascontiguousarray(crop_HWC.transpose(2, 0, 1))
+    crop_CHW = np.ascontiguousarray(crop_HWC.transpose(2, 0, 1))
+    return FoundFace(crop_CHW, result.image_HWC, transform)
 
 
 def read_aligned(path: Path) -> Bytes:

@@ -2,13 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
+from emotalk.errors import WrongUse
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.inference.emotion_timeline import (
     Timeline,
@@ -16,15 +19,19 @@ from emotalk.inference.emotion_timeline import (
     parse_timeline,
     timeline_weights,
 )
-from emotalk.inference.face import read_aligned, read_face
+from emotalk.inference.face import FoundFace, find_face, read_aligned
 from emotalk.inference.generate import generate_blocks
-from emotalk.inference.knowledge_notes import photograph_note, unlearnt_note
+from emotalk.inference.knowledge_notes import photograph_note, refuse_unlearnt, unlearnt_note
+from emotalk.inference.panels import PanelGrid
+from emotalk.inference.paste_back import PasteBack
 from emotalk.inference.speech import read_speech
 from emotalk.inference.video import check_output, write_talking_video
+from emotalk.media.image import enlarge
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
 
 Progress = Callable[[int, int], None]
+LONG_SIDE, PANEL_LONG_SIDE = 1920, 640  # pixels of a whole picture, unless given
 LOG = logging.getLogger("emotalk.generate")
 
 
@@ -34,13 +41,17 @@ class VideoRequest:
 
     image: Path  # with a face
     audio: Path  # any file with speech
-    emotion: str  # see `emotalk.inference.emotion_timeline`
-    output: Path  # the MP4 file to write
+    # see `emotalk.inference.emotion_timeline`; None: a panel for each emotion of the model
+    emotion: str | None
+    output: Path  # the file to write, see `emotalk.inference.video`
     landmarks: LandmarksConfig | None  # None: the picture is an aligned crop
     face: str | None = None  # which of several, see `emotalk.inference.face`
     seed: int = 0  # of the noise
     scale: int = 1  # side of the video in multiples of 128 pixels
     overwrite: bool = False  # replace an existing `output`
+    paste_back: bool = False  # put the face back into the whole picture
+    long_side: int | None = None  # most pixels of the whole picture; None: 1920, of a panel 640
+    intensity: float = 1.0  # factor of all weights of `emotion`, in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -71,30 +82,70 @@ def make_video(
         WrongUse: a file, the emotion or the output is not usable as it is.
     """
     check_output(request.output, overwrite=request.overwrite)
-    timeline = parse_timeline(request.emotion, loaded.facts.emotions)
-    notes = _notes(request, timeline, loaded)
+    _check_options(request)
+    timelines = _timelines(request, loaded)
+    notes = _notes(request, timelines, loaded)
     for note in notes:
         LOG.warning("%s", note)
     speech = read_speech(request.audio)
-    weights_TE = timeline_weights(timeline, loaded.facts.emotions, speech.frames)
-    condition_CHW = _condition(request)
+    emotions = loaded.facts.emotions
+    weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
+    face = _face(request)
+    notes += _size_note(request, face)
     started = time.monotonic()
-    blocks = generate_blocks(loaded, condition_CHW, speech.speech, weights_TE, seed=request.seed)
+    views = [
+        _view(
+            request,
+            face,
+            generate_blocks(loaded, face.crop_CHW, speech.speech, weights_TE, seed=request.seed),
+        )
+        for weights_TE in weights
+    ]
+    blocks = views[0] if request.emotion is not None else _grid(views, emotions)
     write_talking_video(
         request.output,
         _frames(blocks, speech.frames, progress),
         speech.sound,
         provenance=(
             f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
-            f"Emotion: {request.emotion}. Seed: {request.seed}. "
+            f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "
             f"Model: {printable(loaded.folder.name)}."
         ),
-        scale=request.scale,
     )
     return VideoReport(request.output, speech.frames, time.monotonic() - started, notes)
 
 
-def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -> tuple[str, ...]:
+def _check_options(request: VideoRequest) -> None:
+    """Raise `WrongUse` for options that exclude each other."""
+    if request.paste_back and request.landmarks is None:
+        raise WrongUse(
+            "paste back: an aligned crop has no picture around it; give the whole picture and a "
+            "face finder (--landmarks insightface or onnx), or leave out --paste-back"
+        )
+    if request.paste_back and request.scale != 1:
+        raise WrongUse(
+            f"paste back: scale {request.scale} is for crops; the whole picture keeps its own size,"
+            " which --long-side limits: leave out --scale"
+        )
+    if request.long_side is not None and not request.paste_back:
+        raise WrongUse(
+            f"long side {request.long_side}: it limits the whole picture; add --paste-back, or give"
+            " --scale for a crop"
+        )
+
+
+def _timelines(request: VideoRequest, loaded: LoadedGenerator) -> list[Timeline]:
+    """Return the timeline of the video, or that of each emotion."""
+    emotions = loaded.facts.emotions
+    if request.emotion is None:
+        refuse_unlearnt(what_it_knows(loaded.facts), emotions, wish="--all-emotions")
+    texts = emotions if request.emotion is None else [request.emotion]
+    return [parse_timeline(text, emotions).scaled(request.intensity) for text in texts]
+
+
+def _notes(
+    request: VideoRequest, timelines: Sequence[Timeline], loaded: LoadedGenerator
+) -> tuple[str, ...]:
     """Return a line for each part of a request that has no effect, or one not to be trusted."""
     face = ""
     if request.face is not None and request.landmarks is None:
@@ -103,18 +154,57 @@ def _notes(request: VideoRequest, timeline: Timeline, loaded: LoadedGenerator) -
         )
     knowledge = what_it_knows(loaded.facts)
     notes = (
-        intensity_note(timeline, use_intensity=loaded.facts.use_intensity),
-        unlearnt_note(knowledge, (entry.emotion for entry in timeline)),
+        intensity_note(timelines, use_intensity=loaded.facts.use_intensity),
+        unlearnt_note(knowledge, (name for timeline in timelines for name in timeline.names)),
         photograph_note(knowledge, detected=request.landmarks is not None),
         face,
     )
     return tuple(note for note in notes if note)
 
 
-def _condition(request: VideoRequest) -> Bytes:
+def _face(request: VideoRequest) -> FoundFace:
     if request.landmarks is None:
-        return read_aligned(request.image)
-    return read_face(request.image, build_landmark_detector(request.landmarks), choice=request.face)
+        crop_CHW = read_aligned(request.image)
+        return FoundFace(crop_CHW, crop_CHW.transpose(1, 2, 0), np.eye(2, 3))
+    return find_face(request.image, build_landmark_detector(request.landmarks), choice=request.face)
+
+
+def _size_note(request: VideoRequest, face: FoundFace) -> tuple[str, ...]:
+    """Return a note where the whole picture is shown smaller without having been asked to."""
+    height, width = face.picture_HWC.shape[:2]
+    limit = _long_side(request)
+    if not request.paste_back or request.long_side is not None or max(height, width) <= limit:
+        return ()
+    note = (
+        f"the picture's {width} x {height} pixels are more than {limit} on the longer side, so it "
+        "is shown smaller; --long-side sets another limit"
+    )
+    LOG.warning("%s", note)
+    return (note,)
+
+
+def _long_side(request: VideoRequest) -> int:
+    return request.long_side or (PANEL_LONG_SIDE if request.emotion is None else LONG_SIDE)
+
+
+def _view(request: VideoRequest, face: FoundFace, blocks: Iterator[Bytes]) -> Iterator[Bytes]:
+    """Return the blocks as they are shown: in the whole picture, or enlarged crops."""
+    if not request.paste_back:
+        return (
+            np.stack([enlarge(frame_HWC, request.scale) for frame_HWC in block_THWC])
+            for block_THWC in blocks
+        )
+    paste = PasteBack(face.picture_HWC, face.matrix_23, long_side=_long_side(request))
+    return (paste.paste(block_THWC) for block_THWC in blocks)
+
+
+def _grid(views: Sequence[Iterator[Bytes]], labels: Sequence[str]) -> Iterator[Bytes]:
+    """Yield the blocks of all views side by side, with the emotions' names."""
+    grid: PanelGrid | None = None
+    for panels in zip(*views, strict=True):
+        height, width = panels[0].shape[1:3]
+        grid = grid or PanelGrid(labels, height=height, width=width)
+        yield grid.compose(panels)
 
 
 def _frames(blocks: Iterable[Bytes], frames: int, progress: Progress | None) -> Iterator[Bytes]:

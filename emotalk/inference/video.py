@@ -8,7 +8,6 @@ from pathlib import Path
 from emotalk import __version__
 from emotalk.errors import WrongUse
 from emotalk.media.encode import AudioTrack, encode_video
-from emotalk.media.image import enlarge
 from emotalk.media.sound_source import SoundSource
 from emotalk.schema import FPS, Bytes, Floats
 
@@ -43,7 +42,6 @@ def write_talking_video(
     sound: Floats | SoundSource,
     *,
     provenance: str,
-    scale: int = 1,
 ) -> None:
     """Write frames with their sound at 25 fps, as H.264 and AAC.
 
@@ -52,11 +50,10 @@ def write_talking_video(
         frames_THWC: uint8 RGB frames, read one by one.
         sound: mono float in [-1, 1] at 48 kHz.
         provenance: inputs of the video, for the file's comment.
-        scale: enlargement of the frames, 1 to 4.
     """
     encode_video(
         path,
-        (enlarge(frame, scale) for frame in frames_THWC),
+        frames_THWC,
         fps=Fraction(FPS),
         options={"crf": "16", "preset": "medium"},
         audio=AudioTrack(samples=sound, rate=SOUND_RATE),

@@ -19,6 +19,7 @@ from emotalk.tracking.report_run import SentReport, send_report
 
 LOG = logging.getLogger("emotalk.mlflow")
 IDENTITY_DIGITS = 16
+PAIRS = "pairs"  # in place of a split: of videos that any system made
 
 
 def track_report(
@@ -73,7 +74,7 @@ def _what_is_sent(report: Report, output: Path, step: int) -> SentReport:
     inputs = json.dumps(report.inputs, sort_keys=True).encode()
     identity = hashlib.sha256(inputs).hexdigest()[:IDENTITY_DIGITS]
     settings = report.inputs.get("config", {})
-    split = settings.get("split", "test") if isinstance(settings, dict) else "test"
+    split = settings.get("split", PAIRS) if isinstance(settings, dict) else PAIRS
     files = [output / name for name in REPORT_FILES]
     return SentReport(
         identity=identity,

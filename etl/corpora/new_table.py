@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 
 from emotalk.errors import WrongUse
 from emotalk.files.atomic_write import PART, claim_name
-from emotalk.files.small_files import UnfitFile, read_small
-from emotalk.printable import is_printable, printable, quoted
+from emotalk.printable import printable, quoted
 from emotalk.schema import EMOTIONS_MEAD8, UNKNOWN
 from etl.corpora.folder import key_of, name_fault
 from etl.corpora.label_guess import WHOLE_WORDS, ActorFrom, Guess, LabelOptions, guess_labels
 from etl.corpora.listing import VIDEO_SUFFIXES
 from etl.corpora.source import FolderSource
+from etl.corpora.spoken_text import spoken_text
 from etl.corpora.table_report import NAME, Found, advice_lines, counted, report_lines
 
 COLUMNS = ("clip", "actor", "emotion", "level", "text")
@@ -28,10 +28,6 @@ MORE_SUFFIXES = (
     ".rm", ".rmvb", ".ts", ".vob", ".wmv",
 )  # fmt: skip
 SUFFIXES = frozenset((*VIDEO_SUFFIXES, *MORE_SUFFIXES))
-TEXT_SUFFIXES = (".txt", ".lab")
-LARGEST_TEXT = 64 * 2**10  # bytes
-LONGEST_TEXT = 2000  # letters
-TIMED_LABEL = re.compile(r"\d+\s+\d+\s+\S")  # a line of HTK's labels: no plain text
 
 
 def label_options(
@@ -97,7 +93,7 @@ def write_table(folder: Path, table: Path | None, options: LabelOptions) -> list
         raise WrongUse(f"{folder}: {what}; give the folder of the recordings")
     found = _find(folder)
     guesses = [
-        replace(guess, text=_text(folder, clip, found.names) or guess.text)
+        replace(guess, text=spoken_text(folder, clip, found.names) or guess.text)
         for clip, guess in zip(found.clips, guess_labels(found.clips, options), strict=True)
     ]
     _write(path, _csv(found.clips, guesses))
@@ -148,23 +144,6 @@ def _unfit(name: str, keys: dict[str, str]) -> str | None:
     if earlier != name:
         return f"gets the key of {printable(earlier, longest=80)}; rename one of them"
     return None
-
-
-def _text(folder: Path, clip: str, names: frozenset[str]) -> str:
-    """Return the text that stands beside a clip on one line; empty where there is none to use."""
-    for suffix in TEXT_SUFFIXES:
-        name = str(PurePosixPath(clip).with_suffix(suffix))
-        if name not in names:
-            continue
-        try:
-            lines = read_small(folder / name, max_bytes=LARGEST_TEXT).decode("utf-8-sig")
-        except (OSError, UnfitFile, UnicodeDecodeError):
-            continue
-        text = " ".join(lines.split())
-        timed = suffix == ".lab" and TIMED_LABEL.match(text)
-        if text and len(text) <= LONGEST_TEXT and is_printable(text) and not timed:
-            return text
-    return ""
 
 
 def _csv(clips: Sequence[str], guesses: Sequence[Guess]) -> bytes:

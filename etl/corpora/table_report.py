@@ -17,6 +17,7 @@ from emotalk.printable import printable
 from emotalk.schema import EMOTIONS, UNKNOWN
 from etl.corpora.folder import WORDS_SUFFIX
 from etl.corpora.label_guess import NO_HINT, Guess
+from etl.corpora.spoken_text import ALIGN_SUFFIX
 
 NAME = "clips.csv"
 SHOWN = 4  # names of a list
@@ -46,7 +47,7 @@ def counted(counts: Counter[str], shown: int = SHOWN) -> str:
 
 
 def _found_lines(folder: Path, found: Found) -> list[str]:
-    beside = {".txt", ".lab", ".csv"}
+    beside = {".txt", ".lab", ALIGN_SUFFIX, ".csv"}
     others = Counter({s: n for s, n in found.others.items() if s not in beside})
     lines = [f"{folder}: {len(found.clips)} recordings"]
     if others:
@@ -76,7 +77,8 @@ def _guess_lines(found: Found, guesses: Sequence[Guess]) -> list[str]:
     if levels:
         lines.append(f"levels    {counted(levels)}, none {len(clips) - levels.total()}")
     if any(texts):
-        lines.append(f"text      {sum(map(bool, texts))}, from NAME.txt, NAME.lab or the name")
+        beside = f"NAME.txt, NAME.lab, NAME{ALIGN_SUFFIX}"
+        lines.append(f"text      {sum(map(bool, texts))}, from {beside} or the name")
     timed = sum(str(PurePosixPath(c).with_suffix(WORDS_SUFFIX)) in found.names for c in clips)
     if timed:
         lines.append(

@@ -121,7 +121,7 @@ def test_an_existing_video_is_kept(generate: Command) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("emotion", "joy", "this model knows anger, disgust, fear, happiness, neutral, sadness"),
+        ("emotion", "mellow", "this model has anger, disgust, fear, happiness, neutral, sadness"),
         ("emotion", "0=neutral,9=fear", "but the speech is 1.32 s long"),
         ("audio", "silence.wav", "silent: its level is -inf dB"),
         ("audio", "click.wav", "shorter than one frame"),

@@ -21,6 +21,7 @@ from emotalk.evaluation.output import claim_output, write_report
 from emotalk.evaluation.page_video import PageVideo, side_by_side
 from emotalk.evaluation.pairs.listing import PairList, list_pairs
 from emotalk.evaluation.pairs.measure import measure_pair
+from emotalk.evaluation.pairs.mouth_notes import mouth_notes
 from emotalk.evaluation.pairs.reading import UnfitPair, read_pair
 from emotalk.evaluation.pairs.report_parts import describe_pairs, pair_caveats
 from emotalk.evaluation.plots import write_plots
@@ -162,9 +163,10 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 if len(spoken) > OTHERS:
                     del spoken[next(iter(spoken))]
                 found.results.clips.append(clip)
-                shown = read.clip.video_THWC, read.generated_THWC
+                shown = {"true": read.clip.video_THWC, "generated": read.generated_THWC}
                 found.results.examples.setdefault(pair.emotion or UNKNOWN, shown)
-                found.notes |= {pair.key: read.notes} if read.notes else {}
+                notes = (*read.notes, *mouth_notes(clip))
+                found.notes |= {pair.key: notes} if notes else {}
                 found.first += [read.clip] if len(found.first) < CHECKED_CLIPS else []
             bar.advance(task)
     return found

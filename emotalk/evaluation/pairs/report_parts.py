@@ -11,7 +11,7 @@ from emotalk.evaluation.pairs.listing import UNKNOWN_ACTOR, Pair
 from emotalk.evaluation.results import ClipResults
 from emotalk.files.checksums import file_sha256
 
-IRRELEVANT = {"pairs", "output", "videos"}
+IRRELEVANT = {"pairs", "output", "videos", "tracking"}
 UNREADABLE = "unreadable"  # in place of a hash
 ALIGNED = {
     "auto": "Each video is cut to the face by its own first frame, or as the true one where the "
@@ -69,7 +69,8 @@ def pair_caveats(
     differing = sum(bool(notes.get(clip.key)) for clip in results)
     if differing:
         lines.append(
-            f"{differing} of {len(results)} pairs differ in length, rate or sound; they are listed."
+            f"{differing} of {len(results)} pairs differ in length, rate, sound or the time of the "
+            "mouth; they are listed."
         )
     return tuple(lines)
 

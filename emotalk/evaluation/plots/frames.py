@@ -1,4 +1,4 @@
-"""Show frames of one clip of each emotion, true above generated."""
+"""Show frames of one clip of each emotion: true, generated and by the baseline model."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -6,21 +6,23 @@ from matplotlib.figure import Figure
 from emotalk.evaluation.plot import Plot
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.results import Results
-from emotalk.schema import EMOTIONS, Bytes
+from emotalk.schema import EMOTIONS, SIZE, Bytes
 
 SHOWN = 6
 
 
 def draw_frames(results: Results) -> Figure:
-    """Return frames of one clip for each emotion, true above generated."""
-    shown = [name for name in EMOTIONS if name in results.examples]
-    shown += sorted(set(results.examples) - set(EMOTIONS))
-    figure = Figure(figsize=(1.4 * SHOWN + 1.6, 3.0 * len(shown)), layout="constrained")
-    for axes, name in zip(np.ravel(figure.subplots(len(shown), squeeze=False)), shown, strict=True):
-        true, made = results.examples[name]
-        axes.imshow(np.concatenate([_strip(true), _strip(made)]))
+    """Return frames of one clip for each emotion: true, generated and, if it was made, baseline."""
+    names = [name for name in EMOTIONS if name in results.examples]
+    names += sorted(set(results.examples) - set(EMOTIONS))
+    heights = [len(results.examples[name]) for name in names]
+    figure = Figure(figsize=(1.4 * SHOWN + 1.6, 1.5 * sum(heights)), layout="constrained")
+    places = figure.subplots(len(names), squeeze=False, height_ratios=heights)
+    for axes, name in zip(np.ravel(places), names, strict=True):
+        rows = results.examples[name]
+        axes.imshow(np.concatenate([_strip(video_THWC) for video_THWC in rows.values()]))
         axes.set_title(name, fontsize=10, loc="left")
-        axes.set(xticks=[], yticks=[64, 192], yticklabels=["true", "generated"])
+        axes.set(xticks=[], yticks=SIZE * (np.arange(len(rows)) + 0.5), yticklabels=list(rows))
     return figure
 
 

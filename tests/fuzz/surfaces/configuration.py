@@ -94,6 +94,9 @@ def _overrides(folder: Path) -> Door:
     return Door(make, enter, (WrongUse,))
 
 
+PIECES_OF_MIX = ("happy", "anger:0.1", "Sad:.2", "fear:1e-1", "disgust:0", "", ":", "1=calm", ",")
+
+
 def _timeline(folder: Path) -> Door:
     from emotalk.errors import WrongUse
     from emotalk.inference.emotion_timeline import (
@@ -108,6 +111,10 @@ def _timeline(folder: Path) -> Door:
         "anger:0.3",
         "0=neutral,1.5=anger:0.8",
         "0=sadness:1,0.04=fear,0.08=disgust:0.5,3.96=neutral",
+        "happiness:0.6+fear:0.4",
+        "Angry:0.2+sad+calm",
+        "linear,0=happy,2=fear:0.3+disgust:0.7",
+        "step,0=Sad,0.4=happy:0.6+fear,1=neutral",
     )
 
     def make(rng: Random) -> str:
@@ -115,6 +122,8 @@ def _timeline(folder: Path) -> Door:
             return ",".join(f"{n / 9}={rng.choice(EMOTIONS)}" for n in range(rng.randint(1, 400)))
         if rng.random() < 0.1:
             return rng.choice(TEXTS)
+        if rng.random() < 0.1:
+            return "+".join(rng.choice(PIECES_OF_MIX) for _ in range(rng.randint(1, 30)))
         return change_text(rng.choice(texts), rng)
 
     def enter(text: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from emotalk.config.evaluate_tracking import ReportTrackingConfig
 from tests.helpers.made_reports import made_report
 from tests.unit.cli.test_commands import run
 
@@ -61,6 +62,7 @@ def test_what_is_missing_or_too_much_is_one_message(
         ((*MODEL, "--output", "out"), "as_reported: false"),
         ((*PAIRS, "--as-reported"), "as_reported: true"),
         ((*PAIRS, "max_frames_apart=0"), "max_frames_apart: 0"),
+        ((*PAIRS, "tracking.experiment=e"), "  experiment: e"),
         ((*COMPARE, "seed=3"), "seed: 3"),
     ],
 )
@@ -83,6 +85,27 @@ def test_a_file_chooses_the_split_where_the_command_line_does_not(
     told = output(monkeypatch, capsys, *given)[1]
     assert "split: val" in told
     assert "as_reported: true" in told
+
+
+def test_a_report_on_pairs_is_sent_to_mlflow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    report = made_report({"a": {"psnr": 20.0}})
+    sent: list[tuple[object, ...]] = []
+
+    def send(*given: object) -> str:
+        sent.append(given)
+        return "sent"
+
+    monkeypatch.setattr("emotalk.evaluation.pairs.evaluate.evaluate_pairs", lambda config: report)
+    monkeypatch.setattr("emotalk.runs.report_tracking.track_report", send)
+    monkeypatch.chdir(tmp_path)
+    code, told = output(monkeypatch, capsys, *PAIRS, "tracking.uri=http://server")
+    assert code == 0
+    assert told.splitlines()[-1] == "sent"
+    ((made, folder, tracking),) = sent
+    assert (made, folder) == (report, Path("out"))
+    assert tracking == ReportTrackingConfig(uri="http://server")
 
 
 def test_two_reports_are_compared(

@@ -100,7 +100,7 @@ def test_counts_are_white_on_dark_cells_alone(dark: int, light: int) -> None:
 
 
 def test_frames_stand_in_two_rows_emotion_by_emotion() -> None:
-    shown = {name: (noise_frames(n, 11), noise_frames(9 + n, 11))
+    shown = {name: {"true": noise_frames(n, 11), "generated": noise_frames(9 + n, 11)}
              for n, name in enumerate(("sadness", "contempt", "anger"))}  # fmt: skip
     figure = draw_frames(Results(examples=shown))
     assert figure.get_size_inches().tolist() == pytest.approx([10.0, 9.0])
@@ -108,7 +108,7 @@ def test_frames_stand_in_two_rows_emotion_by_emotion() -> None:
     assert titles == ["anger", "sadness", "contempt"]
     picture = np.asarray(figure.axes[0].images[0].get_array())
     assert picture.shape == (256, 6 * 128, 3)
-    true, made = shown["anger"]
+    true, made = shown["anger"].values()
     for place, frame in enumerate((0, 2, 4, 6, 8, 10)):
         columns = slice(128 * place, 128 * (place + 1))
         np.testing.assert_array_equal(picture[:128, columns], true[frame])
@@ -117,8 +117,22 @@ def test_frames_stand_in_two_rows_emotion_by_emotion() -> None:
     assert labels == ["true", "generated"]
 
 
+def test_a_baselines_frames_stand_below_and_only_where_it_made_some() -> None:
+    three = {name: noise_frames(n, 6) for n, name in enumerate(("true", "generated", "baseline"))}
+    two = {name: three[name] for name in ("true", "generated")}
+    figure = draw_frames(Results(examples={"fear": three, "anger": two}))
+    assert figure.get_size_inches().tolist() == pytest.approx([10.0, 7.5])
+    heights = [np.asarray(axes.images[0].get_array()).shape[0] for axes in figure.axes]
+    assert heights == [256, 384]
+    picture = np.asarray(figure.axes[1].images[0].get_array())
+    np.testing.assert_array_equal(picture[256:, :128], three["baseline"][0])
+    labels = figure.axes[1].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["true", "generated", "baseline"]
+    assert [label.get_position()[1] for label in labels] == [64, 192, 320]
+
+
 def test_the_names_are_those_of_the_files(tmp_path: Path) -> None:
-    results = Results([found("k", 0.5)], examples={"anger": (noise_frames(0, 6),) * 2})
+    results = Results([found("k", 0.5)], examples={"anger": {"true": noise_frames(0, 6)}})
     report = Report(
         inputs={}, where={}, judges={}, clips=1, actors=("a",), condition="first_frame",
         figures={}, emotion=None, as_reported=None, left_out={}, caveats=(), per_clip={},

@@ -113,8 +113,10 @@ def test_one_clip_of_every_emotion_is_pictured(
     )  # fmt: skip
     shown = seen[0].examples
     assert set(shown) == {"happiness", "neutral", "anger", "sadness"}
-    assert all(true.shape == made.shape for true, made in shown.values())
-    assert not any(np.array_equal(true, made) for true, made in shown.values())
+    assert all(list(rows) == ["true", "generated"] for rows in shown.values())
+    pairs = [tuple(rows.values()) for rows in shown.values()]
+    assert all(true.shape == made.shape for true, made in pairs)
+    assert not any(np.array_equal(true, made) for true, made in pairs)
 
 
 def inputs(checkpoint: Path, shards: Path, **more: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from emotalk.errors import WrongUse
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
 from emotalk.faces.template import template_LP
-from emotalk.inference.face import read_aligned, read_face
+from emotalk.inference.face import find_face, read_aligned, read_face
 from emotalk.schema import Bytes
 from tests.helpers.shared import shared_data
 
@@ -63,6 +63,15 @@ def test_the_only_face_is_cut_out(tmp_path: Path) -> None:
     crop_CHW = read_face(picture(tmp_path, 100), Finder())
     assert crop_CHW.shape == (3, 128, 128)
     np.testing.assert_array_equal(crop_CHW[:, 2:-2, 2:-2], 100)
+
+
+def test_where_the_face_is_comes_with_the_crop(tmp_path: Path) -> None:
+    found = find_face(picture(tmp_path, 100, 200), Finder(), choice="largest")
+    assert found.picture_HWC.shape == (200, 600, 3)
+    np.testing.assert_allclose(found.matrix_23, [[1, 0, -350], [0, 1, -40]], atol=1e-3)
+    np.testing.assert_array_equal(
+        found.crop_CHW[:, 2:-2, 2:-2].transpose(1, 2, 0), found.picture_HWC[42:166, 352:476]
+    )
 
 
 def test_several_faces_are_listed_and_none_is_taken(tmp_path: Path) -> None:

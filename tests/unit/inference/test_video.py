@@ -77,14 +77,6 @@ def test_the_file_says_that_it_is_synthetic_and_how_it_was_made(video: Path) -> 
     assert "Seed: 3." in tags["comment"]
 
 
-def test_scale_enlarges_the_picture(tmp_path: Path) -> None:
-    path = tmp_path / "large.mp4"
-    write_talking_video(path, frames()[:2], sound()[:3840], provenance="", scale=3)
-    with av.open(str(path)) as container:
-        context = container.streams.video[0].codec_context
-        assert (context.width, context.height) == (384, 384)
-
-
 def test_a_failure_leaves_no_file_behind(tmp_path: Path) -> None:
     def broken() -> Iterator[Bytes]:
         yield frames()[0]

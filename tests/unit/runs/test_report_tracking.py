@@ -93,6 +93,18 @@ def test_without_a_training_it_becomes_one_run_of_its_own_where_a_server_is_give
     assert len(client.get_metric_history(run.info.run_id, "test/psnr")) == 1
 
 
+def test_videos_of_another_system_have_figures_of_pairs_in_a_run_of_their_own(
+    tmp_path: Path, uri: str
+) -> None:
+    made = plain_report(inputs={"config": {"align": "auto"}, "generated_sha256": "0"})
+    write_report(tmp_path, made, [])
+    track_report(made, tmp_path, ReportTrackingConfig(uri=uri))
+    (run,) = MlflowClient(tracking_uri=uri).search_runs(["1"])
+    assert run.data.metrics["pairs/psnr"] == 2.0
+    assert run.data.metrics["pairs/repeat/psnr"] == 1.0
+    assert not [name for name in run.data.metrics if name.startswith("test/")]
+
+
 def test_nothing_is_sent_where_tracking_is_off_or_no_server_is_known(
     tmp_path: Path, report: Report, uri: str
 ) -> None:

@@ -77,6 +77,11 @@ def test_what_was_left_out_and_what_differs_is_said(report: Report, folder: Path
     page = (folder / "report/report.md").read_text()
     assert "## Differences within pairs" in page
     assert "ann_dubbed: the generated file has another sound" in page
+    assert report.pair_notes["ann_late3"] == (
+        "the generated mouth is the true one's, 3 frames (120 ms) late",
+    )
+    assert report.pair_notes["ann_frozen"] == ("the generated mouth does not move in speech",)
+    assert "ann_copy" not in report.pair_notes
     assert "the 5 clips of one actor" in " ".join(page.split())
     assert max(map(len, page.splitlines())) <= 80
     assert (folder / "report/report.html").read_text().count("<video") >= 3
