@@ -24,7 +24,7 @@ def test_it_is_the_weighted_error_of_differences_from_the_windows_mean() -> None
 
 
 def test_another_face_that_moves_alike_costs_nothing() -> None:
-    fake, real, weights = videos()
+    _, real, weights = videos()
     other = real + (torch.rand(B, 1, C, H, W) - 0.5)
     assert mouth_region_loss(other, real, weights).min() > 0.05
     assert mouth_motion_loss(other, real, weights).max() < 1e-6
