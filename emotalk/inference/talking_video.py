@@ -24,8 +24,14 @@ from emotalk.inference.generate import generate_blocks
 from emotalk.inference.knowledge_notes import photograph_note, refuse_unlearnt, unlearnt_note
 from emotalk.inference.panels import PanelGrid
 from emotalk.inference.paste_back import PasteBack
+from emotalk.inference.sound_track import sound_track
 from emotalk.inference.speech import read_speech
-from emotalk.inference.video import check_output, write_talking_video
+from emotalk.inference.video import (
+    check_length,
+    check_output,
+    video_format,
+    write_talking_video,
+)
 from emotalk.media.image import enlarge
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
@@ -88,6 +94,7 @@ def make_video(
     for note in notes:
         LOG.warning("%s", note)
     speech = read_speech(request.audio)
+    check_length(request.output, speech.frames)
     emotions = loaded.facts.emotions
     weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
     face = _face(request)
@@ -105,7 +112,7 @@ def make_video(
     write_talking_video(
         request.output,
         _frames(blocks, speech.frames, progress),
-        speech.sound,
+        sound_track(speech, video_format(request.output)),
         provenance=(
             f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
             f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "

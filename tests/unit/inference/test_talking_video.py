@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -206,7 +207,7 @@ def test_panels_of_emotions_that_were_never_learnt_are_refused(request_of: Video
     ],
 )
 def test_options_that_cannot_go_together_are_refused(
-    changes: dict[str, bool], message: str, request_of: VideoRequest
+    changes: dict[str, Any], message: str, request_of: VideoRequest
 ) -> None:
     with pytest.raises(WrongUse, match=message):
         make_video(replace(request_of, **changes), loaded_of(use_intensity=True))
