@@ -94,7 +94,8 @@ def test_emotion_and_intensity_of_every_frame_reach_the_network(request_of: Vide
     loaded.generator.emotion_encoder.register_forward_pre_hook(
         lambda _, args: heard.append(args[0])
     )
-    report = make_video(replace(request_of, emotion="0=anger:0.3,0.4=fear"), loaded)
+    request = replace(request_of, emotion="0=anger:0.3,0.4=fear", precision="float32")
+    report = make_video(request, loaded)  # another precision would probe the first frames
     emotion_TE = torch.cat([part.reshape(-1, len(EMOTIONS)) for part in heard])
     assert len(emotion_TE) >= report.frames == 25
     anger, fear = (emotion_TE[:25, EMOTIONS.index(name)] for name in ("anger", "fear"))
