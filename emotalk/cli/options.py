@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 LandmarkModel = Literal["insightface", "onnx", "aligned"]
 Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["auto", "float32", "bfloat16"]
 PACK, ROOT = "buffalo_l", Path("~/.insightface")  # insightface's own
 CheckpointOption = Annotated[
     Path,
@@ -37,6 +38,13 @@ RootOption = Annotated[Path, typer.Option(help="insightface: the folder that hol
 DetectorOption = Annotated[Path | None, typer.Option(help="onnx: a YuNet model file.")]
 LandmarkerOption = Annotated[Path | None, typer.Option(help="onnx: a 68-point model file.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: the first CUDA device, else the CPU.")]
+PrecisionOption = Annotated[
+    Precision,
+    typer.Option(
+        help="auto: bfloat16 on a CPU that has it, if the first frames stay within one grey level "
+        "of float32's."
+    ),
+]
 
 
 def landmarks_config(

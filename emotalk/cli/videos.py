@@ -15,6 +15,7 @@ from emotalk.cli.options import (
     LandmarkerOption,
     OptionalCheckpointOption,
     PackOption,
+    PrecisionOption,
     RootOption,
     landmarks_config,
 )
@@ -56,6 +57,7 @@ def generate(
     scale: ScaleOption = 1,
     seed: SeedOption = 0,
     device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
     overwrite: OverwriteOption = False,
 ) -> None:
     """Make a video of a face that says a recording of speech with an emotion.
@@ -89,6 +91,7 @@ def generate(
         overwrite=overwrite,
         paste_back=paste_back,
         long_side=long_side,
+        precision=precision,
     )
     check_output(request.output, overwrite=overwrite)
     loaded, model = _load(checkpoint, device)

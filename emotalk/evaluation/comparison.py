@@ -33,24 +33,27 @@ class SpeechFacts:
 class Truth:
     """A true clip with the data that all of its comparisons share.
 
-    The landmarks are those of the model that also detects the generated ones. The frames are float
-    [0, 1], B = 1.
+    The landmarks are those of the model that also detects the generated ones.
     """
 
     clip: Clip
     landmarks_TLP: Floats
     opening_T: Doubles
     voiced_T: NDArray[np.bool_]  # in which somebody speaks
-    video_BTCHW: Tensor
-    device: torch.device = CPU  # where image metrics compute; tensors are on the CPU
+    device: torch.device = CPU  # where image metrics compute
     identity: IdentityReference | None = None  # None: who it is is not measured
     speech: SpeechFacts = SpeechFacts()
 
+    @property
+    def frames_THWC(self) -> Bytes:
+        """Return the true frames, uint8 RGB."""
+        return self.clip.video_THWC
+
 
 class Comparison(NamedTuple):
-    """A video, float [0, 1] with B = 1, beside the true clip of the same length."""
+    """A video, uint8 RGB, beside the true clip of the same length."""
 
-    video_BTCHW: Tensor
+    frames_THWC: Bytes
     landmarks_TLP: Floats
     opening_T: Doubles
     truth: Truth
@@ -118,7 +121,6 @@ def truth_of(
         landmarks_TLP=landmarks_TLP,
         opening_T=mouth_opening(landmarks_TLP),
         voiced_T=voiced_frames(clip.audio_S),
-        video_BTCHW=to_metrics(clip.video_THWC),
         device=device,
         identity=identity_reference(clip.video_THWC, landmarks_TLP, embedder),
         speech=speech,
@@ -127,7 +129,7 @@ def truth_of(
 
 def compare(video_THWC: Bytes, landmarks_TLP: Floats, truth: Truth) -> Comparison:
     """Return a video and its landmarks beside the true clip."""
-    return Comparison(to_metrics(video_THWC), landmarks_TLP, mouth_opening(landmarks_TLP), truth)
+    return Comparison(video_THWC, landmarks_TLP, mouth_opening(landmarks_TLP), truth)
 
 
 def detect_landmarks(videos: Sequence[Bytes], model: LandmarkModel | None) -> list[Floats]:
@@ -143,9 +145,3 @@ def to_metrics(frames_THWC: Bytes) -> Tensor:
     """Return uint8 frames as float RGB in [0, 1], (1, T, 3, H, W)."""
     frames = torch.from_numpy(np.ascontiguousarray(frames_THWC)).permute(0, 3, 1, 2)
     return frames[None].float().div_(255)
-
-
-def to_bytes(video_BTCHW: Tensor) -> Bytes:
-    """Return a video of `to_metrics` as uint8 frames again, (T, H, W, 3)."""
-    frames_THWC = (video_BTCHW[0] * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-    return np.asarray(frames_THWC.cpu().numpy())

@@ -173,7 +173,7 @@ class Evaluator:
         truths = [next(iter(each.values())).truth for each in compared]
         figures = iter(measure_together(rows, metrics))
         of_true = measure_together(
-            [Comparison(t.video_BTCHW, t.landmarks_TLP, t.opening_T, t) for t in truths], of_truth
+            [Comparison(t.frames_THWC, t.landmarks_TLP, t.opening_T, t) for t in truths], of_truth
         )
         return [
             {row: next(figures) for row in each} | ({"truth": true} if of_truth else {})

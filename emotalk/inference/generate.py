@@ -9,6 +9,7 @@ from torch import Tensor
 
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.data.batch import from_unit, to_unit
+from emotalk.inference.precision import PROBE_S, Numbers, Precision, choose_precision
 from emotalk.inference.speech import frames_of, network_pieces, network_speech
 from emotalk.media.sound_source import SoundSource
 from emotalk.models.streaming import GeneratorStream
@@ -76,28 +77,49 @@ def generate_blocks(
     name: str = "clip",
     seed: int = 0,
     seconds: float = 2.0,
+    precision: Precision = "float32",
 ) -> Iterator[Bytes]:
     """Yield the utterance's video block by block, uint8 RGB (t, H, W, 3), in constant memory.
 
     The concatenated blocks are the video that `generate_clips` returns for these inputs, which
-    `ClipRequest` explains. The speech, at 8 kHz, is read piece by piece, `seconds` at a time.
+    `ClipRequest` explains, up to the rounding of `precision`. The speech, at 8 kHz, is read piece
+    by piece, `seconds` at a time.
     """
-    facts, frames = loaded.facts, frames_of(speech)
-    noise = _NoiseStream(loaded, name, seed)
-    emotion_TE = torch.from_numpy(
-        np.broadcast_to(emotion, (frames, len(facts.emotions))).astype(np.float32)
+    clip = _StreamedClip(loaded, condition_CHW, speech, emotion, name, seed)
+    numbers = choose_precision(
+        precision, loaded.device, lambda each: next(clip.blocks(each, PROBE_S))
     )
-    stream = GeneratorStream(
-        loaded.generator,
-        _condition([(name, condition_CHW)]).to(loaded.device),
-        lambda first, count: emotion_TE[None, first : first + count],
-        noise.draw,
-        margin_frames=facts.speech_margin_frames,
-    )
-    piece = int(seconds * SAMPLE_RATE)
-    for piece_S in network_pieces(speech, facts, frames=frames, samples=piece):
-        yield from _as_blocks(stream.push(torch.from_numpy(piece_S)[None].to(loaded.device)))
-    yield from _as_blocks(stream.flush())
+    yield from clip.blocks(numbers, seconds)
+
+
+class _StreamedClip(NamedTuple):
+    """An utterance whose video can be streamed, in either of the two precisions."""
+
+    loaded: LoadedGenerator
+    condition_CHW: Bytes
+    speech: SoundSource
+    emotion: Floats
+    name: str
+    seed: int
+
+    def blocks(self, numbers: Numbers, seconds: float) -> Iterator[Bytes]:
+        """Yield the blocks of the whole video, of `seconds` each."""
+        loaded, facts, frames = self.loaded, self.loaded.facts, frames_of(self.speech)
+        emotion_TE = torch.from_numpy(
+            np.broadcast_to(self.emotion, (frames, len(facts.emotions))).astype(np.float32)
+        )
+        stream = GeneratorStream(
+            loaded.generator,
+            _condition([(self.name, self.condition_CHW)]).to(loaded.device),
+            lambda first, count: emotion_TE[None, first : first + count],
+            _NoiseStream(loaded, self.name, self.seed).draw,
+            margin_frames=facts.speech_margin_frames,
+            bfloat16=numbers == "bfloat16",
+        )
+        piece = int(seconds * SAMPLE_RATE)
+        for piece_S in network_pieces(self.speech, facts, frames=frames, samples=piece):
+            yield from _as_blocks(stream.push(torch.from_numpy(piece_S)[None].to(loaded.device)))
+        yield from _as_blocks(stream.flush())
 
 
 def _as_blocks(video_BTCHW: Tensor) -> Iterator[Bytes]:

@@ -12,7 +12,7 @@ from emotalk.checkpoints.format import ModelFacts
 from emotalk.errors import WrongUse
 from emotalk.inference.video import SOUND_RATE
 from emotalk.media.loudness import LoudnessMeter, PeakMeter
-from emotalk.media.sound_source import SoundInMemory, SoundSource, blocks_of
+from emotalk.media.sound_source import SoundInMemory, SoundSource, SpooledSound, blocks_of
 from emotalk.media.spooled_sound import spool_audio, spool_resampled
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
@@ -25,8 +25,9 @@ LOG = logging.getLogger("emotalk.generate")
 class Speech:
     """One recording of any length at two sample rates, mono float in [-1, 1]."""
 
+    path: Path
     speech: SoundSource  # the generator's input at 8 kHz
-    sound: SoundSource  # the video's sound track at 48 kHz
+    sound: SpooledSound  # all of it at 48 kHz
 
     @property
     def frames(self) -> int:
@@ -53,10 +54,7 @@ def read_speech(path: Path, *, max_s: float = MAX_SPEECH_S) -> Speech:
             message = f"{rejection.detail}; cut the recording and make a video of each part"
         raise WrongUse(f"{path}: {rejection.reason}: {message}") from None
     except OSError as error:
-        raise WrongUse(
-            f"{path}: its decoded sound cannot be kept in {gettempdir()}: {error.strerror}; an "
-            "hour takes 0.8 GB there, TMPDIR names another folder"
-        ) from None
+        raise no_room(path, error) from None
     if speech.size < SAMPLES_PER_FRAME:
         raise WrongUse(
             f"{path}: {speech.size / SAMPLE_RATE * 1000:.0f} ms of sound are shorter than one "
@@ -65,7 +63,15 @@ def read_speech(path: Path, *, max_s: float = MAX_SPEECH_S) -> Speech:
     _check_level(path, speech)
     for note in sound.notes:  # after the checks, so that a refusal is the only message
         LOG.warning("%s: %s", path.name, note)
-    return Speech(speech, sound)
+    return Speech(path, speech, sound)
+
+
+def no_room(path: Path, error: OSError) -> WrongUse:
+    """Return the refusal of a recording whose decoded sound cannot be written."""
+    return WrongUse(
+        f"{path}: its decoded sound cannot be kept in {gettempdir()}: {error.strerror}; an hour "
+        "takes 0.8 GB there, of stereo 2.2 GB, TMPDIR names another folder"
+    )
 
 
 def _check_level(path: Path, speech: SoundSource) -> None:

@@ -24,8 +24,16 @@ from emotalk.inference.generate import generate_blocks
 from emotalk.inference.knowledge_notes import photograph_note, refuse_unlearnt, unlearnt_note
 from emotalk.inference.panels import PanelGrid
 from emotalk.inference.paste_back import PasteBack
+from emotalk.inference.precision import Precision
+from emotalk.inference.read_ahead import read_ahead
+from emotalk.inference.sound_track import sound_track
 from emotalk.inference.speech import read_speech
-from emotalk.inference.video import check_output, write_talking_video
+from emotalk.inference.video import (
+    check_length,
+    check_output,
+    video_format,
+    write_talking_video,
+)
 from emotalk.media.image import enlarge
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
@@ -52,6 +60,7 @@ class VideoRequest:
     paste_back: bool = False  # put the face back into the whole picture
     long_side: int | None = None  # most pixels of the whole picture; None: 1920, of a panel 640
     intensity: float = 1.0  # factor of all weights of `emotion`, in [0, 1]
+    precision: Precision = "auto"  # of the decoder, see `emotalk.inference.precision`
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ def make_video(
     for note in notes:
         LOG.warning("%s", note)
     speech = read_speech(request.audio)
+    check_length(request.output, speech.frames)
     emotions = loaded.facts.emotions
     weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
     face = _face(request)
@@ -97,15 +107,22 @@ def make_video(
         _view(
             request,
             face,
-            generate_blocks(loaded, face.crop_CHW, speech.speech, weights_TE, seed=request.seed),
+            generate_blocks(
+                loaded,
+                face.crop_CHW,
+                speech.speech,
+                weights_TE,
+                seed=request.seed,
+                precision=request.precision,
+            ),
         )
         for weights_TE in weights
     ]
     blocks = views[0] if request.emotion is not None else _grid(views, emotions)
     write_talking_video(
         request.output,
-        _frames(blocks, speech.frames, progress),
-        speech.sound,
+        _frames(read_ahead(blocks), speech.frames, progress),
+        sound_track(speech, video_format(request.output)),
         provenance=(
             f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
             f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "

@@ -21,6 +21,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from emotalk.files.atomic_write import atomic_path
+from emotalk.media.copied_sound import CopiedSound, PacketWriter
 from emotalk.media.sound_source import SoundSource
 from emotalk.printable import printable_lines
 from emotalk.schema import Bytes, Floats
@@ -37,20 +38,23 @@ class AudioTrack:
     """The sound of a video.
 
     Attributes:
-        samples: float32 in [-1, 1], (S,) or (S, C) with one or two channels, or mono sound that is
-            read in blocks. Values outside are clipped.
+        samples: float32 in [-1, 1], (S,) or (S, C) with one or two channels, or sound that is read
+            in blocks: one source of mono, or left and right. Values outside are clipped.
         rate: samples a second.
         codec: an encoder of FFmpeg. In containers without an edit list (FLV) `aac` delays the sound
             by a codec frame; `pcm_s16le` keeps the time of every sample.
     """
 
-    samples: Floats | SoundSource
+    samples: Floats | SoundSource | tuple[SoundSource, SoundSource]
     rate: int
     codec: str = "aac"
+    bit_rate: int | None = None  # bits a second; None: the encoder's own
 
     @property
     def shape(self) -> tuple[int, int]:
         """Return the number of samples and of channels."""
+        if isinstance(self.samples, tuple):
+            return self.samples[0].size, 2
         if not isinstance(self.samples, np.ndarray):
             return self.samples.size, 1
         shape = self.samples.shape if self.samples.ndim > 1 else (*self.samples.shape, 1)
@@ -64,6 +68,8 @@ class AudioTrack:
         """Return samples from `start` on as (C, S), clipped to [-1, 1]."""
         if isinstance(self.samples, np.ndarray):
             part = self.samples[start : start + count]
+        elif isinstance(self.samples, tuple):
+            part = np.stack([source.read(start, count) for source in self.samples], 1)
         else:
             part = self.samples.read(start, count)
         samples_SC = np.asarray(part, np.float32).reshape(len(part), -1)
@@ -81,7 +87,7 @@ def encode_video(
     codec: str = "libx264",
     pixel_format: str = "yuv420p",
     options: Mapping[str, str] | None = None,
-    audio: AudioTrack | None = None,
+    audio: AudioTrack | CopiedSound | None = None,
     metadata: Mapping[str, str] | None = None,
     threads: int = 1,
 ) -> None:
@@ -101,7 +107,7 @@ def encode_video(
         pixel_format: FFmpeg's name of the stored colour format.
         options: of the encoder, e.g. `{"crf": "16", "preset": "ultrafast"}`; they override
             `DETERMINISTIC`.
-        audio: the sound, or None for a silent file.
+        audio: the sound, to be encoded or copied as it is; None for a silent file.
         metadata: container tags, e.g. `{"comment": "..."}`.
         threads: of the video encoder; x264's bytes depend on it.
 
@@ -148,7 +154,7 @@ def _write(
     codec: str,
     pixel_format: str,
     options: Mapping[str, str] | None,
-    audio: AudioTrack | None,
+    audio: AudioTrack | CopiedSound | None,
     threads: int,
 ) -> None:
     frames = iter(frames_THWC)
@@ -160,7 +166,7 @@ def _write(
     video = output.add_stream(codec, rate=fps, options=settings)
     assert isinstance(video, VideoStream)
     _set_up_video(video, first, pixel_format, threads)
-    sound = None if audio is None else _SoundWriter(output, audio)
+    sound = _sound_writer(output, audio)
     from_rgb = VideoReformatter()
     for index, frame in enumerate(chain([first], frames)):
         _check_frame(frame, first.shape, pixel_format)
@@ -178,6 +184,14 @@ def _write(
     output.mux(video.encode(None))
     if sound is not None:
         sound.finish()
+
+
+def _sound_writer(
+    output: OutputContainer, audio: AudioTrack | CopiedSound | None
+) -> "_SoundWriter | PacketWriter | None":
+    if isinstance(audio, CopiedSound):
+        return PacketWriter(output, audio)
+    return None if audio is None else _SoundWriter(output, audio)
 
 
 def _check_frame(frame: Bytes, shape: tuple[int, ...], pixel_format: str) -> None:
@@ -213,6 +227,8 @@ class _SoundWriter:
         stream = output.add_stream(audio.codec, rate=audio.rate, layout=self.layout)
         assert isinstance(stream, AudioStream)
         stream.codec_context.flags |= Flags.bitexact
+        if audio.bit_rate is not None:
+            stream.codec_context.bit_rate = audio.bit_rate
         self.stream = stream
 
     def write_until(self, time_s: Fraction | float) -> None:

@@ -53,6 +53,8 @@ class SpooledSound:
         self.size = 0
         self.start_s = 0.0  # time of position 0 on the clock that it shares with the video
         self.notes: tuple[str, ...] = ()  # notes for users on how it was read
+        self.channels = 1  # of the file that it was read from; 1 too where their number changes
+        self.unbroken = False  # whether it is the file's sound as it is, without gaps and faults
         self._file = tempfile.TemporaryFile()  # noqa: SIM115  closed with this object
 
     def add(self, position: int, samples_S: Floats) -> None:

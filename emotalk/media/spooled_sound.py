@@ -55,8 +55,31 @@ def spool_audio(path: Path, *, rate: int, max_s: float = MAX_SOUND_S) -> Spooled
         spooler.write(block, mixdowns)
     sound = spooler.finish()
     sound.start_s = spooler.first / rate
+    sound.channels = next(iter(mixdowns)) if len(mixdowns) == 1 else 1
+    sound.unbroken = spooler.runs == 1 and faults == SoundFaults()
     sound.notes = (*fault_notes(faults), *mixdown_notes(mixdowns))
     return sound
+
+
+def spool_stereo(path: Path, *, rate: int) -> tuple[SpooledSound, SpooledSound]:
+    """Return left and right of a file that `spool_audio` has read and found to have two channels.
+
+    Their time 0 and their length are those of its mono sound.
+
+    Raises:
+        OSError: a temporary file cannot be written.
+    """
+    info = probe(path)
+    sides: tuple[_Spooler, _Spooler] | None = None
+    for block in decode_sound_blocks(path, info):
+        if sides is None:
+            zero_s = info.start_s if info.has_video else block.start_s
+            first = round((block.start_s - zero_s) * rate)
+            sides = _Spooler(rate, zero_s, first), _Spooler(rate, zero_s, first)
+        for channel, side in enumerate(sides):
+            side.write(block, {2: Mixdown(channel)})
+    assert sides is not None  # it has been read before
+    return sides[0].finish(), sides[1].finish()
 
 
 def spool_resampled(source: SoundSource, rate: int, new_rate: int) -> SpooledSound:
@@ -79,6 +102,7 @@ class _Spooler:
         self._target = SpooledSound()
         self._resampler: StreamingResampler | None = None
         self._next = 0  # position of the next resampled block
+        self.runs = 0  # stretches without gaps until now
 
     def write(self, block: SoundBlock, mixdowns: dict[int, Mixdown]) -> None:
         """Write the next block."""
@@ -100,6 +124,7 @@ class _Spooler:
         before, first = grid_start(start, block.rate, self._rate)
         self._next = first - self.first
         self._resampler = StreamingResampler(block.rate, self._rate)
+        self.runs += 1
         for new_S in self._resampler.push(np.zeros(before, np.float32)):
             self._add(new_S)
         return self._resampler

@@ -73,14 +73,14 @@ class ConvLstm(nn.Module):
             gates_TBCHW: convolved input of each frame, its gates in the order of `sigmoids_first`.
             clip_gates_BCHW: the same of each clip, for all its frames, biases included.
             recurrent_kernel: `sigmoids_first` of `weight_hh`.
-            state: of the frame before.
+            state: of the frame before; its cell keeps its type, which may be wider than the gates'.
         """
         outputs_TBCHW, cell_BCHW = unroll(
             gates_TBCHW,
             clip_gates_BCHW.to(gates_TBCHW.dtype),
             recurrent_kernel.to(gates_TBCHW.dtype),
             state.hidden_BCHW.to(gates_TBCHW.dtype),
-            state.cell_BCHW.to(gates_TBCHW.dtype),
+            state.cell_BCHW,
             cell_activation=self.cell_activation,
         )
         return outputs_TBCHW.flatten(0, 1), ConvLstmState(outputs_TBCHW[-1], cell_BCHW)

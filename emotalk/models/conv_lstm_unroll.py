@@ -30,7 +30,8 @@ def unroll(
 ) -> tuple[Tensor, Tensor]:
     """Return the hidden images (T, B, C, H, W) and the last cell image (B, C, H, W).
 
-    All tensors share one floating-point type. Differentiable once.
+    All tensors share one floating-point type; without gradients the cell may have a wider one, so
+    that it loses nothing over many frames. Differentiable once.
 
     Args:
         gates_TBCHW: each frame's input to the gates, in the order input, forget, output, cell.

@@ -180,6 +180,8 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, ConvLstmState]:
         """Return frames (B, T, 3, 128, 128) in [-1, 1] and the state after the last.
 
+        Each layer computes in the type of its kernel (`decoder_precision`), or in autocast's.
+
         Args:
             h_TBD: of `project`.
             maps: of `condition`.
@@ -205,7 +207,7 @@ class Decoder(nn.Module):
         """
         T, B = h_TBD.shape[:2]
         h = h_TBD.reshape(T * B, self.filters[4], SMALLEST, SMALLEST)
-        h = h.contiguous(memory_format=torch.channels_last)
+        h = _in_type_of(kernels.conv_1.own, h).contiguous(memory_format=torch.channels_last)
         h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), kernels.conv_1.own)
         h = _activated(h, maps.conv_1_BCHW)
         h = _upsampled_stage(h, kernels.conv_2, maps.conv_2_BCHW)
@@ -242,7 +244,15 @@ def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: Padding) 
 
 def _upsampled_stage(h_NCHW: Tensor, kernels: StageKernels, part_BCHW: Tensor) -> Tensor:
     """Return a stage's output from its input before the upsampling."""
+    h_NCHW = _in_type_of(kernels.own, h_NCHW)
     return _activated(upsample_conv(h_NCHW, kernels.own, padding="reflect"), part_BCHW)
+
+
+def _in_type_of(kernel: Tensor, h_NCHW: Tensor) -> Tensor:
+    """Return a layer's input in the type of its kernel; autocast converts both by itself."""
+    if torch.is_autocast_enabled(h_NCHW.device.type):
+        return h_NCHW
+    return h_NCHW.to(kernel.dtype)
 
 
 def _activated(h_NCHW: Tensor, part_BCHW: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from emotalk.models.conv_lstm import ConvLstmState
 from emotalk.models.decoder import ConditionMaps, DecoderKernels
+from emotalk.models.decoder_precision import bfloat16_kernels, bfloat16_maps, float32_cell
 from emotalk.models.generator import Generator, check_images, check_range
 from emotalk.models.noise_encoder import LstmState
 from emotalk.models.speech_stream import (
@@ -102,6 +103,8 @@ class GeneratorStream:
         noise: function of (first frame, number of frames) that returns N(0, 1) noise
             (B, frames, D), which depends on the frames' numbers alone; see `frame_noise`.
         margin_frames: as in `Generator.forward`; the margins before and after are silence.
+        bfloat16: compute the decoder's stages 1 to 4 in bfloat16 (`decoder_precision`); the frames
+            stay in the generator's own type.
 
     Raises:
         ValueError: an argument has a wrong shape or range of values.
@@ -114,6 +117,7 @@ class GeneratorStream:
         emotion: Tensor | PerFrame,
         noise: PerFrame,
         margin_frames: int = 0,
+        bfloat16: bool = False,
     ) -> None:
         if margin_frames < 0:
             raise ValueError(f"margin_frames: got {margin_frames}, allowed are whole numbers >= 0")
@@ -130,18 +134,21 @@ class GeneratorStream:
             else emotion
         )
         self.noise = noise
-        with torch.no_grad():
-            self.kernels = generator.decoder.kernels()
+        with torch.inference_mode():
+            kernels = generator.decoder.kernels()
             image = generator.image_encoder(image_BCHW)
-            self.maps = generator.decoder.condition(image, self.kernels)
-            self.state = first_state(generator, self.maps)
+            maps = generator.decoder.condition(image, kernels)
+            self.maps = bfloat16_maps(maps) if bfloat16 else maps
+            self.kernels = bfloat16_kernels(kernels) if bfloat16 else kernels
+            state = first_state(generator, self.maps)
+            self.state = state._replace(decoder=float32_cell(state.decoder)) if bfloat16 else state
         self.rest_BS = image_BCHW.new_zeros(clips, margin_frames * SAMPLES_PER_FRAME)
         self.samples = margin_frames * SAMPLES_PER_FRAME
         self.encoded = 0  # frames of speech that the encoder has read
         self.decoded = 0  # frames of the video that have been returned
         self.finished = False
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def push(self, speech_BS: Tensor) -> Tensor:
         """Return the frames (B, n, 3, 128, 128) in [-1, 1] that this chunk completes; n may be 0.
 
@@ -165,7 +172,7 @@ class GeneratorStream:
         self.rest_BS = self.rest_BS[:, whole * SAMPLES_PER_FRAME :].clone()
         return self._advance(chunk_BS, UNKNOWN_LENGTH)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def flush(self) -> Tensor:
         """Return the last frames (B, n, 3, 128, 128) and end the stream.
 

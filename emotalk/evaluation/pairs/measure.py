@@ -47,7 +47,7 @@ def measure_pair(
     rows = dict(zip(compared, figures, strict=True))
     of_truth = [metric for metric in METRICS if metric.of_truth]
     if of_truth:
-        true_video = Comparison(truth.video_BTCHW, truth.landmarks_TLP, truth.opening_T, truth)
+        true_video = Comparison(truth.frames_THWC, truth.landmarks_TLP, truth.opening_T, truth)
         rows["truth"] = measure_together([true_video], of_truth)[0]
     faulty: Figures = {}
     if as_reported:

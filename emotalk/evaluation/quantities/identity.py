@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emotalk.evaluation.comparison import Comparison, Metric, Quantity, to_bytes
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity
 
 
 def identity_figures(comparison: Comparison) -> dict[str, float]:
@@ -14,8 +14,7 @@ def identity_figures(comparison: Comparison) -> dict[str, float]:
     reference = comparison.truth.identity
     if reference is None:
         return {}
-    frames_THWC = to_bytes(comparison.video_BTCHW)
-    vectors_ND = reference.embedder.embed(frames_THWC, comparison.landmarks_TLP)
+    vectors_ND = reference.embedder.embed(comparison.frames_THWC, comparison.landmarks_TLP)
     if not len(vectors_ND) or reference.vectors is None:
         return {"identity": float("nan")}
     return {"identity": float(np.mean(vectors_ND @ reference.vectors.first_D))}

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from itertools import groupby
 
+import numpy as np
 import torch
-from torch import Tensor
 
-from emotalk.evaluation.comparison import Comparison, Metric, Quantity, Truth
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity, Truth, to_metrics
 from emotalk.metrics.image import crop_mouth, psnr, ssim
 from emotalk.metrics.image_by_frame import frame_psnr, frame_ssim
-from emotalk.schema import Floats
+from emotalk.schema import Bytes, Floats
 
 Figures = dict[str, float]
 
@@ -27,7 +27,7 @@ def image_figures_together(comparisons: Sequence[Comparison]) -> list[Figures]:
     """
     figures: list[Figures] = []
     for truth, rows in _by_truth(comparisons):
-        videos = [row.video_BTCHW for row in rows]
+        videos = [row.frames_THWC for row in rows]
         on_gpu = truth.device.type != "cpu"
         figures += _on_gpu(videos, truth) if on_gpu else _on_cpu(videos, truth)
     return figures
@@ -38,15 +38,13 @@ def _by_truth(comparisons: Sequence[Comparison]) -> list[tuple[Truth, list[Compa
     return [(rows[0].truth, rows) for rows in groups]
 
 
-def _on_cpu(videos: Sequence[Tensor], truth: Truth) -> list[Figures]:
-    points_BTLP = torch.tensor(truth.clip.landmarks_TLP)[None]
-    true = truth.video_BTCHW
-    mouths = [_frames(crop_mouth(video, points_BTLP)) for video in videos]
-    faces, true_face = [_frames(video) for video in videos], _frames(true)
-    true_mouth = _frames(crop_mouth(true, points_BTLP))
+def _on_cpu(videos: Sequence[Bytes], truth: Truth) -> list[Figures]:
+    points_TLP = truth.clip.landmarks_TLP
+    mouths = [_mouth(video, points_TLP) for video in videos]
+    true_mouth = _mouth(truth.frames_THWC, points_TLP)
     columns = {
-        "psnr": frame_psnr(faces, true_face),
-        "ssim": frame_ssim(faces, true_face),
+        "psnr": frame_psnr(videos, truth.frames_THWC),
+        "ssim": frame_ssim(videos, truth.frames_THWC),
         "psnr_mouth": frame_psnr(mouths, true_mouth),
         "ssim_mouth": frame_ssim(mouths, true_mouth),
     }
@@ -55,10 +53,10 @@ def _on_cpu(videos: Sequence[Tensor], truth: Truth) -> list[Figures]:
     ]
 
 
-def _on_gpu(videos: Sequence[Tensor], truth: Truth) -> list[Figures]:
+def _on_gpu(videos: Sequence[Bytes], truth: Truth) -> list[Figures]:
     """Return the figures of a clip's rows, measured as one batch on its device."""
-    video_BTCHW = torch.cat([video.to(truth.device) for video in videos])
-    true_BTCHW = truth.video_BTCHW.to(truth.device).expand_as(video_BTCHW)
+    video_BTCHW = torch.cat([to_metrics(video).to(truth.device) for video in videos])
+    true_BTCHW = to_metrics(truth.frames_THWC).to(truth.device).expand_as(video_BTCHW)
     points_BTLP = torch.tensor(truth.clip.landmarks_TLP)[None].expand(len(videos), -1, -1, -1)
     mouth, true_mouth = crop_mouth(video_BTCHW, points_BTLP), crop_mouth(true_BTCHW, points_BTLP)
     columns = {
@@ -70,10 +68,12 @@ def _on_gpu(videos: Sequence[Tensor], truth: Truth) -> list[Figures]:
     return [{name: values[row] for name, values in columns.items()} for row in range(len(videos))]
 
 
-def _frames(video_BTCHW: Tensor) -> Floats:
-    """Return the frames of one video, (T, H, W, C)."""
-    frames: Floats = video_BTCHW[0].permute(0, 2, 3, 1).contiguous().numpy()
-    return frames
+def _mouth(frames_THWC: Bytes, points_TLP: Floats) -> Bytes:
+    """Return the mouth crop of a video, (T, 40, 48, C)."""
+    video_BTCHW = torch.from_numpy(np.ascontiguousarray(frames_THWC)).permute(0, 3, 1, 2)[None]
+    crop_BTCHW = crop_mouth(video_BTCHW, torch.tensor(points_TLP)[None])
+    crop_THWC: Bytes = crop_BTCHW[0].permute(0, 2, 3, 1).contiguous().numpy()
+    return crop_THWC
 
 
 METRIC = Metric(

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from emotalk.evaluation.comparison import Comparison, Metric, Quantity
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity, to_metrics
 from emotalk.metrics.image import crop_mouth
 from emotalk.metrics.sharpness import relative_sharpness
 from emotalk.schema import Floats
@@ -18,7 +18,8 @@ def sharpness_figures(comparison: Comparison) -> dict[str, float]:
     Both are placed by the shard's landmarks: the face is the box around their means over the clip,
     the mouth the crop of PSNR and SSIM.
     """
-    video, true = comparison.video_BTCHW, comparison.truth.video_BTCHW
+    video = to_metrics(comparison.frames_THWC)
+    true = to_metrics(comparison.truth.frames_THWC)
     landmarks_TLP = comparison.truth.clip.landmarks_TLP
     points = torch.tensor(landmarks_TLP)[None]
     pairs = {

@@ -1,6 +1,6 @@
 """Measure the tremor of a video: of points that cannot tremble, and of pixels."""
 
-from emotalk.evaluation.comparison import Comparison, Metric, Quantity
+from emotalk.evaluation.comparison import Comparison, Metric, Quantity, to_metrics
 from emotalk.metrics.face_motion import landmark_jitter
 from emotalk.metrics.sharpness import flicker
 
@@ -9,7 +9,7 @@ def steadiness_figures(comparison: Comparison) -> dict[str, float]:
     """Return the jitter of rigid landmarks and the flicker of the whole crop."""
     return {
         "jitter": landmark_jitter(comparison.landmarks_TLP),
-        "flicker": flicker(comparison.video_BTCHW).item(),
+        "flicker": flicker(to_metrics(comparison.frames_THWC)).item(),
     }
 
 

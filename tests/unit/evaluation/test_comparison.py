@@ -24,7 +24,7 @@ def test_the_true_landmarks_are_those_of_the_same_model_as_all_others() -> None:
     np.testing.assert_array_equal(truth.landmarks_TLP, face_TLP(list(OPENINGS)))
     np.testing.assert_allclose(truth.opening_T, OPENINGS / EYES, rtol=1e-5)
     assert truth.voiced_T.shape == (FRAMES,)
-    np.testing.assert_allclose(truth.video_BTCHW[0].permute(0, 2, 3, 1) * 255, clip.video_THWC)
+    np.testing.assert_array_equal(truth.frames_THWC, clip.video_THWC)
 
 
 def test_the_voiced_frames_are_those_of_the_voice_activity_model() -> None:

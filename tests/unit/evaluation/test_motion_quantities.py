@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from emotalk.evaluation.comparison import Comparison, compare, truth_of
+from emotalk.evaluation.comparison import Comparison, compare, to_metrics, truth_of
 from emotalk.evaluation.quantities import METRICS, measure
 from emotalk.faces.template import template_LP
 from emotalk.metrics.blinks import eye_aspect_ratio, find_blinks
@@ -62,7 +62,7 @@ def test_motion_blinks_and_jitter_are_those_of_the_video_itself(comparison: Comp
         "jitter": landmark_jitter(own),
         "blink_rate": blinks.a_minute,
         "blink_seconds": blinks.seconds,
-        "flicker": flicker(comparison.video_BTCHW).item(),
+        "flicker": flicker(to_metrics(comparison.frames_THWC)).item(),
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected)
 
@@ -87,7 +87,7 @@ def test_sharpness_is_the_videos_over_the_true_one_in_face_and_mouth(
     points_LP = truth.clip.landmarks_TLP.mean(0)
     left, top = np.floor(points_LP.min(0)).astype(int)
     right, bottom = np.ceil(points_LP.max(0)).astype(int) + 1
-    video, true = comparison.video_BTCHW, truth.video_BTCHW
+    video, true = to_metrics(comparison.frames_THWC), to_metrics(truth.frames_THWC)
     face = np.s_[..., top:bottom, left:right]
     assert found["sharpness"] == pytest.approx((detail(video[face]) / detail(true[face])).item())
     stored = torch.tensor(truth.clip.landmarks_TLP)[None]

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from emotalk.errors import WrongUse
-from emotalk.inference.video import SOUND_RATE, check_output, write_talking_video
+from emotalk.inference.video import (
+    SOUND_RATE,
+    check_length,
+    check_output,
+    video_format,
+    write_talking_video,
+)
+from emotalk.media.encode import AudioTrack
+from emotalk.media.gif import read_comment
 from emotalk.schema import Bytes, Floats
 
 FRAMES = 31
@@ -26,10 +34,14 @@ def sound() -> Floats:
     return np.asarray(0.5 * smooth / np.abs(smooth).max(), np.float32)
 
 
+def track(samples: Floats) -> AudioTrack:
+    return AudioTrack(samples, SOUND_RATE)
+
+
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("video") / "a.mp4"
-    write_talking_video(path, frames(), sound(), provenance="Seed: 3.")
+    write_talking_video(path, frames(), track(sound()), provenance="Seed: 3.")
     return path
 
 
@@ -77,13 +89,47 @@ def test_the_file_says_that_it_is_synthetic_and_how_it_was_made(video: Path) -> 
     assert "Seed: 3." in tags["comment"]
 
 
+def test_a_webm_file_has_picture_and_sound_for_browsers(tmp_path: Path) -> None:
+    path = tmp_path / "a.WebM"
+    samples = AudioTrack(sound(), SOUND_RATE, "libopus")
+    write_talking_video(path, frames(), samples, provenance="Seed: 3.")
+    with av.open(str(path)) as container:
+        picture, heard = container.streams.video[0], container.streams.audio[0]
+        assert picture.codec_context.name in ("vp9", "libvpx-vp9")
+        assert heard.codec_context.name in ("opus", "libopus")
+        seen = np.stack([f.to_ndarray(format="rgb24") for f in container.decode(video=0)])
+        assert container.metadata["COMMENT"].endswith("Seed: 3.")
+    assert len(seen) == FRAMES
+    assert np.abs(seen.astype(int) - frames().astype(int)).mean() < 5
+    with av.open(str(path)) as container:
+        pieces = [f.to_ndarray()[0] for f in container.decode(audio=0)]
+    played = np.concatenate(pieces)[:SAMPLES]
+    middle = slice(4800, SAMPLES - 4800)
+    assert np.corrcoef(played[middle], sound()[middle])[0, 1] > 0.99
+
+
+def test_a_gif_says_that_it_is_synthetic_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    assert video_format(path).sound_codec is None
+    write_talking_video(path, frames(), None, provenance="Seed: 3.")
+    assert "never said or felt this. Seed: 3." in read_comment(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.gif"]
+
+
+def test_a_gif_of_more_than_a_minute_is_refused(tmp_path: Path) -> None:
+    check_length(tmp_path / "a.gif", 1500)
+    check_length(tmp_path / "a.mp4", 1501)
+    with pytest.raises(WrongUse, match=r"too long for a GIF, .* name a \.mp4 or \.webm file"):
+        check_length(tmp_path / "a.gif", 1501)
+
+
 def test_a_failure_leaves_no_file_behind(tmp_path: Path) -> None:
     def broken() -> Iterator[Bytes]:
         yield frames()[0]
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        write_talking_video(tmp_path / "a.mp4", broken(), sound(), provenance="")
+        write_talking_video(tmp_path / "a.mp4", broken(), track(sound()), provenance="")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,8 +142,8 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     assert path.read_bytes() == b"mine"
 
 
-def test_an_output_that_is_no_mp4_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=r"must end in \.mp4"):
+def test_an_output_that_is_no_video_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match=r"must end in \.mp4, \.webm or \.gif"):
         check_output(tmp_path / "a.avi")
     (tmp_path / "b.mp4").mkdir()
     with pytest.raises(WrongUse, match="is a folder"):
@@ -131,7 +177,9 @@ def test_a_video_may_have_any_name(
     monkeypatch.chdir(tmp_path)  # no folder stands before the name
     path = Path(os.fsdecode(name))
     check_output(path)
-    write_talking_video(path, frames()[:3], sound()[:5000], provenance=f"Picture: {path.name}.")
+    write_talking_video(
+        path, frames()[:3], track(sound()[:5000]), provenance=f"Picture: {path.name}."
+    )
     assert os.listdir(os.fsencode(tmp_path)) == [name]
     with path.open("rb") as file, av.open(file) as container:
         assert container.metadata["comment"].endswith(".mp4.")

@@ -17,8 +17,8 @@ OWN_S = np.full(len(CLIP.audio_S), 0.5, np.float32)
 def told(comparison: Comparison) -> dict[str, float]:
     return {
         "heard": float(comparison.truth.clip.audio_S[0]),
-        "bright": float(comparison.video_BTCHW.mean()),
-        "still": float(comparison.video_BTCHW.std(1).mean()),
+        "bright": float(comparison.frames_THWC.mean() / 255),
+        "still": float((comparison.frames_THWC / 255).std(0).mean()),
         "nlmd_iod": 0.25,
         "others": float(len(comparison.truth.speech.others)),
     }
