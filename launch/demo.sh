@@ -68,7 +68,7 @@ step "Check the shards" \
   "$bin/emotalk" inspect "$demo/shards" --contact-sheet "$demo/faces.png" --overwrite
 step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml train.py "$train" \
   "shards=$demo/shards" "run_dir=$demo/run" \
-  "tracking.mlflow.uri=sqlite:///$root/$demo/mlflow.db" "${more[@]}"
+  "tracking.mlflow.uri=sqlite:///$(realpath -m "$demo")/mlflow.db" "${more[@]}"
 
 # Take a face and speech of the test split from a shard, which is a plain tar.
 tar=$(find "$demo/shards" -name 'test-*.tar' | sort | head -n 1)

@@ -28,7 +28,7 @@ step "Turn clips into aligned shards, on Ray" \
   landmarks.backend=sidecar "output=$work/shards" ray_address=local "split.shares=[0.9, 0.05, 0.05]"
 step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml train.py \
   configs/train/example.yaml "shards=$work/shards" "run_dir=$work/run" \
-  "tracking.mlflow.uri=sqlite:///$root/$work/mlflow.db" "${more[@]}"
+  "tracking.mlflow.uri=sqlite:///$(realpath -m "$work")/mlflow.db" "${more[@]}"
 if [[ ! -e $output ]]; then
   step "Export" "$bin/emotalk" export --checkpoint "$work/run" --output "$output"
 fi

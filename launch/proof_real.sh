@@ -63,7 +63,7 @@ step "Check the shards" \
   "$bin/emotalk" inspect "$proof/shards" --contact-sheet "$proof/faces.png" --overwrite
 step "Train" "$bin/accelerate" launch --config_file launch/accelerate/cpu1.yaml train.py \
   configs/train/proof_real.yaml "shards=$proof/shards" "run_dir=$proof/run" \
-  "tracking.mlflow.uri=sqlite:///$root/$proof/mlflow.db" "${more[@]}"
+  "tracking.mlflow.uri=sqlite:///$(realpath -m "$proof")/mlflow.db" "${more[@]}"
 
 measure shards report 'noise_db=[20,10,5,0]' drift_seconds=120
 if [[ -n ${MORE:-} ]]; then

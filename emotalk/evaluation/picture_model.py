@@ -86,7 +86,9 @@ def open_picture_model(path: Path, pixels: PixelsConfig, key: str, *, side: int)
     except Exception as error:
         if not type(error).__module__.startswith("onnxruntime"):  # its errors share no own base
             raise
-        raise WrongUse(f"{key}: {path} cannot be used as an ONNX model: {error}") from None
+        raise WrongUse(
+            f"{key}: {path} cannot be used as an ONNX model of pictures, give another: {error}"
+        ) from None
     if not 0 < len(numbers) <= MOST_NUMBERS or not np.isfinite(numbers).all():
         raise WrongUse(
             f"{key}: {path} gives {len(numbers)} numbers for a picture, or some that are not "

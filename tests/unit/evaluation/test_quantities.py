@@ -2,11 +2,13 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
+from emotalk.evaluation import quantities as quantities_package
 from emotalk.evaluation.comparison import Truth, compare, prepare_truth
 from emotalk.evaluation.quantities import METRICS, measure, quantities
 from emotalk.faces.template import template_LP
@@ -141,3 +143,8 @@ def test_every_figure_has_a_meaning_of_one_short_sentence() -> None:
     for name, quantity in quantities().items():
         assert 10 < len(quantity.meaning) <= 110, name
         assert quantity.meaning.endswith("."), name
+
+
+def test_the_readme_lists_every_figure() -> None:
+    page = (Path(quantities_package.__path__[0]) / "README.md").read_text(encoding="utf-8")
+    assert [name for name in quantities() if f"`{name}`" not in page] == []
