@@ -82,8 +82,9 @@ def generate(
     from emotalk.inference.talking_video import VideoRequest, make_video
     from emotalk.inference.video import check_output
 
+    inputs = _inputs(image, audio, emotion, output, all_emotions=all_emotions)
     request = VideoRequest(
-        *_inputs(image, audio, emotion, output, all_emotions=all_emotions),
+        *inputs,
         landmarks=landmarks_config(landmarks, pack, root, detector, landmarker),
         face=face,
         seed=seed,
@@ -93,7 +94,7 @@ def generate(
         long_side=long_side,
         precision=precision,
     )
-    check_output(request.output, overwrite=overwrite)
+    check_output(inputs[-1], overwrite=overwrite)
     loaded, model = _load(checkpoint, device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)

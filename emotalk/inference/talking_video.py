@@ -27,7 +27,7 @@ from emotalk.inference.paste_back import PasteBack
 from emotalk.inference.precision import Precision
 from emotalk.inference.read_ahead import read_ahead
 from emotalk.inference.sound_track import sound_track
-from emotalk.inference.speech import read_speech
+from emotalk.inference.speech import Speech, read_speech
 from emotalk.inference.video import (
     check_length,
     check_output,
@@ -51,7 +51,8 @@ class VideoRequest:
     audio: Path  # any file with speech
     # see `emotalk.inference.emotion_timeline`; None: a panel for each emotion of the model
     emotion: str | None
-    output: Path  # the file to write, see `emotalk.inference.video`
+    # the file to write, see `emotalk.inference.video`; None where `plan_video` alone is called
+    output: Path | None
     landmarks: LandmarksConfig | None  # None: the picture is an aligned crop
     face: str | None = None  # which of several, see `emotalk.inference.face`
     seed: int = 0  # of the noise
@@ -80,6 +81,16 @@ class VideoReport:
         )
 
 
+@dataclass(frozen=True)
+class PlannedVideo:
+    """A video whose frames are not computed yet."""
+
+    blocks: Iterator[Bytes]  # uint8 RGB (t, H, W, 3), computed one after the other as they are read
+    speech: Speech  # of as many frames
+    provenance: str  # inputs of the video, for the file's comment
+    notes: tuple[str, ...]  # see `VideoReport`
+
+
 def make_video(
     request: VideoRequest, loaded: LoadedGenerator, *, progress: Progress | None = None
 ) -> VideoReport:
@@ -90,19 +101,39 @@ def make_video(
     Raises:
         WrongUse: a file, the emotion or the output is not usable as it is.
     """
-    check_output(request.output, overwrite=request.overwrite)
+    output = request.output
+    assert output is not None, "a request without an output is for plan_video"
+    check_output(output, overwrite=request.overwrite)
+    plan = plan_video(request, loaded)
+    frames = plan.speech.frames
+    started = time.monotonic()
+    write_talking_video(
+        output,
+        _frames(read_ahead(plan.blocks), frames, progress),
+        sound_track(plan.speech, video_format(output)),
+        provenance=plan.provenance,
+    )
+    return VideoReport(output, frames, time.monotonic() - started, plan.notes)
+
+
+def plan_video(request: VideoRequest, loaded: LoadedGenerator) -> PlannedVideo:
+    """Return the frames of a request, to be computed as they are read, and their sound.
+
+    Raises:
+        WrongUse: a file or the emotion is not usable as it is.
+    """
     _check_options(request)
     timelines = _timelines(request, loaded)
     notes = _notes(request, timelines, loaded)
     for note in notes:
         LOG.warning("%s", note)
     speech = read_speech(request.audio)
-    check_length(request.output, speech.frames)
+    if request.output is not None:
+        check_length(request.output, speech.frames)
     emotions = loaded.facts.emotions
     weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
     face = _face(request)
     notes += _size_note(request, face)
-    started = time.monotonic()
     views = [
         _view(
             request,
@@ -118,18 +149,16 @@ def make_video(
         )
         for weights_TE in weights
     ]
-    blocks = views[0] if request.emotion is not None else _grid(views, emotions)
-    write_talking_video(
-        request.output,
-        _frames(read_ahead(blocks), speech.frames, progress),
-        sound_track(speech, video_format(request.output)),
+    return PlannedVideo(
+        blocks=views[0] if request.emotion is not None else _grid(views, emotions),
+        speech=speech,
         provenance=(
             f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
             f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "
             f"Model: {printable(loaded.folder.name)}."
         ),
+        notes=notes,
     )
-    return VideoReport(request.output, speech.frames, time.monotonic() - started, notes)
 
 
 def _check_options(request: VideoRequest) -> None:

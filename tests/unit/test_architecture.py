@@ -50,7 +50,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 MAY_IMPORT["evaluation"] = {*MAY_IMPORT} - {"losses", "tracking"}
 MAY_IMPORT["training"] = {*MAY_IMPORT}
 MAY_IMPORT["runs"] = {*MAY_IMPORT}
-ENDS = {"doctor", "fetch", "cli"}  # join the packages; nothing imports them
+# Join the packages; nothing imports them, but for the package's own names.
+ENDS = {"doctor", "fetch", "cli", "talking_face"}
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
 ETL_COMMANDS = "emotalk/cli/corpus.py"  # the only file here that imports the ETL
@@ -165,7 +166,7 @@ def test_a_package_imports_only_packages_that_come_before_it_in_the_flow(file: s
         assert not any(name == "etl" or name.startswith("etl.") for name in imports(file))
     if own in ENDS:
         return
-    allowed = set() if own in FOUNDATION | {"__init__"} else MAY_IMPORT[own]
+    allowed = {"talking_face"} if own == "__init__" else MAY_IMPORT.get(own, set())
     assert packages <= allowed | FOUNDATION | {own}
 
 
