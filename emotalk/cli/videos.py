@@ -80,11 +80,9 @@ def generate(
     emotalk generate ... --image group.jpg --face largest --scale 2
     """
     from emotalk.inference.talking_video import VideoRequest, make_video
-    from emotalk.inference.video import check_output
 
-    inputs = _inputs(image, audio, emotion, output, all_emotions=all_emotions)
     request = VideoRequest(
-        *inputs,
+        *_inputs(image, audio, emotion, output, all_emotions=all_emotions, overwrite=overwrite),
         landmarks=landmarks_config(landmarks, pack, root, detector, landmarker),
         face=face,
         seed=seed,
@@ -94,7 +92,6 @@ def generate(
         long_side=long_side,
         precision=precision,
     )
-    check_output(inputs[-1], overwrite=overwrite)
     loaded, model = _load(checkpoint, device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
@@ -109,12 +106,16 @@ def _inputs(
     output: Path | None,
     *,
     all_emotions: bool,
+    overwrite: bool,
 ) -> tuple[Path, Path, str | None, Path]:
     """Return what every video needs; the emotion is None where each is wanted.
 
     Raises:
-        WrongUse: something is missing, or both an emotion and all of them are asked for.
+        WrongUse: something is missing, both an emotion and all of them are asked for, or the output
+            cannot be written.
     """
+    from emotalk.inference.video import check_output
+
     if all_emotions and emotion is not None:
         raise WrongUse(
             f"--all-emotions and --emotion {emotion}: the panels show every emotion; leave one out"
@@ -129,6 +130,7 @@ def _inputs(
             "and a file to write, e.g. emotalk generate --image me.jpg --audio hello.wav --emotion "
             "happy --output hello.mp4"
         )
+    check_output(output, overwrite=overwrite)
     return image, audio, emotion, output
 
 
