@@ -1,32 +1,33 @@
 """Report what this machine has and lacks for each part of the project, with remedies."""
 
-import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import psutil
 
+from emotalk.doctor.finding import Finding, run_python
+from emotalk.doctor.models import PACKS, examine_checkpoint, examine_packs, examine_vgg19
+from emotalk.doctor.programs import (
+    examine_codecs,
+    examine_compiler,
+    examine_ray,
+    examine_slurm,
+)
 from emotalk.usable_cores import usable_cores
 
-State = Literal["ok", "lacks", "note"]  # note: worth knowing, nothing to do
-
 GIB = 2**30
-IMPORT_TIMEOUT_S = 120
 MIB = 2**20
 LEAST_SHARED_MIB = 256
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  where loader workers lay their batches
 PYTHONS = ((3, 11), (3, 12))
 LEAST_MEMORY_GIB = 6.0
 LEAST_DISK_GIB = 2.0
-PACKS = Path("~/.insightface/models")
 SET_UP = "make setup"
 SYSTEM_LIBRARIES = {
     "libGL.so.1": "apt-get install libgl1",
@@ -75,27 +76,20 @@ PACKAGES = (
 )
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Holds one line of the report."""
+def examine(
+    packages: Sequence[Package] = PACKAGES,
+    *,
+    checkpoint: Path | None = None,
+    packs: Path = PACKS,
+) -> list[Finding]:
+    """Return the findings: the machine, packages, models, and further needs of some parts.
 
-    subject: str  # the part that was examined
-    state: State
-    detail: str  # the result of the examination
-    remedy: str = ""  # how to get the missing part
-    required: bool = False  # whether the project does not run without it
+    Each package is imported in a process of its own, so that a crash is a finding too.
 
-    @property
-    def is_fatal(self) -> bool:
-        """Return whether the project cannot run because of it."""
-        return self.required and self.state == "lacks"
-
-
-def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> list[Finding]:
-    """Return the findings: the machine, packages, and further needs of some parts.
-
-    Each package is imported in a process of its own, so that a crash is a finding too. `packs` is
-    the folder of insightface's model packs.
+    Args:
+        packages: to import.
+        checkpoint: a model to load; None: the example of the package.
+        packs: the folder of insightface's model packs.
     """
     with ThreadPoolExecutor(max_workers=usable_cores()) as pool:
         imported = list(pool.map(_package, packages))
@@ -108,23 +102,14 @@ def examine(packages: Sequence[Package] = PACKAGES, *, packs: Path = PACKS) -> l
         *imported,
         _accelerator(),
         _torchaudio_native(),
-        _compiler(),
-        _model_packs(packs.expanduser()),
-        _slurm(),
+        examine_codecs(),
+        examine_compiler(),
+        examine_checkpoint(checkpoint),
+        examine_packs(packs.expanduser()),
+        examine_vgg19(),
+        examine_slurm(),
+        examine_ray(),
     ]
-
-
-def table(findings: Sequence[Finding]) -> str:
-    """Return the findings as aligned lines, with remedies below."""
-    width = max(len(finding.subject) for finding in findings)
-    lines = []
-    for finding in findings:
-        lines.append(f"{finding.state:<6} {finding.subject:<{width}}  {finding.detail}".rstrip())
-        if finding.remedy and finding.state != "ok":
-            lines.append(f"{'':<6} {'':<{width}}  -> {finding.remedy}")
-    fatal = [finding.subject for finding in findings if finding.is_fatal]
-    verdict = f"cannot run without: {', '.join(fatal)}" if fatal else "everything required is here"
-    return "\n".join([*lines, "", verdict])
 
 
 def _python() -> Finding:
@@ -199,20 +184,8 @@ def _package(package: Package) -> Finding:
 
 def _fault_of(statement: str) -> str:
     """Return the last line of the error of `statement`; empty if it runs."""
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-c", statement],
-            capture_output=True,
-            text=True,
-            timeout=IMPORT_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"took more than {IMPORT_TIMEOUT_S} s"
-    if ended.returncode == 0:
-        return ""
-    lines = ended.stderr.strip().splitlines()
-    return lines[-1] if lines else f"ended with code {ended.returncode}"
+    said = run_python(statement)
+    return "" if said.ok else said.line
 
 
 def _accelerator() -> Finding:
@@ -225,37 +198,3 @@ def _torchaudio_native() -> Finding:
     if not _fault_of("import torchaudio"):
         return Finding("torchaudio native", "ok", "native library loads")
     return Finding("torchaudio native", "note", "native library does not load, not needed")
-
-
-def _compiler() -> Finding:
-    # pip's ninja lies beside the interpreter, whether or not the environment is activated
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    missing = [tool for tool in ("g++", "ninja") if shutil.which(tool, path=path) is None]
-    if not missing:
-        return Finding("C++ compiler", "ok", "g++ and ninja (DeepSpeed builds parts when it runs)")
-    return Finding(
-        "C++ compiler",
-        "note",
-        f"no {' and no '.join(missing)}: DeepSpeed cannot build its parts when it runs",
-        "apt-get install g++ ninja-build; runtime.engine=ddp does without",
-    )
-
-
-def _model_packs(folder: Path) -> Finding:
-    found = sorted({model.parent.name for model in folder.glob("*/*.onnx")})
-    if found:
-        return Finding("landmark packs", "ok", f"{', '.join(found)} in {folder}")
-    return Finding(
-        "landmark packs",
-        "note",
-        f"none in {folder}",
-        "needed for photographs, not for drawn faces; name a folder you have with --root and "
-        "--pack, or fetch buffalo_l once with internet: "
-        "python -c \"from insightface.app import FaceAnalysis; FaceAnalysis('buffalo_l')\"",
-    )
-
-
-def _slurm() -> Finding:
-    if shutil.which("sbatch"):
-        return Finding("Slurm", "ok", "sbatch is here")
-    return Finding("Slurm", "note", "no sbatch: jobs of slurm/ are sent from a cluster's node")
