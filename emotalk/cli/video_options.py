@@ -50,3 +50,13 @@ ScaleOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(help="The same seed gives the same video.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace OUTPUT.")]
+BatchOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV table of many videos: columns image, audio, emotion, output, and if wanted "
+        "intensity, seed. Paths count from its folder. Videos made before are skipped."
+    ),
+]
+ProcessesOption = Annotated[
+    int, typer.Option(min=1, max=256, help="--batch: videos made at once; CUDA devices in turn.")
+]

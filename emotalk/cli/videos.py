@@ -1,5 +1,6 @@
 """Define the commands that make videos, one or through a web page."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +24,7 @@ from emotalk.cli.terminal import progress_bar, say
 from emotalk.cli.video_options import (
     AllEmotionsOption,
     AudioOption,
+    BatchOption,
     EmotionOption,
     FaceOption,
     ImageOption,
@@ -30,13 +32,15 @@ from emotalk.cli.video_options import (
     OutputOption,
     OverwriteOption,
     PasteBackOption,
+    ProcessesOption,
     ScaleOption,
     SeedOption,
 )
-from emotalk.errors import WrongUse
+from emotalk.errors import Stopped, WrongUse
 
 if TYPE_CHECKING:
     from emotalk.checkpoints.load import LoadedGenerator
+    from emotalk.inference.talking_video import VideoRequest
 
 
 def generate(
@@ -45,6 +49,8 @@ def generate(
     emotion: EmotionOption = None,
     output: OutputOption = None,
     all_emotions: AllEmotionsOption = False,
+    batch: BatchOption = None,
+    processes: ProcessesOption = 1,
     checkpoint: OptionalCheckpointOption = None,
     landmarks: FinderOption = "insightface",
     pack: PackOption = PACK,
@@ -78,11 +84,14 @@ def generate(
     emotalk generate --image me.jpg --audio hello.wav --all-emotions --output all.mp4
     emotalk generate ... --image crop.png --landmarks aligned
     emotalk generate ... --image group.jpg --face largest --scale 2
+    emotalk generate --batch jobs.csv --processes 4
     """
-    from emotalk.inference.talking_video import VideoRequest, make_video
+    from emotalk.inference.talking_video import VideoRequest
 
+    wish = _Wish(image, audio, emotion, output, all_emotions, processes)
+    inputs = (Path(), Path(), "", Path()) if batch is not None else wish.inputs(overwrite)
     request = VideoRequest(
-        *_inputs(image, audio, emotion, output, all_emotions=all_emotions, overwrite=overwrite),
+        *inputs,
         landmarks=landmarks_config(landmarks, pack, root, detector, landmarker),
         face=face,
         seed=seed,
@@ -92,6 +101,16 @@ def generate(
         long_side=long_side,
         precision=precision,
     )
+    if batch is None:
+        _make_one(request, checkpoint, device)
+    else:
+        wish.refuse_beside_table()
+        _make_batch(batch, request, checkpoint, device, processes)
+
+
+def _make_one(request: "VideoRequest", checkpoint: Path | None, device: Device) -> None:
+    from emotalk.inference.talking_video import make_video
+
     loaded, model = _load(checkpoint, device)
     with progress_bar("generating frames") as progress:
         report = make_video(request, loaded, progress=progress)
@@ -99,39 +118,95 @@ def generate(
     say(model)
 
 
-def _inputs(
-    image: Path | None,
-    audio: Path | None,
-    emotion: str | None,
-    output: Path | None,
-    *,
-    all_emotions: bool,
-    overwrite: bool,
-) -> tuple[Path, Path, str | None, Path]:
-    """Return what every video needs; the emotion is None where each is wanted.
+def _make_batch(
+    table: Path, template: "VideoRequest", checkpoint: Path | None, device: Device, processes: int
+) -> None:
+    """Make the videos of a table, print how each row ended, and raise `Stopped` if some failed."""
+    from emotalk.inference.batch import Outcome, run_here, summary
+    from emotalk.inference.batch_processes import ModelPlace, run_shared
+    from emotalk.inference.batch_table import read_batch
 
-    Raises:
-        WrongUse: something is missing, both an emotion and all of them are asked for, or the output
-            cannot be written.
-    """
-    from emotalk.inference.video import check_output
+    def show(outcome: Outcome) -> None:
+        say(str(outcome), err=outcome.state == "failed")
 
-    if all_emotions and emotion is not None:
-        raise WrongUse(
-            f"--all-emotions and --emotion {emotion}: the panels show every emotion; leave one out"
+    rows = read_batch(table, template)
+    loaded, model = _load(checkpoint, device)
+    say(model)
+    if processes == 1:
+        outcomes = run_here(rows, loaded, show)
+    else:
+        place = ModelPlace(loaded.folder, device)
+        del loaded
+        outcomes = run_shared(rows, place, show, processes=processes)
+    text = summary(table, outcomes)
+    if any(outcome.state == "failed" for outcome in outcomes):
+        raise Stopped(
+            f"{text}; the reasons stand above; mend these rows and run the same command again, "
+            "which keeps what is made"
         )
-    given = {"--image": image, "--audio": audio, "--emotion": emotion, "--output": output}
-    if all_emotions:
-        given.pop("--emotion")
-    if image is None or audio is None or output is None or (emotion is None and not all_emotions):
+    say(text)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """The options that say what one video is made of, as given."""
+
+    image: Path | None
+    audio: Path | None
+    emotion: str | None
+    output: Path | None
+    all_emotions: bool
+    processes: int
+
+    def inputs(self, overwrite: bool) -> tuple[Path, Path, str | None, Path]:
+        """Return what a video is made of; the emotion is None where each is wanted.
+
+        Raises:
+            WrongUse: something is missing, options exclude each other, or the output cannot be
+                written.
+        """
+        from emotalk.inference.video import check_output
+
+        if self.processes != 1:
+            raise WrongUse("--processes: it shares the videos of a table; add --batch jobs.csv")
+        if self.all_emotions and self.emotion is not None:
+            raise WrongUse(
+                f"--all-emotions and --emotion {self.emotion}: the panels show every emotion; "
+                "leave one out"
+            )
+        given = self._given()
+        if self.all_emotions:
+            given.pop("--emotion")
         missing = [option for option, value in given.items() if value is None]
-        raise WrongUse(
-            f"generate: {', '.join(missing)} missing; a video needs a picture, speech, an emotion "
-            "and a file to write, e.g. emotalk generate --image me.jpg --audio hello.wav --emotion "
-            "happy --output hello.mp4"
-        )
-    check_output(output, overwrite=overwrite)
-    return image, audio, emotion, output
+        if missing:
+            raise WrongUse(
+                f"generate: {', '.join(missing)} missing; a video needs a picture, speech, an "
+                "emotion and a file to write, e.g. emotalk generate --image me.jpg --audio "
+                "hello.wav --emotion happy --output hello.mp4; or --batch jobs.csv for many"
+            )
+        assert self.image is not None
+        assert self.audio is not None
+        assert self.output is not None
+        check_output(self.output, overwrite=overwrite)
+        return self.image, self.audio, self.emotion, self.output
+
+    def refuse_beside_table(self) -> None:
+        """Raise `WrongUse` for options whose values the rows of a table state."""
+        given = [option for option, value in self._given().items() if value is not None]
+        given += ["--all-emotions"] if self.all_emotions else []
+        if given:
+            raise WrongUse(
+                f"--batch and {', '.join(given)}: the rows of the table state these; leave out "
+                "one or the other"
+            )
+
+    def _given(self) -> dict[str, object]:
+        return {
+            "--image": self.image,
+            "--audio": self.audio,
+            "--emotion": self.emotion,
+            "--output": self.output,
+        }
 
 
 def app(

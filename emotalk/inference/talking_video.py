@@ -13,6 +13,7 @@ from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.backends import build_landmark_detector
+from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.inference.emotion_timeline import (
     Timeline,
     intensity_note,
@@ -62,6 +63,7 @@ class VideoRequest:
     long_side: int | None = None  # most pixels of the whole picture; None: 1920, of a panel 640
     intensity: float = 1.0  # factor of all weights of `emotion`, in [0, 1]
     precision: Precision = "auto"  # of the decoder, see `emotalk.inference.precision`
+    mark: str = ""  # of the request, stored in the file, see `emotalk.inference.request_mark`
 
 
 @dataclass(frozen=True)
@@ -92,11 +94,19 @@ class PlannedVideo:
 
 
 def make_video(
-    request: VideoRequest, loaded: LoadedGenerator, *, progress: Progress | None = None
+    request: VideoRequest,
+    loaded: LoadedGenerator,
+    *,
+    progress: Progress | None = None,
+    detector: LandmarkDetector | None = None,
 ) -> VideoReport:
     """Write the video of a request; wrong requests are refused before anything is generated.
 
-    `progress` is called with the number of written frames and of all frames.
+    Args:
+        request: what to make.
+        loaded: the generator.
+        progress: called with the number of written frames and of all frames.
+        detector: the face finder of `request.landmarks`; None: it is loaded for this video.
 
     Raises:
         WrongUse: a file, the emotion or the output is not usable as it is.
@@ -104,7 +114,7 @@ def make_video(
     output = request.output
     assert output is not None, "a request without an output is for plan_video"
     check_output(output, overwrite=request.overwrite)
-    plan = plan_video(request, loaded)
+    plan = plan_video(request, loaded, detector=detector)
     frames = plan.speech.frames
     started = time.monotonic()
     write_talking_video(
@@ -116,8 +126,15 @@ def make_video(
     return VideoReport(output, frames, time.monotonic() - started, plan.notes)
 
 
-def plan_video(request: VideoRequest, loaded: LoadedGenerator) -> PlannedVideo:
+def plan_video(
+    request: VideoRequest, loaded: LoadedGenerator, *, detector: LandmarkDetector | None = None
+) -> PlannedVideo:
     """Return the frames of a request, to be computed as they are read, and their sound.
+
+    Args:
+        request: what to make.
+        loaded: the generator.
+        detector: the face finder of `request.landmarks`; None: it is loaded for this video.
 
     Raises:
         WrongUse: a file or the emotion is not usable as it is.
@@ -132,7 +149,7 @@ def plan_video(request: VideoRequest, loaded: LoadedGenerator) -> PlannedVideo:
         check_length(request.output, speech.frames)
     emotions = loaded.facts.emotions
     weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
-    face = _face(request)
+    face = _face(request, detector)
     notes += _size_note(request, face)
     views = [
         _view(
@@ -156,13 +173,20 @@ def plan_video(request: VideoRequest, loaded: LoadedGenerator) -> PlannedVideo:
             f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
             f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "
             f"Model: {printable(loaded.folder.name)}."
+            + (f" Request: {request.mark}." if request.mark else "")
         ),
         notes=notes,
     )
 
 
 def _check_options(request: VideoRequest) -> None:
-    """Raise `WrongUse` for options that exclude each other."""
+    """Raise `WrongUse` for options that exclude each other, or an output that is an input."""
+    output = request.output
+    for file in (request.image, request.audio):
+        if output is not None and output.exists() and file.exists() and output.samefile(file):
+            raise WrongUse(
+                f"{output}: it is the input {file} itself; choose another name for the video"
+            )
     if request.paste_back and request.landmarks is None:
         raise WrongUse(
             "paste back: an aligned crop has no picture around it; give the whole picture and a "
@@ -208,11 +232,12 @@ def _notes(
     return tuple(note for note in notes if note)
 
 
-def _face(request: VideoRequest) -> FoundFace:
+def _face(request: VideoRequest, detector: LandmarkDetector | None) -> FoundFace:
     if request.landmarks is None:
         crop_CHW = read_aligned(request.image)
         return FoundFace(crop_CHW, crop_CHW.transpose(1, 2, 0), np.eye(2, 3))
-    return find_face(request.image, build_landmark_detector(request.landmarks), choice=request.face)
+    detector = detector or build_landmark_detector(request.landmarks)
+    return find_face(request.image, detector, choice=request.face)
 
 
 def _size_note(request: VideoRequest, face: FoundFace) -> tuple[str, ...]:

@@ -195,3 +195,82 @@ def test_options_that_are_not_used_are_named_and_the_video_is_made(
     assert "--pack is used by --landmarks insightface alone: not used with --landmarks" in said
     assert "emotion anger:0.3: this model was trained on full emotions only" in said
     assert generate.output.exists()
+
+
+@pytest.mark.parametrize(("name", "codec"), [("video.webm", "vp9"), ("video.gif", "gif")])
+def test_the_ending_chooses_the_format(generate: Command, name: str, codec: str) -> None:
+    path = generate.output.with_name(name)
+    assert generate(output=str(path)) == 0
+    with av.open(str(path)) as container:
+        assert codec in container.streams.video[0].codec_context.name
+        assert len(container.streams.audio) == (name != "video.gif")
+
+
+class Batch:
+    """`emotalk generate --batch` on a table in a folder of its own."""
+
+    def __init__(self, command: Command, material: Path, folder: Path) -> None:
+        self.command, self.table, self.folder = command, folder / "jobs.csv", folder
+        self.inputs = f"{material / 'crop.png'},{material / 'speech.wav'}"
+        self.model = str(material / "model")
+
+    def __call__(self, *rows: str, flags: tuple[str, ...] = ()) -> int:
+        lines = ["image,audio,emotion,output,seed", *rows]
+        self.table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self.command.options = {
+            "checkpoint": self.model,
+            "landmarks": "aligned",
+            "batch": str(self.table),
+        }
+        return self.command(*flags)
+
+
+@pytest.fixture
+def batch(generate: Command, material: Path, tmp_path: Path) -> Batch:
+    return Batch(generate, material, tmp_path)
+
+
+def test_a_batch_ends_with_counts_and_names_and_goes_on_from_there(batch: Batch) -> None:
+    rows = [f"{batch.inputs},Happy,a.mp4,3", f'{batch.inputs},"0=sad,1=calm",b.mp4,']
+    assert batch(*rows, f"{batch.inputs},surprised,c.mp4,") == 1
+    told = batch.command.capsys.readouterr()
+    assert told.out.count(": made: ") == 2
+    failed = "3 rows: 2 made, 0 made before, 1 failed: line 4 (c.mp4)"
+    assert f"emotalk: {batch.table}: {failed}" in told.err
+    assert "line 4: c.mp4: failed: emotion 'surprised': this model has anger" in told.err
+    assert batch(*rows, f"{batch.inputs},afraid,c.mp4,") == 0
+    summary = batch.command.capsys.readouterr().out.splitlines()[-1]
+    assert summary == f"{batch.table}: 3 rows: 1 made, 2 made before, 0 failed"
+    assert durations_s(batch.folder / "c.mp4")[0] == 33
+
+
+def test_a_batch_in_processes_is_the_same(batch: Batch) -> None:
+    rows = [f"{batch.inputs},Happy,{name}.mp4,3" for name in "abc"]
+    assert batch(*rows, flags=("--processes", "2")) == 0
+    assert "3 rows: 3 made" in batch.command.capsys.readouterr().out
+    files = [(batch.folder / f"{name}.mp4").read_bytes() for name in "abc"]
+    assert files[0] == files[1] == files[2]
+
+
+def test_a_batch_needs_a_table_and_nothing_beside_it(batch: Batch) -> None:
+    row = f"{batch.inputs},Happy,a.mp4,"
+    batch.table.write_text("image,audio,emotion\n")
+    batch.command.options = {"batch": str(batch.table), "landmarks": "aligned"}
+    assert "missing: 'output'" in batch.command.refused()
+    assert batch(row, flags=("--emotion", "sad", "--all-emotions")) == 2
+    assert "--batch and --emotion, --all-emotions:" in batch.command.capsys.readouterr().err
+
+
+def test_what_a_video_lacks_is_named(generate: Command) -> None:
+    del generate.options["audio"], generate.options["emotion"]
+    assert "--audio, --emotion missing" in generate.refused()
+    assert "--processes: it shares" in generate.refused("--processes", "2")
+
+
+def test_an_input_is_never_the_output(generate: Command, tmp_path: Path) -> None:
+    assert generate() == 0
+    before = generate.output.read_bytes()
+    generate.capsys.readouterr()
+    message = generate.refused("--overwrite", audio=str(generate.output))
+    assert "it is the input" in message
+    assert generate.output.read_bytes() == before

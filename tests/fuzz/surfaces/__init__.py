@@ -2,6 +2,7 @@
 
 from tests.fuzz.surface import Surface
 from tests.fuzz.surfaces import (
+    batch,
     configuration,
     corpora,
     evaluation,
@@ -18,6 +19,7 @@ SURFACES: tuple[Surface, ...] = (
     *members.SURFACES,
     *models.SURFACES,
     *configuration.SURFACES,
+    *batch.SURFACES,
     *corpora.SURFACES,
     *evaluation.SURFACES,
     *media.SURFACES,

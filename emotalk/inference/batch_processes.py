@@ -1,0 +1,138 @@
+"""Share a batch over processes; one that dies costs its row alone."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import cast
+
+import cv2
+import torch
+
+from emotalk.checkpoints.load import DeviceName, load_generator
+from emotalk.data.workers import end_with_parent
+from emotalk.inference.batch import BatchMaker, Outcome, notes_once
+from emotalk.inference.batch_table import BatchRow
+from emotalk.logging_setup import set_up_logging
+from emotalk.usable_cores import usable_cores
+
+JOIN_S = 5.0
+
+
+@dataclass(frozen=True)
+class ModelPlace:
+    """Where the processes find their model, and where they compute."""
+
+    checkpoint: Path
+    device: DeviceName
+
+
+def run_shared(
+    rows: Sequence[BatchRow],
+    model: ModelPlace,
+    show: Callable[[Outcome], None],
+    *,
+    processes: int,
+) -> list[Outcome]:
+    """Make the videos in several processes; `show` gets each outcome at once.
+
+    The processes are spawned and share the cores. With CUDA they take the devices in turn. A
+    process that dies is replaced.
+
+    Args:
+        rows: of the table; they are begun in this order.
+        model: loaded once in every process.
+        show: called with every outcome.
+        processes: how many, at most one for each row.
+    """
+    waiting = iter(rows)
+    workers: dict[Connection, BaseProcess] = {}
+    places: dict[Connection, int] = {}
+    doing: dict[Connection, BatchRow] = {}
+    outcomes: list[Outcome] = []
+    count = min(processes, len(rows))
+
+    def start(place: int) -> None:
+        link, workers_process = _spawn(model, place, count)
+        workers[link], places[link] = workers_process, place
+        _give(link, waiting, doing)
+
+    try:
+        for place in range(count):
+            start(place)
+        while doing:
+            for ready in wait(list(doing)):
+                link = cast("Connection", ready)
+                row = doing.pop(link)
+                try:
+                    outcome = cast("Outcome", link.recv())
+                    _give(link, waiting, doing)
+                except (EOFError, ConnectionResetError):
+                    outcome = _died(row, workers.pop(link))
+                    link.close()
+                    start(places.pop(link))
+                outcomes.append(outcome)
+                show(outcome)
+    finally:
+        for process in workers.values():
+            process.kill()
+        for link, process in workers.items():
+            process.join(JOIN_S)
+            link.close()
+    return outcomes
+
+
+def _spawn(model: ModelPlace, place: int, count: int) -> tuple[Connection, BaseProcess]:
+    context = multiprocessing.get_context("spawn")
+    link, far_end = context.Pipe()
+    process = context.Process(target=_work, args=(model, place, count, far_end), daemon=True)
+    process.start()
+    far_end.close()  # so that the link ends with the process
+    return link, process
+
+
+def _give(link: Connection, waiting: Iterator[BatchRow], doing: dict[Connection, BatchRow]) -> None:
+    """Send the next row, if there is one, to a process that waits."""
+    for row in waiting:
+        doing[link] = row
+        with suppress(BrokenPipeError):  # the process died; receiving from it says so
+            link.send(row)
+        return
+
+
+def _died(row: BatchRow, process: BaseProcess) -> Outcome:
+    process.join(JOIN_S)
+    code = process.exitcode
+    how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+    return Outcome(
+        row.line,
+        row.output,
+        "failed",
+        f"the process that made it died ({how}); if the machine has too little memory, run again "
+        "with fewer --processes",
+    )
+
+
+def _work(model: ModelPlace, place: int, count: int, link: Connection) -> None:
+    """Make the rows that come through `link`, in a process of its own."""
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends this one
+    torch.set_num_threads(max(1, usable_cores() // count))
+    cv2.setNumThreads(1)
+    maker = BatchMaker(load_generator(model.checkpoint, device=_device(model.device, place)))
+    set_up_logging()
+    ended = suppress(EOFError, BrokenPipeError, ConnectionResetError)  # the parent has ended
+    with ended, notes_once():
+        while True:
+            link.send(maker.make(link.recv()))
+
+
+def _device(name: DeviceName, place: int) -> DeviceName | torch.device:
+    """Return the device of a process: with CUDA they take turns."""
+    if name == "cpu" or not torch.cuda.is_available():
+        return name
+    return torch.device("cuda", place % torch.cuda.device_count())
