@@ -47,7 +47,8 @@ class FitConfig(Section):
 class EmotionJudgeConfig(Section):
     """Configure who says which emotion a video shows.
 
-    `by`: `auto` is `drawn` where the manifest says that the faces are drawn, else `none`; `drawn`
+    `by`: `auto` is `drawn` where the manifest says that the faces are drawn, else `onnx` where
+    `model` and `labels` are given, else `none`; `drawn`
     is the classifier that comes with the package; `fitted` is trained on the real clips of the
     set's training split; `onnx` is any classifier of expressions. The old values `judge`, `auto`
     and `none` in place of the section are still read.

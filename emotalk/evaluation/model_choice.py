@@ -9,6 +9,8 @@ from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.shards import shards_text
 from emotalk.errors import WrongUse
 from emotalk.evaluation.finder_files import find_files
+from emotalk.evaluation.fitted_emotions.training_clips import LEAST_EMOTIONS
+from emotalk.schema import EMOTIONS
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.manifest import Manifest
 
@@ -24,8 +26,9 @@ def choose_models(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateC
     """Return the configuration without `auto`, and one sentence on the faces and the models.
 
     If a detector found the set's own landmarks, its faces are photographs. Then the same detector
-    is used, with the same files where they are still there. Emotions are then judged only by the
-    judge that the configuration names.
+    is used, with the same files where they are still there. Emotions are then judged by the judge
+    that the configuration names, by its ONNX model where it gives one, else by none: to fit one
+    takes minutes, so the sentence says how to ask for it.
 
     Raises:
         WrongUse: the configuration names a model of drawn faces for photographs.
@@ -37,12 +40,13 @@ def choose_models(config: EvaluateConfig, manifest: Manifest) -> tuple[EvaluateC
         faces = "taken for drawn ones, no detector found their landmarks"
     else:
         _refuse_models_of_drawn_faces(config, detector)
-        chosen = _without_auto(config, landmarks=detector, emotion="none")
+        named = config.emotion.model is not None and bool(config.emotion.labels)
+        chosen = _without_auto(config, landmarks=detector, emotion="onnx" if named else "none")
         if chosen.landmarks == detector:
             finder = _finder(chosen.finder, detector, facts, manifest)
             chosen = chosen.model_copy(update={"finder": finder})
         faces = f"photographs, in which {detector} found the landmarks"
-    return chosen, _sentence(chosen, faces)
+    return chosen, _sentence(chosen, faces, _to_judge_emotions(manifest))
 
 
 def refuse_different_faces(shard_set: AnyShardSet) -> None:
@@ -107,7 +111,22 @@ def _without_auto(config: EvaluateConfig, *, landmarks: str, emotion: str) -> Ev
     return config.model_copy(update=update)
 
 
-def _sentence(config: EvaluateConfig, faces: str) -> str:
+def _to_judge_emotions(manifest: Manifest) -> str:
+    """Return how emotions can be judged on this set."""
+    train = manifest.splits.get("train", {}).get("emotions")
+    shown = len(set(train) & set(EMOTIONS)) if isinstance(train, dict) else 0
+    if shown < LEAST_EMOTIONS:
+        return (
+            f"name a model of expressions (emotion.by=onnx); none can be fitted, for the training "
+            f"split shows {shown or 'no'} known {'emotion' if shown == 1 else 'emotions'}"
+        )
+    return (
+        "fit a judge to the training split, in minutes (--fit-classifier), or name a model of "
+        "expressions (emotion.by=onnx)"
+    )
+
+
+def _sentence(config: EvaluateConfig, faces: str, to_judge_emotions: str) -> str:
     landmarker: Path | None = config.finder.landmarker
     models = {
         "judge": "the shipped model of drawn faces",
@@ -116,7 +135,7 @@ def _sentence(config: EvaluateConfig, faces: str) -> str:
         "none": "no model, so there are no figures of landmarks and lips",
     }
     judges = {
-        "none": "no model, so there is no emotion accuracy",
+        "none": f"no model, so there is no emotion accuracy: {to_judge_emotions}",
         "drawn": "the shipped model of drawn faces",
         "fitted": "a classifier fitted to the training split's true clips",
         "onnx": f"onnx, {config.emotion.model.name if config.emotion.model else 'no file'}",

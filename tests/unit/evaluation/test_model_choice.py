@@ -25,8 +25,8 @@ def config(**more: Any) -> EvaluateConfig:
     return EvaluateConfig.model_validate(tree)
 
 
-def manifest(landmarks: Any) -> Manifest:
-    return Manifest(format=FORMAT_VERSION, config={"landmarks": landmarks}, shards=())
+def manifest(landmarks: Any, **more: Any) -> Manifest:
+    return Manifest(format=FORMAT_VERSION, config={"landmarks": landmarks}, shards=(), **more)
 
 
 @pytest.mark.parametrize("landmarks", [{"backend": "sidecar", "pack": "buffalo_l"}, None, [1], {}])
@@ -46,6 +46,34 @@ def test_photographs_get_the_set_s_own_detector_and_no_emotion_classifier() -> N
     assert "no emotion accuracy" in words
     own, _ = choose_models(config(finder={"pack": "mine"}), set_s)
     assert own.finder.pack == "mine"
+
+
+@pytest.mark.parametrize(
+    ("emotions", "advice"),
+    [
+        ({"anger": 9, "fear": 7}, "fit a judge to the training split"),
+        ({"neutral": 480}, "the training split shows 1 known emotion"),
+        ({"joy": 4, "dread": 4}, "the training split shows no known emotions"),
+        ([3], "the training split shows no known emotions"),
+    ],
+)
+def test_photographs_without_a_judge_say_how_emotions_can_be_judged(
+    emotions: Any, advice: str
+) -> None:
+    train = {"emotions": emotions}
+    _, words = choose_models(config(), manifest({"backend": "onnx"}, splits={"train": train}))
+    assert advice in words
+    assert ("--fit-classifier" in words) == (advice.startswith("fit"))
+    assert "emotion.by=onnx" in words
+
+
+def test_photographs_are_judged_by_the_model_that_the_configuration_gives() -> None:
+    given = {"model": "faces.onnx", "labels": ["anger", "fear"]}
+    chosen, words = choose_models(config(emotion=given), manifest({"backend": "onnx"}))
+    assert chosen.emotion.by == "onnx"
+    assert "faces.onnx" in words
+    drawn, _ = choose_models(config(emotion=given), manifest(None))
+    assert drawn.emotion.by == "drawn"
 
 
 @pytest.mark.parametrize("pack", ["../../elsewhere", "/etc", "", 7, None, "a" * 200])
