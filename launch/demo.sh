@@ -94,4 +94,5 @@ trap - EXIT
 printf '\n%-14s %d:%02d minutes\n' time $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
 printf '%-14s %s\n' memory "$("$bin/python" launch/peak_memory.py --show "$demo/peak_memory.json")"
 printf '%-14s %s\n' faces "$demo/faces.png" report "$demo/report/report.html" video "$video"
-printf '%-14s %s\n' MLflow ".venv/bin/mlflow ui --backend-store-uri sqlite:///$demo/mlflow.db"
+printf '%-14s %s\n' MLflow ".venv/bin/mlflow ui --backend-store-uri sqlite:///$demo/mlflow.db" \
+  'its page' "$("$bin/python" -m emotalk.tracking.run_page "$demo/run")"

@@ -78,4 +78,5 @@ once figures "$work/report/report.json" "$evaluate_says" emotalk evaluate "${eva
 [[ -z $dry ]] || exit 0
 
 printf '\n%-10s %s\n' report "$work/report/report.html" MLflow \
-  ".venv/bin/mlflow ui --backend-store-uri ${MLFLOW_TRACKING_URI:-sqlite:///$work/mlflow.db}"
+  ".venv/bin/mlflow ui --backend-store-uri ${MLFLOW_TRACKING_URI:-sqlite:///$work/mlflow.db}" \
+  'its page' "$(python -m emotalk.tracking.run_page "$work/run")"

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING
 
 from emotalk.config.tracking import MlflowConfig
 from emotalk.files.atomic_write import atomic_write_text
-from emotalk.files.small_files import parse_json, read_small
 from emotalk.printable import printable
 from emotalk.redaction import redact_setting, refuse_redacted
 from emotalk.tracking import mlflow_watcher
@@ -29,6 +28,8 @@ from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import Line, append, read_lines
 from emotalk.tracking.mlflow_watcher import ENDED, START_TAG
 from emotalk.tracking.params import RunFacts
+from emotalk.tracking.run_identity import IDENTITY, read_identity
+from emotalk.tracking.run_page import how_to_see
 from emotalk.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("emotalk.mlflow")
 DEFAULT_URI = "sqlite:///mlflow.db"
-IDENTITY = "mlflow.json"  # the run on the server, and how much of `ARTIFACTS` it has
 ARTIFACTS = "artifacts.jsonl"  # files to upload: path, folder
 # Seconds that the end of a run waits for the server; batch systems grant little after a signal.
 FLUSH_S = {"done": 60.0, "preempted": 5.0, "failed": 5.0}
@@ -80,6 +80,7 @@ class MlflowTracker(Tracker):
         known = read_identity(folder)
         self._key = known.get("key", "") or uuid.uuid4().hex
         self.run_id = known.get("run_id", "") or run_id
+        self._experiment_id = known.get("experiment_id", "")
         sent = known.get("artifacts_sent", "")
         is_usable = sent.isdecimal() and len(sent) < 16
         self._sent = {METRICS: 0, ARTIFACTS: int(sent) if is_usable else 0}  # bytes
@@ -111,6 +112,8 @@ class MlflowTracker(Tracker):
         self._ended.set()
         self._thread.join(seconds)
         self._tell_watcher(ENDED)
+        if self.run_id and self._experiment_id:
+            LOG.info("MLflow: %s", how_to_see(self._uri, self._experiment_id, self.run_id))
         if not self._is_over:
             self._is_over = True
             LOG.warning(
@@ -141,7 +144,8 @@ class MlflowTracker(Tracker):
         run = MlflowRun(self._uri, self._experiment, self._facts, self._key, self.run_id)
         if run.run_id != self.run_id:
             self.run_id, self._sent = run.run_id, {METRICS: 0, ARTIFACTS: 0}
-            self._write_identity()
+        self._experiment_id = run.experiment_id
+        self._write_identity()
         self._tell_watcher(f"{run.run_id} {self._facts.tags[START_TAG]}\n".encode())
         self._on_run(run.run_id)
         return run
@@ -179,7 +183,7 @@ class MlflowTracker(Tracker):
     def _write_identity(self) -> None:
         identity = {
             "uri": redact_setting(self._uri), "key": self._key, "run_id": self.run_id,
-            "artifacts_sent": self._sent[ARTIFACTS],
+            "experiment_id": self._experiment_id, "artifacts_sent": self._sent[ARTIFACTS],
         }  # fmt: skip
         atomic_write_text(self._folder / IDENTITY, json.dumps(identity, indent=1) + "\n")
 
@@ -198,12 +202,3 @@ def _send_each(send: Callable[[list[Line]], None], lines: list[Line], run: "Mlfl
 def tracking_uri(config: MlflowConfig) -> str:
     """Return the configured tracking URI, else the environment's, else a local SQLite file."""
     return config.uri or os.environ.get("MLFLOW_TRACKING_URI", "") or DEFAULT_URI
-
-
-def read_identity(folder: Path) -> dict[str, str]:
-    """Return `uri`, `key` and `run_id` of the run folder's run in MLflow; empty if it has none."""
-    try:
-        known = parse_json(read_small(folder / IDENTITY))
-        return {str(name): str(value) for name, value in known.items()}
-    except (OSError, ValueError, AttributeError):
-        return {}

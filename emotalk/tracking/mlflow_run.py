@@ -36,6 +36,7 @@ class MlflowRun:
         self._client = MlflowClient(tracking_uri=uri)
         run = self._find_or_make(experiment, facts.name, key, run_id)
         self.run_id = run.info.run_id
+        self.experiment_id = str(run.info.experiment_id)
         self._send_facts(run, facts)
         metrics = self._client.get_run(self.run_id).data.to_proto().metrics
         self._steps = {metric.key: metric.step for metric in metrics}  # the last ones there

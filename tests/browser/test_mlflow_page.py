@@ -12,7 +12,8 @@ from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from emotalk.cli import cli
-from emotalk.tracking.mlflow import read_identity
+from emotalk.tracking.run_page import VIEW, how_to_see
+from emotalk.tracking.run_identity import read_identity
 from tests.helpers.browser import Browser, missing_browser
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.tiny_training import tiny_shards, tiny_yaml, train
@@ -70,6 +71,20 @@ def test_the_run_page_shows_params_tags_and_figures(browser: Browser, run_page: 
     browser.wait_for("Finished", "manifest_sha256", "launcher", "git_commit")
     browser.wait_for("data.batch_size", "validation/psnr")
     keep(browser, "run")
+
+
+def test_the_printed_address_opens_the_run_in_the_view_of_trainings(
+    browser: Browser, run_page: str, folder: Path
+) -> None:
+    known = read_identity(folder / "run")
+    printed = how_to_see(known["uri"], known["experiment_id"], known["run_id"])
+    assert printed == f"{run_page}?{VIEW}"
+    browser.open(printed)
+    browser.wait_for("Finished", "validation/psnr")
+    keep(browser, "printed")
+    text = browser.wait_for_script("return document.body.innerText")
+    assert "Model metrics" in text
+    assert "Traces" not in text.split("Overview")[0]  # the menu of the view of language models
 
 
 def test_every_loss_has_a_chart(browser: Browser, run_page: str) -> None:

@@ -11,7 +11,7 @@ from mlflow.tracking import MlflowClient
 
 from emotalk.config.run import TrainConfig
 from emotalk.tracking import mlflow as tracking
-from emotalk.tracking.mlflow import read_identity
+from emotalk.tracking.run_identity import read_identity
 from tests.helpers.tiny_training import tiny_config, tiny_shards, train_command
 from tests.helpers.train_here import train_here, trainer_here
 

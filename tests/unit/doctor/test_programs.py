@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from emotalk.doctor import programs
-from emotalk.doctor.finding import Said
-from emotalk.doctor.programs import examine_codecs, examine_ray, examine_slurm
+from emotalk.doctor.finding import Said, run_python
+from emotalk.doctor.programs import FIND_ENCODERS, examine_codecs, examine_ray, examine_slurm
 
 
 def program(folder: Path, name: str, text: str) -> None:
@@ -29,7 +29,7 @@ def test_a_missing_encoder_is_named_with_the_videos_it_makes(
 
 
 def test_an_encoder_that_is_not_there_is_found_missing() -> None:
-    assert programs.run_python(programs.FIND_ENCODERS, "libx264", "nothing") == (True, "nothing")
+    assert run_python(FIND_ENCODERS, "libx264", "nothing") == (True, "nothing")
 
 
 @pytest.mark.parametrize(

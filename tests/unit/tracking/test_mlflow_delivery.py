@@ -16,9 +16,10 @@ from emotalk.tracking import mlflow as module
 from emotalk.tracking import mlflow_run
 from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines, append, cut_back
-from emotalk.tracking.mlflow import ARTIFACTS, IDENTITY, MlflowTracker, read_identity
+from emotalk.tracking.mlflow import ARTIFACTS, MlflowTracker
 from emotalk.tracking.mlflow_run import MlflowRun
 from emotalk.tracking.params import RunFacts
+from emotalk.tracking.run_identity import IDENTITY, read_identity
 from tests.helpers.mlflow_server import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -247,9 +248,10 @@ def test_an_identity_that_is_none_makes_a_new_run(folder: Path, uri: str, text: 
 
 def test_the_folder_keeps_server_key_and_run(folder: Path, uri: str) -> None:
     run_id = deliver(folder, uri)
-    key = MlflowClient(uri).get_run(run_id).data.tags["emotalk.run"]
+    run = MlflowClient(uri).get_run(run_id)
     assert read_identity(folder) == {
-        "uri": uri, "key": key, "run_id": run_id, "artifacts_sent": "0",
+        "uri": uri, "key": run.data.tags["emotalk.run"], "run_id": run_id,
+        "experiment_id": run.info.experiment_id, "artifacts_sent": "0",
     }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def make(request: VideoRequest, loaded: LoadedGenerator) -> Any:
         picture = request.image.read_bytes() if request.image.exists() else None
         found.append({**vars(request), "loaded": loaded, "picture": picture})
+        assert request.output is not None
+        assert request.emotion is not None
         request.output.write_bytes(b"video of " + request.emotion.encode())
         return SimpleNamespace(frames=7)
 
