@@ -11,6 +11,7 @@ from emotalk.cli.evaluate import evaluate
 from emotalk.cli.machine import doctor
 from emotalk.cli.models import export, fetch, import_original
 from emotalk.cli.terminal import say
+from emotalk.cli.video_options import EXAMPLES
 from emotalk.cli.videos import app, generate
 from emotalk.errors import EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse, refused_name
 from emotalk.home import ensure_home
@@ -33,7 +34,7 @@ cli.command(short_help="Draw a synthetic corpus of talking faces.")(synth)
 cli.add_typer(corpus, name="corpus")
 cli.command(short_help="Summarise and check a shard set.")(inspect)
 cli.command(short_help="Evaluate a generator on unseen clips.")(evaluate)
-cli.command(short_help="Make a video of a face, speech and emotion.")(generate)
+cli.command(short_help="Make a video of a face, speech and emotion.", epilog=EXAMPLES)(generate)
 cli.command(short_help="Export a trained generator to a folder.")(export)
 cli.command(short_help="Import the original's public weights.")(import_original)
 cli.command(short_help="Download weights that training can use.")(fetch)

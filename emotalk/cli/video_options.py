@@ -5,6 +5,20 @@ from typing import Annotated
 
 import typer
 
+EXAMPLES = """
+\b
+emotalk generate --image me.jpg --audio hello.wav --emotion happy --output hello.mp4
+emotalk generate ... --paste-back
+emotalk generate ... --checkpoint run
+emotalk generate ... --emotion angry:0.5
+emotalk generate ... --emotion happy:0.6+fear:0.4
+emotalk generate ... --emotion 0=neutral,1.5=anger:0.8
+emotalk generate ... --emotion linear,0=sad,4=happy
+emotalk generate --image me.jpg --audio hello.wav --all-emotions --output all.mp4
+emotalk generate ... --image crop.png --landmarks aligned
+emotalk generate ... --image group.jpg --face largest --scale 2
+emotalk generate --batch jobs.csv --processes 4
+"""
 ImageOption = Annotated[
     Path | None, typer.Option(help="Picture of a face: PNG, JPEG, BMP, WebP, TIFF.")
 ]

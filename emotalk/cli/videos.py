@@ -72,19 +72,6 @@ def generate(
     pixels, or with --paste-back the whole picture. In a time line each emotion fades in within
     0.4 s; with `step,` in front of it an emotion is there at once, with `linear,` it grows until
     its time.
-
-    \b
-    emotalk generate --image me.jpg --audio hello.wav --emotion happy --output hello.mp4
-    emotalk generate ... --paste-back
-    emotalk generate ... --checkpoint run
-    emotalk generate ... --emotion angry:0.5
-    emotalk generate ... --emotion happy:0.6+fear:0.4
-    emotalk generate ... --emotion 0=neutral,1.5=anger:0.8
-    emotalk generate ... --emotion linear,0=sad,4=happy
-    emotalk generate --image me.jpg --audio hello.wav --all-emotions --output all.mp4
-    emotalk generate ... --image crop.png --landmarks aligned
-    emotalk generate ... --image group.jpg --face largest --scale 2
-    emotalk generate --batch jobs.csv --processes 4
     """
     from emotalk.inference.talking_video import VideoRequest
 

@@ -13,7 +13,7 @@ from emotalk.faces.plausible import turn_name
 from emotalk.faces.search import SearchResult, check_largest, search_faces, tile_sides
 from emotalk.faces.steadiness import crop_around
 from emotalk.media.image import read_image
-from emotalk.schema import SIZE, Bytes, Doubles
+from emotalk.schema import SIZE, Bytes, Doubles, Floats
 
 LARGEST = "largest"
 TILES_PER_FACE = 20  # a face of 16 of the detector's 320 pixels is found
@@ -30,6 +30,7 @@ class FoundFace:
     crop_CHW: Bytes  # aligned, uint8 RGB (3, 128, 128)
     picture_HWC: Bytes  # the whole picture, upright, uint8 RGB
     matrix_23: Doubles  # similarity from pixels of the picture to those of the crop
+    landmarks_LP: Floats | None = None  # in crop pixels; None: not detected
 
 
 def read_face(path: Path, detector: LandmarkDetector, *, choice: str | None = None) -> Bytes:
@@ -70,7 +71,7 @@ def find_face(path: Path, detector: LandmarkDetector, *, choice: str | None = No
         )
     _warn_of_turn(path, result)
     assert found.landmarks_LP is not None, "a face without a fault has landmarks"
-    crop_HWC, _, transform = align_image(image_HWC, found.landmarks_LP)
+    crop_HWC, landmarks_LP, transform = align_image(image_HWC, found.landmarks_LP)
     if scale_of(transform) > BLURRED_SCALE:
         logger.warning(
             "%s: the face is small and was enlarged %.1f times, so the video will look soft",
@@ -78,7 +79,7 @@ def find_face(path: Path, detector: LandmarkDetector, *, choice: str | None = No
             scale_of(transform),
         )
     crop_CHW = np.ascontiguousarray(crop_HWC.transpose(2, 0, 1))
-    return FoundFace(crop_CHW, result.image_HWC, transform)
+    return FoundFace(crop_CHW, result.image_HWC, transform, landmarks_LP)
 
 
 def read_aligned(path: Path) -> Bytes:

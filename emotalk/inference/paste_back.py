@@ -10,13 +10,18 @@ import numpy as np
 
 from emotalk.errors import WrongUse
 from emotalk.faces.align import scale_of, warp
-from emotalk.schema import SIZE, Bytes, Doubles, Floats, check_shape
+from emotalk.schema import LANDMARKS, SIZE, Bytes, Doubles, Floats, check_shape
 
 LONGEST = 8192  # pixels; longer frames are refused by encoders and players
 SHORTEST = 64
 CENTRE = (64.0, 64.0)  # of the mask, x and y in crop pixels
 INNER = (31.0, 40.0)  # half axes within which the face is the generated one
 OUTER = (50.0, 58.0)  # half axes beyond which every pixel is the picture's
+JAW, CHIN, BROWS = slice(4, 13), 8, slice(17, 27)  # of the landmarks
+FOREHEAD = 0.4  # height of the forehead, as a share of that from brows to chin
+CHIN_DROP = 3.0  # crop pixels by which an open mouth lowers the jaw
+MARGIN, FEATHER = 0.5, 7.0  # crop pixels around the face: whole, then falling to nothing
+FINE = 4  # pixels of the outline's picture in one of the crop
 DETAIL_SIGMA = 1.5  # crop pixels; what is finer is detail
 ALIKE_SIGMA = 2.0  # crop pixels over which differences are averaged
 ALIKE_LEVELS = 14.0  # grey levels of difference at which a third of the picture's detail is left
@@ -29,7 +34,12 @@ class PasteBack:
     """Pastes the frames of one clip into its picture; the picture does not move."""
 
     def __init__(
-        self, picture_HWC: Bytes, matrix_23: Floats | Doubles, *, long_side: int | None
+        self,
+        picture_HWC: Bytes,
+        matrix_23: Floats | Doubles,
+        *,
+        long_side: int | None,
+        landmarks_LP: Floats | None = None,
     ) -> None:
         """Prepare mask and region, which are the same for all frames.
 
@@ -38,6 +48,8 @@ class PasteBack:
             matrix_23: similarity from its pixels to those of the crop, as the face was aligned.
             long_side: most pixels of the longer side of the frames, 64 to 8192; None keeps the
                 picture's own size, which must be 8192 at most.
+            landmarks_LP: of the face, in crop pixels; they keep collar, hair and background out of
+                the mask. None: the mask is an ellipse.
 
         Raises:
             WrongUse: `long_side` is out of range, or missing for a picture that needs it.
@@ -51,6 +63,8 @@ class PasteBack:
             picture_HWC, np.asarray(matrix_23, np.float64), long_side
         )
         top, left, mask_HW = _mask(self.picture_HWC.shape[:2], to_crop)
+        if landmarks_LP is not None:
+            mask_HW *= _face_share(landmarks_LP, to_crop, (top, left), mask_HW.shape)
         height, width = mask_HW.shape
         self._region = (slice(top, top + height), slice(left, left + width))
         under_HWC = self.picture_HWC[self._region].astype(np.float32)
@@ -159,6 +173,34 @@ def _mask(size: tuple[int, ...], to_crop: Doubles) -> tuple[int, int, Floats]:
     share = np.clip((1 - outer) / np.maximum(inner - outer, 1e-9), 0.0, 1.0)
     share[inner <= 1] = 1.0
     return int(top), int(left), (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def _face_share(
+    landmarks_LP: Floats, to_crop: Doubles, corner: tuple[int, int], size: tuple[int, ...]
+) -> Floats:
+    """Return 1 within the outline of a face, falling to 0 around it, for a region of the picture.
+
+    Args:
+        landmarks_LP: of the face, in crop pixels.
+        to_crop: from the picture's pixels to the crop's.
+        corner: top and left of the region in the picture.
+        size: height and width of the region.
+    """
+    check_shape(landmarks_LP, f"{LANDMARKS} 2", "landmarks")
+    outline = np.asarray(landmarks_LP, np.float64)[: BROWS.stop].copy()
+    rise = FOREHEAD * (outline[CHIN, 1] - outline[BROWS, 1].mean())
+    outline[BROWS, 1] -= max(rise, 0.0)
+    outline[JAW, 1] += CHIN_DROP
+    hull = cv2.convexHull(np.rint(outline * FINE).astype(np.int32))
+    inside = np.ones((SIZE * FINE, SIZE * FINE), np.uint8)
+    cv2.fillConvexPoly(inside, hull, 0)
+    away = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_5) / FINE
+    share = np.clip(1 - (away - MARGIN) / FEATHER, 0.0, 1.0)
+    to_fine = FINE * to_crop
+    to_fine[:, 2] += to_fine[:, :2] @ (corner[1], corner[0])
+    smooth = (share * share * (3 - 2 * share)).astype(np.float32)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return np.asarray(cv2.warpAffine(smooth, to_fine, size[::-1], flags=flags), np.float32)
 
 
 def _colour_match(still_HWC: Floats, frames_THWC: Bytes) -> Floats:

@@ -265,7 +265,12 @@ def _view(request: VideoRequest, face: FoundFace, blocks: Iterator[Bytes]) -> It
             np.stack([enlarge(frame_HWC, request.scale) for frame_HWC in block_THWC])
             for block_THWC in blocks
         )
-    paste = PasteBack(face.picture_HWC, face.matrix_23, long_side=_long_side(request))
+    paste = PasteBack(
+        face.picture_HWC,
+        face.matrix_23,
+        long_side=_long_side(request),
+        landmarks_LP=face.landmarks_LP,
+    )
     return (paste.paste(block_THWC) for block_THWC in blocks)
 
 

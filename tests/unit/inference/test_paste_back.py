@@ -8,6 +8,7 @@ import pytest
 
 from emotalk.errors import WrongUse
 from emotalk.faces.align import warp
+from emotalk.faces.template import template_LP
 from emotalk.inference.paste_back import PasteBack
 from emotalk.schema import Bytes, Doubles
 
@@ -77,6 +78,28 @@ def test_a_still_face_is_still_and_a_moving_one_does_not_move_the_seam() -> None
     assert np.ptp(pasted[:, border].astype(int), axis=0).max() == 0
     mouth = (abs(x - 64) < 12) & (abs(y - 80) < 6)
     assert np.ptp(pasted[:, mouth].astype(int).mean(1), axis=0).max() > 60
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.3])
+def test_with_landmarks_only_the_face_changes(scale: float) -> None:
+    image, matrix = picture(500, 500), similarity(scale, -8, (240.0, 260.0))
+    landmarks = (0.8 * (template_LP() - 64) + 64).astype(np.float32)
+    paste = PasteBack(image, matrix, long_side=None, landmarks_LP=landmarks)
+    black = np.repeat(warp(image, matrix)[None], 2, 0)
+    paste.paste(black[:1])  # the colours are those of the picture
+    black[1] = 0
+    changed = np.abs(paste.paste(black[1:])[0].astype(int) - image).max(2)
+    x, y = crop_coordinates((500, 500), matrix)
+    eyes_nose_mouth = landmarks[[36, 45, 30, 48, 54, 57]]
+    for point in eyes_nose_mouth:
+        near = np.hypot(x - point[0], y - point[1]) < max(1.0, scale)
+        assert changed[near].min() > 20
+    left, right, chin = landmarks[:, 0].min(), landmarks[:, 0].max(), landmarks[:, 1].max()
+    beyond = (x < left - 8.5) | (x > right + 8.5) | (y > chin + 11.5)
+    assert changed[beyond].max() == 0
+    whole = PasteBack(image, matrix, long_side=None)
+    whole.paste(warp(image, matrix)[None])
+    assert np.abs(whole.paste(black[1:])[0].astype(int) - image)[beyond].max() > 30
 
 
 @pytest.mark.parametrize(
