@@ -6,7 +6,9 @@ again after its worker died.
 
 import logging
 import os
+import shlex
 import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,6 +28,7 @@ from ray.exceptions import (
 
 from emotalk.errors import WrongUse
 from etl.executor import Item, Result, WorkerDied
+from etl.free_ports import free_ports
 from etl.node_start import start_node
 
 TRIES_AFTER_DEATH = 20  # of one task; then the task counts as the cause
@@ -44,6 +47,8 @@ SETTINGS = {
 }
 """Ray's environment; what the user has set goes before."""
 
+LISTENS = "dashboard_agent_listen_port"
+AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", LISTENS)
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -147,15 +152,7 @@ def _connect(address: str | None) -> None:
     if not in_a_ray_job():  # a job brings the project with it as its working directory
         options["runtime_env"] = {"env_vars": {"PYTHONPATH": os.environ["PYTHONPATH"]}}
     try:
-        start_node(
-            lambda: ray.init(
-                address=address,
-                include_dashboard=False if address == "local" else None,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                **options,
-            )
-        )
+        start_node(lambda: _init(address, options))
     except (AuthenticationError, ConnectionError, ValueError) as error:
         # Ray reports a wrong token as a cluster that it could not find, too.
         raise WrongUse(
@@ -164,6 +161,46 @@ def _connect(address: str | None) -> None:
             "asks for a token set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to "
             "the cluster's own; or set ray_address=local for one on this machine"
         ) from None
+
+
+def _init(address: str | None, options: dict[str, Any]) -> None:
+    with _agents_on_known_ports():
+        ray.init(
+            address=address,
+            include_dashboard=False if address == "local" else None,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **options,
+        )
+
+
+@contextmanager
+def _agents_on_known_ports() -> Iterator[None]:
+    """Let the agents of a node that `ray.init` starts here have ports that the node knows.
+
+    Else the node waits for its agents, Python programs, to choose ports, and dies after 15 s, which
+    no setting changes. A busy machine, or Python on a slow disk, needs longer. `ray.init` has no
+    option for the ports, and Ray 2.60 does not hand the node the last of them, so its parameters
+    and its program are exchanged here while it starts. Where temporary files cannot be executed
+    the node starts as it would.
+    """
+    parameter, services = ray._private.parameter, ray._private.services
+    make_params, program = parameter.RayParams, services.RAYLET_EXECUTABLE
+    ports = dict(zip(AGENT_PORTS, free_ports(len(AGENT_PORTS)), strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "raylet"
+        listens = f"--{LISTENS}={ports[LISTENS]}"
+        script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@" {listens}\n')
+        script.chmod(0o700)
+        if not os.access(script, os.X_OK):
+            yield
+            return
+        parameter.RayParams = lambda **given: make_params(**{**given, **ports})
+        services.RAYLET_EXECUTABLE = str(script)
+        try:
+            yield
+        finally:
+            parameter.RayParams, services.RAYLET_EXECUTABLE = make_params, program
 
 
 def _check_listens(address: str | None) -> None:

@@ -11,8 +11,8 @@ TRIES = 5
 TIMED_OUT = "timed out during startup"  # in the message: Ray has no class of its own for it
 END_S = 10.0
 ADVICE = (
-    "ray: its processes could not be loaded in the 15 s that Ray allows them. The machine is too "
-    "busy or its disk too slow: run the same command again when there is less other work, or set "
+    "ray: its processes were not loaded in the time that Ray allows them. The machine is too busy "
+    "or its disk too slow: run the same command again when there is less other work, or set "
     "ray_address to a cluster that runs already (`ray start --head`)"
 )
 
@@ -20,9 +20,8 @@ ADVICE = (
 def start_node(start: Callable[[], object]) -> None:
     """Call what starts a node, and call it again where the node died for slowness.
 
-    Ray's node dies if one of its agents, Python programs, is not loaded after 15 s, which no
-    setting changes. A machine with other work, or one that reads them from disk for the first time,
-    takes longer; at the next try they are in memory. Processes that a failed try left are ended.
+    A machine with other work, or one that reads Ray from a slow disk for the first time, may need
+    longer than Ray waits; at the next try it is in memory. Processes of a failed try are ended.
 
     Args:
         start: starts the node; Ray's own error where it times out.

@@ -1,11 +1,14 @@
 """How much work a cluster gets: by the CPUs and the memory of the nodes that live."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from etl import cluster as module
 from etl.cluster import WORKER_BYTES, Cluster
+from etl.free_ports import PORTS
 
 GIB = 2**30
 
@@ -48,3 +51,27 @@ def test_twice_as_many_as_run_are_under_way_and_a_limit_is_kept(nodes: list[Any]
     assert Cluster(3)._under_way(GIB) == 3
     assert Cluster(4)._under_way(GIB) == 8
     assert Cluster(9)._under_way(GIB) == 8
+
+
+def test_a_starting_node_is_told_the_ports_of_its_agents() -> None:
+    parameter, services = ray._private.parameter, ray._private.services
+    before = parameter.RayParams, services.RAYLET_EXECUTABLE
+    with module._agents_on_known_ports():
+        params = parameter.RayParams(num_cpus=3, metrics_export_port=None)
+        script = Path(services.RAYLET_EXECUTABLE).read_text()
+    ports = [getattr(params, name) for name in module.AGENT_PORTS]
+    assert len(set(ports)) == 4
+    assert all(port in PORTS for port in ports)
+    assert params.num_cpus == 3
+    assert script.splitlines()[1] == (
+        f'exec {before[1]} "$@" --dashboard_agent_listen_port={params.dashboard_agent_listen_port}'
+    )
+    assert (parameter.RayParams, services.RAYLET_EXECUTABLE) == before
+
+
+def test_what_was_exchanged_is_put_back_where_the_node_fails() -> None:
+    parameter, services = ray._private.parameter, ray._private.services
+    before = parameter.RayParams, services.RAYLET_EXECUTABLE
+    with pytest.raises(ValueError, match="failed"), module._agents_on_known_ports():
+        raise ValueError("failed")
+    assert (parameter.RayParams, services.RAYLET_EXECUTABLE) == before
