@@ -86,5 +86,6 @@ step "Compare with the limits" "$bin/python" launch/proof_limits.py "$proof" "$p
 printf '\n%-14s %d:%02d minutes\n' time $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60))
 printf '%-14s %s\n' faces "$proof/faces.png" report "$proof/report/report.html" \
   'other faces' "$proof/report-others/report.html" photographs "$proof/photographs.png"
+[[ -z ${MORE:-} ]] || printf '%-14s %s\n' 'more clips' "$proof/report-more/report.html"
 printf '%-14s %s\n' MLflow ".venv/bin/mlflow ui --backend-store-uri sqlite:///$proof/mlflow.db" \
   'its page' "$("$bin/python" -m emotalk.tracking.run_page "$proof/run")"
