@@ -107,6 +107,30 @@ class Browser:
         )
         assert found, f"nothing to click says {text!r}; the page shows:\n{self.text()}"
 
+    def give_file(self, selector: str, path: Path) -> None:
+        """Choose a file in the first input of files that a CSS selector finds."""
+        found = self._post(f"{self._session}/element", {"using": "css selector", "value": selector})
+        element = next(iter(found.values()))
+        self._post(f"{self._session}/element/{element}/value", {"text": str(path)})
+
+    def click_at(self, selector: str, x: float, y: float) -> None:
+        """Click a point of an element; x and y are shares of its width and height."""
+        left, top, width, height = self.script(
+            "const e = document.querySelector(arguments[0]); e.scrollIntoView({block: 'center'}); "
+            "const b = e.getBoundingClientRect(); return [b.left, b.top, b.width, b.height]",
+            selector,
+        )
+        place = {"x": round(left + x * width), "y": round(top + y * height), "duration": 0}
+        steps: list[dict[str, object]] = [
+            {"type": "pointerMove", **place},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pointerUp", "button": 0},
+        ]
+        self._post(
+            f"{self._session}/actions",
+            {"actions": [{"type": "pointer", "id": "mouse", "actions": steps}]},
+        )
+
     def emulate(self, *, width: int, height: int, scheme: str, media: str = "screen") -> None:
         """Show pages as on a screen (or paper) of so many pixels that prefers light or dark."""
         features = [{"name": "prefers-color-scheme", "value": scheme}]

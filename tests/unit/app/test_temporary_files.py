@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.inference.temporary_files import NoRoom, TemporaryFiles
+from emotalk.app.temporary_files import NoRoom, TemporaryFiles
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_NAME_BYTES = 80
+LASTING = "examples"
 
 
 class NoRoom(Exception):  # noqa: N818  leads to an answer, not a fault
@@ -63,6 +64,21 @@ class TemporaryFiles:
     def path(self, name: str) -> Path | None:
         """Return the path of a file, or None if it was dropped."""
         return self._kept.get(name)
+
+    def name_of(self, path: Path) -> str | None:
+        """Return the name of a kept file by its path, or None if it was dropped or never kept."""
+        name = path.parent.name
+        return name if self._kept.get(name) == path else None
+
+    def lasting(self) -> Path:
+        """Return the folder of files that are kept until the end and count to no limit."""
+        folder = self.folder / LASTING
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def is_lasting(self, path: Path) -> bool:
+        """Return whether a path is a file of the folder `lasting`."""
+        return path.parent == self.folder / LASTING and path.is_file()
 
     def pin(self, names: Iterable[str]) -> None:
         """Protect files from being dropped until they are unpinned as often."""

@@ -15,7 +15,7 @@ import pytest
 
 from emotalk.inference import video_service
 from emotalk.inference.app import build_app, build_server
-from emotalk.inference.server_limits import DEFAULT_LIMITS
+from emotalk.app.server_limits import DEFAULT_LIMITS
 from emotalk.inference.talking_video import make_video
 from tests.helpers.tiny_model import tiny_loaded
 from tests.unit.inference.test_app import audio_bytes, image_bytes

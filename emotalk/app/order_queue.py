@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from emotalk.inference.server_limits import ServerLimits
+from emotalk.app.server_limits import ServerLimits
 
 logger = logging.getLogger(__name__)
 ABANDONED = "its progress was not requested for long"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.inference.order_queue import Job, OrderQueue, QueueFull
-from emotalk.inference.server_limits import ServerLimits
+from emotalk.app.order_queue import Job, OrderQueue, QueueFull
+from emotalk.app.server_limits import ServerLimits
 
 WAIT_S = 30.0
 

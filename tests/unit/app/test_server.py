@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from emotalk.errors import WrongUse
 from emotalk.inference import video_service
 from emotalk.inference.app import build_app, serve
-from emotalk.inference.server_limits import DEFAULT_LIMITS
+from emotalk.app.server_limits import DEFAULT_LIMITS
 from tests.helpers.tiny_model import tiny_loaded
 
 

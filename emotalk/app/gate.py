@@ -1,0 +1,80 @@
+"""Let only the page's own requests through, as ASGI middleware.
+
+Gradio has more routes than this page needs: it downloads addresses, edits its own source and lists
+recorded runs. Everything that is not listed here is answered with 404, also another site's request.
+"""
+
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.responses import JSONResponse
+
+from emotalk.app.password import Password
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+
+API = "/gradio_api"
+UPLOAD = f"{API}/upload"
+FILE = f"{API}/file="
+OPEN = re.compile(
+    r"/|/config/?|/theme\.css|/robots\.txt|/favicon\.ico|/manifest\.json"
+    r"|/(assets|static|svelte)/[\w./-]+"
+    r"|/gradio_api/(info|openapi\.json|app_id|startup-events|theme\.css|reset|cancel|upload"
+    r"|upload_progress|queue/join|queue/data)/?"
+    r"|/gradio_api/heartbeat/\w{1,64}"
+    r"|/gradio_api/call/\w{1,64}(/\w{1,64})?"
+)
+
+
+class Gate:
+    """Passes requests of the page and its API on; refuses all others."""
+
+    def __init__(self, app: App, folder: Path, password: Password | None) -> None:
+        """Wrap an application whose files are in `folder`."""
+        self._app, self._folder, self._password = app, folder.resolve(), password
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        """Pass a request to the application, or answer it with 401, 403, 404 or 429."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # websockets: nothing here uses them; the server closes the connection
+        refusal = self._refusal(scope)
+        await (self._app if refusal is None else refusal)(scope, receive, send)
+
+    def _refusal(self, scope: MutableMapping[str, Any]) -> JSONResponse | None:
+        headers = dict(scope["headers"])
+        if self._password is not None:
+            address = scope["client"][0] if scope.get("client") else ""
+            status = self._password.status(headers.get(b"authorization", b""), address)
+            if status == 429:
+                return _answer(429, "too many wrong passwords; wait a minute", {"Retry-After": "60"})
+            if status == 401:
+                ask = {"WWW-Authenticate": 'Basic realm="emotalk", charset="UTF-8"'}
+                return _answer(401, "a user name and a password are needed", ask)
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if origin and urlsplit(origin).netloc != headers.get(b"host", b"").decode("latin-1"):
+            return _answer(403, "requests of other sites are refused")
+        if not self._is_open(scope["path"]):
+            return _answer(404, "there is no such page")
+        return None
+
+    def _is_open(self, path: str) -> bool:
+        if not path.startswith(FILE):
+            return OPEN.fullmatch(path) is not None and ".." not in path
+        try:
+            named = Path(path.removeprefix(FILE)).resolve()
+        except (OSError, ValueError):
+            return False
+        return named.is_relative_to(self._folder)
+
+
+def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"message": message}, status, headers)

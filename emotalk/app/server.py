@@ -1,0 +1,144 @@
+"""Serve the page: Gradio's application behind the server's own limits.
+
+Videos are made one at a time. All files are in a temporary folder that is removed with the server.
+The server sets all limits (`server_limits`, `body_limits`, `temporary_files`, `order_queue`), and
+`gate` lets only the page's own requests through.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from emotalk.app.body_limits import BodyLimits
+from emotalk.app.quiet_gradio import gradio as gr
+from emotalk.app.quiet_gradio import uvicorn
+from emotalk.app.server_limits import DEFAULT_LIMITS, ServerLimits
+
+# isort: split
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.routing import Route
+
+from emotalk.app.examples import make_examples
+from emotalk.app.face_finder import FaceFinder
+from emotalk.app.gate import API, UPLOAD, Gate
+from emotalk.app.page import build_page, style, theme
+from emotalk.app.page_events import PageEvents
+from emotalk.app.password import Password
+from emotalk.app.temporary_files import TemporaryFiles
+from emotalk.app.timed_connections import timed_protocol
+from emotalk.app.upload_route import UploadRoute
+from emotalk.app.video_orders import VideoOrders
+from emotalk.checkpoints.load import LoadedGenerator
+from emotalk.config.etl import LandmarksConfig
+from emotalk.errors import WrongUse
+
+ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104  a choice of the user, not the default
+SHUTDOWN_S = 2  # for open requests when the server stops; every open page has some
+GRADIO_FOLDER = "GRADIO_TEMP_DIR"  # where Gradio may read and serve files
+
+logger = logging.getLogger(__name__)
+
+
+def build_app(
+    loaded: LoadedGenerator,
+    landmarks: LandmarksConfig | None,
+    *,
+    hosts: tuple[str, ...],
+    password: Password | None = None,
+    limits: ServerLimits = DEFAULT_LIMITS,
+) -> FastAPI:
+    """Return the web application.
+
+    Without a landmark detector, pictures are aligned crops. `hosts` are the host names that
+    requests may use, against requests from other sites; `*` for all.
+    """
+    files = TemporaryFiles(limits.kept_files, limits.kept_bytes)
+    os.environ[GRADIO_FOLDER] = str(files.folder)
+    examples = make_examples(files.lasting())
+    orders = VideoOrders(loaded, landmarks, limits, files)
+    events = PageEvents(orders, FaceFinder(landmarks))
+    page = build_page(loaded.facts, str(limits), examples, events)
+    upload = UploadRoute(files)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        orders.close()
+
+    app = FastAPI(
+        openapi_url=None,
+        routes=[
+            Route(UPLOAD, upload.receive, methods=["POST"]),
+            Route(f"{API}/upload_progress", upload.show_progress),
+        ],
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts)),
+            Middleware(BodyLimits, limits=limits, upload_paths=(UPLOAD,)),
+            Middleware(Gate, folder=files.folder, password=password),
+        ],
+        lifespan=lifespan,
+    )
+    mounted: FastAPI = gr.mount_gradio_app(
+        app,
+        page,
+        path="/",
+        theme=theme(),
+        css=style(),
+        footer_links=["api", "settings"],
+        run_history=False,
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        pwa=False,
+        max_file_size=limits.upload_bytes,
+        show_error=True,
+    )
+    mounted.state.folder = files.folder
+    return mounted
+
+
+def serve(
+    loaded: LoadedGenerator,
+    landmarks: LandmarksConfig | None,
+    *,
+    host: str,
+    port: int,
+    password: Password | None = None,
+) -> None:
+    """Serve the page until interrupted.
+
+    Raises:
+        WrongUse: the server cannot listen on that address.
+    """
+    hosts = ("*",) if host in ALL_INTERFACES else ("localhost", "127.0.0.1", host)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise WrongUse(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another with --host and "
+            "--port (0: any free)"
+        ) from None
+    app = build_app(loaded, landmarks, hosts=hosts, password=password)
+    address = listening.getsockname()
+    shown = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
+    logger.info("open http://%s:%s in a browser; stop with Ctrl-C", shown, address[1])
+    logger.info("limits: %s", DEFAULT_LIMITS)
+    build_server(app, DEFAULT_LIMITS).run(sockets=[listening])
+
+
+def build_server(app: FastAPI, limits: ServerLimits) -> uvicorn.Server:
+    """Return the server of an application, with limits on its connections."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            http=timed_protocol(limits.stall_s),
+            limit_concurrency=limits.connections,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+    )
