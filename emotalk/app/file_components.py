@@ -17,7 +17,7 @@ from emotalk.app.quiet_gradio import gradio as gr
 from emotalk.schema import Bytes
 
 
-class FileRefused(ValueError):
+class FileRefused(ValueError):  # noqa: N818  leads to an answer, not a fault
     """Raised for a path that no upload of this server has."""
 
 

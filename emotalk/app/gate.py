@@ -55,7 +55,9 @@ class Gate:
             address = scope["client"][0] if scope.get("client") else ""
             status = self._password.status(headers.get(b"authorization", b""), address)
             if status == 429:
-                return _answer(429, "too many wrong passwords; wait a minute", {"Retry-After": "60"})
+                return _answer(
+                    429, "too many wrong passwords; wait a minute", {"Retry-After": "60"}
+                )
             if status == 401:
                 ask = {"WWW-Authenticate": 'Basic realm="emotalk", charset="UTF-8"'}
                 return _answer(401, "a user name and a password are needed", ask)

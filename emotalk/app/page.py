@@ -8,8 +8,9 @@ from typing import Any
 
 from emotalk.app.examples import Example
 from emotalk.app.file_components import DrawnPicture, Film, Films, Picture, SaveButton, Sound
-from emotalk.app.page_events import CHANGING, ONE, ChosenFace, PageEvents
+from emotalk.app.page_events import PageEvents
 from emotalk.app.quiet_gradio import gradio as gr
+from emotalk.app.wish import ALL, CHANGING, CROP, FADE, ONE, PICTURE, ChosenFace
 from emotalk.checkpoints.format import ModelFacts
 from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.schema import SIZE
@@ -28,7 +29,12 @@ Component = Any  # Gradio's components have no types of their own
 
 
 def build_page(
-    facts: ModelFacts, limits: str, examples: Sequence[Example], events: PageEvents
+    facts: ModelFacts,
+    limits: str,
+    examples: Sequence[Example],
+    events: PageEvents,
+    *,
+    finds_faces: bool,
 ) -> gr.Blocks:
     """Return the page for a model.
 
@@ -37,6 +43,7 @@ def build_page(
         limits: of the server, in a sentence.
         examples: pictures and recordings to begin with.
         events: the handlers.
+        finds_faces: whether pictures are searched for faces; else they are aligned crops.
     """
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=False) as page:
         gr.HTML(_head(facts), elem_id="head", padding=False)
@@ -47,10 +54,15 @@ def build_page(
                 _add_examples(examples, face.given, speech)
             with gr.Column(scale=1, min_width=320):
                 feeling = _feeling_part(facts)
+                frame, scale, seed = _settings_part(finds_faces=finds_faces)
                 result = _result_part(limits)
-        _connect_face(face, events)
+        _connect_face(face, frame, events)
         _connect_feeling(feeling, events)
-        _connect_orders(face, speech, feeling, result, events)
+        wish = [
+            *(speech, feeling.how, feeling.emotion, feeling.intensity),
+            *(feeling.timeline, feeling.changes, frame, scale, seed),
+        ]  # the fields of `Wish`
+        _connect_orders(face.choice, wish, result, events)
         _add_api(facts, events)
         page.unload(events.stop)
     page.queue(max_size=QUEUED, default_concurrency_limit=4)
@@ -86,20 +98,19 @@ class FacePart:
 
 @dataclass(frozen=True)
 class FeelingPart:
-    """The components of the emotion, and the settings."""
+    """The components of the emotion."""
 
     how: Component
     emotion: Component
     intensity: Component
     timeline: Component
     strip: Component
+    changes: Component
     second: Component
     change_to: Component
     change_level: Component
     add: Component
     groups: tuple[Component, Component]
-    scale: Component
-    seed: Component
 
 
 @dataclass(frozen=True)
@@ -168,54 +179,45 @@ def _speech_part() -> Component:
 
 
 def _feeling_part(facts: ModelFacts) -> FeelingPart:
-    emotions = list(facts.emotions)
     never = what_it_knows(facts).never_learnt
-    choices = [(f"{name} (never learnt)" if name in never else name, name) for name in emotions]
-    first = FAVOURITE if FAVOURITE in emotions else emotions[0]
-    graded = facts.use_intensity
+    choices = [
+        (f"{name} (never learnt)" if name in never else name, name) for name in facts.emotions
+    ]
+    first = FAVOURITE if FAVOURITE in facts.emotions else facts.emotions[0]
+    ways = [("One emotion", ONE), ("Changing over time", CHANGING)]
+    if not never:
+        ways.append((f"All {len(choices)} side by side", ALL))
     with gr.Column(elem_classes="step"):
         _step(3, "An emotion")
-        how = gr.Radio(
-            [("One emotion", ONE), ("Changing over time", CHANGING)],
-            value=ONE,
-            show_label=False,
-            container=False,
-            elem_id="how",
-        )
-        with gr.Column(visible=True) as single:
+        how = gr.Radio(ways, value=ONE, show_label=False, container=False, elem_id="how")
+        with gr.Column() as single:
             emotion = gr.Radio(
-                choices, value=first, show_label=False, label="Emotion", elem_id="emotion"
+                choices,
+                value=first,
+                show_label=False,
+                label="Emotion",
+                container=False,
+                elem_id="emotion",
             )
-            intensity = gr.Slider(
-                0, 1, value=1, step=0.05, label="Intensity", visible=graded, elem_id="intensity"
-            )
+            intensity = _intensity(facts, elem_id="intensity")
         with gr.Column(visible=False) as changing:
-            example = EXAMPLE_TIMELINE.format(emotions[-1], first)
-            strip = gr.HTML(padding=True, elem_id="strip")
-            with gr.Row():
+            strip = gr.HTML(padding=False, elem_id="strip")
+            with gr.Row(elem_classes="add-row"):
                 second = gr.Number(label="From second", value=3, minimum=0, min_width=90)
                 change_to = gr.Dropdown(choices, value=first, label="it shows", min_width=120)
-                change_level = gr.Slider(
-                    0, 1, value=1, step=0.05, label="Intensity", visible=graded, min_width=120
-                )
+                change_level = _intensity(facts, min_width=120)
                 add = gr.Button("Add", min_width=60, elem_id="add-change")
+            changes = gr.Radio(
+                [("within 0.4 s", FADE), ("slowly, all the way", "linear"), ("at once", "step")],
+                value=FADE,
+                label="Each change happens",
+                elem_id="changes",
+            )
             timeline = gr.Textbox(
-                example, label="Time line", info="Seconds and emotions", elem_id="timeline"
-            )
-        with gr.Accordion("Size and seed", open=False):
-            scale = gr.Radio(
-                [(f"{SIZE * scale} pixels", scale) for scale in SCALES],
-                value=2,
-                label="Side of the video",
-                elem_id="scale",
-            )
-            seed = gr.Number(
-                label="Seed",
-                info="The same seed makes the same video",
-                value=0,
-                minimum=0,
-                precision=0,
-                elem_id="seed",
+                EXAMPLE_TIMELINE.format(facts.emotions[-1], first),
+                label="Time line",
+                info="SECOND=EMOTION, with commas; also SECOND=EMOTION:INTENSITY",
+                elem_id="timeline",
             )
     return FeelingPart(
         how=how,
@@ -223,14 +225,46 @@ def _feeling_part(facts: ModelFacts) -> FeelingPart:
         intensity=intensity,
         timeline=timeline,
         strip=strip,
+        changes=changes,
         second=second,
         change_to=change_to,
         change_level=change_level,
         add=add,
         groups=(single, changing),
-        scale=scale,
-        seed=seed,
     )
+
+
+def _intensity(facts: ModelFacts, **more: Any) -> Component:
+    """Return the slider of the intensity; it is absent where the model has learnt none."""
+    graded = facts.use_intensity
+    return gr.Slider(0, 1, value=1, step=0.05, label="Intensity", visible=graded, **more)
+
+
+def _settings_part(*, finds_faces: bool) -> tuple[Component, Component, Component]:
+    """Return the components of the frame, the size and the seed."""
+    with gr.Accordion("Frame, size and seed", open=False, elem_id="settings"):
+        frame = gr.Radio(
+            [("the whole picture", PICTURE), ("the face alone", CROP)],
+            value=PICTURE if finds_faces else CROP,
+            label="The video shows",
+            visible=finds_faces,
+            elem_id="frame",
+        )
+        scale = gr.Radio(
+            [(f"{SIZE * scale} pixels", scale) for scale in SCALES],
+            value=2,
+            label="Side of the video of a face alone",
+            elem_id="scale",
+        )
+        seed = gr.Number(
+            label="Seed",
+            info="The same seed makes the same video",
+            value=0,
+            minimum=0,
+            precision=0,
+            elem_id="seed",
+        )
+    return frame, scale, seed
 
 
 def _result_part(limits: str) -> ResultPart:
@@ -282,8 +316,8 @@ def _add_examples(examples: Sequence[Example], given: Component, speech: Compone
         )
 
 
-def _connect_face(face: FacePart, events: PageEvents) -> None:
-    outputs = [face.shown, face.another, face.note, face.choice]
+def _connect_face(face: FacePart, frame: Component, events: PageEvents) -> None:
+    outputs = [face.shown, face.another, face.note, face.choice, frame]
     hidden = {"api_visibility": "private", "show_progress_on": face.note}
     face.given.change(events.give_picture, face.given, [face.given, *outputs], **hidden)
     face.shown.select(events.click_face, face.choice, outputs, **hidden)
@@ -294,7 +328,7 @@ def _connect_feeling(feeling: FeelingPart, events: PageEvents) -> None:
     hidden = {"api_visibility": "private", "show_progress": "hidden"}
     single, changing = feeling.groups
     feeling.how.change(
-        lambda how: (gr.update(visible=how == ONE), gr.update(visible=how == CHANGING)),
+        events.show_way,
         feeling.how,
         [single, changing],
         **hidden,
@@ -312,17 +346,13 @@ def _connect_feeling(feeling: FeelingPart, events: PageEvents) -> None:
 
 
 def _connect_orders(
-    face: FacePart,
-    speech: Component,
-    feeling: FeelingPart,
-    result: ResultPart,
-    events: PageEvents,
+    choice: Component, wish: Sequence[Component], result: ResultPart, events: PageEvents
 ) -> None:
     hidden = {"api_visibility": "private", "show_progress": "hidden"}
-    f, r = feeling, result
+    r = result
     r.make.click(
         events.make,
-        [face.choice, speech, f.how, f.emotion, f.intensity, f.timeline, f.scale, f.seed, r.made],
+        [choice, r.made, *wish],
         [r.make, r.stop, r.status, r.film, r.save, r.films, r.made],
         concurrency_limit=None,
         trigger_mode="once",
@@ -338,11 +368,12 @@ def _add_api(facts: ModelFacts, events: PageEvents) -> None:
     audio = Sound(type="filepath", visible=False, label="audio")
     emotion = gr.Textbox(facts.emotions[0], visible=False, label="emotion")
     face = gr.Textbox("", visible=False, label="face")
+    paste_back = gr.Checkbox(False, visible=False, label="paste_back")
     scale = gr.Slider(1, 4, value=1, step=1, visible=False, label="scale")
     seed = gr.Number(0, precision=0, visible=False, label="seed")
     gr.Button(visible=False).click(
         events.talk,
-        [image, audio, emotion, face, scale, seed],
+        [image, audio, emotion, face, paste_back, scale, seed],
         [Film(visible=False, label="video"), gr.Textbox(visible=False, label="message")],
         api_name="talk",
         concurrency_limit=None,

@@ -14,21 +14,12 @@ from emotalk.app.face_finder import FaceFinder
 from emotalk.app.order_queue import Job
 from emotalk.app.quiet_gradio import gradio as gr
 from emotalk.app.video_orders import VideoOrders, without_folders
+from emotalk.app.wish import CHANGING, ONE, ChosenFace, Wish
 from emotalk.errors import WrongUse
 
 POLL_S = 0.25
-ONE, CHANGING = "one", "changing"  # how the emotion is given
 
 Update = Any  # what Gradio makes of a component's new properties
-
-
-@dataclass(frozen=True)
-class ChosenFace:
-    """What a session has chosen; kept by Gradio for the session."""
-
-    picture: str = ""  # path
-    face: int = 0  # by size, from the largest
-    usable: bool = False
 
 
 @dataclass(frozen=True)
@@ -37,26 +28,6 @@ class Made:
 
     path: str
     caption: str
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the form says when a video is ordered."""
-
-    sound: str | None
-    how: str
-    emotion: str
-    intensity: float
-    timeline: str
-    scale: int
-    seed: float
-
-    @property
-    def text(self) -> str:
-        """Return the emotion as `emotalk generate` takes it."""
-        if self.how == CHANGING:
-            return self.timeline
-        return self.emotion if self.intensity >= 1 else f"{self.emotion}:{self.intensity:g}"
 
 
 class PageEvents:
@@ -70,7 +41,8 @@ class PageEvents:
     def give_picture(self, picture: str | None) -> tuple[Update, ...]:
         """Find the faces of a new picture; show them instead of the plain picture.
 
-        Returns updates of: plain picture, shown picture, button for another, crop and note, choice.
+        Returns updates of: plain picture, shown picture, button for another, crop and note, choice,
+        what the video shows.
         """
         if not picture:
             return self.take_another()
@@ -79,20 +51,25 @@ class PageEvents:
             return (_hidden(), *self._show(ChosenFace(picture)))
         except WrongUse as error:
             note = shown_text.message(_plain(str(error)), bad=True)
-            return gr.skip(), _hidden(), _hidden(), note, ChosenFace()
+            return gr.skip(), _hidden(), _hidden(), note, ChosenFace(), gr.skip()
 
     def take_another(self) -> tuple[Update, ...]:
         """Show the empty place for a picture again."""
-        return gr.update(value=None, visible=True), _hidden(), _hidden(), "", ChosenFace()
+        given = gr.update(value=None, visible=True)
+        return given, _hidden(), _hidden(), "", ChosenFace(), gr.skip()
 
     def click_face(self, chosen: ChosenFace, click: gr.SelectData) -> tuple[Update, ...]:
         """Choose the face at a click; returns updates as `give_picture` without the first."""
         if not chosen.picture:
-            return (gr.skip(),) * 4
+            return (gr.skip(),) * 5
         picture = Path(chosen.picture)
         boxes = self._finder.faces(picture, aligned=self._aligned(chosen.picture)).boxes
         face = face_at(boxes, *map(float, click.index))
         return self._show(chosen if face is None else replace(chosen, face=face))
+
+    def show_way(self, how: str) -> tuple[Update, Update]:
+        """Show the components of the chosen way to give an emotion: one, or a time line."""
+        return gr.update(visible=how == ONE), gr.update(visible=how == CHANGING)
 
     def add_change(self, timeline: str, second: float, emotion: str, level: float) -> str:
         """Return the time line with one more change of emotion, in the order of time."""
@@ -108,23 +85,17 @@ class PageEvents:
     async def make(
         self,
         chosen: ChosenFace,
-        sound: str | None,
-        how: str,
-        emotion: str,
-        intensity: float,
-        timeline: str,
-        scale: int,
-        seed: float,
         made: tuple[Made, ...],
         request: gr.Request,
+        *form: Any,
     ) -> AsyncIterator[tuple[Update, ...]]:
-        """Order a video and yield its progress, at last the video.
+        """Order a video and yield its progress, at last the video; `form` is a `Wish`'s fields.
 
         Yields updates of: make button, stop button, status, video, save button, gallery, its state.
         """
-        wish = Wish(sound, how, emotion, intensity, timeline, scale, seed)
+        wish = Wish(*form)
         try:
-            job = self._put(chosen, wish, str(request.session_hash))
+            job = self._orders.put(wish.order(chosen), str(request.session_hash))
         except WrongUse as error:
             yield _idle(shown_text.message(_plain(str(error)), bad=True))
             return
@@ -137,7 +108,9 @@ class PageEvents:
             text = "Stopped." if job.state == "cancelled" else _plain(job.message)
             yield _idle(shown_text.message(text, bad=job.state != "cancelled"))
             return
-        made = self._kept((Made(str(job.output), f"{wish.text} · {time.strftime('%H:%M')}"), *made))
+        made = self._kept(
+            (Made(str(job.output), f"{wish.caption} · {time.strftime('%H:%M')}"), *made)
+        )
         yield (
             *_idle(shown_text.done(_plain(job.message)))[:3],
             gr.update(value=str(job.output), visible=True),
@@ -161,6 +134,7 @@ class PageEvents:
         audio: str,
         emotion: str,
         face: str,
+        paste_back: bool,
         scale: int,
         seed: float,
         request: gr.Request,
@@ -172,6 +146,7 @@ class PageEvents:
             audio: speech, in any common format; also a video with sound.
             emotion: NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...
             face: which of several: largest, or 0, 1, ... by size; empty if there is only one.
+            paste_back: put the talking face back into the whole picture.
             scale: side of the video in units of 128 pixels, 1 to 4.
             seed: the same seed gives the same video.
             request: Gradio's, for the session.
@@ -181,8 +156,10 @@ class PageEvents:
         """
         try:
             order = {"image": image or "", "audio": audio or "", "emotion": emotion or ""}
-            more = {"face": face or None, "scale": scale, "seed": _whole(seed)}
-            job = self._orders.put({**order, **more}, str(request.session_hash))
+            more = {"face": face or None, "paste_back": paste_back, "scale": scale}
+            job = self._orders.put(
+                {**order, **more, "seed": int(seed or 0)}, str(request.session_hash)
+            )
         except WrongUse as error:
             raise gr.Error(_plain(str(error))) from None
         while job.state == "working":
@@ -192,37 +169,19 @@ class PageEvents:
             raise gr.Error(_plain(job.message) or "the video was cancelled")
         return str(job.output), _plain(job.message)
 
-    def _put(self, chosen: ChosenFace, wish: Wish, session: str) -> Job:
-        if not chosen.picture:
-            raise WrongUse("Choose a picture of a face first.")
-        if not chosen.usable:
-            raise WrongUse("This face cannot be used; choose another one or another picture.")
-        if not wish.sound:
-            raise WrongUse("Give a recording of speech, or record one with the microphone.")
-        return self._orders.put(
-            {
-                "image": chosen.picture,
-                "audio": wish.sound,
-                "emotion": wish.text,
-                "face": str(chosen.face),
-                "scale": wish.scale,
-                "seed": _whole(wish.seed),
-            },
-            session,
-        )
-
     def _show(self, chosen: ChosenFace) -> tuple[Update, ...]:
         picture, aligned = Path(chosen.picture), self._aligned(chosen.picture)
         faces = self._finder.faces(picture, aligned=aligned)
         drawn_HWC = draw_boxes(faces.shown_HWC, faces.boxes, chosen.face)
+        shown = gr.update(value=drawn_HWC, visible=True)
+        frame = gr.update(visible=bool(faces.boxes))
         try:
             crop_HWC = self._finder.crop(picture, chosen.face, aligned=aligned)
-            note = shown_text.crop(crop_HWC, len(faces.boxes))
         except WrongUse as error:
             note = shown_text.message(_plain(str(error)), bad=True)
-            return gr.update(value=drawn_HWC, visible=True), _shown(), note, chosen
-        usable = replace(chosen, usable=True)
-        return gr.update(value=drawn_HWC, visible=True), _shown(), note, usable
+            return shown, _shown(), note, replace(chosen, usable=False), frame
+        note = shown_text.crop(crop_HWC, len(faces.boxes))
+        return shown, _shown(), note, replace(chosen, usable=True), frame
 
     def _check(self, picture: str) -> None:
         files = self._orders.files
@@ -244,10 +203,6 @@ def _entries(timeline: str) -> list[tuple[float, str]]:
     """Return what can be read of a time line: seconds and emotions."""
     found = re.findall(r"(?:^|,)\s*(\d+\.?\d*)\s*=\s*([^,]+)", timeline)
     return [(float(second), entry.strip()) for second, entry in found]
-
-
-def _whole(number: float | None) -> int:
-    return int(number or 0)
 
 
 def _plain(text: str) -> str:

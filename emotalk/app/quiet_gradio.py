@@ -1,4 +1,4 @@
-"""Import Gradio so that it asks nobody for anything: no usage statistics, no look for versions."""
+"""Import Gradio so that it asks nobody for anything and writes nothing outside its folder."""
 
 import os
 
@@ -16,9 +16,17 @@ os.environ.update(QUIET)  # Gradio reads them at its import
 try:
     import gradio
     import uvicorn
+    from gradio import component_meta
 except ModuleNotFoundError as error:
     raise WrongUse(
         f"the web page needs the package {error.name}; pip install 'emotalk[app]'"
     ) from None
+
+
+def _write_no_interface(*_: object) -> None:
+    """Take the place of what writes a `.pyi` file beside every module with a component."""
+
+
+component_meta.create_or_modify_pyi = _write_no_interface
 
 __all__ = ["gradio", "uvicorn"]

@@ -61,7 +61,8 @@ def build_app(
     examples = make_examples(files.lasting())
     orders = VideoOrders(loaded, landmarks, limits, files)
     events = PageEvents(orders, FaceFinder(landmarks))
-    page = build_page(loaded.facts, str(limits), examples, events)
+    finds_faces = landmarks is not None
+    page = build_page(loaded.facts, str(limits), examples, events, finds_faces=finds_faces)
     upload = UploadRoute(files)
 
     @asynccontextmanager

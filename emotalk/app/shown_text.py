@@ -55,15 +55,18 @@ def timeline_strip(text: str, emotions: Sequence[str]) -> str:
         timeline = parse_timeline(text, emotions)
     except WrongUse as error:
         return message(str(error), bad=True)
-    ends = [entry.start_s for entry in timeline[1:]]
-    whole = timeline[-1].start_s + TAIL_S
+    entries = timeline.entries
+    whole = entries[-1].start_s + TAIL_S
+    ends = [*(entry.start_s for entry in entries[1:]), whole]
     pieces = []
-    for entry, end_s in zip(timeline, [*ends, whole], strict=True):
+    for entry, end_s in zip(entries, ends, strict=True):
         share = 100 * (end_s - entry.start_s) / whole
-        hue = 360 * emotions.index(entry.emotion) / len(emotions)
+        strongest = max(entry.mix.parts, key=lambda part: part[1])[0]
+        hue = 360 * emotions.index(strongest) / len(emotions)
+        level = min(1.0, sum(weight for _, weight in entry.mix.parts))
         pieces.append(
-            f'<span style="width:{share:.2f}%;--hue:{hue:.0f};--level:{entry.intensity:g}">'
-            f"<b>{escape(entry.emotion)}</b><i>{entry.start_s:g} s</i></span>"
+            f'<span style="width:{share:.2f}%;--hue:{hue:.0f};--level:{level:g}">'
+            f"<b>{escape(' + '.join(entry.mix.names))}</b><i>{entry.start_s:g} s</i></span>"
         )
     return f'<div class="strip" aria-label="Time line">{"".join(pieces)}</div>'
 

@@ -27,7 +27,7 @@ PROGRESS_WAIT_S = 3.0  # a browser may ask for the progress before it sends
 Message = dict[str, Any]
 
 
-class BadForm(ValueError):
+class BadForm(ValueError):  # noqa: N818  leads to an answer, not a fault
     """Raised for a body that is no form with files."""
 
 

@@ -30,6 +30,8 @@ class Order(Section):
     face: str | None = Field(default=None, max_length=20)
     seed: int = Field(default=0, ge=0, lt=2**63)
     scale: int = Field(default=1, ge=1, le=4)
+    all_emotions: bool = False  # side by side
+    paste_back: bool = False  # not for an example's picture, which is a crop
 
 
 class VideoOrders:
@@ -119,5 +121,3 @@ def without_folders(message: str) -> str:
     """Return a message with paths in the temporary folder shortened to file names."""
     folder = re.escape(tempfile.gettempdir())
     return re.sub(rf"{folder}/emotalk-app-[^/\s]+/(?:[\w-]+/)?", "", message)
-
-

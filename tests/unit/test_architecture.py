@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "distributed": {"config"},
     "checkpoints": {"config", "distributed", "models", "shards"},
     "inference": {"checkpoints", "config", "data", "faces", "media", "models"},
+    "app": {"checkpoints", "config", "faces", "inference", "media", "synthetic"},
     "pretrained": {"config", "faces", "media", "metrics", "models", "synthetic"},
 }
 MAY_IMPORT["evaluation"] = {*MAY_IMPORT} - {"losses", "tracking"}
@@ -76,6 +77,9 @@ HOMES: dict[str, tuple[str, ...]] = {
     "webdataset": ("emotalk/shards/writer.py",),
     "fcntl": ("emotalk/files/lock.py",),
     "jinja2": ("emotalk/html_pages/",),
+    "gradio": ("emotalk/app/",),
+    "fastapi": ("emotalk/app/server.py",),
+    "uvicorn": ("emotalk/app/",),
     "transformers": (),
     "torchvision": (),
     "timm": (),
