@@ -17,10 +17,6 @@ from emotalk.app.quiet_gradio import gradio as gr
 from emotalk.schema import Bytes
 
 
-class FileRefused(ValueError):  # noqa: N818  leads to an answer, not a fault
-    """Raised for a path that no upload of this server has."""
-
-
 class OwnFiles:
     """Accepts files of the server's folder alone; mixed into a component."""
 
@@ -31,13 +27,16 @@ class OwnFiles:
         """Return the path unchanged.
 
         Raises:
-            FileRefused: it is an address, or outside the server's folder.
+            gradio.Error: it is an address, or outside the server's folder.
         """
         if url_or_file_path is None:
             return None
         folder, path = Path(self.GRADIO_CACHE).resolve(), Path(url_or_file_path)
         if not path.is_absolute() or not path.resolve().is_relative_to(folder):
-            raise FileRefused("this file was not uploaded here; send it to /gradio_api/upload")
+            raise gr.Error(
+                "this file was not uploaded here; send it to /gradio_api/upload first",
+                print_exception=False,
+            )
         return str(path)
 
     async def async_move_resource_to_block_cache(

@@ -72,11 +72,17 @@ def build_page(
 def theme() -> Any:
     """Return colours, spacing and fonts; the fonts are those of the visitor's system."""
     system = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
-    return gr.themes.Soft(
+    soft = gr.themes.Soft(
         primary_hue="orange",
         neutral_hue="slate",
         font=system,
         font_mono=["ui-monospace", "monospace"],
+    )
+    return soft.set(
+        block_title_background_fill="none",
+        block_title_padding="0",
+        block_title_text_color="*body_text_color",
+        block_title_text_color_dark="*body_text_color",
     )
 
 

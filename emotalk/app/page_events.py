@@ -161,12 +161,13 @@ class PageEvents:
                 {**order, **more, "seed": int(seed or 0)}, str(request.session_hash)
             )
         except WrongUse as error:
-            raise gr.Error(_plain(str(error))) from None
+            raise gr.Error(_plain(str(error)), print_exception=False) from None
         while job.state == "working":
             self._orders.queue.get(job.name)
             await asyncio.sleep(POLL_S)
         if job.state != "done":
-            raise gr.Error(_plain(job.message) or "the video was cancelled")
+            reason = _plain(job.message) or "the video was cancelled"
+            raise gr.Error(reason, print_exception=False)
         return str(job.output), _plain(job.message)
 
     def _show(self, chosen: ChosenFace) -> tuple[Update, ...]:

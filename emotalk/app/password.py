@@ -2,9 +2,12 @@
 
 import base64
 import binascii
+import os
 import secrets
 import time
 from collections import OrderedDict
+
+from emotalk.errors import WrongUse
 
 WRONG = 10  # wrong passwords from one address within a minute; then it waits
 MINUTE_S = 60.0
@@ -45,3 +48,22 @@ class Password:
         while len(self._wrong) > MAX_ADDRESSES:
             self._wrong.popitem(last=False)
         return 401
+
+
+def read_password(user: str | None, *, variable: str) -> Password | None:
+    """Return the check for a user whose password is in an environment variable; None without one.
+
+    Raises:
+        WrongUse: the variable is not set, or the name holds a colon.
+    """
+    if user is None:
+        return None
+    if not user or ":" in user:
+        raise WrongUse(f"--user {user!r}: give a name without a colon, e.g. --user ana")
+    password = os.environ.get(variable, "")
+    if not password:
+        raise WrongUse(
+            f"--user {user}: no password; put it into the environment variable {variable}, e.g. "
+            f"read -rs {variable} && export {variable}"
+        )
+    return Password(user, password)

@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from ipaddress import ip_address
 
 from emotalk.app.body_limits import BodyLimits
 from emotalk.app.quiet_gradio import gradio as gr
@@ -37,7 +38,7 @@ from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
 
 ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104  a choice of the user, not the default
-SHUTDOWN_S = 2  # for open requests when the server stops; every open page has some
+SHUTDOWN_S = 5  # for requests in work when the server stops
 GRADIO_FOLDER = "GRADIO_TEMP_DIR"  # where Gradio may read and serve files
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ def build_app(
         enable_monitoring=False,
         pwa=False,
         max_file_size=limits.upload_bytes,
-        show_error=True,
+        show_error=False,  # of faults of ours; mistakes of users are shown anyway
     )
     mounted.state.folder = files.folder
     return mounted
@@ -108,9 +109,18 @@ def serve(
     *,
     host: str,
     port: int,
+    model: str,
     password: Password | None = None,
 ) -> None:
     """Serve the page until interrupted.
+
+    Args:
+        loaded: the generator.
+        landmarks: the face finder; None: pictures are aligned crops.
+        host: address to listen on.
+        port: likewise; 0 for any free one.
+        model: what to print of the model, beside the address.
+        password: who is let in; None: everybody.
 
     Raises:
         WrongUse: the server cannot listen on that address.
@@ -127,14 +137,25 @@ def serve(
     app = build_app(loaded, landmarks, hosts=hosts, password=password)
     address = listening.getsockname()
     shown = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
-    logger.info("open http://%s:%s in a browser; stop with Ctrl-C", shown, address[1])
-    logger.info("limits: %s", DEFAULT_LIMITS)
+    logger.info("open http://%s:%s in a browser (Ctrl-C stops); %s", shown, address[1], model)
+    if password is None and not ip_address(address[0]).is_loopback:
+        logger.warning("everybody who reaches this machine may use the page; --user limits it")
     build_server(app, DEFAULT_LIMITS).run(sockets=[listening])
 
 
-def build_server(app: FastAPI, limits: ServerLimits) -> uvicorn.Server:
+class PageServer(uvicorn.Server):  # type: ignore[misc]
+    """Ends at once: every open page keeps a connection, for which uvicorn would wait."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cut the connections, then stop as uvicorn does."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+def build_server(app: FastAPI, limits: ServerLimits) -> PageServer:
     """Return the server of an application, with limits on its connections."""
-    return uvicorn.Server(
+    return PageServer(
         uvicorn.Config(
             app,
             log_level="warning",

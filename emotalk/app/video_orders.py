@@ -18,6 +18,7 @@ from emotalk.errors import WrongUse
 from emotalk.inference.talking_video import VideoRequest, make_video
 from emotalk.media.sound_length import is_longer_than
 
+LONG_SIDE = 1280  # pixels of a whole picture
 FilePath = Annotated[str, Field(max_length=512)]
 
 
@@ -35,7 +36,7 @@ class Order(Section):
 
 
 class VideoOrders:
-    """Queues orders of sessions; a session has at most one order at a time."""
+    """Queues orders, and cancels those of a session that ends."""
 
     def __init__(
         self,
@@ -47,7 +48,7 @@ class VideoOrders:
         """Start the queue; see `build_app` for the arguments."""
         self.loaded, self.landmarks, self.limits, self.files = loaded, landmarks, limits, files
         self.queue = OrderQueue(files.folder, limits)
-        self._jobs: dict[str, Job] = {}  # of a session
+        self._jobs: dict[str, list[Job]] = {}  # of a session
 
     def put(self, order: dict[str, object], session: str = "") -> Job:
         """Queue an order and return its job.
@@ -56,7 +57,6 @@ class VideoOrders:
             WrongUse: the order is faulty, its files are gone, or too many orders wait.
         """
         checked = validate(Order, order, "order")
-        self.cancel(session)
         names = [self._uploaded(path) for path in (checked.image, checked.audio)]
         pins = [name for name in names if name]
         self.files.pin(pins)
@@ -70,13 +70,13 @@ class VideoOrders:
                 f"{self.limits.waiting} orders wait already; try again in a few minutes"
             ) from None
         if session:
-            self._jobs[session] = job
+            self._forget_finished()
+            self._jobs.setdefault(session, []).append(job)
         return job
 
     def cancel(self, session: str) -> None:
-        """Cancel the order of a session, if it has one in the queue."""
-        job = self._jobs.pop(session, None)
-        if job is not None:
+        """Cancel the orders of a session that are not finished."""
+        for job in self._jobs.pop(session, ()):
             self.queue.cancel(job, "stopped")
 
     def close(self) -> None:
@@ -91,18 +91,28 @@ class VideoOrders:
             raise WrongUse("a file is no longer there; send it again")
         return name or ""
 
+    def _forget_finished(self) -> None:
+        working = {
+            session: [job for job in jobs if job.state == "working"]
+            for session, jobs in self._jobs.items()
+        }
+        self._jobs = {session: jobs for session, jobs in working.items() if jobs}
+
     def _make(self, order: Order, job: Job) -> None:
         audio = Path(order.audio)
         example = self.files.is_lasting(Path(order.image))  # an aligned crop
+        paste_back = order.paste_back and not example
         request = VideoRequest(
             image=Path(order.image),
             audio=audio,
-            emotion=order.emotion,
+            emotion=None if order.all_emotions else order.emotion,
             output=job.output,
             landmarks=None if example else self.landmarks,
             face=None if example else order.face,
             seed=order.seed,
-            scale=order.scale,
+            scale=1 if paste_back else order.scale,
+            paste_back=paste_back,
+            long_side=LONG_SIDE if paste_back and not order.all_emotions else None,
         )
         try:
             if is_longer_than(audio, self.limits.sound_s):

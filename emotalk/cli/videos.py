@@ -38,6 +38,8 @@ from emotalk.cli.video_options import (
 )
 from emotalk.errors import Stopped, WrongUse
 
+PASSWORD_VARIABLE = "EMOTALK_APP_PASSWORD"  # noqa: S105  a name
+
 if TYPE_CHECKING:
     from emotalk.checkpoints.load import LoadedGenerator
     from emotalk.inference.talking_video import VideoRequest
@@ -206,23 +208,31 @@ def app(
     detector: DetectorOption = None,
     landmarker: LandmarkerOption = None,
     device: DeviceOption = "auto",
+    user: Annotated[
+        str | None,
+        typer.Option(help=f"Let in this user alone, with the password in ${PASSWORD_VARIABLE}."),
+    ] = None,
 ) -> None:
     """Serve a web page that makes videos: choose a face, a recording and an emotion, and watch.
 
+    Programs can use it too: emotalk/app/README.md. It needs no internet, reports nothing to anybody
+    and has no share link; for other machines give --host, and --user with a proxy for HTTPS.
+
     Limits: 200 MiB a file, 10 minutes of speech, 8 uploads at once (each within 10 minutes and
-    without a pause of 20 s) and 8 waiting orders. More is answered with 413, 408 or 429. An order
-    that no browser asks about for 5 minutes is dropped. Uploads are deleted when the server ends.
+    without a pause of 20 s) and 8 waiting orders. More is refused with the reason. The video of a
+    page that is closed is cancelled. All files are deleted when the server ends.
 
     \b
     emotalk app
     emotalk app --checkpoint run
     """
-    from emotalk.inference.app import serve
+    from emotalk.app.password import read_password
+    from emotalk.app.server import serve
 
     finder = landmarks_config(landmarks, pack, root, detector, landmarker)
+    password = read_password(user, variable=PASSWORD_VARIABLE)
     loaded, model = _load(checkpoint, device)
-    say(model)
-    serve(loaded, finder, host=host, port=port)
+    serve(loaded, finder, host=host, port=port, model=model, password=password)
 
 
 def _load(checkpoint: Path | None, device: Device) -> tuple["LoadedGenerator", str]:

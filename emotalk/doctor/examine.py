@@ -72,7 +72,7 @@ PACKAGES = (
     Package("deepspeed", "import deepspeed", "training with ZeRO"),
     Package("ray", "import ray", "ETL"),
     Package("mlflow", "import mlflow", "tracking"),
-    Package("starlette", "import starlette, uvicorn", "web page", required=False),
+    Package("gradio", "import gradio", "web page", required=False),
 )
 
 

@@ -31,9 +31,10 @@ def missing_browser() -> str:
 class Browser:
     """One window; closed at the end of the `with` block."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep the profile and logs in `folder`."""
+    def __init__(self, folder: Path, *, online: bool = True) -> None:
+        """Keep the profile and logs in `folder`; offline it reaches this machine alone."""
         self._folder = folder
+        self._flags = [] if online else ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
         self._base = f"http://127.0.0.1:{free_port()}"
 
     def __enter__(self) -> "Browser":
@@ -44,7 +45,7 @@ class Browser:
         while not self._is_ready():
             assert time.monotonic() < end, "chromedriver does not come up"
             time.sleep(0.1)
-        arguments = [*FLAGS, f"--user-data-dir={self._folder / 'profile'}"]
+        arguments = [*FLAGS, *self._flags, f"--user-data-dir={self._folder / 'profile'}"]
         options = {"binary": shutil.which("chromium"), "args": arguments}
         wanted = {
             "browserName": "chrome",

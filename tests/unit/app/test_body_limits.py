@@ -13,12 +13,17 @@ from typing import Any
 
 import pytest
 
-from emotalk.inference import video_service
-from emotalk.inference.app import build_app, build_server
+from emotalk.app import video_orders
 from emotalk.app.server_limits import DEFAULT_LIMITS
 from emotalk.inference.talking_video import make_video
-from tests.helpers.tiny_model import tiny_loaded
-from tests.unit.inference.test_app import audio_bytes, image_bytes
+from tests.helpers.app_client import (
+    API,
+    audio_bytes,
+    file_data,
+    image_bytes,
+    running_app,
+    until,
+)
 
 LIMITS = replace(
     DEFAULT_LIMITS,
@@ -33,9 +38,18 @@ WAIT_S = 60.0
 MAX_IN_FLIGHT = 2**24  # bytes: more than Linux keeps between two sockets of one machine
 
 
+BOUNDARY = "b0"
+
+
+def form(name: str, content: bytes) -> bytes:
+    """Return a form with one file, without its end."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{name}"'
+    return head.encode() + b"\r\n\r\n" + content
+
+
 @dataclass
 class Running:
-    """A server in a thread of this process."""
+    """A server in a thread of this process, spoken to byte by byte."""
 
     port: int
     folder: Path
@@ -46,29 +60,51 @@ class Running:
     def half_open(self, length: int = 1000, sent: bytes = b"half") -> socket.socket:
         """Begin an upload and do not end it."""
         connection = self.connect()
-        head = f"PUT /api/files?name=a.wav HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}"
-        connection.sendall(head.encode() + b"\r\n\r\n" + sent)
+        head = f"POST {API}/upload HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}"
+        head += f"\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n"
+        connection.sendall(head.encode() + (form("a.wav", sent) if sent else b""))
         return connection
 
-    def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
+    def upload(self, name: str, content: bytes) -> tuple[int, Any]:
+        body = form(name, content) + f"\r\n--{BOUNDARY}--\r\n".encode()
+        kind = f"multipart/form-data; boundary={BOUNDARY}"
+        return self.ask("POST", f"{API}/upload", body, kind)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", kind: str = "application/json"
+    ) -> tuple[int, Any]:
         with self.connect() as connection:
             head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-            head += f"Content-Length: {len(body)}\r\n\r\n"
+            head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
             connection.sendall(head.encode() + body)
             return answer_of(connection)
 
     def files(self) -> list[Path]:
-        return [path for path in self.folder.rglob("*") if path.is_file()]
+        """Return the temporary files, without the page's examples."""
+        found = (path for path in self.folder.rglob("*") if path.is_file())
+        return [path for path in found if path.parent.name != "examples"]
 
+    def order(self) -> dict[str, Any]:
+        """Return the body of a call for a video, with its files uploaded."""
+        image = self.upload("me.png", image_bytes())[1][0]
+        audio = self.upload("hello.wav", audio_bytes())[1][0]
+        return {"data": [file_data(image), file_data(audio), "fear", "", False, 1, 0]}
 
-def finished_order(server: Running) -> str:
-    """Return the name of a video that is done."""
-    image = server.ask("PUT", "/api/files?name=me.png", image_bytes())[1]["id"]
-    audio = server.ask("PUT", "/api/files?name=hello.wav", audio_bytes())[1]["id"]
-    body = json.dumps({"image": image, "audio": audio, "emotion": "fear"}).encode()
-    name = str(server.ask("POST", "/api/videos", body)[1]["id"])
-    until(lambda: server.ask("GET", f"/api/videos/{name}")[1]["state"] == "done")
-    return name
+    def begin(self, order: dict[str, Any]) -> str:
+        """Order a video; return the event's name."""
+        status, told = self.ask("POST", f"{API}/call/talk", json.dumps(order).encode())
+        assert status == 200
+        return str(told["event_id"])
+
+    def end(self, event: str) -> str:
+        """Wait for a call to end; return its stream's text."""
+        with self.connect() as connection:
+            head = f"GET {API}/call/talk/{event} HTTP/1.1\r\nHost: localhost\r\n"
+            connection.sendall(head.encode() + b"Connection: close\r\n\r\n")
+            data = b""
+            while piece := connection.recv(65536):
+                data += piece
+        return data.decode("utf-8", "replace")
 
 
 def answer_of(connection: socket.socket) -> tuple[int, Any]:
@@ -88,26 +124,10 @@ def answer_of(connection: socket.socket) -> tuple[int, Any]:
     return status, json.loads(body or b"null")
 
 
-def until(condition: Any) -> None:
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def server() -> Iterator[Running]:
-    app = build_app(tiny_loaded(), None, hosts=("localhost",), limits=LIMITS)
-    running = build_server(app, LIMITS)
-    listening = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    until(lambda: running.started)
-    yield Running(listening.getsockname()[1], app.state.folder)
-    running.should_exit = True
-    thread.join(WAIT_S)
-    assert not thread.is_alive()
-    assert not app.state.folder.exists(), "temporary files go with the server"
+    with running_app(limits=LIMITS) as running:
+        yield Running(running.port, running.folder)
 
 
 def test_half_open_uploads_are_bounded_and_end_in_time(server: Running) -> None:
@@ -120,8 +140,8 @@ def test_half_open_uploads_are_bounded_and_end_in_time(server: Running) -> None:
         assert "pause" in next(facts["message"] for status, facts in answers if status == 408)
     assert server.files() == []
     until(lambda: len(os.listdir("/proc/self/fd")) <= before + 2)
-    status, _ = server.ask("PUT", "/api/files?name=a.wav", b"whole")
-    assert status == 201
+    status, _ = server.upload("a.wav", b"whole")
+    assert status == 200
 
 
 def test_an_upload_in_drops_ends_in_time_too(server: Running) -> None:
@@ -141,7 +161,7 @@ def test_an_upload_whose_browser_goes_leaves_nothing(server: Running) -> None:
     with server.half_open():
         until(lambda: len(server.files()) == 1)
     until(lambda: server.files() == [])
-    assert list(server.folder.iterdir()) == []
+    assert [path.name for path in server.folder.iterdir()] == ["examples"]
 
 
 def test_connections_without_a_request_are_closed(server: Running) -> None:
@@ -150,14 +170,15 @@ def test_connections_without_a_request_are_closed(server: Running) -> None:
         for connection in silent[::2]:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: loc")
         assert {answer_of(connection)[0] for connection in silent} <= {0, 400, 408}
-    assert server.ask("GET", "/api/model")[0] == 200
+    assert server.ask("GET", f"{API}/startup-events")[0] == 200
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(server: Running) -> None:
     with server.half_open(length=600 * 2**20, sent=b"") as connection:
         status, facts = answer_of(connection)
     assert (status, facts["message"]) == (413, "the request is larger than 97.6562 KiB")
-    head = b"POST /api/videos HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    head = b"POST /gradio_api/queue/join HTTP/1.1\r\nHost: localhost\r\n"
+    head += b"Transfer-Encoding: chunked\r\n\r\n"
     with server.connect() as connection:
         connection.sendall(head + b"11000\r\n" + b" " * 0x11000 + b"\r\n")
         assert answer_of(connection)[0] == 413
@@ -172,39 +193,37 @@ def test_orders_wait_in_turn_and_one_too_many_is_told_to_come_again(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
+    began: list[str] = []
 
-    def held(*arguments: Any, **more: Any) -> Any:
+    def held(request: Any, *arguments: Any, **more: Any) -> Any:
+        began.append(request.emotion)
         assert go_on.wait(WAIT_S)
-        return make_video(*arguments, **more)
+        return make_video(request, *arguments, **more)
 
-    monkeypatch.setattr(video_service, "make_video", held)
-    image = server.ask("PUT", "/api/files?name=me.png", image_bytes())[1]["id"]
-    audio = server.ask("PUT", "/api/files?name=hello.wav", audio_bytes())[1]["id"]
-    body = json.dumps({"image": image, "audio": audio, "emotion": "fear"}).encode()
-    answers = [server.ask("POST", "/api/videos", body) for _ in range(60)]
-    assert [status for status, _ in answers] == [202] * 3 + [429] * 57
-    names = [facts["id"] for status, facts in answers if status == 202]
-    jobs = [server.ask("GET", f"/api/videos/{name}") for name in names]
-    assert [status for status, _ in jobs] == [200] * 3
-    assert [facts["place"] for _, facts in jobs] == [0, 1, 2]
-    given_up = server.ask("DELETE", f"/api/videos/{names[1]}")[1]
-    assert (given_up["state"], given_up["message"]) == ("cancelled", "given up")
-    assert server.ask("GET", f"/api/videos/{names[2]}")[1]["place"] == 1
-    server.ask("DELETE", f"/api/videos/{names[0]}")  # in work: ends before its next block
+    monkeypatch.setattr(video_orders, "make_video", held)
+    order = server.order()
+    events = []
+    for _ in range(12):
+        events.append(server.begin(order))
+        time.sleep(0.05)
+    refused = [server.end(event) for event in events[3:]]
+    assert all("event: error" in text and "2 orders wait already" in text for text in refused)
+    assert len(began) == 1, "one video at a time"
     go_on.set()
-    until(lambda: server.ask("GET", f"/api/videos/{names[0]}")[1]["state"] == "cancelled")
-    until(lambda: server.ask("GET", f"/api/videos/{names[2]}")[1]["state"] == "done")
-    assert [path.name for path in server.folder.glob("*.mp4")] == [f"{names[2]}.mp4"]
+    for event in events[:3]:
+        assert "event: complete" in server.end(event)
+    assert len(began) == 3
+    assert len(list(server.folder.glob("*.mp4"))) == 3
     assert not list(server.folder.glob(".*.part"))
 
 
 def test_a_browser_that_reads_nothing_of_an_answer_is_let_go(server: Running) -> None:
     """The answer is larger than what the system takes off the server's hands by itself."""
     before = len(os.listdir("/proc/self/fd"))
-    name = finished_order(server)
-    with (server.folder / f"{name}.mp4").open("ab") as video:
+    path = server.upload("film.mp4", b"0")[1][0]
+    with Path(path).open("ab") as video:
         video.truncate(2 * MAX_IN_FLIGHT)
-    head = f"GET /api/videos/{name}/video.mp4 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    head = f"GET {API}/file={path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     with ExitStack() as stack:
         for _ in range(10):
             connection = stack.enter_context(server.connect())

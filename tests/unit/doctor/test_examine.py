@@ -21,7 +21,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> list[Finding]:
         Package("numpy", "import numpy", "numbers"),
         Package("no-such-package-anywhere", "import nothing", "dreams"),
         Package("pydantic", "raise ImportError('libGL.so.1: cannot open')", "checks"),
-        Package("starlette", "import os; os.abort()", "web page", required=False),
+        Package("gradio", "import os; os.abort()", "web page", required=False),
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TORCH_HOME", str(packs / "torch"))
@@ -46,7 +46,7 @@ def test_a_missing_system_library_is_named_by_its_debian_package(findings: list[
 def test_a_crash_while_loading_is_a_finding_and_an_option_is_not_fatal(
     findings: list[Finding],
 ) -> None:
-    crashed = finding(findings, "starlette")
+    crashed = finding(findings, "gradio")
     assert crashed.state == "lacks"
     assert not crashed.is_fatal
 
