@@ -27,6 +27,7 @@ OPEN = re.compile(
     r"|/(assets|static|svelte)/[\w./-]+"
     r"|/gradio_api/(info|openapi\.json|app_id|startup-events|theme\.css|reset|cancel|upload"
     r"|upload_progress|queue/join|queue/data)/?"
+    r"|/gradio_api/run/\w{1,64}/?"
     r"|/gradio_api/heartbeat/\w{1,64}"
     r"|/gradio_api/call/(?!v2/)\w{1,64}(/\w{1,64})?"
 )

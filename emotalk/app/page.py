@@ -195,7 +195,9 @@ def _feeling_part(facts: ModelFacts) -> FeelingPart:
         ways.append((f"All {len(choices)} side by side", ALL))
     with gr.Column(elem_classes="step"):
         _step(3, "An emotion")
-        how = gr.Radio(ways, value=ONE, show_label=False, container=False, elem_id="how")
+        how = gr.Radio(
+            ways, value=ONE, show_label=False, label="How", container=False, elem_id="how"
+        )
         with gr.Column() as single:
             emotion = gr.Radio(
                 choices,

@@ -17,14 +17,14 @@ TAIL_S = 1.5  # how long the last emotion is drawn; the speech may go on
 def message(text: str, *, bad: bool = False) -> str:
     """Return a message for the user as HTML."""
     kind = "bad" if bad else "good"
-    return f'<p class="say {kind}" role="status">{escape(printable_lines(text))}</p>'
+    return f'<p class="told say {kind}" role="status">{escape(printable_lines(text))}</p>'
 
 
 def done(report: str) -> str:
     """Return the report of a finished video as HTML: its first line, then each note."""
     first, *notes = printable_lines(report).split("; note: ")
     lines = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return f'<div class="say good" role="status">{escape(first)}<ul>{lines}</ul></div>'
+    return f'<div class="told say good" role="status">{escape(first)}<ul>{lines}</ul></div>'
 
 
 def progress(job: Job, place: int) -> str:
@@ -44,7 +44,7 @@ def crop(crop_HWC: Bytes, faces: int) -> str:
     if faces > 1:
         words = f"{faces} faces found. This one will talk; click another face to choose it."
     return (
-        f'<div class="crop"><img src="{source}" width="96" height="96" alt="The chosen face">'
+        f'<div class="told crop"><img src="{source}" width="96" height="96" alt="The chosen face">'
         f'<p role="status">{words}</p></div>'
     )
 
@@ -74,6 +74,6 @@ def timeline_strip(text: str, emotions: Sequence[str]) -> str:
 def _bar(share: float | None, text: str) -> str:
     value = "" if share is None else f' value="{share:.4f}"'
     return (
-        f'<div class="say working" role="status"><progress max="1"{value}></progress>'
+        f'<div class="told say working" role="status"><progress max="1"{value}></progress>'
         f"<span>{escape(text)}</span></div>"
     )

@@ -89,7 +89,7 @@ def test_it_fits_the_window_and_keeps_to_the_scheme(
     browser: Browser, app: RunningApp, tmp_path: Path, width: int, scheme: str
 ) -> None:
     open_page(browser, app, width=width, scheme=scheme)
-    browser.wait_for("A face", "Speech", "An emotion", "agreed to it", "Use via API")
+    browser.wait_for("A face", "Speech", "An emotion", "agreed to it", "Settings")
     assert browser.script("return document.documentElement.scrollWidth") <= width
     shown = keep(browser, f"{width}-{scheme}", tmp_path)
     assert (float(np.median(shown)) > 128) == (scheme == "light")

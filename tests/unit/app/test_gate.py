@@ -33,7 +33,14 @@ def status(folder: Path, path: str, **headers: str) -> int:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/config", "/assets/a-b.js", "/gradio_api/queue/join", "/gradio_api/call/talk/0af1"],
+    [
+        "/",
+        "/config",
+        "/assets/a-b.js",
+        "/gradio_api/queue/join",
+        "/gradio_api/call/talk/0af1",
+        "/gradio_api/run/predict",
+    ],
 )
 def test_what_the_page_asks_for_is_let_through(tmp_path: Path, path: str) -> None:
     assert status(tmp_path, path) == 200

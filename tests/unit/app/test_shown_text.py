@@ -40,7 +40,7 @@ def test_a_time_line_is_drawn_to_scale_or_its_fault_is_said() -> None:
     assert strip.count("width:50.00%") == 2, "1.5 s each, the last one being open"
     assert "<b>neutral</b><i>0 s</i>" in strip
     assert "--level:0.5" in strip
-    assert 'class="say bad"' in shown_text.timeline_strip("1=anger", EMOTIONS)
+    assert 'class="told say bad"' in shown_text.timeline_strip("1=anger", EMOTIONS)
 
 
 def test_the_crop_is_shown_and_several_faces_are_said() -> None:
