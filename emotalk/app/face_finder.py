@@ -9,6 +9,7 @@ from emotalk.config.etl import LandmarksConfig
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.inference.face import read_aligned, read_face
+from emotalk.media.image import enlarge
 from emotalk.schema import Bytes
 
 KEPT = 16  # pictures, of at most 3 MB each
@@ -31,7 +32,7 @@ class FaceFinder:
             WrongUse: it cannot be read, shows no face, or is no aligned crop although it should be.
         """
         if aligned or self._landmarks is None:
-            return PictureFaces(read_aligned(picture).transpose(1, 2, 0), ())
+            return PictureFaces(enlarge(read_aligned(picture).transpose(1, 2, 0), 2), ())
         with self._lock:
             if picture not in self._kept:
                 while len(self._kept) >= KEPT:

@@ -9,8 +9,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
-from gradio.components.image import ImageData
-from gradio.data_classes import FileData
+from gradio.data_classes import FileData, ImageData
 
 from emotalk.app.face_choice import jpeg_bytes
 from emotalk.app.quiet_gradio import gradio as gr

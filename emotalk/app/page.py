@@ -297,7 +297,7 @@ def _result_part(limits: str) -> ResultPart:
             visible=False,
             label="Made in this session",
             columns=3,
-            height="auto",
+            height=230,
             allow_preview=False,
             object_fit="contain",
             buttons=[],

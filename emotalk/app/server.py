@@ -143,7 +143,7 @@ def serve(
     build_server(app, DEFAULT_LIMITS).run(sockets=[listening])
 
 
-class PageServer(uvicorn.Server):  # type: ignore[misc]
+class PageServer(uvicorn.Server):
     """Ends at once: every open page keeps a connection, for which uvicorn would wait."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

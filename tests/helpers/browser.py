@@ -52,7 +52,11 @@ class Browser:
             "goog:chromeOptions": options,
             "goog:loggingPrefs": {"browser": "ALL"},
         }
-        session = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
+        try:
+            session = self._post("/session", {"capabilities": {"alwaysMatch": wanted}})
+        except OSError:  # the browser did not start; what started it must not stay
+            self._driver.kill()
+            raise
         self._session = f"/session/{session['sessionId']}"
         return self
 

@@ -21,7 +21,7 @@ def test_an_aligned_crop_is_taken_as_it_is(tmp_path: Path) -> None:
     for finder, aligned in ((FaceFinder(None), False), (FaceFinder(LandmarksConfig()), True)):
         faces = finder.faces(picture(tmp_path), aligned=aligned)
         assert faces.boxes == ()
-        assert faces.shown_HWC.shape == (128, 128, 3)
+        assert faces.shown_HWC.shape == (256, 256, 3), "large enough to see"
         assert (finder.crop(picture(tmp_path), 0, aligned=aligned) == (200, 150, 120)).all()
     with pytest.raises(WrongUse, match="64 x 64 pixels is no aligned crop"):
         FaceFinder(None).faces(picture(tmp_path, 64), aligned=False)

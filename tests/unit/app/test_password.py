@@ -1,8 +1,8 @@
 import base64
+from types import SimpleNamespace
 
 import pytest
 
-from emotalk.app import password as module
 from emotalk.app.password import WRONG, Password, read_password
 from emotalk.errors import WrongUse
 
@@ -21,7 +21,8 @@ def test_the_right_name_and_password_are_let_in_and_no_others() -> None:
 
 def test_guesses_from_one_address_are_limited_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    clock = SimpleNamespace(monotonic=lambda: now)
+    monkeypatch.setattr("emotalk.app.password.time", clock)
     check = Password("ana", "secret")
     for _ in range(WRONG):
         assert check.status(header("ana:guess"), "a") == 401
