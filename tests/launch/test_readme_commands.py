@@ -156,8 +156,6 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     r"emotalk fetch vgg19": ("tests/unit/test_fetch.py", '"fetch", "vgg19"'),  # network
     r"emotalk app( --checkpoint RUN)?": ("tests/unit/app/test_command.py", '"app"'),  # a server
-    r"emotalk doctor": ("tests/unit/test_doctor.py", "doctor"),
-    r"emotalk app( --checkpoint RUN)?": ("tests/unit/inference/test_app.py", "app"),  # a server
     r"emotalk doctor": ("tests/unit/doctor/test_examine.py", "doctor"),
     r"(\.venv/bin/)?mlflow ui .*": ("tests/helpers/mlflow_server.py", '"-m", "mlflow"'),  # a server
     r"sbatch .*|(\w+=(\"[^\"]*\"|\S+) )*slurm/chain\.sh .*": (

@@ -23,7 +23,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[VideoRequest]:
 
     def make(request: VideoRequest, *_: Any, **__: Any) -> VideoReport:
         seen.append(request)
-        return VideoReport(request.output, 25, 1.0, ("a note",))
+        return VideoReport(request.output or Path(), 25, 1.0, ("a note",))
 
     monkeypatch.setattr(module, "make_video", make)
     return seen
@@ -108,7 +108,7 @@ def test_only_the_sessions_own_orders_are_cancelled(
     def work(request: VideoRequest, *_: Any, progress: Any, **__: Any) -> VideoReport:
         while request.seed == 1:
             progress(1, 100)
-        return VideoReport(request.output, 25, 1.0)
+        return VideoReport(request.output or Path(), 25, 1.0)
 
     monkeypatch.setattr(module, "make_video", work)
     mine = [orders.put(order(orders, seed=1), "me"), orders.put(order(orders, seed=1), "me")]
