@@ -48,3 +48,4 @@ EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_WRONG_USE = 2
 EXIT_PREEMPTED = 85
+EXIT_HUNG = 86  # a process made no progress for longer than its limit; a new start may go on

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from emotalk.config.section import Count, Section
+from emotalk.config.section import Count, NonNegative, Positive, Section
 
 
 class DeepSpeedConfig(Section):
@@ -13,6 +13,15 @@ class DeepSpeedConfig(Section):
 
     generator: Path = Path("launch/deepspeed/zero2.json")
     discriminators: Path = Path("launch/deepspeed/zero2.json")
+
+
+class WatchdogConfig(Section):
+    """Configure after how many seconds without progress a process ends as hung; 0 = never."""
+
+    setup_s: NonNegative = 1800.0  # from the start to the first step
+    step_s: NonNegative = 1800.0  # one step
+    validation_s: NonNegative = 7200.0  # one validation
+    checkpoint_s: NonNegative = 1800.0  # copying the state; waiting for the checkpoint before
 
 
 class RuntimeConfig(Section):
@@ -28,6 +37,8 @@ class RuntimeConfig(Section):
     accumulate: Count = 1  # micro-batches a step; the global batch stays data.batch_size
     threads: int = Field(default=0, ge=0)  # torch threads a process; 0 = cores / local processes
     deterministic: bool = False  # deterministic kernels: slower on CUDA
+    timeout_s: Positive = 7200.0  # longest wait of a collective operation for other processes
+    watchdog: WatchdogConfig = WatchdogConfig()
 
     @model_validator(mode="after")
     def _compile_goes_with_ddp(self) -> "RuntimeConfig":

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from accelerate import Accelerator, DeepSpeedPlugin
@@ -58,10 +59,10 @@ class Runtime:
             _prepare_cpu_for_bf16()
         if config.engine == "deepspeed":
             accelerators = _deepspeed_accelerators(config, engines, cpu=cpu)
-            return cls(accelerators, _host_group(cpu=cpu))
+            return cls(accelerators, _host_group(config, cpu=cpu))
         ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
-        accelerator = Accelerator(cpu=cpu, kwargs_handlers=[ddp])
-        return cls(dict.fromkeys(engines, accelerator), _host_group(cpu=cpu))
+        accelerator = Accelerator(cpu=cpu, kwargs_handlers=[ddp, _group(config)])
+        return cls(dict.fromkeys(engines, accelerator), _host_group(config, cpu=cpu))
 
     @property
     def _any(self) -> Accelerator:
@@ -115,11 +116,20 @@ class Runtime:
         self._any.end_training()
 
 
-def _host_group(*, cpu: bool) -> ProcessGroup | None:
+def _group(config: RuntimeConfig, backend: str | None = None) -> InitProcessGroupKwargs:
+    """Return the settings of the process group; Accelerate chooses where `backend` is None."""
+    return InitProcessGroupKwargs(backend=backend, timeout=_timeout(config))
+
+
+def _timeout(config: RuntimeConfig) -> timedelta:
+    return timedelta(seconds=config.timeout_s)
+
+
+def _host_group(config: RuntimeConfig, *, cpu: bool) -> ProcessGroup | None:
     """Return a gloo group beside NCCL's for several processes on GPUs, else None."""
     if cpu or not distributed.is_initialized() or distributed.get_world_size() == 1:
         return None
-    group: ProcessGroup = distributed.new_group(backend="gloo")
+    group: ProcessGroup = distributed.new_group(backend="gloo", timeout=_timeout(config))
     return group
 
 
@@ -154,8 +164,8 @@ def _deepspeed_accelerators(
     if "LOCAL_RANK" not in os.environ:
         _join_group_of_one()
     ready: dict[str, DeepSpeedPlugin] = plugins(config.deepspeed, engines)
-    backend = InitProcessGroupKwargs(backend="gloo" if cpu else "nccl")
-    first = Accelerator(deepspeed_plugins=ready, kwargs_handlers=[backend])
+    group = _group(config, "gloo" if cpu else "nccl")
+    first = Accelerator(deepspeed_plugins=ready, kwargs_handlers=[group])
     if first.distributed_type != DistributedType.DEEPSPEED:
         raise RuntimeError(
             f"runtime.engine is deepspeed, but Accelerate set up {first.distributed_type}"

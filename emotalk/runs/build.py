@@ -26,6 +26,7 @@ from emotalk.tracking.jsonl import cut_back
 from emotalk.training.input_preparation import InputPreparation
 from emotalk.training.networks import Networks
 from emotalk.training.trainer import Components, Trainer
+from emotalk.training.watchdog import Watchdog
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -35,10 +36,12 @@ def build(
     shard_set: AnyShardSet,
     runtime: Runtime,
     stop_requested: Callable[[], bool],
+    watchdog: Watchdog,
 ) -> Trainer:
     """Return a trainer that continues from the run folder's newest checkpoint, if there is one.
 
-    `stop_requested` returns whether a signal has asked the run to save and exit.
+    `stop_requested` returns whether a signal has asked the run to save and exit. `watchdog` hears
+    of every step.
     """
     # The loader comes first, so that faults of the shards show at once.
     loader = build_train_loader(config, shard_set, runtime.rank, runtime.world_size)
@@ -68,6 +71,7 @@ def build(
         tracker=build_trackers(config, runtime, state, facts, loader.clips_per_epoch),
         facts=facts,
         stop_requested=stop_requested,
+        watchdog=watchdog,
     )
     return Trainer(components, state)
 

@@ -9,16 +9,31 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from emotalk.config.load import dump_config, load_config
 from emotalk.config.run import TrainConfig
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_WRONG_USE, Stopped, WrongUse
 from emotalk.logging_setup import set_up_logging
 from emotalk.redaction import redact
+from emotalk.runs.failure import may_pass
 from emotalk.runs.process_count import fitting_advice, refuse_misfit_launch
+from emotalk.runs.rank_log import keep_rank_log
 from emotalk.runs.signals import StopSignals, named_run_dir
-from emotalk.runs.status import CODES, STATUS, State, failed_since, write_end, write_status
+from emotalk.runs.status import (
+    CODES,
+    LOGS,
+    STATUS,
+    State,
+    failed_since,
+    write_end,
+    write_status,
+)
+
+if TYPE_CHECKING:  # torch takes seconds that --help need not wait for
+    from emotalk.distributed import Runtime
+    from emotalk.shards.joined_set import AnyShardSet
+    from emotalk.training.watchdog import Watchdog
 
 LOG = logging.getLogger("emotalk.train")
 FIRST_RANK_S = 30.0
@@ -67,7 +82,8 @@ def main(arguments: Sequence[str] | None = None, *, signals: StopSignals | None 
         reason = "".join(traceback.format_exception_only(error)).strip()
         reason = str(error) if isinstance(error, Stopped) else reason
         if run_dir is not None and not failed_since(run_dir, began):
-            _end(run_dir, "failed", f"rank {rank}: {reason}" if "RANK" in os.environ else reason)
+            reason = f"rank {rank}: {reason}" if "RANK" in os.environ else reason
+            _end(run_dir, "failed", reason, retry=may_pass(error))
         if isinstance(error, Stopped):  # not a fault of the program: no traceback is needed
             sys.stderr.write(redact(f"train.py: {error}\n"))
             return EXIT_FAILED
@@ -132,8 +148,9 @@ def _describe(config: TrainConfig, *, before_shards: bool) -> int:
 def _train(config: TrainConfig, signals: StopSignals) -> int:
     # Imported here, because torch and accelerate take seconds that --help need not wait for.
     from emotalk.distributed import Runtime  # noqa: PLC0415
-    from emotalk.runs.build import build  # noqa: PLC0415
+    from emotalk.distributed.flight_recorder import record_collectives  # noqa: PLC0415
     from emotalk.runs.folder import open_together  # noqa: PLC0415
+    from emotalk.runs.hang import build_watchdog  # noqa: PLC0415
     from emotalk.runs.loader import refuse_missing_shards, refuse_unlabelled  # noqa: PLC0415
     from emotalk.runs.networks import engine_names  # noqa: PLC0415
     from emotalk.shards.joined_set import open_shards  # noqa: PLC0415
@@ -141,11 +158,33 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
     signals.run_dir = config.run_dir
     signals.install()
     refuse_missing_shards(config)
-    runtime = Runtime.start(config.runtime, engine_names(config))
-    shard_set = open_shards(config.shards, config.data.remote)
-    refuse_unlabelled(config, shard_set)
-    open_together(config, shard_set, runtime)
-    trainer = build(config, shard_set, runtime, lambda: signals.received)
+    watchdog = build_watchdog(config, int(os.environ.get("RANK", "0")))
+    watchdog.start()
+    try:
+        record_collectives(config.run_dir / LOGS)
+        runtime = Runtime.start(config.runtime, engine_names(config))
+        shard_set = open_shards(config.shards, config.data.remote)
+        refuse_unlabelled(config, shard_set)
+        open_together(config, shard_set, runtime)
+        with keep_rank_log(config.run_dir, runtime.rank) as file:
+            if file is not None:
+                watchdog.write_stacks_to(file)
+            return _run(config, shard_set, runtime, signals, watchdog)
+    finally:
+        watchdog.stop()
+
+
+def _run(
+    config: TrainConfig,
+    shard_set: "AnyShardSet",
+    runtime: "Runtime",
+    signals: StopSignals,
+    watchdog: "Watchdog",
+) -> int:
+    """Build the trainer, train, and write how it ended; return the exit code."""
+    from emotalk.runs.build import build  # noqa: PLC0415
+
+    trainer = build(config, shard_set, runtime, lambda: signals.received, watchdog)
     runtime.barrier()  # no process makes a step while another may still exit without one
     signals.defer()
     state: State = "done" if trainer.run() == "done" else "preempted"
@@ -169,10 +208,10 @@ def _wait_for_rank_0(signals: StopSignals) -> None:
     time.sleep(FIRST_RANK_S)
 
 
-def _end(run_dir: Path | None, state: State, message: str) -> None:
+def _end(run_dir: Path | None, state: State, message: str, *, retry: bool = False) -> None:
     if run_dir is None:
         return
     try:
-        write_end(run_dir, state, message)
+        write_end(run_dir, state, message, may_pass=retry)
     except OSError as error:
         LOG.warning("%s cannot be written: %s", run_dir / STATUS, error.strerror)

@@ -4,6 +4,8 @@ Torch is not imported here, because signals are handled before it is loaded.
 """
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -11,10 +13,15 @@ from emotalk.checkpoints.folder import CHECKPOINTS
 from emotalk.errors import EXIT_DONE, EXIT_FAILED, EXIT_PREEMPTED, EXIT_WRONG_USE
 from emotalk.files.atomic_write import PART, atomic_write_text
 from emotalk.files.lock import is_held_by_another, read_holder
+from emotalk.node_name import node_name
 from emotalk.redaction import redact
 
 # Names in the run folder.
 CONFIG, LOCK, STATUS, SAMPLES = "config.yaml", ".lock", "status.json", "samples"
+LOGS = "logs"  # folder of what each process writes for people, and of a job's attempts
+OWN_LOG = re.compile(
+    r"rank-[0-9]{4,6}\.log|collectives-rank-[0-9]{4,6}\.json|nccl-rank-[0-9]+|attempts\.jsonl"
+)
 JOINED: dict[Path, str] = {}  # run folder -> holder, where the main process of this run holds it
 State = Literal["running", "done", "failed", "wrong_use", "preempted"]
 CODES: dict[State, int] = {
@@ -39,23 +46,51 @@ def failed_since(run_dir: Path, began: float) -> bool:
         return False
 
 
-def write_status(run_dir: Path, state: State, message: str, step: int | None = None) -> None:
-    """Write `status.json` atomically."""
-    status = {"state": state, "code": CODES[state], "message": redact(message), "step": step}
+def write_status(
+    run_dir: Path,
+    state: State,
+    message: str,
+    step: int | None = None,
+    *,
+    code: int | None = None,
+    may_pass: bool = False,
+) -> None:
+    """Write `status.json` atomically, with the rank and the node of this process.
+
+    Args:
+        run_dir: the run folder.
+        state: of the run.
+        message: for people, without secrets.
+        step: last step that was made; None if it is not known.
+        code: exit code of this process; None for that of the state.
+        may_pass: whether a new start may succeed where this one failed.
+    """
+    status = {
+        "state": state,
+        "code": CODES[state] if code is None else code,
+        "message": redact(message),
+        "step": step,
+        "rank": int(os.environ.get("RANK", "0")),
+        "node": node_name(),
+        "may_pass": may_pass,
+    }
     atomic_write_text(run_dir / STATUS, json.dumps(status, indent=2) + "\n")
 
 
-def write_end(run_dir: Path, state: State, message: str) -> None:
+def write_end(
+    run_dir: Path, state: State, message: str, *, code: int | None = None, may_pass: bool = False
+) -> None:
     """Write how a command ended, if the folder is a run's or can become one.
 
-    The status of a run that another process trains there is left alone.
+    The status of a run that another process trains there is left alone. `code` and `may_pass` are
+    those of `write_status`.
 
     Raises:
         OSError: the folder cannot be read or written.
     """
     if (is_free(run_dir) or (run_dir / CONFIG).exists()) and may_write(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        write_status(run_dir, state, message)
+        write_status(run_dir, state, message, code=code, may_pass=may_pass)
 
 
 def may_write(folder: Path) -> bool:
@@ -72,8 +107,25 @@ def is_free(folder: Path) -> bool:
     if not folder.exists():
         return True
     return folder.is_dir() and all(
-        path.name in (CHECKPOINTS, SAMPLES) and not any(path.iterdir())
+        _holds_no_results(path)
         if path.is_dir()
         else path.name in (STATUS, LOCK) or (path.name.startswith(".") and path.suffix == PART)
         for path in folder.iterdir()
     )
+
+
+def _holds_no_results(folder: Path) -> bool:
+    """Return whether a folder in a run folder holds nothing but logs of a start that failed."""
+    if folder.name == LOGS:
+        return all(OWN_LOG.fullmatch(path.name) for path in folder.iterdir())
+    return folder.name in (CHECKPOINTS, SAMPLES) and not any(folder.iterdir())
+
+
+def rank_log(run_dir: Path, rank: int) -> Path:
+    """Return the path of a process's log in the run folder: lines, tracebacks, stacks."""
+    return run_dir / LOGS / f"rank-{rank:04d}.log"
+
+
+def rank_collectives(run_dir: Path, rank: int) -> Path:
+    """Return the path of the last collective operations that a hung process writes."""
+    return run_dir / LOGS / f"collectives-rank-{rank:04d}.json"

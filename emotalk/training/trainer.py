@@ -40,6 +40,7 @@ from emotalk.training.steps import (
     discriminator_step,
     generator_step,
 )
+from emotalk.training.watchdog import Watchdog
 
 LOG = logging.getLogger("emotalk.train")
 
@@ -50,6 +51,7 @@ class Components:
 
     Attributes:
         stop_requested: returns whether a signal has asked this process to save and exit.
+        watchdog: hears of every step and of what interrupts them.
     """
 
     config: TrainConfig
@@ -62,6 +64,7 @@ class Components:
     tracker: Tracker
     facts: ModelFacts
     stop_requested: Callable[[], bool]
+    watchdog: Watchdog
 
 
 class Trainer:
@@ -106,8 +109,9 @@ class Trainer:
             if self._train_one():
                 self._save()
                 state = "preempted"
-        self._saver.finish()
-        self._components.runtime.barrier()
+        with self._components.watchdog.phase("checkpoint"):
+            self._saver.finish()
+            self._components.runtime.barrier()
         return state
 
     def finish(self, state: str) -> None:
@@ -121,6 +125,7 @@ class Trainer:
         norms of the gradients.
         """
         components, state = self._components, self.state
+        components.watchdog.enter("step")
         self._saver.check()
         with self._speed.waiting():
             batch = self._next_batch()
@@ -228,7 +233,8 @@ class Trainer:
             else components.ema.module
         )
         assert isinstance(generator, Generator)
-        with self._speed.paused(), evaluation_mode(generator):
+        watched = components.watchdog.phase("validation")
+        with self._speed.paused(), evaluation_mode(generator), watched:
             figures = components.validation.measure(
                 generator, components.runtime, samples if components.runtime.is_main else None
             )
@@ -243,12 +249,13 @@ class Trainer:
     def _save(self) -> None:
         """Copy the current state; the main process writes it in the background."""
         components, began = self._components, time.monotonic()
-        self.state.sums = self._sums.read()
-        snapshot = take_snapshot(
-            components.networks.engines, components.ema, self.state, keep=components.runtime.is_main
-        )
-        if snapshot is not None:
-            self._saver.begin(snapshot, None if self.state.best is None else self.state.best[1])
+        keep = components.runtime.is_main
+        with components.watchdog.phase("checkpoint"):
+            self.state.sums = self._sums.read()
+            engines = components.networks.engines
+            snapshot = take_snapshot(engines, components.ema, self.state, keep=keep)
+            if snapshot is not None:
+                self._saver.begin(snapshot, None if self.state.best is None else self.state.best[1])
         self._speed.held_s += time.monotonic() - began
 
     def _not_finite(self, error: NonFiniteUpdateError, batch: ClipBatch) -> NonFiniteTrainingError:

@@ -18,6 +18,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.runs.build import build
 from emotalk.runs.description import memory_rows
+from emotalk.runs.hang import build_watchdog
 from emotalk.runs.memory_estimate import measure_sizes
 from emotalk.runs.networks import engine_names
 from emotalk.shards.joined_set import open_shards
@@ -62,7 +63,9 @@ def _measure(config: TrainConfig) -> float:
     """Return the largest resident size in bytes of four steps, before anything is saved."""
     (config.run_dir / "checkpoints").mkdir(parents=True)
     runtime = Runtime.start(config.runtime, engine_names(config))
-    trainer = build(config, open_shards(config.shards), runtime, lambda: False)
+    trainer = build(
+        config, open_shards(config.shards), runtime, lambda: False, build_watchdog(config, 0)
+    )
     for _ in range(3):
         trainer._train_one()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -11,6 +11,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.distributed import Runtime
 from emotalk.runs.build import build
 from emotalk.runs.folder import open_run_folder
+from emotalk.runs.hang import build_watchdog
 from emotalk.runs.networks import engine_names
 from emotalk.shards.joined_set import open_shards
 from emotalk.training.trainer import Trainer
@@ -38,7 +39,7 @@ def trainer_here(
     with runtime_here(config) as runtime:
         shard_set = open_shards(config.shards, config.data.remote)
         open_run_folder(config, shard_set)
-        yield build(config, shard_set, runtime, stop_requested)
+        yield build(config, shard_set, runtime, stop_requested, build_watchdog(config, rank=0))
 
 
 def train_here(config: TrainConfig) -> Trainer:

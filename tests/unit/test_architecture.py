@@ -23,6 +23,7 @@ FOUNDATION = {
     "usable_cores",
     "printable",
     "logging_setup",
+    "node_name",
     "files",
     "html_pages",
 }

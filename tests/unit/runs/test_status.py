@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from emotalk.node_name import node_name
 from emotalk.runs.status import State, failed_since, write_status
 
 
@@ -16,7 +17,10 @@ from emotalk.runs.status import State, failed_since, write_status
 def test_each_state_has_its_code(tmp_path: Path, state: State, code: int) -> None:
     write_status(tmp_path, state, "so it was", step=7)
     read = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
-    assert read == {"state": state, "code": code, "message": "so it was", "step": 7}
+    assert read == {
+        "state": state, "code": code, "message": "so it was", "step": 7,
+        "rank": 0, "node": node_name(), "may_pass": False,
+    }  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"], "no part is left"
 
 
