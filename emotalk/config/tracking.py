@@ -19,5 +19,6 @@ class TrackingConfig(Section):
     """Configure how often metrics are logged, and where."""
 
     log_every: Count = 10  # steps between log lines
+    flops: bool = True  # count a step's operations, for TFLOP/s: seconds of a core at the start
     mlflow: MlflowConfig = MlflowConfig()
     tags: dict[str, str] = Field(default_factory=dict)

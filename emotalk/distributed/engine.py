@@ -1,7 +1,7 @@
 """Wrap a network and its optimiser in one interface for DDP, DeepSpeed and a single process."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -26,6 +26,9 @@ class Engine:
 
     Without ZeRO `step` computes the norm of the gradients, raises where it is not finite, clips and
     updates. Under ZeRO, which partitions the gradients, DeepSpeed's own step does all of this.
+
+    Attributes:
+        before_exchange: called before the backward pass in which gradients are averaged.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Engine:
             if settings.get("zero_optimization", {}).get("stage", 0):
                 settings["gradient_clipping"] = clip_grad_norm
         self._accelerator, self._adam = accelerator, optimizer
+        self.before_exchange: Callable[[], None] = _nothing
         self._clip = clip_grad_norm
         if compile_network:
             module.compile()  # in place: the names of its parameters stay
@@ -93,6 +97,8 @@ class Engine:
 
     def backward(self, loss: Tensor, *, last: bool) -> None:
         """Add the gradients of `loss` to those of the micro-batches before it."""
+        if last:
+            self.before_exchange()
         if self.is_deepspeed:
             # Accelerate's own backward would also step, before the norm is known.
             self._wrapped.set_gradient_accumulation_boundary(is_boundary=last)
@@ -189,3 +195,7 @@ class Engine:
         gradients = {n: p.grad for n, p in self.module.named_parameters() if p.grad is not None}
         norms_N = torch.stack(torch._foreach_norm(list(gradients.values())))
         return GradientNorms(self.name, list(gradients), norms_N, torch.linalg.vector_norm(norms_N))
+
+
+def _nothing() -> None:
+    """Do nothing."""

@@ -13,11 +13,13 @@ from emotalk.data.loader import ClipLoader
 from emotalk.distributed import Runtime
 from emotalk.models import Generator
 from emotalk.models.ema import Ema
+from emotalk.runs.background_flops import BackgroundFlops
 from emotalk.runs.facts import data_facts, model_facts
 from emotalk.runs.leakage import leakage_lines
 from emotalk.runs.loader import build_train_loader, unknown_emotions, unknown_intensities
 from emotalk.runs.networks import build_networks, refuse_sharded_generator
 from emotalk.runs.same_run import continued_shards
+from emotalk.runs.status import CONFIG
 from emotalk.runs.trackers import build_trackers
 from emotalk.runs.validation import build_validation
 from emotalk.shards.joined_set import AnyShardSet
@@ -72,6 +74,7 @@ def build(
         facts=facts,
         stop_requested=stop_requested,
         watchdog=watchdog,
+        flops_of_clip=_flops(config, runtime),
     )
     return Trainer(components, state)
 
@@ -108,6 +111,13 @@ def _build_inputs(config: TrainConfig, runtime: Runtime, networks: Networks) -> 
         augment=BatchAugment(config.augment, config.seed),
         device=runtime.device,
     )
+
+
+def _flops(config: TrainConfig, runtime: Runtime) -> Callable[[], dict[str, float]]:
+    """Return what counts the operations of the steps, in the main process, or counts none."""
+    if runtime.is_main and config.tracking.flops:
+        return BackgroundFlops(config.run_dir / CONFIG)
+    return dict
 
 
 def _build_ema(config: TrainConfig, networks: Networks) -> Ema | None:

@@ -31,8 +31,9 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Run an operation and count its results."""
         del types
-        if func is BY_INDEX and any(i is not None and i.dtype == torch.bool for i in args[1]):
-            return args[0].new_empty(0)  # the values that a mask would select are not known
+        unknown = values_of_mask(func, args)
+        if unknown is not None:
+            return unknown
         result = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
@@ -50,3 +51,14 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _free(self, key: int, size: int) -> None:
         self._known.discard(key)
         self._now -= size
+
+
+def values_of_mask(func: Any, args: Any) -> Tensor | None:
+    """Return an empty tensor if an operation selects values by a mask, else None.
+
+    A mask without content does not say how many values it selects.
+    """
+    if func is BY_INDEX and any(i is not None and i.dtype == torch.bool for i in args[1]):
+        values: Tensor = args[0].new_empty(0)
+        return values
+    return None

@@ -2,6 +2,12 @@
 
 step         left  clips/s  wait    GiB        G    mouth   percep    frame        D
 120/1000  0:41:07     0.35    2%   4.31    12.41  0.02231     3.07   -1.874   -11.32
+
+Several processes have one more column: number of the slowest, seconds of its own work in a step,
+and the share of the time that it waits for data.
+
+    slowest rank
+    r3 0.82s 12%
 """
 
 import logging
@@ -14,6 +20,7 @@ from emotalk.tracking.tracker import Tracker
 LOG = logging.getLogger("emotalk.train")
 HEAD_EVERY = 25  # lines
 LOSSES = 5  # columns; every figure is in metrics.jsonl
+SLOWEST_WIDTH = 18
 WIDTH = 9  # of a loss's column, its gap included
 GENERATOR, CRITICS = "train/generator/", "train/discriminators/"
 VALIDATED = {"psnr": "PSNR", "psnr_mouth": "mouth", "ssim": "SSIM", "nlmd": "NLMD"}
@@ -56,6 +63,7 @@ class Console(Tracker):
         self._seconds_a_step: float | None = None
         self._columns: list[str] = []
         self._lines = 0
+        self._several = False  # processes
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log one line of the watched metrics."""
@@ -63,8 +71,10 @@ class Console(Tracker):
             LOG.info("validation (still): %s", ", ".join(_validated(metrics)))
             return
         columns = _columns({*self._columns, *_trained(metrics)})
-        if columns != self._columns or self._lines % HEAD_EVERY == 0:
-            self._columns = columns
+        several = self._several or "speed/slowest_rank" in metrics
+        is_new = (columns, several) != (self._columns, self._several)
+        if is_new or self._lines % HEAD_EVERY == 0:
+            self._columns, self._several = columns, several
             LOG.info("%s", self._head())
         self._lines += 1
         losses = "".join(f"{_short(metrics.get(name)):>{WIDTH}}" for name in self._columns)
@@ -76,9 +86,9 @@ class Console(Tracker):
 
     def _head(self) -> str:
         titles = "".join(f"{WATCHED[name]:>{WIDTH}}" for name in self._columns)
-        return (
-            f"{'step':>{self._step_width}}{'left':>10}{'clips/s':>8}{'wait':>5}{'GiB':>6}{titles}"
-        )
+        fixed = f"{'step':>{self._step_width}}{'left':>10}{'clips/s':>8}{'wait':>5}{'GiB':>6}"
+        slowest = f"{'slowest rank':>{SLOWEST_WIDTH}}" if self._several else ""
+        return f"{fixed}{slowest}{titles}"
 
     def _fixed(self, step: int, metrics: Mapping[str, float]) -> str:
         gib = metrics.get("memory/cuda_peak_gib", metrics.get("memory/process_gib", 0.0))
@@ -86,6 +96,7 @@ class Console(Tracker):
         return (
             f"{f'{step}/{self._total}':>{self._step_width}}{_clock(self._left(step)):>10}"
             f"{metrics.get('speed/clips_per_s', 0.0):>8.2f}{wait:>5}{gib:>6.2f}"
+            + (f"{_slowest(metrics):>{SLOWEST_WIDTH}}" if self._several else "")
         )
 
     def _left(self, step: int) -> float:
@@ -114,6 +125,16 @@ def _validated(metrics: Mapping[str, float]) -> Iterator[str]:
         if value is not None:
             still = metrics.get(f"validation/baseline_{name}")
             yield f"{title} {value:.3g}" + ("" if still is None else f" ({still:.3g})")
+
+
+def _slowest(metrics: Mapping[str, float]) -> str:
+    """Return number, seconds a step and data wait of the slowest process; a dash for none."""
+    rank = metrics.get("speed/slowest_rank")
+    if rank is None:
+        return "-"
+    seconds = metrics.get("speed/slowest_rank_step_s", 0.0)
+    wait = metrics.get("speed/slowest_rank_data_wait_share", 0.0)
+    return f"r{rank:.0f} {seconds:.3g}s {wait:.0%}"
 
 
 def _short(value: float | None) -> str:

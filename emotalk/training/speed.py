@@ -1,11 +1,32 @@
 """Measure the speed of a run and its waiting times."""
 
 import time
+from collections import Counter
+from dataclasses import dataclass
 
 import psutil
 import torch
 
 from emotalk.schema import FPS
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What happened between two readings.
+
+    Attributes:
+        figures: by their names in the log.
+        seconds: without pauses.
+        waited_s: seconds in which this process waited for data.
+        steps: number of steps.
+        clips: stage -> clips over all processes.
+    """
+
+    figures: dict[str, float]
+    seconds: float
+    waited_s: float
+    steps: int
+    clips: dict[str, int]
 
 
 class Speed:
@@ -28,17 +49,19 @@ class Speed:
         """Return the context that times other work than training, e.g. validation."""
         return Timer(self, "_paused_s")
 
-    def add(self, clips: int, frames: int) -> None:
-        """Count a step's clips and frames, over all processes."""
-        self._clips += clips
+    def add(self, clips: int, frames: int, stage: str) -> None:
+        """Count a step of a stage, and its clips and frames over all processes."""
+        self._clips[stage] += clips
         self._frames += frames
+        self._steps += 1
 
-    def read(self) -> dict[str, float]:
+    def read(self) -> Interval:
         """Return the figures since the last reading and start again at zero."""
         seconds = max(time.monotonic() - self._start - self._paused_s, 1e-9)
         figures = {
             "speed/checkpoint_s": self.held_s,
-            "speed/clips_per_s": self._clips / seconds,
+            "speed/step_s": seconds / max(self._steps, 1),
+            "speed/clips_per_s": self._clips.total() / seconds,
             "speed/frames_per_s": self._frames / seconds,
             "speed/video_seconds_per_s": self._frames / FPS / seconds,
             "speed/data_wait_share": min(self._waited_s / seconds, 1.0),
@@ -46,13 +69,15 @@ class Speed:
         }
         if torch.cuda.is_available():
             figures["memory/cuda_peak_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        interval = Interval(figures, seconds, self._waited_s, self._steps, dict(self._clips))
         self._clear()
-        return figures
+        return interval
 
     def _clear(self) -> None:
         self._start = time.monotonic()
         self._waited_s = self._paused_s = self.held_s = 0.0
-        self._clips = self._frames = 0
+        self._clips: Counter[str] = Counter()
+        self._frames = self._steps = 0
 
 
 class Timer:

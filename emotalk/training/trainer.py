@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.metric_sums import MetricSums
 from emotalk.training.networks import Networks
 from emotalk.training.not_finite import NonFiniteTrainingError, describe
+from emotalk.training.own_time import OwnTime, slowest_rank
 from emotalk.training.schedule import DueUpdate, Schedule
 from emotalk.training.speed import Speed
 from emotalk.training.steps import (
@@ -40,6 +41,7 @@ from emotalk.training.steps import (
     discriminator_step,
     generator_step,
 )
+from emotalk.training.utilisation import peak_tflops, utilisation
 from emotalk.training.watchdog import Watchdog
 
 LOG = logging.getLogger("emotalk.train")
@@ -52,6 +54,7 @@ class Components:
     Attributes:
         stop_requested: returns whether a signal has asked this process to save and exit.
         watchdog: hears of every step and of what interrupts them.
+        flops_of_clip: returns stage -> operations for one clip in one step; empty while unknown.
     """
 
     config: TrainConfig
@@ -65,6 +68,7 @@ class Components:
     facts: ModelFacts
     stop_requested: Callable[[], bool]
     watchdog: Watchdog
+    flops_of_clip: Callable[[], Mapping[str, float]]
 
 
 class Trainer:
@@ -80,6 +84,9 @@ class Trainer:
             batch_size=components.config.data.batch_size,
         )
         self._speed = Speed()
+        self._own = OwnTime(components.runtime.device)
+        for engine in components.networks.engines.values():
+            engine.before_exchange = self._own.end
         self._batches = iter(components.loader)
         self._saver = BackgroundWriter(
             components.config.run_dir / CHECKPOINTS,
@@ -142,7 +149,7 @@ class Trainer:
         state.step += 1
         state.clips_seen += valid
         state.faults += components.config.data.batch_size - valid
-        self._speed.add(valid, valid * batch.video_BTCHW.shape[1])
+        self._speed.add(valid, valid * batch.video_BTCHW.shape[1], plan.stage)
         for due, report in zip(plan.updates, reports, strict=True):
             self._sums.add(due.update.network, report, valid=valid)
         last = state.step == self._schedule.steps
@@ -206,6 +213,7 @@ class Trainer:
         guard: StepGuard,
     ) -> StepReport:
         networks = self._components.networks
+        self._own.begin()
         if due.update.network == "discriminators":
             return discriminator_step(micro_batches, networks, due.update, mean, due.lr, guard)
         return generator_step(micro_batches, networks, due.update, mean, due.lr, guard)
@@ -213,13 +221,30 @@ class Trainer:
     def _log(self) -> None:
         means = {name: total / count for name, (total, count) in self._sums.read().items()}
         self._sums.clear()
+        speed = self._speed_figures()
         if self._components.runtime.is_main:
             counts = {
                 "clips": float(self.state.clips_seen),
                 "data/faults": float(self.state.faults),
             }
-            figures = {**counts, **means, **self._speed.read()}
-            self._components.tracker.log(self.state.step, figures)
+            self._components.tracker.log(self.state.step, {**counts, **means, **speed})
+
+    def _speed_figures(self) -> dict[str, float]:
+        """Return speed, the slowest process and the use of the devices since the last line."""
+        runtime, since = self._components.runtime, self._speed.read()
+        slowest = slowest_rank(
+            runtime,
+            own_s=self._own.read(),
+            waited_s=since.waited_s,
+            seconds=since.seconds,
+            steps=since.steps,
+        )
+        flops = self._components.flops_of_clip()
+        precision = self._components.config.runtime.precision
+        used = utilisation(
+            flops, since.clips, since.seconds, peak_of_all=_peak_of_all(runtime, precision)
+        )
+        return {**since.figures, **slowest, **used}
 
     def _validate(self) -> bool:
         """Validate the generator and write sample videos; return whether it is the best so far."""
@@ -283,6 +308,14 @@ class Trainer:
         if self._components.config.tracking.mlflow.log_checkpoints:
             for file in sorted(checkpoint.iterdir()):
                 self._components.tracker.artifact(file, f"checkpoints/{checkpoint.name}")
+
+
+def _peak_of_all(runtime: Runtime, precision: str) -> float | None:
+    """Return the TFLOP/s that the GPUs of all processes could do; None if unknown or on CPUs."""
+    if runtime.device.type != "cuda":
+        return None
+    peak = peak_tflops(torch.cuda.get_device_name(runtime.device), precision)
+    return None if peak is None else peak * runtime.world_size
 
 
 def _is_due(step: int, every: int) -> bool:

@@ -49,7 +49,7 @@ TINY: dict[str, Any] = {
     "runtime": {"threads": 1, "device": "cpu"},
     "validation": {"clips": 0},
     "checkpoint": {"every": 2},
-    "tracking": {"log_every": 1, "mlflow": {"enabled": False}},
+    "tracking": {"log_every": 1, "flops": False, "mlflow": {"enabled": False}},
 }
 
 

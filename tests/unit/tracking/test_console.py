@@ -8,7 +8,6 @@ import pytest
 
 from emotalk.tracking.console import Console
 
-PREFIX = len("18:30:00 [0] I emotalk.train: ")
 TRAINED = {
     "train/generator/mouth_region": 0.0223, "train/generator/mouth_region_weighted": 2.23,
     "train/generator/perceptual": 3.07, "train/generator/perceptual_weighted": 3.07,
@@ -28,19 +27,33 @@ def _told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "emotalk.train")
 
 
-def test_a_line_has_its_columns_under_the_heads_and_fits_120_characters(
+def test_a_line_has_its_columns_under_the_heads_and_fits_92_characters(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     console = Console(1_000_000, 0)
     console.log(999_990, {**SPEED, **TRAINED, **CRITICS})
     head, line = caplog.messages
-    assert len(head) == len(line) <= 120 - PREFIX
+    assert len(head) == len(line) <= 92
     assert head.split() == [
         "step", "left", "clips/s", "wait", "GiB", "G", "D", "mouth", "percep", "G", "frame",
     ]  # fmt: skip
     assert line.split()[:1] + line.split()[2:] == [
         "999990/1000000", "0.35", "2%", "4.31", "12.41", "-1e-12", "0.0223", "3.07", "-187.4",
     ]  # fmt: skip
+
+
+def test_several_processes_have_a_column_for_the_slowest(caplog: pytest.LogCaptureFixture) -> None:
+    console = Console(100, 0)
+    slowest = {
+        "speed/slowest_rank": 13.0, "speed/slowest_rank_step_s": 0.8249,
+        "speed/slowest_rank_data_wait_share": 0.124,
+    }  # fmt: skip
+    console.log(1, {**SPEED, **slowest, **TRAINED})
+    console.log(2, {**SPEED, **TRAINED})
+    head, first, second = caplog.messages
+    assert "  slowest rank        G" in head
+    assert "  r13 0.825s 12%    12.41" in first
+    assert len(head) == len(first) == len(second) <= 110
 
 
 def test_columns_stay_where_they_are_when_an_update_was_not_due(

@@ -1,0 +1,102 @@
+"""Count the floating-point operations of a run's steps on tensors without content.
+
+    python -m emotalk.runs.flop_count RUN/config.yaml
+
+prints them as JSON: stage -> operations for one clip in one step.
+"""
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from emotalk.config.load import load_written
+from emotalk.config.run import TrainConfig
+from emotalk.config.stages import UpdateConfig
+from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, without_weights
+from emotalk.runs.networks import build_modules
+from emotalk.runs.peak_memory import values_of_mask
+from emotalk.training.networks import Networks, build_features
+from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+
+LOWEST_PRIORITY = 19
+SHORT, LONG = 2, 4  # frames of the two counts between which the cost of one frame lies
+
+
+class FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the operations of matrix products and convolutions, forward and backward.
+
+    A multiplication and an addition are two. The formulas are those of `torch.utils.flop_counter`.
+
+    Attributes:
+        flops: number of operations so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops: int = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run an operation and count it."""
+        del types
+        unknown = values_of_mask(func, args)
+        if unknown is not None:
+            return unknown
+        result = func(*args, **(kwargs or {}))
+        formula = flop_registry.get(func._overloadpacket)
+        if formula is not None:
+            self.flops += int(formula(*args, **(kwargs or {}), out_val=result))
+        return result
+
+
+def count_flops(config: TrainConfig) -> dict[str, float]:
+    """Return stage -> floating-point operations for one clip of the batch in one step.
+
+    Every update of the stage counts, by the share of steps that make it. What a step costs grows
+    with the frames of a clip along a straight line, so two short clips are counted.
+    """
+    short, long = (_count(config, frames) for frames in (SHORT, LONG))
+    return {
+        stage: short[stage]
+        + (long[stage] - short[stage]) * (config.data.frames - SHORT) / (LONG - SHORT)
+        for stage in short
+    }
+
+
+def _count(config: TrainConfig, frames: int) -> dict[str, float]:
+    """Return the operations of each stage for one clip of this many frames."""
+    data = config.data.model_copy(update={"batch_size": 1, "frames": frames})
+    runtime = config.runtime.model_copy(update={"processes": 1, "accumulate": 1})
+    small = config.model_copy(update={"data": data, "runtime": runtime})
+    # oneDNN computes an LSTM in one operation, which has no formula.
+    with torch.backends.mkldnn.flags(enabled=False), FakeTensorMode():  # type: ignore[no-untyped-call]
+        generator, critics = build_modules(small)
+        networks = Networks(
+            generator=FakeEngine("generator", generator),
+            discriminators=None if critics is None else FakeEngine("discriminators", critics),
+            features=build_features(without_weights(small)),
+        )
+        inputs = partial(blank_inputs, small, generator.noise_features)
+
+        def cost(update: UpdateConfig) -> float:
+            with FlopCount() as counted:
+                step = generator_step if update.network == "generator" else discriminator_step
+                step([inputs()], networks, update, GlobalMean(1, 1), update.lr)
+            return counted.flops / update.every
+
+        return {stage.name: sum(map(cost, stage.updates)) for stage in config.stages}
+
+
+if __name__ == "__main__":
+    os.nice(LOWEST_PRIORITY)
+    flops = count_flops(load_written(TrainConfig, Path(sys.argv[1])))
+    sys.stdout.write(json.dumps(flops) + "\n")
