@@ -29,15 +29,12 @@ cd "$here"
 for name in "${!SLURM_@}"; do
   [[ $name == SLURM_CONF ]] || unset "$name"
 done
-export PATH=$PWD/.venv/bin:$PATH
 
 stop() {
   printf 'chain.sh: %s\n' "$@" >&2
   echo "chain.sh: nothing is queued" >&2
   exit 2
 }
-
-. launch/words.sh
 
 usage="usage: slurm/chain.sh ETL_CONFIG.yaml TRAIN_CONFIG.yaml SOURCE WORK [key=value ...]"
 (($# >= 4)) || stop "$usage"
@@ -48,7 +45,7 @@ for word in "${@:5}"; do
   [[ $word == *=* ]] || stop "$word is no key=value of the training; $usage"
 done
 command -v sbatch >/dev/null || stop "no sbatch on this machine: call it on one that submits jobs to Slurm"
-[[ -x .venv/bin/python ]] || stop "no .venv in $PWD; run 'make setup' there first"
+. slurm/environment.sh
 etl_config=$1 train_config=$2 source=$3 work=$(realpath -m "$4")
 [[ $source == *://* ]] || source=$(realpath "$source") || stop "SOURCE $3 is not there"
 shift 4
@@ -110,10 +107,10 @@ checked() {
 }
 # size_for PROCESSES: print sbatch's options for this number of processes on one node.
 size_for() { if ((on_gpus)); then echo "--gpus-per-node=$1"; else echo "--gpus-per-node=0' PROCESSES_PER_NODE='$1"; fi; }
-checked "ETL" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run
-checked "training on $processes process(es) (TRAIN_OPTIONS decides)" python train.py \
+checked "ETL" "${inside[@]}" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run
+checked "training on $processes process(es) (TRAIN_OPTIONS decides)" "${inside[@]}" python train.py \
   "${train_job[@]:${#train_options[@]}+1}" "runtime.processes=$processes" --dry-run --before-shards
-checked "evaluation" emotalk evaluate --checkpoint "$work/run" --shards "$work/shards" --output "$work/report/run" \
+checked "evaluation" "${inside[@]}" emotalk evaluate --checkpoint "$work/run" --shards "$work/shards" --output "$work/report/run" \
   --dry-run "${evaluate_settings[@]}"
 
 queued=()

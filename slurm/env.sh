@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # Shared set-up of the jobs in this folder. Submit them from the project's folder (or with
-# --chdir=FOLDER), on a file system that all nodes share. Settings of your own cluster (modules,
-# NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME, HTTP proxies) belong in slurm/site.sh, which git ignores.
+# --chdir=FOLDER), on a file system that all nodes share.
 
 stop() {
   printf '%s: %s\n' "${SLURM_JOB_NAME:-slurm}" "$*" >&2
@@ -9,13 +8,7 @@ stop() {
 }
 
 [[ -f train.py && -f etl/shard.py ]] || stop "$PWD is not the project's folder; submit from there, or add --chdir=FOLDER"
-[[ -x .venv/bin/python ]] || stop "no .venv here; run 'make setup' in $PWD first"
-PATH=$PWD/.venv/bin:$PATH
-export PATH
-if [[ -f slurm/site.sh ]]; then
-  # shellcheck disable=SC1091
-  . slurm/site.sh
-fi
+. slurm/environment.sh
 
 # Rendezvous of the processes of a job: the first node, and a port that differs for each job.
 # shellcheck disable=SC2034
@@ -23,11 +16,30 @@ FIRST_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)
 # shellcheck disable=SC2034
 JOB_PORT=$((20000 + SLURM_JOB_ID % 10000))
 
+# port_of TRY: print the port of a try, counted from 0, whose number is not taken on this node, the first of the job.
+port_of() {
+  local port=$(((JOB_PORT - 20000 + $1 * 1009) % 10000 + 20000)) step
+  for ((step = 0; step < 20; step++)); do
+    (: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    port=$(((port - 20000 + 7) % 10000 + 20000))
+  done
+  echo "$port"
+}
+
 # One task on each node, regardless of the job's --ntasks-per-node, with all GPUs that the job has there. Without this
 # srun would request the number of --gpus-per-node again, even if --gres overrides it.
 unset SLURM_GPUS_PER_NODE
 every_node=(--nodes="$SLURM_NNODES" --ntasks="$SLURM_NNODES" --ntasks-per-node=1
-  --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}")
+  --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" "${site_srun[@]}")
+
+# here COMMAND...: run one of our commands on this node, the first of the job, in the environment of the jobs.
+here() {
+  if ((${#site_srun[@]})); then
+    srun --overlap --nodes=1 --ntasks=1 --nodelist="$FIRST_NODE" "${site_srun[@]}" "${inside[@]}" "$@"
+  else
+    "${inside[@]}" "$@"
+  fi
+}
 
 # value_of KEY ARG...: print the value of the last KEY=VALUE, or nothing.
 value_of() {

@@ -7,7 +7,21 @@ set -euo pipefail
 folder=$1
 shift
 
-ray start --block "$@" </dev/null &
+# memory_words: print Ray's words for the memory that the job has on this node: three tenths, and no more than /dev/shm
+# has, for its object store. Without --mem Slurm sets no limit, and Ray takes the node's.
+memory_words() {
+  local mib=${SLURM_MEM_PER_NODE:-0} room store
+  ((mib)) || mib=$((${SLURM_MEM_PER_CPU:-0} * ${SLURM_CPUS_ON_NODE:-1}))
+  ((mib)) || return 0
+  room=$(($(df --output=avail --block-size=1M /dev/shm | tail -n 1) * 9 / 10))
+  store=$((mib * 3 / 10))
+  ((store <= room)) || store=$room
+  echo "--memory=$(((mib - store) * 2 ** 20)) --object-store-memory=$((store * 2 ** 20))"
+}
+
+memory=$(memory_words)
+# shellcheck disable=SC2086
+ray start --block "$@" $memory </dev/null &
 ray=$!
 clear_away() {
   kill "$ray" 2>/dev/null || true

@@ -8,6 +8,7 @@ LOOK_S=10 # between two looks for a preemption
 TELL_AGAIN_S=3
 ASK_AGAIN_S=${ASK_AGAIN_S:-5} # a controller that restarts does not answer for some seconds
 decided=''
+again='' # set: a machine failed, and the job starts again
 
 # patiently COMMAND...: run it up to six times, until it succeeds.
 patiently() {
@@ -30,14 +31,15 @@ preempted() {
 }
 
 # requeue_if_asked CODE: end the job with CODE, or requeue it if it was signalled. An error after a signal counts as an
-# effect of the signal; a real error repeats in the next attempt. Wrong use (`decided`) is never requeued. A job that
+# effect of the signal; a real error repeats in the next attempt. Wrong use (`decided`) is never requeued. A job whose
+# machine failed (`again`) is. A job that
 # was cancelled or ran out of time is no longer RUNNING and is not requeued either.
 requeue_if_asked() {
   local code=$1
   trap - EXIT
   trap '' USR1
   ((code)) || exit 0
-  if ((code != WANTS_REQUEUE)); then
+  if ((code != WANTS_REQUEUE)) && [[ -z $again ]]; then
     [[ -z $decided ]] && { [[ -n $asked ]] || preempted; } || exit "$code"
     echo "${SLURM_JOB_NAME:-slurm}: asked to end (${asked:-preempted}) and ended with $code"
   fi

@@ -78,7 +78,7 @@ def _count(config: TrainConfig, frames: int) -> dict[str, float]:
     runtime = config.runtime.model_copy(update={"processes": 1, "accumulate": 1})
     small = config.model_copy(update={"data": data, "runtime": runtime})
     # oneDNN computes an LSTM in one operation, which has no formula.
-    with torch.backends.mkldnn.flags(enabled=False), FakeTensorMode():  # type: ignore[no-untyped-call]
+    with torch.backends.mkldnn.flags(enabled=False), FakeTensorMode():
         generator, critics = build_modules(small)
         networks = Networks(
             generator=FakeEngine("generator", generator),
@@ -91,7 +91,8 @@ def _count(config: TrainConfig, frames: int) -> dict[str, float]:
             with FlopCount() as counted:
                 step = generator_step if update.network == "generator" else discriminator_step
                 step([inputs()], networks, update, GlobalMean(1, 1), update.lr)
-            return counted.flops / update.every
+            flops: int = counted.flops
+            return flops / update.every
 
         return {stage.name: sum(map(cost, stage.updates)) for stage in config.stages}
 

@@ -19,6 +19,12 @@ def slurm() -> None:
         )
 
 
+@pytest.fixture(autouse=True)
+def _without_preflight(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the examination of the nodes out, except where a test asks for it."""
+    monkeypatch.setenv("PREFLIGHT", "0")
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return a folder like the project's, whose train.py and other parts a test may write."""

@@ -53,7 +53,7 @@ MAY_IMPORT["evaluation"] = {*MAY_IMPORT} - {"losses", "tracking"}
 MAY_IMPORT["training"] = {*MAY_IMPORT}
 MAY_IMPORT["runs"] = {*MAY_IMPORT}
 # Join the packages; nothing imports them, but for the package's own names.
-ENDS = {"doctor", "fetch", "cli", "talking_face"}
+ENDS = {"doctor", "fetch", "cli", "preflight", "talking_face"}
 # What MLflow executes when it loads an exported model: an end of the flow, imported by nothing.
 MLFLOW_MODEL = "emotalk/tracking/talking_face.py"
 ETL_COMMANDS = "emotalk/cli/corpus.py"  # the only file here that imports the ETL
@@ -64,7 +64,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "ray": ("etl/cluster.py",),
     "accelerate": ("emotalk/distributed/",),
     "deepspeed": ("emotalk/distributed/",),
-    "torch.distributed": ("emotalk/distributed/",),
+    "torch.distributed": ("emotalk/distributed/", "emotalk/preflight/exchange.py"),
     "kornia": ("emotalk/augment/",),
     "mlflow": ("emotalk/tracking/",),
     "insightface": ("emotalk/faces/",),

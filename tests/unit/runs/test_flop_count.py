@@ -38,7 +38,7 @@ def test_frames_cost_along_a_straight_line_so_two_short_clips_tell(tmp_path: Pat
 
 def test_an_lstm_is_counted(tmp_path: Path) -> None:
     """Four gates of 6 from an input of 5 and a state of 6, three steps, batch 2."""
-    with torch.backends.mkldnn.flags(enabled=False):  # type: ignore[no-untyped-call]
+    with torch.backends.mkldnn.flags(enabled=False):
         lstm = nn.LSTM(5, 6, batch_first=True)
         with FlopCount() as counted, torch.no_grad():
             lstm(torch.zeros(2, 3, 5))

@@ -1,0 +1,196 @@
+"""Compare what the nodes of a job said about themselves, and name each fault's node and remedy.
+
+    python -m emotalk.preflight.judge --nodes A,B < LINES
+
+Exit code 0: nothing is wrong; 2: each fault is a line on standard error.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE
+from emotalk.preflight.node import MARK, Facts
+from emotalk.printable import printable
+
+GIB = 2**30
+MIB = 2**20
+LEAST_BYTES = {"output": 2 * GIB, "tmp": GIB, "shm": 256 * MIB}
+LEAST_INODES = 10_000
+CLOCK_S = 5.0  # most that two nodes' clocks may differ
+IDLE_MIB = 1024  # of a GPU's memory in use by others
+SHOWN = 5  # packages of a node that are named
+LEAVE_OUT = "or leave the node out: sbatch --exclude={node} ..."
+PLACES = {"output": "the output's file system", "tmp": "/tmp", "shm": "/dev/shm"}  # noqa: S108
+
+
+def faults(nodes: Sequence[str], lines: Sequence[str]) -> list[str]:
+    """Return a line for each fault: node, what is wrong, what to do.
+
+    Args:
+        nodes: names of all nodes of the job.
+        lines: what the checks printed on all of them; other lines are passed over.
+    """
+    by_node = _facts(nodes, lines)
+    found = [f"{node}: {text}" for node in nodes for text in _of_node(node, by_node.get(node))]
+    return [*found, *_differing(by_node), *_clocks(by_node)]
+
+
+def summary(nodes: Sequence[str], lines: Sequence[str]) -> str:
+    """Return a line about nodes without a fault."""
+    by_node = _facts(nodes, lines)
+    speeds = [
+        facts["exchange"] for facts in by_node.values() if "seconds" in facts.get("exchange", {})
+    ]
+    slowest = max(speeds, key=lambda one: one["seconds"], default=None)
+    said = "" if slowest is None else (
+        f"; {slowest['mib']:.0f} MiB are added up over them in {slowest['seconds']:.2f} s "
+        f"({slowest['backend']})"
+    )  # fmt: skip
+    gpus = sum(len(facts.get("gpus", {}).get("devices", ())) for facts in by_node.values())
+    return f"{len(nodes)} node(s) and {gpus} GPU(s) examined, nothing is wrong{said}"
+
+
+def _facts(nodes: Sequence[str], lines: Sequence[str]) -> dict[str, Facts]:
+    """Return node -> everything that it said; what is no line of ours is passed over."""
+    found: dict[str, Facts] = {}
+    for line in lines:
+        _, mark, text = line.partition(MARK)
+        if not mark:
+            continue
+        try:
+            facts = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(facts, dict) and facts.get("node") in nodes:
+            found.setdefault(facts["node"], {}).update(facts)
+    return found
+
+
+def _of_node(node: str, facts: Facts | None) -> Iterator[str]:
+    out = LEAVE_OUT.format(node=node)
+    if facts is None:
+        yield f"said nothing: python does not start there; see the job's log, {out}"
+        return
+    for path, fault in facts.get("reads", {}).items():
+        if fault:
+            yield f"{path} cannot be read ({fault}); mount it there or mend its rights, {out}"
+    if fault := facts.get("write", {}).get("fault"):
+        yield f"nothing can be written beside the output ({fault}); mount it there writable, {out}"
+    if unseen := facts.get("unseen"):
+        yield (
+            f"does not see what {', '.join(unseen)} wrote beside the output: the folder is not "
+            f"shared; choose one on a file system of all nodes, {out}"
+        )
+    yield from _of_room(facts.get("room", {}))
+    yield from _of_gpus(facts.get("gpus", {}), facts.get("gpu_faults", ()), out)
+    yield from _of_exchange(facts.get("exchange", {}), out)
+
+
+def _of_room(rooms: Mapping[str, Facts]) -> Iterator[str]:
+    for place, name in PLACES.items():
+        room = rooms.get(place, {})
+        free, inodes = room.get("free_bytes"), room.get("free_inodes")
+        if free is not None and free < LEAST_BYTES[place]:
+            least = LEAST_BYTES[place] / GIB
+            yield f"{name} has {free / GIB:.2f} GiB left, {least:g} are needed; make room there"
+        if inodes is not None and place != "shm" and inodes < LEAST_INODES:
+            yield f"{name} has room for {inodes} more files; remove some, or ask for more inodes"
+
+
+def _of_gpus(gpus: Facts, broken: Sequence[str], out: str) -> Iterator[str]:
+    if fault := gpus.get("fault"):
+        yield f"its GPUs do not answer ({printable(str(fault), longest=300)}); reboot it, {out}"
+    devices = gpus.get("devices")
+    if devices is not None and len(devices) < gpus.get("expected", 0):
+        yield f"{len(devices)} of {gpus['expected']} GPUs answer; reboot it, {out}"
+    for device in devices or ():
+        name = f"GPU {device['index']} ({device['name']})"
+        if (device["ecc_errors"] or 0) > 0:
+            yield f"{name}: {device['ecc_errors']} uncorrectable ECC errors; have it drained, {out}"
+        if (device["used_mib"] or 0) > IDLE_MIB:
+            yield f"{name} is in use: {device['used_mib']} MiB; end what uses it, {out}"
+    for text in broken:
+        yield f"{printable(str(text), longest=300)}; have it drained, {out}"
+
+
+def _of_exchange(exchange: Facts, out: str) -> Iterator[str]:
+    if missing := exchange.get("missing"):
+        yield f"waited in vain for {', '.join(missing)}; see their words in the job's log, {out}"
+    if fault := exchange.get("fault"):
+        yield (
+            f"cannot compute with the other nodes ({printable(str(fault), longest=300)}); name the "
+            "network that joins them in slurm/site.sh (NCCL_SOCKET_IFNAME, GLOO_SOCKET_IFNAME), or "
+            f"open its ports, {out}"
+        )
+
+
+def _differing(by_node: Mapping[str, Facts]) -> Iterator[str]:
+    """Yield a line for each node whose code or packages are not those of most nodes."""
+    for key, what, remedy in (
+        ("code", "another version of the project", "submit from a folder that all nodes share"),
+        ("python", "another Python", "give all nodes one environment"),
+    ):
+        values = {node: str(facts[key]) for node, facts in by_node.items() if key in facts}
+        usual = _usual(values)
+        for node, value in values.items():
+            if value != usual:
+                yield f"{node}: has {what} ({value}, the others {usual}); {remedy}"
+    packages = {n: facts["packages"] for n, facts in by_node.items() if "packages" in facts}
+    usual_set = _usual({node: json.dumps(p, sort_keys=True) for node, p in packages.items()})
+    usual_packages: dict[str, Any] = json.loads(usual_set) if usual_set else {}
+    for node, found in packages.items():
+        if found == usual_packages:
+            continue
+        names = sorted(
+            n for n in {*found, *usual_packages} if found.get(n) != usual_packages.get(n)
+        )
+        shown = ", ".join(f"{n} {found.get(n)} ({usual_packages.get(n)})" for n in names[:SHOWN])
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        yield f"{node}: has other packages than the others: {shown}{more}; give all one environment"
+    without = [n for n, f in by_node.items() if f.get("gpus", {}).get("missing")]
+    asked = [n for n, f in by_node.items() if f.get("gpus", {}).get("expected")]
+    if len(without) < len(asked):
+        for node in sorted({*without} & {*asked}):
+            yield f"{node}: has no nvidia-smi as others have, so no driver; have it drained"
+
+
+def _clocks(by_node: Mapping[str, Facts]) -> Iterator[str]:
+    ahead = {
+        n: f["write"]["ahead_s"] for n, f in by_node.items() if "ahead_s" in f.get("write", {})
+    }
+    if not ahead:
+        return
+    middle = sorted(ahead.values())[len(ahead) // 2]
+    for node, seconds in ahead.items():
+        if abs(seconds - middle) > CLOCK_S:
+            yield (
+                f"{node}: its clock is {seconds - middle:+.0f} s beside the others'; start its "
+                "time service (chronyd, ntpd)"
+            )
+
+
+def _usual(values: Mapping[str, str]) -> str:
+    """Return what most nodes have; of equally many, what the first of them has."""
+    return Counter(values.values()).most_common(1)[0][0] if values else ""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; return 0 or 2."""
+    parser = argparse.ArgumentParser(prog="judge", description="See the module's text.")
+    parser.add_argument("--nodes", required=True, help="names, joined by commas")
+    nodes = parser.parse_args(words).nodes.split(",")
+    lines = sys.stdin.read().splitlines()
+    found = faults(nodes, lines)
+    if found:
+        sys.stderr.write("".join(f"preflight: {line}\n" for line in found))
+        return EXIT_WRONG_USE
+    sys.stdout.write(f"preflight: {summary(nodes, lines)}\n")
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

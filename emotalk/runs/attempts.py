@@ -1,0 +1,224 @@
+"""Decide whether a batch job whose processes failed starts again; keep the list of its attempts.
+
+    python -m emotalk.runs.attempts begin RUN_DIR
+    python -m emotalk.runs.attempts end RUN_DIR --code 1 --said FILE [--fresh]
+
+`slurm/train.sbatch` calls both. Exit code 0 means go on, 3 do not. A failure of a machine is tried
+again `MAX_RETRIES` times in one job, and only if a checkpoint was written since the attempt began.
+The list is `RUN_DIR/logs/attempts.jsonl`.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
+from emotalk.errors import EXIT_DONE, EXIT_PREEMPTED, EXIT_WRONG_USE
+from emotalk.files.small_files import UnfitFile, parse_json, read_small
+from emotalk.redaction import redact
+from emotalk.runs.failed_ranks import Failure, find_failure, last_lines
+from emotalk.runs.status import CONFIG, LOGS, STATUS, is_free
+
+ATTEMPTS = "attempts.jsonl"
+LARGEST = 2**20  # bytes of a list or a status that is read
+LARGEST_SAID = 4 * 2**20  # bytes from the end of what was printed
+STARTS_AGAIN, STAYS = 0, 3
+OURS = (EXIT_DONE, EXIT_WRONG_USE, EXIT_PREEMPTED)
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Name a job and its attempt, as Slurm counts them.
+
+    Attributes:
+        number: of the job.
+        restart: 0 for its first attempt.
+        retries: most failures of machines after which it starts again.
+        preempted_at: when Slurm preempted it last, in its local time; empty if never.
+    """
+
+    number: str
+    restart: int
+    retries: int
+    preempted_at: str = ""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Job":
+        """Return the job that this process belongs to."""
+        return cls(
+            environment.get("SLURM_JOB_ID", ""),
+            int(environment.get("SLURM_RESTART_COUNT", "0") or 0),
+            int(environment.get("MAX_RETRIES", "3")),
+            environment.get("PREEMPTED_AT", ""),
+        )
+
+
+def begin(run_dir: Path, job: Job) -> tuple[int, str]:
+    """Write down that an attempt begins; return an exit code and a message.
+
+    An attempt before it that never ended was lost with its node, unless Slurm preempted it: that is
+    a failure like another.
+    """
+    if not (is_free(run_dir) or (run_dir / CONFIG).exists()):
+        return STARTS_AGAIN, ""  # no run: train.py will say so
+    code, message = STARTS_AGAIN, ""
+    records = _records(run_dir, job)
+    open_ones = [record for record in records if record.get("event") == "begin"]
+    last = records[-1] if records else {}
+    if open_ones and last.get("event") == "begin" and not _was_preempted(last, job):
+        lost = Failure("the attempt was lost with its node, or killed from outside", True)
+        code, message = _decide(run_dir, job, lost, records)
+    if code == STARTS_AGAIN:
+        _write(run_dir, job, event="begin", nodes=os.environ.get("SLURM_JOB_NODELIST", ""))
+    return code, message
+
+
+def end(run_dir: Path, job: Job, code: int, said: str, *, fresh: bool) -> tuple[int, str]:
+    """Write down how an attempt ended; return an exit code and a message for people.
+
+    Args:
+        run_dir: the run folder.
+        job: the job and its attempt.
+        code: exit code of the run.
+        said: what launchers and Slurm printed.
+        fresh: whether this attempt wrote the status.
+    """
+    if code in OURS or not (run_dir / LOGS / ATTEMPTS).exists():
+        if (run_dir / LOGS / ATTEMPTS).exists():
+            _write(run_dir, job, event="end", code=code)
+        return STAYS, ""
+    failure = find_failure(run_dir, _status(run_dir) if fresh else None, said)
+    decision, message = _decide(run_dir, job, failure, _records(run_dir, job))
+    return decision, message
+
+
+def _decide(
+    run_dir: Path, job: Job, failure: Failure, records: Sequence[Record]
+) -> tuple[int, str]:
+    """Write down a failure; return whether the job starts again, and the words for it."""
+    begun = next((r for r in reversed(records) if r.get("event") == "begin"), {})
+    failures = sum(record.get("event") == "failure" for record in records)
+    newest = _newest(run_dir)
+    _write(
+        run_dir,
+        job,
+        event="failure",
+        rank=failure.rank,
+        node=failure.node,
+        message=failure.message,
+        may_pass=failure.may_pass,
+    )
+    what = f"{failure.place}: {failure.message}"
+    if not failure.may_pass:
+        why = "it would fail again"
+    elif newest is None or newest == begun.get("checkpoint"):
+        why = (
+            "no checkpoint was written since this attempt began, so the next one would come no "
+            "further (checkpoint.every decides how often one is)"
+        )
+    elif failures >= job.retries:
+        why = f"{failures} failures of machines before this one (MAX_RETRIES={job.retries})"
+    else:
+        return STARTS_AGAIN, (
+            f"{what}; starting again from {newest}, retry {failures + 1} of {job.retries}"
+        )
+    return STAYS, "\n".join(
+        [f"FAILED: {what}; not started again: {why}", *_lines(run_dir, failure)]
+    )
+
+
+def _lines(run_dir: Path, failure: Failure) -> list[str]:
+    """Return the last lines of the process that failed, with a head."""
+    lines = [] if failure.rank is None else last_lines(run_dir, failure.rank)
+    if not lines:
+        return []
+    return [f"last lines of rank {failure.rank}, {run_dir / LOGS}:", *(f"  | {x}" for x in lines)]
+
+
+def _was_preempted(begun: Record, job: Job) -> bool:
+    """Return whether Slurm preempted the job after an attempt began."""
+    return job.preempted_at[:1].isdigit() and job.preempted_at >= str(begun.get("time", ""))
+
+
+def _newest(run_dir: Path) -> str | None:
+    """Return the name of the newest checkpoint."""
+    path = latest_checkpoint(run_dir / CHECKPOINTS)
+    return None if path is None else path.name
+
+
+def _records(run_dir: Path, job: Job) -> list[Record]:
+    """Return this job's records; lines that a crash tore are skipped."""
+    found: list[Record] = []
+    try:
+        text = read_small(run_dir / LOGS / ATTEMPTS, max_bytes=LARGEST).decode(errors="replace")
+    except (OSError, UnfitFile):
+        return found
+    for line in text.splitlines():
+        try:
+            record = parse_json(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict) and record.get("job") == job.number:
+            found.append(record)
+    return found
+
+
+def _write(run_dir: Path, job: Job, **facts: object) -> None:
+    path = run_dir / LOGS / ATTEMPTS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
+        "job": job.number,
+        "restart": job.restart,
+        "checkpoint": _newest(run_dir),
+        **facts,
+    }
+    with path.open("a", encoding="utf-8") as file:
+        file.write(redact(json.dumps(record)) + "\n")
+
+
+def _status(run_dir: Path) -> Record | None:
+    try:
+        status = parse_json(read_small(run_dir / STATUS, max_bytes=LARGEST))
+    except (OSError, UnfitFile, ValueError):
+        return None
+    return status if isinstance(status, dict) else None
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; return 0 to go on and 3 to stay."""
+    parser = argparse.ArgumentParser(prog="attempts", description="See the module's text.")
+    parser.add_argument("event", choices=("begin", "end"))
+    parser.add_argument("run_dir", type=Path)
+    parser.add_argument("--code", type=int, default=1)
+    parser.add_argument("--said", type=Path)
+    parser.add_argument("--fresh", action="store_true")
+    options = parser.parse_args(words)
+    job = Job.of(os.environ)
+    if options.event == "begin":
+        decision, message = begin(options.run_dir, job)
+    else:
+        said = "" if options.said is None else _end_of(options.said)
+        decision, message = end(options.run_dir, job, options.code, said, fresh=options.fresh)
+    if message:
+        sys.stdout.write(redact(message) + "\n")
+    return decision
+
+
+def _end_of(path: Path) -> str:
+    """Return the end of what was printed."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - LARGEST_SAID, 0))
+        return file.read().decode("utf-8", errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""Find out which process of a job failed first and why, from its status and what was printed."""
+
+import re
+import signal
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emotalk.errors import EXIT_HUNG
+from emotalk.printable import printable, printable_lines
+from emotalk.runs.status import rank_log
+
+TAIL_LINES, TAIL_BYTES = 20, 16 * 2**10
+LONGEST = 2000  # characters of a message
+# What torchrun prints for the first process that failed on a node.
+ROOT_CAUSE = re.compile(
+    r"Root Cause \(first observed failure\):\s*\n.*?"
+    r"time\s*: (?P<time>\S+)\s.*?host\s*: (?P<host>\S+)\s.*?rank\s*: (?P<rank>\d+) .*?"
+    r"exitcode\s*: (?P<code>-?\d+) ",
+    re.DOTALL,
+)
+# What Slurm prints of a lost node, and of a task that a signal ended.
+LOST_NODE = re.compile(
+    r"srun: error: Node failure on (?P<node>[\w.\[\],-]+)"
+    r"|STEP \S+ ON (?P<of_step>\S+) CANCELLED AT \S+ DUE TO NODE FAILURE"
+)
+LOST_TASK = re.compile(
+    r"srun: error: (?P<node>[\w.-]+): tasks? [\d,-]+: "
+    r"(?P<how>Killed|Out Of Memory|Segmentation fault|Aborted|Bus error)"
+)
+OOM = re.compile(r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY")
+OF_A_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\d+ ([A-Za-z0-9._-]+)\]", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Describe why a job's processes ended.
+
+    Attributes:
+        message: cause, for people.
+        may_pass: whether a new start may succeed.
+        rank: the process; None if it is not known.
+        node: its node; empty if it is not known.
+    """
+
+    message: str
+    may_pass: bool
+    rank: int | None = None
+    node: str = ""
+
+    @property
+    def place(self) -> str:
+        """Return node and rank in words."""
+        rank = "" if self.rank is None else f"rank {self.rank}"
+        return ", ".join(filter(None, [self.node, rank])) or "unknown place"
+
+
+def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> Failure:
+    """Return the first failure of a job's processes.
+
+    A process that a signal ended wrote nothing itself, and the others only lost their connection to
+    it: so the launchers' words come before the status.
+
+    Args:
+        run_dir: holds the processes' logs.
+        status: `status.json`, if this attempt wrote it.
+        said: what launchers and Slurm printed.
+    """
+    roots = sorted(ROOT_CAUSE.finditer(said), key=lambda found: found["time"])
+    killed = [root for root in roots if int(root["code"]) < 0 and not _is_term(int(root["code"]))]
+    if killed:
+        return _of_signal(run_dir, killed[0], said)
+    if status is not None and status.get("state") == "failed":
+        return _of_status(status)
+    lost = LOST_NODE.search(said)
+    if lost is not None:
+        return Failure("the node was lost", True, node=lost["node"] or lost["of_step"])
+    task = LOST_TASK.search(said)
+    if task is not None:
+        return Failure(
+            f"its launcher ended: {task['how']}{_of_memory(said)}", True, node=task["node"]
+        )
+    if roots:
+        code, rank = int(roots[0]["code"]), int(roots[0]["rank"])
+        where = node_of(run_dir, rank) or roots[0]["host"]
+        return Failure(f"it ended with code {code}", code == EXIT_HUNG, rank, where)
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
+    return Failure(f"no process said why; last words: {printable(last, longest=300)}", False)
+
+
+def last_lines(run_dir: Path, rank: int) -> list[str]:
+    """Return the last lines of a process's log; none if it has no log."""
+    lines = _tail(rank_log(run_dir, rank)).splitlines()
+    return [printable(line, longest=300) for line in lines[-TAIL_LINES:]]
+
+
+def node_of(run_dir: Path, rank: int) -> str:
+    """Return the node in the last line of a process's log, or an empty text."""
+    return (OF_A_LINE.findall(_tail(rank_log(run_dir, rank))) or [""])[-1]
+
+
+def _of_signal(run_dir: Path, root: "re.Match[str]", said: str) -> Failure:
+    rank, number = int(root["rank"]), -int(root["code"])
+    name = f"signal {number}"
+    with suppress(ValueError):
+        name = signal.Signals(number).name
+    memory = _of_memory(said) if number == signal.SIGKILL else ""
+    where = node_of(run_dir, rank) or root["host"]
+    return Failure(f"killed by {name}{memory}", True, rank, where)
+
+
+def _of_status(status: Mapping[str, Any]) -> Failure:
+    rank = status.get("rank")
+    return Failure(
+        printable_lines(str(status.get("message", "")))[:LONGEST],
+        status.get("may_pass") is True,
+        rank if isinstance(rank, int) else None,
+        printable(str(status.get("node", "")), longest=64),
+    )
+
+
+def _of_memory(said: str) -> str:
+    """Return advice if Slurm says that memory was short."""
+    return " for want of memory (ask for more: sbatch --mem=...)" if OOM.search(said) else ""
+
+
+def _is_term(code: int) -> bool:
+    return -code == signal.SIGTERM
+
+
+def _tail(path: Path) -> str:
+    """Return the end of a file; an empty text where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(file.tell() - TAIL_BYTES, 0))
+            return file.read(TAIL_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return ""

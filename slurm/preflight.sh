@@ -1,0 +1,29 @@
+# shellcheck shell=bash disable=SC2154
+# Examine the nodes of a job before its real start. Sourced after env.sh. PREFLIGHT=0 leaves it out.
+
+# preflight_job CONFIG [key=value ...]: stop with the node and the remedy of each fault. The nodes of a training
+# (run_dir=DIR) also compute together.
+preflight_job() {
+  local paths line write='' read_words=() nodes said gpus=0 code=0
+  local probe=.emotalk-preflight-$SLURM_JOB_ID
+  paths=$(here python -m emotalk.preflight.paths "$@")
+  while IFS= read -r line; do
+    case $line in
+      'read '*) read_words+=(--read "${line#read }") ;;
+      'write '*) write=${line#write } ;;
+    esac
+  done <<<"$paths"
+  [[ -n $write ]] || return 0 # no folder: an address, or none is given
+  nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | paste -sd,)
+  [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || gpus=$SLURM_GPUS_ON_NODE
+  said=$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.node --write "$write" \
+    --probe "$probe" --gpus "$gpus" "${read_words[@]}") || code=$?
+  if [[ -z $asked && -n $(value_of run_dir "$@") ]] && ((SLURM_NNODES > 1 || gpus)); then
+    said+=$'\n'$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.exchange \
+      --write "$write" --probe "$probe" --nodes "$nodes" --address "$FIRST_NODE" --port "$(port_of 0)") || code=$?
+  fi
+  rm -rf -- "${write:?}/$probe"
+  [[ -z $asked ]] || exit 1
+  here python -m emotalk.preflight.judge --nodes "$nodes" <<<"$said" || exit 2
+  ((code == 0)) || stop "the nodes could not be examined (exit code $code); PREFLIGHT=0 leaves the examination out"
+}

@@ -1,0 +1,112 @@
+"""Each fault names its node and the remedy; nodes without a fault pass."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from emotalk.preflight import judge
+from emotalk.preflight.judge import faults
+from emotalk.preflight.node import MARK
+
+NODES = ["lab1", "lab2", "lab3"]
+GOOD: dict[str, Any] = {
+    "reads": {"/data": ""},
+    "write": {"fault": "", "ahead_s": 0.001},
+    "room": {
+        "output": {"free_bytes": 10**12, "free_inodes": 10**6},
+        "tmp": {"free_bytes": 10**11, "free_inodes": None},
+        "shm": {"free_bytes": 10**10, "free_inodes": 5},
+    },
+    "python": "3.11.7",
+    "packages": {"torch": "2.13.0", "numpy": "2.4.6"},
+    "code": "abc",
+    "gpus": {"expected": 1, "devices": [
+        {"index": "0", "name": "NVIDIA H100", "used_mib": 4, "ecc_errors": 0}
+    ]},
+}  # fmt: skip
+EXCHANGED = {
+    "unseen": [],
+    "gpu_faults": [],
+    "exchange": {"backend": "gloo", "seconds": 0.1, "mib": 16},
+}
+
+
+def lines(**second: Any) -> list[str]:
+    """Return what three nodes say; the second one says something else."""
+    said = ["srun: a line that is not ours"]
+    for node in NODES:
+        facts = {**GOOD, **EXCHANGED, **(second if node == "lab2" else {})}
+        said.append(MARK + json.dumps({"node": node, **facts}))
+    return said
+
+
+def test_nodes_without_a_fault_pass(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines())))
+    assert judge.main(["--nodes", ",".join(NODES)]) == 0
+    assert capsys.readouterr().out == (
+        "preflight: 3 node(s) and 3 GPU(s) examined, nothing is wrong; 16 MiB are added up over "
+        "them in 0.10 s (gloo)\n"
+    )
+
+
+GPU = GOOD["gpus"]["devices"][0]
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        ({"reads": {"/data": "No such file or directory"}}, "/data cannot be read .*mount it"),
+        ({"write": {"fault": "Read-only file system"}}, "nothing can be written .*Read-only"),
+        ({"unseen": ["lab1"]}, "does not see what lab1 wrote .*not shared"),
+        ({"room": {"output": {"free_bytes": 10**9, "free_inodes": None}}}, "0.93 GiB left, 2 are"),
+        ({"room": {"tmp": {"free_bytes": 10**12, "free_inodes": 12}}}, "tmp has room for 12 more"),
+        ({"room": {"shm": {"free_bytes": 10**6, "free_inodes": None}}}, "shm has 0.00 GiB"),
+        ({"code": "xyz"}, "another version of the project .xyz, the others abc"),
+        ({"python": "3.12.1"}, "another Python"),
+        (
+            {"packages": {"torch": "2.12.0", "numpy": "2.4.6"}},
+            r"other packages than the others: torch 2.12.0 \(2.13.0\)",
+        ),
+        ({"packages": {"torch": "2.13.0"}}, r"numpy None \(2.4.6\)"),
+        ({"write": {"fault": "", "ahead_s": -42.0}}, "its clock is -42 s beside .*chronyd"),
+        ({"gpus": {"expected": 1, "devices": []}}, "0 of 1 GPUs answer; reboot it"),
+        ({"gpus": {"expected": 1, "fault": "no handle"}}, "do not answer .no handle"),
+        ({"gpus": {"expected": 1, "missing": True}}, "has no nvidia-smi as others have"),
+        ({"gpus": {"expected": 1, "devices": [{**GPU, "used_mib": 9000}]}}, "in use: 9000 MiB"),
+        ({"gpus": {"expected": 1, "devices": [{**GPU, "ecc_errors": 3}]}}, "3 uncorrectable ECC"),
+        ({"gpu_faults": ["GPU 0: CUDA error"]}, "GPU 0: CUDA error; have it drained"),
+        ({"exchange": {"missing": ["lab3"]}}, "waited in vain for lab3"),
+        ({"exchange": {"fault": "timed out"}}, "cannot compute .*timed out.*NCCL_SOCKET_IFNAME"),
+    ],
+)
+def test_a_fault_names_its_node_and_the_remedy(second: dict[str, Any], words: str) -> None:
+    found = faults(NODES, lines(**second))
+    assert len(found) == 1, found
+    with pytest.raises(AssertionError, match=f"^lab2: .*{words}"):
+        raise AssertionError(found[0])
+
+
+def test_a_node_that_says_nothing_is_a_fault() -> None:
+    (fault,) = faults(NODES, lines()[:-1])
+    assert fault.startswith("lab3: said nothing")
+    assert "--exclude=lab3" in fault
+
+
+def test_where_no_node_has_nvidia_smi_its_absence_is_no_fault() -> None:
+    said = [
+        MARK + json.dumps({"node": n, **GOOD, "gpus": {"expected": 1, "missing": True}})
+        for n in NODES
+    ]
+    assert faults(NODES, said) == []
+
+
+def test_faults_end_with_2_and_stand_on_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines(code="xyz"))))
+    assert judge.main(["--nodes", ",".join(NODES)]) == 2
+    assert capsys.readouterr().err.startswith("preflight: lab2: ")
