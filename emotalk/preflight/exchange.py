@@ -1,4 +1,4 @@
-"""Print, on each node, whether it sees the other nodes and can compute with them, as JSON.
+"""Print, on each node, whether it sees the other nodes and can compute with them.
 
     python -m emotalk.preflight.exchange --write FOLDER --probe NAME --nodes A,B --port N
 
@@ -7,20 +7,22 @@ numbers together, by NCCL where they have GPUs, else by gloo.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import distributed
 
 from emotalk.node_name import node_name
-from emotalk.preflight.node import MARK, Facts, unseen
+from emotalk.preflight.lines import Facts, split
+from emotalk.preflight.node import unseen
 
+Store = Any  # torch.distributed's; its stubs do not name it
 JOIN_S = 60.0  # for the processes of all nodes to start
 MIB = 2**20
 ELEMENTS = 4 * MIB  # of the sum: 16 MiB
@@ -44,10 +46,9 @@ def exchange(rank: int, nodes: Sequence[str], address: str, port: int, join_s: f
 
     Nodes whose process has not joined within `join_s` are named.
     """
-    store: distributed.Store | None = None
     try:
         limit = timedelta(seconds=join_s)
-        store = distributed.TCPStore(
+        store: Store = distributed.TCPStore(  # type: ignore[attr-defined]
             address, port, len(nodes), rank == 0, timeout=limit, wait_for_workers=False
         )
         store.set(f"joined/{rank}", nodes[rank])
@@ -63,7 +64,7 @@ def exchange(rank: int, nodes: Sequence[str], address: str, port: int, join_s: f
             distributed.destroy_process_group()
 
 
-def _missing(store: "distributed.Store", nodes: Sequence[str], join_s: float) -> list[str]:
+def _missing(store: Store, nodes: Sequence[str], join_s: float) -> list[str]:
     """Return the nodes that have not joined within `join_s` seconds."""
     deadline = time.monotonic() + join_s
     waiting = list(range(len(nodes)))
@@ -73,9 +74,7 @@ def _missing(store: "distributed.Store", nodes: Sequence[str], join_s: float) ->
     return [nodes[rank] for rank in waiting]
 
 
-def _sum(
-    store: "distributed.Store", rank: int, world: int, backend: str, limit: timedelta
-) -> Facts:
+def _sum(store: Store, rank: int, world: int, backend: str, limit: timedelta) -> Facts:
     distributed.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=limit)
     device = torch.device("cuda:0" if backend == "nccl" else "cpu")
     for _ in range(2):  # the first one connects
@@ -105,13 +104,14 @@ def main(words: Sequence[str] | None = None) -> int:
     nodes = options.nodes.split(",")
     rank = int(os.environ.get("SLURM_NODEID", "0"))
     facts: Facts = {
-        "node": node_name(),
         "unseen": unseen(options.write, options.probe, nodes),
         "gpu_faults": gpu_faults(),
     }
     if len(nodes) > 1:
         facts["exchange"] = exchange(rank, nodes, options.address, options.port, options.join_s)
-    sys.stdout.write(f"{MARK}{json.dumps(facts)}\n")
+    for line in split("exchange", node_name(), facts):
+        sys.stdout.write(line)
+        sys.stdout.flush()
     return 0
 
 

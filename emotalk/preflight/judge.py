@@ -1,6 +1,6 @@
 """Compare what the nodes of a job said about themselves, and name each fault's node and remedy.
 
-    python -m emotalk.preflight.judge --nodes A,B < LINES
+    python -m emotalk.preflight.judge --nodes A,B [--exchange] < LINES
 
 Exit code 0: nothing is wrong; 2: each fault is a line on standard error.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE
-from emotalk.preflight.node import MARK, Facts
+from emotalk.preflight.lines import Facts, Kind, joined
 from emotalk.printable import printable
 
 GIB = 2**30
@@ -27,21 +27,29 @@ LEAVE_OUT = "or leave the node out: sbatch --exclude={node} ..."
 PLACES = {"output": "the output's file system", "tmp": "/tmp", "shm": "/dev/shm"}  # noqa: S108
 
 
-def faults(nodes: Sequence[str], lines: Sequence[str]) -> list[str]:
+def faults(nodes: Sequence[str], lines: Sequence[str], *, exchanged: bool) -> list[str]:
     """Return a line for each fault: node, what is wrong, what to do.
 
     Args:
         nodes: names of all nodes of the job.
         lines: what the checks printed on all of them; other lines are passed over.
+        exchanged: whether the nodes were to compute together.
     """
-    by_node = _facts(nodes, lines)
-    found = [f"{node}: {text}" for node in nodes for text in _of_node(node, by_node.get(node))]
+    by_node = _facts(lines)
+    kinds: tuple[Kind, ...] = ("node", "exchange") if exchanged else ("node",)
+    told = joined(lines).keys()
+    silent = {node for node in nodes if any((kind, node) not in told for kind in kinds)}
+    found = [
+        f"{node}: {text}"
+        for node in nodes
+        for text in _of_node(node, by_node.get(node, {}), silent=node in silent)
+    ]
     return [*found, *_differing(by_node), *_clocks(by_node)]
 
 
 def summary(nodes: Sequence[str], lines: Sequence[str]) -> str:
     """Return a line about nodes without a fault."""
-    by_node = _facts(nodes, lines)
+    by_node = _facts(lines)
     speeds = [
         facts["exchange"] for facts in by_node.values() if "seconds" in facts.get("exchange", {})
     ]
@@ -54,27 +62,18 @@ def summary(nodes: Sequence[str], lines: Sequence[str]) -> str:
     return f"{len(nodes)} node(s) and {gpus} GPU(s) examined, nothing is wrong{said}"
 
 
-def _facts(nodes: Sequence[str], lines: Sequence[str]) -> dict[str, Facts]:
-    """Return node -> everything that it said; what is no line of ours is passed over."""
+def _facts(lines: Sequence[str]) -> dict[str, Facts]:
+    """Return node -> everything that it said."""
     found: dict[str, Facts] = {}
-    for line in lines:
-        _, mark, text = line.partition(MARK)
-        if not mark:
-            continue
-        try:
-            facts = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(facts, dict) and facts.get("node") in nodes:
-            found.setdefault(facts["node"], {}).update(facts)
+    for (_, node), facts in joined(lines).items():
+        found.setdefault(node, {}).update(facts)
     return found
 
 
-def _of_node(node: str, facts: Facts | None) -> Iterator[str]:
+def _of_node(node: str, facts: Facts, *, silent: bool) -> Iterator[str]:
     out = LEAVE_OUT.format(node=node)
-    if facts is None:
-        yield f"said nothing: python does not start there; see the job's log, {out}"
-        return
+    if silent:
+        yield f"a check did not end there: its words are in the job's log; mend it, {out}"
     for path, fault in facts.get("reads", {}).items():
         if fault:
             yield f"{path} cannot be read ({fault}); mount it there or mend its rights, {out}"
@@ -182,9 +181,11 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command; return 0 or 2."""
     parser = argparse.ArgumentParser(prog="judge", description="See the module's text.")
     parser.add_argument("--nodes", required=True, help="names, joined by commas")
-    nodes = parser.parse_args(words).nodes.split(",")
+    parser.add_argument("--exchange", action="store_true", help="the nodes computed together")
+    options = parser.parse_args(words)
+    nodes = options.nodes.split(",")
     lines = sys.stdin.read().splitlines()
-    found = faults(nodes, lines)
+    found = faults(nodes, lines, exchanged=options.exchange)
     if found:
         sys.stderr.write("".join(f"preflight: {line}\n" for line in found))
         return EXIT_WRONG_USE

@@ -1,4 +1,4 @@
-"""Print what one node sees and has, as one line of JSON.
+"""Print what one node sees and has, as lines of `emotalk.preflight.lines`.
 
     python -m emotalk.preflight.node --write FOLDER --probe NAME [--read PATH ...] [--gpus N]
 
@@ -7,7 +7,6 @@
 
 import argparse
 import hashlib
-import json
 import os
 import platform
 import shutil
@@ -17,17 +16,15 @@ import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from emotalk.node_name import node_name
+from emotalk.preflight.lines import Facts, split
 
-MARK = "preflight "  # before the JSON of a line
 ROOT = Path(__file__).parents[2]
 CODE = ("train.py", "emotalk/**/*.py", "etl/**/*.py")
 NVIDIA_SMI_S = 30
 QUERY = "index,name,memory.used,ecc.errors.uncorrected.volatile.total"
 PLACES = {"tmp": "/tmp", "shm": "/dev/shm"}  # noqa: S108  whose room is asked for
-Facts = dict[str, Any]
 
 
 def examine(*, write: Path, probe: str, read: Sequence[Path], gpus: int) -> Facts:
@@ -40,7 +37,6 @@ def examine(*, write: Path, probe: str, read: Sequence[Path], gpus: int) -> Fact
         gpus: number of GPUs that the job has here; 0 asks for none.
     """
     return {
-        "node": node_name(),
         "reads": {str(path): read_fault(path) for path in read},
         "write": write_probe(write, probe),
         "room": {"output": room(write), **{n: room(Path(p)) for n, p in PLACES.items()}},
@@ -150,7 +146,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--gpus", type=int, default=0)
     options = parser.parse_args(words)
     facts = examine(write=options.write, probe=options.probe, read=options.read, gpus=options.gpus)
-    sys.stdout.write(f"{MARK}{json.dumps(facts)}\n")
+    for line in split("node", node_name(), facts):
+        sys.stdout.write(line)
+        sys.stdout.flush()
     return 0
 
 

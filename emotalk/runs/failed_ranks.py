@@ -98,7 +98,8 @@ def last_lines(run_dir: Path, rank: int) -> list[str]:
 
 def node_of(run_dir: Path, rank: int) -> str:
     """Return the node in the last line of a process's log, or an empty text."""
-    return (OF_A_LINE.findall(_tail(rank_log(run_dir, rank))) or [""])[-1]
+    found: list[str] = OF_A_LINE.findall(_tail(rank_log(run_dir, rank)))
+    return found[-1] if found else ""
 
 
 def _of_signal(run_dir: Path, root: "re.Match[str]", said: str) -> Failure:

@@ -154,7 +154,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "tests/unit/data/test_whole_corpus.py",
         "alike",
     ),
-    r"emotalk fetch vgg19": ("tests/unit/test_fetch.py", '"fetch", "vgg19"'),  # network
+    r"emotalk fetch vgg19( --output \S+)?": (  # network
+        "tests/unit/test_fetch.py",
+        '"fetch", "vgg19"',
+    ),
     r"emotalk app( --checkpoint RUN)?": ("tests/unit/app/test_command.py", '"app"'),  # a server
     r"emotalk doctor": ("tests/unit/doctor/test_examine.py", "doctor"),
     r"(\.venv/bin/)?mlflow ui .*": ("tests/helpers/mlflow_server.py", '"-m", "mlflow"'),  # a server

@@ -1,4 +1,4 @@
-"""Nodes are examined before a training: faults are named with node and remedy, and it is seconds."""
+"""Nodes are examined before a training: faults are named with node and remedy, in seconds."""
 
 import os
 from pathlib import Path

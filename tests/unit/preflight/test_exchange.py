@@ -1,6 +1,5 @@
 """Nodes compute together; one that does not come is named by the others."""
 
-import json
 import os
 import socket
 import subprocess
@@ -8,7 +7,7 @@ import sys
 from pathlib import Path
 
 from emotalk.preflight.exchange import exchange
-from emotalk.preflight.node import MARK
+from emotalk.preflight.lines import joined
 from tests.helpers.tiny_training import ROOT
 
 
@@ -36,8 +35,7 @@ def test_two_nodes_see_each_other_and_add_up_numbers(tmp_path: Path) -> None:
     ]  # fmt: skip
     for rank, process in enumerate(running):
         said = process.communicate(timeout=120)[0]
-        facts = json.loads(said.removeprefix(MARK))
-        assert facts["node"] == f"lab{rank + 1}"
+        facts = joined(said.splitlines())["exchange", f"lab{rank + 1}"]
         assert (facts["unseen"], facts["gpu_faults"]) == ([], [])
         assert facts["exchange"]["backend"] == "gloo"
         assert facts["exchange"]["mib"] == 16

@@ -1,14 +1,13 @@
 """Each fault names its node and the remedy; nodes without a fault pass."""
 
 import io
-import json
 from typing import Any
 
 import pytest
 
 from emotalk.preflight import judge
 from emotalk.preflight.judge import faults
-from emotalk.preflight.node import MARK
+from emotalk.preflight.lines import split
 
 NODES = ["lab1", "lab2", "lab3"]
 GOOD: dict[str, Any] = {
@@ -38,7 +37,10 @@ def lines(**second: Any) -> list[str]:
     said = ["srun: a line that is not ours"]
     for node in NODES:
         facts = {**GOOD, **EXCHANGED, **(second if node == "lab2" else {})}
-        said.append(MARK + json.dumps({"node": node, **facts}))
+        first = {name: value for name, value in facts.items() if name not in EXCHANGED}
+        rest = {name: value for name, value in facts.items() if name in EXCHANGED}
+        for kind, part in (("node", first), ("exchange", rest)):
+            said += "".join(split(kind, node, part)).splitlines()  # type: ignore[arg-type]
     return said
 
 
@@ -46,7 +48,7 @@ def test_nodes_without_a_fault_pass(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines())))
-    assert judge.main(["--nodes", ",".join(NODES)]) == 0
+    assert judge.main(["--nodes", ",".join(NODES), "--exchange"]) == 0
     assert capsys.readouterr().out == (
         "preflight: 3 node(s) and 3 GPU(s) examined, nothing is wrong; 16 MiB are added up over "
         "them in 0.10 s (gloo)\n"
@@ -84,29 +86,42 @@ GPU = GOOD["gpus"]["devices"][0]
     ],
 )
 def test_a_fault_names_its_node_and_the_remedy(second: dict[str, Any], words: str) -> None:
-    found = faults(NODES, lines(**second))
+    found = faults(NODES, lines(**second), exchanged=True)
     assert len(found) == 1, found
     with pytest.raises(AssertionError, match=f"^lab2: .*{words}"):
         raise AssertionError(found[0])
 
 
-def test_a_node_that_says_nothing_is_a_fault() -> None:
-    (fault,) = faults(NODES, lines()[:-1])
-    assert fault.startswith("lab3: said nothing")
+@pytest.mark.parametrize("kind", ["node", "exchange"])
+def test_a_node_that_says_nothing_in_one_of_the_checks_is_a_fault(kind: str) -> None:
+    said = [line for line in lines() if not line.startswith(f"preflight {kind} lab3")]
+    (fault,) = faults(NODES, said, exchanged=True)
+    assert fault.startswith("lab3: a check did not end there")
     assert "--exclude=lab3" in fault
 
 
+def test_a_line_that_is_lost_or_mixed_up_passes_for_nothing() -> None:
+    """Once two nodes' long lines came mixed up, and neither's faults were seen."""
+    whole = lines(reads={"/data": "No such file or directory"})
+    number = next(n for n, line in enumerate(whole) if line.startswith("preflight node lab2"))
+    (fault,) = faults(NODES, whole[:number] + whole[number + 1 :], exchanged=True)
+    assert fault.startswith("lab2: a check did not end there")
+
+
+def test_nodes_that_were_not_to_compute_together_need_not_say_so() -> None:
+    said = [line for line in lines() if not line.startswith("preflight exchange")]
+    assert faults(NODES, said, exchanged=False) == []
+
+
 def test_where_no_node_has_nvidia_smi_its_absence_is_no_fault() -> None:
-    said = [
-        MARK + json.dumps({"node": n, **GOOD, "gpus": {"expected": 1, "missing": True}})
-        for n in NODES
-    ]
-    assert faults(NODES, said) == []
+    facts = {**GOOD, "gpus": {"expected": 1, "missing": True}}
+    said = [line.rstrip("\n") for node in NODES for line in split("node", node, facts)]
+    assert faults(NODES, said, exchanged=False) == []
 
 
 def test_faults_end_with_2_and_stand_on_standard_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines(code="xyz"))))
-    assert judge.main(["--nodes", ",".join(NODES)]) == 2
+    assert judge.main(["--nodes", ",".join(NODES), "--exchange"]) == 2
     assert capsys.readouterr().err.startswith("preflight: lab2: ")

@@ -1,15 +1,15 @@
 """A node says what it can read and write, and what it has."""
 
-import json
 import os
+import time
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from emotalk.preflight import node
+from emotalk.preflight.lines import joined
 from emotalk.preflight.node import (
-    MARK,
     code_digest,
     gpu_facts,
     read_fault,
@@ -45,10 +45,7 @@ def test_the_line_of_a_node_holds_everything(
     (tmp_path / "source").mkdir()
     words = ["--write", str(tmp_path), "--probe", "p", "--read", str(tmp_path / "source")]
     assert node.main([*words, "--read", str(tmp_path / "none")]) == 0
-    line = capsys.readouterr().out
-    assert line.startswith(MARK)
-    facts = json.loads(line.removeprefix(MARK))
-    assert facts["node"] == "lab2"
+    facts = joined(capsys.readouterr().out.splitlines())["node", "lab2"]
     assert facts["reads"] == {
         str(tmp_path / "source"): "", str(tmp_path / "none"): "No such file or directory",
     }  # fmt: skip
@@ -62,8 +59,8 @@ def test_the_line_of_a_node_holds_everything(
 def test_a_clock_is_compared_with_the_disks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = node.time.time
-    monkeypatch.setattr(node.time, "time", lambda: real() + 60)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 60)
     assert write_probe(tmp_path, "p")["ahead_s"] == pytest.approx(60, abs=1)
 
 

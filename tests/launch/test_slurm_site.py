@@ -1,0 +1,157 @@
+"""A cluster of any kind: environments without .venv, containers, memory; site.sh is read first."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.tiny_training import ROOT
+from tests.launch.test_slurm_scripts import slurm
+
+__all__ = ["slurm"]
+
+SHOW = '. slurm/env.sh; echo "$(command -v python) | ${inside[*]} | ${every_node[*]}"'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project's folder without .venv, whose site.sh a test may write."""
+    folder = tmp_path / "project"
+    shutil.copytree(ROOT / "slurm", folder / "slurm", ignore=shutil.ignore_patterns("site.sh"))
+    (folder / "launch").symlink_to(ROOT / "launch")
+    (folder / "etl").mkdir()
+    for name in ("train.py", "etl/shard.py"):
+        (folder / name).touch()
+    return folder
+
+
+def python_in(folder: Path, *, works: bool) -> Path:
+    """Write a python that can or cannot import the project."""
+    program = folder / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/bash\nexit {0 if works else 1}\n")
+    program.chmod(0o755)
+    return program
+
+
+def shown(
+    project: Path, slurm: dict[str, str], site: str = "", script: str = SHOW, **more: str
+) -> subprocess.CompletedProcess[str]:
+    if site:
+        (project / "slurm" / "site.sh").write_text(site)
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=project, env=slurm | more, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_an_environment_that_the_site_names_is_taken(
+    project: Path, slurm: dict[str, str], tmp_path: Path
+) -> None:
+    python = python_in(tmp_path / "conda", works=True)
+    python_in(project / ".venv", works=True)
+    done = shown(project, slurm, f"EMOTALK_ENV={tmp_path / 'conda'}\n")
+    assert done.stdout.startswith(f"{python} |"), done.stderr
+    assert shown(project, slurm, f"EMOTALK_ENV={tmp_path / 'none'}\n").returncode == 2
+
+
+def test_a_python_that_a_module_puts_on_the_path_is_taken(
+    project: Path, slurm: dict[str, str], tmp_path: Path
+) -> None:
+    python = python_in(tmp_path / "module", works=True)
+    module = f"module() {{ PATH={tmp_path / 'module' / 'bin'}:$PATH; }}\nmodule load python\n"
+    assert shown(project, slurm, module).stdout.startswith(f"{python} |")
+
+
+def test_a_python_without_the_project_is_refused_in_one_line(
+    project: Path, slurm: dict[str, str], tmp_path: Path
+) -> None:
+    python_in(tmp_path / "other", works=False)
+    path = f"{tmp_path / 'other' / 'bin'}:{slurm['PATH']}"
+    done = shown(project, slurm, PATH=path)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "make setup" in done.stderr
+    assert "slurm/site.sh" in done.stderr
+
+
+def test_the_words_of_a_container_stand_before_our_commands(
+    project: Path, slurm: dict[str, str], tmp_path: Path
+) -> None:
+    program = tmp_path / "apptainer"
+    program.write_text("#!/bin/bash\n")
+    program.chmod(0o755)
+    site = f"export SITE_RUN=\"{program} exec --nv --bind '/my data' image.sif\"\n"
+    done = shown(project, slurm, site)
+    assert f"| {program} exec --nv --bind /my data image.sif |" in done.stdout, done.stderr
+    words = ["bash", "slurm/evaluate.sbatch", "shards", "out", "run"]
+    subprocess.run(words, cwd=project, env=slurm, check=True, capture_output=True)
+    said = Path(slurm["SAID"]).read_text(encoding="utf-8")
+    assert "--bind /my data image.sif emotalk evaluate --checkpoint" in said
+
+
+def test_the_words_of_pyxis_stand_behind_each_srun(project: Path, slurm: dict[str, str]) -> None:
+    done = shown(project, slurm, 'export SITE_SRUN="--container-image=a.sqsh"\n')
+    assert done.stdout.rstrip().endswith("--cpus-per-task=1 --container-image=a.sqsh")
+
+
+def test_a_quote_without_its_end_is_named(project: Path, slurm: dict[str, str]) -> None:
+    done = shown(project, slurm, 'export SITE_RUN="apptainer \'exec"\n')
+    assert (done.returncode, "SITE_RUN" in done.stderr) == (2, True)
+
+
+def test_every_line_of_the_example_is_a_comment_or_can_be_run(project: Path) -> None:
+    text = (ROOT / "slurm" / "site.sh.example").read_text(encoding="utf-8")
+    assert all(line.startswith("#") for line in text.splitlines() if line)
+    lines = [x.removeprefix("# ") for x in text.splitlines() if x.startswith(("# export", "# mod"))]
+    assert len(lines) >= 6
+    subprocess.run(["bash", "-nc", "\n".join(lines)], check=True)
+
+
+RAY = '#!/bin/bash\nprintf "%s\\n" "$*" >> "$SAID"\n'
+DF = "#!/bin/bash\nprintf 'Avail\\n%s\\n' \"$ROOM\"\n"
+
+
+@pytest.mark.parametrize(
+    ("job", "room", "told"),
+    [
+        ({"SLURM_MEM_PER_NODE": "10000"}, "9000", (7000, 3000)),
+        ({"SLURM_MEM_PER_NODE": "10000"}, "1000", (9100, 900)),
+        ({"SLURM_MEM_PER_CPU": "1000", "SLURM_CPUS_ON_NODE": "4"}, "9000", (2800, 1200)),
+        ({}, "9000", None),
+        ({"SLURM_MEM_PER_NODE": "0"}, "9000", None),  # --mem=0: all that the node has
+    ],
+)
+def test_ray_is_told_the_memory_of_the_job(
+    slurm: dict[str, str], tmp_path: Path, job: dict[str, str], room: str,
+    told: tuple[int, int] | None,
+) -> None:  # fmt: skip
+    for name, text in (("ray", RAY), ("df", DF)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    words = ["bash", "slurm/ray_node.sh", str(tmp_path / "ray-7"), "--num-cpus=4"]
+    environment = slurm | job | {"ROOM": room}
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as node:
+        node.wait(timeout=60)  # its input stays open
+    said = Path(slurm["SAID"]).read_text(encoding="utf-8").splitlines()[0]
+    memory, store = (0, 0) if told is None else told
+    limits = f" --memory={memory * 2**20} --object-store-memory={store * 2**20}"
+    assert said == f"start --block --num-cpus=4{'' if told is None else limits}"
+
+
+def test_the_first_words_of_a_launcher_are_those_of_the_container(tmp_path: Path) -> None:
+    python_in(tmp_path, works=True).write_text('#!/bin/bash\necho "python $*"\n')
+    inner = tmp_path / "bin" / "inside"
+    inner.write_text('#!/bin/bash\necho "in $1"; shift; "$@"\n')
+    inner.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "slurm/train_node.sh", "inside", "my image", "--", "--num_machines", "2", "a b"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+        env={"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "SLURM_NODEID": "1"},
+    )  # fmt: skip
+    assert done.stdout.splitlines() == [
+        "in my image",
+        "python -m accelerate.commands.launch --machine_rank 1 --num_machines 2 a b",
+    ]
