@@ -4,7 +4,7 @@
 # preflight_job CONFIG [key=value ...]: stop with the node and the remedy of each fault. The nodes of a training
 # (run_dir=DIR) also compute together.
 preflight_job() {
-  local paths line write='' read_words=() exchange=() nodes said gpus=0 code=0
+  local paths line write='' read_words=() exchange=() nodes facts gpus=0 code=0
   local probe=.emotalk-preflight-$SLURM_JOB_ID
   paths=$(here python -m emotalk.preflight.paths "$@")
   while IFS= read -r line; do
@@ -16,15 +16,15 @@ preflight_job() {
   [[ -n $write ]] || return 0 # no folder: an address, or none is given
   nodes=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | paste -sd,)
   [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || gpus=$SLURM_GPUS_ON_NODE
-  said=$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.node --write "$write" \
+  facts=$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.node --write "$write" \
     --probe "$probe" --gpus "$gpus" "${read_words[@]}") || code=$?
   if [[ -z $asked && -n $(value_of run_dir "$@") ]] && ((SLURM_NNODES > 1 || gpus)); then
     exchange=(--exchange)
-    said+=$'\n'$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.exchange \
+    facts+=$'\n'$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.exchange \
       --write "$write" --probe "$probe" --nodes "$nodes" --address "$FIRST_NODE" --port "$(port_of 0)") || code=$?
   fi
   srun --overlap "${every_node[@]}" rm -rf -- "$write/$probe" || true # on each: the folder may not be shared
   [[ -z $asked ]] || exit 1
-  here python -m emotalk.preflight.judge --nodes "$nodes" "${exchange[@]}" <<<"$said" || exit 2
+  here python -m emotalk.preflight.judge --nodes "$nodes" "${exchange[@]}" <<<"$facts" || exit 2
   ((code == 0)) || stop "the nodes could not be examined (exit code $code); PREFLIGHT=0 leaves the examination out"
 }
