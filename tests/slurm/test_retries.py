@@ -2,12 +2,13 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.slurm.jobs import log, wait_until
-from tests.slurm.test_train_job import train_with
+from tests.slurm.test_train_job import train_with, wait_for_file
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
 
@@ -87,3 +88,17 @@ def test_a_port_that_is_taken_before_the_start_is_not_tried(project: Path) -> No
         assert wait_until(job, seconds=120)["JobState"] == "COMPLETED", log(job)
     assert not (project / "run" / f"port-{expected}").exists()
     assert (project / "run" / f"port-{20000 + (expected - 20000 + 7) % 10000}").exists()
+
+
+def test_a_signal_before_the_first_step_is_no_lost_attempt(project: Path) -> None:
+    """The first attempt is told to end while its processes start; nothing was saved since."""
+    body = (
+        "(run / f'started-{attempt}').touch()\n"
+        "time.sleep(600) if attempt == '0' else end('done', 0)\n"
+    )
+    job = train_with(project, body, "--nodes=1")
+    wait_for_file(project / "run" / "started-0")
+    subprocess.run(["scancel", "--batch", "--signal=USR1", job], check=True)
+    end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", seconds=150)
+    assert (end["JobState"], end["Restarts"]) == ("COMPLETED", "1"), log(job)
+    assert [one["event"] for one in attempts(project)] == ["begin", "end", "begin", "end"]
