@@ -69,6 +69,7 @@ def test_where_the_face_is_comes_with_the_crop(tmp_path: Path) -> None:
     found = find_face(picture(tmp_path, 100, 200), Finder(), choice="largest")
     assert found.picture_HWC.shape == (200, 600, 3)
     np.testing.assert_allclose(found.matrix_23, [[1, 0, -350], [0, 1, -40]], atol=1e-3)
+    assert found.landmarks_LP is not None
     np.testing.assert_allclose(found.landmarks_LP, template_LP(), atol=1e-2)
     np.testing.assert_array_equal(
         found.crop_CHW[:, 2:-2, 2:-2].transpose(1, 2, 0), found.picture_HWC[42:166, 352:476]
