@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from emotalk.config.data import DataConfig
 from emotalk.data.balance import epoch_repeats
 from emotalk.data.mixture import MixedSet, Mixture, shared_places
@@ -9,12 +11,12 @@ from emotalk.data.order import Order
 from emotalk.errors import WrongUse
 from emotalk.seeding import draw_seed
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Ints, SampleTable
 
 
 def build_order(
     shard_set: AnyShardSet,
-    samples: Sequence[Sequence[Sample]],
+    samples: Sequence[SampleTable],
     config: DataConfig,
     seed: int,
     *,
@@ -29,7 +31,7 @@ def build_order(
     """
     if isinstance(shard_set, JoinedSet) and shuffled:
         return _mixture(shard_set, samples, config, seed)
-    every = [sample for part in samples for sample in part]
+    every = SampleTable.joined(samples)
     repeats = epoch_repeats(every, config.balance) if shuffled else None
     return _order(every, config, seed, repeats, shuffled=shuffled)
 
@@ -46,7 +48,7 @@ def share_lines(shard_set: AnyShardSet, order: Order | Mixture) -> list[str]:
 
 
 def _mixture(
-    shard_set: JoinedSet, samples: Sequence[Sequence[Sample]], config: DataConfig, seed: int
+    shard_set: JoinedSet, samples: Sequence[SampleTable], config: DataConfig, seed: int
 ) -> Mixture:
     repeats = _repeats(shard_set, samples, config)
     orders = [
@@ -69,8 +71,8 @@ def _mixture(
 
 
 def _repeats(
-    shard_set: JoinedSet, samples: Sequence[Sequence[Sample]], config: DataConfig
-) -> list[list[int] | None]:
+    shard_set: JoinedSet, samples: Sequence[SampleTable], config: DataConfig
+) -> list[Ints | None]:
     """Return the repetitions of each set's samples.
 
     Without weights, emotions are counted over all sets together, as if they were one. With weights
@@ -82,13 +84,13 @@ def _repeats(
             epoch_repeats(part, config.balance, location)
             for part, location in zip(samples, locations, strict=True)
         ]
-    together = epoch_repeats([sample for part in samples for sample in part], config.balance)
+    together = epoch_repeats(SampleTable.joined(samples), config.balance)
     if together is None:
         return [None] * len(samples)
-    counts = iter(together)
-    repeats = [[next(counts) for _ in part] for part in samples]
+    ends = np.cumsum([len(part) for part in samples])
+    repeats = np.split(together, ends[:-1])
     for part, location in zip(repeats, locations, strict=True):
-        if not any(part):
+        if not part.any():
             raise WrongUse(
                 f"data.balance: no clip of {location} would ever come: none has a level that "
                 "counts; leave the set out, or set the level that its clips have to 1 or more"
@@ -97,15 +99,15 @@ def _repeats(
 
 
 def _order(
-    samples: Sequence[Sample],
+    samples: SampleTable,
     config: DataConfig,
     seed: int,
-    repeats: Sequence[int] | None,
+    repeats: Ints | None,
     *,
     shuffled: bool = True,
 ) -> Order:
     return Order(
-        [sample.shard for sample in samples],
+        samples.shard_N,
         seed=seed,
         block_shards=config.shuffle_shards,
         repeats=repeats,

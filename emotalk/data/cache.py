@@ -5,7 +5,7 @@ from dataclasses import replace
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
 from emotalk.shards.clip import Clip, read_window
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 MIB = 1 << 20
 

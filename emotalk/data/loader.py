@@ -24,6 +24,7 @@ from emotalk.data.workers import Watch, children, forking, watched
 from emotalk.errors import WrongUse
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.reader import DataFault
+from emotalk.shards.sample_table import SampleTable
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ def build_loader(
             f"use a multiple of {world_size}, or fewer ranks"
         )
     selection = select_samples(shard_set, split, config, emotions)
-    used = [sample for part in selection.samples for sample in part]
+    used = SampleTable.joined(selection.samples)
     if (config.other_speech or config.babble_voices) and len(used) < 2:
         raise WrongUse(
             f"{shard_set.location}: split {split!r} has one usable clip, but data.other_speech or "
@@ -83,7 +84,7 @@ class ClipLoader:
         self, batches: StepBatches, *, left_out: dict[str, tuple[str, ...]], start_step: int
     ) -> None:
         self.batches = batches
-        self.samples = tuple(batches.samples)
+        self.samples = batches.samples
         self.left_out = left_out
         self.start_step = start_step
         self.faults: Counter[str] = Counter()

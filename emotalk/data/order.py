@@ -65,11 +65,11 @@ class Order:
 
     def __init__(
         self,
-        shards: Sequence[int],
+        shards: Sequence[int] | NDArray[np.int32],
         *,
         seed: int,
         block_shards: int,
-        repeats: Sequence[int] | None = None,
+        repeats: Sequence[int] | NDArray[np.int64] | None = None,
         shuffled: bool = True,
     ) -> None:
         counts = np.ones(len(shards), np.int64) if repeats is None else np.asarray(repeats)

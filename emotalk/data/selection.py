@@ -4,12 +4,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from emotalk.config.data import DataConfig
 from emotalk.errors import WrongUse
 from emotalk.shards.clip import missing_members
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.names import NEUTRAL_MEMBER
-from emotalk.shards.shard_set import Sample, Split
+from emotalk.shards.sample_table import SampleTable
+from emotalk.shards.shard_set import Split
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +23,7 @@ NAMES_SHOWN = 8
 class Selection:
     """The clips of a split that a run uses."""
 
-    samples: tuple[tuple[Sample, ...], ...]  # of each set
+    samples: tuple[SampleTable, ...]  # of each set
     left_out: dict[str, tuple[str, ...]]  # reason -> keys of the other clips
 
 
@@ -61,32 +64,35 @@ def check_sizes(shard_set: AnyShardSet, split: Split, config: DataConfig) -> Non
 
 def usable_samples(
     split: Split, config: DataConfig, where: str
-) -> tuple[tuple[Sample, ...], dict[str, tuple[str, ...]]]:
+) -> tuple[SampleTable, dict[str, tuple[str, ...]]]:
     """Return the samples to use, and the keys of the others by reason."""
-    used: list[Sample] = []
-    left_out: dict[str, list[str]] = {}
-    for sample in split.samples:
-        reason = _unusable(sample, config)
-        if reason is None:
-            used.append(sample)
-        else:
-            left_out.setdefault(reason, []).append(sample.key)
+    samples = split.samples
+    short = samples.frames_N < config.frames
+    reasons = {f"shorter than data.frames={config.frames}": short}
+    if config.condition == "neutral":
+        without = ~samples.having(lambda members: NEUTRAL_MEMBER in members) & ~short
+        reasons["no neutral still of the actor (data.condition=neutral)"] = without
+    used = samples.where(~np.logical_or.reduce([*reasons.values()]))
+    left_out = {
+        reason: tuple(samples.key(int(number)) for number in np.flatnonzero(flags))
+        for reason, flags in sorted(reasons.items(), key=lambda item: int(np.argmax(item[1])))
+        if flags.any()
+    }
     if not used:
-        reasons = "; ".join(f"{len(keys)} x {reason}" for reason, keys in left_out.items())
-        longest = max(sample.frames for sample in split.samples)
+        whole = "; ".join(f"{len(keys)} x {reason}" for reason, keys in left_out.items())
+        longest = samples.frames_N.max()
         raise WrongUse(
-            f"{where}: no clip can be used ({reasons}). data.frames is {config.frames}, the "
+            f"{where}: no clip can be used ({whole}). data.frames is {config.frames}, the "
             f"longest clip has {longest}; data.condition is {config.condition}"
         )
-    return tuple(used), {reason: tuple(keys) for reason, keys in left_out.items()}
+    return used, left_out
 
 
-def check_members(samples: Sequence[Sample], config: DataConfig, where: str) -> None:
+def check_members(samples: SampleTable, config: DataConfig, where: str) -> None:
     """Refuse samples that lack a needed member, or with `on_fault: skip` log them."""
+    lacking = samples.where(samples.having(lambda members: bool(missing_members(members))))
     faults = [
-        f"{sample.key} lacks {', '.join(missing)}"
-        for sample in samples
-        if (missing := missing_members(sample))
+        f"{sample.key} lacks {', '.join(missing_members(sample.members))}" for sample in lacking
     ]
     if faults and config.on_fault == "raise":
         more = f" (and {len(faults) - 1} more samples)" if faults[1:] else ""
@@ -107,18 +113,10 @@ def left_out_lines(left_out: Mapping[str, Sequence[str]]) -> list[str]:
     return lines
 
 
-def _unusable(sample: Sample, config: DataConfig) -> str | None:
-    if sample.frames < config.frames:
-        return f"shorter than data.frames={config.frames}"
-    if config.condition == "neutral" and NEUTRAL_MEMBER not in sample.members:
-        return "no neutral still of the actor (data.condition=neutral)"
-    return None
-
-
-def check_emotions(samples: Sequence[Sample], emotions: tuple[str, ...], shards: str) -> None:
+def check_emotions(samples: SampleTable, emotions: tuple[str, ...], shards: str) -> None:
     """Refuse samples labelled with an emotion that the run does not know."""
-    found = {sample.emotion for sample in samples if sample.emotion is not None}
-    unknown = sorted(found - set(emotions))
+    found = {emotion for emotion in samples.emotions() if emotion is not None}
+    unknown = sorted(found - {*emotions})
     if unknown:
         raise WrongUse(
             f"{shards}: has clips of {', '.join(unknown)}, but the run's emotions are "

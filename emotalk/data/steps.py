@@ -1,7 +1,6 @@
 """Compute the batch of one step for one rank from the step's number."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,7 +19,7 @@ from emotalk.shards.clip import read_speech
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample, SampleTable
 
 
 class LoadedStep(NamedTuple):
@@ -36,7 +35,7 @@ class StepBatches(Dataset[LoadedStep]):
 
     config: DataConfig
     shard_set: AnyShardSet
-    samples: Sequence[Sample]
+    samples: SampleTable
     order: Order | Mixture
     seed: int
     emotions: tuple[str, ...]
@@ -64,7 +63,7 @@ class StepBatches(Dataset[LoadedStep]):
             if not self.endless and number >= len(self.order):
                 continue
             place = self.order.place(number)
-            keys[row] = self.samples[place.sample].key
+            keys[row] = self.samples.key(place.sample)
             try:
                 self._fill(batch, row, place)
             except DataFault as fault:
@@ -125,7 +124,7 @@ class StepBatches(Dataset[LoadedStep]):
 
     def _other_speech(self, place: Place, purpose: str = "other-speech") -> Floats:
         """Return a window of another clip's speech, both drawn by the place's key."""
-        key = self.samples[place.sample].key
+        key = self.samples.key(place.sample)
         number = other_clip(
             self.seed, purpose, place.number, key, own=place.sample, clips=len(self.samples)
         )

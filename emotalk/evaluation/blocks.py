@@ -24,7 +24,7 @@ from emotalk.schema import NEUTRAL, UNKNOWN, Bytes
 from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import open_shards
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from emotalk.usable_cores import usable_cores
 
 MOST_BY_ITSELF = 8

@@ -9,7 +9,7 @@ from emotalk.seeding import draw_seed
 from emotalk.shards.clip import Clip, read_facts, read_window
 from emotalk.shards.names import JSON_MEMBER, NEUTRAL_MEMBER
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 
 def choose_clips(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:

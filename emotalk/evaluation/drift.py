@@ -29,7 +29,7 @@ from emotalk.inference.generate import generate_blocks, generate_clips
 from emotalk.media.sound_source import SoundInMemory
 from emotalk.schema import FPS, Bytes, Floats
 from emotalk.shards.clip import Clip
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 WINDOWS_S = ((0, 4), (4, 8), (8, 30), (30, 120))
 LATE_S = 8.0  # the report's limit: beyond it a video should not be worse

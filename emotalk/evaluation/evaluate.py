@@ -42,7 +42,7 @@ from emotalk.evaluation.strengths import choose_strength_clips, with_strengths
 from emotalk.shards.clip import Clip
 from emotalk.shards.joined_set import JoinedSet, open_shards
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 
 def evaluate(config: EvaluateConfig) -> Report:

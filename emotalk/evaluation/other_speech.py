@@ -12,7 +12,7 @@ from emotalk.evaluation.results import Results
 from emotalk.schema import SAMPLES_PER_FRAME, Floats
 from emotalk.seeding import draw_seed
 from emotalk.shards.clip import Clip
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 
 def choose_partners(

@@ -20,7 +20,7 @@ from emotalk.faces.model_files import models_sha256
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 REPORT = "report"
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = f"{REPORT}.json", f"{REPORT}.md", f"{REPORT}.html"

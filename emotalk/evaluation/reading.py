@@ -8,7 +8,7 @@ from emotalk.evaluation.clips import read_clip, read_sentence
 from emotalk.schema import Floats
 from emotalk.shards.clip import Clip, read_speech
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from emotalk.metrics.rank_correlation import grouped_spearman_interval, spearman
 from emotalk.schema import EMOTIONS, NEUTRAL, Floats
 from emotalk.shards.clip import Clip
 from emotalk.shards.names import NEUTRAL_MEMBER
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 ROWS = ("generated", "truth")
 

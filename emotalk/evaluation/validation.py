@@ -23,7 +23,7 @@ from emotalk.schema import NEUTRAL, SAMPLES_PER_FRAME, UNKNOWN, Floats
 from emotalk.shards.clip import Clip, read_speech
 from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 # Names in metrics.jsonl and MLflow: `validation/`, the row's prefix, the figure's name.
 ROW_PREFIXES = {

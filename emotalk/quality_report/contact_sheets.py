@@ -15,7 +15,7 @@ from emotalk.shards.clip import read_window
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.rejected import RejectedClip
 from emotalk.shards.rejected_pictures import first_rejected
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from emotalk.shards.statistics import level_of
 
 EXTREMES, DRAWN = 16, 24  # clips of a sheet

@@ -13,7 +13,8 @@ from emotalk.shards.measures import ClipMeasures, read_measures
 from emotalk.shards.names import REJECTED_NAME
 from emotalk.shards.rejected import RejectedClip
 from emotalk.shards.rejected_pictures import read_pictures
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 
 MOST_ROWS = 100  # reasons, or limits; a set of this program has fewer
 LARGEST_LIMIT = 1e300

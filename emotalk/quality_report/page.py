@@ -18,7 +18,8 @@ from emotalk.rejection_reasons import REASONS
 from emotalk.schema import FPS, UNKNOWN
 from emotalk.shards.manifest import Manifest, RecordingEntry, left_out_words
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from emotalk.shards.statistics import LEVELS, level_of
 from emotalk.shards.storage import DiskStorage
 

@@ -1,14 +1,17 @@
 """Collect the facts about a run that its model is saved with."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+
+import numpy as np
 
 from emotalk.checkpoints.format import DataFacts, ModelFacts, SetFacts
 from emotalk.config.run import TrainConfig
 from emotalk.printable import printable
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8, NEUTRAL
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import NO_EMOTION, SampleTable
+from emotalk.shards.shard_set import ShardSet
 
 LONGEST = 100  # characters of a name from the manifest
 LONGEST_EMOTION = 64
@@ -59,7 +62,7 @@ def data_facts(shard_set: AnyShardSet) -> DataFacts:
     )
 
 
-def _facts(shard_set: ShardSet, samples: Sequence[Sample]) -> DataFacts:
+def _facts(shard_set: ShardSet, samples: SampleTable) -> DataFacts:
     config = shard_set.manifest.config
     landmarks = config.get("landmarks")
     backend = landmarks.get("backend") if isinstance(landmarks, dict) else None
@@ -68,10 +71,10 @@ def _facts(shard_set: ShardSet, samples: Sequence[Sample]) -> DataFacts:
         corpus=printable(str(config.get("corpus", "unknown")), longest=LONGEST),
         landmarks=printable(str(backend or "unknown"), longest=LONGEST),
         clips=len(samples),
-        actors=len({sample.actor for sample in samples}),
-        unlabelled=sum(sample.emotion is None for sample in samples),
+        actors=len(samples.actors.used()),
+        unlabelled=int(np.count_nonzero(samples.emotion_N == NO_EMOTION)),
         # a clip of unknown emotion trains as neutral
-        emotions=_in_order(sample.emotion or NEUTRAL for sample in samples),
+        emotions=_in_order(emotion or NEUTRAL for emotion in samples.emotions()),
     )
 
 

@@ -1,5 +1,7 @@
 """Build the loader of a run's training clips."""
 
+import numpy as np
+
 from emotalk.config.data import DataConfig
 from emotalk.config.run import TrainConfig
 from emotalk.config.shards import sources_of
@@ -9,6 +11,7 @@ from emotalk.runs.facts import model_facts
 from emotalk.schema import NEUTRAL
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.remote_storage import folder_of
+from emotalk.shards.sample_table import NO_EMOTION
 from emotalk.training.critics import CRITICS
 from emotalk.training.objective import terms_of_emotion
 
@@ -42,7 +45,7 @@ def build_train_loader(
 
 def unknown_emotions(loader: ClipLoader) -> list[str]:
     """Return a line about clips of unknown emotion, if there are any."""
-    unknown = sum(sample.emotion is None for sample in loader.samples)
+    unknown = int(np.count_nonzero(loader.samples.emotion_N == NO_EMOTION))
     if unknown == 0:
         return []
     return [
@@ -53,7 +56,7 @@ def unknown_emotions(loader: ClipLoader) -> list[str]:
 
 def unknown_intensities(config: TrainConfig, loader: ClipLoader) -> list[str]:
     """Return a line about clips of unknown intensity if the run uses intensities."""
-    unknown = sum(sample.intensity is None for sample in loader.samples)
+    unknown = int(np.count_nonzero(np.isnan(loader.samples.intensity_N)))
     if not config.emotion.use_intensity or unknown == 0:
         return []
     return [
@@ -92,7 +95,7 @@ def refuse_unlabelled(config: TrainConfig, shard_set: AnyShardSet) -> None:
     ]
     if not asking:
         return
-    if all(sample.emotion is None for sample in shard_set.split("train").samples):
+    if shard_set.split("train").samples.emotions() == (None,):
         raise WrongUse(
             f"{shard_set.location}: no training clip has a known emotion, but "
             f"{', '.join(asking)} learn from it; train with {UNLABELLED}, which has no such "

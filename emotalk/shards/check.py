@@ -9,10 +9,12 @@ from emotalk.files.checksums import file_sha256
 from emotalk.printable import printable, quoted
 from emotalk.shards.clip import member_faults
 from emotalk.shards.index import ShardIndex, parse_index
+from emotalk.shards.index_columns import sample_of
 from emotalk.shards.manifest import Manifest, ShardEntry
 from emotalk.shards.names import index_name
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet, sample_of
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from emotalk.shards.storage import DiskStorage, StorageFault
 from emotalk.shards.tar_members import UnfitTar, tar_members
 

@@ -1,6 +1,6 @@
 """Decode a sample's members to checked arrays: a whole clip, or a window of it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ from emotalk.shards.names import (
     VIDEO_MEMBERS,
 )
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 FURTHEST_PX = 1e5  # of a landmark from the crop: a head that leaves the picture stays below
 
@@ -49,18 +49,18 @@ class Clip:
     json: dict[str, Any]  # further facts of the corpus; empty if not requested
 
 
-def member_of(sample: Sample, names: tuple[str, ...]) -> str | None:
-    """Return the first of `names` that the sample has."""
-    return next((name for name in names if name in sample.members), None)
+def member_of(members: Collection[str], names: tuple[str, ...]) -> str | None:
+    """Return the first of `names` that is among the suffixes of a sample's members."""
+    return next((name for name in names if name in members), None)
 
 
-def missing_members(sample: Sample) -> list[str]:
+def missing_members(members: Collection[str]) -> list[str]:
     """Return in words which of the members that every sample must have are missing."""
     needed = {"video": VIDEO_MEMBERS, "sound": AUDIO_MEMBERS, "landmarks": (LANDMARKS_MEMBER,)}
     return [
         f"{what} ({' or '.join(names)})"
         for what, names in needed.items()
-        if member_of(sample, names) is None
+        if member_of(members, names) is None
     ]
 
 
@@ -72,9 +72,10 @@ def read_window(
     Raises:
         DataFault: a member is missing, cannot be decoded or does not have the promised shape.
     """
-    video, audio = member_of(sample, VIDEO_MEMBERS), member_of(sample, AUDIO_MEMBERS)
+    video = member_of(sample.members, VIDEO_MEMBERS)
+    audio = member_of(sample.members, AUDIO_MEMBERS)
     if video is None or audio is None or LANDMARKS_MEMBER not in sample.members:
-        raise reader.fault(sample, f"lacks {', '.join(missing_members(sample))}")
+        raise reader.fault(sample, f"lacks {', '.join(missing_members(sample.members))}")
     names = (video, audio, LANDMARKS_MEMBER, *(name for name in extras if name in sample.members))
     window = {video: partial(decode_video_window, start=start, frames=frames)}
     found = _read(reader, sample, names, _decoders(sample) | window)
@@ -97,9 +98,9 @@ def read_speech(reader: SampleReader, sample: Sample) -> Floats:
     Raises:
         DataFault: it is missing, cannot be decoded or is not as long as promised.
     """
-    name = member_of(sample, AUDIO_MEMBERS)
+    name = member_of(sample.members, AUDIO_MEMBERS)
     if name is None:
-        raise reader.fault(sample, f"lacks {', '.join(missing_members(sample))}")
+        raise reader.fault(sample, f"lacks {', '.join(missing_members(sample.members))}")
     audio_S: Floats = _read(reader, sample, (name,), _decoders(sample))[name]
     return audio_S
 
@@ -132,7 +133,7 @@ def member_faults(reader: SampleReader, sample: Sample) -> list[str]:
 
     Every member is decoded as the loader decodes it, the whole video in the memory of one frame.
     """
-    faults = [f"lacks {what}" for what in missing_members(sample)]
+    faults = [f"lacks {what}" for what in missing_members(sample.members)]
     if not sample.members:
         return faults
     try:

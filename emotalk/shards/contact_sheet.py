@@ -12,7 +12,7 @@ from emotalk.media.lossless import png_bytes
 from emotalk.schema import UNKNOWN, Bytes
 from emotalk.shards.clip import read_window
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from emotalk.shards.statistics import level_of
 
 COLUMNS = 8  # clips of an emotion, of as many people and levels as possible

@@ -17,7 +17,8 @@ from emotalk.shards.names import MANIFEST_NAME, REJECTED_NAME
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.record import parse
 from emotalk.shards.rejected import parse_rejected, rejected_lines
-from emotalk.shards.shard_set import Sample, ShardSet, doubles_fault
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet, doubles_fault
 from emotalk.shards.statistics import (
     SplitStatistics,
     count_levels,
@@ -93,7 +94,7 @@ def inspect(
         checks = list(pool.map(partial(check_shard, shards, manifest), numbers))
     faults = _count_faults(shards, manifest)
     faults += [fault for check in checks for fault in check.faults]
-    if doubles := doubles_fault(sample for check in checks for sample in check.samples):
+    if doubles := doubles_fault(sample.key for check in checks for sample in check.samples):
         faults.append(doubles)
     samples = _by_split(manifest, checks)
     splits = tuple(_statistics(split, inside) for split, inside in samples.items())

@@ -10,7 +10,6 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import accumulate, combinations
 from typing import Any, TypeAlias
 
@@ -21,7 +20,8 @@ from emotalk.printable import quoted
 from emotalk.redaction import refuse_redacted
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE
 from emotalk.shards.manifest import ShardEntry
-from emotalk.shards.shard_set import Sample, ShardSet, Split, StoredSample
+from emotalk.shards.sample_table import Sample, SampleTable
+from emotalk.shards.shard_set import ShardSet, Split, StoredSample
 
 NAME = re.compile(r"[a-z0-9_]{1,32}")
 NAMELESS = "set"  # name of a set whose manifest names no corpus
@@ -100,7 +100,7 @@ class JoinedSet:
         parts = [part for _, part in self.splits(name)]
         return Split(
             tuple(shard for part in parts for shard in part.shards),
-            tuple(sample for part in parts for sample in part.samples),
+            SampleTable.joined(part.samples for part in parts),
         )
 
     def locate(self, sample: Sample) -> StoredSample:
@@ -125,17 +125,8 @@ class JoinedSet:
         if (number, split) not in self._splits:
             found, name = self.sets[number].split(split), self.names[number]
             first = self._first[number]
-            samples = (
-                replace(
-                    sample,
-                    key=f"{name}.{sample.key}",
-                    actor=f"{name}.{sample.actor}",
-                    shard=first + sample.shard,
-                )
-                for sample in found.samples
-            )
             shards = (first + shard for shard in found.shards)
-            self._splits[number, split] = Split(tuple(shards), tuple(samples))
+            self._splits[number, split] = Split(tuple(shards), found.samples.named(name, first))
         return self._splits[number, split]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from emotalk.printable import printable, printable_lines
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.manifest import ShardEntry
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from emotalk.shards.storage import Storage, StorageFault
 
 BLOCK = tarfile.BLOCKSIZE

@@ -3,36 +3,26 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from emotalk.config.data import RemoteConfig
 from emotalk.errors import WrongUse
 from emotalk.redaction import redact_setting
-from emotalk.shards.index import SampleEntry, parse_index
+from emotalk.shards.index_columns import read_index
 from emotalk.shards.manifest import Manifest, ShardEntry
 from emotalk.shards.names import MANIFEST_NAME, index_name
 from emotalk.shards.record import parse
 from emotalk.shards.remote_storage import open_storage
+from emotalk.shards.sample_table import Sample, SampleTable
 from emotalk.shards.storage import Storage, StorageFault
 
 INDEX_READERS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One sample of a split."""
-
-    key: str
-    frames: int  # length at 25 Hz
-    actor: str
-    emotion: str | None  # None if unknown
-    intensity: float | None  # in [0, 1], or None if unknown
-    shard: int  # index of its tar among the manifest's shards
-    members: dict[str, tuple[int, int]]  # suffix -> (offset of the data, size) in bytes
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,7 @@ class Split:
     """The samples of one split, in the order of the shards and of the tars."""
 
     shards: tuple[int, ...]
-    samples: tuple[Sample, ...]
+    samples: SampleTable
 
 
 class StoredSample(NamedTuple):
@@ -133,15 +123,15 @@ class ShardSet:
             known = ", ".join(self.manifest.split_names) or "none: the shard set is empty"
             raise WrongUse(f"{self.location}: no split {name!r}; it has: {known}")
         with ThreadPoolExecutor(INDEX_READERS) as pool:
-            samples = [sample for found in pool.map(self._samples, numbers) for sample in found]
+            samples = SampleTable.joined(pool.map(self._samples, numbers))
         if not samples:
             raise WrongUse(f"{self.location}: split {name!r} has no samples; see rejected.jsonl")
-        read_before = (sample for split in self._splits.values() for sample in split.samples)
-        if fault := doubles_fault([*read_before, *samples]):
+        read_before = [split.samples for split in self._splits.values()]
+        if fault := _table_doubles([*read_before, samples]):
             raise WrongUse(f"{self.location}: {fault}; make the shards again with etl/shard.py")
-        return Split(tuple(numbers), tuple(samples))
+        return Split(tuple(numbers), samples)
 
-    def _samples(self, number: int) -> list[Sample]:
+    def _samples(self, number: int) -> SampleTable:
         shard = self.manifest.shards[number]
         name = index_name(shard.file)
         try:
@@ -156,8 +146,7 @@ class ShardSet:
                 f"{self.location}/{name}: sha256 {digest[:12]}..., the manifest says "
                 f"{shard.index_sha256[:12]}...: the index was changed; copy the shard set again"
             )
-        index = parse_index(data, f"{self.location}/{name}", shard)
-        return [sample_of(entry, number) for entry in index.samples]
+        return read_index(data, f"{self.location}/{name}", shard, number)
 
     def check_sizes(self, split: Split) -> list[str]:
         """Return one message for each tar of the split that is missing or of a wrong size.
@@ -176,13 +165,20 @@ class ShardSet:
         return f"{self.location}/{shard.file} {found}, the manifest says {shard.bytes} bytes"
 
 
-def sample_of(entry: SampleEntry, shard: int) -> Sample:
-    """Return an entry of the index of the manifest's shard number `shard` as a sample."""
-    return Sample(shard=shard, **dict(entry))
-
-
-def doubles_fault(samples: Iterable[Sample]) -> str | None:
+def doubles_fault(keys: Iterable[str]) -> str | None:
     """Return the fault of keys that occur more than once, None where each is unique."""
-    counts = Counter(sample.key for sample in samples)
+    counts = Counter(keys)
     doubles = sorted(key for key, count in counts.items() if count > 1)
     return f"keys occur more than once ({len(doubles)}, e.g. {doubles[0]})" if doubles else None
+
+
+def _table_doubles(tables: Sequence[SampleTable]) -> str | None:
+    """Return `doubles_fault` of all tables' keys; texts are kept only of keys with equal hashes."""
+    hashes = np.concatenate(
+        [np.fromiter(map(hash, t.every_key()), np.int64, len(t)) for t in tables]
+    )
+    found, counts = np.unique(hashes, return_counts=True)
+    doubtful = {*found[counts > 1].tolist()}
+    if not doubtful:
+        return None
+    return doubles_fault(key for t in tables for key in t.every_key() if hash(key) in doubtful)

@@ -7,7 +7,7 @@ from typing import Any
 
 from emotalk.rejection_reasons import REASONS
 from emotalk.schema import UNKNOWN, ClipLabel
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 LEVELS = ("low", "middle", "high", UNKNOWN)
 HEAD = ("", "samples", *LEVELS[:3], "no level")

@@ -17,7 +17,8 @@ from emotalk.shards.manifest import Manifest
 from emotalk.shards.members import has_label
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.rejected import read_rejected
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from emotalk.shards.storage import DiskStorage
 from etl.clip.files import changed_since, content_digest, files_of, sha256_of
 from etl.job.output import finished_ns, read_manifest

@@ -19,7 +19,7 @@ from emotalk.shards.names import MANIFEST_NAME, NEUTRAL_MEMBER
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.rejected import RejectedClip, read_rejected
 from emotalk.shards.rejected_pictures import read_pictures
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from etl.clip.files import stamp_of
 from etl.executor import Executor
 from etl.job.finished_set import (

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.read_as_rank import loader_of, rows_of
 from tests.helpers.real_shards import CLIPS, write_real_shards
 from tests.helpers.shared import shared_data

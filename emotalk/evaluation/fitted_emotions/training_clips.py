@@ -15,7 +15,7 @@ from emotalk.schema import EMOTIONS, Bytes
 from emotalk.shards.clip import read_window
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 
 LEAST_CLIPS = 24
 LEAST_OF_EMOTION = 6  # an emotion with fewer clips cannot be learnt

@@ -13,7 +13,8 @@ from tests.fuzz.surface import Door, Surface
 def _member(name: str, folder: Path) -> Door:
     from emotalk.shards.clip import read_window
     from emotalk.shards.reader import DataFault, SampleReader
-    from emotalk.shards.shard_set import Sample, ShardSet
+    from emotalk.shards.sample_table import Sample
+    from emotalk.shards.shard_set import ShardSet
     from tests.helpers.shard_set import (
         made_clips,
         made_members,

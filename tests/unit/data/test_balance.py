@@ -13,7 +13,7 @@ from emotalk.data.balance import epoch_repeats
 from emotalk.data.order import Order, rank_places
 from emotalk.errors import WrongUse
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample, SampleTable
 from tests.helpers.loader import loader_of, taken
 from tests.helpers.shard_set import MadeClip, write_shard_set
 
@@ -43,7 +43,8 @@ def test_balanced_epochs_hold_each_clip_as_often_as_was_printed(
         for n, (emotion, level) in enumerate(feelings)
     ]
     config = BalanceConfig.model_validate({"emotions": emotions, **weights})
-    counts = epoch_repeats(samples, config) or [1] * len(samples)
+    repeats = epoch_repeats(SampleTable.of(samples), config)
+    counts = [1] * len(samples) if repeats is None else repeats.tolist()
     order = Order([s.shard for s in samples], seed=seed, block_shards=2, repeats=counts)
     for epoch in range(3):
         numbers = range(epoch * len(order), (epoch + 1) * len(order))
@@ -71,10 +72,12 @@ def test_balanced_epochs_hold_each_clip_as_often_as_was_printed(
     [(None, 5), (0.0, 2), (0.49, 2), (0.5, 3), (0.89, 3), (0.9, 4), (1.0, 4)],
 )
 def test_a_level_begins_at_its_own_intensity(intensity: float | None, times: int) -> None:
-    sample = Sample("c", 40, "a", "anger", intensity, 0, {})
+    table = SampleTable.of([Sample("c", 40, "a", "anger", intensity, 0, {})])
     config = BalanceConfig(low=2, medium=3, high=4, unknown=5)
-    assert epoch_repeats([sample], config) == [times]
-    assert epoch_repeats([sample], BalanceConfig()) is None
+    counts = epoch_repeats(table, config)
+    assert counts is not None
+    assert counts.tolist() == [times]
+    assert epoch_repeats(table, BalanceConfig()) is None
 
 
 def test_balance_repeats_clips_a_fixed_number_of_times(tmp_path: Path) -> None:
@@ -126,8 +129,11 @@ def test_clips_of_unknown_emotion_are_not_balanced(caplog: pytest.LogCaptureFixt
     emotions = ["anger"] * 4 + ["fear"] * 2 + [None] * 9
     samples = [Sample(f"c{n}", 40, "a", e, 1.0, 0, {}) for n, e in enumerate(emotions)]
     with caplog.at_level(logging.INFO):
-        counts = epoch_repeats(samples, BalanceConfig(emotions="equal"))
-    assert counts == [1] * 4 + [2] * 2 + [1] * 9
+        counts = epoch_repeats(SampleTable.of(samples), BalanceConfig(emotions="equal"))
+    assert counts is not None
+    assert counts.tolist() == [1] * 4 + [2] * 2 + [1] * 9
     assert "balance: 9 clips of unknown come 1 times an epoch" in caplog.messages
-    without = epoch_repeats(samples[6:], BalanceConfig(emotions="equal", unknown=3))
-    assert without == [3] * 9, "their levels are unknown too"
+    unknown = SampleTable.of(samples[6:])
+    without = epoch_repeats(unknown, BalanceConfig(emotions="equal", unknown=3))
+    assert without is not None
+    assert without.tolist() == [3] * 9, "their levels are unknown too"

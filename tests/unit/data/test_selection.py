@@ -4,7 +4,7 @@ import pytest
 
 from emotalk.data.selection import check_emotions, left_out_lines
 from emotalk.errors import WrongUse
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample, SampleTable
 
 
 def test_clips_left_out_are_counted_and_the_first_ones_named() -> None:
@@ -17,7 +17,7 @@ def test_clips_left_out_are_counted_and_the_first_ones_named() -> None:
 
 
 def test_an_unknown_emotion_fits_every_set_and_a_strange_one_none() -> None:
-    samples = [Sample(f"c{e}", 40, "a", e, None, 0, {}) for e in ("anger", None)]
+    samples = SampleTable.of([Sample(f"c{e}", 40, "a", e, None, 0, {}) for e in ("anger", None)])
     check_emotions(samples, ("anger", "neutral"), "set")
     with pytest.raises(WrongUse, match="set: has clips of anger, but the run's emotions are neut"):
         check_emotions(samples, ("neutral",), "set")

@@ -15,7 +15,8 @@ from emotalk.data.loader import ClipLoader, build_loader
 from emotalk.data.order import Order, Place, rank_places
 from emotalk.data.steps import StepBatches
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample, SampleTable
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.corpus_index import CLIPS, crema_d_keys, write_corpus_index
 from tests.helpers.shared import shared_root
 
@@ -40,9 +41,9 @@ class Corpus:
     source: str
 
     @property
-    def samples(self) -> tuple[Sample, ...]:
+    def samples(self) -> SampleTable:
         """The clips used."""
-        return tuple(self.loader.samples)
+        return self.loader.samples
 
     def batches(self, rank: int, world_size: int) -> Unread:
         """Return one worker's batches of one rank, with nothing shared or remembered."""

@@ -23,7 +23,7 @@ from emotalk.metrics.lip_sync import mouth_opening
 from emotalk.models import Generator
 from emotalk.schema import EMOTIONS, FPS, Floats
 from emotalk.shards.clip import Clip
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from emotalk.speech.phones import Phone
 
 

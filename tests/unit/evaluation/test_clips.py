@@ -12,7 +12,8 @@ from emotalk.evaluation.clips import choose_clips, read_clip, read_sentence, spr
 from emotalk.schema import EMOTIONS
 from emotalk.seeding import draw_seed
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.broken_sets import BROKEN
 from tests.helpers.drawn_shards import DrawnClip
 

@@ -27,7 +27,7 @@ from emotalk.evaluation.report_blocks import sections
 from emotalk.evaluation.report_blocks.drift import verdict
 from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from tests.helpers.evaluation_clips import plain_clip
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from emotalk.evaluation.other_speech import choose_partners, compare_curves, fit_length
 from emotalk.evaluation.results import ClipResults, Results
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from tests.helpers.evaluation_clips import plain_clip
 
 

@@ -26,7 +26,7 @@ from emotalk.evaluation.strengths import (
 )
 from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, Bytes, Floats
-from emotalk.shards.shard_set import Sample
+from emotalk.shards.sample_table import Sample
 from tests.helpers.evaluation_clips import BrightnessJudge, plain_clip
 
 

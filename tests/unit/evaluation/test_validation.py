@@ -31,7 +31,8 @@ from emotalk.inference.generate import ClipRequest
 from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
 from emotalk.shards.clip import Clip
 from emotalk.shards.reader import SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.evaluation_clips import ToldLandmarks
 from tests.helpers.shard_set import (
     Members,

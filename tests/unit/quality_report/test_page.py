@@ -23,7 +23,8 @@ from emotalk.shards.reader import SampleReader
 from emotalk.shards.record import parse
 from emotalk.shards.rejected import RejectedClip, rejected_json
 from emotalk.shards.rejected_pictures import pictures_json, rejected_picture
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import made_clips, rewrite_manifest, write_shard_set
 
 LIMITS = {"min_sharpness": 0.004, "min_face_pixels": 48, "max_seconds": 60.0, "sync": "report"}

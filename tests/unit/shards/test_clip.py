@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from emotalk.shards.clip import read_window
 from emotalk.shards.reader import DataFault, SampleReader
-from emotalk.shards.shard_set import Sample, ShardSet
+from emotalk.shards.sample_table import Sample
+from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import (
     MadeClip,
     Members,

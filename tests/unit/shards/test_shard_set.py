@@ -360,7 +360,7 @@ def test_a_tar_is_hashed_once_whether_it_is_right_or_wrong(
 
     monkeypatch.setattr(shard_set.storage, "sha256", told)
     reader = SampleReader(shard_set, verify=True)
-    for sample in shard_set.split("train").samples * 2:
+    for sample in [*shard_set.split("train").samples] * 2:
         if sample.shard == 0:
             reader.read(sample, ["mp4"])
         else:

@@ -31,7 +31,8 @@ from emotalk.evaluation.fitted_emotions.training_clips import (
     choose_training_clips,
 )
 from emotalk.schema import EMOTIONS
-from emotalk.shards.shard_set import Sample, Split
+from emotalk.shards.sample_table import Sample, SampleTable
+from emotalk.shards.shard_set import Split
 from tests.helpers.evaluation_clips import noise_frames
 
 
@@ -41,7 +42,9 @@ class ToldSet:
     location, digest = "the-set", "d" * 64
 
     def __init__(self, **splits: list[Sample]) -> None:
-        self._splits = {name: Split((0,), tuple(samples)) for name, samples in splits.items()}
+        self._splits = {
+            name: Split((0,), SampleTable.of(samples)) for name, samples in splits.items()
+        }
         self.split_names = tuple(splits)
 
     def split(self, name: str) -> Split:
