@@ -1,10 +1,12 @@
 """Align shapes by similarities, and average them (Procrustes analysis)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from emotalk.schema import LANDMARKS, Doubles, check_shape
+
+CHUNK = 4096  # shapes that are in memory at a time
 
 
 def similarity(points_LP: Doubles, onto_LP: Doubles) -> Doubles:
@@ -56,26 +58,36 @@ def transform_points(transform: Doubles, points_LP: Doubles) -> Doubles:
     return points @ transform[..., :2].swapaxes(-1, -2) + transform[..., None, :, 2]
 
 
-def mean_shape(shapes: Iterable[Doubles], start_LP: Doubles, *, rounds: int = 5) -> Doubles:
+def mean_shape(
+    shapes: Sequence[Doubles] | Doubles, start_LP: Doubles, *, rounds: int = 5
+) -> Doubles:
     """Return the Procrustes mean of landmark sets, aligned to `start_LP`.
 
     In each round every shape is aligned to the current mean and the shapes are averaged. The new
     mean is aligned to `start_LP`, so that it neither drifts nor shrinks. The order of `shapes`
-    changes only the last digits.
+    changes only the last digits. `shapes` are read `CHUNK` at a time, once a round.
 
     Raises:
         ValueError: no shapes, or a shape that cannot be aligned.
 
     Source: J. C. Gower, Generalized Procrustes analysis, 1975.
     """
-    all_shapes = [np.asarray(shape, np.float64) for shape in shapes]
-    if not all_shapes:
+    if not len(shapes):
         raise ValueError("mean_shape: no shapes")
-    for shape in all_shapes:
-        check_shape(shape, f"{LANDMARKS} 2", "shape")
-    shapes_NLP = np.stack(all_shapes)
     start = mean = np.asarray(start_LP, np.float64)
     for _ in range(rounds):
-        mean = transform_points(similarities(shapes_NLP, mean), shapes_NLP).mean(0)
+        total = np.zeros_like(start)
+        for begin in range(0, len(shapes), CHUNK):
+            shapes_NLP = _stacked(shapes[begin : begin + CHUNK])
+            aligned = transform_points(similarities(shapes_NLP, mean), shapes_NLP)
+            total = np.concatenate([total[None], aligned]).sum(0)  # in order, as of all at once
+        mean = total / len(shapes)
         mean = transform_points(similarity(mean, start), mean)
     return mean
+
+
+def _stacked(shapes: Iterable[Doubles]) -> Doubles:
+    found = [np.asarray(shape, np.float64) for shape in shapes]
+    for shape in found:
+        check_shape(shape, f"{LANDMARKS} 2", "shape")
+    return np.stack(found)

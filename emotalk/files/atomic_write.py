@@ -11,6 +11,11 @@ from typing import BinaryIO
 PART = ".part"
 
 
+def unfinished_path(folder: Path) -> Path:
+    """Return a new path in a folder for a file that is not finished; `.*.part` finds all."""
+    return folder / f".{secrets.token_hex(8)}{PART}"
+
+
 @contextmanager
 def atomic_path(path: Path, *, partial: Path | None = None) -> Iterator[Path]:
     """Yield a path for libraries that write by name; rename it to `path` when the block is done.
@@ -20,7 +25,7 @@ def atomic_path(path: Path, *, partial: Path | None = None) -> Iterator[Path]:
         partial: the path to write to, on the same file system. By default a new one beside `path`,
             with a short name, because the name of `path` may be as long as a name can be.
     """
-    partial = partial or path.with_name(f".{secrets.token_hex(8)}{PART}")
+    partial = partial or unfinished_path(path.parent)
     try:
         yield partial
         partial.replace(path)
@@ -41,7 +46,7 @@ def atomic_write(
         on_disk: wait until the bytes are on the disk, so that they survive a loss of power. It is
             not needed for files whose damage is noticed when they are read.
     """
-    partial = (aside or path.parent) / f".{secrets.token_hex(8)}{PART}"
+    partial = unfinished_path(aside or path.parent)
     with atomic_path(path, partial=partial), partial.open("wb") as file:
         yield file
         if on_disk:

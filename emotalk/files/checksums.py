@@ -87,5 +87,10 @@ def unsealed(path: Path) -> bytes | None:
         found = path.read_bytes()
     except FileNotFoundError:
         return None
+    return unseal(found)
+
+
+def unseal(found: bytes) -> bytes | None:
+    """Return the bytes that `sealed` was given, or None if one of them changed."""
     data = found[DIGEST_BYTES:]
     return data if hashlib.sha256(data).digest() == found[:DIGEST_BYTES] else None

@@ -1,15 +1,22 @@
 """Write and read files of one JSON object a line, beside the manifest."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from emotalk.files.small_files import UnfitFile, parse_json, read_small
 from emotalk.shards.record import Record
 from emotalk.shards.storage import LARGEST_FILE
 
+LONGEST_LINE = 2**20  # bytes
 Line = TypeVar("Line", bound=Record)
+
+
+def write_json_lines(file: BinaryIO, records: Iterable[Record]) -> None:
+    """Write a file of these lines one by one, as `lines_json` makes them."""
+    for record in records:
+        file.write(lines_json([record]))
 
 
 def lines_json(records: Iterable[Record]) -> bytes:
@@ -48,6 +55,16 @@ def fit_lines(model: type[Line], path: Path) -> list[Line]:
     except (OSError, UnfitFile):
         return []
     return [found for line in lines if (found := _fit(model, line)) is not None]
+
+
+def each_fit_line(model: type[Line], path: Path) -> Iterator[Line]:
+    """Yield what `fit_lines` returns, line by line: for files that are larger than memory."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        while line := file.readline(LONGEST_LINE):
+            if (found := _fit(model, line)) is not None:
+                yield found
 
 
 def _fit(model: type[Line], line: bytes) -> Line | None:

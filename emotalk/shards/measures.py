@@ -3,13 +3,13 @@
 The file lies beside the manifest and is part of no hash; sets of older versions have none.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
-from emotalk.shards.json_lines import fit_lines, lines_json
+from emotalk.shards.json_lines import each_fit_line, fit_lines
 from emotalk.shards.names import MEASURES_NAME
 from emotalk.shards.record import Record
 
@@ -55,10 +55,14 @@ def measures_of(line: ClipMeasures) -> dict[str, float]:
     return line.model_dump(include={*MEASURES}, exclude_none=True)
 
 
-def measures_json(lines: Iterable[ClipMeasures]) -> bytes:
-    """Return the content of `measures.jsonl`: sorted by clip, without clips that have no value."""
-    ordered = sorted(lines, key=lambda line: (line.clip, line.key))
-    return lines_json([line for line in ordered if measures_of(line)])
+def with_values(lines: Iterable[ClipMeasures]) -> Iterator[ClipMeasures]:
+    """Yield the lines of `measures.jsonl`: those that have a value."""
+    return (line for line in lines if measures_of(line))
+
+
+def each_measures(folder: Path) -> Iterator[ClipMeasures]:
+    """Yield the lines of a set one by one; none where the file is missing."""
+    return each_fit_line(ClipMeasures, folder / MEASURES_NAME)
 
 
 def read_measures(folder: Path) -> dict[str, ClipMeasures]:

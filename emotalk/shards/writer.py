@@ -14,8 +14,9 @@ from emotalk.files.atomic_write import atomic_write
 from emotalk.files.checksums import file_sha256
 from emotalk.schema import ClipLabel
 from emotalk.shards.index import SampleEntry, ShardIndex
+from emotalk.shards.json_lines import write_json_lines
 from emotalk.shards.manifest import Manifest, ShardEntry
-from emotalk.shards.measures import ClipMeasures, measures_json
+from emotalk.shards.measures import ClipMeasures, with_values
 from emotalk.shards.names import (
     MANIFEST_NAME,
     MEASURES_NAME,
@@ -77,9 +78,9 @@ def write_rejected(folder: Path, rejected: Iterable[RejectedClip], *, aside: Pat
 
 
 def write_measures(folder: Path, measures: Iterable[ClipMeasures], *, aside: Path) -> None:
-    """Write `measures.jsonl`."""
+    """Write `measures.jsonl`, in the order of the lines; clips without a value are left out."""
     with atomic_write(folder / MEASURES_NAME, aside=aside) as file:
-        file.write(measures_json(measures))
+        write_json_lines(file, with_values(measures))
 
 
 def write_pictures(folder: Path, pictures: Iterable[RejectedPicture], *, aside: Path) -> None:

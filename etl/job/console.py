@@ -14,13 +14,13 @@ from emotalk.lip_sync.estimate import LARGEST_IN_STEP, SURE
 from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS, UNKNOWN
 from emotalk.shards.manifest import Manifest
-from emotalk.shards.measures import read_measures
+from emotalk.shards.measures import each_measures
 from emotalk.shards.names import REJECTED_NAME, REPORT_NAME
 from emotalk.shards.rejected import read_rejected
 from emotalk.shards.statistics import SplitStatistics, reason_lines, statistics_lines
 from etl.job.plan import Plan, count_emotions
 from etl.job.splits import shared_actors
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 
 LINE_EVERY_S = 20.0
 
@@ -174,7 +174,7 @@ def _in_step(config: EtlConfig) -> list[str]:
     rejected = read_rejected(config.output)
     measured = [
         (abs(line.sync_offset), line.sync_confidence)
-        for line in read_measures(config.output).values()
+        for line in each_measures(config.output)
         if line.clip not in rejected
         and line.sync_offset is not None
         and line.sync_confidence is not None

@@ -24,7 +24,7 @@ from emotalk.shards.names import (
 from emotalk.shards.record import parse
 from emotalk.shards.storage import LARGEST_FILE
 from etl.job.plan import Plan
-from etl.job.store import CLIP, LOOKING, RECORDING, SHARD
+from etl.job.store import CLIP, LOOKING, RECORDING, SHARD, clip_folders
 from etl.paths import is_full
 
 WORK = ".work"
@@ -88,10 +88,11 @@ def open_store(output: Path, plan: Plan) -> Path:
 def clear_stores(output: Path) -> None:
     """Remove all stores; only files that stores can hold."""
     for store in sorted(path for path in (output / WORK).iterdir() if path.is_dir()):
-        for pattern in (f"*{CLIP}", f"*{SHARD}", f"*{RECORDING}", f"*{LOOKING}", f".*{PART}"):
-            for kept in store.glob(pattern):
-                kept.unlink(missing_ok=True)
-        store.rmdir()
+        for folder in (*clip_folders(store), store):
+            for pattern in (f"*{CLIP}", f"*{SHARD}", f"*{RECORDING}", f"*{LOOKING}", f".*{PART}"):
+                for kept in folder.glob(pattern):
+                    kept.unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def remove_other_shards(output: Path, tars: Iterable[str]) -> None:

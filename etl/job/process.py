@@ -1,11 +1,14 @@
 """Run the two halves of a job on an executor: process the clips, then write the shards."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
 from emotalk.config.etl import EtlConfig
+from emotalk.errors import Stopped
 from emotalk.schema import Rejection
 from emotalk.shards.manifest import ShardEntry
 from etl.clip.crash import Crash, CrashCount, naming_node
@@ -15,11 +18,38 @@ from etl.executor import Executor, WorkerDied
 from etl.job.look_progress import shown_looks
 from etl.job.plan import Plan, PlannedShard, with_stretches
 from etl.job.shard_work import ShardSample, make_shard
-from etl.job.store import CLIP, RECORDING, UNKNOWN, Verdict, load_recording, load_verdict
+from etl.job.store import (
+    RECORDING,
+    DamagedClip,
+    clip_path,
+    finished_keys,
+    load_recording,
+    load_verdict,
+)
+from etl.job.verdict import UNKNOWN, Verdict
+from etl.job.verdicts import Verdicts
 from etl.job.worker import process_clip, rejected
 from etl.recording.recording import Recording, clips_of
 
 LOG = logging.getLogger("emotalk.etl")
+READERS = 16  # threads that read stored verdicts
+READ_AHEAD = 1024  # clips
+
+
+class DamagedClips(Stopped):
+    """Finished clips were damaged or removed since they were written.
+
+    Attributes:
+        keys: of the clips; their files are removed, so that they count as not finished.
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """Make the message, which names the first."""
+        self.keys = tuple(keys)
+        super().__init__(
+            f"finished clips were damaged or removed since they were written ({len(keys)}, e.g. "
+            f"{keys[0]}); check the disk and start again: they are made anew, the others are kept"
+        )
 
 
 class Progress(Protocol):
@@ -35,33 +65,36 @@ class Progress(Protocol):
 
 
 def process_plan(
-    config: EtlConfig, plan: Plan, executor: Executor, progress: Progress, store: Path
-) -> tuple[Plan, dict[str, Verdict]]:
+    config: EtlConfig,
+    plan: Plan,
+    executor: Executor,
+    progress: Progress,
+    store: Path,
+    verdicts: Verdicts,
+) -> Plan:
     """Process every clip; then the stretches of the files that turned out to be long recordings.
 
     A recording whose file changed before all of its stretches were read is one rejected file: its
     stretches may be of two versions.
 
     Returns:
-        The plan with those stretches in place of their files, and the verdict on each of its clips.
+        The plan with those stretches in place of their files; `verdicts` gets the verdict on each
+        of its clips.
     """
-    results = process_clips(config, plan, plan.clips, executor, progress, store)
-    recordings = {key: r for key, r in results.items() if isinstance(r, Recording)}
-    known = {key: r for key, r in results.items() if isinstance(r, Verdict)}
+    recordings = process_clips(config, plan, plan.clips, executor, progress, store, verdicts)
     if not recordings:
-        return plan, known
+        return plan
     cut = with_stretches(config, plan, recordings)
-    new = [key for key in cut.clips if key not in known]
-    results = process_clips(config, cut, new, executor, progress, store)
-    known |= {key: r for key, r in results.items() if isinstance(r, Verdict)}
+    new = [key for key in cut.clips if key not in verdicts]
+    process_clips(config, cut, new, executor, progress, store, verdicts)
+    whole = dict(recordings)
     for key, recording in recordings.items():
-        parts = [known[part.label.key] for part in clips_of(plan.clips[key], recording)]
+        parts = (verdicts[part.label.key] for part in clips_of(plan.clips[key], recording))
         if changed := [part for part in parts if part.reason == "file_changed"]:
             why = Rejection("file_changed", changed[0].detail, recording.clip)
-            known[key] = rejected(plan.clips[key], why, UNKNOWN)
-    whole = {key: recording for key, recording in recordings.items() if key not in known}
-    plan = with_stretches(config, plan, whole)
-    return plan, {key: known[key] for key in plan.clips}
+            verdicts.add(rejected(plan.clips[key], why, UNKNOWN))
+            del whole[key]
+    return with_stretches(config, plan, whole)
 
 
 def process_clips(
@@ -71,10 +104,11 @@ def process_clips(
     executor: Executor,
     progress: Progress,
     store: Path,
-) -> dict[str, Verdict | Recording]:
-    """Return the verdict on each of these clips, in their order; stored ones are not opened.
+    verdicts: Verdicts,
+) -> dict[str, Recording]:
+    """Add the verdict on each of these clips to `verdicts`; stored clips are not opened.
 
-    Of a file that is cut into stretches, return these; they are not processed yet.
+    Return the files that are cut into stretches, in their order; these are not processed yet.
 
     A clip that crashed, or whose worker died at every try, is rejected but not stored: the next run
     tries it again.
@@ -82,18 +116,16 @@ def process_clips(
     Raises:
         Stopped: `max_crashes_in_a_row` clips in a row crashed on one node.
     """
-    results: dict[str, Verdict | Recording] = {}
-    wanted = list(keys)
-    for key, recording in _stored_recordings(config, plan, wanted, store).items():
-        results[key] = recording
+    wanted = dict.fromkeys(keys)
+    recordings = _stored_recordings(config, plan, wanted, store)
+    for recording in recordings.values():
         progress.recording_done(len(recording.stretches))
-    finished = {path.name.removesuffix(CLIP) for path in store.glob(f"*{CLIP}")}
-    for key in finished.intersection(wanted) - results.keys():
-        stored = load_verdict(store, key, stamp_of(plan.clips[key], config))
-        if stored is not None:
-            results[key] = stored
-            progress.clip_done(stored, reused=True)
-    pending = [plan.clips[key] for key in wanted if key not in results]
+    done = set(recordings)
+    for stored in _stored_verdicts(config, plan, wanted.keys() - done, store):
+        verdicts.add(stored)
+        done.add(stored.key)
+        progress.clip_done(stored, reused=True)
+    pending = (plan.clips[key] for key in wanted if key not in done)
     crashes = CrashCount(config.max_crashes_in_a_row)
     with shown_looks(store):
         for clip, outcome in executor.stream(process_clip, pending, config, store):
@@ -101,12 +133,29 @@ def process_clips(
                 crashes.reset(outcome.node)
                 LOG.info("%s", outcome.summary)
                 progress.recording_done(len(outcome.stretches))
-                results[clip.label.key] = outcome
+                recordings[clip.label.key] = outcome
                 continue
             verdict = _verdict(clip, outcome, crashes)
-            results[clip.label.key] = verdict
+            verdicts.add(verdict)
             progress.clip_done(verdict, reused=False)
-    return {key: results[key] for key in wanted}
+    return {key: recordings[key] for key in wanted if key in recordings}
+
+
+def _stored_verdicts(
+    config: EtlConfig, plan: Plan, wanted: Collection[str], store: Path
+) -> Iterator[Verdict]:
+    """Yield the verdicts of earlier runs on those of the clips whose files are the same.
+
+    Several are read at a time: on a shared folder a file takes a millisecond or more to open.
+    """
+
+    def load(key: str) -> Verdict | None:
+        return load_verdict(store, key, stamp_of(plan.clips[key], config))
+
+    found = (key for key in finished_keys(store) if key in wanted)
+    with ThreadPoolExecutor(READERS) as pool:
+        while some := list(islice(found, READ_AHEAD)):
+            yield from (verdict for verdict in pool.map(load, some) if verdict is not None)
 
 
 def _stored_recordings(
@@ -131,15 +180,26 @@ def write_shards(
     verdicts: Mapping[str, Verdict],
     neutral_of: Mapping[str, str],
 ) -> list[ShardEntry]:
-    """Write those of the shards that have an accepted sample; return their entries, in order."""
-    work = [(shard, shard_samples(plan, shard, verdicts, neutral_of)) for shard in shards]
-    filled = [item for item in work if item[1]]
+    """Write those of the shards that have an accepted sample; return their entries, in order.
+
+    Raises:
+        DamagedClips: finished clips were damaged since they were written; they are removed, and the
+            other shards are made.
+    """
+    work = ((shard, shard_samples(plan, shard, verdicts, neutral_of)) for shard in shards)
+    filled = (item for item in work if item[1])
     entries: dict[str, ShardEntry] = {}
-    for (shard, _), entry in executor.stream(_make_shard, filled, output, store):
-        if isinstance(entry, WorkerDied):
-            raise RuntimeError(f"{shard.file}: its writer died at every try: {entry}")
-        entries[shard.file] = entry
-    return [entries[shard.file] for shard, _ in filled]
+    damaged: list[str] = []
+    for (shard, _), made in executor.stream(_make_shard, filled, output, store):
+        if isinstance(made, WorkerDied):
+            raise RuntimeError(f"{shard.file}: its writer died at every try: {made}")
+        if isinstance(made, str):
+            damaged.append(made)
+        else:
+            entries[shard.file] = made
+    if damaged:
+        raise DamagedClips(damaged)
+    return [entries[shard.file] for shard in shards if shard.file in entries]
 
 
 def shard_samples(
@@ -150,13 +210,15 @@ def shard_samples(
 ) -> tuple[ShardSample, ...]:
     """Return the accepted clips of a shard, each with the source of its neutral still."""
 
-    def sample(key: str) -> ShardSample:
-        neutral = neutral_of.get(key)
+    def sample(verdict: Verdict) -> ShardSample:
+        neutral = neutral_of.get(verdict.key)
         clip = None if neutral is None else plan.clips[neutral].label.clip
-        hashes = (verdicts[key].sha256, verdicts[neutral].sha256 if neutral else "")
-        return ShardSample(plan.clips[key].label, verdicts[key].frames, neutral, clip, hashes)
+        hashes = (verdict.sha256, verdicts[neutral].sha256 if neutral else "")
+        label = plan.clips[verdict.key].label
+        return ShardSample(label, verdict.frames, neutral, clip, hashes)
 
-    return tuple(sample(key) for key in shard.keys if verdicts[key].accepted)
+    found = (verdicts[key] for key in shard.keys)
+    return tuple(sample(verdict) for verdict in found if verdict.accepted)
 
 
 def _verdict(
@@ -176,6 +238,12 @@ def _verdict(
 
 def _make_shard(
     item: tuple[PlannedShard, tuple[ShardSample, ...]], output: Path, store: Path
-) -> ShardEntry:
+) -> ShardEntry | str:
+    """Return the entry of a shard, or the key of a damaged clip, whose file is removed."""
     with naming_node(item[0].file):
-        return make_shard(output, store, *item)
+        try:
+            return make_shard(output, store, *item)
+        except DamagedClip as damaged:
+            (key,) = damaged.args
+            clip_path(store, key).unlink(missing_ok=True)
+            return str(key)

@@ -3,7 +3,7 @@
 The manifest stays: the shards made again must have its hashes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
@@ -16,8 +16,8 @@ from etl.executor import Executor
 from etl.job.output import clear_stores, open_store
 from etl.job.plan import Plan, choose_neutrals
 from etl.job.process import Progress, process_clips, write_shards
-from etl.job.store import UNKNOWN, Verdict
-from etl.recording.recording import Recording
+from etl.job.verdict import UNKNOWN, Verdict
+from etl.job.verdicts import Verdicts
 
 
 def damaged_shards(output: Path, manifest: Manifest) -> list[str]:
@@ -45,14 +45,19 @@ def repair(
     shards = [shard for shard in plan.shards if shard.file in damaged]
     keys = [key for shard in shards for key in shard.keys]
     store = open_store(config.output, plan)
-    verdicts = _verdicts(process_clips(config, plan, keys, executor, progress, store))
-    accepted = {key for key in keys if verdicts[key].accepted}
-    accepted |= _keys_outside(config.output, entries, damaged)
-    neutral_of = choose_neutrals(clip for key, clip in plan.clips.items() if key in accepted)
-    origins = {neutral_of[key] for key in keys if key in neutral_of} - set(keys)
-    others = process_clips(config, plan, sorted(origins), executor, progress, store)
-    verdicts |= _verdicts(others)
-    made = write_shards(plan, shards, store, executor, store, verdicts, neutral_of)
+    with Verdicts(store) as verdicts:
+
+        def process(keys: Sequence[str]) -> None:
+            cut = process_clips(config, plan, keys, executor, progress, store, verdicts)
+            for key, recording in cut.items():  # none of the set any more
+                verdicts.add(Verdict(key, recording.clip, UNKNOWN, reason="file_changed"))
+
+        process(keys)
+        accepted = {key for key in keys if verdicts.is_accepted(key)}
+        accepted |= _keys_outside(config.output, entries, damaged)
+        neutral_of = choose_neutrals(clip for key, clip in plan.clips.items() if key in accepted)
+        process(sorted({neutral_of[key] for key in keys if key in neutral_of} - set(keys)))
+        made = write_shards(plan, shards, store, executor, store, verdicts, neutral_of)
     changed = {*damaged} - {entry.file for entry in made if entry == entries[entry.file]}
     if changed:
         raise Stopped(
@@ -65,14 +70,6 @@ def repair(
             (store / file).replace(config.output / file)
     clear_stores(config.output)
     return damaged
-
-
-def _verdicts(results: Mapping[str, Verdict | Recording]) -> dict[str, Verdict]:
-    """Return the verdicts; a clip that became a recording is none of the set any more."""
-    return {
-        key: r if isinstance(r, Verdict) else Verdict(key, r.clip, UNKNOWN, reason="file_changed")
-        for key, r in results.items()
-    }
 
 
 def _keys_outside(output: Path, entries: Mapping[str, ShardEntry], damaged: list[str]) -> set[str]:

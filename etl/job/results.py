@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.shape import mean_shape
@@ -25,9 +23,12 @@ from emotalk.shards.writer import write_measures, write_pictures, write_rejected
 from etl.clip.files import content_digest, stamp_of
 from etl.job.plan import Plan
 from etl.job.recordings import recording_entry
-from etl.job.store import UNKNOWN, Verdict, load_picture
+from etl.job.store import load_picture
+from etl.job.verdict import UNKNOWN, Verdict
+from etl.job.verdicts import Verdicts
 
 LOG = logging.getLogger("emotalk.etl")
+LARGEST_REPORT = 200_000  # clips
 
 
 def write_rejections(
@@ -38,27 +39,27 @@ def write_rejections(
     A clip whose files changed since it was processed gets an empty digest: it is tried again.
     """
     lines = [_rejected(rejection) for rejection in plan.rejected]
-    for key, verdict in verdicts.items():
-        if not verdict.accepted:
-            clip = plan.clips[key]
+    for key, clip in plan.clips.items():
+        if key in verdicts and not (verdict := verdicts[key]).accepted:
             same = stamp_of(clip, config) == verdict.source
             lines.append(_rejected(verdict.rejection, content_digest(clip, config) if same else ""))
     write_rejected(config.output, lines, aside=store)
     return Counter(line.reason for line in lines)
 
 
-def write_what_was_seen(
-    config: EtlConfig, plan: Plan, verdicts: Mapping[str, Verdict], store: Path
-) -> None:
+def write_what_was_seen(config: EtlConfig, plan: Plan, verdicts: Verdicts, store: Path) -> None:
     """Write `measures.jsonl` and `rejected_pictures.jsonl`."""
-    lines = (clip_measures(v.clip, v.key, v.measures) for v in verdicts.values())
+    in_order = sorted(plan.clips, key=lambda key: (plan.clips[key].label.clip, key))
+    found = (verdicts[key] for key in in_order)
+    lines = (clip_measures(v.clip, v.key, v.measures) for v in found)
     write_measures(config.output, lines, aside=store)
-    key_of = {v.clip: key for key, v in verdicts.items() if v.source != UNKNOWN}
-    rejected = (_rejected(v.rejection) for v in verdicts.values() if not v.accepted)
+    rejected = [verdicts[key] for key in plan.clips if not verdicts.is_accepted(key)]
+    key_of = {verdict.clip: verdict.key for verdict in rejected if verdict.source != UNKNOWN}
+    listed = [*plan.rejected, *(verdict.rejection for verdict in rejected)]
     pictures = (
         rejected_picture(line.clip, jpeg)
-        for line in first_rejected([*map(_rejected, plan.rejected), *rejected])
-        if (jpeg := load_picture(store, key_of.get(line.clip, "")))
+        for line in first_rejected(map(_rejected, listed))
+        if line.clip in key_of and (jpeg := load_picture(store, key_of[line.clip]))
     )
     write_pictures(config.output, pictures, aside=store)
 
@@ -66,6 +67,14 @@ def write_what_was_seen(
 def write_set_report(output: Path, manifest: Manifest, store: Path) -> None:
     """Write `report.html`. Nothing depends on it: if it cannot be written, that is a warning."""
     path = output / REPORT_NAME
+    if manifest.clips.get("accepted", 0) > LARGEST_REPORT:
+        LOG.warning(
+            "the report of a set of more than %d clips is not written, since it holds all of them "
+            "in memory; `emotalk inspect %s --report FILE.html` makes it",
+            LARGEST_REPORT,
+            printable(str(output)),
+        )
+        return
     try:
         if path.exists() and not is_report(path):
             raise WrongUse(f"{path} is no report of a shard set and is left as it is")
@@ -82,16 +91,16 @@ def write_set_report(output: Path, manifest: Manifest, store: Path) -> None:
 
 def build_manifest(
     plan: Plan,
-    verdicts: Mapping[str, Verdict],
+    verdicts: Verdicts,
     rejected: Counter[str],
     shards: Sequence[ShardEntry],
     run: Mapping[str, Any],
 ) -> Manifest:
     """Return the manifest; but for `run` the same for the same input, on any machines."""
-    accepted = [key for key in plan.clips if verdicts[key].accepted]
+    accepted = [key for key in plan.clips if verdicts.is_accepted(key)]
     return Manifest(
         config=plan.stored_config,
-        mean_face=_mean_face(plan, verdicts),
+        mean_face=_mean_face(plan, accepted, verdicts),
         clips={
             "found": plan.found,
             "accepted": len(accepted),
@@ -121,15 +130,11 @@ def _split_facts(plan: Plan, accepted: Sequence[str], split: str) -> dict[str, A
 
 
 def _mean_face(
-    plan: Plan, verdicts: Mapping[str, Verdict]
+    plan: Plan, accepted: Sequence[str], verdicts: Verdicts
 ) -> tuple[tuple[float, float], ...] | None:
     """Return the mean shape of the training split, 68 pairs in crop pixels."""
-    faces = [
-        np.asarray(verdicts[key].mean_face)
-        for key in sorted(plan.clips)
-        if verdicts[key].accepted and plan.split_of[key] == SPLITS[0]
-    ]
-    if not faces:
+    keys = sorted(key for key in accepted if plan.split_of[key] == SPLITS[0])
+    if not keys:
         return None
-    mean = mean_shape(faces, template_LP())
+    mean = mean_shape(verdicts.faces(keys), template_LP())
     return tuple((round(float(x), 4), round(float(y), 4)) for x, y in mean)

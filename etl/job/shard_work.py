@@ -34,7 +34,7 @@ def make_shard(
     A shard that an earlier run made of the same members stays, if its hashes are right.
 
     Raises:
-        Stopped: a finished clip was damaged since it was written.
+        DamagedClip: a finished clip was damaged since it was written.
     """
     recipe = recipe_of(samples)
     entry = load_shard(store, shard.file, recipe)

@@ -4,58 +4,55 @@ The folder's name is a digest of what decides the bytes, so that a rerun with ot
 nothing of the first run.
 """
 
+import hashlib
 import io
 import json
+import os
+import struct
 import zipfile
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from emotalk.errors import Stopped
 from emotalk.files.atomic_write import atomic_write
-from emotalk.files.checksums import sealed, unsealed
-from emotalk.schema import Rejection
+from emotalk.files.checksums import DIGEST_BYTES, sealed, unseal, unsealed
 from emotalk.shards.manifest import ShardEntry
 from etl.corpora.listing import Stretch
+from etl.job.verdict import Verdict, pack_verdict, unpack_verdict
 from etl.recording.recording import Recording
 
 STILL = "still.png"
 """First crop of a neutral clip, stored as the neutral still of other clips."""
 PICTURE = "picture.jpg"
 """A small picture of a rejected clip, for the report of the set."""
-VERDICT = "verdict.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 CLIP, SHARD, RECORDING, LOOKING = ".clip", ".shard", ".recording", ".looking"
-UNKNOWN = (0, 0)  # stamp of a clip whose files were not looked at
+SIZES = struct.Struct("<IQ")  # of the verdict and of the members, in bytes
+BEGIN = SIZES.size + DIGEST_BYTES  # byte of a clip's file at which its verdict begins
+HEAD = 1024  # bytes that hold any usual verdict
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The result of one clip."""
+class DamagedClip(Exception):  # noqa: N818  a fault of the file; the clip is made anew
+    """A finished clip is not the one that was written; its key is the only argument."""
 
-    key: str
-    clip: str
-    source: tuple[int, int]  # bytes and modification time in ns of the file, to notice a new one
-    frames: int = 0  # length at 25 Hz; 0 if rejected
-    mean_face: tuple[tuple[float, float], ...] = ()  # 68 pairs in crop pixels; empty if rejected
-    reason: str = ""  # why it was rejected, or empty
-    detail: str = ""  # value and limit
-    seconds: Mapping[str, float] | None = None  # of each stage on the worker; in no shard
-    sha256: str = ""  # of the members, to tell whether a shard was made of these very ones
-    node: str = ""  # the machine that processed it; not part of any shard
-    # values that the checks measured, for `measures.jsonl`; not part of any shard
-    measures: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def accepted(self) -> bool:
-        """Return whether the clip became a sample."""
-        return not self.reason
+def clip_path(folder: Path, key: str) -> Path:
+    """Return the file of a finished clip, in one of 256 folders by a hash of its key."""
+    return folder / hashlib.sha256(key.encode()).hexdigest()[:2] / f"{key}{CLIP}"
 
-    @property
-    def rejection(self) -> Rejection:
-        """Return the rejection of a rejected clip."""
-        return Rejection(self.reason, self.detail, self.clip)
+
+def clip_folders(folder: Path) -> list[Path]:
+    """Return the folders of finished clips that a store has."""
+    return sorted(folder.glob("[0-9a-f][0-9a-f]"))
+
+
+def finished_keys(folder: Path) -> Iterator[str]:
+    """Yield the keys of all finished clips, folder by folder."""
+    for part in clip_folders(folder):
+        for name in sorted(os.listdir(part)):
+            if name.endswith(CLIP):
+                yield name.removesuffix(CLIP)
 
 
 def save_clip(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> None:
@@ -64,44 +61,76 @@ def save_clip(folder: Path, verdict: Verdict, members: Mapping[str, bytes]) -> N
     with zipfile.ZipFile(data, "w", zipfile.ZIP_STORED) as archive:
         for name, member in members.items():
             archive.writestr(zipfile.ZipInfo(name, EPOCH), member)
-        archive.writestr(zipfile.ZipInfo(VERDICT, EPOCH), json.dumps(asdict(verdict)))
-    with atomic_write(folder / f"{verdict.key}{CLIP}", aside=folder, on_disk=False) as file:
-        file.write(sealed(data.getvalue()))
+    sealed_members = sealed(data.getvalue())
+    packed = pack_verdict(verdict)
+    sizes = SIZES.pack(len(packed), len(sealed_members))
+    path = clip_path(folder, verdict.key)
+    path.parent.mkdir(exist_ok=True)
+    with atomic_write(path, aside=folder, on_disk=False) as file:
+        file.write(sizes + hashlib.sha256(sizes + packed).digest() + packed)
+        file.write(sealed_members)
 
 
 def load_verdict(folder: Path, key: str, source: tuple[int, int]) -> Verdict | None:
     """Return the stored verdict on a clip; None if there is none for this very file.
 
-    A clip whose stored bytes were damaged counts as not finished.
+    It reads the first kilobyte. A clip whose verdict was damaged, or whose file has another length,
+    counts as not finished; damage of its members is noticed by `load_members`.
     """
-    archive = _archive(folder, key)
-    if archive is None:
+    try:
+        with clip_path(folder, key).open("rb", buffering=0) as file:
+            packed = _packed_verdict(file)
+    except FileNotFoundError:
         return None
-    facts: dict[str, Any] = json.loads(archive.read(VERDICT))
-    face = tuple((float(x), float(y)) for x, y in facts.pop("mean_face"))
-    verdict = Verdict(**{**facts, "mean_face": face, "source": tuple(facts["source"])})
-    return verdict if verdict.source == source else None
+    verdict = None if packed is None else unpack_verdict(packed)
+    return verdict if verdict is not None and verdict.source == source else None
 
 
 def load_members(folder: Path, key: str) -> dict[str, bytes]:
     """Return the members of an accepted clip, or the picture of a rejected one, name -> bytes.
 
     Raises:
-        Stopped: they are not those that were written.
+        DamagedClip: they are not those that were written.
     """
     archive = _archive(folder, key)
     if archive is None:
-        raise Stopped(
-            f"{folder / (key + CLIP)}: damaged or removed since it was written; check the disk and "
-            "start again: the clip is made anew, the others are kept"
-        )
-    return {name: archive.read(name) for name in archive.namelist() if name != VERDICT}
+        raise DamagedClip(key)
+    return {name: archive.read(name) for name in archive.namelist()}
 
 
 def load_picture(folder: Path, key: str) -> bytes:
     """Return the picture of a rejected clip as JPEG; empty where there is none."""
     archive = _archive(folder, key)
     return b"" if archive is None or PICTURE not in archive.namelist() else archive.read(PICTURE)
+
+
+def _packed_verdict(file: IO[bytes]) -> bytes | None:
+    """Return the bytes of the verdict at the begin of a clip's file; None if it is damaged."""
+    head = file.read(HEAD)
+    if len(head) < BEGIN:
+        return None
+    length, rest = SIZES.unpack_from(head)
+    if os.fstat(file.fileno()).st_size != BEGIN + length + rest:
+        return None
+    packed = head[BEGIN : BEGIN + length]
+    if len(packed) < length:
+        packed += file.read(length - len(packed))
+    fits = hashlib.sha256(head[: SIZES.size] + packed).digest() == head[SIZES.size : BEGIN]
+    return packed if fits else None
+
+
+def _archive(folder: Path, key: str) -> zipfile.ZipFile | None:
+    """Return the members of a finished clip, None where they are missing or damaged."""
+    try:
+        with clip_path(folder, key).open("rb") as file:
+            packed = _packed_verdict(file)
+            if packed is None:
+                return None
+            file.seek(BEGIN + len(packed))
+            data = unseal(file.read())
+    except FileNotFoundError:
+        return None
+    return None if data is None else zipfile.ZipFile(io.BytesIO(data))
 
 
 def save_recording(folder: Path, recording: Recording) -> None:
@@ -136,8 +165,3 @@ def load_shard(folder: Path, name: str, recipe: str) -> ShardEntry | None:
     data = unsealed(folder / f"{name}{SHARD}")
     facts: dict[str, Any] = {} if data is None else json.loads(data)
     return ShardEntry(**facts["entry"]) if facts.get("recipe") == recipe else None
-
-
-def _archive(folder: Path, key: str) -> zipfile.ZipFile | None:
-    data = unsealed(folder / f"{key}{CLIP}")
-    return None if data is None else zipfile.ZipFile(io.BytesIO(data))

@@ -38,7 +38,9 @@ from etl.job.repair import damaged_shards, repair
 from etl.job.results import write_rejections
 from etl.job.run import run_job
 from etl.job.shard_work import recipe_of
-from etl.job.store import PICTURE, STILL, Verdict, load_verdict, save_clip, save_shard
+from etl.job.store import PICTURE, STILL, load_verdict, save_clip, save_shard
+from etl.job.verdict import Verdict
+from etl.job.verdicts import Verdicts
 from etl.job.worker import digest_of, mean_face_of
 
 NOT_IN_SET = Verdict("", "", (0, 0), reason="missing")
@@ -96,12 +98,14 @@ def retry_rejected(
     if not keys and not names_differ:
         return None
     store = open_store(config.output, plan)
-    results = process_clips(config, plan, keys, executor, progress, store)
-    verdicts = {key: r for key, r in results.items() if isinstance(r, Verdict)}
     rejected = read_rejected(config.output)
-    same = len(verdicts) == len(results) and not names_differ
-    if same and all(_as_before(v, rejected) for v in verdicts.values()):
-        _write_new_digests(config, plan, verdicts, rejected, store)
+    with Verdicts(store) as verdicts:
+        cut = process_clips(config, plan, keys, executor, progress, store, verdicts)
+        same = not cut and not names_differ
+        same = same and all(_as_before(verdict, rejected) for verdict in verdicts.values())
+        if same:
+            _write_new_digests(config, plan, verdicts, rejected, store)
+    if same:
         clear_stores(config.output)
         return None
     _store_samples(config, plan, manifest, store)
@@ -181,7 +185,7 @@ def _store_sample(
         clip=clip.label.clip,
         source=stamp_of(clip, config),
         frames=sample.frames,
-        mean_face=mean_face_of(read_landmarks(reader, sample)),
+        face=mean_face_of(read_landmarks(reader, sample)),
         sha256=digest_of(members),
         measures=measures_of(measures[sample.key]) if sample.key in measures else {},
     )

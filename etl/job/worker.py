@@ -37,7 +37,8 @@ from etl.clip.sample import FAULTS_OF_SEEKING, make_sample
 from etl.corpora.listing import SourceClip
 from etl.corpora.media_file import check_reachable, on_disk
 from etl.job.look_progress import look_progress
-from etl.job.store import PICTURE, STILL, Verdict, save_clip, save_recording
+from etl.job.store import PICTURE, STILL, save_clip, save_recording
+from etl.job.verdict import Verdict, pack_face
 from etl.recording.look import look_at
 from etl.recording.recording import Recording
 
@@ -156,7 +157,7 @@ def _accepted(
         clip=clip.label.clip,
         source=source,
         frames=len(sample.frames_THWC),
-        mean_face=mean_face_of(sample.landmarks_TLP),
+        face=mean_face_of(sample.landmarks_TLP),
         seconds={"sample": made - began, "encode": time.perf_counter() - made},
         sha256=digest_of(members),
         node=socket.gethostname(),
@@ -216,7 +217,6 @@ def _set_up_process() -> None:
     keep_freed_memory()
 
 
-def mean_face_of(landmarks_TLP: Floats) -> tuple[tuple[float, float], ...]:
-    """Return a clip's mean landmarks on the template, 68 pairs in crop pixels."""
-    mean = mean_shape(landmarks_TLP.astype(np.float64), template_LP(), rounds=2)
-    return tuple((round(float(x), 6), round(float(y), 6)) for x, y in mean)
+def mean_face_of(landmarks_TLP: Floats) -> bytes:
+    """Return a clip's mean landmarks on the template as a verdict keeps them."""
+    return pack_face(mean_shape(landmarks_TLP.astype(np.float64), template_LP(), rounds=2))

@@ -39,7 +39,7 @@ from etl.cluster import cluster
 from etl.corpora import list_clips
 from etl.corpora.listing import SourceClip
 from etl.job.plan import LATER_CHECKS
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 from etl.job.worker import process_clip
 from tests.benchmarks import bench_plan
 from tests.helpers.clips import tone

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import psutil
 
@@ -32,6 +32,8 @@ from emotalk.shards.joined_set import open_shards
 from emotalk.shards.manifest import Manifest, ShardEntry
 from emotalk.shards.names import MANIFEST_NAME, index_name, tar_name
 
+Given = TypeVar("Given")
+Found = TypeVar("Found")
 MIB = 2**20
 SAMPLES_PER_SHARD = 64
 BLOCK = 512
@@ -67,10 +69,10 @@ def main() -> None:
         sys.stdout.write(f"{name:<48}{value:>10}\n")
 
 
-def in_new_process(function: Callable[[str], Cost], folder: str) -> Cost:
+def in_new_process(function: Callable[[Given], Found], given: Given) -> Found:
     """Return the result of a function in a process that holds nothing of this one."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(function, folder).result()
+        return pool.submit(function, given).result()
 
 
 def write_indexes(folder: Path, samples: int) -> int:
@@ -132,7 +134,7 @@ def rank_cost(folder: str) -> Cost:
 
     index_columns.parse_json = counted  # type: ignore[assignment]
     gc.collect()
-    before, began = _peak_mib(), time.process_time()
+    before, began = peak_mib(), time.process_time()
     held = psutil.Process().memory_info().rss / MIB
     shard_set = open_shards(folder)
     data_facts(shard_set)
@@ -141,14 +143,15 @@ def rank_cost(folder: str) -> Cost:
     loader.describe()
     loader.batches.order.place(0)
     cpu_s = time.process_time() - began
-    mib = _peak_mib() - min(before, held)
+    mib = peak_mib() - min(before, held)
     _kept.append(loader.batches)  # which a forked process inherits
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
         private_mib = pool.submit(_epoch_growth).result()
     return Cost(cpu_s, parsed[0], mib, private_mib)
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
+    """Return the most memory that this process has had."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -127,7 +127,7 @@ class EtlRun:
 
 def finished_clips(output: Path) -> int:
     """Return how many clips a run under way has finished."""
-    return len(list(output.glob(".work/*/*.clip")))
+    return len(list(output.glob(".work/*/*/*.clip")))
 
 
 def _is_agent(process: psutil.Process) -> bool:

@@ -9,7 +9,7 @@ from emotalk.config.etl import EtlConfig
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
 from etl.job.run import run_job
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 
 CLIPS = {  # three seconds of speech each; the emotions are labels for the tests, not seen in them
     "grid/sbwe5n.mpg": "neutral",

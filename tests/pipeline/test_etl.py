@@ -28,7 +28,7 @@ from etl.job.finished_set import is_finished
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
 from etl.job.run import run_job
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 from etl.job.worker import _detector
 from tests.helpers.clips import tone, write_clip, write_crema_d, write_sidecar
 from tests.helpers.etl_run import digests

@@ -21,7 +21,7 @@ from etl.job import worker
 from etl.job.output import lock_output
 from etl.job.plan import make_plan
 from etl.job.run import run_job
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 from etl.paths import disk_fault
 from etl.recording.recording import Recording
 from tests.helpers.clips import write_crema_d

@@ -23,7 +23,7 @@ from etl.job.output import lock_output, read_manifest
 from etl.job.plan import make_plan
 from etl.job.repair import damaged_shards, repair
 from etl.job.run import run_job
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 from etl.paths import disk_fault
 from tests.helpers.clips import write_clip, write_crema_d
 from tests.helpers.etl_run import PROJECT, SHARD_PY, EtlRun, digests, finished_clips
@@ -135,24 +135,46 @@ def test_a_finished_clip_that_rots_is_made_again(
 ) -> None:
     config = config_for(corpus, tmp_path / "out")
     broken_off(config, after=6)
-    rotten, *_ = config.output.glob(".work/*/*.clip")
+    rotten, *_ = config.output.glob(".work/*/*/*.clip")
     flip(rotten)
+    assert make(config) == 6, "its members are read when its shard is written"
+    assert digests(config.output) == wanted
+
+
+def test_a_clip_whose_verdict_rots_is_made_again(
+    tmp_path: Path, corpus: Path, wanted: dict[str, str]
+) -> None:
+    config = config_for(corpus, tmp_path / "out")
+    broken_off(config, after=6)
+    rotten, *_ = config.output.glob(".work/*/*/*.clip")
+    rotten.write_bytes(b"\0" + rotten.read_bytes()[1:])
     assert make(config) == 5
     assert digests(config.output) == wanted
 
 
-def test_a_clip_that_rots_while_the_job_runs_stops_it_and_is_made_again(
-    tmp_path: Path, corpus: Path, wanted: dict[str, str]
+def test_clips_that_rot_while_the_job_runs_are_made_again(
+    tmp_path: Path, corpus: Path, wanted: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     config = config_for(corpus, tmp_path / "out")
 
     def rot() -> None:
-        flip(next(config.output.glob(".work/*/*.clip")))
+        one, other, *_ = config.output.glob(".work/*/*/*.clip")
+        flip(one)
+        other.unlink()
 
-    with pytest.raises(Stopped, match="damaged or removed since it was written"):
-        make(config, Disturbed(rot, before=CLIPS))
-    assert make(config) == CLIPS - 1
+    make(config, Disturbed(rot, before=CLIPS))
     assert digests(config.output) == wanted
+    assert "damaged or removed since they were written" in caplog.text
+
+
+def test_a_disk_that_damages_clips_again_and_again_stops_the_job(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = config_for(corpus, tmp_path / "out")
+    monkeypatch.setattr("etl.job.store.sealed", lambda data: bytes(32) + data)
+    with pytest.raises(Stopped, match=r"damaged or removed since .* start again"):
+        make(config)
+    assert halves(config.output) == []
 
 
 def test_finished_shards_stay_and_a_rotten_one_is_made_again(

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.transform import SimilarityTransform
 
+from emotalk.faces import shape as shape_module
 from emotalk.faces.shape import mean_shape, similarities, similarity, transform_points
 from emotalk.faces.template import MIRRORED, fitted_to_crop, symmetric, template_LP
 from emotalk.schema import Doubles
@@ -84,3 +85,19 @@ def test_the_template_is_a_face_seen_from_the_front() -> None:
 def test_any_shape_can_be_fitted_to_the_crop() -> None:
     fitted = fitted_to_crop(template_LP() * [3.0, 0.5] + 100)
     np.testing.assert_allclose(fitted, template_LP(), atol=1e-2)
+
+
+def test_the_mean_does_not_depend_on_how_many_shapes_are_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bit for bit: sets made before shapes were read in parts have the mean of all at once."""
+    random = np.random.default_rng(5)
+    start = template_LP()
+    shapes = start + random.normal(0, 3, (501, *start.shape))
+    mean = start
+    for _ in range(5):
+        moved = transform_points(similarities(shapes, mean), shapes).mean(0)
+        mean = transform_points(similarity(moved, start), moved)
+    for chunk in (4096, 501, 100, 7, 1):
+        monkeypatch.setattr(shape_module, "CHUNK", chunk)
+        assert np.array_equal(mean_shape(shapes, start), mean)

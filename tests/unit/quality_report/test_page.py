@@ -17,8 +17,9 @@ from emotalk.quality_report.facts import Facts
 from emotalk.quality_report.page import report_page, write_report
 from emotalk.rejection_reasons import REASONS
 from emotalk.schema import Bytes
+from emotalk.shards.json_lines import lines_json
 from emotalk.shards.manifest import Manifest
-from emotalk.shards.measures import MEASURES, clip_measures, measures_json
+from emotalk.shards.measures import MEASURES, clip_measures, with_values
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.record import parse
 from emotalk.shards.rejected import RejectedClip, rejected_json
@@ -89,7 +90,7 @@ def make_set(folder: Path, *, rejected: list[RejectedClip] | None = None) -> Pat
     ]
     out = [] if rejected is None else rejected
     lines += [clip_measures(line.clip, f"r{n}", {"sharpness": 0.001}) for n, line in enumerate(out)]
-    (folder / "measures.jsonl").write_bytes(measures_json(lines))
+    (folder / "measures.jsonl").write_bytes(lines_json(with_values(lines)))
     (folder / "rejected.jsonl").write_bytes(rejected_json(out))
     pictures = [rejected_picture(line.clip, red_jpeg()) for line in out]
     (folder / "rejected_pictures.jsonl").write_bytes(pictures_json(pictures))
@@ -155,7 +156,7 @@ def test_offsets_are_shown_where_they_are_sure(tmp_path: Path) -> None:
         clip_measures(clip.key, clip.key, {"sync_offset": offset, "sync_confidence": sure or 0.0})
         for clip, (offset, sure) in zip(made_clips(6), values, strict=True)
     ]
-    (folder / "measures.jsonl").write_bytes(measures_json(lines))
+    (folder / "measures.jsonl").write_bytes(lines_json(with_values(lines)))
     limits = {"quality": {"max_sync_shift": 6}}
     rewrite_manifest(folder, lambda tree: tree.update(config=limits))
     page = Page(page_bytes(folder))
@@ -228,7 +229,7 @@ def test_a_rejected_tile_has_value_and_limit_and_no_picture_is_said(tmp_path: Pa
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     folder = make_set(tmp_path / "set", rejected=[blurred(HOSTILE)])
     lines = [clip_measures(HOSTILE, clip.key, {"seconds": 1.0}) for clip in made_clips(6)]
-    (folder / "measures.jsonl").write_bytes(measures_json(lines))
+    (folder / "measures.jsonl").write_bytes(lines_json(with_values(lines)))
 
     def change(tree: dict[str, Any]) -> None:
         tree["config"] = {"corpus": HOSTILE, "quality": {HOSTILE: 1.5}}

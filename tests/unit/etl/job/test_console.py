@@ -18,7 +18,7 @@ from etl.corpora.listing import SourceClip
 from etl.job.console import clip_progress, show_outcome, show_plan
 from etl.job.plan import Plan, plan_shards
 from etl.job.splits import split_clips
-from etl.job.store import Verdict
+from etl.job.verdict import Verdict
 
 TOTAL = 7442
 
