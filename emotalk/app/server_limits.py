@@ -27,8 +27,8 @@ class ServerLimits:
         return (
             f"{self.upload_bytes // MIB} MiB a file, {self.sound_s / 60:g} minutes of speech, "
             f"{self.uploads} uploads at once, each within {self.upload_s / 60:g} minutes and "
-            f"without a pause of {self.stall_s:g} s, {self.waiting} orders waiting; an order "
-            f"whose progress nobody requests for {self.abandoned_s / 60:g} minutes is cancelled"
+            f"without a pause of {self.stall_s:g} s, {self.waiting} orders waiting; the "
+            "order of a page that is closed is cancelled"
         )
 
 
