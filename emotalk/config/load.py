@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from emotalk.config.commands import mark_commands, refuse_marked
+from emotalk.config.ready import ready_config
 from emotalk.config.yaml_text import LONGEST_NUMBER, MAX_BYTES, MAX_DEPTH, parse_yaml
 from emotalk.errors import WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
@@ -82,7 +83,7 @@ def validate(model: type[Config], tree: Tree, where: str) -> Config:
 
 def read_tree(path: Path, seen: tuple[Path, ...] = ()) -> Tree:
     """Return the mapping of a file, merged over those of its parents."""
-    path = _resolved(path)
+    path = _resolved(ready_config(path))
     if path in seen:
         raise WrongUse(f"{path}: extends itself through {' -> '.join(map(str, seen))}")
     if len(seen) >= MAX_PARENTS:

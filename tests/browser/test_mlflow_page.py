@@ -12,8 +12,8 @@ from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from emotalk.cli import cli
-from emotalk.tracking.run_page import VIEW, how_to_see
 from emotalk.tracking.run_identity import read_identity
+from emotalk.tracking.run_page import VIEW, how_to_see
 from tests.helpers.browser import Browser, missing_browser
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.tiny_training import tiny_shards, tiny_yaml, train
@@ -84,7 +84,9 @@ def test_the_printed_address_opens_the_run_in_the_view_of_trainings(
     keep(browser, "printed")
     text = browser.wait_for_script("return document.body.innerText")
     assert "Model metrics" in text
-    assert "Traces" not in text.split("Overview")[0]  # the menu of the view of language models
+    menu = text.split("Overview")[0].splitlines()
+    assert "Models" in menu  # of the view of trainings; that of language models has judges
+    assert "Judges" not in menu
 
 
 def test_every_loss_has_a_chart(browser: Browser, run_page: str) -> None:
