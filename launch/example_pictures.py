@@ -80,7 +80,7 @@ def main() -> None:
     for page in PAGES:
         draw_grid(rows, emotions, page).save(folder / f"emotions_{page}.png")
     grid_THWC = PanelGrid(emotions, height=SIZE, width=SIZE).compose(videos[0])
-    encode_gif(folder / "talking.gif", grid_THWC, fps=FPS, comment=STATEMENT)
+    encode_gif(folder / "talking.gif", grid_THWC[::2], fps=FPS // 2, comment=STATEMENT)
 
 
 if __name__ == "__main__":
