@@ -96,6 +96,14 @@ def generated(words: list[str], place: Place) -> list[str]:
     return filled
 
 
+def into_own_folder(words: list[str], place: Place) -> list[str]:
+    """The inputs are those that come with the package, the video gets a folder of the test."""
+    filled = list(words)
+    at = filled.index("--output") + 1
+    filled[at] = str(place.output / filled[at])
+    return filled
+
+
 def reported(words: list[str], place: Place) -> list[str]:
     return [str(place.output / "set.html") if w == "FILE.html" else place.fill(w) for w in words]
 
@@ -137,7 +145,9 @@ RUN: dict[str, Fill] = {
         *into_new_folder(words, place),
         "--dry-run",
     ],
-    r"(\.venv/bin/)?emotalk generate --(checkpoint (RUN|THIS_FOLDER)|image FACE) .*": generated,
+    r"(\.venv/bin/)?emotalk generate --checkpoint (RUN|THIS_FOLDER) .*": generated,
+    r"(\.venv/bin/)?emotalk generate --image (FACE|me\.jpg) .*": generated,
+    r"emotalk generate --image emotalk/pretrained/\S+ .*": into_own_folder,
     r"emotalk export --checkpoint RUN .*": into_new_folder,
     r"accelerate launch train\.py .*": dry,
     r"accelerate launch --config_file .*": trained,
@@ -147,6 +157,8 @@ SLOW: dict[str, Fill] = {
     r"emotalk synth DIR --actors \d+ --seed \d+": drawn,
     r"(\.venv/bin/)?python -m tests(\.benchmarks)?\.\w+( .*)?": with_words("--help"),
     r"(\.venv/bin/)?python -m emotalk\.(pretrained|lip_sync)\.train( .*)?": with_words("--help"),
+    r"python -m emotalk\.pretrained\.example_inputs DIR": with_words("--help"),
+    r"python launch/example_pictures\.py DIR": with_words("--help"),
 }
 # pattern -> (the file whose tests run it, a word that must stand there)
 ELSEWHERE: dict[str, tuple[str, str]] = {
