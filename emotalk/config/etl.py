@@ -1,11 +1,12 @@
 """Configure the content of a shard set and the job that makes it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from emotalk.config.section import Count, NonNegative, Positive, Section, Share
+from emotalk.redaction import redact
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 
 MeadView = Literal["front", "down", "top", "left_30", "left_60", "right_30", "right_60"]
@@ -129,7 +130,11 @@ class EtlConfig(Section):
 
     corpus: Literal["crema_d", "mead", "folder"]
     source: str
-    output: Path
+    output: Path  # s3://, gs:// ...: with `staging`; becomes output=STAGING publish=URL
+    # folder that every worker sees, where a set for a URL is made
+    staging: Path | None = Field(default=None, exclude_if=lambda folder: folder is None)
+    # URL of object storage that the finished set is copied to
+    publish: str | None = Field(default=None, exclude_if=lambda url: url is None)
     emotions: Literal["six", "mead8"] = "six"
     clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
     views: tuple[MeadView, ...] = ("front",)  # mead: the cameras to take
@@ -146,6 +151,22 @@ class EtlConfig(Section):
     max_crashes_in_a_row: Count = 10  # clips on one node; more crashes stop the job
     workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
     ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_url_needs_a_folder_too(cls, given: Any) -> Any:
+        """Return the settings with a URL in `output` as `publish`, and `staging` as `output`."""
+        if not isinstance(given, dict):
+            return given
+        output, staging = str(given.get("output", "")), given.get("staging")
+        if "://" not in output:
+            return given
+        if staging is None:
+            raise ValueError(
+                f"output={redact(output)} is object storage: also give staging=DIR, a folder that "
+                "every worker sees; the set is made there and then copied"
+            )
+        return {**given, "output": staging, "publish": output, "staging": None}
 
     @model_validator(mode="after")
     def _settings_belong_to_their_corpus(self) -> "EtlConfig":

@@ -27,6 +27,8 @@ from etl.recording.recording import Recording, clips_of
 NOT_DECISIVE = (
     "source",
     "output",
+    "staging",
+    "publish",
     "workers",
     "ray_address",
     "max_rejected_share",

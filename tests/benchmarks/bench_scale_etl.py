@@ -120,7 +120,7 @@ def driver_mib(clips: int) -> float:
         config, plan = make_plan(Path(name), clips)
         config.output.mkdir()
         for unneeded in ("model_places", "remove_other_shards"):
-            stack.enter_context(mock.patch.object(run, unneeded, lambda *_: {}))
+            stack.enter_context(mock.patch.object(run, unneeded, return_value={}))
         run.run_job(config, plan, Pretended(answer), Silent())
     return peak_mib() - before
 
