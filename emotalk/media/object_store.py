@@ -152,7 +152,7 @@ class ObjectStore:
         return connect(join_url(self.url, name))
 
     def _tried(self, request: Callable[[], Result], name: str) -> Result:
-        final = (PermissionError, *_account_faults())
+        final: tuple[type[Exception], ...] = (PermissionError, *_account_faults())
         try:
             return retry(request, self.shown(name), tries=TRIES, backoff_s=BACKOFF_S, final=final)
         except FileNotFoundError:
