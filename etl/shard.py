@@ -74,7 +74,8 @@ def _make(request: Request) -> int:
         print_text(console, printable(words))
         return EXIT_DONE
     # Reports a missing model once, before any worker starts.
-    build_landmark_detector(config.landmarks, source=source)
+    on_cpu = config.landmarks.model_copy(update={"device": "cpu"})  # the driver needs no GPU
+    build_landmark_detector(on_cpu, source=source)
     with (
         lock_output(config.output),
         cluster(config.ray_address, config.workers) as executor,

@@ -22,14 +22,20 @@ class LandmarksConfig(Section):
     landmarker: Path | None = None  # onnx: a 68-point model file
     det_size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 320  # pixels, square
     detect_every: Count = 100  # frames; 1: on each. Between, the face is tracked by its landmarks
+    # cuda: insightface on the GPU, whose numbers differ from the CPU's in the last digits
+    device: Literal["cpu", "cuda"] = Field(default="cpu", exclude_if=lambda name: name == "cpu")
     sidecar: str = "landmarks"  # sidecar: folder in the source with CLIP.npy, (T, 68, 2) in pixels
 
     @model_validator(mode="after")
-    def _onnx_needs_its_files(self) -> "LandmarksConfig":
+    def _settings_fit_the_backend(self) -> "LandmarksConfig":
         if self.backend == "onnx" and (self.detector is None or self.landmarker is None):
             raise ValueError(
                 "landmarks.backend is onnx, so landmarks.detector and landmarks.landmarker must "
                 "name model files"
+            )
+        if self.device == "cuda" and self.backend != "insightface":
+            raise ValueError(
+                f"landmarks.device=cuda is of the backend insightface; backend is {self.backend}"
             )
         return self
 
@@ -146,7 +152,7 @@ class EtlConfig(Section):
     votes: VotesConfig = VotesConfig()
     split: SplitConfig = SplitConfig()
     video: VideoMemberConfig = VideoMemberConfig()
-    samples_per_shard: Count = 64
+    samples_per_shard: Count | Literal["auto"] = "auto"  # 64; 512 of more than 50,000 clips
     max_rejected_share: Share = 0.2
     max_crashes_in_a_row: Count = 10  # clips on one node; more crashes stop the job
     workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
