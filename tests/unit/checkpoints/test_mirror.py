@@ -101,7 +101,10 @@ def test_checkpoints_that_went_here_go_there(faults: Faults, tmp_path: Path) -> 
 
 
 def test_the_training_does_not_wait_and_only_the_newest_is_copied(
-    faults: Faults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    faults: Faults,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     mirror = mirror_of(tmp_path, "s3://bucket/slow")
     go, copied = threading.Event(), []
@@ -116,7 +119,9 @@ def test_the_training_does_not_wait_and_only_the_newest_is_copied(
         threading.Event().wait(0.01)
     for step in (2, 3, 4):
         mirror.begin(checkpoint(tmp_path, step))
+    mirror.finish(0.01)
     assert copied == []
+    assert "s3://bucket/slow: the newest checkpoint is not copied within 0 s" in caplog.text
     go.set()
     mirror.finish()
     assert copied == ["step-000001", "step-000004"]
