@@ -109,7 +109,7 @@ def _pack_folder(pack: str, root: Path) -> Path:
             f"landmarks: insightface model pack {pack!r}: {folder} {what}. Nothing is downloaded "
             "here. buffalo_l can be had once, with internet, by "
             f"`python -c \"from insightface.app import FaceAnalysis; FaceAnalysis('{pack}')\"` "
-            "(weights for non-commercial research only). Or name a pack you have: --root and --pack; "
+            "(weights for non-commercial research only). Or name one you have: --root and --pack; "
             "in a configuration, root and pack of landmarks"
         )
     return folder.resolve()
