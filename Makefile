@@ -14,7 +14,7 @@ ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo example-model proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench lock clean
+.PHONY: help setup demo example-model proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench bench-scale lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,10 @@ bench: setup ## every script of tests/benchmarks: speed, with the machine it was
 	  echo "== $$name"
 	  $(BIN)/python -m "tests.benchmarks.$$name"
 	done
+
+bench-scale: setup ## a rank and an ETL driver over a million clips: seconds and memory, by simulation
+	$(BIN)/python -m tests.benchmarks.bench_scale
+	$(BIN)/python -m tests.benchmarks.bench_scale_etl
 
 lock: setup ## write constraints.txt anew from what .venv holds
 	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+[A-Za-z0-9.]+$$//'; } > constraints.new

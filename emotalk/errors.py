@@ -41,7 +41,7 @@ def refused_name(error: OSError) -> str | None:
     if error.errno not in OF_A_NAME or error.filename is None:
         return None
     name = printable(os.fsdecode(error.filename), longest=200)
-    return f"{name}: {error.strerror}; give another name or folder, or look at its rights"
+    return f"{name}: {error.strerror}; give another name or folder, or check who may use it"
 
 
 EXIT_DONE = 0

@@ -25,7 +25,8 @@ REASONS: dict[str, Reason] = {
     ),
     # the file
     "missing": Reason(
-        "no such file, a dangling link, or no regular file", "copy it there, or mend the link"
+        "no such file, a dangling link, or no regular file",
+        "copy it there; a link must name a file",
     ),
     "empty_file": Reason("0 bytes", "copy the file again"),
     "git_lfs_pointer": Reason(
@@ -33,7 +34,7 @@ REASONS: dict[str, Reason] = {
     ),
     "unreadable": Reason(
         "no media file, damaged, or not ours to read",
-        "copy or convert the file again, and look at its rights",
+        "copy or convert the file again, and check that you may read it",
     ),
     "no_video": Reason("no video stream, or one without a frame", "give a file with a picture"),
     "no_audio": Reason(

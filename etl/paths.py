@@ -5,7 +5,9 @@ from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
 from emotalk.errors import WrongUse
+from emotalk.media.object_store import ObjectStore
 from emotalk.media.remote import is_url
+from emotalk.redaction import refuse_redacted
 
 AGAIN = "and start again: finished clips are kept"
 FAULTS = {
@@ -30,13 +32,12 @@ def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
 
     Raises:
         WrongUse: in a Ray job a relative source or output, which would point into Ray's temporary
-            copy of the project; side-car landmarks at a URL; an output that is a URL.
+            copy of the project; side-car landmarks at a URL; a place to publish to that is no
+            object storage.
     """
-    if is_url(str(config.output)) or str(config.output).startswith(("s3:/", "http")):
-        raise WrongUse(
-            f"output: {config.output} is a URL; shards are written to a folder that all workers "
-            "see (copy them afterwards, training reads them from any URL)"
-        )
+    if config.publish is not None:
+        refuse_redacted(config.publish, "publish")
+        ObjectStore(config.publish, "output")
     if is_url(config.source) and config.landmarks.backend == "sidecar":
         raise WrongUse(
             "landmarks.backend=sidecar reads landmarks from a folder; source is a URL: use "

@@ -5,6 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any folder
 
+from emotalk.config.etl import EtlConfig
 from emotalk.config.load import dump_config
 from emotalk.errors import (
     EXIT_DONE,
@@ -20,11 +21,12 @@ from emotalk.logging_setup import set_up_logging
 from emotalk.printable import printable
 from emotalk.redaction import redact
 from etl.cluster import cluster, in_a_ray_job
-from etl.command_line import make_console, parse
+from etl.command_line import Request, make_console, parse
 from etl.job.console import clip_progress, print_text, show_outcome, show_plan
 from etl.job.finished_set import is_finished
-from etl.job.output import lock_output
+from etl.job.output import lock_output, read_manifest
 from etl.job.plan import make_plan
+from etl.job.publish import publish
 from etl.job.run import run_job
 from etl.job.update import needs_update, update_set
 from etl.paths import check_paths, disk_fault
@@ -33,6 +35,24 @@ from etl.paths import check_paths, disk_fault
 def main(arguments: list[str]) -> int:
     """Return the exit code of one run."""
     request = parse(arguments)
+    code = _make(request)
+    only_shown = request.print_config or request.dry_run
+    if code == EXIT_DONE and request.config.publish and not only_shown:
+        _publish(request.config)
+    return code
+
+
+def _publish(config: EtlConfig) -> None:
+    """Copy the finished set to object storage and say so."""
+    manifest, url = read_manifest(config.output), str(config.publish)
+    assert manifest is not None  # the set was made
+    copied = publish(config.output, manifest, url)
+    words = "the set is copied to" if copied else "the set is there already:"
+    print_text(make_console(), printable(f"{words} {redact(url)}"), soft_wrap=True)
+
+
+def _make(request: Request) -> int:
+    """Make the set that a command asks for; return the exit code."""
     config, console = request.config, make_console()
     if request.print_config:
         sys.stdout.write(dump_config(config))
@@ -54,7 +74,8 @@ def main(arguments: list[str]) -> int:
         print_text(console, printable(words))
         return EXIT_DONE
     # Reports a missing model once, before any worker starts.
-    build_landmark_detector(config.landmarks, source=source)
+    on_cpu = config.landmarks.model_copy(update={"device": "cpu"})  # the driver needs no GPU
+    build_landmark_detector(on_cpu, source=source)
     with (
         lock_output(config.output),
         cluster(config.ray_address, config.workers) as executor,

@@ -79,7 +79,10 @@ def _files(source: Path) -> dict[Kind, Path]:
         return {"generator": source}
     found = {kind: source / name for kind, name in FILES.items() if (source / name).is_file()}
     if "generator" not in found:
-        raise WrongUse(f"{source}: holds no generator.pt; give that file or the folder it is in")
+        raise WrongUse(
+            f"{source}: holds no generator.pt; give that file or its folder: the "
+            "pretrained model that the README of github.com/eeskimez/emotalkingface links"
+        )
     return found
 
 

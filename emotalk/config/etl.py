@@ -1,11 +1,12 @@
 """Configure the content of a shard set and the job that makes it."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from emotalk.config.section import Count, NonNegative, Positive, Section, Share
+from emotalk.redaction import redact
 from emotalk.schema import EMOTIONS, EMOTIONS_MEAD8
 
 MeadView = Literal["front", "down", "top", "left_30", "left_60", "right_30", "right_60"]
@@ -21,14 +22,20 @@ class LandmarksConfig(Section):
     landmarker: Path | None = None  # onnx: a 68-point model file
     det_size: Annotated[int, Field(ge=64, le=2048, multiple_of=32)] = 320  # pixels, square
     detect_every: Count = 100  # frames; 1: on each. Between, the face is tracked by its landmarks
+    # cuda: insightface on the GPU, whose numbers differ from the CPU's in the last digits
+    device: Literal["cpu", "cuda"] = Field(default="cpu", exclude_if=lambda name: name == "cpu")
     sidecar: str = "landmarks"  # sidecar: folder in the source with CLIP.npy, (T, 68, 2) in pixels
 
     @model_validator(mode="after")
-    def _onnx_needs_its_files(self) -> "LandmarksConfig":
+    def _settings_fit_the_backend(self) -> "LandmarksConfig":
         if self.backend == "onnx" and (self.detector is None or self.landmarker is None):
             raise ValueError(
                 "landmarks.backend is onnx, so landmarks.detector and landmarks.landmarker must "
                 "name model files"
+            )
+        if self.device == "cuda" and self.backend != "insightface":
+            raise ValueError(
+                f"landmarks.device=cuda is of the backend insightface; backend is {self.backend}"
             )
         return self
 
@@ -129,7 +136,11 @@ class EtlConfig(Section):
 
     corpus: Literal["crema_d", "mead", "folder"]
     source: str
-    output: Path
+    output: Path  # s3://, gs:// ...: with `staging`; becomes output=STAGING publish=URL
+    # folder that every worker sees, where a set for a URL is made
+    staging: Path | None = Field(default=None, exclude_if=lambda folder: folder is None)
+    # URL of object storage that the finished set is copied to
+    publish: str | None = Field(default=None, exclude_if=lambda url: url is None)
     emotions: Literal["six", "mead8"] = "six"
     clips: str | None = None  # folder corpus: the CSV, when it is not SOURCE/clips.csv
     views: tuple[MeadView, ...] = ("front",)  # mead: the cameras to take
@@ -141,11 +152,27 @@ class EtlConfig(Section):
     votes: VotesConfig = VotesConfig()
     split: SplitConfig = SplitConfig()
     video: VideoMemberConfig = VideoMemberConfig()
-    samples_per_shard: Count = 64
+    samples_per_shard: Count | Literal["auto"] = "auto"  # 64; 512 of more than 50,000 clips
     max_rejected_share: Share = 0.2
     max_crashes_in_a_row: Count = 10  # clips on one node; more crashes stop the job
     workers: Annotated[int, Field(ge=0)] = 0  # 0: one for each CPU of the Ray cluster
     ray_address: str | None = None  # None: RAY_ADDRESS, else a local cluster
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_url_needs_a_folder_too(cls, given: Any) -> Any:
+        """Return the settings with a URL in `output` as `publish`, and `staging` as `output`."""
+        if not isinstance(given, dict):
+            return given
+        output, staging = str(given.get("output", "")), given.get("staging")
+        if "://" not in output:
+            return given
+        if staging is None:
+            raise ValueError(
+                f"output={redact(output)} is object storage: also give staging=DIR, a folder that "
+                "every worker sees; the set is made there and then copied"
+            )
+        return {**given, "output": staging, "publish": output, "staging": None}
 
     @model_validator(mode="after")
     def _settings_belong_to_their_corpus(self) -> "EtlConfig":

@@ -36,3 +36,6 @@ class CheckpointConfig(Section):
     every: Annotated[int, Field(ge=0)] = 250  # steps; 0 = only at the end and on a signal
     keep_last: Count = 2
     keep_best: Literal["none", "validation/psnr_mouth", "validation/nlmd"] = "validation/psnr_mouth"
+    # s3://, gs:// ...: each checkpoint is copied there in the background, and a run folder without
+    # one as new goes on from there
+    mirror: str | None = Field(default=None, exclude_if=lambda url: url is None)

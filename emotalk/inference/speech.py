@@ -18,6 +18,15 @@ from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, Floats, Rejection
 
 MAX_SPEECH_S = 4 * 3600.0  # of one video; the web page allows less
 SILENCE_DB = -60.0
+# What to do about a recording that is rejected, where a rejection's own advice is for a corpus.
+ADVICE = {
+    "too_long": "cut the recording and make a video of each part",
+    "missing": "name the file of a recording",
+    "empty_file": "name a recording with sound in it",
+    "unreadable": "give a recording that a player plays and that you may read, e.g. WAV or MP3",
+    "no_audio": "give a file with sound",
+    "git_lfs_pointer": "get the recording itself: run `git lfs pull` in its clone",
+}
 LOG = logging.getLogger("emotalk.generate")
 
 
@@ -50,8 +59,8 @@ def read_speech(path: Path, *, max_s: float = MAX_SPEECH_S) -> Speech:
         speech = spool_resampled(sound, SOUND_RATE, SAMPLE_RATE)
     except Rejection as rejection:
         message = rejection.message
-        if rejection.reason == "too_long":  # the rejection's own advice is for a corpus
-            message = f"{rejection.detail}; cut the recording and make a video of each part"
+        if rejection.reason in ADVICE:
+            message = f"{rejection.detail}; {ADVICE[rejection.reason]}"
         raise WrongUse(f"{path}: {rejection.reason}: {message}") from None
     except OSError as error:
         raise no_room(path, error) from None

@@ -76,7 +76,7 @@ def _of_node(node: str, facts: Facts, *, silent: bool) -> Iterator[str]:
         yield f"a check did not end there: its words are in the job's log; mend it, {out}"
     for path, fault in facts.get("reads", {}).items():
         if fault:
-            yield f"{path} cannot be read ({fault}); mount it there or mend its rights, {out}"
+            yield f"{path} cannot be read ({fault}); mount it there or let it be read, {out}"
     if fault := facts.get("write", {}).get("fault"):
         yield f"nothing can be written beside the output ({fault}); mount it there writable, {out}"
     if unseen := facts.get("unseen"):

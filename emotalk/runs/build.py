@@ -17,6 +17,7 @@ from emotalk.runs.background_flops import BackgroundFlops
 from emotalk.runs.facts import data_facts, model_facts
 from emotalk.runs.leakage import leakage_lines
 from emotalk.runs.loader import build_train_loader, unknown_emotions, unknown_intensities
+from emotalk.runs.mirror import restore_from_mirror
 from emotalk.runs.networks import build_networks, refuse_sharded_generator
 from emotalk.runs.same_run import continued_shards
 from emotalk.runs.status import CONFIG
@@ -50,6 +51,9 @@ def build(
     networks = build_networks(config, runtime)
     refuse_sharded_generator(config, {networks.generator.name: networks.generator.zero_stage})
     folder = config.run_dir / CHECKPOINTS
+    if runtime.is_main:
+        restore_from_mirror(config)
+    runtime.barrier()
     if config.start_from is not None and latest_checkpoint(folder) is None:
         start_from(config.start_from, networks.engines)
     ema = _build_ema(config, networks)

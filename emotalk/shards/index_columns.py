@@ -12,6 +12,7 @@ from itertools import accumulate, chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emotalk.files.small_files import parse_json
 from emotalk.schema import EMOTIONS_MEAD8, FORMAT_VERSION
@@ -54,11 +55,10 @@ def _columns(data: bytes, shard: ShardEntry, number: int) -> SampleTable:
     keys = _names([entry["key"] for entry in entries], LONGEST_NAME, without="./\\")
     actors = _names([entry["actor"] for entry in entries], LONGEST_ACTOR)
     frames = [entry["frames"] for entry in entries]
-    _require(_types(frames) <= {int}, all(0 < count <= MAX_FRAMES for count in frames))
+    _require(_types(frames) <= {int}, min(frames, default=1) > 0)
+    _require(max(frames, default=1) <= MAX_FRAMES)
     _require((len(entries), sum(frames)) == (shard.samples, shard.frames))
-    intensities = [entry.get("intensity") for entry in entries]
-    known = [value for value in intensities if value is not None]
-    _require(_types(known) <= INTENSITY_TYPES, all(0 <= value <= 1 for value in known))
+    intensity_N = _intensities([entry.get("intensity") for entry in entries])
     layouts: dict[tuple[str, ...], int] = {}
     members = [entry["members"] for entry in entries]
     layout = [layouts.setdefault(tuple(places), len(layouts)) for places in members]
@@ -70,7 +70,7 @@ def _columns(data: bytes, shard: ShardEntry, number: int) -> SampleTable:
         frames_N=np.array(frames, np.int32),
         shard_N=np.full(len(entries), number, np.int32),
         emotion_N=np.array([EMOTION_CODES[entry["emotion"]] for entry in entries], np.int8),
-        intensity_N=np.array(intensities, np.float64),
+        intensity_N=intensity_N,
         actors=Codes.of(actors),
         _key_bytes=key_bytes,
         _key_ends=key_ends,
@@ -95,18 +95,27 @@ def _names(names: Sequence[Any], longest: int, *, without: str = "") -> Sequence
     _require(_types(names) <= {str}, all(names))
     together = "".join(names)
     _require(together.isprintable(), not any(letter in together for letter in without))
-    _require(max((len(name.encode()) for name in names), default=0) <= longest)
+    lengths = map(len, names if together.isascii() else (name.encode() for name in names))
+    _require(max(lengths, default=0) <= longest)
     return names
+
+
+def _intensities(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Return the intensities, NaN for None."""
+    _require(_types(values) <= INTENSITY_TYPES)
+    found = np.array(values, np.float64)
+    _require(int(np.isnan(found).sum()) == values.count(None))
+    _require(not bool(((found < 0) | (found > 1)).any()))
+    return found
 
 
 def _places(members: Sequence[Any]) -> Ints:
     """Return offset and size of each member, (M, 2)."""
     _require(_types(members) <= {dict})
     pairs = list(chain.from_iterable(found.values() for found in members))
-    _require(_types(pairs) <= {list}, set(map(len, pairs)) <= {2})
-    numbers = list(chain.from_iterable(pairs))
-    _require(_types(numbers) <= {int})
-    return np.array(numbers, np.int64).reshape(-1, 2)
+    places = np.array(pairs)  # another type where one is no whole number, or too large a one
+    _require(places.dtype == np.int64, places.shape == (len(pairs), 2))
+    return places
 
 
 def _check_places(places: Ints, counts: Sequence[int], end: int) -> None:

@@ -5,7 +5,7 @@ Arrays are not written to when they are read, so processes that were forked shar
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import TypeAlias, TypeVar, overload
 
 import numpy as np
@@ -168,7 +168,15 @@ class SampleTable(Sequence[Sample]):
 
     def every_key(self) -> Iterator[str]:
         """Yield the keys in order."""
-        return map(self.key, range(len(self)))
+        return (key.decode() for key in self._encoded_keys())
+
+    def key_hashes(self) -> Ints:
+        """Return a hash of each key; equal keys have equal ones in this process."""
+        return np.fromiter(map(hash, self._encoded_keys()), np.int64, len(self))
+
+    def _encoded_keys(self) -> Iterator[bytes]:
+        together = self._key_bytes.tobytes()
+        return (together[begin:end] for begin, end in pairwise(self._key_ends.tolist()))
 
     def emotions(self) -> tuple[str | None, ...]:
         """Return the different emotions that occur, None for unknown ones."""
@@ -260,9 +268,10 @@ def emotion_name(code: int) -> str | None:
 
 def packed(texts: Sequence[str]) -> tuple[NDArray[np.uint8], Ints]:
     """Return texts in UTF-8 one behind the other, and where each begins and the last ends."""
-    encoded = [text.encode() for text in texts]
-    ends = np.array([0, *accumulate(map(len, encoded))], np.int64)
-    return np.frombuffer(b"".join(encoded), np.uint8), ends
+    together = "".join(texts)
+    lengths = map(len, texts if together.isascii() else (text.encode() for text in texts))
+    ends = np.array([0, *accumulate(lengths)], np.int64)
+    return np.frombuffer(together.encode(), np.uint8), ends
 
 
 def _taken(values: NDArray[Number], ends: Ints, rows: Ints) -> tuple[NDArray[Number], Ints]:

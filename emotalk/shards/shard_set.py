@@ -174,11 +174,11 @@ def doubles_fault(keys: Iterable[str]) -> str | None:
 
 def _table_doubles(tables: Sequence[SampleTable]) -> str | None:
     """Return `doubles_fault` of all tables' keys; texts are kept only of keys with equal hashes."""
-    hashes = np.concatenate(
-        [np.fromiter(map(hash, t.every_key()), np.int64, len(t)) for t in tables]
-    )
+    hashes = np.concatenate([table.key_hashes() for table in tables])
     found, counts = np.unique(hashes, return_counts=True)
     doubtful = {*found[counts > 1].tolist()}
     if not doubtful:
         return None
-    return doubles_fault(key for t in tables for key in t.every_key() if hash(key) in doubtful)
+    return doubles_fault(
+        key for table in tables for key in table.every_key() if hash(key.encode()) in doubtful
+    )

@@ -10,8 +10,10 @@ import torch
 
 from emotalk.checkpoints.background_writer import BackgroundWriter
 from emotalk.checkpoints.best import remember_best
+from emotalk.checkpoints.export import CONFIG
 from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.checkpoints.format import ModelFacts
+from emotalk.checkpoints.mirror import Mirror
 from emotalk.checkpoints.snapshot import take_snapshot
 from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.run import TrainConfig
@@ -45,6 +47,8 @@ from emotalk.training.utilisation import peak_tflops, utilisation
 from emotalk.training.watchdog import Watchdog
 
 LOG = logging.getLogger("emotalk.train")
+MIRROR_S = {"done": 300.0, "preempted": 20.0}
+"""Longest wait for the mirror at the end of a run; a scheduler kills a preempted one soon."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ class Trainer:
         for engine in components.networks.engines.values():
             engine.before_exchange = self._own.end
         self._batches = iter(components.loader)
+        url, run_dir = components.config.checkpoint.mirror, components.config.run_dir
+        self._mirror = None
+        if url is not None:
+            self._mirror = Mirror(url, run_dir / CHECKPOINTS, run_dir / CONFIG)
         self._saver = BackgroundWriter(
             components.config.run_dir / CHECKPOINTS,
             components.config.model,
@@ -119,6 +127,8 @@ class Trainer:
         with self._components.watchdog.phase("checkpoint"):
             self._saver.finish()
             self._components.runtime.barrier()
+            if self._mirror is not None:
+                self._mirror.finish(MIRROR_S[state])
         return state
 
     def finish(self, state: str) -> None:
@@ -305,6 +315,8 @@ class Trainer:
         )
 
     def _upload(self, checkpoint: Path) -> None:
+        if self._mirror is not None:
+            self._mirror.begin(checkpoint)
         if self._components.config.tracking.mlflow.log_checkpoints:
             for file in sorted(checkpoint.iterdir()):
                 self._components.tracker.artifact(file, f"checkpoints/{checkpoint.name}")

@@ -26,6 +26,8 @@ from etl.job.plan import LATER_DIGESTS, Plan, decisive_config
 
 ABSENT = "absent"
 SYNC = "quality.sync"
+UNWRITTEN: dict[str, Any] = {SYNC: "off", "landmarks.device": "cpu"}
+"""What holds where a configuration does not say it."""
 TRIED_AGAIN = ("crashed", "worker_died")
 """Reasons that may be the machine's fault: every run tries these clips again."""
 
@@ -67,7 +69,7 @@ def differences(config: EtlConfig, plan: Plan, manifest: Manifest) -> list[str]:
 
     A setting that the set's version did not have counts as its default.
     """
-    old, new = ({SYNC: "off"} | _flat(config) for config in (manifest.config, plan.config))
+    old, new = (UNWRITTEN | _flat(config) for config in (manifest.config, plan.config))
     default = EtlConfig(corpus=config.corpus, source=config.source, output=config.output)
     defaults = _flat(decisive_config(default, (), "shares", {}))
     found = []

@@ -27,6 +27,8 @@ from etl.recording.recording import Recording, clips_of
 NOT_DECISIVE = (
     "source",
     "output",
+    "staging",
+    "publish",
     "workers",
     "ray_address",
     "max_rejected_share",
@@ -42,6 +44,8 @@ LATER_CHECKS: Mapping[str, Any] = {
     "sync": "off",
 }
 """Settings of `quality` that manifests of older versions lack, with the values that switch off."""
+LARGE_CORPUS = 50_000  # clips; larger ones get tars of more samples
+FEW_SAMPLES, MANY_SAMPLES = 64, 512  # a sample of three seconds has about 330 kB
 PATHS_OF_LANDMARKS = ("root", "detector", "landmarker")
 
 
@@ -101,7 +105,7 @@ def make_plan(config: EtlConfig) -> Plan:
         rejected=listing.rejected,
         left_out=listing.left_out + len(listed) - len(split_of),
         split_of=split_of,
-        shards=tuple(plan_shards(split_of, config.samples_per_shard)),
+        shards=tuple(plan_shards(split_of, samples_per_shard(config, len(split_of)))),
         config=decisive_config(config, listing.clips, method_of(config, listing.clips), split_of),
         system_files=listing.system_files,
     )
@@ -127,7 +131,7 @@ def with_stretches(config: EtlConfig, plan: Plan, recordings: Mapping[str, Recor
         plan,
         clips={clip.label.key: clip for clip in clips},
         split_of=split_of,
-        shards=tuple(plan_shards(split_of, config.samples_per_shard)),
+        shards=tuple(plan_shards(split_of, plan.config["samples_per_shard"])),
         recordings={**plan.recordings, **recordings},
     )
 
@@ -149,7 +153,17 @@ def check_keys(clips: Iterable[SourceClip]) -> None:
         )
 
 
-def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[PlannedShard]:
+def samples_per_shard(config: EtlConfig, clips: int) -> int:
+    """Return the samples of a full tar; `auto`: about 20 MB, of a large corpus about 170 MB.
+
+    The clips are counted before long recordings are cut, so that a plan does not depend on them.
+    """
+    if config.samples_per_shard != "auto":
+        return config.samples_per_shard
+    return FEW_SAMPLES if clips <= LARGE_CORPUS else MANY_SAMPLES
+
+
+def plan_shards(split_of: Mapping[str, str], samples: int) -> list[PlannedShard]:
     """Return the tars: the keys of each split in the order of a hash, cut into equal parts.
 
     The hash mixes actors and emotions, so that any part of a shard is a random sample.
@@ -159,8 +173,8 @@ def plan_shards(split_of: Mapping[str, str], samples_per_shard: int) -> list[Pla
         keys = sorted(
             (k for k, s in split_of.items() if s == split), key=lambda k: hash_of("order", k)
         )
-        for number, start in enumerate(range(0, len(keys), samples_per_shard)):
-            chunk = tuple(keys[start : start + samples_per_shard])
+        for number, start in enumerate(range(0, len(keys), samples)):
+            chunk = tuple(keys[start : start + samples])
             shards.append(PlannedShard(tar_name(split, number), split, chunk))
     return shards
 
@@ -200,7 +214,8 @@ def decisive_config(
     tree["split"]["method"] = method
     _drop_sync(tree["quality"])
     for key in NOT_DECISIVE:
-        tree.pop(key)
+        tree.pop(key, None)
+    tree["samples_per_shard"] = samples_per_shard(config, len(split_of or ()))
     for key in PATHS_OF_LANDMARKS:
         tree["landmarks"].pop(key)
     labels = sorted((c.label.key, c.label.clip, c.label.actor, c.label.emotion) for c in clips)

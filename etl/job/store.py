@@ -30,7 +30,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 CLIP, SHARD, RECORDING, LOOKING = ".clip", ".shard", ".recording", ".looking"
 SIZES = struct.Struct("<IQ")  # of the verdict and of the members, in bytes
 BEGIN = SIZES.size + DIGEST_BYTES  # byte of a clip's file at which its verdict begins
-HEAD = 1024  # bytes that hold any usual verdict
+HEAD = 1000  # bytes that hold any usual verdict
 
 
 class DamagedClip(Exception):  # noqa: N818  a fault of the file; the clip is made anew

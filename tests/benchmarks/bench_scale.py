@@ -10,6 +10,7 @@ process, forked from it as a loader's reader is, then walks through a whole epoc
 import argparse
 import gc
 import hashlib
+import itertools
 import multiprocessing
 import resource
 import sys
@@ -18,13 +19,15 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from unittest import mock
 
 import psutil
 
 from emotalk.config.data import DataConfig
 from emotalk.data.loader import build_loader
 from emotalk.data.steps import StepBatches
+from emotalk.files.small_files import parse_json
 from emotalk.runs.facts import data_facts
 from emotalk.schema import EMOTIONS
 from emotalk.shards.index import SampleEntry, ShardIndex
@@ -124,15 +127,17 @@ def _index(numbers: range) -> tuple[ShardIndex, int]:
 
 def rank_cost(folder: str) -> Cost:
     """Return what a rank does with a set before its first batch, and its reader in an epoch."""
-    from emotalk.shards import index_columns
+    parses = itertools.count()
 
-    parsed, real = [0], index_columns.parse_json
+    def counted(data: bytes) -> Any:
+        next(parses)
+        return parse_json(data)
 
-    def counted(data: bytes | str) -> object:
-        parsed[0] += 1
-        return real(data)
+    with mock.patch("emotalk.shards.index_columns.parse_json", counted):
+        return _measured(folder)._replace(parses=next(parses))
 
-    index_columns.parse_json = counted  # type: ignore[assignment]
+
+def _measured(folder: str) -> Cost:
     gc.collect()
     before, began = peak_mib(), time.process_time()
     held = psutil.Process().memory_info().rss / MIB
@@ -147,7 +152,7 @@ def rank_cost(folder: str) -> Cost:
     _kept.append(loader.batches)  # which a forked process inherits
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as pool:
         private_mib = pool.submit(_epoch_growth).result()
-    return Cost(cpu_s, parsed[0], mib, private_mib)
+    return Cost(cpu_s, 0, mib, private_mib)
 
 
 def peak_mib() -> float:

@@ -26,7 +26,7 @@ from emotalk.shards.measures import MEASURES
 from etl.clip.files import stamp_of
 from etl.corpora.listing import SourceClip
 from etl.job import run
-from etl.job.plan import Plan, plan_shards
+from etl.job.plan import Plan, plan_shards, samples_per_shard
 from etl.job.process import process_clips
 from etl.job.shard_work import ShardSample
 from etl.job.store import save_clip
@@ -120,7 +120,7 @@ def driver_mib(clips: int) -> float:
         config, plan = make_plan(Path(name), clips)
         config.output.mkdir()
         for unneeded in ("model_places", "remove_other_shards"):
-            stack.enter_context(mock.patch.object(run, unneeded, lambda *_: {}))
+            stack.enter_context(mock.patch.object(run, unneeded, return_value={}))
         run.run_job(config, plan, Pretended(answer), Silent())
     return peak_mib() - before
 
@@ -158,7 +158,7 @@ def make_plan(folder: Path, clips: int) -> tuple[EtlConfig, Plan]:
         rejected=(),
         left_out=0,
         split_of=split_of,
-        shards=tuple(plan_shards(split_of, config.samples_per_shard)),
+        shards=tuple(plan_shards(split_of, samples_per_shard(config, clips))),
         config={"corpus": "folder"},
     )
 

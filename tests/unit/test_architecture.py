@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "augment": {"config", "media", "data"},
     "tracking": {"config"},
     "distributed": {"config"},
-    "checkpoints": {"config", "distributed", "models", "shards"},
+    "checkpoints": {"config", "distributed", "media", "models", "shards"},
     "inference": {"checkpoints", "config", "data", "faces", "media", "models"},
     "app": {"checkpoints", "config", "faces", "inference", "media", "synthetic"},
     "pretrained": {"config", "faces", "media", "metrics", "models", "synthetic"},

@@ -1,6 +1,7 @@
 """Detect landmarks with an insightface model pack."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from insightface.app import FaceAnalysis
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
 from emotalk.faces.tracking import TrackingDetector
-from emotalk.onnx_session import single_threaded
+from emotalk.onnx_session import CUDA, providers, single_threaded
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 LANDMARK_TASKS = ("landmark_2d_68", "landmark_3d_68")
@@ -28,7 +29,8 @@ class InsightfaceDetector(TrackingDetector):
         """Load the pack of the configuration; nothing is ever downloaded.
 
         Raises:
-            WrongUse: the pack is not there, or has no detector or no 68-point landmark model.
+            WrongUse: the pack is not there, or has no detector or no 68-point landmark model; the
+                GPU asked for cannot be used.
         """
         super().__init__(detect_every=config.detect_every)
         folder = _pack_folder(config.pack, config.root)
@@ -36,7 +38,7 @@ class InsightfaceDetector(TrackingDetector):
         self._app = FaceAnalysis(
             name=str(folder),
             allowed_modules=["detection", *LANDMARK_TASKS],
-            providers=["CPUExecutionProvider"],
+            providers=providers(config.device),
             sess_options=single_threaded(),
         )
         tasks = [task for task in LANDMARK_TASKS if task in self._app.models]
@@ -47,7 +49,11 @@ class InsightfaceDetector(TrackingDetector):
             )
         self._model = self._app.models[tasks[0]]
         self._det_size = config.det_size
-        self._app.prepare(ctx_id=-1, det_size=(config.det_size, config.det_size))
+        on_cpu = config.device == "cpu"
+        size = (config.det_size, config.det_size)
+        self._app.prepare(ctx_id=-1 if on_cpu else 0, det_size=size)
+        if not on_cpu:
+            _check_on_gpu(self._model.session)
 
     def boxes(self, frame_HWC: Bytes) -> Doubles:
         """Return left, top, right, bottom, score of every face (N, 5)."""
@@ -81,6 +87,20 @@ class InsightfaceDetector(TrackingDetector):
         return in_frame
 
 
+def _check_on_gpu(session: Any) -> None:
+    """Check that a session runs on the GPU: ONNX Runtime takes the CPU where CUDA does not load.
+
+    Raises:
+        WrongUse: it does not.
+    """
+    found = session.get_providers()
+    if found[0] != CUDA:
+        raise WrongUse(
+            f"landmarks.device=cuda: ONNX Runtime could not load CUDA and took {found[0]}; install "
+            "the CUDA and cuDNN that this onnxruntime-gpu was built for, or landmarks.device=cpu"
+        )
+
+
 def _pack_folder(pack: str, root: Path) -> Path:
     folder = root.expanduser() / "models" / pack
     if not any(folder.glob("*.onnx")):
@@ -89,7 +109,7 @@ def _pack_folder(pack: str, root: Path) -> Path:
             f"landmarks: insightface model pack {pack!r}: {folder} {what}. Nothing is downloaded "
             "here. buffalo_l can be had once, with internet, by "
             f"`python -c \"from insightface.app import FaceAnalysis; FaceAnalysis('{pack}')\"` "
-            "(weights for non-commercial research only), or set landmarks.root and landmarks.pack "
-            "to a pack you have"
+            "(weights for non-commercial research only). Or name one you have: --root and --pack; "
+            "in a configuration, root and pack of landmarks"
         )
     return folder.resolve()

@@ -48,7 +48,7 @@ class Corpus:
     def batches(self, rank: int, world_size: int) -> Unread:
         """Return one worker's batches of one rank, with nothing shared or remembered."""
         real = self.loader.batches
-        order = Order([s.shard for s in self.samples], seed=SEED, block_shards=16)
+        order = Order(self.samples.shard_N, seed=SEED, block_shards=16)
         return Unread(
             real.config, real.reader.shard_set, self.samples, order, SEED, EMOTIONS,
             rank, world_size, endless=True,

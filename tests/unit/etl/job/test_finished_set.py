@@ -125,3 +125,14 @@ def test_only_rejected_clips_that_changed_are_judged_again(tmp_path: Path, old: 
     assert clips_to_retry(settings, plan) == ["k"]
     (tmp_path / "rejected.jsonl").write_text("")
     assert clips_to_retry(settings, plan) == []
+
+
+def test_a_set_made_on_the_gpu_is_another_one_than_on_the_cpu() -> None:
+    """Sets of versions without the setting were made on the CPU."""
+    cpu, cuda = config(), config(landmarks={"device": "cuda"})
+    said = 'landmarks.device was "cpu", is "cuda"'
+    assert said in differences(cuda, plan_of(cuda), manifest_of(plan_of(cpu)))
+    back = 'landmarks.device was "cuda", is "cpu"'
+    assert back in differences(cpu, plan_of(cpu), manifest_of(plan_of(cuda)))
+    assert "device" not in plan_of(cpu).config["landmarks"], "the manifest stays as it was"
+    assert plan_of(cuda).config["landmarks"]["device"] == "cuda"

@@ -11,7 +11,13 @@ from emotalk.config.etl import EtlConfig, SplitConfig
 from emotalk.errors import WrongUse
 from emotalk.schema import ClipLabel
 from etl.corpora.listing import SourceClip
-from etl.job.plan import check_keys, choose_neutrals, decisive_config, plan_shards
+from etl.job.plan import (
+    check_keys,
+    choose_neutrals,
+    decisive_config,
+    plan_shards,
+    samples_per_shard,
+)
 from etl.job.splits import split_groups
 
 
@@ -42,6 +48,17 @@ def test_too_few_actors_are_refused_with_the_way_out() -> None:
     with pytest.raises(WrongUse, match=r"1 actors cannot fill.*split\.by=clip"):
         split_groups({"s1"}, SplitConfig())
     assert split_groups({"s1"}, SplitConfig(shares=(1.0, 0.0, 0.0))) == {"s1": "train"}
+
+
+def test_a_large_corpus_gets_tars_of_more_samples_and_others_those_they_had() -> None:
+    config = EtlConfig(corpus="folder", source="x", output=Path("y"))
+    assert [samples_per_shard(config, clips) for clips in (1, 7442, 50_000)] == [64] * 3
+    assert [samples_per_shard(config, clips) for clips in (50_001, 10**6)] == [512] * 2
+    said = EtlConfig(corpus="folder", source="x", output=Path("y"), samples_per_shard=7)
+    assert samples_per_shard(said, 10**6) == 7
+    split_of = dict.fromkeys(map(str, range(50_001)), "train")
+    for stored, clips in ((64, {}), (512, split_of)):
+        assert decisive_config(config, (), "shares", clips)["samples_per_shard"] == stored
 
 
 def test_shards_hold_every_key_once_in_equal_parts() -> None:

@@ -36,7 +36,7 @@ def test_each_verdict_is_found_and_a_later_one_takes_its_place(tmp_path: Path) -
 
 
 def test_the_file_is_removed_whatever_happens(tmp_path: Path) -> None:
-    seen = []
+    seen: list[str] = []
 
     def fail() -> None:
         with Verdicts(tmp_path) as verdicts:
