@@ -57,7 +57,7 @@ def test_a_process_that_is_lost_costs_an_attempt(
     name = f"night-{number.name}"
     run_dir = material / name
     job = train(material, name)
-    wait_for(lambda: (run_dir / "checkpoints" / "step-000003" / "state.json").exists())
+    wait_for((run_dir / "checkpoints" / "step-000003" / "state.json").exists)
     process = rank_of(job, 1)
     assert process is not None
     os.kill(process.pid, number)
