@@ -114,8 +114,9 @@ def _of_signal(run_dir: Path, root: "re.Match[str]", said: str) -> Failure:
 
 def _of_status(status: Mapping[str, Any]) -> Failure:
     rank = status.get("rank")
+    message = str(status.get("message", ""))[:LONGEST].removeprefix(f"rank {rank}: ")
     return Failure(
-        printable_lines(str(status.get("message", "")))[:LONGEST],
+        printable_lines(message)[:LONGEST],
         status.get("may_pass") is True,
         rank if isinstance(rank, int) else None,
         printable(str(status.get("node", "")), longest=64),

@@ -2,6 +2,7 @@
 
 import faulthandler
 import logging
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ def keep_rank_log(run_dir: Path, rank: int) -> Iterator[TextIO | None]:
         yield None
         return
     file = handler.stream
+    # In the file alone: it names the node of a process that says nothing else.
+    handler.handle(
+        LOG.makeRecord(LOG.name, logging.INFO, "", 0, "process %d begins", (os.getpid(),), None)
+    )
     enabled = not faulthandler.is_enabled()
     if enabled:
         faulthandler.enable(file)

@@ -94,6 +94,7 @@ def test_a_signal_before_the_first_step_is_no_lost_attempt(project: Path) -> Non
     """The first attempt is told to end while its processes start; nothing was saved since."""
     body = (
         "signal.signal(signal.SIGUSR1, lambda *_: os._exit(1))\n"
+        "(run / 'config.yaml').touch()\n"
         "(run / f'started-{attempt}').touch()\n"
         "time.sleep(600) if attempt == '0' else end('done', 0)\n"
     )

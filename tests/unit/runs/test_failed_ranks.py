@@ -55,6 +55,7 @@ def test_a_killed_process_comes_before_those_that_lost_it(run_dir: Path) -> None
 def test_what_torchrun_itself_ended_is_no_cause(run_dir: Path) -> None:
     failure = find_failure(run_dir, LOST_PEER, root(1, -15))
     assert (failure.rank, failure.node) == (0, "gpu-06")
+    assert failure.message == "RuntimeError: Connection closed by peer", "the place is said apart"
 
 
 def test_want_of_memory_is_said_with_the_remedy(run_dir: Path) -> None:

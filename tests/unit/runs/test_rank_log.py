@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.errors import WrongUse
+from emotalk.runs.failed_ranks import node_of
 from emotalk.runs.rank_log import keep_rank_log
 from emotalk.runs.status import is_free
 from tests.helpers.tiny_training import ROOT
@@ -40,6 +41,16 @@ def test_a_crash_leaves_its_traceback(tmp_path: Path) -> None:
     said = ended_with(tmp_path, ZeroDivisionError("the lamp is out"))
     assert "] I emotalk.train: at work\nTraceback (most recent call last):" in said
     assert said.endswith("ZeroDivisionError: the lamp is out\n")
+
+
+def test_a_process_that_says_nothing_has_named_its_node(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLURMD_NODENAME", "gpu-07")
+    with keep_rank_log(tmp_path, 7):
+        pass
+    assert node_of(tmp_path, 7) == "gpu-07"
+    assert capsys.readouterr().err == "", "on the screen there is nothing of it"
 
 
 def test_wrong_use_leaves_its_message_alone(tmp_path: Path) -> None:
