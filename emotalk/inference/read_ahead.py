@@ -1,12 +1,12 @@
 """Compute the next block of a video in a thread while the last one is encoded."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from emotalk.schema import Bytes
 
 
-def read_ahead(blocks: Iterator[Bytes]) -> Iterator[Bytes]:
+def read_ahead(blocks: Iterator[Bytes]) -> Generator[Bytes, None, None]:
     """Yield the same blocks, each begun before the one before it is used.
 
     The network and the encoder release Python's lock, so two cores work at once. An exception of

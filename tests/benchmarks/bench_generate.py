@@ -94,17 +94,24 @@ def _speeds(checkpoint: Path, options: argparse.Namespace, work: Path) -> dict[s
     for _, name, seconds in itertools.product(range(options.repeats), PRECISIONS, lengths):
         taken = _command_s(checkpoint, work, name, seconds)
         times[name, seconds] = min(taken, times.get((name, seconds), taken))
-    return {name: _speed(*(times[name, s] for s in lengths), *lengths) for name in PRECISIONS}
+    return {
+        name: _speed({seconds: times[name, seconds] for seconds in lengths}) for name in PRECISIONS
+    }
 
 
-def _speed(short_s: float, long_s: float, short: int, long: int) -> Speed:
+def _speed(taken_s: dict[int, float]) -> Speed:
+    (short, short_s), (long, long_s) = sorted(taken_s.items())
     per_second = (long_s - short_s) / (long - short)
     return Speed(short_s - per_second * short, FPS / per_second)
 
 
 def _command_s(checkpoint: Path, work: Path, precision: str, seconds: int) -> float:
     """Return the CPU seconds of one whole command."""
-    command = [Path(sys.executable).with_name("emotalk"), "generate", "--overwrite"]
+    command: list[str | Path] = [
+        Path(sys.executable).with_name("emotalk"),
+        "generate",
+        "--overwrite",
+    ]
     command += ["--checkpoint", checkpoint, "--image", DATA / "images/eskimez_img01.png"]
     command += ["--root", DATA / "insightface", "--pack", "faces68", "--emotion", "happiness"]
     command += ["--audio", work / f"{seconds}.m4a", "--output", work / "video.mp4"]
