@@ -192,7 +192,8 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
 }
 COMMANDS = "app|corpus|evaluate|export|fetch|generate|import-original|inspect|synth"
 NAMES = re.compile(
-    rf"ray (submit|job submit|start|stop)|emotalk ({COMMANDS}|corpus init|export( \.\.\.)? --register NAME)"
+    rf"ray (submit|job submit|start|stop)|emotalk ({COMMANDS}|corpus init"
+    r"|export( \.\.\.)? --register NAME)"
     r"|accelerate launch( --cpu --num_processes 2)?|scontrol requeue"
 )
 
