@@ -20,8 +20,12 @@ patiently() {
   return 1
 }
 
+# The number of an array's last task is also the whole array's.
+this_job=${SLURM_JOB_ID:-}
+[[ -z ${SLURM_ARRAY_JOB_ID:-} ]] || this_job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
+
 # of_job NAME: print a field of this job from `scontrol show job`.
-of_job() { scontrol show job "$SLURM_JOB_ID" --oneliner 2>/dev/null | grep -o " $1=[^ ]*" | head -n 1 | cut -d= -f2; }
+of_job() { scontrol show job "$this_job" --oneliner 2>/dev/null | grep -o " $1=[^ ]*" | head -n 1 | cut -d= -f2; }
 
 # preempted: test whether Slurm has preempted this attempt. A requeued job keeps the time of an earlier preemption.
 preempted() {
@@ -50,7 +54,7 @@ requeue_if_asked() {
     exit 2
   fi
   trap - TERM
-  patiently scontrol requeue "$SLURM_JOB_ID" || exit "$code"
+  patiently scontrol requeue "$this_job" || exit "$code"
   sleep 60 # until Slurm ends this attempt
   exit "$code"
 }

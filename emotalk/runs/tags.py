@@ -18,6 +18,8 @@ LAUNCHERS = {
     "CROSS_RANK": "deepspeed",
 }
 
+PARENT = "EMOTALK_PARENT_RUN"  # what slurm/sweep.sbatch sets
+
 
 def run_tags(config: TrainConfig, data: DataFacts | None, *, step: int = 0) -> dict[str, str]:
     """Return the tags of this start of the run, from `step` on, and those of the configuration."""
@@ -29,6 +31,7 @@ def run_tags(config: TrainConfig, data: DataFacts | None, *, step: int = 0) -> d
         "launcher": launcher(os.environ),
         "processes": str(config.runtime.processes),
         **slurm_tags(os.environ),
+        **parent_tags(os.environ),
         **({"resumed_at_step": str(step)} if step else {}),
     }
 
@@ -45,6 +48,12 @@ def slurm_tags(environment: Mapping[str, str]) -> dict[str, str]:
     """Return id, name, nodes and restarts of the Slurm job; empty outside a job."""
     names = ("SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_NODELIST", "SLURM_RESTART_COUNT")
     return {name.lower(): environment[name] for name in names if name in environment}
+
+
+def parent_tags(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the tag under which MLflow shows the run below its sweep's; empty outside a sweep."""
+    parent = environment.get(PARENT, "")
+    return {"mlflow.parentRunId": parent} if parent else {}
 
 
 def _data_tags(data: DataFacts) -> dict[str, str]:

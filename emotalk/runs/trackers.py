@@ -14,6 +14,7 @@ from emotalk.tracking.jsonl import NAME as METRICS
 from emotalk.tracking.jsonl import JsonLines
 from emotalk.tracking.mlflow import MlflowTracker, tracking_uri
 from emotalk.tracking.params import RunFacts, as_params
+from emotalk.tracking.shared_folder import may_send
 from emotalk.tracking.tracker import Tracker, Trackers
 
 LOG = logging.getLogger("emotalk.train")
@@ -33,7 +34,7 @@ def build_trackers(
         JsonLines(config.run_dir / METRICS),
         Console(config.total_steps(clips_per_epoch), state.step),
     ]
-    if config.tracking.mlflow.enabled:
+    if config.tracking.mlflow.enabled and may_send(config.tracking.mlflow):
         trackers.append(_start_mlflow(config, state, facts))
     return Trackers(trackers)
 

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 READY_S = 240.0  # a busy machine loads it for long
@@ -16,9 +17,12 @@ READY_S = 240.0  # a busy machine loads it for long
 class MlflowServer:
     """A server over a SQLite file and a folder of artifacts, on a port that stays its own."""
 
-    def __init__(self, folder: Path) -> None:
-        """Keep everything in `folder`."""
+    def __init__(
+        self, folder: Path, words: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Keep everything in `folder`; add words and settings of its environment."""
         self.folder, self.port = folder, free_port()
+        self._words, self._settings = words, dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,8 +39,8 @@ class MlflowServer:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
         command += ["--port", str(self.port), "--workers", "1", "--backend-store-uri", self.store]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
-        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}
+        command += ["--artifacts-destination", str(self.folder / "artifacts"), *self._words]
+        environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", **self._settings}
         environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # ten processes for nothing
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(

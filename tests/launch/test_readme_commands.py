@@ -174,6 +174,14 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     ),
     r"emotalk app( --checkpoint RUN)?": ("tests/unit/app/test_command.py", '"app"'),  # a server
     r"emotalk doctor": ("tests/unit/doctor/test_examine.py", "doctor"),
+    r"(MLFLOW_\w+=\S+ )+mlflow server --app-name basic-auth .*": (
+        "tests/pipeline/test_mlflow_users.py",
+        '"--app-name", "basic-auth"',
+    ),
+    r"python -m emotalk\.runs\.sweep table .*": (
+        "tests/launch/test_sweep_script.py",
+        "slurm/sweep.sbatch",
+    ),
     r"(\.venv/bin/)?mlflow ui .*": ("tests/helpers/mlflow_server.py", '"-m", "mlflow"'),  # a server
     r"sbatch .*|(\w+=(\"[^\"]*\"|\S+) )*slurm/chain\.sh .*": (
         "tests/slurm/test_readme_commands.py",

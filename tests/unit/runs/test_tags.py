@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.checkpoints.format import DataFacts
-from emotalk.runs.tags import launcher, run_tags, slurm_tags
+from emotalk.runs.tags import launcher, parent_tags, run_tags, slurm_tags
 from emotalk.tracking.params import VALUE_LIMIT, as_params
 from tests.helpers.tiny_training import tiny_config
 
@@ -29,6 +29,11 @@ def test_a_slurm_job_is_named() -> None:
     environment = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_CPUS_ON_NODE": "2"}
     assert slurm_tags(environment) == {"slurm_job_id": "7", "slurm_job_name": "train"}
     assert slurm_tags({}) == {}
+
+
+def test_a_run_of_a_sweep_stands_below_the_sweeps_own() -> None:
+    assert parent_tags({"EMOTALK_PARENT_RUN": "abc"}) == {"mlflow.parentRunId": "abc"}
+    assert parent_tags({"EMOTALK_PARENT_RUN": ""}) == parent_tags({}) == {}
 
 
 def test_tags_tell_data_code_and_start(tmp_path: Path) -> None:
