@@ -9,7 +9,7 @@ import pytest
 from tests.slurm.jobs import fields, submit, wait_until
 from tests.slurm.test_train_job import HEAD
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(500)]
 
 BODY = """
 asked = []
@@ -38,9 +38,9 @@ def test_one_task_is_requeued_alone_and_the_best_run_is_named(project: Path) -> 
     while not (second / "attempt-0").exists():
         assert time.monotonic() < deadline, [path.read_text() for path in project.glob("*.log")]
         time.sleep(0.2)
-    wait_until(f"{job}_0")
+    wait_until(f"{job}_0", seconds=200)
     subprocess.run(["scancel", "--batch", "--signal=USR1", f"{job}_1"], check=True)
-    wait_until(f"{job}_1")
+    wait_until(f"{job}_1", seconds=200)
     ends = [fields(f"{job}_{number}") for number in (0, 1)]
     logs = [path.read_text() for path in project.glob("*.log")]
     assert [end["JobState"] for end in ends] == ["COMPLETED"] * 2, logs
