@@ -2,7 +2,6 @@
 
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,7 @@ from emotalk.checkpoints.mirror import Mirror, fetch_beside, fetch_newest
 from emotalk.files.checksums import write_sums
 from emotalk.media import object_store
 from emotalk.media.object_store import ObjectStore
-from tests.helpers.object_storage import Faults, object_storage
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Faults]:
-    with object_storage() as faults:
-        yield faults
-
-
-@pytest.fixture
-def faults(server: Faults, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    monkeypatch.setattr(object_store, "BACKOFF_S", 0.01)
-    server.next.clear()
-    server.seen.clear()
-    return server
+from tests.helpers.object_storage import Faults
 
 
 def checkpoint(run: Path, step: int) -> Path:

@@ -1,6 +1,5 @@
 """Objects that are whole or not there, over a storage that throttles, fails and hangs up."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,22 +7,7 @@ import pytest
 from emotalk.errors import WrongUse
 from emotalk.media import object_store
 from emotalk.media.object_store import ObjectStore, StoreFault
-from tests.helpers.object_storage import Fault, Faults, object_storage
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Faults]:
-    with object_storage() as faults:
-        yield faults
-
-
-@pytest.fixture
-def faults(server: Faults, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    monkeypatch.setattr(object_store, "BACKOFF_S", 0.01)
-    server.next.clear()
-    server.met.clear()
-    server.seen.clear()
-    return server
+from tests.helpers.object_storage import Fault, Faults
 
 
 def test_what_is_written_is_read_listed_and_removed(faults: Faults, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A run that goes on from its mirror: only the same run, and never anew by accident."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,14 +11,8 @@ from emotalk.files.checksums import write_sums
 from emotalk.media import object_store
 from emotalk.media.object_store import ObjectStore
 from emotalk.runs.mirror import restore_from_mirror
-from tests.helpers.object_storage import Faults, object_storage
+from tests.helpers.object_storage import Faults
 from tests.helpers.tiny_training import tiny_config
-
-
-@pytest.fixture(scope="module")
-def faults() -> Iterator[Faults]:
-    with object_storage() as faults:
-        yield faults
 
 
 def filled(url: str, tmp_path: Path, *words: str) -> None:

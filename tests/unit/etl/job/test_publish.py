@@ -1,6 +1,5 @@
 """A set that is copied to object storage: the manifest last, going on, and read from there."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,24 +15,10 @@ from emotalk.shards.reader import SampleReader
 from emotalk.shards.shard_set import ShardSet
 from etl.job.output import read_manifest
 from etl.job.publish import publish
-from tests.helpers.object_storage import Faults, object_storage
+from tests.helpers.object_storage import Faults
 from tests.helpers.shard_set import empty_members, made_clips, write_shard_set
 
 CLIPS = made_clips(6)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Faults]:
-    with object_storage() as faults:
-        yield faults
-
-
-@pytest.fixture
-def faults(server: Faults, monkeypatch: pytest.MonkeyPatch) -> Faults:
-    monkeypatch.setattr(object_store, "BACKOFF_S", 0.01)
-    server.next.clear()
-    server.seen.clear()
-    return server
 
 
 @pytest.fixture
