@@ -9,8 +9,8 @@ from tests.helpers.tiny_training import ROOT
 
 PROGRAMS = (
     "accelerate", "apptainer", "apt-get", "bash", "docker", "emotalk", "git", "make", "mlflow",
-    "pip", "pre-commit", "python", "ray", "sbatch", "scancel", "scontrol", "slurm/chain.sh", "srun", ".venv/bin/mlflow",
-    ".venv/bin/pip", ".venv/bin/python",
+    "pip", "pre-commit", "python", "ray", "sbatch", "scancel", "scontrol", "slurm/chain.sh",
+    "srun", ".venv/bin/mlflow", ".venv/bin/pip", ".venv/bin/python",
 )  # fmt: skip
 SETTING = re.compile(r"^[A-Za-z_]+=(\"[^\"]*\"|\S*)$")
 
