@@ -73,11 +73,12 @@ test-browser: setup ## the tests that need a headless Chromium
 mutants: setup ## faults set into the code, each against the tests of its module (MUTANTS_ARGS="--seed 1 --packages etl")
 	$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
-lint: setup ## ruff, yamllint, shellcheck, codespell
+lint: setup ## ruff, yamllint, shellcheck, hadolint, codespell
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/yamllint --strict .
 	$(BIN)/shellcheck --external-sources $(SHELL_SCRIPTS)
+	$(BIN)/hadolint launch/container/Dockerfile
 	$(BIN)/codespell $(wildcard $(PROSE))
 
 type: setup ## mypy, strict

@@ -8,9 +8,9 @@ from pathlib import Path
 from tests.helpers.tiny_training import ROOT
 
 PROGRAMS = (
-    "accelerate", "apt-get", "bash", "emotalk", "git", "make", "mlflow", "pip", "pre-commit",
-    "python", "ray", "sbatch", "scancel", "scontrol", "slurm/chain.sh", "srun", ".venv/bin/mlflow",
-    ".venv/bin/pip", ".venv/bin/python",
+    "accelerate", "apptainer", "apt-get", "bash", "docker", "emotalk", "git", "make", "mlflow",
+    "pip", "pre-commit", "python", "ray", "sbatch", "scancel", "scontrol", "slurm/chain.sh",
+    "srun", ".venv/bin/mlflow", ".venv/bin/pip", ".venv/bin/python",
 )  # fmt: skip
 SETTING = re.compile(r"^[A-Za-z_]+=(\"[^\"]*\"|\S*)$")
 

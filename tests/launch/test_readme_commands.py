@@ -192,6 +192,11 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
     r"RAY_ADDRESS=\S+ ray job submit .*": ("tests/launch/test_ray.py", '"job", "submit"'),
     r"ray (up|down) -y .*": ("tests/launch/ray_submit.sh", "ray up -y"),
     r"ray submit launch/ray/cluster\.yaml .*": ("tests/launch/ray_submit.sh", "ray submit"),
+    # No machine of the tests has them.
+    r"(docker (build|run)|apptainer build) .*": (
+        "tests/launch/test_container.py",
+        "not tried here",
+    ),
     # They change the machine: the set-up runs the first two's like on every machine anew.
     r"apt-get install .*": ("launch/setup.sh", "apt-get install"),
     r"(\.venv/bin/)?pip install .*": ("launch/setup.sh", "pip install"),
