@@ -94,6 +94,10 @@ class PlainStep:
             if name == "mouth_region":
                 weighted = (fake - x.video_BTCHW).abs() * x.weights_BTHW.unsqueeze(2)
                 terms[name] = weighted.mean()
+            elif name == "mouth_motion":
+                moved = fake - fake.mean(1, keepdim=True)
+                moved_truly = x.video_BTCHW - x.video_BTCHW.mean(1, keepdim=True)
+                terms[name] = ((moved - moved_truly).abs() * x.weights_BTHW.unsqueeze(2)).mean()
             elif name == "l1":
                 terms[name] = F.l1_loss(fake, x.video_BTCHW)
             elif name == "perceptual":

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from emotalk import cli, doctor
+from emotalk import cli
+from emotalk.doctor import examine as doctor
 from emotalk.errors import WrongUse
 from tests.helpers.tiny_model import write_tiny_model
 
@@ -74,7 +75,6 @@ def test_the_package_runs_as_a_module() -> None:
         ("sing",),
         ("synth",),
         ("synth", "out", "--actors", "many"),
-        ("generate", "--emotion", "anger"),
         ("generate", "--scale", "9"),
         ("evaluate", "--split", "exam"),
     ],
@@ -88,6 +88,15 @@ def test_wrong_arguments_exit_with_2_and_no_traceback(
     told = capsys.readouterr()
     assert "Usage: emotalk" in told.err + told.out
     assert "Traceback" not in told.err
+
+
+def test_a_video_without_its_inputs_is_refused_with_a_command_that_works(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "generate", "--emotion", "anger") == 2
+    told = capsys.readouterr().err
+    assert told.startswith("emotalk: generate: --image, --audio, --output missing")
+    assert "emotalk generate --image me.jpg --audio hello.wav" in told
 
 
 def test_wrong_use_is_one_message_and_exit_2(

@@ -58,7 +58,9 @@ class Server:
         ]
         data = SimpleNamespace(params=run.params, to_proto=lambda: SimpleNamespace(metrics=last))
         stage = "deleted" if run.deleted else "active"
-        info = SimpleNamespace(run_id=run_id, status=run.status, lifecycle_stage=stage)
+        info = SimpleNamespace(
+            run_id=run_id, status=run.status, lifecycle_stage=stage, experiment_id="7"
+        )
         return SimpleNamespace(info=info, data=data)
 
     def search_runs(self, experiments: list[str], query: str) -> list[Any]:

@@ -56,7 +56,7 @@ def test_on_a_gpu_it_is_the_devices_time() -> None:
 
 def runtime(rank: int, others: Callable[[Tensor], Tensor]) -> Runtime:
     fake: Runtime = mock.create_autospec(Runtime, instance=True)
-    assert isinstance(fake, mock.Mock)
+    assert isinstance(fake, mock.NonCallableMock)
     fake.rank, fake.world_size, fake.device = rank, 3, torch.device("cpu")
     fake.sum.side_effect = others
     return fake

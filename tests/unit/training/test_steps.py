@@ -32,6 +32,7 @@ from tests.helpers.train_here import runtime_here
 # All different, none 1: a weight that is dropped or swapped changes the sum.
 GENERATOR = {
     "mouth_region": 20.0,
+    "mouth_motion": 7.0,
     "perceptual": 0.3,
     "l1": 3.0,
     "frame": 0.7,
