@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from emotalk.cli.terminal import say
+from emotalk.errors import WrongUse
 
 if TYPE_CHECKING:
     from emotalk.config.etl import LandmarksConfig
@@ -53,6 +54,9 @@ def landmarks_config(
     """Return the landmark model that finds faces, or None if pictures are aligned already.
 
     Warn of options that this model does not use.
+
+    Raises:
+        WrongUse: a model file is missing.
     """
     from emotalk.config.etl import LandmarksConfig
     from emotalk.config.load import validate
@@ -71,6 +75,16 @@ def landmarks_config(
             )
     if finder == "aligned":
         return None
+    missing = [
+        option
+        for option, file in (("--detector", detector), ("--landmarker", landmarker))
+        if finder == "onnx" and file is None
+    ]
+    if missing:
+        raise WrongUse(
+            f"--landmarks onnx: {' and '.join(missing)} missing; name a YuNet detector and a "
+            "68-point model: --detector FILE.onnx --landmarker FILE.onnx"
+        )
     given = {
         "backend": finder,
         "pack": pack,

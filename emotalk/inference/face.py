@@ -17,6 +17,7 @@ from emotalk.schema import SIZE, Bytes, Doubles, Floats
 
 LARGEST = "largest"
 TILES_PER_FACE = 20  # a face of 16 of the detector's 320 pixels is found
+SMALLEST_FACE = 16  # pixels; the detector sees small pictures enlarged, which adds no detail
 BLURRED_SCALE = 2.0  # a face enlarged more than this looks soft
 SURROUNDINGS = (0.6, 0.3, 0.1)  # of a face's box, kept on each side when it is detected alone
 
@@ -142,7 +143,7 @@ def _warn_of_turn(path: Path, result: SearchResult) -> None:
 
 def _smallest(image_HWC: Bytes) -> int:
     """Return the approximate size in pixels of the smallest face that is found in a picture."""
-    return -(-tile_sides(image_HWC)[-1] // TILES_PER_FACE)
+    return max(SMALLEST_FACE, -(-tile_sides(image_HWC)[-1] // TILES_PER_FACE))
 
 
 def _boxes(found: FaceLandmarks) -> str:

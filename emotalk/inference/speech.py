@@ -58,10 +58,11 @@ def read_speech(path: Path, *, max_s: float = MAX_SPEECH_S) -> Speech:
         sound = spool_audio(path, rate=SOUND_RATE, max_s=max_s)
         speech = spool_resampled(sound, SOUND_RATE, SAMPLE_RATE)
     except Rejection as rejection:
-        message = rejection.message
+        message = f"{rejection.reason}: {rejection.message}"
         if rejection.reason in ADVICE:
-            message = f"{rejection.detail}; {ADVICE[rejection.reason]}"
-        raise WrongUse(f"{path}: {rejection.reason}: {message}") from None
+            what = rejection.detail.removeprefix(f"{path.name}: ")
+            message = f"{what}; {ADVICE[rejection.reason]}"
+        raise WrongUse(f"{path}: {message}") from None
     except OSError as error:
         raise no_room(path, error) from None
     if speech.size < SAMPLES_PER_FRAME:
@@ -93,7 +94,7 @@ def _check_level(path: Path, speech: SoundSource) -> None:
     if level_db < SILENCE_DB:
         raise WrongUse(
             f"{path}: silent: its level is {level_db:.0f} dB of full scale, speech lies above "
-            f"{SILENCE_DB:.0f} dB; check the recording or make it louder"
+            f"{SILENCE_DB:.0f} dB; give a recording in which somebody is heard"
         )
     peak, level = peaks.peak(), peaks.speech_peak()
     if peak > level:  # training takes the peak for the level of the speech

@@ -141,15 +141,15 @@ def plan_video(
     """
     _check_options(request)
     timelines = _timelines(request, loaded)
-    notes = _notes(request, timelines, loaded)
-    for note in notes:
-        LOG.warning("%s", note)
     speech = read_speech(request.audio)
     if request.output is not None:
         check_length(request.output, speech.frames)
     emotions = loaded.facts.emotions
     weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
     face = _face(request, detector)
+    notes = _notes(request, timelines, loaded)
+    for note in notes:  # after the checks, so that a refusal is the only message
+        LOG.warning("%s", note)
     notes += _size_note(request, face)
     views = [
         _view(
@@ -198,9 +198,10 @@ def _check_options(request: VideoRequest) -> None:
             " which --long-side limits: leave out --scale"
         )
     if request.long_side is not None and not request.paste_back:
+        way = "add --paste-back, or" if request.landmarks else "an aligned crop has none:"
         raise WrongUse(
-            f"long side {request.long_side}: it limits the whole picture; add --paste-back, or give"
-            " --scale for a crop"
+            f"long side {request.long_side}: it limits the whole picture; {way} give --scale for a "
+            "crop"
         )
 
 

@@ -44,9 +44,9 @@ STATEMENT = (
 
 def check_output(path: Path, *, overwrite: bool = False) -> None:
     """Raise `WrongUse` unless a video can be written to `path`."""
-    video_format(path)
     if path.is_dir():
         raise WrongUse(f"{path}: is a folder; name a file in it, e.g. {path / 'video.mp4'}")
+    video_format(path)
     if path.exists() and not overwrite:
         raise WrongUse(f"{path}: exists already; choose another name or add --overwrite")
     if not path.parent.is_dir():
@@ -70,7 +70,7 @@ def video_format(path: Path) -> VideoFormat:
         *first, last = FORMATS
         raise WrongUse(
             f"{path}: the name of the video must end in {', '.join(first)} or {last}, which chooses"
-            " its format"
+            f" its format, e.g. {path.stem or 'video'}.mp4"
         )
     return form
 

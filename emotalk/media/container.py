@@ -162,7 +162,7 @@ def first_line(error: Exception) -> str:
     refused = refused_format(error)
     if refused is not None:
         return f"files of the kind {refused} are not opened here"
-    if isinstance(error, OSError) and error.strerror:
+    if isinstance(error, OSError | av.FFmpegError) and error.strerror:
         return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][-160:] if lines else type(error).__name__

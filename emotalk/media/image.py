@@ -39,16 +39,19 @@ def read_image(path: Path) -> Bytes:
         WrongUse: the file does not exist, is no image of an allowed format, is damaged, or has more
             than 100 million pixels or 300 million bytes of them.
     """
+    if path.is_dir():
+        raise WrongUse(f"{path}: is a folder; name the file of a picture")
     try:
         checked = check_image_file(path)
         if checked is None:
             raise WrongUse(
-                f"{path}: not an image file of a kind that is opened here; save it as {KINDS}"
+                f"{path}: not an image file of a kind that is opened here; save it, or one frame "
+                f"of it if it is a video, as {KINDS}"
             )
         _check_size(path, checked.width, checked.height, checked.bytes_per_pixel)
         return upright(_decoded(path, checked), checked.orientation)
     except FileNotFoundError:
-        raise WrongUse(f"{path}: no such image file") from None
+        raise WrongUse(f"{path}: no such image file; name the file of a picture") from None
     except (OSError, SyntaxError, ValueError, cv2.error, Image.DecompressionBombError) as error:
         if isinstance(error, WrongUse):
             raise

@@ -3,7 +3,8 @@
     python -m tests.fuzz.run [--seed 0] [--share 1.0] [--only manifest,yaml] [--processes 2]
     python -m tests.fuzz.run --replay yaml:1234
 
-Prints a table and exits 1 unless every case was accepted or answered with the documented fault.
+Prints a table and exits 1 unless every case was accepted or answered with the documented fault;
+says on stderr how far it is. A case hangs after `HANG_S`, times the runnable processes per core.
 A case is made from (seed, surface, number), so that any one of them can be tried again alone.
 """
 
@@ -134,9 +135,16 @@ def run(
             if rest is not None:
                 working.remove(work)
                 tally.elapsed_s += time.monotonic() - work.started
+                _say_progress(work.surface.name, tally)
                 if rest < work.end:
                     waiting.append((work.surface, rest, work.end))
     return tallies
+
+
+def _say_progress(name: str, tally: Tally) -> None:
+    bad = sum(tally.counts[outcome] for outcome in BAD)
+    sys.stderr.write(f"{name}: {sum(tally.counts.values())} cases, {bad} bad\n")
+    sys.stderr.flush()
 
 
 def _chunks(surfaces: list[Surface], share: float) -> Iterator[tuple[Surface, int, int]]:
@@ -207,7 +215,7 @@ def _look(work: Work, tally: Tally) -> int | None:
             tally.add("crash", work.first, f"exit code {work.process.exitcode}")
             return work.first + 1
         return work.first
-    hangs = work.shared.ready and time.monotonic() - work.shared.began > HANG_S
+    hangs = work.shared.ready and time.monotonic() - work.shared.began > patience_s()
     eats = _resident(work.process.pid or 0) > KILL_BYTES
     if not hangs and not eats:
         return None
@@ -215,6 +223,12 @@ def _look(work: Work, tally: Tally) -> int | None:
     work.process.join()
     tally.add("hang" if hangs else "memory", work.shared.number)
     return int(work.shared.number) + 1
+
+
+def patience_s() -> float:
+    """Return the seconds after which a case hangs: more of them where processes wait for a core."""
+    cores = len(os.sched_getaffinity(0))
+    return HANG_S * max(1.0, os.getloadavg()[0] / cores)
 
 
 def _resident(pid: int) -> int:

@@ -31,7 +31,7 @@ def misbehaves(folder: Path) -> Door:
         if kind == "traceback":
             raise KeyError(number)
         if kind == "hang":
-            time.sleep(60)
+            time.sleep(3600)
         if kind == "crash":
             os.abort()
         if kind == "memory":
@@ -44,6 +44,7 @@ def misbehaves(folder: Path) -> Door:
 
 def test_every_end_of_a_case_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "HANG_S", 3.0)
+    monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
     monkeypatch.setattr(fuzz, "MAX_BYTES", 150 * 2**20)
     tally = fuzz.run([Surface("bad", 20, misbehaves)], 0, processes=1)["bad"]
     assert dict(tally.counts) == {
@@ -58,6 +59,21 @@ def test_every_end_of_a_case_is_counted_once(monkeypatch: pytest.MonkeyPatch) ->
     for number, kind in BAD_CASES.items():
         assert f"bad: 1 x {kind}" in told
         assert f"--replay 'bad:{number}'" in told
+
+
+def test_a_busy_machine_gets_more_time_before_a_case_counts_as_hanging(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+    for load, times in ((0.0, 1.0), (2.0, 1.0), (20.0, 10.0)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, load, load))
+        assert fuzz.patience_s() == fuzz.HANG_S * times
+
+
+def test_how_far_it_is_is_said_while_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    quick = Surface("quick", 5, lambda _folder: Door(Random.random, print, ()))
+    fuzz.run([quick], 0, processes=1)
+    assert capsys.readouterr().err == "quick: 5 cases, 0 bad\n"
 
 
 def test_a_surface_that_cannot_be_made_ready_ends_the_run() -> None:

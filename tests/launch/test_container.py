@@ -114,7 +114,11 @@ def test_packages_installed_while_empty_are_the_code_that_comes_later(tmp_path: 
     settings = {"TORCH_INDEX": "", "EXTRAS": "dev", "PATH": "/usr/bin:/bin"}
     subprocess.run(["bash", "-euc", step], cwd=tmp_path, env=settings, check=True)
     (tmp_path / "emotalk" / "errors.py").write_text("LATER = 1\n")
-    ask = [venv / "bin" / "python", "-c", "import emotalk.errors as e; print(e.LATER, e.__file__)"]
+    ask = [
+        str(venv / "bin" / "python"),
+        "-c",
+        "import emotalk.errors as e; print(e.LATER, e.__file__)",
+    ]
     said = subprocess.run(ask, cwd="/", capture_output=True, text=True, check=True).stdout
     assert said == f"1 {tmp_path / 'emotalk' / 'errors.py'}\n"
     assert (venv / "bin" / "emotalk").exists()

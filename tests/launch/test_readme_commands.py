@@ -172,6 +172,10 @@ ELSEWHERE: dict[str, tuple[str, str]] = {
         "tests/unit/test_fetch.py",
         '"fetch", "vgg19"',
     ),
+    r'python -c "from insightface.app import FaceAnalysis; .*"': (  # network
+        "tests/unit/faces/test_backends.py",
+        "test_the_command_for_a_missing_pack_fetches_it",
+    ),
     r"emotalk app( --checkpoint RUN)?": ("tests/unit/app/test_command.py", '"app"'),  # a server
     r"emotalk doctor": ("tests/unit/doctor/test_examine.py", "doctor"),
     r"(MLFLOW_\w+=\S+ )+mlflow server --app-name basic-auth .*": (

@@ -125,7 +125,7 @@ def test_an_existing_video_is_kept(generate: Command) -> None:
         ("emotion", "0=neutral,9=fear", "but the speech is 1.32 s long"),
         ("audio", "silence.wav", "silent: its level is -inf dB"),
         ("audio", "click.wav", "shorter than one frame"),
-        ("audio", "crop.png", "no_audio"),
+        ("audio", "crop.png", "crop.png: holds no audio stream"),
         ("audio", "none.wav", "no such file"),
         ("image", "none.png", "no such image file"),
         ("image", "text.png", "not an image file"),

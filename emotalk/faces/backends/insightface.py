@@ -14,6 +14,7 @@ from emotalk.onnx_session import CUDA, providers, single_threaded
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
 
 LANDMARK_TASKS = ("landmark_2d_68", "landmark_3d_68")
+DEFAULT = LandmarksConfig()
 SEEN = 1.5  # insightface's landmark models see a square this many times the box's longer side
 
 
@@ -102,14 +103,47 @@ def _check_on_gpu(session: Any) -> None:
 
 
 def _pack_folder(pack: str, root: Path) -> Path:
-    folder = root.expanduser() / "models" / pack
+    """Return the folder of a pack.
+
+    Raises:
+        WrongUse: it holds no model; the message says where one was found, or how to get one.
+    """
+    root = root.expanduser()
+    folder = root / "models" / pack
     if not any(folder.glob("*.onnx")):
         what = "holds no .onnx file" if folder.is_dir() else "does not exist"
         raise WrongUse(
-            f"landmarks: insightface model pack {pack!r}: {folder} {what}. Nothing is downloaded "
-            "here. buffalo_l can be had once, with internet, by "
-            f"`python -c \"from insightface.app import FaceAnalysis; FaceAnalysis('{pack}')\"` "
-            "(weights for non-commercial research only). Or name one you have: --root and --pack; "
-            "in a configuration, root and pack of landmarks"
+            f"landmarks: insightface model pack {pack!r}: {folder} {what}. "
+            f"{_found_elsewhere(pack, root) or _how_to_get(folder, root)} (In a configuration "
+            "these options are landmarks.root and landmarks.pack.)"
         )
     return folder.resolve()
+
+
+def _found_elsewhere(pack: str, root: Path) -> str:
+    """Return what to do with models that lie in `root`, in another place; "" if there are none."""
+    models = root / "models"
+    if any((models / pack / pack).glob("*.onnx")):
+        return f"Its models are one folder deeper: move them up from {models / pack / pack}."
+    if any(root.glob("*.onnx")):
+        place = root.resolve()
+        if place.parent.name == "models":
+            return f"{root} is a pack: give --root {place.parent.parent} --pack {place.name}."
+        return f"{root} is a pack: move it to DIR/models/NAME and give --root DIR --pack NAME."
+    packs = sorted({model.parent.name for model in models.glob("*/*.onnx")})
+    if packs:
+        return f"{models} has {', '.join(packs)}: give --pack {packs[0]}."
+    return ""
+
+
+def _how_to_get(folder: Path, root: Path) -> str:
+    where = "" if root == DEFAULT.root.expanduser() else f", root={str(root)!r}"
+    code = f"from insightface.app import FaceAnalysis; FaceAnalysis({DEFAULT.pack!r}{where})"
+    first = "Remove this folder first. " if folder.is_dir() else ""
+    get = (
+        f'`python -c "{code}"` fetches {DEFAULT.pack} once, with internet (280 MB, for '
+        "non-commercial research only)"
+    )
+    return (
+        f"{first}{get}; emotalk itself downloads no pack. Or name one you have: --root and --pack."
+    )

@@ -195,4 +195,4 @@ def test_onnx_without_its_files_is_refused(
     given = ["--checkpoint", "c", "--image", "i.png", "--audio", "a.wav", "--emotion", "fear"]
     output = ["--output", str(tmp_path / "o.mp4")]
     assert run(monkeypatch, "generate", *given, *output, "--landmarks", "onnx") == 2
-    assert "landmarks.detector and landmarks.landmarker" in capsys.readouterr().err
+    assert "--detector and --landmarker missing" in capsys.readouterr().err

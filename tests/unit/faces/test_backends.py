@@ -1,6 +1,7 @@
 """Three back ends behind one protocol, and clear words where a model is missing."""
 
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,45 @@ def test_a_missing_pack_names_the_folder_and_downloads_nothing(tmp_path: Path) -
     ):
         build_landmark_detector(LandmarksConfig(root=tmp_path))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_for_a_missing_pack_fetches_it_to_where_it_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(url: str, *, path: str, overwrite: bool) -> None:
+        raise ConnectionError(f"{url} to {path}")
+
+    monkeypatch.setattr("insightface.utils.storage.download_file", download)
+    with pytest.raises(WrongUse) as refused:
+        build_landmark_detector(LandmarksConfig(root=tmp_path, pack="mine"))
+    code = re.search(r'`python -c "([^"]+)"`', str(refused.value))
+    assert code is not None
+    with pytest.raises(ConnectionError, match=f"/buffalo_l.zip to {tmp_path}/models/buffalo_l.zip"):
+        exec(code[1])  # noqa: S102  our own message
+
+
+def test_a_folder_of_a_pack_without_models_is_to_be_removed_first(tmp_path: Path) -> None:
+    (tmp_path / "models" / "mine").mkdir(parents=True)
+    with pytest.raises(WrongUse, match=r"holds no \.onnx file\. Remove this folder first\."):
+        build_landmark_detector(LandmarksConfig(root=tmp_path, pack="mine"))
+
+
+@pytest.mark.parametrize(
+    ("place", "root", "advice"),
+    [
+        ("models/mine", ".", r"{0}/models has mine: give --pack mine\."),
+        ("models/mine", "models/mine", r"is a pack: give --root {0} --pack mine\."),
+        ("mine", "mine", r"is a pack: move it to DIR/models/NAME and give --root DIR --pack NAME"),
+        ("models/buffalo_l/buffalo_l", ".", r"move them up from {0}/models/buffalo_l/buffalo_l\."),
+    ],
+)
+def test_a_pack_in_another_place_is_named_with_its_options(
+    tmp_path: Path, place: str, root: str, advice: str
+) -> None:
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "detector.onnx").touch()
+    with pytest.raises(WrongUse, match=advice.format(tmp_path)):
+        build_landmark_detector(LandmarksConfig(root=tmp_path / root))
 
 
 def test_a_missing_or_broken_model_file_is_named(tmp_path: Path) -> None:

@@ -96,6 +96,9 @@ def test_a_face_that_is_not_there_is_refused(tmp_path: Path, choice: str) -> Non
 def test_a_picture_without_a_face_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="no face was found in this picture of 600 x 200 pixels"):
         read_face(picture(tmp_path), Finder())
+    Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
+    with pytest.raises(WrongUse, match="give one with a face of at least 16 pixels"):
+        read_face(tmp_path / "dot.png", Finder())
 
 
 def test_an_aligned_picture_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_panels_of_emotions_that_were_never_learnt_are_refused(
     ("changes", "message"),
     [
         ({"paste_back": True}, "an aligned crop has no picture around it"),
-        ({"long_side": 640}, "add --paste-back"),
+        ({"long_side": 640}, "an aligned crop has none: give --scale"),
     ],
 )
 def test_options_that_cannot_go_together_are_refused(
@@ -221,3 +221,12 @@ def test_options_that_cannot_go_together_are_refused(
 def test_a_scale_does_not_go_with_a_whole_picture(whole_picture: VideoRequest) -> None:
     with pytest.raises(WrongUse, match="leave out --scale"):
         make_video(replace(whole_picture, paste_back=True, scale=2), loaded_of(use_intensity=True))
+
+
+def test_a_refusal_of_the_picture_is_the_only_message(
+    request_of: VideoRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    Image.new("RGB", (64, 64)).save(request_of.image)
+    with pytest.raises(WrongUse, match="64 x 64 pixels is no aligned crop"):
+        make_video(replace(request_of, face="largest"), tiny_loaded())
+    assert not caplog.messages

@@ -143,11 +143,12 @@ def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
 
 
 def test_an_output_that_is_no_video_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match=r"must end in \.mp4, \.webm or \.gif"):
+    with pytest.raises(WrongUse, match=r"must end in \.mp4, \.webm or \.gif.* a\.mp4$"):
         check_output(tmp_path / "a.avi")
-    (tmp_path / "b.mp4").mkdir()
-    with pytest.raises(WrongUse, match="is a folder"):
-        check_output(tmp_path / "b.mp4")
+    for name in ("b.mp4", "videos"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(WrongUse, match=f"is a folder; name a file.*{name}/video.mp4$"):
+            check_output(tmp_path / name)
 
 
 def test_an_output_in_no_folder_is_refused(tmp_path: Path) -> None:
