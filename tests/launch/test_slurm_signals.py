@@ -18,6 +18,7 @@ SCONTROL = """#!/bin/bash
 echo "$*" >> "$SAID"
 [[ -z ${SECOND:-} ]] || kill -TERM "$(cat "$FOLDER/shell")"
 [[ $1 != show ]] || cat "$FOLDER/job"
+[[ $1 != requeue ]] || kill -TERM $PPID
 """
 # The step: it says that it runs and does what STEP says.
 SRUN = """#!/bin/bash
