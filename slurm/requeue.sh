@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Requeue a job that Slurm has signalled. Sourced after the script's own traps; `asked` holds the name of the
-# signal, or "" without one.
+# Requeue a job that was told to end: by a signal, a preemption, a requeue. Sourced after the script's own traps;
+# `asked` holds the name of the signal, or "" without one.
 
 WANTS_REQUEUE=85 # train.py: check-pointed on a signal
 MAX_RESTARTS=${MAX_RESTARTS:-50}
@@ -10,11 +10,14 @@ ASK_AGAIN_S=${ASK_AGAIN_S:-5} # a controller that restarts does not answer for s
 decided=''
 again='' # set: a machine failed, and the job starts again
 
-# patiently COMMAND...: run it up to six times, until it succeeds.
+# heed SIGNAL: keep its name. train.sbatch also writes it down.
+heed() { asked=$1; }
+
+# patiently COMMAND...: run it until it succeeds, for two minutes at most.
 patiently() {
   local try
-  for ((try = 1; try <= 6; try++)); do
-    "$@" && return
+  for ((try = 1; try <= 24; try++)); do
+    "$@" && return 0 # in a trap, `return` alone gives the code from before the trap
     sleep "$ASK_AGAIN_S"
   done
   return 1
@@ -24,38 +27,60 @@ patiently() {
 this_job=${SLURM_JOB_ID:-}
 [[ -z ${SLURM_ARRAY_JOB_ID:-} ]] || this_job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID
 
-# of_job NAME: print a field of this job from `scontrol show job`.
-of_job() { scontrol show job "$this_job" --oneliner 2>/dev/null | grep -o " $1=[^ ]*" | head -n 1 | cut -d= -f2; }
+# learn: keep in job_is what `scontrol show job` says of this job. It sets a variable instead of printing, because a
+# signal would end the subshell that reads what is printed.
+job_is=''
+learn() { job_is=$(SLURM_TIME_FORMAT=standard scontrol show job "$this_job" --oneliner 2>/dev/null) && [[ -n $job_is ]]; }
 
-# preempted: test whether Slurm has preempted this attempt. A requeued job keeps the time of an earlier preemption.
-preempted() {
-  local time
-  time=$(of_job PreemptTime)
-  [[ $time == 20* && ! $time < $(of_job StartTime) ]]
+# job_field NAME: print a field of what was learnt, or nothing.
+job_field() { [[ ! " $job_is" =~ " $1="([^ ]*) ]] || echo "${BASH_REMATCH[1]}"; }
+
+# is_alive: test whether the job runs, and was not cancelled, requeued or ended by its time limit.
+is_alive() { [[ $(job_field JobState) =~ ^(RUNNING|SIGNALING|RESIZING)$ ]]; }
+
+# is_preempted: test whether Slurm has preempted this attempt. A requeued job may keep the time of an earlier preemption,
+# so both times must be known, and be of one moment.
+is_preempted() {
+  local time start
+  time=$(job_field PreemptTime) start=$(job_field StartTime)
+  [[ $time == 20* && $start == 20* && ! $time < $start ]]
 }
+
+# told_to_end: test whether this attempt ends because it is meant to: it was signalled or preempted, or Slurm has ended
+# it (requeued, cancelled, out of time), which ends the processes of other nodes before this script hears of it.
+told_to_end() {
+  [[ -n $asked ]] || { patiently learn && { [[ -n $asked ]] || ! is_alive || is_preempted; }; }
+}
+
+# leave_if_told: exit if the attempt is meant to end; the trap on exit brings the job back.
+leave_if_told() { [[ -z $asked ]] && ! { learn && is_preempted; } || exit 1; }
 
 # requeue_if_asked CODE: end the job with CODE, or requeue it if it was signalled. An error after a signal counts as an
 # effect of the signal; a real error repeats in the next attempt. Wrong use (`decided`) is never requeued. A job whose
-# machine failed (`again`) is. A job that
-# was cancelled or ran out of time is no longer RUNNING and is not requeued either.
+# machine failed (`again`) is. A job that was cancelled or ran out of time is not requeued either. A second signal
+# changes nothing: the request must reach Slurm first. A preemption is Slurm's own doing, so MAX_RESTARTS does not end it.
 requeue_if_asked() {
-  local code=$1
+  local code=$1 second='' try
   trap - EXIT
   trap '' USR1
   ((code)) || exit 0
   if ((code != WANTS_REQUEUE)) && [[ -z $again ]]; then
-    [[ -z $decided ]] && { [[ -n $asked ]] || preempted; } || exit "$code"
-    echo "${SLURM_JOB_NAME:-slurm}: asked to end (${asked:-preempted}) and ended with $code"
+    [[ -z $decided ]] && told_to_end || exit "$code"
+    echo "${SLURM_JOB_NAME:-slurm}: asked to end (${asked:-by Slurm}) and ended with $code"
   fi
-  [[ $(patiently of_job JobState) == RUNNING ]] || exit "$code"
-  if ((${SLURM_RESTART_COUNT:-0} >= MAX_RESTARTS)); then
+  trap 'second=1' TERM
+  patiently learn && is_alive || exit "$code"
+  if ((${SLURM_RESTART_COUNT:-0} >= MAX_RESTARTS)) && ! is_preempted; then
     echo "${SLURM_JOB_NAME:-slurm}: requeued ${SLURM_RESTART_COUNT:-0} times already" \
       "(MAX_RESTARTS=$MAX_RESTARTS); submit the same line again to go on" >&2
     exit 2
   fi
-  trap - TERM
   patiently scontrol requeue "$this_job" || exit "$code"
-  sleep 60 # until Slurm ends this attempt
+  for ((try = 0; try < 60; try++)); do # until Slurm ends this attempt
+    [[ -z $second ]] || break
+    sleep 1 &
+    wait $! || true
+  done
   exit "$code"
 }
 
@@ -65,7 +90,7 @@ requeue_if_asked() {
 wait_and_tell() {
   local code=0 pause
   while kill -0 "$1" 2>/dev/null; do
-    [[ -n $asked ]] || ! preempted || asked=preemption
+    [[ -n $asked ]] || ! { learn && is_preempted; } || heed preemption
     pause=$LOOK_S
     if [[ -n $asked ]]; then
       kill -USR1 "$1" 2>/dev/null || true

@@ -29,6 +29,7 @@ ATTEMPTS = "attempts.jsonl"
 LARGEST = 2**20  # bytes of a list or a status that is read
 LARGEST_SAID = 4 * 2**20  # bytes from the end of what was printed
 STARTS_AGAIN, STAYS = 0, 3
+NEVER = "None"  # Slurm's word for a time that is not
 OURS = (EXIT_DONE, EXIT_WRONG_USE, EXIT_PREEMPTED)
 Record = dict[str, Any]
 
@@ -41,13 +42,16 @@ class Job:
         number: of the job.
         restart: 0 for its first attempt.
         retries: most failures of machines after which it starts again.
-        preempted_at: when Slurm preempted it last, in its local time; empty if never.
+        preempted_at: when Slurm preempted it last, in its local time; "None" if never, empty if
+            Slurm does not say.
+        started_at: when Slurm started this attempt; empty if Slurm does not say.
     """
 
     number: str
     restart: int
     retries: int
-    preempted_at: str = ""
+    preempted_at: str = NEVER
+    started_at: str = ""
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Job":
@@ -57,26 +61,31 @@ class Job:
             int(environment.get("SLURM_RESTART_COUNT", "0") or 0),
             int(environment.get("MAX_RETRIES", "3")),
             environment.get("PREEMPTED_AT", ""),
+            environment.get("STARTED_AT", ""),
         )
 
 
 def begin(run_dir: Path, job: Job) -> tuple[int, str]:
     """Write down that an attempt begins; return an exit code and a message.
 
-    An attempt before it that never ended was lost with its node, unless Slurm preempted it: that is
-    a failure like another.
+    An attempt before it that never ended was lost with its node: that is a failure like another,
+    unless Slurm preempted it or the job was signalled, which slurm/train.sbatch writes down.
     """
     if not (is_free(run_dir) or (run_dir / CONFIG).exists()):
         return STARTS_AGAIN, ""  # no run: train.py will say so
     code, message = STARTS_AGAIN, ""
     records = _records(run_dir, job)
-    open_ones = [record for record in records if record.get("event") == "begin"]
     last = records[-1] if records else {}
-    if open_ones and last.get("event") == "begin" and not _was_preempted(last, job):
-        lost = Failure("the attempt was lost with its node, or killed from outside", True)
-        code, message = _decide(run_dir, job, lost, records)
+    if last.get("event") == "begin":
+        if not job.preempted_at:
+            message = "Slurm does not say whether it preempted the attempt before this one, so "
+            message += "that its end is not counted as a failure"
+        elif not _was_preempted(last, job):
+            lost = Failure("the attempt was lost with its node, or killed from outside", True)
+            code, message = _decide(run_dir, job, lost, records)
     if code == STARTS_AGAIN:
-        _write(run_dir, job, event="begin", nodes=os.environ.get("SLURM_JOB_NODELIST", ""))
+        nodes = os.environ.get("SLURM_JOB_NODELIST", "")
+        _write(run_dir, job, event="begin", nodes=nodes, started=job.started_at)
     return code, message
 
 
@@ -95,8 +104,11 @@ def end(run_dir: Path, job: Job, code: int, said: str, *, fresh: bool) -> tuple[
             _write(run_dir, job, event="end", code=code)
         return STAYS, ""
     failure = find_failure(run_dir, _status(run_dir) if fresh else None, said)
-    decision, message = _decide(run_dir, job, failure, _records(run_dir, job))
-    return decision, message
+    records = _records(run_dir, job)
+    if failure.told and _told_in_vain(run_dir, records) < job.retries:
+        _write(run_dir, job, event="told", message=failure.message)
+        return STARTS_AGAIN, f"{failure.place}: {failure.message}; starting again"
+    return _decide(run_dir, job, failure, records)
 
 
 def _decide(
@@ -143,8 +155,20 @@ def _lines(run_dir: Path, failure: Failure) -> list[str]:
 
 
 def _was_preempted(begun: Record, job: Job) -> bool:
-    """Return whether Slurm preempted the job after an attempt began."""
-    return job.preempted_at[:1].isdigit() and job.preempted_at >= str(begun.get("time", ""))
+    """Return whether Slurm preempted the job after it had started an attempt.
+
+    Slurm's times of both are compared: an attempt writes that it begins only seconds after its
+    start, and may be preempted before.
+    """
+    since = str(begun.get("started") or begun.get("time", ""))
+    return job.preempted_at[:1].isdigit() and job.preempted_at >= since
+
+
+def _told_in_vain(run_dir: Path, records: Sequence[Record]) -> int:
+    """Return how often processes were told to end since the newest checkpoint."""
+    newest = _newest(run_dir)
+    told = [record for record in records if record.get("event") == "told"]
+    return sum(record.get("checkpoint") == newest for record in told)
 
 
 def _newest(run_dir: Path) -> str | None:

@@ -2,13 +2,13 @@
 
 import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emotalk.errors import EXIT_HUNG
+from emotalk.errors import EXIT_HUNG, EXIT_PREEMPTED
 from emotalk.printable import printable, printable_lines
 from emotalk.runs.status import rank_log
 
@@ -43,12 +43,14 @@ class Failure:
         may_pass: whether a new start may succeed.
         rank: the process; None if it is not known.
         node: its node; empty if it is not known.
+        told: whether it did not fail but was told to end (SIGTERM, SIGUSR1).
     """
 
     message: str
     may_pass: bool
     rank: int | None = None
     node: str = ""
+    told: bool = False
 
     @property
     def place(self) -> str:
@@ -69,7 +71,7 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
         said: what launchers and Slurm printed.
     """
     roots = sorted(ROOT_CAUSE.finditer(said), key=lambda found: found["time"])
-    killed = [root for root in roots if int(root["code"]) < 0 and not _is_term(int(root["code"]))]
+    killed = [root for root in roots if int(root["code"]) < 0 and not _was_told(root)]
     if killed:
         return _of_signal(run_dir, killed[0], said)
     if status is not None and status.get("state") == "failed":
@@ -83,9 +85,7 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
             f"its launcher ended: {task['how']}{_of_memory(said)}", True, node=task["node"]
         )
     if roots:
-        code, rank = int(roots[0]["code"]), int(roots[0]["rank"])
-        where = node_of(run_dir, rank) or roots[0]["host"]
-        return Failure(f"it ended with code {code}", code == EXIT_HUNG, rank, where)
+        return _of_roots(run_dir, roots)
     last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
     return Failure(f"no process said why; last words: {printable(last, longest=300)}", False)
 
@@ -112,6 +112,19 @@ def _of_signal(run_dir: Path, root: "re.Match[str]", said: str) -> Failure:
     return Failure(f"killed by {name}{memory}", True, rank, where)
 
 
+def _of_roots(run_dir: Path, roots: "Sequence[re.Match[str]]") -> Failure:
+    """Return the first process that ended with an error; without one, the first told to end.
+
+    Slurm and torchrun tell the others to end after one has failed.
+    """
+    first = next((root for root in roots if not _was_told(root)), roots[0])
+    code, rank = int(first["code"]), int(first["rank"])
+    where = node_of(run_dir, rank) or first["host"]
+    if _was_told(first):
+        return Failure("it was told to end while it started", True, rank, where, told=True)
+    return Failure(f"it ended with code {code}", code == EXIT_HUNG, rank, where)
+
+
 def _of_status(status: Mapping[str, Any]) -> Failure:
     rank = status.get("rank")
     message = str(status.get("message", ""))[:LONGEST].removeprefix(f"rank {rank}: ")
@@ -128,8 +141,9 @@ def _of_memory(said: str) -> str:
     return " for want of memory (ask for more: sbatch --mem=...)" if OOM.search(said) else ""
 
 
-def _is_term(code: int) -> bool:
-    return -code == signal.SIGTERM
+def _was_told(root: "re.Match[str]") -> bool:
+    """Return whether a process ended by a signal that asks it to, handled or not."""
+    return int(root["code"]) in (-signal.SIGTERM, -signal.SIGUSR1, EXIT_PREEMPTED)
 
 
 def _tail(path: Path) -> str:

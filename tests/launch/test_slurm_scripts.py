@@ -49,7 +49,11 @@ def evaluate(slurm: dict[str, str], *words: str, **more: str) -> subprocess.Comp
 
 def measured(slurm: dict[str, str]) -> list[str]:
     lines = Path(slurm["SAID"]).read_text(encoding="utf-8").splitlines()
-    return [Path(line.split("--checkpoint ")[1].split(" --shards")[0]).name for line in lines]
+    return [
+        Path(line.split("--checkpoint ")[1].split(" --shards")[0]).name
+        for line in lines
+        if "--checkpoint " in line
+    ]
 
 
 @pytest.mark.parametrize("numbers", [[0, 1, 2], [0, 2, 4], [5, 6], [3], [10, 20, 30, 40]])

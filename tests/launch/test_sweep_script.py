@@ -129,7 +129,7 @@ def test_a_server_that_is_away_stops_no_training(project: Path, slurm: dict[str,
 
 def test_a_task_of_an_array_is_requeued_by_itself(project: Path, slurm: dict[str, str]) -> None:
     """The number of an array's last task is also that of the whole array."""
-    text = "asked=USR1; . slurm/requeue.sh; (requeue_if_asked 1) & wait; of_job JobState; exit 0"
+    text = "asked=USR1; . slurm/requeue.sh; (requeue_if_asked 1) & wait; learn; exit 0"
     array = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "2", "ASK_AGAIN_S": "0"}
     subprocess.run(
         ["timeout", "20", "bash", "-c", text], cwd=project, env=slurm | array, check=False,

@@ -138,3 +138,28 @@ def test_the_command_reads_the_job_from_its_environment(
     lines = (run_dir / "logs" / "attempts.jsonl").read_text().splitlines()
     assert [json.loads(line)["event"] for line in lines] == ["begin", "failure"]
     assert json.loads(lines[1])["rank"] == 1
+
+
+def test_an_attempt_preempted_before_it_wrote_that_it_begins_is_no_failure(run_dir: Path) -> None:
+    """Slurm started it at 3:00, preempted it at 3:01; it wrote its line later than that."""
+    begin(run_dir, replace(JOB, started_at="2001-01-01T03:00:00"))
+    again = replace(JOB, restart=1, preempted_at="2001-01-01T03:01:00")
+    assert begin(run_dir, again) == (STARTS_AGAIN, "")
+
+
+def test_an_attempt_whose_end_slurm_does_not_tell_is_not_counted(run_dir: Path) -> None:
+    begin(run_dir, JOB)
+    decision, words = begin(run_dir, replace(JOB, restart=1, preempted_at=""))
+    assert decision == STARTS_AGAIN
+    assert "not counted" in words
+
+
+@pytest.mark.parametrize("code", [-15, -10, 85])
+def test_processes_told_to_end_while_they_start_are_no_failure(run_dir: Path, code: int) -> None:
+    decisions = []
+    for attempt in range(3):
+        job = replace(JOB, restart=attempt)
+        begin(run_dir, job)
+        decisions.append(end(run_dir, job, 1, root(0, code), fresh=False)[0])
+    assert decisions == [STARTS_AGAIN, STARTS_AGAIN, STAYS], "it must have an end"
+    assert end(run_dir, JOB, 1, root(0, code) + root(1, 1), fresh=False)[0] == STAYS, "a fault"

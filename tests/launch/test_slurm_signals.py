@@ -1,0 +1,252 @@
+"""A job that is told to end comes back, whatever moment it is told at, and counts no failure."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.tiny_training import ROOT
+
+STARTED = "2026-01-01T10:00:00"
+# What Slurm says of the job is in the file JOB; where SECOND is given, a signal comes meanwhile.
+SCONTROL = """#!/bin/bash
+[[ $2 == hostnames ]] && { echo node1; exit; }
+echo "$*" >> "$SAID"
+[[ -z ${SECOND:-} ]] || kill -TERM "$(cat "$FOLDER/shell")"
+[[ $1 != show ]] || cat "$FOLDER/job"
+[[ $1 != requeue ]] || kill -TERM $PPID
+"""
+# The step: it says that it runs and does what STEP says.
+SRUN = """#!/bin/bash
+[[ $* == *train_node.sh* || $* == *emotalk.preflight.node* ]] || exit 0
+touch "$FOLDER/runs"
+eval "$STEP"
+"""
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a job with stand-ins for Slurm's commands."""
+    for name, text in (("srun", SRUN), ("scontrol", SCONTROL)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "said").touch()
+    slurm_says(tmp_path)
+    return {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "FOLDER": str(tmp_path),
+        "SAID": str(tmp_path / "said"),
+        "ASK_AGAIN_S": "0",
+        "PREFLIGHT": "0",
+        "SLURM_JOB_ID": "7",
+        "SLURM_JOB_NAME": "job",
+        "SLURM_JOB_NODELIST": "node1",
+        "SLURM_NNODES": "1",
+    }
+
+
+def slurm_says(folder: Path, **fields: str) -> None:
+    shown = {"JobState": "RUNNING", "PreemptTime": "None", "StartTime": STARTED} | fields
+    line = " ".join(f"{name}={value}" for name, value in shown.items())
+    (folder / "job").write_text(f"JobId=7 {line} EndTime=Unknown\n" if shown["JobState"] else "")
+
+
+def ended(
+    job: dict[str, str], code: int, asked: str = "", **more: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the last words of a job whose script ended with a code."""
+    script = (
+        f"set -euo pipefail; asked='{asked}'; echo $$ > \"$FOLDER/shell\"; "
+        f"trap 'asked=TERM' TERM; . slurm/requeue.sh; sleep() {{ :; }}; requeue_if_asked {code}"
+    )
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT, env=job | more, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+def requeues(job: dict[str, str]) -> list[str]:
+    lines = Path(job["SAID"]).read_text().splitlines()
+    return [line for line in lines if line.startswith("requeue")]
+
+
+@pytest.mark.parametrize(
+    ("preempted", "started", "expected"),
+    [
+        ("2026-01-01T10:00:01", STARTED, ["requeue 7"]),
+        (STARTED, STARTED, ["requeue 7"]),
+        ("2026-01-01T09:59:59", STARTED, []),  # an earlier attempt
+        ("2026-01-01T09:59:59", "Unknown", []),
+        ("None", STARTED, []),
+    ],
+)
+def test_a_failing_attempt_is_preempted_only_if_both_times_say_so(
+    job: dict[str, str], tmp_path: Path, preempted: str, started: str, expected: list[str]
+) -> None:
+    slurm_says(tmp_path, PreemptTime=preempted, StartTime=started)
+    assert ended(job, 1).returncode == 1
+    assert requeues(job) == expected
+
+
+@pytest.mark.parametrize("code", [1, 85])
+def test_a_second_signal_does_not_end_the_script_before_its_request(
+    job: dict[str, str], code: int
+) -> None:
+    assert ended(job, code, "TERM", SECOND="1").returncode == code
+    assert requeues(job) == ["requeue 7"]
+
+
+@pytest.mark.parametrize("state", ["PENDING", "CANCELLED", "TIMEOUT", "COMPLETING", "REQUEUED"])
+def test_a_job_that_slurm_has_ended_is_left_to_slurm(
+    job: dict[str, str], tmp_path: Path, state: str
+) -> None:
+    slurm_says(tmp_path, JobState=state)
+    ended(job, 85)
+    assert requeues(job) == []
+
+
+def test_a_job_whose_signal_is_on_its_way_is_alive(job: dict[str, str], tmp_path: Path) -> None:
+    slurm_says(tmp_path, JobState="SIGNALING")
+    ended(job, 85)
+    assert requeues(job) == ["requeue 7"]
+
+
+def test_preemptions_do_not_use_up_the_restarts(job: dict[str, str], tmp_path: Path) -> None:
+    assert ended(job, 85, SLURM_RESTART_COUNT="50").returncode == 2
+    assert requeues(job) == []
+    slurm_says(tmp_path, PreemptTime="2026-01-01T10:00:01")
+    assert ended(job, 85, SLURM_RESTART_COUNT="50").returncode == 85
+    assert requeues(job) == ["requeue 7"]
+
+
+def test_a_task_of_an_array_requeues_itself_alone(job: dict[str, str]) -> None:
+    ended(job, 85, SLURM_ARRAY_JOB_ID="7", SLURM_ARRAY_TASK_ID="3")
+    assert requeues(job) == ["requeue 7_3"]
+
+
+def test_a_preempted_evaluation_comes_back(job: dict[str, str], tmp_path: Path) -> None:
+    srun = tmp_path / "srun"
+    srun.write_text(
+        f"#!/bin/bash\nsed -i s/PreemptTime=None/PreemptTime={STARTED}/ {tmp_path}/job\nexit 143\n"
+    )
+    words = ["bash", "slurm/evaluate.sbatch", "shards", "out", "one", "two"]
+    done = subprocess.run(
+        words, cwd=ROOT, env=job, capture_output=True, text=True, check=False, timeout=90
+    )
+    assert done.returncode != 0
+    assert requeues(job) == ["requeue 7"]
+
+
+class Attempt:
+    """One attempt of slurm/train.sbatch, which a test may signal."""
+
+    def __init__(self, job: dict[str, str], step: str, **more: str) -> None:
+        self.folder = Path(job["FOLDER"])
+        (self.folder / "runs").unlink(missing_ok=True)
+        words = ["configs/train/demo.yaml", f"run_dir={self.folder}/run", "shards=none"]
+        self.process = subprocess.Popen(
+            ["bash", "slurm/train.sbatch", *words],
+            cwd=ROOT, env=job | {"STEP": step} | more, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+
+    def wait_for_step(self) -> None:
+        deadline = time.monotonic() + 60
+        while not (self.folder / "runs").exists():
+            assert time.monotonic() < deadline, "no step"
+            time.sleep(0.02)
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self) -> tuple[int, str]:
+        said, _ = self.process.communicate(timeout=90)
+        return self.process.returncode, said
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(timeout=60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    @property
+    def events(self) -> list[str]:
+        path = self.folder / "run" / "logs" / "attempts.jsonl"
+        return [json.loads(line)["event"] for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def attempts(job: dict[str, str]) -> dict[str, str]:
+    (Path(job["FOLDER"]) / "run").mkdir()
+    (Path(job["FOLDER"]) / "run" / "config.yaml").touch()
+    return job
+
+
+def wait_for_event(attempt: Attempt, event: str) -> None:
+    deadline = time.monotonic() + 60
+    while event not in attempt.events:
+        assert time.monotonic() < deadline, attempt.events
+        time.sleep(0.02)
+
+
+def test_a_signalled_attempt_that_is_killed_before_it_can_end_was_not_lost(
+    attempts: dict[str, str],
+) -> None:
+    """As by `scontrol requeue`, of which nothing is left in what Slurm says later."""
+    first = Attempt(attempts, "trap '' USR1; sleep 60")
+    first.wait_for_step()
+    first.signal(signal.SIGTERM)
+    wait_for_event(first, "signal")
+    first.kill()
+    second = Attempt(attempts, "exit 0", SLURM_RESTART_COUNT="1")
+    assert second.wait()[0] == 0
+    assert second.events == ["begin", "signal", "begin", "end"]
+
+
+@pytest.mark.parametrize(
+    ("preempted", "code"), [("2026-01-01T10:00:01", 0), ("2026-01-01T09:59:59", 1), ("None", 1)]
+)
+def test_a_killed_attempt_was_lost_unless_slurm_preempted_it_after_its_start(
+    attempts: dict[str, str], tmp_path: Path, preempted: str, code: int
+) -> None:
+    """The attempt says that it begins long after its start at ten o'clock."""
+    first = Attempt(attempts, "sleep 60")
+    first.wait_for_step()
+    first.kill()
+    slurm_says(tmp_path, PreemptTime=preempted, StartTime="2026-01-01T11:00:00")
+    second = Attempt(attempts, "exit 0", SLURM_RESTART_COUNT="1")
+    ended_with, said = second.wait()
+    assert (ended_with, "lost with its node" in said) == (code, bool(code)), said
+
+
+def test_processes_that_slurm_ends_before_the_script_hears_of_it_did_not_fail(
+    attempts: dict[str, str],
+) -> None:
+    step = 'sed -i s/RUNNING/PENDING/ "$FOLDER/job"; exit 1'
+    attempt = Attempt(attempts, step)
+    attempt.wait()
+    assert attempt.events == ["begin", "end"]
+
+
+def test_a_signal_while_the_nodes_are_examined_leaves_no_attempt_open(
+    attempts: dict[str, str], tmp_path: Path
+) -> None:
+    attempt = Attempt(attempts, "sleep 2; exit 143", PREFLIGHT="1")
+    attempt.wait_for_step()
+    attempt.signal(signal.SIGTERM)
+    code, said = attempt.wait()
+    assert code not in (0, 2), said
+    assert requeues(attempts) == ["requeue 7"], said
+    assert not (tmp_path / "run" / "logs").exists()
+
+
+def test_a_real_failure_after_the_start_stays_one(attempts: dict[str, str]) -> None:
+    attempt = Attempt(attempts, "echo 'ZeroDivisionError'; exit 1")
+    code, said = attempt.wait()
+    assert (code, requeues(attempts)) == (1, []), said
+    assert attempt.events == ["begin", "failure"]
