@@ -250,7 +250,8 @@ def _upsampled_stage(h_NCHW: Tensor, kernels: StageKernels, part_BCHW: Tensor) -
 
 def _in_type_of(kernel: Tensor, h_NCHW: Tensor) -> Tensor:
     """Return a layer's input in the type of its kernel; autocast converts both by itself."""
-    if torch.is_autocast_enabled(h_NCHW.device.type):
+    device = h_NCHW.device.type
+    if torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device):
         return h_NCHW
     return h_NCHW.to(kernel.dtype)
 

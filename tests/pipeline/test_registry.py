@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,8 +114,8 @@ def test_bytes_data_urls_and_tables_are_taken_too(model: Any, folder: Path) -> N
 def test_wrong_wishes_are_refused_in_one_sentence(model: Any, folder: Path) -> None:
     with pytest.raises(WrongUse, match=r"missing: \['audio'\], unknown: \['sound'\]"):
         model.predict([{"image": "a.png", "sound": "b.wav", "emotion": "anger"}])
-    with pytest.raises(WrongUse, match="joy"):
-        model.predict([wish(folder, emotion="joy")])
+    with pytest.raises(WrongUse, match="surprise"):
+        model.predict([wish(folder, emotion="surprise")])
 
 
 def test_the_model_is_code_and_safetensors_never_a_pickle(model: Any, folder: Path) -> None:
@@ -123,5 +124,5 @@ def test_the_model_is_code_and_safetensors_never_a_pickle(model: Any, folder: Pa
     assert {"talking_face.py", "generator.safetensors", "model.json", "README.md"} <= names
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".pt", ".bin"))]
     requirements = (stored / "requirements.txt").read_text()
-    assert "torch==" in requirements
+    assert re.search(r"^torch[=<>]", requirements, re.MULTILINE)
     assert "deepspeed" not in requirements

@@ -11,6 +11,11 @@ from pathlib import Path
 from tests.helpers.tiny_model import write_tiny_model
 
 
+def heed_interrupts() -> None:
+    """Undo what a shell does to a job in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_the_command_prints_one_line_with_address_and_model_and_ends_with_ctrl_c(
     tmp_path: Path,
 ) -> None:
@@ -19,7 +24,12 @@ def test_the_command_prints_one_line_with_address_and_model_and_ends_with_ctrl_c
     environment = {**os.environ, "TMPDIR": str(tmp_path), "COLUMNS": "400"}
     command = [sys.executable, "-m", "emotalk.cli", *words]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        preexec_fn=heed_interrupts,
     ) as running:
         assert running.stdout is not None
         line = running.stdout.readline()

@@ -65,7 +65,7 @@ def test_faces_are_counted_and_their_absence_said(detector: object) -> None:
 
 def test_a_missing_pack_names_the_folder_and_downloads_nothing(tmp_path: Path) -> None:
     with pytest.raises(
-        WrongUse, match=r"models/buffalo_l does not exist.*root and pack of landmarks"
+        WrongUse, match=r"models/buffalo_l does not exist.*emotalk itself downloads no pack"
     ):
         build_landmark_detector(LandmarksConfig(root=tmp_path))
     assert not list(tmp_path.iterdir())

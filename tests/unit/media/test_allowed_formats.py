@@ -56,7 +56,7 @@ def test_a_list_that_names_another_file_is_refused_whatever_it_is_called(
         with pytest.raises(Rejection) as caught:
             read(path)
         assert caught.value.reason == "unreadable"
-    with pytest.raises(WrongUse, match="unreadable"):
+    with pytest.raises(WrongUse, match="not a media file that FFmpeg reads"):
         read_speech(path)
 
 

@@ -69,7 +69,7 @@ def test_only_allowed_kinds_are_opened_whatever_the_name(tmp_path: Path, kind: s
     refused(
         tmp_path,
         encoded(kind),
-        r"not an image file of a kind that is opened here; save it as PNG, JPEG, BMP, WebP, TIFF",
+        r"not an image file of a kind that is opened here; save it.* as PNG, JPEG, BMP, WebP, TIFF",
     )
 
 
@@ -198,7 +198,7 @@ def test_a_jpeg_of_endless_scans_is_refused(tmp_path: Path) -> None:
 def test_a_pipe_a_device_and_a_giant_file_are_refused_unread(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for path in (tmp_path / "pipe.png", Path("/dev/zero"), tmp_path):
-        with pytest.raises(WrongUse, match="not a file"):
+        with pytest.raises(WrongUse, match="not a file|is a folder"):
             read_image(path)
     with (tmp_path / "a.png").open("wb") as file:
         file.truncate(400_000_000)

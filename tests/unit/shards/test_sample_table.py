@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from emotalk.schema import EMOTIONS_MEAD8
@@ -42,7 +42,7 @@ def test_every_sample_comes_back(samples: list[Sample]) -> None:
     assert pickle.loads(pickle.dumps(table)) == table  # noqa: S301  as a worker is given it
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 @given(parts=st.lists(SAMPLES, max_size=4))
 def test_tables_are_joined_in_order(parts: list[list[Sample]]) -> None:
     table = SampleTable.joined(map(SampleTable.of, parts))
