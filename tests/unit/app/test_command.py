@@ -29,7 +29,7 @@ def test_the_command_prints_one_line_with_address_and_model_and_ends_with_ctrl_c
         stderr=subprocess.STDOUT,
         text=True,
         env=environment,
-        preexec_fn=heed_interrupts,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  this process has no threads yet
     ) as running:
         assert running.stdout is not None
         line = running.stdout.readline()

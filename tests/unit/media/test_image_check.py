@@ -198,7 +198,7 @@ def test_a_jpeg_of_endless_scans_is_refused(tmp_path: Path) -> None:
 def test_a_pipe_a_device_and_a_giant_file_are_refused_unread(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
     for path in (tmp_path / "pipe.png", Path("/dev/zero"), tmp_path):
-        with pytest.raises(WrongUse, match="not a file|is a folder"):
+        with pytest.raises(WrongUse, match=r"not a file|is a folder"):
             read_image(path)
     with (tmp_path / "a.png").open("wb") as file:
         file.truncate(400_000_000)
