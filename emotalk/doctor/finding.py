@@ -28,7 +28,7 @@ class Finding:
 
 
 class Said(NamedTuple):
-    """How a program ended, and the last line that it wrote."""
+    """Hold the exit of a program and the last line that it wrote."""
 
     ok: bool
     line: str

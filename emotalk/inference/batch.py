@@ -22,7 +22,7 @@ LOG = logging.getLogger("emotalk.generate")
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a row of the table ended."""
+    """Hold the end of a row of the table."""
 
     line: int
     output: str

@@ -25,7 +25,7 @@ JOIN_S = 5.0
 
 @dataclass(frozen=True)
 class ModelPlace:
-    """Where the processes find their model, and where they compute."""
+    """Hold the model and the devices of the processes."""
 
     checkpoint: Path
     device: DeviceName

@@ -17,7 +17,7 @@ LARGEST = 16 * 2**20  # bytes
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """What a sweep consists of.
+    """Hold the runs of a sweep.
 
     Attributes:
         runs: in the order of the array's numbers.

@@ -38,7 +38,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one run.
+    """Hold the end of one run.
 
     Attributes:
         run: its name and words.

@@ -22,7 +22,7 @@ SWEEP_TAG, BEST_TAG = "emotalk.sweep", "best_run"
 
 @dataclass(frozen=True)
 class SweepResult:
-    """What a sweep has found so far.
+    """Hold the results of a sweep so far.
 
     Attributes:
         children: ids of its runs in MLflow.
