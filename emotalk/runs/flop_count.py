@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from emotalk.config.load import load_written
@@ -22,7 +21,7 @@ from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, without_weights
 from emotalk.runs.networks import build_modules
-from emotalk.runs.peak_memory import values_of_mask
+from emotalk.runs.peak_memory import WatchedOperations
 from emotalk.training.networks import Networks, build_features
 from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
 
@@ -30,7 +29,7 @@ LOWEST_PRIORITY = 19
 SHORT, LONG = 2, 4  # frames of the two counts between which the cost of one frame lies
 
 
-class FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class FlopCount(WatchedOperations):  # type: ignore[no-untyped-call]
     """Counts the operations of matrix products and convolutions, forward and backward.
 
     A multiplication and an addition are two. The formulas are those of `torch.utils.flop_counter`.
@@ -40,22 +39,14 @@ class FlopCount(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.flops: int = 0
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run an operation and count it."""
-        del types
-        unknown = values_of_mask(func, args)
-        if unknown is not None:
-            return unknown
-        result = func(*args, **(kwargs or {}))
+    def count(self, func: Any, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        """Count one operation."""
         formula = flop_registry.get(func._overloadpacket)
         if formula is not None:
-            self.flops += int(formula(*args, **(kwargs or {}), out_val=result))
-        return result
+            self.flops += int(formula(*args, **kwargs, out_val=result))
 
 
 def count_flops(config: TrainConfig) -> dict[str, float]:

@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.distributed import Engine, UpdateGuard
+from emotalk.models.generator import PrecedingSpeech
 from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_modules
 from emotalk.runs.peak_memory import PeakMemory
@@ -120,13 +121,14 @@ def blank_inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
     """Return a micro-batch without content, of the shapes that the configuration asks for."""
     clips, frames = config.clips_a_micro_batch, config.data.frames
     margin = config.data.speech_margin_frames
+    samples = (frames + 2 * margin) * SAMPLES_PER_FRAME
     kept = max(1, round(config.losses.perceptual.frames * frames))
     emotions = len(model_facts(config).emotions)
     return ClipInputs(
         video_BTCHW=torch.zeros(clips, frames, 3, SIZE, SIZE),
         image_BCHW=torch.zeros(clips, 3, SIZE, SIZE),
-        speech_BS=torch.zeros(clips, (frames + 2 * margin) * SAMPLES_PER_FRAME),
-        other_speech_BS=torch.zeros(clips, (frames + 2 * margin) * SAMPLES_PER_FRAME),
+        speech_BS=torch.zeros(clips, samples),
+        other_speech_BS=torch.zeros(clips, samples),
         emotion_B=torch.zeros(clips, dtype=torch.long),
         emotion_BE=torch.zeros(clips, emotions),
         noise_BTD=torch.zeros(clips, frames, noise_features),
@@ -138,6 +140,9 @@ def blank_inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
         valid_B=torch.ones(clips),
         margin_frames=margin,
         keys=("",) * clips,
+        preceding=None
+        if config.data.preceding_speech == 0
+        else PrecedingSpeech(torch.zeros(clips, samples), torch.ones(clips)),
     )
 
 

@@ -1,6 +1,7 @@
-"""Count the bytes of the tensors that a block of code has in use at one time."""
+"""Watch the operations of a block of code on tensors without content; count the bytes in use."""
 
 import weakref
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,7 +13,30 @@ from torch.utils._pytree import tree_leaves
 BY_INDEX = torch.ops.aten.index.Tensor
 
 
-class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class WatchedOperations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hands every operation within the block, with its result, to `count`."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Run an operation and count it."""
+        del types
+        unknown = _values_of_mask(func, args)
+        if unknown is not None:
+            return unknown
+        result = func(*args, **(kwargs or {}))
+        self.count(func, args, kwargs or {}, result)
+        return result
+
+    @abstractmethod
+    def count(self, func: Any, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        """Count one operation."""
+
+
+class PeakMemory(WatchedOperations):  # type: ignore[no-untyped-call]
     """Counts the bytes of all tensors made within the block, each storage once.
 
     Attributes:
@@ -21,24 +45,17 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, besides: Iterable[Tensor]) -> None:
         """Leave out the tensors `besides`, which exist before the block."""
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.peak: int = 0
         self._now = 0
         self._known = {tensor.untyped_storage()._cdata for tensor in besides}
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Run an operation and count its results."""
-        del types
-        unknown = values_of_mask(func, args)
-        if unknown is not None:
-            return unknown
-        result = func(*args, **(kwargs or {}))
+    def count(self, func: Any, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+        """Count the results of one operation."""
+        del func, args, kwargs
         for leaf in tree_leaves(result):
             if isinstance(leaf, Tensor):
                 self._count(leaf.untyped_storage())
-        return result
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
@@ -53,7 +70,7 @@ class PeakMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._now -= size
 
 
-def values_of_mask(func: Any, args: Any) -> Tensor | None:
+def _values_of_mask(func: Any, args: Any) -> Tensor | None:
     """Return an empty tensor if an operation selects values by a mask, else None.
 
     A mask without content does not say how many values it selects.

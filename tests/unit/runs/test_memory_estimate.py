@@ -10,7 +10,7 @@ from torch import nn
 
 from emotalk.config.run import TrainConfig
 from emotalk.runs import memory_estimate as module
-from emotalk.runs.memory_estimate import FakeEngine, measure_sizes
+from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, measure_sizes
 from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
@@ -109,3 +109,12 @@ def test_every_update_asks_its_discriminators_and_leaves_their_flags(tmp_path: P
     config = tiny_config(tmp_path)
     turned = config.model_copy(update={"stages": tuple(reversed(config.stages))})
     assert measure_sizes(turned) == measure_sizes(config)
+
+
+def test_a_run_that_begins_after_other_speech_is_estimated_with_it(tmp_path: Path) -> None:
+    alone = blank_inputs(tiny_config(tmp_path), noise_features=4)
+    assert alone.preceding is None
+    after = blank_inputs(tiny_config(tmp_path, "data.preceding_speech=0.5"), noise_features=4)
+    assert after.preceding is not None
+    assert after.preceding.speech_BS.shape == after.speech_BS.shape
+    assert after.preceding.weight_B.tolist() == [1.0] * len(after.keys)
