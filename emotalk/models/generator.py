@@ -207,12 +207,17 @@ class Generator(nn.Module):
     ) -> Tensor:
         """Return the speech features, the first ones of which hear the end of the speech before.
 
-        Zeros stand outside a signal, from which the network would know that one has begun.
+        Zeros stand outside a signal, from which the network would know that one has begun. Only the
+        first `SEAM_FRAMES` are computed anew: no later one hears them, nor do they hear what comes
+        after as many more.
         """
-        before_BS = preceding.speech_BS[:, -SEAM_FRAMES * SAMPLES_PER_FRAME :].detach()
+        reach = SEAM_FRAMES * SAMPLES_PER_FRAME
+        before_BS = preceding.speech_BS[:, -reach:].detach()
         frames = before_BS.shape[1] // SAMPLES_PER_FRAME
         before_BS = before_BS[:, -frames * SAMPLES_PER_FRAME :]
-        joined_BTD = self.speech_encoder(torch.cat([before_BS, speech_BS], dim=1))[:, frames:]
+        around_BTD = self.speech_encoder(torch.cat([before_BS, speech_BS[:, : 2 * reach]], dim=1))
+        first_BTD = around_BTD[:, frames : frames + SEAM_FRAMES]
+        joined_BTD = torch.cat([first_BTD, features_BTD[:, SEAM_FRAMES:]], dim=1)
         return torch.where(preceding.weight_B[:, None, None] > 0, joined_BTD, features_BTD)
 
     @torch.no_grad()

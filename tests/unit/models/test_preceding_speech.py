@@ -87,3 +87,20 @@ def test_bfloat16_keeps_the_state_close(heads_only: bool) -> None:
         rounded = generator(*inputs, heads_only=heads_only, preceding=preceding)
     error = (rounded.mouth_BTLP.float() - exact.mouth_BTLP).norm() / exact.mouth_BTLP.norm()
     assert float(error.detach()) < 0.05
+
+
+@torch.no_grad()
+def test_no_later_frame_of_a_long_clip_hears_the_speech_before() -> None:
+    """The first frames alone are computed with it; the rest must not need it."""
+    frames = 20
+    generator = small_generator(auxiliary_mouth=True)
+    inputs = whole_utterance(generator, clips=2, samples=frames * SAMPLES_PER_FRAME + 7)
+    other_BS = torch.rand(2, frames * SAMPLES_PER_FRAME) - 0.5
+    preceding = PrecedingSpeech(other_BS, torch.ones(2))
+    out = generator(*inputs, heads_only=True, preceding=preceding)
+    features_BTD = generator.speech_encoder(torch.cat([other_BS, inputs[1]], dim=1))
+    features_BTD[:, :frames] = generator.speech_encoder(other_BS)
+    heard_BTD, _ = generator.speech_lstm(features_BTD)
+    assert generator.speech_mouth is not None
+    expected = generator.speech_mouth(heard_BTD[:, frames:])
+    torch.testing.assert_close(out.mouth_BTLP, expected, atol=1e-5, rtol=0)
