@@ -4,8 +4,6 @@ Each process computes on one thread. Two threads of one process would save less 
 processes, wait for each other on a busy machine, and change last digits.
 """
 
-import multiprocessing
-import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -13,17 +11,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeAlias, TypeVar, cast
 
-import cv2
-import torch
-
-from emotalk.data.workers import end_with_parent
+from emotalk.data.linked_processes import end_of, give_next, kill_all, set_up_process, spawn
 from emotalk.errors import Stopped
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Start: TypeAlias = Callable[[], Callable[[Task], Result]]
-
-JOIN_S = 5.0
 
 
 def share(
@@ -50,51 +43,26 @@ def share(
     doing: dict[Connection, int] = {}
     try:
         for _ in range(min(processes, len(tasks))):
-            link, process = _spawn(cast("Start[Any, Any]", start))
+            link, process = spawn(_work, cast("Start[Any, Any]", start))
             workers[link] = process
-            _give(link, waiting, doing)
+            give_next(link, waiting, doing)
         while doing:
             for ready in wait(list(doing)):
                 link = cast("Connection", ready)
                 place = doing.pop(link)
                 result = _receive(link, workers[link])
-                _give(link, waiting, doing)
+                give_next(link, waiting, doing)
                 yield place, result
     finally:
-        for process in workers.values():
-            process.kill()
-        for link, process in workers.items():
-            process.join(JOIN_S)
-            link.close()
-
-
-def _spawn(start: "Start[Any, Any]") -> tuple[Connection, BaseProcess]:
-    context = multiprocessing.get_context("spawn")
-    link, far_end = context.Pipe()
-    process = context.Process(target=_work, args=(start, far_end), daemon=True)
-    process.start()
-    far_end.close()  # so that the link ends with the process
-    return link, process
-
-
-def _give(
-    link: Connection, waiting: Iterator[tuple[int, Task]], doing: dict[Connection, int]
-) -> None:
-    """Send the next task, if there is one, to a process that waits."""
-    for place, task in waiting:
-        doing[link] = place
-        with suppress(BrokenPipeError):  # the process died; receiving from it says so
-            link.send(task)
-        return
+        kill_all(workers)
 
 
 def _receive(link: Connection, process: BaseProcess) -> Any:
     try:
         result, error = link.recv()
     except (EOFError, ConnectionResetError):
-        process.join(JOIN_S)
         raise Stopped(
-            f"process {process.pid} of the evaluation died ({_end_of(process)}); nothing was "
+            f"process {process.pid} of the evaluation died ({end_of(process)}); nothing was "
             "written. If the machine has too little memory, run again with fewer --processes"
         ) from None
     if error is not None:
@@ -102,19 +70,9 @@ def _receive(link: Connection, process: BaseProcess) -> Any:
     return result
 
 
-def _end_of(process: BaseProcess) -> str:
-    code = process.exitcode
-    if code is None or code >= 0:
-        return f"exit code {code}"
-    return f"signal {signal.Signals(-code).name}"
-
-
 def _work(start: "Start[Any, Any]", link: Connection) -> None:
     """Do the tasks that come through `link`, in a process of its own."""
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends this one
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    set_up_process(threads=1)
     do: Callable[[Any], Any] | None = None
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         while True:

@@ -1,8 +1,6 @@
 """Share a batch over processes; one that dies costs its row alone."""
 
-import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -10,17 +8,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import cast
 
-import cv2
 import torch
 
 from emotalk.checkpoints.load import DeviceName, load_generator
-from emotalk.data.workers import end_with_parent
+from emotalk.data.linked_processes import end_of, give_next, kill_all, set_up_process, spawn
 from emotalk.inference.batch import BatchMaker, Outcome, notes_once
 from emotalk.inference.batch_table import BatchRow
 from emotalk.logging_setup import set_up_logging
 from emotalk.usable_cores import usable_cores
-
-JOIN_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ def run_shared(
         show: called with every outcome.
         processes: how many, at most one for each row.
     """
-    waiting = iter(rows)
+    waiting = ((row, row) for row in rows)
     workers: dict[Connection, BaseProcess] = {}
     places: dict[Connection, int] = {}
     doing: dict[Connection, BatchRow] = {}
@@ -57,9 +52,9 @@ def run_shared(
     count = min(processes, len(rows))
 
     def start(place: int) -> None:
-        link, workers_process = _spawn(model, place, count)
+        link, workers_process = spawn(_work, model, place, count)
         workers[link], places[link] = workers_process, place
-        _give(link, waiting, doing)
+        give_next(link, waiting, doing)
 
     try:
         for place in range(count):
@@ -70,7 +65,7 @@ def run_shared(
                 row = doing.pop(link)
                 try:
                     outcome = cast("Outcome", link.recv())
-                    _give(link, waiting, doing)
+                    give_next(link, waiting, doing)
                 except (EOFError, ConnectionResetError):
                     outcome = _died(row, workers.pop(link))
                     link.close()
@@ -78,36 +73,12 @@ def run_shared(
                 outcomes.append(outcome)
                 show(outcome)
     finally:
-        for process in workers.values():
-            process.kill()
-        for link, process in workers.items():
-            process.join(JOIN_S)
-            link.close()
+        kill_all(workers)
     return outcomes
 
 
-def _spawn(model: ModelPlace, place: int, count: int) -> tuple[Connection, BaseProcess]:
-    context = multiprocessing.get_context("spawn")
-    link, far_end = context.Pipe()
-    process = context.Process(target=_work, args=(model, place, count, far_end), daemon=True)
-    process.start()
-    far_end.close()  # so that the link ends with the process
-    return link, process
-
-
-def _give(link: Connection, waiting: Iterator[BatchRow], doing: dict[Connection, BatchRow]) -> None:
-    """Send the next row, if there is one, to a process that waits."""
-    for row in waiting:
-        doing[link] = row
-        with suppress(BrokenPipeError):  # the process died; receiving from it says so
-            link.send(row)
-        return
-
-
 def _died(row: BatchRow, process: BaseProcess) -> Outcome:
-    process.join(JOIN_S)
-    code = process.exitcode
-    how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+    how = end_of(process).removeprefix("signal ")
     return Outcome(
         row.line,
         row.output,
@@ -119,10 +90,7 @@ def _died(row: BatchRow, process: BaseProcess) -> Outcome:
 
 def _work(model: ModelPlace, place: int, count: int, link: Connection) -> None:
     """Make the rows that come through `link`, in a process of its own."""
-    end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends this one
-    torch.set_num_threads(max(1, usable_cores() // count))
-    cv2.setNumThreads(1)
+    set_up_process(threads=max(1, usable_cores() // count))
     maker = BatchMaker(load_generator(model.checkpoint, device=_device(model.device, place)))
     set_up_logging()
     ended = suppress(EOFError, BrokenPipeError, ConnectionResetError)  # the parent has ended

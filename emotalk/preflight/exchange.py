@@ -19,7 +19,7 @@ import torch
 from torch import distributed
 
 from emotalk.node_name import node_name
-from emotalk.preflight.lines import Facts, split
+from emotalk.preflight.lines import Facts, send
 from emotalk.preflight.node import unseen
 
 Store = Any  # torch.distributed's; its stubs do not name it
@@ -109,9 +109,7 @@ def main(words: Sequence[str] | None = None) -> int:
     }
     if len(nodes) > 1:
         facts["exchange"] = exchange(rank, nodes, options.address, options.port, options.join_s)
-    for line in split("exchange", node_name(), facts):
-        sys.stdout.write(line)
-        sys.stdout.flush()
+    send("exchange", node_name(), facts)
     return 0
 
 

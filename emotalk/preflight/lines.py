@@ -6,6 +6,7 @@ those whose pieces have all come count.
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -23,6 +24,13 @@ def split(kind: Kind, node: str, facts: Facts) -> Iterator[str]:
     pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)]
     for number, piece in enumerate(pieces, start=1):
         yield f"{MARK} {kind} {node} {number}/{len(pieces)} {piece}\n"
+
+
+def send(kind: Kind, node: str, facts: Facts) -> None:
+    """Print the facts of a node, each line at once."""
+    for line in split(kind, node, facts):
+        sys.stdout.write(line)
+        sys.stdout.flush()
 
 
 def joined(lines: Sequence[str]) -> dict[tuple[str, str], Facts]:

@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 
 from emotalk.node_name import node_name
-from emotalk.preflight.lines import Facts, split
+from emotalk.preflight.lines import Facts, send
 
 ROOT = Path(__file__).parents[2]
 CODE = ("train.py", "emotalk/**/*.py", "etl/**/*.py")
@@ -146,9 +146,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--gpus", type=int, default=0)
     options = parser.parse_args(words)
     facts = examine(write=options.write, probe=options.probe, read=options.read, gpus=options.gpus)
-    for line in split("node", node_name(), facts):
-        sys.stdout.write(line)
-        sys.stdout.flush()
+    send("node", node_name(), facts)
     return 0
 
 

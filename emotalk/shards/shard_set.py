@@ -34,7 +34,7 @@ class Split:
 
 
 class StoredSample(NamedTuple):
-    """Where the members of a sample are stored."""
+    """Name the shard that stores a sample."""
 
     shard_set: "ShardSet"
     shard: ShardEntry

@@ -16,13 +16,12 @@ from mlflow.tracking import MlflowClient
 
 from emotalk.redaction import redact
 from emotalk.tracking.params import RunFacts
-from emotalk.tracking.server import make_database, usable_experiment
+from emotalk.tracking.server import UNKNOWN, make_database, usable_experiment
 
 LOG = logging.getLogger("emotalk.mlflow")
 PARAMS_A_CALL, METRICS_A_CALL = 100, 1000  # MLflow's own limits
 KEY_TAG = "emotalk.run"
 STATUSES = {"done": "FINISHED", "preempted": "SCHEDULED"}
-UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # errors about a run's id
 
 
 class MlflowRun:

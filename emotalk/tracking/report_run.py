@@ -69,13 +69,10 @@ def send_report(report: SentReport, *, uri: str, experiment: str, run_id: str) -
 
 
 def _is_known(client: "MlflowClient", run_id: str) -> bool:
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from emotalk.tracking.server import is_active  # noqa: PLC0415
 
-    try:
-        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
+    if is_active(client, run_id):
+        return True
     LOG.warning("MLflow at %s has no run %s: the report becomes a run of its own",
                 redact(client.tracking_uri), run_id)  # fmt: skip
     return False

@@ -6,6 +6,7 @@ from contextlib import suppress
 from itertools import count
 
 from mlflow.entities import LifecycleStage
+from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from emotalk.files.atomic_write import claim_name
@@ -13,6 +14,7 @@ from emotalk.redaction import redact
 from emotalk.tracking.database import PREFIX, database_file
 
 LOG = logging.getLogger("emotalk.mlflow")
+UNKNOWN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # errors about a run's id
 
 
 def make_database(uri: str) -> None:
@@ -31,6 +33,16 @@ def make_database(uri: str) -> None:
             claim_name(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def is_active(client: MlflowClient, run_id: str) -> bool:
+    """Return whether the server has this run and it is not deleted there."""
+    try:
+        return bool(client.get_run(run_id).info.lifecycle_stage == LifecycleStage.ACTIVE)
+    except MlflowException as error:
+        if error.error_code not in UNKNOWN:
+            raise
+    return False
 
 
 def usable_experiment(client: MlflowClient, name: str) -> str:

@@ -59,11 +59,11 @@ def open_sweep(
         mlflow.exceptions.MlflowException: the server does not answer, or refuses.
     """
     client = _client(uri)
-    known = read_identity(folder)
-    if known.get("run_id") and _is_active(client, known["run_id"]):
-        return known["run_id"]
-    from emotalk.tracking.server import usable_experiment  # noqa: PLC0415  loads MLflow
+    from emotalk.tracking.server import is_active, usable_experiment  # noqa: PLC0415  loads MLflow
 
+    known = read_identity(folder)
+    if known.get("run_id") and is_active(client, known["run_id"]):
+        return known["run_id"]
     experiment_id = usable_experiment(client, experiment)
     run = client.create_run(experiment_id, run_name=name, tags={SWEEP_TAG: name})
     run_id = str(run.info.run_id)
@@ -113,17 +113,6 @@ def _client(uri: str) -> "MlflowClient":
 
     make_database(uri)
     return MlflowClient(tracking_uri=uri)
-
-
-def _is_active(client: "MlflowClient", run_id: str) -> bool:
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
-
-    try:
-        return bool(client.get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException as error:
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-            raise
-    return False
 
 
 def _claim(path: Path, text: str, known: Mapping[str, str]) -> bool:

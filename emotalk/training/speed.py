@@ -12,7 +12,7 @@ from emotalk.schema import FPS
 
 @dataclass(frozen=True)
 class Interval:
-    """What happened between two readings.
+    """Hold the speed between two readings.
 
     Attributes:
         figures: by their names in the log.

@@ -27,7 +27,7 @@ from etl.job.plan import LATER_DIGESTS, Plan, decisive_config
 ABSENT = "absent"
 SYNC = "quality.sync"
 UNWRITTEN: dict[str, Any] = {SYNC: "off", "landmarks.device": "cpu"}
-"""What holds where a configuration does not say it."""
+"""Values of configurations that were written before the key existed."""
 TRIED_AGAIN = ("crashed", "worker_died")
 """Reasons that may be the machine's fault: every run tries these clips again."""
 
