@@ -98,6 +98,9 @@ class PlainStep:
                 moved = fake - fake.mean(1, keepdim=True)
                 moved_truly = x.video_BTCHW - x.video_BTCHW.mean(1, keepdim=True)
                 terms[name] = ((moved - moved_truly).abs() * x.weights_BTHW.unsqueeze(2)).mean()
+            elif name == "mouth_detail":
+                contrast = plain_contrast(fake) - plain_contrast(x.video_BTCHW)
+                terms[name] = (contrast.abs() * plain_windows(x.weights_BTHW).mean((3, 5))).mean()
             elif name == "l1":
                 terms[name] = F.l1_loss(fake, x.video_BTCHW)
             elif name == "perceptual":
@@ -248,3 +251,18 @@ def plain_mouth_error(read_BTLP: Tensor, landmarks_BTLP: Tensor) -> Tensor:
         moved = (read_TLP - read_TLP.mean(0)) - (true_TLP - true_TLP.mean(0))
         errors.append(moved.abs().mean())
     return torch.stack(errors).mean()
+
+
+def plain_windows(picture_BTHW: Tensor) -> Tensor:
+    """Return pictures cut into windows of 4 x 4 pixels, (B, T, rows, 4, columns, 4)."""
+    batch, frames, height, width = picture_BTHW.shape
+    return picture_BTHW.reshape(batch, frames, height // 4, 4, width // 4, 4)
+
+
+def plain_contrast(video_BTCHW: Tensor) -> Tensor:
+    """Return the root mean squared difference of neighbours in each window of 4 x 4 pixels."""
+    energy = torch.zeros_like(video_BTCHW[:, :, 0])
+    for axis in (-1, -2):
+        step = video_BTCHW.diff(dim=axis).narrow(-1, 0, 127).narrow(-2, 0, 127)
+        energy[..., :127, :127] += step.square().mean(2)
+    return (plain_windows(energy).mean((3, 5)) + 1e-4).sqrt()

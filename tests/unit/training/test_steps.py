@@ -33,6 +33,7 @@ from tests.helpers.train_here import runtime_here
 GENERATOR = {
     "mouth_region": 20.0,
     "mouth_motion": 7.0,
+    "mouth_detail": 5.0,
     "perceptual": 0.3,
     "l1": 3.0,
     "frame": 0.7,
