@@ -1,4 +1,10 @@
-"""Resume a run from its newest undamaged checkpoint, on any number of processes."""
+"""Resume a run from its newest undamaged checkpoint, on any number of processes.
+
+One process of each node reads and hashes the checkpoint; the others of the node receive the content
+from it. All of a checkpoint is for every process: a network's weights and moments are whole there,
+ZeRO takes each process's part of them in memory, and what a process draws or reads next follows
+from the number of the step.
+"""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -45,7 +51,7 @@ def load_newest(
 ) -> TrainState | None:
     """Load the newest undamaged checkpoint into the engines; return its state, or None without one.
 
-    A checkpoint that any process cannot read is skipped by all of them, renamed and reported.
+    A checkpoint that one node cannot read is skipped by all processes, renamed and reported.
 
     Raises:
         WrongUse: there are checkpoints, but none can be read.
@@ -55,9 +61,12 @@ def load_newest(
     names = runtime.gather([[path.name for path in checkpoints(folder)]])[0]
     assert isinstance(names, list)
     for name in reversed(names):
-        contents, problem = _try(folder / name, engines, ema)
+        contents, problem = None, ""
+        if runtime.node.is_reader:
+            contents, problem = _try(folder / name, engines, ema)
         problems = [str(text) for text in runtime.gather([problem]) if text]
-        if contents is not None and not problems:
+        if not problems:
+            contents = runtime.node.share(contents)
             _put(contents, engines, ema)
             state = _without_lost_best(contents.state, names)
             if runtime.is_main:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from emotalk.checkpoints.find_model import find_model
 from emotalk.checkpoints.format import DISCRIMINATORS, read_generator
-from emotalk.distributed import Engine
+from emotalk.distributed import Engine, Runtime
 from emotalk.errors import WrongUse
 from emotalk.files.checksums import check_sums
 from emotalk.files.tensor_files import Shapes, compare_shapes, read_tensors, shapes_of
@@ -20,23 +20,25 @@ LOG = logging.getLogger("emotalk.train")
 Value = TypeVar("Value")
 
 
-def start_from(source: Path, engines: Mapping[str, Engine]) -> None:
+def start_from(source: Path, engines: Mapping[str, Engine], runtime: Runtime) -> None:
     """Load the weights at `source` into the engines; optimisers start anew.
 
     Only discriminators, and heads of the generator that training alone reads, that both sides have
-    are loaded; the log names them. Every process must call it.
+    are loaded; the log names them. Every process must call it; one of each node reads.
 
     Args:
         source: an imported or exported model, a checkpoint or a run folder.
         engines: name -> engine, changed in place.
+        runtime: the processes.
 
     Raises:
         WrongUse: no model there, or its tensors are not of this configuration's sizes.
     """
     critics = engines.get("discriminators")
     shapes = None if critics is None else critics.weight_shapes()
-    start = check_start(source, engines["generator"].weight_shapes(), shapes)
     generator = engines["generator"]
+    sizes = generator.weight_shapes()
+    start = runtime.read_once_a_node(lambda: check_start(source, sizes, shapes))
     generator.write_weights({**generator.read_weights(), **start.generator})
     if start.new_heads:
         LOG.info("heads that are not there begin untrained: %s", ", ".join(start.new_heads))

@@ -2,9 +2,10 @@
 
 import logging
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from accelerate import Accelerator, DeepSpeedPlugin
@@ -20,12 +21,14 @@ from torch.distributed import ProcessGroup
 
 from emotalk.config.runtime import RuntimeConfig
 from emotalk.distributed.accelerate_settings import remove_accelerate_settings
+from emotalk.distributed.node import Node
 from emotalk.distributed.zero import plugins
 from emotalk.errors import WrongUse
 from emotalk.host_memory import keep_freed_memory
 from emotalk.usable_cores import usable_cores
 
 LOG = logging.getLogger("emotalk.train")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,12 @@ class Runtime:
     Attributes:
         accelerators: one for each engine: an Accelerator drives one DeepSpeed engine only.
         host_group: the processes joined by gloo beside NCCL; None where the default group is gloo.
+        node: the processes that run on the same node.
     """
 
     accelerators: dict[str, Accelerator]
     host_group: ProcessGroup | None = None
+    node: Node = field(default_factory=Node)
 
     @classmethod
     def start(cls, config: RuntimeConfig, engines: Sequence[str]) -> "Runtime":
@@ -59,10 +64,17 @@ class Runtime:
             _prepare_cpu_for_bf16()
         if config.engine == "deepspeed":
             accelerators = _deepspeed_accelerators(config, engines, cpu=cpu)
-            return cls(accelerators, _host_group(config, cpu=cpu))
+            return cls._joined(accelerators, config, cpu=cpu)
         ddp = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
         accelerator = Accelerator(cpu=cpu, kwargs_handlers=[ddp, _group(config)])
-        return cls(dict.fromkeys(engines, accelerator), _host_group(config, cpu=cpu))
+        return cls._joined(dict.fromkeys(engines, accelerator), config, cpu=cpu)
+
+    @classmethod
+    def _joined(
+        cls, accelerators: dict[str, Accelerator], config: RuntimeConfig, *, cpu: bool
+    ) -> "Runtime":
+        everyone = _host_group(config, cpu=cpu)
+        return cls(accelerators, everyone, Node.join(everyone, _timeout(config)))
 
     @property
     def _any(self) -> Accelerator:
@@ -106,6 +118,25 @@ class Runtime:
         """Return every process's items in the order of ranks, on every process."""
         gathered: list[object] = gather_object(items) if self.world_size > 1 else items
         return gathered
+
+    def read_once_a_node(self, read: Callable[[], Value]) -> Value:
+        """Return what `read` returns, which one process of each node calls for all of them.
+
+        Every process must call it. Tensors arrive on the CPU.
+
+        Raises:
+            WrongUse: `read` raised it on some node; the same one on every process.
+        """
+        value, refusals = None, list[object]()
+        if self.node.is_reader:
+            try:
+                value = read()
+            except WrongUse as error:
+                refusals.append(error)
+        for refusal in self.gather(refusals):
+            assert isinstance(refusal, WrongUse)
+            raise refusal
+        return self.node.share(value)
 
     def barrier(self) -> None:
         """Wait for every process."""

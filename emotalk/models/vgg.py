@@ -1,6 +1,6 @@
 """VGG-19's convolutions, frozen, for the perceptual loss."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -99,25 +99,42 @@ class VGG19Features(nn.Module):
 def load_vgg19(
     path: str | Path, *, statistics: Statistics = "imagenet", order: Order = "rgb"
 ) -> VGG19Features:
-    """Return VGG-19 with the weights of a file, without executing anything in it.
-
-    The file is torchvision's vgg19 (.pth) or has the same tensors as .safetensors. The classifier's
-    tensors are ignored.
+    """Return VGG-19 with the weights of a file; `read_vgg19` says of which.
 
     Raises:
         WrongUse: no such file, or its tensors are not VGG-19's.
     """
-    path = Path(path)
+    return trained_vgg19(read_vgg19(Path(path)), statistics=statistics, order=order)
+
+
+def read_vgg19(path: Path) -> dict[str, Tensor]:
+    """Return the weights of a file for `trained_vgg19`, without executing anything in it.
+
+    The file is torchvision's vgg19 (.pth) or has the same tensors as .safetensors. The classifier's
+    tensors are left out.
+
+    Raises:
+        WrongUse: no such file, or its tensors are not VGG-19's.
+    """
     if not path.is_file():
         raise WrongUse(f"no VGG-19 weights at {path}: {_HELP}")
     weights = _read(path)
-    network = VGG19Features(statistics=statistics, order=order)
     kept = {name: value for name, value in weights.items() if not name.startswith("classifier.")}
+    with torch.device("meta"):
+        wanted = shapes_of(VGG19Features().state_dict())
     try:
-        compare_shapes(shapes_of(network.state_dict()), shapes_of(kept))
+        compare_shapes(wanted, shapes_of(kept))
     except ValueError as error:
         raise WrongUse(f"{path} is not VGG-19: {error}. {_HELP}") from None
-    network.load_state_dict(kept)
+    return kept
+
+
+def trained_vgg19(
+    weights: Mapping[str, Tensor], *, statistics: Statistics = "imagenet", order: Order = "rgb"
+) -> VGG19Features:
+    """Return VGG-19 with the weights that `read_vgg19` returned."""
+    network = VGG19Features(statistics=statistics, order=order)
+    network.load_state_dict(weights)
     return network
 
 

@@ -54,8 +54,9 @@ def build(
     if runtime.is_main:
         restore_from_mirror(config)
     runtime.barrier()
-    if config.start_from is not None and latest_checkpoint(folder) is None:
-        start_from(config.start_from, networks.engines)
+    # The main process decides for all: a network file system may list a folder late on a node.
+    if config.start_from is not None and runtime.gather([latest_checkpoint(folder) is None])[0]:
+        start_from(config.start_from, networks.engines, runtime)
     ema = _build_ema(config, networks)
     state = load_newest(folder, networks.engines, ema, runtime) or TrainState()
     if runtime.is_main:

@@ -151,9 +151,12 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
     from emotalk.distributed.flight_recorder import record_collectives  # noqa: PLC0415
     from emotalk.runs.folder import open_together  # noqa: PLC0415
     from emotalk.runs.hang import build_watchdog  # noqa: PLC0415
-    from emotalk.runs.loader import refuse_missing_shards, refuse_unlabelled  # noqa: PLC0415
+    from emotalk.runs.loader import (  # noqa: PLC0415
+        open_shards_together,
+        refuse_missing_shards,
+        refuse_unlabelled,
+    )
     from emotalk.runs.networks import engine_names  # noqa: PLC0415
-    from emotalk.shards.joined_set import open_shards  # noqa: PLC0415
 
     signals.run_dir = config.run_dir
     signals.install()
@@ -163,7 +166,7 @@ def _train(config: TrainConfig, signals: StopSignals) -> int:
     try:
         record_collectives(config.run_dir / LOGS)
         runtime = Runtime.start(config.runtime, engine_names(config))
-        shard_set = open_shards(config.shards, config.data.remote)
+        shard_set = open_shards_together(config, runtime)
         refuse_unlabelled(config, shard_set)
         open_together(config, shard_set, runtime)
         with keep_rank_log(config.run_dir, runtime.rank) as file:

@@ -1,15 +1,18 @@
 """Build the loader of a run's training clips."""
 
+from functools import partial
+
 import numpy as np
 
 from emotalk.config.data import DataConfig
 from emotalk.config.run import TrainConfig
 from emotalk.config.shards import sources_of
 from emotalk.data.loader import ClipLoader, build_loader
+from emotalk.distributed import Runtime
 from emotalk.errors import WrongUse, refused_name
 from emotalk.runs.facts import model_facts
 from emotalk.schema import NEUTRAL
-from emotalk.shards.joined_set import AnyShardSet
+from emotalk.shards.joined_set import AnyShardSet, open_shards
 from emotalk.shards.remote_storage import folder_of
 from emotalk.shards.sample_table import NO_EMOTION
 from emotalk.training.critics import CRITICS
@@ -17,6 +20,23 @@ from emotalk.training.objective import terms_of_emotion
 
 UNLABELLED = "configs/train/unlabelled.yaml"
 """The preset for clips without any emotion labels."""
+
+
+def open_shards_together(config: TrainConfig, runtime: Runtime) -> AnyShardSet:
+    """Return the shard set of a run with the samples of the splits that it reads.
+
+    One process of each node reads and parses the indexes. Every process reads the manifest.
+
+    Raises:
+        WrongUse: as `open_shards`; a set has no training split, or an index is faulty.
+    """
+    shard_set = open_shards(config.shards, config.data.remote)
+    for part in shard_set.sets:
+        for name in ("train", "val") if config.validation.clips else ("train",):
+            if name == "train" or name in part.split_names:
+                split = runtime.read_once_a_node(partial(part.split, name))
+                part.keep_split(name, split)
+    return shard_set
 
 
 def build_train_loader(

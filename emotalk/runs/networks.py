@@ -11,6 +11,7 @@ from emotalk.errors import WrongUse
 from emotalk.models import Generator
 from emotalk.models.initialise import initialise
 from emotalk.models.speech_filterbank import initialise_filterbank
+from emotalk.models.vgg import read_vgg19
 from emotalk.runs.facts import model_facts
 from emotalk.seeding import draw_seed
 from emotalk.training.critics import build_critics
@@ -26,7 +27,9 @@ from emotalk.training.networks import (
 def build_networks(config: TrainConfig, runtime: Runtime) -> Networks:
     """Return the engines and frozen features on this process's device."""
     generator, critics = build_modules(config)
-    features = build_features(config)
+    features = build_features(
+        config, lambda path: runtime.read_once_a_node(lambda: read_vgg19(path))
+    )
     return Networks(
         generator=_engine("generator", generator, config, runtime),
         discriminators=(

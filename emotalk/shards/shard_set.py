@@ -117,6 +117,10 @@ class ShardSet:
             self._splits[name] = self._read_split(name)
         return self._splits[name]
 
+    def keep_split(self, name: str, split: Split) -> None:
+        """Take a split that another process has read from the same set, instead of reading it."""
+        self._splits[name] = split
+
     def _read_split(self, name: str) -> Split:
         numbers = [n for n, shard in enumerate(self.manifest.shards) if shard.split == name]
         if not numbers:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,13 @@ from emotalk.distributed import Engine
 from emotalk.models import AnyOutput, GeneratorOutput, OutputWithMouth
 from emotalk.models.generator import HEADS
 from emotalk.models.idle_parameters import idle_zero
-from emotalk.models.vgg import CHANNELS, VGG19Features, load_vgg19, random_vgg19
+from emotalk.models.vgg import (
+    CHANNELS,
+    VGG19Features,
+    random_vgg19,
+    read_vgg19,
+    trained_vgg19,
+)
 from emotalk.training.critics.critic import Critic, Inputs
 from emotalk.training.input_preparation import ClipInputs
 
@@ -144,8 +151,13 @@ def learning_parts(module: nn.Module) -> dict[str, list[nn.Module]]:
     return {GENERATOR: list(children.values()), **heads}
 
 
-def build_features(config: TrainConfig) -> VGG19Features | None:
-    """Return the perceptual loss's frozen features, or None if no stage uses them."""
+def build_features(
+    config: TrainConfig, read: Callable[[Path], Mapping[str, Tensor]] = read_vgg19
+) -> VGG19Features | None:
+    """Return the perceptual loss's frozen features, or None if no stage uses them.
+
+    `read` returns the weights of a file, as `read_vgg19` does.
+    """
     perceptual = config.losses.perceptual
     wanted = any("generator.perceptual" in stage.terms for stage in config.stages)
     if not wanted or perceptual.network == "none":
@@ -154,8 +166,8 @@ def build_features(config: TrainConfig) -> VGG19Features | None:
     if perceptual.network == "random":
         channels = [max(1, round(size * perceptual.width)) for size in CHANNELS]
         return random_vgg19(config.seed, order=order, statistics=statistics, channels=channels)
-    weights = perceptual.weights or vgg19_file()
-    return load_vgg19(weights, order=order, statistics=statistics)
+    weights = read(perceptual.weights or vgg19_file())
+    return trained_vgg19(weights, order=order, statistics=statistics)
 
 
 def autocast_context(

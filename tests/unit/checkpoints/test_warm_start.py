@@ -11,6 +11,7 @@ from torch import Tensor
 from emotalk.checkpoints.format import write_model
 from emotalk.checkpoints.warm_start import start_from
 from emotalk.config.run import TrainConfig
+from emotalk.distributed import Runtime
 from emotalk.errors import WrongUse
 from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_networks
@@ -27,9 +28,14 @@ def config(tmp_path: Path) -> TrainConfig:
 
 
 @pytest.fixture
-def networks(config: TrainConfig) -> Iterator[Networks]:
-    with runtime_here(config) as runtime:
-        yield build_networks(config, runtime)
+def runtime(config: TrainConfig) -> Iterator[Runtime]:
+    with runtime_here(config) as started:
+        yield started
+
+
+@pytest.fixture
+def networks(config: TrainConfig, runtime: Runtime) -> Networks:
+    return build_networks(config, runtime)
 
 
 def numbers(state: dict[str, Tensor], value: float) -> dict[str, Tensor]:
@@ -54,9 +60,15 @@ def values(state: dict[str, Tensor]) -> set[float]:
 
 @pytest.mark.parametrize(("average", "expected"), [(False, 2.0), (True, 3.0)])
 def test_both_networks_begin_with_the_weights_there_the_average_where_there_is_one(
-    average: bool, expected: float, config: TrainConfig, networks: Networks, tmp_path: Path
+    average: bool,
+    expected: float,
+    config: TrainConfig,
+    networks: Networks,
+    runtime: Runtime,
+    tmp_path: Path,
 ) -> None:
-    start_from(write_source(tmp_path / "m", config, networks, average=average), networks.engines)
+    source = write_source(tmp_path / "m", config, networks, average=average)
+    start_from(source, networks.engines, runtime)
     assert values(networks.generator.read_weights()) == {expected}
     assert networks.discriminators is not None
     assert values(networks.discriminators.read_weights()) == {4.0}
@@ -64,7 +76,7 @@ def test_both_networks_begin_with_the_weights_there_the_average_where_there_is_o
 
 
 def test_discriminators_that_only_one_side_has_are_left_alone(
-    config: TrainConfig, networks: Networks, tmp_path: Path
+    config: TrainConfig, networks: Networks, runtime: Runtime, tmp_path: Path
 ) -> None:
     source = write_source(tmp_path / "m", config, networks)
     given = load_file(source / NAME)
@@ -72,7 +84,7 @@ def test_discriminators_that_only_one_side_has_are_left_alone(
     save_file({**few, "of_others.weight": torch.ones(2)}, source / NAME)
     assert networks.discriminators is not None
     before = networks.discriminators.read_weights()
-    start_from(source, networks.engines)
+    start_from(source, networks.engines, runtime)
     after = networks.discriminators.read_weights()
     for name, value in after.items():
         if name.startswith("temporal."):
@@ -93,7 +105,7 @@ def test_heads_that_only_one_side_has_are_left_alone(there: bool, tmp_path: Path
     with runtime_here(config) as runtime:
         networks = build_networks(config, runtime)
         before = networks.generator.read_weights()
-        start_from(source, networks.engines)
+        start_from(source, networks.engines, runtime)
         after = networks.generator.read_weights()
     heads = {name for name in after if name.startswith("speech_mouth.")}
     assert bool(heads) is not there
@@ -102,20 +114,20 @@ def test_heads_that_only_one_side_has_are_left_alone(there: bool, tmp_path: Path
 
 
 def test_a_model_without_discriminators_is_a_start_of_the_generator(
-    config: TrainConfig, networks: Networks, tmp_path: Path
+    config: TrainConfig, networks: Networks, runtime: Runtime, tmp_path: Path
 ) -> None:
     source = write_source(tmp_path / "m", config, networks)
     (source / NAME).unlink()
     assert networks.discriminators is not None
     before = networks.discriminators.read_weights()
-    start_from(source, networks.engines)
+    start_from(source, networks.engines, runtime)
     assert values(networks.generator.read_weights()) == {2.0}
     after = networks.discriminators.read_weights()
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 def test_other_sizes_are_refused_by_tensor_and_change_nothing(
-    config: TrainConfig, networks: Networks, tmp_path: Path
+    config: TrainConfig, networks: Networks, runtime: Runtime, tmp_path: Path
 ) -> None:
     source = write_source(tmp_path / "m", config, networks)
     given = load_file(source / NAME)
@@ -123,17 +135,17 @@ def test_other_sizes_are_refused_by_tensor_and_change_nothing(
     save_file(given, source / NAME)
     before = networks.generator.read_weights()
     with pytest.raises(WrongUse, match=r"frame\.out\.2\.bias has shape \(2,\), expected \(1,\)"):
-        start_from(source, networks.engines)
+        start_from(source, networks.engines, runtime)
     after = networks.generator.read_weights()
     assert all(torch.equal(after[name], before[name]) for name in before)
 
 
 def test_a_file_that_holds_no_tensors_is_refused(
-    config: TrainConfig, networks: Networks, tmp_path: Path
+    config: TrainConfig, networks: Networks, runtime: Runtime, tmp_path: Path
 ) -> None:
     source = write_source(tmp_path / "m", config, networks)
     (source / NAME).write_bytes(b"\x80\x04pickle")
     with pytest.raises(WrongUse, match="not readable"):
-        start_from(source, networks.engines)
+        start_from(source, networks.engines, runtime)
     with pytest.raises(WrongUse):
-        start_from(tmp_path / "nowhere", networks.engines)
+        start_from(tmp_path / "nowhere", networks.engines, runtime)
