@@ -9,12 +9,13 @@ TESTS ?= tests
 PYTEST_ARGS ?=
 CLOCK_ARGS ?=
 MUTANTS_ARGS ?=
+NIGHT_ARGS ?=
 # What the targets of their own run: minutes long, or in need of a machine that not everybody has.
 ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
 PROSE = README.md CHANGELOG.md Makefile .ci configs emotalk etl launch slurm tests train.py
 
-.PHONY: help setup demo example-model proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl clocks fuzz mutants lint type fmt bench bench-scale lock clean
+.PHONY: help setup demo example-model proof-real reproduce test test-dist test-slow test-gpu test-slurm test-cluster test-browser drill drill-etl drill-slurm clocks fuzz mutants lint type fmt bench bench-scale lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ fuzz: setup ## damaged and hostile input at every door of the program; prints a 
 
 drill-etl: setup ## the ETL with its workers and its driver killed at random moments; prints a table
 	$(BIN)/python -m pytest -m "slow" -s $(PYTEST_ARGS) tests/pipeline/test_etl_deaths.py
+
+drill-slurm: setup ## a night on the two nodes: preemptions, deaths, full disk, lost folder (NIGHT_ARGS="--minutes 8 --seed 7")
+	bash tests/slurm/lab.sh run $(BIN)/python -m tests.slurm.drill_night $(NIGHT_ARGS)
 
 test-browser: setup ## the tests that need a headless Chromium
 	$(BIN)/python -m pytest -m "browser" $(PYTEST_ARGS) $(TESTS)

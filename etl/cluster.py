@@ -44,6 +44,7 @@ SETTINGS = {
     "RAY_raylet_start_wait_time_s": "90",
     "RAY_agent_register_timeout_ms": "300000",
     "RAY_worker_register_timeout_seconds": "300",
+    "RAY_USAGE_STATS_ENABLED": "0",  # Ray's report to its maker
 }
 """Ray's environment; what the user has set goes before."""
 
@@ -186,13 +187,10 @@ def _agents_on_known_ports() -> Iterator[None]:
     """
     parameter, services = ray._private.parameter, ray._private.services
     make_params, program = parameter.RayParams, services.RAYLET_EXECUTABLE
-    ports = dict(zip(AGENT_PORTS, free_ports(len(AGENT_PORTS)), strict=True))
+    ports = _agent_ports()
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "raylet"
-        listens = f"--{LISTENS}={ports[LISTENS]}"
-        script.write_text(f'#!/bin/sh\nexec {shlex.quote(str(program))} "$@" {listens}\n')
-        script.chmod(0o700)
-        if not os.access(script, os.X_OK):
+        script = _raylet_that_listens(Path(folder), program, ports[LISTENS])
+        if script is None:
             yield
             return
         parameter.RayParams = lambda **given: make_params(**{**given, **ports})
@@ -201,6 +199,43 @@ def _agents_on_known_ports() -> Iterator[None]:
             yield
         finally:
             parameter.RayParams, services.RAYLET_EXECUTABLE = make_params, program
+
+
+def give_agents_ports(parameters: Any, head: bool) -> None:
+    """Do the same for the node of `ray start`, which calls this where RAY_START_HOOK names it.
+
+    The node's program is exchanged by a file in the folder for temporary files (TMPDIR), which
+    whoever starts the node removes after its end.
+
+    Args:
+        parameters: Ray's own of the node, which are changed.
+        head: whether it is the first node of its cluster.
+    """
+    del head
+    services = ray._private.services
+    for variable, value in SETTINGS.items():
+        os.environ.setdefault(variable, value)
+    ports = _agent_ports()
+    folder = Path(tempfile.mkdtemp(prefix="emotalk-raylet-"))
+    script = _raylet_that_listens(folder, services.RAYLET_EXECUTABLE, ports[LISTENS])
+    if script is None:
+        return
+    for name, port in ports.items():
+        setattr(parameters, name, port)
+    services.RAYLET_EXECUTABLE = str(script)
+
+
+def _agent_ports() -> dict[str, int]:
+    return dict(zip(AGENT_PORTS, free_ports(len(AGENT_PORTS)), strict=True))
+
+
+def _raylet_that_listens(folder: Path, program: object, port: int) -> Path | None:
+    """Write a script that starts Ray's node with the port of its agent; None if it cannot run."""
+    script = folder / "raylet"
+    words = f'exec {shlex.quote(str(program))} "$@" --{LISTENS}={port}'
+    script.write_text(f"#!/bin/sh\n{words}\n")
+    script.chmod(0o700)
+    return script if os.access(script, os.X_OK) else None
 
 
 def _check_listens(address: str | None) -> None:

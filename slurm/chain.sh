@@ -19,12 +19,15 @@
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --time=00:30:00
+#SBATCH --requeue
+#SBATCH --open-mode=append
 #SBATCH --output=%x-%j.log
 set -euo pipefail
 # What sbatch runs is a copy in a folder of Slurm.
 here=$(dirname "${BASH_SOURCE[0]}")/..
 [[ -f $here/slurm/chain.sh ]] || here=${SLURM_SUBMIT_DIR:-$here}
 cd "$here"
+chain=${SLURM_JOB_ID:-} restarts=${SLURM_RESTART_COUNT:-0} # of this job, if it is one
 # The jobs must not take this one's size for theirs.
 for name in "${!SLURM_@}"; do
   [[ $name == SLURM_CONF ]] || unset "$name"
@@ -62,6 +65,21 @@ train_job=("${train_options[@]}" slurm/train.sbatch "$train_config" "shards=$wor
 evaluate_job=("${evaluate_options[@]}" slurm/evaluate.sbatch "$work/shards" "$work/report" "$work/run"
   -- "${evaluate_settings[@]}")
 
+# A chain that is a job may be preempted while it queues the others. Their comments say whose they are, so that its next
+# attempt does not queue them twice.
+mark="emotalk-chain=$chain:"
+if [[ -n $chain ]] && ((restarts)); then
+  mapfile -t before < <(squeue --me --noheader --format='%i %k' | sed -nE "s/^([0-9]+) (.* )?$mark(etl|train|evaluate)$/\\1 \\3/p")
+  if [[ " ${before[*]} " == *" evaluate "* ]]; then
+    echo "chain.sh: the jobs are queued since the attempt before: ${before[*]}"
+    exit 0
+  fi
+  for job in "${before[@]}"; do
+    scancel "${job% *}"
+    echo "chain.sh: taken back, since it was interrupted while it queued: $job"
+  done
+fi
+
 # would_run NAME WORDS...: print the options of a job as sbatch reads them; stop if sbatch refuses the job.
 would_run() {
   local said
@@ -89,9 +107,9 @@ gpus_a_node() {
   echo "${gpus:-0}"
 }
 
-would_run ETL "${etl_job[@]}" >/dev/null
+etl_said=$(would_run ETL "${etl_job[@]}")
 train_said=$(would_run training "${train_job[@]}")
-would_run evaluation "${evaluate_job[@]}" >/dev/null
+evaluate_said=$(would_run evaluation "${evaluate_job[@]}")
 nodes=$(option nodes "$train_said")
 [[ ${nodes:=1} =~ ^[0-9]+$ ]] || stop "--nodes=$nodes of the training job: give one number"
 on_gpus=$(gpus_a_node "$nodes" "$train_said")
@@ -120,12 +138,23 @@ take_back() {
   exit "$code"
 }
 trap take_back EXIT
+# marked NAME SAID: set `comment` to sbatch's word for a comment that says whose the job is, after the user's own.
+comment=()
+marked() {
+  local own
+  [[ -n $chain ]] || return 0
+  own=$(option comment "$2")
+  comment=(--comment="${own:+$own }$mark$1")
+}
 after() { sbatch --parsable --dependency="afterok:$1" --kill-on-invalid-dep=yes "${@:2}"; }
-etl=$(sbatch --parsable "${etl_job[@]}")
+marked etl "$etl_said"
+etl=$(sbatch --parsable "${etl_options[@]}" "${comment[@]}" "${etl_job[@]:${#etl_options[@]}}")
 queued+=("$etl")
-train=$(after "$etl" "${train_job[@]}")
+marked train "$train_said"
+train=$(after "$etl" "${train_options[@]}" "${comment[@]}" "${train_job[@]:${#train_options[@]}}")
 queued+=("$train")
-evaluate=$(after "$train" "${evaluate_job[@]}")
+marked evaluate "$evaluate_said"
+evaluate=$(after "$train" "${evaluate_options[@]}" "${comment[@]}" "${evaluate_job[@]:${#evaluate_options[@]}}")
 queued+=("$evaluate")
 printf '%-9s job %s\n' etl "$etl" train "$train" evaluate "$evaluate"
 echo "follow them with: squeue --jobs=$etl,$train,$evaluate"

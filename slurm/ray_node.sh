@@ -19,22 +19,57 @@ memory_words() {
   echo "--memory=$(((mib - store) * 2 ** 20)) --object-store-memory=$((store * 2 ** 20))"
 }
 
-memory=$(memory_words)
-# shellcheck disable=SC2086
-ray start --block "$@" $memory </dev/null &
-ray=$!
-clear_away() {
-  kill "$ray" 2>/dev/null || true
-  wait "$ray" 2>/dev/null || true
-  rm -rf -- "$folder" 2>/dev/null || true
+MARK=.emotalk-etl
+# remove_left_over: remove what this script made here for jobs whose node died under it.
+remove_left_over() {
+  local old job said
+  for old in "${folder%-*}"-*/ "$temporary"/emotalk-*-*/; do
+    old=${old%/}
+    [[ $old =~ -([0-9]+)(-[A-Za-z0-9]{6})?$ && -O $old && -f $old/$MARK ]] || continue
+    job=${BASH_REMATCH[1]}
+    [[ $job != "${folder##*-}" ]] || continue
+    if said=$(squeue --noheader --jobs="$job" 2>&1); then
+      [[ -z $said ]] || continue
+    else
+      # Else the controller does not answer, or a container hides Slurm.
+      [[ $said == *"Invalid job id"* ]] || continue
+    fi
+    rm -rf -- "$old"
+  done
 }
+
+TRIES=5
+TIMED_OUT='timed out during startup' # Ray's words for a node whose processes were loaded too slowly
+ray=''
+clear_away() {
+  [[ -z $ray ]] || kill "$ray" 2>/dev/null || true
+  [[ -z $ray ]] || wait "$ray" 2>/dev/null || true
+  rm -rf -- "$folder" "$scratch" 2>/dev/null || true
+}
+temporary=${TMPDIR:-/tmp}
+scratch=$(mktemp -d "$temporary/emotalk-${folder##*-}-XXXXXX") # for the files of Ray's start and of the workers
 trap clear_away EXIT
 trap 'exit 1' TERM INT
+mkdir -p "$folder"
+touch "$folder/$MARK" "$scratch/$MARK"
+remove_left_over
+export TMPDIR=$scratch PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
+export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0 # Slurm kills a cancelled step before Ray has waited for its clips
+export RAY_START_HOOK=etl.cluster.give_agents_ports # a busy node loads the agents for longer than Ray waits
+memory=$(memory_words)
 
 # With a time limit of a second, `read` returns more than 128 on a time-out and 1 at the end of the input.
-while kill -0 "$ray" 2>/dev/null; do
+for ((try = 1; ; try++)); do
+  # shellcheck disable=SC2086
+  ray start --block "$@" $memory </dev/null > >(tee -- "$scratch/said") 2>&1 &
+  ray=$!
+  while kill -0 "$ray" 2>/dev/null; do
+    code=0
+    read -r -t 1 _ || code=$?
+    ((code == 0 || code > 128)) || exit 0
+  done
   code=0
-  read -r -t 1 _ || code=$?
-  ((code == 0 || code > 128)) || exit 0
+  wait "$ray" || code=$?
+  ((code && try < TRIES)) && grep -q "$TIMED_OUT" "$scratch/said" || exit "$code"
+  echo "ray: no node came up on $(hostname), try $try of $TRIES: again"
 done
-wait "$ray"

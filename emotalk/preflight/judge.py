@@ -1,8 +1,10 @@
 """Compare what the nodes of a job said about themselves, and name each fault's node and remedy.
 
-    python -m emotalk.preflight.judge --nodes A,B [--exchange] < LINES
+    python -m emotalk.preflight.judge --nodes A,B [--exchange] [--spare] < LINES
 
-Exit code 0: nothing is wrong; 2: each fault is a line on standard error.
+Exit code 0: nothing is wrong; 2: each fault is a line on standard error. With `--spare` the job can
+do without the nodes whose faults are their own: exit code 0 as long as another one is left, and a
+line `nodes A` on standard output names those that are.
 """
 
 import argparse
@@ -10,6 +12,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE
@@ -27,24 +30,50 @@ LEAVE_OUT = "or leave the node out: sbatch --exclude={node} ..."
 PLACES = {"output": "the output's file system", "tmp": "/tmp", "shm": "/dev/shm"}  # noqa: S108
 
 
-def faults(nodes: Sequence[str], lines: Sequence[str], *, exchanged: bool) -> list[str]:
-    """Return a line for each fault: node, what is wrong, what to do.
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong on a node.
+
+    Attributes:
+        node: its name.
+        text: what is wrong there and what to do.
+        own: whether a job that leaves this node out is sound.
+    """
+
+    node: str
+    text: str
+    own: bool = True
+
+    def __str__(self) -> str:
+        """Return the line for people."""
+        return f"{self.node}: {self.text}"
+
+
+def faults(nodes: Sequence[str], lines: Sequence[str], *, kinds: Sequence[Kind]) -> list[Fault]:
+    """Return each fault: node, what is wrong, what to do.
 
     Args:
         nodes: names of all nodes of the job.
         lines: what the checks printed on all of them; other lines are passed over.
-        exchanged: whether the nodes were to compute together.
+        kinds: the checks that every node was to make.
     """
     by_node = _facts(lines)
-    kinds: tuple[Kind, ...] = ("node", "exchange") if exchanged else ("node",)
     told = joined(lines).keys()
     silent = {node for node in nodes if any((kind, node) not in told for kind in kinds)}
     found = [
-        f"{node}: {text}"
+        fault
         for node in nodes
-        for text in _of_node(node, by_node.get(node, {}), silent=node in silent)
+        for fault in _of_node(node, by_node.get(node, {}), silent=node in silent)
     ]
     return [*found, *_differing(by_node), *_clocks(by_node)]
+
+
+def sound_nodes(nodes: Sequence[str], found: Sequence[Fault]) -> list[str]:
+    """Return the nodes that a job can go on with; none if a fault is not a node's own."""
+    if not all(fault.own for fault in found):
+        return []
+    faulty = {fault.node for fault in found}
+    return [node for node in nodes if node not in faulty]
 
 
 def summary(nodes: Sequence[str], lines: Sequence[str]) -> str:
@@ -70,34 +99,47 @@ def _facts(lines: Sequence[str]) -> dict[str, Facts]:
     return found
 
 
-def _of_node(node: str, facts: Facts, *, silent: bool) -> Iterator[str]:
+def _of_node(node: str, facts: Facts, *, silent: bool) -> Iterator[Fault]:
     out = LEAVE_OUT.format(node=node)
     if silent:
-        yield f"a check did not end there: its words are in the job's log; mend it, {out}"
+        text = f"a check did not end there: its words are in the job's log; mend it, {out}"
+        yield Fault(node, text)
     for path, fault in facts.get("reads", {}).items():
         if fault:
-            yield f"{path} cannot be read ({fault}); mount it there or let it be read, {out}"
+            text = f"{path} cannot be read ({fault}); mount it there or let it be read, {out}"
+            yield Fault(node, text)
     if fault := facts.get("write", {}).get("fault"):
-        yield f"nothing can be written beside the output ({fault}); mount it there writable, {out}"
+        text = f"nothing can be written beside the output ({fault}); mount it there writable, {out}"
+        yield Fault(node, text)
     if unseen := facts.get("unseen"):
-        yield (
+        text = (
             f"does not see what {', '.join(unseen)} wrote beside the output: the folder is not "
             f"shared; choose one on a file system of all nodes, {out}"
         )
-    yield from _of_room(facts.get("room", {}))
-    yield from _of_gpus(facts.get("gpus", {}), facts.get("gpu_faults", ()), out)
-    yield from _of_exchange(facts.get("exchange", {}), out)
+        # Which of the two folders is the right one, only the user knows.
+        yield Fault(node, text, own=False)
+    yield from _of_room(node, facts.get("room", {}))
+    yield from (
+        Fault(node, text)
+        for text in (
+            *_of_gpus(facts.get("gpus", {}), facts.get("gpu_faults", ()), out),
+            *_of_exchange(facts.get("exchange", {}), out),
+        )
+    )
 
 
-def _of_room(rooms: Mapping[str, Facts]) -> Iterator[str]:
+def _of_room(node: str, rooms: Mapping[str, Facts]) -> Iterator[Fault]:
     for place, name in PLACES.items():
-        room = rooms.get(place, {})
+        room, own = rooms.get(place, {}), place != "output"
         free, inodes = room.get("free_bytes"), room.get("free_inodes")
+        out = f", {LEAVE_OUT.format(node=node)}" if own else ""
         if free is not None and free < LEAST_BYTES[place]:
             least = LEAST_BYTES[place] / GIB
-            yield f"{name} has {free / GIB:.2f} GiB left, {least:g} are needed; make room there"
+            text = f"{name} has {free / GIB:.2f} GiB left, {least:g} are needed; make room there"
+            yield Fault(node, text + out, own)
         if inodes is not None and place != "shm" and inodes < LEAST_INODES:
-            yield f"{name} has room for {inodes} more files; remove some, or ask for more inodes"
+            text = f"{name} has room for {inodes} more files; remove some, or ask for more inodes"
+            yield Fault(node, text + out, own)
 
 
 def _of_gpus(gpus: Facts, broken: Sequence[str], out: str) -> Iterator[str]:
@@ -127,8 +169,8 @@ def _of_exchange(exchange: Facts, out: str) -> Iterator[str]:
         )
 
 
-def _differing(by_node: Mapping[str, Facts]) -> Iterator[str]:
-    """Yield a line for each node whose code or packages are not those of most nodes."""
+def _differing(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
+    """Yield a fault for each node whose code or packages are not those of most nodes."""
     for key, what, remedy in (
         ("code", "another version of the project", "submit from a folder that all nodes share"),
         ("python", "another Python", "give all nodes one environment"),
@@ -137,7 +179,7 @@ def _differing(by_node: Mapping[str, Facts]) -> Iterator[str]:
         usual = _usual(values)
         for node, value in values.items():
             if value != usual:
-                yield f"{node}: has {what} ({value}, the others {usual}); {remedy}"
+                yield Fault(node, f"has {what} ({value}, the others {usual}); {remedy}")
     packages = {n: facts["packages"] for n, facts in by_node.items() if "packages" in facts}
     usual_set = _usual({node: json.dumps(p, sort_keys=True) for node, p in packages.items()})
     usual_packages: dict[str, Any] = json.loads(usual_set) if usual_set else {}
@@ -149,15 +191,16 @@ def _differing(by_node: Mapping[str, Facts]) -> Iterator[str]:
         )
         shown = ", ".join(f"{n} {found.get(n)} ({usual_packages.get(n)})" for n in names[:SHOWN])
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        yield f"{node}: has other packages than the others: {shown}{more}; give all one environment"
+        text = f"has other packages than the others: {shown}{more}; give all one environment"
+        yield Fault(node, text)
     without = [n for n, f in by_node.items() if f.get("gpus", {}).get("missing")]
     asked = [n for n, f in by_node.items() if f.get("gpus", {}).get("expected")]
     if len(without) < len(asked):
         for node in sorted({*without} & {*asked}):
-            yield f"{node}: has no nvidia-smi as others have, so no driver; have it drained"
+            yield Fault(node, "has no nvidia-smi as others have, so no driver; have it drained")
 
 
-def _clocks(by_node: Mapping[str, Facts]) -> Iterator[str]:
+def _clocks(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
     ahead = {
         n: f["write"]["ahead_s"] for n, f in by_node.items() if "ahead_s" in f.get("write", {})
     }
@@ -166,10 +209,8 @@ def _clocks(by_node: Mapping[str, Facts]) -> Iterator[str]:
     middle = sorted(ahead.values())[len(ahead) // 2]
     for node, seconds in ahead.items():
         if abs(seconds - middle) > CLOCK_S:
-            yield (
-                f"{node}: its clock is {seconds - middle:+.0f} s beside the others'; start its "
-                "time service (chronyd, ntpd)"
-            )
+            text = f"its clock is {seconds - middle:+.0f} s beside the others'; start its "
+            yield Fault(node, text + "time service (chronyd, ntpd)")
 
 
 def _usual(values: Mapping[str, str]) -> str:
@@ -182,14 +223,26 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="judge", description="See the module's text.")
     parser.add_argument("--nodes", required=True, help="names, joined by commas")
     parser.add_argument("--exchange", action="store_true", help="the nodes computed together")
+    parser.add_argument("--seen", action="store_true", help="the nodes looked for their files")
+    parser.add_argument("--spare", action="store_true", help="faulty nodes can be left out")
     options = parser.parse_args(words)
     nodes = options.nodes.split(",")
     lines = sys.stdin.read().splitlines()
-    found = faults(nodes, lines, exchanged=options.exchange)
-    if found:
-        sys.stderr.write("".join(f"preflight: {line}\n" for line in found))
+    kinds: list[Kind] = ["node"]
+    kinds += ["exchange"] if options.exchange else []
+    kinds += ["seen"] if options.seen else []
+    found = faults(nodes, lines, kinds=kinds)
+    sys.stderr.write("".join(f"preflight: {fault}\n" for fault in found))
+    sound = sound_nodes(nodes, found)
+    if found and not (options.spare and sound):
         return EXIT_WRONG_USE
-    sys.stdout.write(f"preflight: {summary(nodes, lines)}\n")
+    if found:
+        without = ", ".join(node for node in nodes if node not in sound)
+        sys.stdout.write(f"preflight: the job goes on without {without}\n")
+    else:
+        sys.stdout.write(f"preflight: {summary(nodes, lines)}\n")
+    if options.spare:
+        sys.stdout.write(f"nodes {','.join(sound)}\n")
     return EXIT_DONE
 
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 Facts = dict[str, Any]
-Kind = Literal["node", "exchange"]
+Kind = Literal["node", "seen", "exchange"]
 MARK = "preflight"
 PIECE = 700  # characters
 MOST_PIECES = 10_000
-LINE = re.compile(rf"{MARK} (node|exchange) (\S{{1,63}}) (\d{{1,5}})/(\d{{1,5}}) (.*)")
+LINE = re.compile(rf"{MARK} (node|seen|exchange) (\S{{1,63}}) (\d{{1,5}})/(\d{{1,5}}) (.*)")
 
 
 def split(kind: Kind, node: str, facts: Facts) -> Iterator[str]:

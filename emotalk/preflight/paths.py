@@ -28,7 +28,7 @@ READ = (
     "losses.perceptual.weights",
     "start_from",
 )
-WRITTEN = ("run_dir", "output")
+WRITTEN = ("run_dir", "output", "staging")
 
 
 def job_paths(config: Path, words: Sequence[str]) -> tuple[list[Path], Path | None]:

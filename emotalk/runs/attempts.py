@@ -21,14 +21,16 @@ from typing import Any
 from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.errors import EXIT_DONE, EXIT_PREEMPTED, EXIT_WRONG_USE
 from emotalk.files.small_files import UnfitFile, parse_json, read_small
+from emotalk.printable import printable
 from emotalk.redaction import redact
-from emotalk.runs.failed_ranks import Failure, find_failure, last_lines
+from emotalk.runs.failed_ranks import Failure, find_failure, last_lines, lost_node
 from emotalk.runs.status import CONFIG, LOGS, STATUS, is_free
 
 ATTEMPTS = "attempts.jsonl"
 LARGEST = 2**20  # bytes of a list or a status that is read
 LARGEST_SAID = 4 * 2**20  # bytes from the end of what was printed
 STARTS_AGAIN, STAYS = 0, 3
+LOST = "lost"  # the event of an attempt that a node took with it
 NEVER = "None"  # Slurm's word for a time that is not
 OURS = (EXIT_DONE, EXIT_WRONG_USE, EXIT_PREEMPTED)
 Record = dict[str, Any]
@@ -68,21 +70,21 @@ class Job:
 def begin(run_dir: Path, job: Job) -> tuple[int, str]:
     """Write down that an attempt begins; return an exit code and a message.
 
-    An attempt before it that never ended was lost with its node: that is a failure like another,
-    unless Slurm preempted it or the job was signalled, which slurm/train.sbatch writes down.
+    An attempt before it that never ended, or that ended with one of its nodes, is a failure like
+    another, unless Slurm preempted it or the job was signalled, which slurm/train.sbatch writes
+    down. Slurm has requeued the job by itself, so it is decided here whether it goes on.
     """
     if not (is_free(run_dir) or (run_dir / CONFIG).exists()):
         return STARTS_AGAIN, ""  # no run: train.py will say so
     code, message = STARTS_AGAIN, ""
     records = _records(run_dir, job)
     last = records[-1] if records else {}
-    if last.get("event") == "begin":
+    if last.get("event") in ("begin", LOST):
         if not job.preempted_at:
             message = "Slurm does not say whether it preempted the attempt before this one, so "
             message += "that its end is not counted as a failure"
         elif not _was_preempted(last, job):
-            lost = Failure("the attempt was lost with its node, or killed from outside", True)
-            code, message = _decide(run_dir, job, lost, records)
+            code, message = _decide(run_dir, job, _lost(last), records)
     if code == STARTS_AGAIN:
         nodes = os.environ.get("SLURM_JOB_NODELIST", "")
         _write(run_dir, job, event="begin", nodes=nodes, started=job.started_at)
@@ -101,7 +103,9 @@ def end(run_dir: Path, job: Job, code: int, said: str, *, fresh: bool) -> tuple[
     """
     if code in OURS or not (run_dir / LOGS / ATTEMPTS).exists():
         if (run_dir / LOGS / ATTEMPTS).exists():
-            _write(run_dir, job, event="end", code=code)
+            node = lost_node(said) if code == EXIT_PREEMPTED else ""
+            lost = {"event": LOST, "node": node}
+            _write(run_dir, job, **(lost if node else {"event": "end", "code": code}))
         return STAYS, ""
     failure = find_failure(run_dir, _status(run_dir) if fresh else None, said)
     records = _records(run_dir, job)
@@ -109,6 +113,13 @@ def end(run_dir: Path, job: Job, code: int, said: str, *, fresh: bool) -> tuple[
         _write(run_dir, job, event="told", message=failure.message)
         return STARTS_AGAIN, f"{failure.place}: {failure.message}; starting again"
     return _decide(run_dir, job, failure, records)
+
+
+def _lost(last: Record) -> Failure:
+    """Return the failure of an attempt that Slurm ended because a node was lost."""
+    if last.get("event") == LOST:
+        return Failure("the node was lost", True, node=printable(str(last.get("node")), longest=64))
+    return Failure("the attempt was lost with its node, or killed from outside", True)
 
 
 def _decide(

@@ -76,9 +76,8 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
         return _of_signal(run_dir, killed[0], said)
     if status is not None and status.get("state") == "failed":
         return _of_status(status)
-    lost = LOST_NODE.search(said)
-    if lost is not None:
-        return Failure("the node was lost", True, node=lost["node"] or lost["of_step"])
+    if node := lost_node(said):
+        return Failure("the node was lost", True, node=node)
     task = LOST_TASK.search(said)
     if task is not None:
         return Failure(
@@ -88,6 +87,12 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
         return _of_roots(run_dir, roots)
     last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
     return Failure(f"no process said why; last words: {printable(last, longest=300)}", False)
+
+
+def lost_node(said: str) -> str:
+    """Return the node that Slurm says was lost; an empty text if it says nothing of the kind."""
+    lost = LOST_NODE.search(said)
+    return "" if lost is None else lost["node"] or lost["of_step"]
 
 
 def last_lines(run_dir: Path, rank: int) -> list[str]:

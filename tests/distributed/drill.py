@@ -178,7 +178,7 @@ def saved_step(run_dir: Path) -> int:
     return max((int(p.name[5:]) for p in (run_dir / "checkpoints").glob("step-*")), default=0)
 
 
-def compare(kills: list[Kill], run_dir: Path, other: Path) -> Outcome:
+def compare(kills: list[Kill], run_dir: Path, other: Path, *, steps: int = STEPS) -> Outcome:
     """Return how two runs differ that should not."""
     ours, theirs = read_metrics(run_dir), read_metrics(other)
     metric = max(
@@ -187,7 +187,7 @@ def compare(kills: list[Kill], run_dir: Path, other: Path) -> Outcome:
         for name, value in expected.items()
     )
     tensor = 0.0
-    folder = f"checkpoints/step-{STEPS:06d}"
+    folder = f"checkpoints/step-{steps:06d}"
     for path in sorted((other / folder).glob("*.safetensors")):
         mine = load_file(run_dir / folder / path.name)
         for name, value in load_file(path).items():

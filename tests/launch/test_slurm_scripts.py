@@ -125,6 +125,6 @@ def test_each_node_gets_one_task_whatever_the_job_asked_for(slurm: dict[str, str
     assert done.stdout.split() == [
         "--nodes=2", "--ntasks=2", "--ntasks-per-node=1", "--cpus-per-task=1", "all",
     ]  # fmt: skip
-    for name in ("train", "etl"):
-        text = (ROOT / "slurm" / f"{name}.sbatch").read_text(encoding="utf-8")
+    for name in ("train.sbatch", "preflight.sh"):
+        text = (ROOT / "slurm" / name).read_text(encoding="utf-8")
         assert '"${every_node[@]}"' in text

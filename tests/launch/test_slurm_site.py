@@ -141,6 +141,55 @@ def test_ray_is_told_the_memory_of_the_job(
     assert said == f"start --block --num-cpus=4{'' if told is None else limits}"
 
 
+SLOW_RAY = """#!/bin/bash
+echo try >> "$SAID"
+(($(wc -l < "$SAID") > 2)) && exit 0
+echo "Exception: The current node timed out during startup." >&2
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "tries"), [("timed out during startup", 0, 3), ("out of order", 1, 1)]
+)
+def test_a_node_of_ray_that_timed_out_is_started_again(
+    slurm: dict[str, str], tmp_path: Path, words: str, code: int, tries: int
+) -> None:
+    ray = tmp_path / "ray"
+    ray.write_text(SLOW_RAY.replace("timed out during startup", words))
+    ray.chmod(0o755)
+    (tmp_path / "tmp").mkdir()
+    command = ["bash", "slurm/ray_node.sh", str(tmp_path / "ray-7"), "--num-cpus=4"]
+    environment = slurm | {"TMPDIR": str(tmp_path / "tmp")}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as node:
+        assert node.wait(timeout=120) == code  # its input stays open
+    assert len(Path(slurm["SAID"]).read_text(encoding="utf-8").splitlines()) == tries
+    assert not list((tmp_path / "tmp").iterdir())
+    assert not (tmp_path / "ray-7").exists()
+
+
+def test_a_node_of_ray_removes_what_jobs_that_are_gone_left_there(
+    slurm: dict[str, str], tmp_path: Path
+) -> None:
+    """Job 5 is gone, 6 runs; what has not our mark is somebody else's."""
+    squeue = '#!/bin/bash\n[[ $* == *=6 ]] && echo 6 && exit\necho "Invalid job id" >&2; exit 1\n'
+    for name, text in (("ray", "#!/bin/bash\n"), ("squeue", squeue)):
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o755)
+    temporary = tmp_path / "tmp"
+    names = ("ray-5", "ray-6", "ray-4", "emotalk-5-abcdef", "emotalk-6-abcdef")
+    for name in names:
+        (temporary / name).mkdir(parents=True)
+        if name != "ray-4":
+            (temporary / name / ".emotalk-etl").touch()
+    command = ["bash", "slurm/ray_node.sh", str(temporary / "ray-7")]
+    environment = slurm | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as node:
+        assert node.wait(timeout=120) == 0
+    left = sorted(path.name for path in temporary.iterdir())
+    assert left == ["emotalk-6-abcdef", "ray-4", "ray-6"]
+
+
 def test_the_first_words_of_a_launcher_are_those_of_the_container(tmp_path: Path) -> None:
     python_in(tmp_path, works=True).write_text('#!/bin/bash\necho "python $*"\n')
     inner = tmp_path / "bin" / "inside"

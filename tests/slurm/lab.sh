@@ -3,12 +3,17 @@
 #   tests/slurm/lab.sh up          start it (Debian, as root; installs slurm-wlm and munge if they are missing)
 #   tests/slurm/lab.sh down        stop it
 #   tests/slurm/lab.sh run CMD...  start it, run CMD with SLURM_CONF set, stop it; the exit code is CMD's
-# SLURM_LAB is the folder for its state (default .slurm-lab here), SLURM_LAB_PORT its first port.
+#   tests/slurm/lab.sh node NAME   start a node anew that was killed
+# SLURM_LAB is the folder for its state (default .slurm-lab here; never in /tmp, of which each node has its own),
+# SLURM_LAB_PORT its first port, SLURM_LAB_FIRST_JOB the number of its first job.
+# A node has its own host name, processes and /tmp: killing the process of run/NAME.pid kills all that runs on it, as
+# when it loses its power, and tmp/NAME is its /tmp. What the nodes share goes to the folder shared, where pytest puts
+# its temporary folders, or to share, a small file system that can be filled.
 set -euo pipefail
 lab=$(realpath -m "${SLURM_LAB:-.slurm-lab}")
 port=${SLURM_LAB_PORT:-16817}
 nodes=(lab1 lab2)
-export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C SLURM_CONF=$lab/slurm.conf
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C SLURM_CONF=$lab/slurm.conf PYTEST_DEBUG_TEMPROOT=$lab/shared
 
 stop() {
   printf 'lab: %s\n' "$*" >&2
@@ -32,10 +37,10 @@ running() {
   pid=$(cat "$lab/run/$1.pid" 2>/dev/null) && [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$2" ]]
 }
 
-# Two nodes in this machine's own name space, told apart by their loopback addresses and ports.
+# Two nodes in this machine's own network, told apart by their loopback addresses and ports.
 # Four GPUs each that are plain device files: enough for Slurm to hand them out.
 configure() {
-  mkdir -p "$lab"/{run,log,state,spool,munge,gpu,disk/only-lab1}
+  mkdir -p "$lab"/{run,log,state,spool,munge,gpu,shared,share,disk/only-lab1}
   chmod 755 "$lab" "$lab/munge"
   [[ -s $lab/munge/key ]] || (umask 077 && head -c 128 /dev/urandom >"$lab/munge/key")
   local gpu index
@@ -58,7 +63,7 @@ CredType=cred/munge
 StateSaveLocation=$lab/state
 SlurmdSpoolDir=$lab/spool/%n
 SlurmctldPidFile=$lab/run/slurmctld.pid
-SlurmdPidFile=$lab/run/%n.pid
+SlurmdPidFile=$lab/run/slurmd-%n.pid
 SlurmctldLogFile=$lab/log/slurmctld.log
 SlurmdLogFile=$lab/log/%n.log
 ProctrackType=proctrack/linuxproc
@@ -74,6 +79,8 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 ReturnToService=2
 KillWait=30
+SlurmdTimeout=60
+FirstJobId=${SLURM_LAB_FIRST_JOB:-1}
 MinJobAge=600
 TreeWidth=2
 GresTypes=gpu
@@ -86,26 +93,34 @@ CONF
 
 # start_node NODE: its slurmd. The folder disk is empty for the other node, as a disk that it has not mounted.
 start_node() {
-  if [[ $1 == lab1 ]]; then
-    slurmd -N "$1"
-  else
-    # shellcheck disable=SC2016
-    unshare --mount bash -c 'mount -t tmpfs none "$1/disk" && exec slurmd -N "$2"' slurmd "$lab" "$1"
-  fi
+  local tmp=$lab/tmp/$1
+  mkdir -p "$tmp"
+  mountpoint --quiet "$tmp" || mount -t tmpfs -o size=2g,mode=1777 "tmp-$1" "$tmp"
+  # Its first process is a shell, which reaps what jobs leave behind.
+  # shellcheck disable=SC2016
+  setsid unshare --mount --uts --pid --fork --kill-child --mount-proc bash -c '
+    hostname "$2" && mount --bind "$1/tmp/$2" /tmp || exit 1
+    [[ $2 == lab1 ]] || mount -t tmpfs none "$1/disk" || exit 1
+    slurmd -D -N "$2" &
+    while kill -0 $! 2>/dev/null; do wait $!; done' node "$lab" "$1" </dev/null >>"$lab/log/node-$1.log" 2>&1 &
+  echo $! >"$lab/run/$1.pid"
 }
 
 idle_nodes() { timeout 3 sinfo --noheader --Node --partition=main --states=idle 2>/dev/null | wc -l; }
 
 up() {
+  [[ $lab/ != /tmp/* && $PWD/ != /tmp/* ]] || stop "each node has a /tmp of its own: call it from a folder outside of" \
+    "/tmp, with SLURM_LAB outside of it"
   install
   configure
+  mountpoint --quiet "$lab/share" || mount -t tmpfs -o size=512m share "$lab/share"
   running munged munged ||
     munged --force --key-file="$lab/munge/key" --socket="$lab/munge/socket" --seed-file="$lab/munge/seed" \
       --pid-file="$lab/run/munged.pid" --log-file="$lab/log/munged.log"
   running slurmctld slurmctld || slurmctld >/dev/null
   local node try
   for node in "${nodes[@]}"; do
-    running "$node" slurmd || start_node "$node"
+    running "$node" unshare || start_node "$node"
   done
   SECONDS=0
   for ((try = 1; SECONDS < 30; try++)); do
@@ -134,13 +149,16 @@ down() {
     done
   fi
   for name in "${nodes[@]}" slurmctld munged; do
-    case $name in lab*) program=slurmd ;; *) program=$name ;; esac
+    case $name in lab*) program=unshare ;; *) program=$name ;; esac
     running "$name" "$program" || continue
     kill "$(cat "$lab/run/$name.pid")"
     for ((try = 0; try < 50; try++)); do
       running "$name" "$program" || break
       sleep 0.1
     done
+  done
+  for name in share "${nodes[@]/#/tmp/}"; do
+    ! mountpoint --quiet "$lab/$name" || umount --lazy "$lab/$name"
   done
 }
 
@@ -156,5 +174,9 @@ case ${1:-} in
     up
     "$@"
     ;;
-  *) stop "usage: tests/slurm/lab.sh up|down|run CMD..." ;;
+  node)
+    [[ " ${nodes[*]} " == *" ${2:-} "* ]] || stop "usage: tests/slurm/lab.sh node ${nodes[*]}"
+    running "$2" unshare || start_node "$2"
+    ;;
+  *) stop "usage: tests/slurm/lab.sh up|down|node NAME|run CMD..." ;;
 esac

@@ -3,12 +3,13 @@
 import os
 import re
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import ROOT, ended_well, log, queued, wait_until
+from tests.slurm.jobs import ROOT, ended_well, log, queued, submit, wait_until
+from tests.slurm.nodes import NODES, temporary_files
+from tests.slurm.test_train_job import wait_for_file
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
@@ -64,7 +65,7 @@ def test_the_chain_ends_in_a_report(corpus: Path, tmp_path: Path) -> None:
     report = (tmp_path / "work" / "report" / "run" / "report.md").read_text(encoding="utf-8")
     assert "PSNR" in report
     assert ended_well(jobs[0])
-    assert not (Path(tempfile.gettempdir()) / f"ray-{jobs[0]}").exists()
+    assert not {node for node in NODES if f"ray-{jobs[0]}" in temporary_files(node)}
 
 
 NO_PARTITION = "--partition=nowhere"
@@ -119,3 +120,45 @@ def test_a_submission_that_fails_takes_the_earlier_ones_back(corpus: Path, tmp_p
     assert done.returncode != 0
     assert "taken back" in done.stderr
     assert queued() <= before
+
+
+def test_a_chain_that_is_preempted_while_it_queues_queues_no_job_twice(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """The chain runs as a job; its first attempt is requeued after it has queued two of three."""
+    real = subprocess.run(["which", "sbatch"], capture_output=True, text=True, check=True)
+    fake, cut = tmp_path / "bin" / "sbatch", tmp_path / "cut"
+    fake.parent.mkdir()
+    fake.write_text(
+        f'#!/bin/bash\n[[ $* == *--test-only* ]] && exec {real.stdout.strip()} "$@"\n'
+        f'[[ $* == *chain.sh* ]] && exec {real.stdout.strip()} "$@"\n'
+        f"[[ $* == *evaluate.sbatch* && ! -e {cut} ]] && touch {cut} && sleep 99\n"
+        f'exec {real.stdout.strip()} --hold "$@"\n'
+    )
+    fake.chmod(0o755)
+    settings = {
+        "ETL_OPTIONS": "--cpus-per-task=2",
+        "TRAIN_OPTIONS": f"{CPU} --comment='two words'",
+        "EVALUATE_OPTIONS": "--cpus-per-task=1",
+        "ETL_SETTINGS": "landmarks.backend=sidecar",
+        "PATH": f"{fake.parent}:{os.environ['PATH']}",
+    }
+    places = ("configs/etl/crema_d.yaml", "configs/train/demo.yaml", corpus, tmp_path / "work")
+    before = queued()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        job = submit(ROOT, f"--output={tmp_path}/chain.log", "slurm/chain.sh", *places, *SMALL)
+    wait_for_file(cut, seconds=240)
+    first = queued() - before - {job}
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", seconds=300)
+    jobs = queued() - before - {job}
+    words = ("squeue", "--noheader", "--format=%k", f"--jobs={','.join(jobs)}")
+    comments = subprocess.run(words, capture_output=True, text=True, check=bool(jobs)).stdout
+    subprocess.run(["scancel", *jobs], check=bool(jobs))
+    assert (end["JobState"], end["Restarts"]) == ("COMPLETED", "1"), log(job)
+    assert (len(first), len(jobs), jobs & first) == (2, 3, set()), log(job)
+    mark = f"emotalk-chain={job}:"
+    expected = [f"{mark}etl", f"{mark}evaluate", f"two words {mark}train"]
+    assert sorted(comments.splitlines()) == expected

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.slurm.jobs import log, submit, wait_until
+from tests.slurm.nodes import rank_of
 from tests.slurm.test_real_training import material, status
 
 __all__ = ["material"]
@@ -22,19 +22,6 @@ GIVEN = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", "--time=30")
 def train(folder: Path, run: str) -> str:
     words = ("slurm/train.sbatch", "tiny.yaml", f"run_dir={folder / run}", *STEPS)
     return submit(folder, *GIVEN, f"--output={folder}/{run}.log", *words)
-
-
-def rank_of(job: str, rank: int) -> psutil.Process | None:
-    """Return the training process of a rank of a job, or None where there is none yet."""
-    for process in psutil.process_iter():
-        try:
-            names, line = process.environ(), process.cmdline()
-        except psutil.Error:
-            continue
-        trains = any(word.endswith("train.py") for word in line[1:3])
-        if trains and (names.get("SLURM_JOB_ID"), names.get("RANK")) == (job, str(rank)):
-            return process
-    return None
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 200) -> None:

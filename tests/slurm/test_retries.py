@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.slurm.jobs import log, wait_until
+from tests.slurm.nodes import bring_back, kill_node
 from tests.slurm.test_train_job import train_with, wait_for_file
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
@@ -60,6 +61,41 @@ def test_without_a_checkpoint_since_it_is_not_tried_again(project: Path) -> None
     assert "no checkpoint was written since" in log(job)
 
 
+# Both ranks of the first attempt wait until somebody ends them, after a checkpoint.
+WAITS = KILLED.replace('if rank == "1":\n        os.kill(os.getpid(), signal.SIGKILL)\n    ', "")
+
+
+def lose_second_node(project: Path, job: str) -> None:
+    """Kill the second node when both ranks of the first attempt work; bring it back."""
+    for rank in (0, 1):
+        wait_for_file(project / "run" / f"begun-0-{rank}")
+    try:
+        kill_node("lab2")
+        wait_until(job, "PENDING", "REQUEUED", "FAILED", "NODE_FAIL", seconds=120)
+    finally:
+        bring_back("lab2")
+
+
+def test_a_lost_node_costs_a_retry(project: Path) -> None:
+    job = train_with(project, WAITS, words=("killed=1",))
+    lose_second_node(project, job)
+    end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", seconds=150)
+    assert (end["JobState"], end["Restarts"]) == ("COMPLETED", "1"), log(job)
+    assert "lab2: the node was lost; starting again from step-000001, retry 1 of 3" in log(job)
+    kinds = ["begin", "signal", "lost", "failure", "begin", "end"]
+    assert [one["event"] for one in attempts(project)] == kinds
+
+
+def test_a_node_that_is_lost_without_a_checkpoint_since_ends_the_job(project: Path) -> None:
+    body = WAITS.replace('(run / "checkpoints"', '(run / "elsewhere"')
+    job = train_with(project, body, words=("killed=9",))
+    lose_second_node(project, job)
+    end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", seconds=150)
+    assert (end["JobState"], end["Restarts"], end["ExitCode"]) == ("FAILED", "1", "1:0"), log(job)
+    assert "FAILED: lab2: the node was lost; not started again: no checkpoint" in log(job)
+    assert not (project / "run" / "begun-1-0").exists()
+
+
 def test_a_port_that_is_taken_while_the_job_starts_is_left_for_another(project: Path) -> None:
     """The launcher's own words, as it prints them where another program listens on the port."""
     body = (
@@ -103,4 +139,5 @@ def test_a_signal_before_the_first_step_is_no_lost_attempt(project: Path) -> Non
     subprocess.run(["scancel", "--batch", "--signal=USR1", job], check=True)
     end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", seconds=150)
     assert (end["JobState"], end["Restarts"]) == ("COMPLETED", "1"), log(job)
-    assert [one["event"] for one in attempts(project)] == ["begin", "end", "begin", "end"]
+    kinds = ["begin", "signal", "end", "begin", "end"]
+    assert [one["event"] for one in attempts(project)] == kinds

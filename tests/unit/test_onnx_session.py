@@ -1,6 +1,9 @@
 """Where ONNX models run: on the CPU, or on the GPU that was asked for and on no other device."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import onnxruntime
 import pytest
@@ -37,3 +40,11 @@ def test_other_back_ends_have_no_device() -> None:
         LandmarksConfig.model_validate(settings)
     assert LandmarksConfig(device="cuda").device == "cuda"
     assert EtlConfig.model_fields["landmarks"].default == LandmarksConfig()
+
+
+def test_onnxruntime_sends_nothing_and_leaves_nothing(tmp_path: Path) -> None:
+    """Its telemetry keeps the name of a session in the temporary folder."""
+    environment = {name: v for name, v in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    words = [sys.executable, "-c", "import emotalk.onnx_session"]
+    subprocess.run(words, env=environment | {"TMPDIR": str(tmp_path)}, check=True)
+    assert not list(tmp_path.iterdir())

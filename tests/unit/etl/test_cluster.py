@@ -75,3 +75,23 @@ def test_what_was_exchanged_is_put_back_where_the_node_fails() -> None:
     with pytest.raises(ValueError, match="failed"), module._agents_on_known_ports():
         raise ValueError("failed")
     assert (parameter.RayParams, services.RAYLET_EXECUTABLE) == before
+
+
+def test_a_node_of_ray_start_is_told_the_ports_of_its_agents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = ray._private.services
+    program = services.RAYLET_EXECUTABLE
+    monkeypatch.setattr(services, "RAYLET_EXECUTABLE", program)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for variable in module.SETTINGS:
+        monkeypatch.setenv(variable, "chosen")
+    params = ray._private.parameter.RayParams(num_cpus=3)
+    module.give_agents_ports(params, head=False)
+    ports = [getattr(params, name) for name in module.AGENT_PORTS]
+    assert len(set(ports)) == len(ports)
+    assert all(port in PORTS for port in ports)
+    script = Path(services.RAYLET_EXECUTABLE)
+    assert script.is_relative_to(tmp_path)
+    listens = f"--dashboard_agent_listen_port={params.dashboard_agent_listen_port}"
+    assert script.read_text().endswith(f'{program} "$@" {listens}\n')

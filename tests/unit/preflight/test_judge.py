@@ -7,9 +7,10 @@ import pytest
 
 from emotalk.preflight import judge
 from emotalk.preflight.judge import faults
-from emotalk.preflight.lines import split
+from emotalk.preflight.lines import Kind, split
 
 NODES = ["lab1", "lab2", "lab3"]
+ALL: tuple[Kind, ...] = ("node", "exchange")
 GOOD: dict[str, Any] = {
     "reads": {"/data": ""},
     "write": {"fault": "", "ahead_s": 0.001},
@@ -86,37 +87,37 @@ GPU = GOOD["gpus"]["devices"][0]
     ],
 )
 def test_a_fault_names_its_node_and_the_remedy(second: dict[str, Any], words: str) -> None:
-    found = faults(NODES, lines(**second), exchanged=True)
+    found = faults(NODES, lines(**second), kinds=ALL)
     assert len(found) == 1, found
     with pytest.raises(AssertionError, match=f"^lab2: .*{words}"):
-        raise AssertionError(found[0])
+        raise AssertionError(str(found[0]))
 
 
 @pytest.mark.parametrize("kind", ["node", "exchange"])
 def test_a_node_that_says_nothing_in_one_of_the_checks_is_a_fault(kind: str) -> None:
     said = [line for line in lines() if not line.startswith(f"preflight {kind} lab3")]
-    (fault,) = faults(NODES, said, exchanged=True)
-    assert fault.startswith("lab3: a check did not end there")
-    assert "--exclude=lab3" in fault
+    (fault,) = faults(NODES, said, kinds=ALL)
+    assert str(fault).startswith("lab3: a check did not end there")
+    assert "--exclude=lab3" in str(fault)
 
 
 def test_a_line_that_is_lost_or_mixed_up_passes_for_nothing() -> None:
     """Once two nodes' long lines came mixed up, and neither's faults were seen."""
     whole = lines(reads={"/data": "No such file or directory"})
     number = next(n for n, line in enumerate(whole) if line.startswith("preflight node lab2"))
-    (fault,) = faults(NODES, whole[:number] + whole[number + 1 :], exchanged=True)
-    assert fault.startswith("lab2: a check did not end there")
+    (fault,) = faults(NODES, whole[:number] + whole[number + 1 :], kinds=ALL)
+    assert str(fault).startswith("lab2: a check did not end there")
 
 
 def test_nodes_that_were_not_to_compute_together_need_not_say_so() -> None:
     said = [line for line in lines() if not line.startswith("preflight exchange")]
-    assert faults(NODES, said, exchanged=False) == []
+    assert faults(NODES, said, kinds=("node",)) == []
 
 
 def test_where_no_node_has_nvidia_smi_its_absence_is_no_fault() -> None:
     facts = {**GOOD, "gpus": {"expected": 1, "missing": True}}
     said = [line.rstrip("\n") for node in NODES for line in split("node", node, facts)]
-    assert faults(NODES, said, exchanged=False) == []
+    assert faults(NODES, said, kinds=("node",)) == []
 
 
 def test_faults_end_with_2_and_stand_on_standard_error(
@@ -125,3 +126,38 @@ def test_faults_end_with_2_and_stand_on_standard_error(
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines(code="xyz"))))
     assert judge.main(["--nodes", ",".join(NODES), "--exchange"]) == 2
     assert capsys.readouterr().err.startswith("preflight: lab2: ")
+
+
+@pytest.mark.parametrize(
+    ("second", "left"),
+    [
+        ({}, "lab1,lab2,lab3"),
+        ({"reads": {"/data": "No such file or directory"}}, "lab1,lab3"),
+        ({"room": {"tmp": {"free_bytes": 0, "free_inodes": None}}}, "lab1,lab3"),
+        ({"write": {"fault": "Read-only file system"}}, "lab1,lab3"),
+        ({"code": "xyz"}, "lab1,lab3"),
+        ({"unseen": ["lab1"]}, ""),
+        ({"room": {"output": {"free_bytes": 0, "free_inodes": None}}}, ""),
+    ],
+)
+def test_a_job_that_can_spare_nodes_goes_on_unless_the_fault_is_of_all(
+    second: dict[str, Any], left: str,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines(**second))))
+    code = judge.main(["--nodes", ",".join(NODES), "--exchange", "--spare"])
+    said = capsys.readouterr()
+    assert code == (0 if left else 2)
+    assert (f"nodes {left}\n" in said.out) == bool(left)
+    assert ("preflight: lab2: " in said.err) == bool(second)
+    assert ("goes on without lab2\n" in said.out) == bool(second and left)
+
+
+def test_a_job_that_can_spare_nodes_is_refused_where_none_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts = {**GOOD, "reads": {"/data": "No such file or directory"}}
+    said = "".join(line for node in NODES for line in split("node", node, facts))
+    monkeypatch.setattr("sys.stdin", io.StringIO(said))
+    assert judge.main(["--nodes", ",".join(NODES), "--spare"]) == 2
+    assert capsys.readouterr().err.count("/data cannot be read") == 3

@@ -100,6 +100,29 @@ def test_an_attempt_that_never_ended_was_lost_with_its_node(run_dir: Path) -> No
     assert words.startswith("FAILED: ")
 
 
+NODE_LOST = "srun: error: Node failure on gpu-07\n"
+
+
+def test_an_attempt_that_slurm_requeued_for_a_lost_node_is_counted(run_dir: Path) -> None:
+    begin(run_dir, JOB)
+    checkpoint(run_dir, 40)
+    assert end(run_dir, JOB, 85, NODE_LOST, fresh=False) == (STAYS, ""), "Slurm requeues it"
+    decision, words = begin(run_dir, replace(JOB, restart=1))
+    assert decision == STARTS_AGAIN
+    assert words == "gpu-07: the node was lost; starting again from step-000040, retry 1 of 2"
+    assert end(run_dir, replace(JOB, restart=1), 85, NODE_LOST, fresh=False)[0] == STAYS
+    decision, words = begin(run_dir, replace(JOB, restart=2))
+    assert decision == STAYS, "no checkpoint came since"
+    assert words.startswith("FAILED: gpu-07: the node was lost; not started again: no checkpoint")
+
+
+def test_a_node_that_is_lost_in_a_preempted_attempt_is_no_failure(run_dir: Path) -> None:
+    begin(run_dir, JOB)
+    end(run_dir, JOB, 85, NODE_LOST, fresh=False)
+    again = replace(JOB, restart=1, preempted_at="2999-01-01T00:00:00")
+    assert begin(run_dir, again) == (STARTS_AGAIN, "")
+
+
 def test_a_preempted_attempt_that_could_not_end_is_no_failure(run_dir: Path) -> None:
     begin(run_dir, JOB)
     again = replace(JOB, restart=1, preempted_at="2999-01-01T00:00:00")

@@ -1,0 +1,81 @@
+"""Kill the nodes of the lab and start them again; fill and look into their temporary folders."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from tests.slurm.jobs import ROOT
+
+LAB = Path(os.environ.get("SLURM_CONF", "/nowhere/slurm.conf")).parent
+NODES = ("lab1", "lab2")
+DISK = LAB / "disk"
+"""A folder that each node has for itself; `only-lab1` in it is there on lab1 alone."""
+
+
+def kill_node(node: str) -> None:
+    """End everything on a node at once, as a loss of power does, and let Slurm notice it."""
+    os.kill(int((LAB / "run" / f"{node}.pid").read_text()), signal.SIGKILL)
+    _scontrol("update", f"nodename={node}", "state=down", "reason=killed")
+
+
+def bring_back(node: str, seconds: float = 60) -> None:
+    """Start a node that was killed or taken down, and wait until Slurm gives it jobs again.
+
+    Its /tmp keeps what was in it, as a disk does.
+    """
+    subprocess.run(["bash", "tests/slurm/lab.sh", "node", node], cwd=ROOT, check=True)
+    deadline = time.monotonic() + seconds
+    while _state(node) not in ("idle", "mixed", "allocated"):
+        assert time.monotonic() < deadline, f"{node} is {_state(node)} after {seconds} s"
+        subprocess.run(
+            ["scontrol", "update", f"nodename={node}", "state=resume"],
+            capture_output=True, check=False,
+        )  # fmt: skip
+        time.sleep(0.5)
+
+
+def rank_of(job: str, rank: int) -> psutil.Process | None:
+    """Return the training process of a rank of a job, or None where there is none yet."""
+    for process in psutil.process_iter():
+        try:
+            names, line = process.environ(), process.cmdline()
+        except psutil.Error:
+            continue
+        trains = any(word.endswith("train.py") for word in line[1:3])
+        if trains and (names.get("SLURM_JOB_ID"), names.get("RANK")) == (job, str(rank)):
+            return process
+    return None
+
+
+def temporary_files(node: str) -> list[str]:
+    """Return the names of what lies in a node's /tmp."""
+    return sorted(path.name for path in (LAB / "tmp" / node).iterdir())
+
+
+@contextmanager
+def full_disk(node: str) -> Iterator[None]:
+    """Leave no room in a node's /tmp."""
+    folder = LAB / "tmp" / node
+    free = os.statvfs(folder)
+    path = folder / "filler"
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def _state(node: str) -> str:
+    words = ("sinfo", "--noheader", "--Node", f"--nodes={node}", "--partition=main", "--format=%T")
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _scontrol(*words: str) -> None:
+    subprocess.run(["scontrol", *words], check=True)
