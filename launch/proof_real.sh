@@ -33,7 +33,9 @@ detector=${DETECTOR:-$data/models/yunet_n_dynamic.onnx}
 landmarker=${LANDMARKER:-$data/models/peppa_slim_160_68.onnx}
 if [[ -f $detector && -f $landmarker ]]; then
   find_faces=(landmarks.backend=onnx "landmarks.detector=$detector" "landmarks.landmarker=$landmarker")
+  measure_faces=("finder.detector=$detector" "finder.landmarker=$landmarker")
 else
+  measure_faces=()
   find_faces=("landmarks.pack=${PACK:-buffalo_l}" "landmarks.root=${PACK_ROOT:-$HOME/.insightface}")
 fi
 
@@ -55,7 +57,7 @@ shard() {
 # measure SHARDS REPORT [SETTINGS]: evaluate the trained generator on a test split.
 measure() {
   step "Measure: $2" "$bin/emotalk" evaluate --checkpoint "$proof/run" --shards "$proof/$1" \
-    --split test --output "$proof/$2" "${@:3}"
+    --split test --output "$proof/$2" "${measure_faces[@]}" "${@:3}"
 }
 
 shard "$source_dir" shards '[0.8,0.1,0.1]'
