@@ -1,23 +1,18 @@
 """Every Python file that a README names is there, at the place it says."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.helpers.known_files import known_files
+from tests.helpers.tiny_training import ROOT
+
 NAME = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py)`")
 EXAMPLES = {"NAME.py", "ray.py"}  # of files that the reader will write, or must not
 
 
-def _tracked() -> list[str]:
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return listed.stdout.splitlines()
-
-
-TRACKED = _tracked()
+TRACKED = known_files()
 READMES = [name for name in TRACKED if Path(name).name == "README.md"]
 
 

@@ -1,8 +1,12 @@
-"""A wheel holds all that generate, app and evaluate need, and runs without a checkout."""
+"""The installed wheel runs generate, app and evaluate without a checkout."""
 
+import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,45 +16,16 @@ import numpy as np
 import pytest
 
 from emotalk.media.encode import AudioTrack, encode_audio
+from tests.helpers.drawn_shards import drawn_clip, write_shard_set
 from tests.helpers.tiny_model import write_tiny_model
+from tests.helpers.tiny_training import ROOT
 
-ROOT = Path(__file__).parents[2]
-NEEDED = (
-    "emotalk/py.typed",
-    "emotalk/app/page.css",
-    "emotalk/evaluation/page.html",
-    "emotalk/html_pages/style.css",
-    "emotalk/pretrained/landmark_net.safetensors",
-    "emotalk/pretrained/emotion_net.safetensors",
-    "emotalk/configs/evaluate/default.yaml",
-    "emotalk/configs/evaluate/report.yaml",
-    "emotalk/configs/train/paper.yaml",
-    "emotalk/configs/etl/crema_d.yaml",
-    "etl/shard.py",
-)
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build from a copy of what git knows, so that the checkout stays as it is."""
-    folder = tmp_path_factory.mktemp("wheel")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    ).stdout  # fmt: skip
-    for name in filter(None, listed.split("\0")):
-        if not name.startswith("tests/") and (ROOT / name).is_file():
-            (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "source" / name).write_bytes((ROOT / name).read_bytes())
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q"]
-    subprocess.run([*command, "-w", str(folder), str(folder / "source")], check=True)
-    (built,) = folder.glob("emotalk-*.whl")
-    return built
+Environment = dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder but for a model, a picture and speech."""
+    """A folder with a model, a picture, speech and two clips of a test split."""
     folder = tmp_path_factory.mktemp("inputs")
     draw = np.random.default_rng(0)
     write_tiny_model(folder / "model")
@@ -58,28 +33,45 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     speech_S = draw.uniform(-0.4, 0.4, 16_000).astype(np.float32)
     track = AudioTrack(speech_S, 16_000, "pcm_s16le")
     encode_audio(folder / "speech.wav", track, container="wav")
+    sentences = ((0, "IEO", "happiness"), (0, "TIE", "neutral"))
+    clips = {clip: drawn_clip(77, *clip, frames=30) for clip in sentences}
+    write_shard_set(folder / "shards", clips)
     return folder
 
 
-def generate(folder: Path, python: Sequence[str], environment: dict[str, str]) -> None:
-    command = [*python, "generate", "--checkpoint", "model", "--image", "crop.png"]
-    command += ["--landmarks", "aligned", "--audio", "speech.wav", "--emotion", "happiness"]
-    command += ["--output", "video.mp4", "--overwrite"]
+@pytest.fixture(scope="module")
+def installed(wheel_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of a new environment: the wheel, its extra `app`, their needs."""
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "-q"]
+    pip += ["-c", str(ROOT / "constraints.txt")]
+    subprocess.run([*pip, f"emotalk[app] @ {wheel_file.as_uri()}"], check=True)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def outside() -> Environment:
+    """The environment without what could lead to this checkout."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"PYTHONPATH", "VIRTUAL_ENV", "GRADIO_TEMP_DIR"}
+    }
+
+
+def generate(folder: Path, words: Sequence[str], environment: Environment) -> None:
+    command = [*words, "--image", "crop.png", "--landmarks", "aligned", "--audio", "speech.wav"]
+    command += ["--emotion", "happiness", "--output", "video.mp4", "--overwrite"]
     subprocess.run(command, cwd=folder, env=environment, check=True)
     assert (folder / "video.mp4").stat().st_size > 1000
 
 
-def test_the_wheel_holds_weights_pages_and_configurations(wheel: Path) -> None:
-    names = set(zipfile.ZipFile(wheel).namelist())
-    assert set(NEEDED) <= names
-    known = {path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.yaml")}
-    assert {f"emotalk/{name}" for name in known} <= names
-    assert not [name for name in names if name.startswith(("tests/", "configs/"))]
-
-
-def test_unpacked_it_runs_without_a_checkout(wheel: Path, inputs: Path, tmp_path: Path) -> None:
-    """With this environment's libraries; `test_an_empty_environment...` installs all of them."""
-    zipfile.ZipFile(wheel).extractall(tmp_path)
+def test_unpacked_it_runs_without_a_checkout(
+    wheel_file: Path, inputs: Path, tmp_path: Path
+) -> None:
+    """With this environment's libraries; the slow tests install all of them anew."""
+    zipfile.ZipFile(wheel_file).extractall(tmp_path)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     python = [sys.executable, "-m", "emotalk.cli"]
     where = [sys.executable, "-c", "import emotalk; print(emotalk.__file__)"]
@@ -93,7 +85,7 @@ def test_unpacked_it_runs_without_a_checkout(wheel: Path, inputs: Path, tmp_path
     assert said(*where).strip() == str(tmp_path / "emotalk/__init__.py")
     for name in ("generate", "app", "evaluate"):
         assert "--checkpoint" in said(*python, name, "--help")
-    generate(inputs, python, environment)
+    generate(inputs, [*python, "generate", "--checkpoint", "model"], environment)
     config = "configs/evaluate/report.yaml"
     options = ["--checkpoint", "model", "--shards", "none", "--output", "report"]
     wrong = said(*python, "evaluate", "--config", config, *options)
@@ -102,18 +94,88 @@ def test_unpacked_it_runs_without_a_checkout(wheel: Path, inputs: Path, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_an_empty_environment_generates_and_serves(
-    wheel: Path, inputs: Path, tmp_path: Path
+@pytest.mark.timeout(5400)
+def test_an_empty_environment_gets_the_tested_versions_and_no_checkout(
+    installed: Path, inputs: Path, outside: Environment
 ) -> None:
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True)
-    python = tmp_path / "venv/bin/python"
-    install = [str(python), "-m", "pip", "install", "-q", "-c", str(ROOT / "constraints.txt")]
-    subprocess.run([*install, f"emotalk[app] @ {wheel.as_uri()}"], check=True)
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    generate(inputs, [str(python.with_name("emotalk"))], environment)
-    code = "import emotalk.app.server, emotalk.evaluation.evaluate; print('both import')"
-    told = subprocess.run(
-        [str(python), "-c", code], cwd=inputs, capture_output=True, text=True, check=True
+    def said(*words: str) -> str:
+        return subprocess.run(
+            words, cwd=inputs, env=outside, capture_output=True, text=True, check=True
+        ).stdout
+
+    python = str(installed / "python")
+    package = said(python, "-c", "import emotalk; print(emotalk.__file__)").strip()
+    assert Path(package).is_relative_to(installed.parent)
+    said(python, "-m", "pip", "check")
+    pinned = _versions((ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    frozen = _versions(said(python, "-m", "pip", "freeze"))
+    assert frozen
+    assert frozen - pinned == set()
+
+
+def _versions(listed: str) -> set[tuple[str, str]]:
+    """Return names, as all tools spell them, with versions, without torch's build tag."""
+    lines = [line for line in listed.split() if "==" in line]
+    parts = [line.partition("+")[0].partition("==") for line in lines]
+    return {(re.sub(r"[-_.]+", "-", name).lower(), version) for name, _, version in parts}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_installed_it_generates_without_a_checkpoint(
+    installed: Path, inputs: Path, outside: Environment
+) -> None:
+    generate(inputs, [str(installed / "emotalk"), "generate"], outside)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_installed_its_page_answers_and_ends(
+    stop: signal.Signals, installed: Path, inputs: Path, outside: Environment, tmp_path: Path
+) -> None:
+    command = [str(installed / "emotalk"), "app", "--port", "0", "--landmarks", "aligned"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=inputs,
+        env={**outside, "TMPDIR": str(tmp_path), "COLUMNS": "400"},
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509  this process has no threads yet
+    ) as running:
+        assert running.stdout is not None
+        line = running.stdout.readline()
+        found = re.search(r"open (http://127\.0\.0\.1:\d+) in a browser", line)
+        assert found, line + running.stdout.read()
+        with urllib.request.urlopen(found[1], timeout=300) as page:  # noqa: S310  our own address
+            assert b"emotalk" in page.read()
+        running.send_signal(stop)
+        rest = running.stdout.read()
+    assert "Traceback" not in rest
+    assert running.returncode in (128 + stop, -stop), rest
+    assert list(tmp_path.glob("emotalk-app-*")) == []
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to a job in its background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(5400)
+def test_installed_it_evaluates_by_a_ready_configuration(
+    installed: Path, inputs: Path, outside: Environment, tmp_path: Path
+) -> None:
+    """Of the package come the generator, the configuration, the judges and the report's page."""
+    assert not (inputs / "configs").exists()
+    words = ["--config", "configs/evaluate/default.yaml", "--checkpoint", "model"]
+    words += ["--shards", "shards", "--output", str(tmp_path / "report"), "--processes", "1"]
+    words += ["landmarks=judge", "emotion.by=drawn"]
+    subprocess.run(
+        [str(installed / "emotalk"), "evaluate", *words], cwd=inputs, env=outside, check=True
     )
-    assert told.stdout.strip() == "both import"
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    assert report["clips"] == 2
+    assert {"psnr", "nlmd", "mouth_correlation"} <= set(report["figures"])
+    assert b"<html" in (tmp_path / "report" / "report.html").read_bytes()
