@@ -128,8 +128,8 @@ size_for() { if ((on_gpus)); then echo "--gpus-per-node=$1"; else echo "--gpus-p
 checked "ETL" "${inside[@]}" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run
 checked "training on $processes process(es) (TRAIN_OPTIONS decides)" "${inside[@]}" python train.py \
   "${train_job[@]:${#train_options[@]}+1}" "runtime.processes=$processes" --dry-run --before-shards
-checked "evaluation" "${inside[@]}" emotalk evaluate --checkpoint "$work/run" --shards "$work/shards" --output "$work/report/run" \
-  --dry-run "${evaluate_settings[@]}"
+checked "evaluation" "${inside[@]}" python -m emotalk.cli evaluate --checkpoint "$work/run" --shards "$work/shards" \
+  --output "$work/report/run" --dry-run "${evaluate_settings[@]}"
 
 queued=()
 take_back() {

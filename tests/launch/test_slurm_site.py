@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,34 @@ def test_a_python_without_the_project_is_refused_in_one_line(
     assert "slurm/site.sh" in done.stderr
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_python_that_lacks_the_packages_is_refused_by_the_name_of_one(
+    project: Path, slurm: dict[str, str], tmp_path: Path, named: bool
+) -> None:
+    """The project's folder is on the path of every python: that it imports alone says nothing."""
+    (project / "emotalk").symlink_to(ROOT / "emotalk")
+    python = python_in(tmp_path / "bare", works=True)
+    python.write_text(f'#!/bin/bash\nexec {sys.executable} -S "$@"\n')  # -S: without site-packages
+    site = (
+        f"EMOTALK_ENV={tmp_path / 'bare'}\n" if named else f"PATH={tmp_path / 'bare/bin'}:$PATH\n"
+    )
+    done = shown(project, slurm, site)
+    assert done.returncode == 2, done.stdout
+    assert len(done.stderr.splitlines()) == 1
+    assert "does not run the project (ModuleNotFoundError: No module named" in done.stderr
+
+
+def test_site_sh_may_read_variables_that_are_not_set_and_the_job_may_not(
+    project: Path, slurm: dict[str, str]
+) -> None:
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    site = "export MODULES=$MODULES_THAT_NOBODY_SET:more\n"
+    done = shown(project, slurm, site, 'set -euo pipefail; . slurm/env.sh; echo "$MODULES"')
+    assert (done.returncode, done.stdout) == (0, ":more\n"), done.stderr
+    done = shown(project, slurm, site, 'set -euo pipefail; . slurm/env.sh; echo "$NOBODY_SET"')
+    assert "NOBODY_SET: unbound variable" in done.stderr
+
+
 def test_the_words_of_a_container_stand_before_our_commands(
     project: Path, slurm: dict[str, str], tmp_path: Path
 ) -> None:
@@ -89,7 +118,7 @@ def test_the_words_of_a_container_stand_before_our_commands(
     words = ["bash", "slurm/evaluate.sbatch", "shards", "out", "run"]
     subprocess.run(words, cwd=project, env=slurm, check=True, capture_output=True)
     said = Path(slurm["SAID"]).read_text(encoding="utf-8")
-    assert "--bind /my data image.sif emotalk evaluate --checkpoint" in said
+    assert "--bind /my data image.sif python -m emotalk.cli evaluate --checkpoint" in said
 
 
 def test_the_words_of_pyxis_stand_behind_each_srun(project: Path, slurm: dict[str, str]) -> None:
