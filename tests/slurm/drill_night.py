@@ -93,7 +93,6 @@ class Night:
         words = (
             f"stages.gan.iterations={self.steps - 1}",
             f"checkpoint.every={CHECKPOINT_EVERY}",
-            "checkpoint.keep=3",
             "validation.clips=2",
             f"validation.every={self.steps // 4}",
             "tracking.mlflow.enabled=true",

@@ -140,7 +140,7 @@ revive() {
 }
 
 down() {
-  local try name program
+  local try name program signal
   if running slurmctld slurmctld; then
     timeout 10 scancel --full --user="$(id -un)" || true
     for ((try = 0; try < 20; try++)); do
@@ -149,9 +149,12 @@ down() {
     done
   fi
   for name in "${nodes[@]}" slurmctld munged; do
-    case $name in lab*) program=unshare ;; *) program=$name ;; esac
+    case $name in
+      lab*) program=unshare signal=KILL ;; # which heeds no other signal
+      *) program=$name signal=TERM ;;
+    esac
     running "$name" "$program" || continue
-    kill "$(cat "$lab/run/$name.pid")"
+    kill -s "$signal" "$(cat "$lab/run/$name.pid")"
     for ((try = 0; try < 50; try++)); do
       running "$name" "$program" || break
       sleep 0.1
