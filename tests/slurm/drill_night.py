@@ -50,7 +50,7 @@ class Event:
         what: its kind and where.
         step: the last step that was logged before.
         restarts: of the job before.
-        back_s: from its beginning to the next new log line.
+        back_s: from its beginning to the first new log line after it was over.
     """
 
     at_s: float
@@ -187,7 +187,8 @@ class Night:
         at, step = time.monotonic(), logged_step(self.run_dir)
         restarts = int(fields(self.job)["Restarts"])
         where = self.kinds[kind]()
-        self.wait_for(lambda: logged_step(self.run_dir) > step)
+        last = logged_step(self.run_dir)
+        self.wait_for(lambda: logged_step(self.run_dir) > last)
         what = f"{kind} ({where})" if where else kind
         return Event(at - began, what, step, restarts, time.monotonic() - at)
 
