@@ -24,7 +24,7 @@ class PixelsConfig(Section):
     scale: Positive = 1 / 255  # 1: pixels from 0 to 255
     mean: Annotated[tuple[Mean, ...], Field(min_length=1, max_length=3)] = (0.0,)  # by channel
     std: Annotated[tuple[Positive, ...], Field(min_length=1, max_length=3)] = (1.0,)
-    order: Literal["rgb", "bgr"] = "rgb"  # of three channels
+    order: Literal["rgb", "bgr", "grey"] = "rgb"  # of three channels; grey: three times the same
     cut: Annotated[float, Field(ge=0, le=0.4)] = 0.0  # of the crop's side, left away on each side
 
     @model_validator(mode="after")

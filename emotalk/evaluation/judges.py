@@ -134,8 +134,9 @@ def _emotion_judge(
     judge = build_emotion_judge(config.emotion, shard_set)
     if judge is not None and config.emotion.by == "drawn" and (fault := _not_drawn(clips)):
         return None, (
-            f"NO FIGURES OF EMOTIONS: the judge of emotions ({judge.name}) knows drawn faces only, "
-            f"and the landmark model of drawn faces {fault}; use emotion.by=fitted or onnx."
+            f"NO FIGURES OF EMOTIONS: the judge of emotions ({judge.name}) knows plainly drawn "
+            f"faces only, and the landmark model of drawn faces {fault}; use emotion.by=fitted "
+            "or onnx."
         )
     return judge, None
 

@@ -45,16 +45,27 @@ class PictureModel:
         """
         if picture_HWC.shape != (self.height, self.width, 3):
             raise ValueError(f"picture {picture_HWC.shape}, expected {self.height} x {self.width}")
-        if self.channels == 1:
-            image = cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2GRAY)[:, :, None]
-        else:
-            image = picture_HWC[:, :, ::-1] if self.pixels.order == "bgr" else picture_HWC
-        scaled = image.astype(np.float64) * self.pixels.scale - np.array(self.pixels.mean)
+        scaled = self._channels(picture_HWC).astype(np.float64) * self.pixels.scale - np.array(
+            self.pixels.mean
+        )
         values = (scaled / np.array(self.pixels.std)).astype(np.float32)
         batch = (values if self.channels_last else values.transpose(2, 0, 1))[None]
         name = self.session.get_inputs()[0].name
         first = self.session.run(None, {name: np.ascontiguousarray(batch)})[0]
         return np.asarray(first, np.float64).reshape(-1)
+
+    @property
+    def colours(self) -> str:
+        """Return what its channels are: `grey`, `RGB` or `BGR`."""
+        is_grey = self.channels == 1 or self.pixels.order == "grey"
+        return "grey" if is_grey else self.pixels.order.upper()
+
+    def _channels(self, picture_HWC: Bytes) -> Bytes:
+        """Return the channels that the model takes of an RGB picture."""
+        if self.colours == "grey":
+            grey_HW = cv2.cvtColor(picture_HWC, cv2.COLOR_RGB2GRAY)
+            return np.asarray(grey_HW[:, :, None].repeat(self.channels, 2), np.uint8)
+        return picture_HWC[:, :, ::-1] if self.pixels.order == "bgr" else picture_HWC
 
 
 def open_picture_model(path: Path, pixels: PixelsConfig, key: str, *, side: int) -> PictureModel:

@@ -42,10 +42,9 @@ class OnnxJudge:
     def name(self) -> str:
         """Return the file's name and what it was trained on."""
         model = self._model
-        colours = "grey" if model.channels == 1 else model.pixels.order.upper()
         return (
-            f"{self._path.name} (ONNX, {model.width} x {model.height} {colours}; trained on "
-            f"{self._trained_on})"
+            f"{self._path.name} (ONNX, {model.width} x {model.height} {model.colours}; trained "
+            f"on {self._trained_on})"
         )
 
     def probabilities(self, frames_THWC: Bytes) -> Floats:

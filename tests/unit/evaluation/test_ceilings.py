@@ -11,6 +11,7 @@ from emotalk.evaluation.ceilings import (
     check_landmarks,
     drop_failed_metrics,
     emotion_warning,
+    landmark_warning,
     without_emotions,
     without_quantities,
 )
@@ -58,6 +59,14 @@ def test_landmarks_as_far_off_as_those_of_people_fail(drawn_clips: Clips) -> Non
     fault = check_landmarks(model, [drawn(drawn_clips, shift=2.0)]).fault("judge")
     assert fault is not None
     assert "px off the stored landmarks of this set's true frames (limit 1.6 px)" in fault
+
+
+def test_who_has_other_faces_than_plainly_drawn_ones_is_told_what_measures_them() -> None:
+    said = landmark_warning("the net", "is 2.8 px off", "judge")
+    assert said.startswith("NO FIGURES OF LANDMARKS AND LIPS: the landmark model (the net) is 2.8")
+    for part in ("--variety photo", "finder.pack", "finder.detector", "finder.landmarker"):
+        assert part in said
+    assert "finder" not in landmark_warning("the net", "is 4.0 px off", "onnx")
 
 
 @pytest.mark.parametrize(("kind", "limit"), LIMITS_PX.items())

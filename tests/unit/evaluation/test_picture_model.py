@@ -54,6 +54,16 @@ def test_a_model_of_grey_pictures_gets_the_luma(tmp_path: Path) -> None:
     assert found.tolist() == pytest.approx([luma.mean()], abs=0.5)
 
 
+def test_a_model_of_three_channels_gets_the_luma_three_times_where_set(tmp_path: Path) -> None:
+    file = write_pooling_model(tmp_path / "m.onnx", (1, 3, 28, 28))
+    luma = picture(28) @ np.array([0.299, 0.587, 0.114])
+    pixels = PixelsConfig(scale=1, order="grey", mean=(0.0, 1.0, 2.0))
+    model = open_picture_model(file, pixels, "k", side=112)
+    expected = luma.mean() - np.array([0, 1, 2])
+    assert model.run(picture(28)).tolist() == pytest.approx(expected.tolist(), abs=0.5)
+    assert model.colours == "grey"
+
+
 def test_a_picture_of_another_size_is_our_own_bug(tmp_path: Path) -> None:
     file = write_pooling_model(tmp_path / "m.onnx", (1, 3, 56, 56))
     model = open_picture_model(file, PLAIN, "k", side=112)
