@@ -22,6 +22,7 @@ from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import DeviceName, LoadedGenerator, load_generator
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.load import validate
+from emotalk.faces.on_demand import OnDemandDetector
 from emotalk.inference.precision import Precision
 from emotalk.inference.sound_track import sound_track
 from emotalk.inference.speech import Speech
@@ -115,6 +116,7 @@ class TalkingFace(
         self._hub_mixin_config = None  # model.json is the configuration; the mixin writes no second
         self._loaded = loaded
         self._landmarks = landmarks
+        self._detector = None if landmarks is None else OnDemandDetector(landmarks)
 
     @property
     def emotions(self) -> tuple[str, ...]:
@@ -189,8 +191,8 @@ class TalkingFace(
             precision=precision,
         )
         if output is not None:
-            return make_video(request, self._loaded)
-        plan = plan_video(request, self._loaded)
+            return make_video(request, self._loaded, detector=self._detector)
+        plan = plan_video(request, self._loaded, detector=self._detector)
         frames_THWC = np.concatenate(list(plan.blocks))
         return TalkingVideo(frames_THWC, plan.notes, plan.provenance, plan.speech)
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from emotalk.app.face_choice import PictureFaces, find_faces
 from emotalk.config.etl import LandmarksConfig
-from emotalk.faces.backends import build_landmark_detector
-from emotalk.faces.landmarks import LandmarkDetector
+from emotalk.faces.on_demand import OnDemandDetector
 from emotalk.inference.face import read_aligned, read_face
 from emotalk.media.image import enlarge
 from emotalk.schema import Bytes
@@ -20,8 +19,7 @@ class FaceFinder:
 
     def __init__(self, landmarks: LandmarksConfig | None) -> None:
         """Without a detector every picture is an aligned crop."""
-        self._landmarks = landmarks
-        self._detector: LandmarkDetector | None = None
+        self._detector = None if landmarks is None else OnDemandDetector(landmarks)
         self._kept: OrderedDict[Path, PictureFaces] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -31,13 +29,13 @@ class FaceFinder:
         Raises:
             WrongUse: it cannot be read, shows no face, or is no aligned crop although it should be.
         """
-        if aligned or self._landmarks is None:
+        if aligned or self._detector is None:
             return PictureFaces(enlarge(read_aligned(picture).transpose(1, 2, 0), 2), ())
         with self._lock:
             if picture not in self._kept:
                 while len(self._kept) >= KEPT:
                     self._kept.popitem(last=False)
-                self._kept[picture] = find_faces(picture, self._loaded(self._landmarks))
+                self._kept[picture] = find_faces(picture, self._detector)
             return self._kept[picture]
 
     def crop(self, picture: Path, face: int, *, aligned: bool) -> Bytes:
@@ -46,13 +44,8 @@ class FaceFinder:
         Raises:
             WrongUse: that face cannot be used, e.g. because it is cut.
         """
-        if aligned or self._landmarks is None:
+        if aligned or self._detector is None:
             return read_aligned(picture).transpose(1, 2, 0)
         with self._lock:
-            crop_CHW = read_face(picture, self._loaded(self._landmarks), choice=str(face))
+            crop_CHW = read_face(picture, self._detector, choice=str(face))
         return crop_CHW.transpose(1, 2, 0)
-
-    def _loaded(self, landmarks: LandmarksConfig) -> LandmarkDetector:
-        if self._detector is None:
-            self._detector = build_landmark_detector(landmarks)
-        return self._detector

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from emotalk.app.password import Password
@@ -22,6 +23,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
 FILE = f"{API}/file="
+NOSNIFF = (b"x-content-type-options", b"nosniff")
 OPEN = re.compile(
     r"/|/config/?|/theme\.css|/robots\.txt|/favicon\.ico|/manifest\.json"
     r"|/(assets|static|svelte)/[\w./-]+"
@@ -48,7 +50,16 @@ class Gate:
         if scope["type"] != "http":
             return  # websockets: nothing here uses them; the server closes the connection
         refusal = self._refusal(scope)
-        await (self._app if refusal is None else refusal)(scope, receive, send)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, _unguessed(send))
+        except RuntimeError as error:
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            # Gradio begins the stream of a session's messages before it looks for the session.
+            await send({"type": "http.response.body", "body": b""})
 
     def _refusal(self, scope: MutableMapping[str, Any]) -> JSONResponse | None:
         headers = dict(scope["headers"])
@@ -77,6 +88,17 @@ class Gate:
         except (OSError, ValueError):
             return False
         return named.is_relative_to(self._folder)
+
+
+def _unguessed(send: Send) -> Send:
+    """Return `send` with a header, so that no browser takes an upload for another kind of file."""
+
+    async def send_with_header(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), NOSNIFF]
+        await send(message)
+
+    return send_with_header
 
 
 def _answer(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 from emotalk.app.examples import Example
@@ -67,28 +66,6 @@ def build_page(
         page.unload(events.stop)
     page.queue(max_size=QUEUED, default_concurrency_limit=4)
     return page
-
-
-def theme() -> Any:
-    """Return colours, spacing and fonts; the fonts are those of the visitor's system."""
-    system = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
-    soft = gr.themes.Soft(
-        primary_hue="orange",
-        neutral_hue="slate",
-        font=system,
-        font_mono=["ui-monospace", "monospace"],
-    )
-    return soft.set(
-        block_title_background_fill="none",
-        block_title_padding="0",
-        block_title_text_color="*body_text_color",
-        block_title_text_color_dark="*body_text_color",
-    )
-
-
-def style() -> str:
-    """Return the page's own style sheet."""
-    return files("emotalk.app").joinpath("page.css").read_text("utf-8")
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from emotalk.app.quiet_gradio import gradio as gr
 from emotalk.app.video_orders import VideoOrders, without_folders
 from emotalk.app.wish import CHANGING, ONE, ChosenFace, Wish
 from emotalk.errors import WrongUse
+from emotalk.inference.face import ALIGNED
 
 POLL_S = 0.25
+ALIGNED_ADVICE = f", or {ALIGNED}"
 
 Update = Any  # what Gradio makes of a component's new properties
 
@@ -207,7 +209,8 @@ def _entries(timeline: str) -> list[tuple[float, str]]:
 
 
 def _plain(text: str) -> str:
-    """Return a message without folders, output names and the dashes of command line options."""
+    """Return a message without folders, output names and what only the command line offers."""
+    text = text.replace(ALIGNED_ADVICE, "")
     return re.sub(r"--(?=[a-z])", "", re.sub(r"^[0-9a-f]{16}\.mp4: ", "", without_folders(text)))
 
 

@@ -1,6 +1,7 @@
 """Import Gradio so that it asks nobody for anything and writes nothing outside its folder."""
 
 import os
+from pathlib import Path
 
 from emotalk.errors import WrongUse
 
@@ -16,7 +17,7 @@ os.environ.update(QUIET)  # Gradio reads them at its import
 try:
     import gradio
     import uvicorn
-    from gradio import component_meta
+    from gradio import component_meta, route_utils, routes
 except ModuleNotFoundError as error:
     raise WrongUse(
         f"the web page needs the package {error.name}; pip install 'emotalk[app]'"
@@ -29,4 +30,16 @@ def _write_no_interface(*_: object) -> None:
 
 component_meta.create_or_modify_pyi = _write_no_interface
 
-__all__ = ["gradio", "uvicorn"]
+
+def use_folder(folder: Path) -> None:
+    """Let Gradio write and serve files in `folder` alone.
+
+    By default it makes `gradio` in the system's temporary folder, and fails where another user of
+    the machine has made that.
+    """
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    for module in (routes, route_utils):  # read the variable at their import
+        module.DEFAULT_TEMP_DIR = str(folder)
+
+
+__all__ = ["gradio", "use_folder", "uvicorn"]

@@ -6,7 +6,6 @@ The server sets all limits (`server_limits`, `body_limits`, `temporary_files`, `
 """
 
 import logging
-import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from ipaddress import ip_address
 
 from emotalk.app.body_limits import BodyLimits
 from emotalk.app.quiet_gradio import gradio as gr
-from emotalk.app.quiet_gradio import uvicorn
+from emotalk.app.quiet_gradio import use_folder, uvicorn
 from emotalk.app.server_limits import DEFAULT_LIMITS, ServerLimits
 
 # isort: split
@@ -26,7 +25,8 @@ from starlette.routing import Route
 from emotalk.app.examples import make_examples
 from emotalk.app.face_finder import FaceFinder
 from emotalk.app.gate import API, UPLOAD, Gate
-from emotalk.app.page import build_page, style, theme
+from emotalk.app.look import style, theme
+from emotalk.app.page import build_page
 from emotalk.app.page_events import PageEvents
 from emotalk.app.password import Password
 from emotalk.app.temporary_files import TemporaryFiles
@@ -39,7 +39,6 @@ from emotalk.errors import WrongUse
 
 ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104  a choice of the user, not the default
 SHUTDOWN_S = 5  # for requests in work when the server stops
-GRADIO_FOLDER = "GRADIO_TEMP_DIR"  # where Gradio may read and serve files
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def build_app(
     requests may use, against requests from other sites; `*` for all.
     """
     files = TemporaryFiles(limits.kept_files, limits.kept_bytes)
-    os.environ[GRADIO_FOLDER] = str(files.folder)
+    use_folder(files.folder)
     examples = make_examples(files.lasting())
     orders = VideoOrders(loaded, landmarks, limits, files)
     events = PageEvents(orders, FaceFinder(landmarks))

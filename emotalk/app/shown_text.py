@@ -6,6 +6,7 @@ from html import escape
 
 from emotalk.app.face_choice import jpeg_bytes
 from emotalk.app.order_queue import Job
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.inference.emotion_timeline import parse_timeline
 from emotalk.printable import printable_lines
@@ -34,7 +35,7 @@ def progress(job: Job, place: int) -> str:
         return _bar(None, f"Place {place} in the queue: {before} before yours")
     if not job.frames:
         return _bar(None, "Looking at the face and listening to the speech")
-    return _bar(job.done / job.frames, f"{job.done} of {job.frames} frames")
+    return _bar(job.done / job.frames, f"{job.done} of {counted(job.frames, 'frame')}")
 
 
 def crop(crop_HWC: Bytes, faces: int) -> str:

@@ -15,6 +15,7 @@ from emotalk.config.etl import LandmarksConfig
 from emotalk.config.load import validate
 from emotalk.config.section import Section
 from emotalk.errors import WrongUse
+from emotalk.faces.on_demand import OnDemandDetector
 from emotalk.inference.talking_video import VideoRequest, make_video
 from emotalk.media.sound_length import is_longer_than
 
@@ -47,6 +48,7 @@ class VideoOrders:
     ) -> None:
         """Start the queue; see `build_app` for the arguments."""
         self.loaded, self.landmarks, self.limits, self.files = loaded, landmarks, limits, files
+        self._detector = None if landmarks is None else OnDemandDetector(landmarks)
         self.queue = OrderQueue(files.folder, limits)
         self._jobs: dict[str, list[Job]] = {}  # of a session
 
@@ -120,7 +122,7 @@ class VideoOrders:
                     f"{audio.name}: longer than the {self.limits.sound_s / 60:g} minutes of speech "
                     "that this page takes; cut it, or use `emotalk generate`"
                 )
-            report = make_video(request, self.loaded, progress=job.show)
+            report = make_video(request, self.loaded, progress=job.show, detector=self._detector)
             job.message = without_folders("; note: ".join([str(report), *report.notes]))
             job.state = "done"
         except WrongUse as error:

@@ -17,6 +17,7 @@ from emotalk.config.model import (
     ModelConfig,
 )
 from emotalk.errors import WrongUse
+from emotalk.files.made_folder import made_folder
 from emotalk.files.tensor_files import write_tensors
 from emotalk.models.original import ChannelOrder, Kind, OriginalNetwork, read_original
 from emotalk.schema import EMOTIONS
@@ -59,16 +60,16 @@ def import_original(
     config = _sizes(networks)
     facts = ModelFacts(emotions=EMOTIONS, speech_margin_frames=0, data=TRAINED_ON)
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        critics = {
-            f"{kind}.{name}": value.contiguous()
-            for kind, network in networks.items()
-            if kind != "generator"
-            for name, value in network.state.items()
-        }
-        if critics:
-            write_tensors(critics, output / DISCRIMINATORS)
-        write_model(output, networks["generator"].state, config, facts)
+        with made_folder(output):
+            critics = {
+                f"{kind}.{name}": value.contiguous()
+                for kind, network in networks.items()
+                if kind != "generator"
+                for name, value in network.state.items()
+            }
+            if critics:
+                write_tensors(critics, output / DISCRIMINATORS)
+            write_model(output, networks["generator"].state, config, facts)
     except OSError as error:
         raise WrongUse(f"{output / DESCRIPTION}: cannot be written: {error.strerror}") from None
     return config

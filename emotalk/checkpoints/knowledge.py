@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from emotalk.checkpoints.format import CorpusFacts, DataFacts, ModelFacts
+from emotalk.counted import counted
 from emotalk.schema import NEUTRAL
 
 Faces = Literal["drawn", "one person", "a corpus", "not recorded"]
@@ -40,11 +41,13 @@ class Knowledge:
         return f"{line[0].upper()}{line[1:]}."
 
     def _faces(self) -> str:
-        size = f"{self.clips} clips of {self.people} people" if self.clips else ""
+        clips, drawn = counted(self.clips, "clip"), "drawn " if self.faces == "drawn" else ""
+        people = counted(self.people, f"{drawn}person", plural=f"{drawn}people")
+        size = f"{clips} of {people}" if self.clips else ""
         if self.faces == "drawn":
-            return f"drawn faces only ({size.replace('people', 'drawn people')})"
+            return f"drawn faces only ({size})"
         if self.faces == "one person":
-            return f"one person ({self.clips} clips)"
+            return f"one person ({clips})"
         if self.faces == "a corpus":
             return f"a corpus: {self.corpus} ({size or 'how many clips was not recorded'})"
         return "faces that were not recorded"

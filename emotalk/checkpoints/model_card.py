@@ -7,6 +7,7 @@ from emotalk import __version__
 from emotalk.checkpoints.format import CorpusFacts, DataFacts, SetFacts
 from emotalk.checkpoints.knowledge import DRAWN_LANDMARKS, DRAWN_LAYOUTS, what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
+from emotalk.counted import counted
 
 CARD = "README.md"
 DRAWN = (
@@ -137,7 +138,8 @@ def _data(data: DataFacts | None) -> Iterator[str]:
     yield "## Training data and its licence"
     yield ""
     if data is not None:
-        size = f"training split: {data.clips} clips of {data.actors} people"
+        people = counted(data.actors, "person", plural="people")
+        size = f"training split: {counted(data.clips, 'clip')} of {people}"
         yield f"Corpus: {data.corpus}; {size if data.clips else 'its size was not recorded'}."
         if data.unlabelled:
             yield f"The emotion of {data.unlabelled} of them was unknown; they counted as neutral."

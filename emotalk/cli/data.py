@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from emotalk.cli.terminal import progress_bar, say
+from emotalk.counted import counted
 from emotalk.errors import EXIT_FAILED, WrongUse
 
 
@@ -60,7 +61,7 @@ def synth(
             progress=progress,
             **sizes,
         )
-    say(f"{output}: {len(clips)} clips of {actors} actors, seed {seed}")
+    say(f"{output}: {counted(len(clips), 'clip')} of {counted(actors, 'actor')}, seed {seed}")
 
 
 def inspect(

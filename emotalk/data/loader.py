@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from emotalk.config.data import DataConfig
+from emotalk.counted import counted
 from emotalk.data.batch import ClipBatch
 from emotalk.data.build_order import build_order, share_lines
 from emotalk.data.selection import left_out_lines, select_samples
@@ -100,7 +101,7 @@ class ClipLoader:
         clips, places = len(self.samples), self.clips_per_epoch
         more = f", {places} windows an epoch" if places != clips else ""
         shares = share_lines(self.batches.shard_set, self.batches.order)
-        return [f"{clips} clips{more}", *shares, *left_out_lines(self.left_out)]
+        return [counted(clips, "clip") + more, *shares, *left_out_lines(self.left_out)]
 
     def __iter__(self) -> Iterator[ClipBatch]:
         """Yield the batches of the steps `start_step`, `start_step` + 1, ...

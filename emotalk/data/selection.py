@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emotalk.config.data import DataConfig
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.shards.clip import missing_members
 from emotalk.shards.joined_set import AnyShardSet
@@ -109,7 +110,7 @@ def left_out_lines(left_out: Mapping[str, Sequence[str]]) -> list[str]:
     lines = []
     for reason, keys in left_out.items():
         shown = ", ".join(keys[:NAMES_SHOWN]) + (", ..." if len(keys) > NAMES_SHOWN else "")
-        lines.append(f"{len(keys)} clips left out, {reason}: {shown}")
+        lines.append(f"{counted(len(keys), 'clip')} left out, {reason}: {shown}")
     return lines
 
 

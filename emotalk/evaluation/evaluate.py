@@ -29,7 +29,7 @@ from emotalk.evaluation.model_choice import choose_models, refuse_different_face
 from emotalk.evaluation.model_facts import describe_model
 from emotalk.evaluation.noise_curve import describe_noise
 from emotalk.evaluation.other_speech import choose_others, compare_curves
-from emotalk.evaluation.output import claim_output, describe_inputs, write_report
+from emotalk.evaluation.output import claimed_output, describe_inputs, write_report
 from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
@@ -64,44 +64,46 @@ def evaluate(config: EvaluateConfig) -> Report:
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
     baseline = load_baseline(config)
     inputs = describe_inputs(config, shard_set, loaded, chosen, baseline)
-    claim_output(config.output, inputs)
-    reader = ClipReader(SampleReader(shard_set), config)
-    judges = build_judges(config, shard_set, _first_clips(reader, chosen, config))
-    here = BlockEvaluator(judges.config, evaluator_of(judges, loaded, baseline), reader)
-    results = add_closure_rates(_evaluate_clips(here, reader, chosen))
-    results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
-    names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
-    report = Report(
-        inputs=inputs,
-        where=_places(config, loaded, baseline) | _times(begun_s),
-        judges={t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion},
-        clips=len(results.clips),
-        actors=tuple(sorted({clip.actor for clip in results.clips})),
-        condition=config.condition,
-        warnings=warnings,
-        faces=faces,
-        figures=results.figures(config.seed),
-        sets=results.by_set(names, config.seed),
-        emotion=with_strengths(
-            emotion,
-            results.clips,
-            config.emotion.strengths,
-            takes_intensity=loaded.facts.use_intensity,
-            seed=config.seed,
-        ),
-        identity_floor=results.identity_floor(config.seed),
-        as_reported=results.as_reported(config.seed) if config.as_reported else None,
-        baseline=describe_baseline(baseline, results, config.seed),
-        noise_curve=describe_noise(results, config.noise_kind, config.seed),
-        drift=_drift(here, reader, chosen),
-        left_out=reader.left_out,
-        caveats=caveats(judges.config, results.clips),
-        per_clip=results.per_clip(),
-        about=describe_model(loaded),
-    )
-    videos = _videos(here, reader, chosen, report)
-    write_report(config.output, report, write_plots(config.output, results, report), videos)
-    return report
+    with claimed_output(config.output, inputs):
+        reader = ClipReader(SampleReader(shard_set), config)
+        judges = build_judges(config, shard_set, _first_clips(reader, chosen, config))
+        here = BlockEvaluator(judges.config, evaluator_of(judges, loaded, baseline), reader)
+        results = add_closure_rates(_evaluate_clips(here, reader, chosen))
+        results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
+        names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
+        report = Report(
+            inputs=inputs,
+            where=_places(config, loaded, baseline) | _times(begun_s),
+            judges={
+                t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion
+            },
+            clips=len(results.clips),
+            actors=tuple(sorted({clip.actor for clip in results.clips})),
+            condition=config.condition,
+            warnings=warnings,
+            faces=faces,
+            figures=results.figures(config.seed),
+            sets=results.by_set(names, config.seed),
+            emotion=with_strengths(
+                emotion,
+                results.clips,
+                config.emotion.strengths,
+                takes_intensity=loaded.facts.use_intensity,
+                seed=config.seed,
+            ),
+            identity_floor=results.identity_floor(config.seed),
+            as_reported=results.as_reported(config.seed) if config.as_reported else None,
+            baseline=describe_baseline(baseline, results, config.seed),
+            noise_curve=describe_noise(results, config.noise_kind, config.seed),
+            drift=_drift(here, reader, chosen),
+            left_out=reader.left_out,
+            caveats=caveats(judges.config, results.clips),
+            per_clip=results.per_clip(),
+            about=describe_model(loaded),
+        )
+        videos = _videos(here, reader, chosen, report)
+        write_report(config.output, report, write_plots(config.output, results, report), videos)
+        return report
 
 
 def _drift(

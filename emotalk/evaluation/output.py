@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from emotalk.evaluation.summary import headlines
 from emotalk.faces.model_files import models_sha256
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.files.checksums import file_sha256
+from emotalk.files.made_folder import made_folder
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.sample_table import Sample
 
@@ -77,25 +79,33 @@ def hash_frames(clips: Iterable[tuple[str, int]]) -> str:
     return _sha256("".join(f"{key}\t{frames}\n" for key, frames in clips).encode())
 
 
-def claim_output(
+@contextmanager
+def claimed_output(
     folder: Path, inputs: dict[str, Any], *, name: str = REPORT_JSON, kind: str = FORMAT
-) -> None:
-    """Create the folder, or accept one that is empty or holds a report of the same inputs.
+) -> Iterator[None]:
+    """Create the folder for the block, or accept an empty one or a report of the same inputs.
 
-    `name` is the file that holds the inputs, and `kind` its format.
+    If the block fails, a folder that was created and is still empty is removed. `name` is the file
+    that holds the inputs, and `kind` its format.
 
     Raises:
         WrongUse: it cannot be created or written, or it holds anything else.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise WrongUse(
-            f"output {folder}: cannot be written: {error.strerror}; choose another folder"
-        ) from None
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(made_folder(folder))
+            probe = folder / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise WrongUse(
+                f"output {folder}: cannot be written: {error.strerror}; choose another folder"
+            ) from None
+        _refuse_other_content(folder, inputs, name, kind)
+        yield
+
+
+def _refuse_other_content(folder: Path, inputs: dict[str, Any], name: str, kind: str) -> None:
     if not any(folder.iterdir()):
         return
     if _inputs_of_report(folder / name, kind) != json.loads(json.dumps(inputs)):

@@ -157,8 +157,3 @@ class Report(Part):
 def finite(value: float) -> float | None:
     """Return the number, or None if it is NaN or infinite."""
     return value if math.isfinite(value) else None
-
-
-def counted(number: int, word: str) -> str:
-    """Return a number with its word, in the plural unless it is one."""
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

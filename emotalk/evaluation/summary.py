@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from emotalk.counted import counted
 from emotalk.evaluation.comparison import Direction
 from emotalk.evaluation.figure_names import described_figures
-from emotalk.evaluation.report import EMOTION_FIGURE, ROWS, Report, Value, counted
+from emotalk.evaluation.report import EMOTION_FIGURE, ROWS, Report, Value
 
 # The headline figures in their order: quantity -> its name in the summary, 18 characters at most.
 HEADLINES = {

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from emotalk.files.made_folder import made_folder
+
 PART = ".part"
 
 
@@ -74,12 +76,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     partial = path.with_name(f".{path.name}{PART}")
     shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
-    partial.mkdir(parents=True)
-    try:
-        yield partial
-        partial.rename(path)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with made_folder(path.parent):
+        partial.mkdir()
+        try:
+            yield partial
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def claim_name(partial: Path, path: Path) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from emotalk.checkpoints.load import LoadedGenerator
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
-from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
+from emotalk.faces.on_demand import OnDemandDetector
 from emotalk.inference.batch_table import BatchRow
 from emotalk.inference.request_mark import mark_of, model_hash, request_mark
 from emotalk.inference.talking_video import VideoRequest, make_video
@@ -38,7 +39,7 @@ class BatchMaker:
     """Makes the videos of rows with one loaded generator and one face finder."""
 
     def __init__(self, loaded: LoadedGenerator) -> None:
-        """Take the generator; the face finder is loaded when a row needs it."""
+        """Take the generator; the face finder is loaded when the first picture needs it."""
         self._loaded = loaded
         self._detector: LandmarkDetector | None = None
 
@@ -78,7 +79,7 @@ class BatchMaker:
                 "or add --overwrite"
             )
         if self._detector is None and request.landmarks is not None:
-            self._detector = build_landmark_detector(request.landmarks)
+            self._detector = OnDemandDetector(request.landmarks)
         marked = replace(request, mark=mark)
         return "made", str(make_video(marked, self._loaded, detector=self._detector))
 
@@ -89,8 +90,8 @@ def summary(table: Path, outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         count[outcome.state] += 1
     head = (
-        f"{table}: {len(outcomes)} rows: {count['made']} made, {count['skipped']} made before, "
-        f"{count['failed']} failed"
+        f"{table}: {counted(len(outcomes), 'row')}: {count['made']} made, "
+        f"{count['skipped']} made before, {count['failed']} failed"
     )
     failed = [
         f"line {outcome.line} ({printable(outcome.output)})"

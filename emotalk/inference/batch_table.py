@@ -66,7 +66,10 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError:
         raise WrongUse(f"{path}: not UTF-8 text; save the table as CSV UTF-8") from None
     except OSError as error:
-        raise WrongUse(f"{path}: the table cannot be read: {error.strerror or error}") from None
+        raise WrongUse(
+            f"{path}: the table cannot be read: {error.strerror or error}; name a CSV file whose "
+            f"first line is {','.join(NEEDED)}"
+        ) from None
     except ValueError as error:
         raise WrongUse(f"{path}: {error}; split the table") from None
     first = text.partition("\n")[0]

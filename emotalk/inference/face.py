@@ -16,6 +16,7 @@ from emotalk.media.image import read_image
 from emotalk.schema import SIZE, Bytes, Doubles, Floats
 
 LARGEST = "largest"
+ALIGNED = f"use --landmarks aligned if it already is an aligned {SIZE} x {SIZE} crop"  # advice
 TILES_PER_FACE = 20  # a face of 16 of the detector's 320 pixels is found
 SMALLEST_FACE = 16  # pixels; the detector sees small pictures enlarged, which adds no detail
 BLURRED_SCALE = 2.0  # a face enlarged more than this looks soft
@@ -39,27 +40,27 @@ def read_face(path: Path, detector: LandmarkDetector, *, choice: str | None = No
 
     See `find_face`, which also returns where the face is in the picture.
     """
-    return find_face(path, detector, choice=choice).crop_CHW
+    return find_face(path, read_image(path), detector, choice=choice).crop_CHW
 
 
-def find_face(path: Path, detector: LandmarkDetector, *, choice: str | None = None) -> FoundFace:
-    """Return the picture's face as an aligned crop, and where it is in the picture.
+def find_face(
+    path: Path, picture_HWC: Bytes, detector: LandmarkDetector, *, choice: str | None = None
+) -> FoundFace:
+    """Return the face of a picture, as read from `path`, as an aligned crop, and where it is.
 
     The choice of several faces is `largest`, or a number from 0 in order of size. None requires
     that there is only one.
 
     Raises:
-        WrongUse: the picture cannot be read, shows no face, a cut one, or several and none was
-            chosen.
+        WrongUse: the picture shows no face, a cut one, or several and none was chosen.
     """
-    result = search_faces(read_image(path), detector)
+    result = search_faces(picture_HWC, detector)
     image_HWC, found = result.image_HWC, result.found
     if not found.count:
         raise WrongUse(
             f"{path}: no face was found in this picture of {_size(image_HWC)}, in none of its four "
             f"turns; give one with a face of at least {_smallest(image_HWC)} pixels that looks at "
-            "the camera, cut the picture to the face if it is small in it, or use --landmarks "
-            f"aligned if it already is an aligned {SIZE} x {SIZE} crop"
+            f"the camera, cut the picture to the face if it is small in it, or {ALIGNED}"
         )
     index = _choose_index(path, found, choice)
     if index:

@@ -11,6 +11,7 @@ import numpy as np
 from emotalk.checkpoints.knowledge import what_it_knows
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.etl import LandmarksConfig
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
@@ -35,7 +36,7 @@ from emotalk.inference.video import (
     video_format,
     write_talking_video,
 )
-from emotalk.media.image import enlarge
+from emotalk.media.image import enlarge, read_image
 from emotalk.printable import printable
 from emotalk.schema import FPS, Bytes
 
@@ -78,8 +79,8 @@ class VideoReport:
     def __str__(self) -> str:
         """Return the report as one line."""
         return (
-            f"{self.output}: {self.frames} frames, {self.frames / FPS:.2f} s of video, made in "
-            f"{self.elapsed_s:.1f} s ({self.frames / self.elapsed_s:.0f} frames/s)"
+            f"{self.output}: {counted(self.frames, 'frame')}, {self.frames / FPS:.2f} s of video, "
+            f"made in {self.elapsed_s:.1f} s ({self.frames / self.elapsed_s:.0f} frames/s)"
         )
 
 
@@ -141,12 +142,13 @@ def plan_video(
     """
     _check_options(request)
     timelines = _timelines(request, loaded)
+    picture_HWC = _picture(request)  # before what takes seconds: long speech, the face finder
     speech = read_speech(request.audio)
     if request.output is not None:
         check_length(request.output, speech.frames)
     emotions = loaded.facts.emotions
     weights = [timeline_weights(timeline, emotions, speech.frames) for timeline in timelines]
-    face = _face(request, detector)
+    face = _face(request, picture_HWC, detector)
     notes = _notes(request, timelines, loaded)
     for note in notes:  # after the checks, so that a refusal is the only message
         LOG.warning("%s", note)
@@ -233,12 +235,21 @@ def _notes(
     return tuple(note for note in notes if note)
 
 
-def _face(request: VideoRequest, detector: LandmarkDetector | None) -> FoundFace:
+def _picture(request: VideoRequest) -> Bytes:
+    """Return the whole picture, or the crop that it already is, uint8 RGB (H, W, 3)."""
     if request.landmarks is None:
-        crop_CHW = read_aligned(request.image)
-        return FoundFace(crop_CHW, crop_CHW.transpose(1, 2, 0), np.eye(2, 3))
+        return read_aligned(request.image).transpose(1, 2, 0)
+    return read_image(request.image)
+
+
+def _face(
+    request: VideoRequest, picture_HWC: Bytes, detector: LandmarkDetector | None
+) -> FoundFace:
+    if request.landmarks is None:
+        crop_CHW = np.ascontiguousarray(picture_HWC.transpose(2, 0, 1))
+        return FoundFace(crop_CHW, picture_HWC, np.eye(2, 3))
     detector = detector or build_landmark_detector(request.landmarks)
-    return find_face(request.image, detector, choice=request.face)
+    return find_face(request.image, picture_HWC, detector, choice=request.face)
 
 
 def _size_note(request: VideoRequest, face: FoundFace) -> tuple[str, ...]:

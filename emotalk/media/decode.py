@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from emotalk.counted import counted
 from emotalk.media.allowed_formats import READ_SAFELY
 from emotalk.media.png_chunks import check_png
 from emotalk.media.yuv_rgb import frame_to_rgb
@@ -100,7 +101,8 @@ def check_video(data: bytes, frames: int) -> None:
             found += 1
     if found != frames:
         more = "more than " if found > frames else ""
-        raise MemberFault(f"the video has {more}{min(found, frames)} frames, expected {frames}")
+        count = counted(min(found, frames), "frame")
+        raise MemberFault(f"the video has {more}{count}, expected {frames}")
 
 
 def decode_audio(data: bytes, samples: int | None = None) -> Floats:

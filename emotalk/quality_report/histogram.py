@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from emotalk.counted import counted
 from emotalk.quality_report.measure_views import MeasureView, is_beyond, limits_of
 from emotalk.schema import Doubles
 
@@ -84,7 +85,7 @@ def histogram(
         ticks=tuple((scale.x(tick), scale.text(tick)) for tick in scale.ticks),
         lines=tuple(scale.line(name, value) for name, value in limits_of(view, limits)),
         highest=highest,
-        summary=f"{values.size} clips, median {shown[0]}, from {shown[1]} to {shown[2]}",
+        summary=f"{counted(values.size, 'clip')}, median {shown[0]}, from {shown[1]} to {shown[2]}",
         beyond=_beyond(view, values, limits),
     )
 

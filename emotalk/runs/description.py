@@ -9,6 +9,7 @@ from emotalk.checkpoints.folder import CHECKPOINTS, latest_checkpoint
 from emotalk.config.run import TrainConfig
 from emotalk.config.shards import shards_text
 from emotalk.config.stages import StageConfig
+from emotalk.counted import counted
 from emotalk.redaction import redact
 from emotalk.runs.memory_estimate import RunSizes
 from emotalk.shards.joined_set import AnyShardSet
@@ -25,7 +26,8 @@ def data_lines(config: TrainConfig, shard_set: AnyShardSet, described: list[str]
     splits: dict[str, int] = {}
     for shard in (shard for part in shard_set.sets for shard in part.manifest.shards):
         splits[shard.split] = splits.get(shard.split, 0) + shard.samples
-    yield "         " + ", ".join(f"{name} {count:,} clips" for name, count in splits.items())
+    parts = (f"{name} {counted(count, 'clip', form=',')}" for name, count in splits.items())
+    yield "         " + ", ".join(parts)
     for line in described:
         yield f"         training: {line}"
     if config.validation.clips and "val" not in splits:
@@ -103,19 +105,20 @@ def memory_rows(
 def step_lines(config: TrainConfig, clips_per_epoch: int | None) -> Iterator[str]:
     """Return lines about steps, batches and stages."""
     runtime, batch = config.runtime, config.data.batch_size
+    size = counted(batch, "clip")
     if clips_per_epoch is None:
-        yield f"steps    of {batch} clips"
+        yield f"steps    of {size}"
     else:
         total = config.total_steps(clips_per_epoch)
         epochs = total * batch / max(clips_per_epoch, 1)
-        yield f"steps    {total:,} of {batch} clips: {epochs:.1f} passes over the training clips"
+        yield f"steps    {total:,} of {size}: {epochs:.1f} passes over the training clips"
     yield (
         f"         a step: {runtime.processes} process(es) x {runtime.accumulate} micro-batch(es) "
         f"x {config.clips_a_micro_batch} clip(s) x {config.data.frames} frames"
     )
     for stage in config.stages:
         known = stage.iterations is not None or clips_per_epoch is not None
-        length = f"{stage.steps(clips_per_epoch or 0, batch):,} steps"
+        length = counted(stage.steps(clips_per_epoch or 0, batch), "step", form=",")
         yield from _stage_lines(
             stage, length if known else f"{stage.epochs:g} passes over the clips"
         )

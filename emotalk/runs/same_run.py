@@ -12,6 +12,7 @@ from emotalk.config.load import flatten, load_written
 from emotalk.config.run import TrainConfig
 from emotalk.config.shards import shards_text
 from emotalk.config.stages import StageConfig
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.runs.facts import data_facts, shards_digest
 from emotalk.shards.joined_set import AnyShardSet
@@ -155,7 +156,8 @@ def _known_shards(folder: Path) -> tuple[str, DataFacts] | None:
 
 def _describe(facts: DataFacts) -> str:
     sets = ", ".join(map(_describe_set, facts.sets)) or _describe_set(facts)
-    return f"{facts.clips} training clips of {facts.actors} people ({sets})"
+    people = counted(facts.actors, "person", plural="people")
+    return f"{counted(facts.clips, 'training clip')} of {people} ({sets})"
 
 
 def _describe_set(facts: CorpusFacts) -> str:

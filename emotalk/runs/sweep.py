@@ -16,6 +16,7 @@ from pathlib import Path
 
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
+from emotalk.counted import counted
 from emotalk.errors import EXIT_DONE, EXIT_WRONG_USE, WrongUse
 from emotalk.files.atomic_write import atomic_write_text
 from emotalk.printable import printable
@@ -52,7 +53,8 @@ def begin(task: int, config_path: Path, values: Sequence[str], words: Sequence[s
     runs = sweep_runs(values)
     if not 0 <= task < len(runs):
         raise WrongUse(
-            f"task {task}: the sweep has {len(runs)} runs; give sbatch --array=0-{len(runs) - 1}"
+            f"task {task}: the sweep has {counted(len(runs), 'run')}; give sbatch "
+            f"--array=0-{len(runs) - 1}"
         )
     varied = {word.partition("=")[0] for run in runs for word in run.words}
     if both := varied & {word.partition("=")[0] for word in common}:

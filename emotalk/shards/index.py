@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.schema import FORMAT_VERSION
 from emotalk.shards.manifest import ShardEntry
@@ -53,9 +54,10 @@ def parse_index(data: bytes, where: str, shard: ShardEntry) -> ShardIndex:
     index = parse(ShardIndex, data, where)
     frames = sum(sample.frames for sample in index.samples)
     if (len(index.samples), frames) != (shard.samples, shard.frames):
+        found = f"{counted(len(index.samples), 'sample')} with {counted(frames, 'frame')}"
         raise WrongUse(
-            f"{where}: lists {len(index.samples)} samples with {frames} frames, the manifest says "
-            f"{shard.samples} with {shard.frames}; {REMAKE}"
+            f"{where}: lists {found}, the manifest says {shard.samples} with {shard.frames}; "
+            f"{REMAKE}"
         )
     fault = _places_fault(index, shard)
     if fault:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.printable import printable, quoted
@@ -57,16 +58,15 @@ class InspectReport:
         clips = self.manifest.clips
         size = sum(shard.bytes for shard in self.manifest.shards) / 2**20
         return [
-            f"{self.shards}: {len(self.manifest.shards)} shards, {size:.1f} MiB, "
-            f"{clips.get('found', 0)} clips found, {clips.get('accepted', 0)} accepted, "
+            f"{self.shards}: {counted(len(self.manifest.shards), 'shard')}, {size:.1f} MiB, "
+            f"{counted(clips.get('found', 0), 'clip')} found, {clips.get('accepted', 0)} accepted, "
             f"{clips.get('rejected', 0)} rejected"
         ]
 
     def _verdict(self) -> list[str]:
         if self.ok:
             return ["every hash and count is as promised"]
-        count = f"{len(self.faults)} fault{'' if len(self.faults) == 1 else 's'}:"
-        return [count, *(f"  {fault}" for fault in self.faults)]
+        return [f"{counted(len(self.faults), 'fault')}:", *(f"  {fault}" for fault in self.faults)]
 
 
 def inspect(

@@ -1,6 +1,7 @@
 """Judge whether lips and sound of a sample are in step, and by how much to shift it if not."""
 
 from emotalk.config.etl import QualityConfig
+from emotalk.counted import counted
 from emotalk.errors import Stopped
 from emotalk.lip_sync.estimate import (
     MAX_OFFSET,
@@ -72,7 +73,8 @@ def _check_sync(found: SyncEstimate, limits: QualityConfig) -> None:
         frames, side = abs(found.offset), "late" if found.offset > 0 else "early"
         raise Rejection(
             "out_of_sync",
-            f"the sound is {frames} frames ({1000 * frames // FPS} ms) {side}, with confidence "
-            f"{found.confidence:g}; at most {limits.max_sync_shift} (quality.max_sync_shift)",
+            f"the sound is {counted(frames, 'frame')} ({1000 * frames // FPS} ms) {side}, with "
+            f"confidence {found.confidence:g}; at most {limits.max_sync_shift} "
+            "(quality.max_sync_shift)",
             measures=measures,
         )

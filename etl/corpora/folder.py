@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emotalk.config.etl import EtlConfig
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.printable import is_printable, printable, quoted
 from emotalk.schema import UNKNOWN, ClipLabel
@@ -184,4 +185,6 @@ def _refuse(table: str, faults: list[str]) -> None:
     if faults:
         more = len(faults) - MAX_FAULTS
         shown = [*faults[:MAX_FAULTS], *([f"and {more} more"] if more > 0 else [])]
-        raise WrongUse("\n  ".join([f"{table}: {len(faults)} rows cannot be used:", *shown]))
+        raise WrongUse(
+            "\n  ".join([f"{table}: {counted(len(faults), 'row')} cannot be used:", *shown])
+        )

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from emotalk.config.etl import EtlConfig
+from emotalk.counted import counted
 from emotalk.lip_sync.estimate import LARGEST_IN_STEP, SURE
 from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS, UNKNOWN
@@ -92,8 +93,8 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
     """Print the numbers of clips, people and shards that a plan has."""
     print_text(
         console,
-        f"{config.corpus}: {plan.found} clips, {len(plan.rejected)} left out by name, "
-        f"{plan.left_out} not asked for; {len(plan.shards)} shards to {config.output}",
+        f"{config.corpus}: {counted(plan.found, 'clip')}, {len(plan.rejected)} left out by name, "
+        f"{plan.left_out} not asked for; {counted(len(plan.shards), 'shard')} to {config.output}",
     )
     if config.cuts_recordings:
         shortest_s, longest_s = config.stretch_seconds
@@ -105,7 +106,7 @@ def show_plan(console: Console, config: EtlConfig, plan: Plan) -> None:
     if plan.system_files:
         print_text(
             console,
-            f"{plan.system_files} files passed over that are no clips: hidden ones (._*, "
+            f"{counted(plan.system_files, 'file')} without a clip passed over: hidden ones (._*, "
             ".DS_Store), Thumbs.db, desktop.ini and what lies in hidden folders or @eaDir",
         )
     counts = count_emotions(plan)
@@ -129,8 +130,9 @@ def show_outcome(console: Console, config: EtlConfig, manifest: Manifest) -> boo
         "",
         *statistics_lines(_statistics(manifest)),
         "",
-        f"{clips['found']} clips found, {clips['accepted']} accepted, "
-        f"{clips['rejected']} rejected, {len(manifest.shards)} shards in {config.output}",
+        f"{counted(clips['found'], 'clip')} found, {clips['accepted']} accepted, "
+        f"{clips['rejected']} rejected, {counted(len(manifest.shards), 'shard')} in "
+        f"{config.output}",
         *_recordings(manifest),
         *_in_step(config),
     ]
@@ -186,9 +188,9 @@ def _in_step(config: EtlConfig) -> list[str]:
     corrects = config.quality.sync in ("correct", "reject")
     shifted = sum(frames <= config.quality.max_sync_shift for frames in apart) if corrects else 0
     return [
-        f"lips and sound: {len(sure) - len(apart)} clips in step, {len(apart)} early or late, of "
-        f"which {shifted} shifted (quality.sync={config.quality.sync}), "
-        f"{len(measured) - len(sure)} unsure"
+        f"lips and sound: {counted(len(sure) - len(apart), 'clip')} in step, "
+        f"{len(apart)} early or late, of which {shifted} shifted "
+        f"(quality.sync={config.quality.sync}), {len(measured) - len(sure)} unsure"
     ]
 
 

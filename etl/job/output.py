@@ -10,6 +10,7 @@ from pathlib import Path
 from emotalk.errors import WrongUse
 from emotalk.files.atomic_write import PART
 from emotalk.files.lock import hold_with_heartbeat
+from emotalk.files.made_folder import made_folder
 from emotalk.files.small_files import UnfitFile, read_small
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.names import (
@@ -65,7 +66,8 @@ def lock_output(output: Path) -> Iterator[None]:
     work = output / WORK
     with ExitStack() as stack:
         try:
-            work.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(made_folder(output))
+            work.mkdir(exist_ok=True)
             task = f"output: another job is writing to {output}"
             stack.enter_context(hold_with_heartbeat(work / LOCK, task))
         except OSError as error:

@@ -24,13 +24,13 @@ from tests.helpers.shared import shared_data
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1800),
     pytest.mark.skipif(bool(missing_browser()), reason=missing_browser()),
 ]
 
 PICTURE, FACES, SPEECH = "#picture input[type=file]", "#faces img", "#speech input[type=file]"
 MIDDLE = (0.5, 0.5)
-SLOW_S = 500.0  # six videos of two seconds on a busy core
+SLOW_S = 800.0  # six videos of two seconds on a busy core
 HARMLESS = "Method not implemented"  # Gradio's, at the end of each upload
 
 
@@ -68,8 +68,19 @@ def open_page(
 
 def give_speech(browser: Browser, name: str = "eskimez_speech01.wav") -> None:
     browser.give_file(SPEECH, shared_data("data", "audio", name))
+    wait_for_speech(browser)
+
+
+def wait_for_speech(browser: Browser) -> None:
+    """Wait until the page has the recording, whose length it then shows."""
     browser.wait_for_script("return document.querySelector('#speech').innerText.includes('0:0')")
-    time.sleep(1)
+
+
+def take_example(browser: Browser) -> None:
+    """Take the first drawn face with its recording."""
+    browser.click_at("#examples img", *MIDDLE)
+    crop(browser)
+    wait_for_speech(browser)
 
 
 def crop(browser: Browser) -> str:
@@ -141,9 +152,7 @@ def test_a_second_video_stands_in_the_gallery_with_the_first(
     browser: Browser, app: RunningApp, tmp_path: Path
 ) -> None:
     open_page(browser, app)
-    browser.click_at("#examples img", *MIDDLE)
-    crop(browser)
-    time.sleep(1)
+    take_example(browser)
     for emotion in ("happiness", "sadness"):
         browser.click(emotion)
         browser.click_at("#make", *MIDDLE)
@@ -160,10 +169,9 @@ def test_a_second_video_stands_in_the_gallery_with_the_first(
 
 def test_all_emotions_stand_side_by_side(browser: Browser, app: RunningApp, tmp_path: Path) -> None:
     open_page(browser, app)
-    browser.click_at("#examples img", *MIDDLE)
-    crop(browser)
-    time.sleep(1)
+    take_example(browser)
     browser.click("All 6 side by side")
+    browser.wait_for_script("return !document.querySelector('#emotion')?.offsetParent")
     browser.click_at("#make", *MIDDLE)
     browser.wait_for("frames/s", seconds=SLOW_S)
     width, height, _, _ = playing(browser)
@@ -211,9 +219,7 @@ def test_a_video_is_stopped_and_two_people_wait_in_turn(
     with Browser(tmp_path_factory.mktemp("second"), online=False) as second:
         for one in (browser, second):
             open_page(one, app)
-            one.click_at("#examples img", *MIDDLE)
-            crop(one)
-            time.sleep(1)
+            take_example(one)
             one.click_at("#make", *MIDDLE)
             one.wait_for("3 of 100 frames" if one is browser else "Place 1 in the queue")
         keep(second, "waiting", tmp_path)
@@ -240,9 +246,7 @@ def test_a_closed_page_takes_its_order_along(
 
     monkeypatch.setattr(video_orders, "make_video", endless)
     open_page(browser, app)
-    browser.click_at("#examples img", *MIDDLE)
-    crop(browser)
-    time.sleep(1)
+    take_example(browser)
     browser.click_at("#make", *MIDDLE)
     browser.wait_for("3 of 100 frames")
     browser.open("about:blank")

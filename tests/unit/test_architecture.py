@@ -21,6 +21,7 @@ FOUNDATION = {
     "onnx_session",
     "openmp",
     "usable_cores",
+    "counted",
     "printable",
     "logging_setup",
     "node_name",

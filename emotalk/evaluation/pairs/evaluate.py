@@ -17,7 +17,7 @@ from emotalk.evaluation.closure_limit import add_closure_rates
 from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
 from emotalk.evaluation.judges import CHECKED_CLIPS
 from emotalk.evaluation.landmark_models import LandmarkModel, average_of, build_landmark_model
-from emotalk.evaluation.output import claim_output, write_report
+from emotalk.evaluation.output import claimed_output, write_report
 from emotalk.evaluation.page_video import PageVideo, side_by_side
 from emotalk.evaluation.pairs.listing import PairList, list_pairs
 from emotalk.evaluation.pairs.measure import measure_pair
@@ -55,40 +55,40 @@ def evaluate_pairs(config: PairsConfig) -> Report:
     judges = _build_judges(config)
     model = judges.landmark_model
     inputs = describe_pairs(config, listed.pairs)
-    claim_output(config.output, inputs)
-    measured = _measure_all(listed, judges, config)
-    results, left_out = measured.results, measured.left_out
-    if not results.clips:
-        first = next(iter(left_out.items()))
-        raise WrongUse(
-            f"pairs: none of the {len(listed.pairs)} pairs of {config.pairs} can be compared, e.g. "
-            f"{first[0]}: {first[1]}"
+    with claimed_output(config.output, inputs):
+        measured = _measure_all(listed, judges, config)
+        results, left_out = measured.results, measured.left_out
+        if not results.clips:
+            first = next(iter(left_out.items()))
+            raise WrongUse(
+                f"pairs: none of the {len(listed.pairs)} pairs of {config.pairs} can be compared, "
+                f"e.g. {first[0]}: {first[1]}"
+            )
+        results, warnings = _drop_failed(measured, model, config)
+        report = Report(
+            inputs=inputs,
+            where={
+                "pairs": printable(str(config.pairs)),
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": round(time.monotonic() - begun_s, 1),
+            },
+            judges=judges.descriptions,
+            clips=len(results.clips),
+            actors=tuple(sorted({clip.actor for clip in results.clips})),
+            condition="unknown, the videos were made elsewhere",
+            warnings=tuple(warnings),
+            figures=results.figures(config.seed),
+            emotion=None,
+            identity_floor=results.identity_floor(config.seed),
+            as_reported=results.as_reported(config.seed) if config.as_reported else None,
+            left_out=left_out,
+            pair_notes=measured.notes,
+            caveats=pair_caveats(config, results.clips, measured.notes),
+            per_clip=results.per_clip(),
         )
-    results, warnings = _drop_failed(measured, model, config)
-    report = Report(
-        inputs=inputs,
-        where={
-            "pairs": printable(str(config.pairs)),
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - begun_s, 1),
-        },
-        judges=judges.descriptions,
-        clips=len(results.clips),
-        actors=tuple(sorted({clip.actor for clip in results.clips})),
-        condition="unknown, the videos were made elsewhere",
-        warnings=tuple(warnings),
-        figures=results.figures(config.seed),
-        emotion=None,
-        identity_floor=results.identity_floor(config.seed),
-        as_reported=results.as_reported(config.seed) if config.as_reported else None,
-        left_out=left_out,
-        pair_notes=measured.notes,
-        caveats=pair_caveats(config, results.clips, measured.notes),
-        per_clip=results.per_clip(),
-    )
-    videos = _videos(listed, model, config, report)
-    write_report(config.output, report, write_plots(config.output, results, report), videos)
-    return report
+        videos = _videos(listed, model, config, report)
+        write_report(config.output, report, write_plots(config.output, results, report), videos)
+        return report
 
 
 def _videos(

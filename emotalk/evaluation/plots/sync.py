@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
+from emotalk.counted import counted
 from emotalk.evaluation.plot import Plot
 from emotalk.evaluation.report import ROWS, Report
 from emotalk.evaluation.results import Results
@@ -29,7 +30,7 @@ def draw_sync(frames: Mapping[str, list[float]], name: str) -> Figure:
         places = np.minimum(np.abs(values), MOST_FRAMES).round().astype(int)
         shares = np.bincount(places, minlength=MOST_FRAMES + 1) / len(values)
         offset = (place - (len(frames) - 1) / 2) * width
-        label = f"{ROWS[row]} ({len(values)} clips)"
+        label = f"{ROWS[row]} ({counted(len(values), 'clip')})"
         axes.bar(np.arange(MOST_FRAMES + 1) + offset, shares, width, color=SHOWN[row], label=label)
     ticks = [*map(str, range(MOST_FRAMES)), f"{MOST_FRAMES} +"]
     axes.set_xticks(range(MOST_FRAMES + 1), ticks)

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from emotalk.evaluation.report import Report, counted
+from emotalk.counted import counted
+from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_block import Block, Bullets, Content
 from emotalk.printable import printable
 

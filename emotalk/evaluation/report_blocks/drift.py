@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from emotalk.counted import counted
 from emotalk.evaluation.figure_names import described_figures
 from emotalk.evaluation.report import BETTER, DriftReport, Report, Value
 from emotalk.evaluation.report_block import Block, Content, Paragraph, Table
@@ -42,7 +43,7 @@ def _pair(values: dict[str, Value], digits: int) -> str:
 def _facts(drift: DriftReport) -> str:
     again = "" if drift.different_clips == drift.clips else ", some of them again"
     return (
-        f"{drift.seconds:g} s of {drift.actor}, {drift.clips} clips of "
+        f"{drift.seconds:g} s of {drift.actor}, {counted(drift.clips, 'clip')} of "
         f"{drift.different_clips} different ones{again}."
     )
 

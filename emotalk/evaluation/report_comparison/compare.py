@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from emotalk.config.compare import CompareConfig
-from emotalk.evaluation.output import claim_output
+from emotalk.evaluation.output import claimed_output
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_comparison.differences import paired_differences
 from emotalk.evaluation.report_comparison.page import write_comparison
@@ -39,8 +39,8 @@ def compare_reports(config: CompareConfig) -> ReportComparison:
             },
         }
     )
-    claim_output(config.output, inputs, name=JSON, kind=FORMAT)
-    write_comparison(config.output, comparison)
+    with claimed_output(config.output, inputs, name=JSON, kind=FORMAT):
+        write_comparison(config.output, comparison)
     return comparison
 
 

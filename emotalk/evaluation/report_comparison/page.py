@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from emotalk.counted import counted
 from emotalk.evaluation.html_page import html_page
 from emotalk.evaluation.intervals import describe_intervals
 from emotalk.evaluation.markdown_page import markdown_page
@@ -51,7 +52,7 @@ def _facts(comparison: ReportComparison) -> list[str]:
     return [
         f"A: {comparison.where.get('a', 'unknown')}",
         f"B: {comparison.where.get('b', 'unknown')}",
-        f"clips in both: {comparison.clips}, of {len(comparison.actors)} actors",
+        f"clips in both: {comparison.clips}, of {counted(len(comparison.actors), 'actor')}",
         *(f"clips only in {side}, left out: {count}" for side, count in only.items() if count),
         f"finished: {comparison.where.get('finished', 'unknown')}",
         f"seed of the bootstrap: {comparison.inputs.get('seed', 'unknown')}",

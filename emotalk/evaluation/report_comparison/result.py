@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 from rich.table import Table
 
+from emotalk.counted import counted
 from emotalk.evaluation.report import Part, Value
 from emotalk.evaluation.report_comparison.differences import Difference
 
@@ -34,7 +35,8 @@ class ReportComparison(Part):
 
 def difference_table(comparison: ReportComparison) -> Table:
     """Return the differences of all quantities, for the terminal."""
-    title = f"{comparison.clips} clips of {len(comparison.actors)} actors in both reports"
+    clips, actors = counted(comparison.clips, "clip"), counted(len(comparison.actors), "actor")
+    title = f"{clips} of {actors} in both reports"
     table = Table(title=title, title_justify="left")
     for heading in ("figure", "A", "B", "B - A", "B better in", "verdict"):
         table.add_column(heading, justify="left" if heading in {"figure", "verdict"} else "right")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.evaluation.report import Report
 from emotalk.printable import printable, quoted
@@ -100,7 +101,7 @@ def _other_true_files(a: Report, b: Report) -> Iterator[str]:
         return
     other = sorted(key for key in mine.keys() & others.keys() if mine[key] != others[key])
     if other:
-        yield f"the true files of {len(other)} clips, e.g. {printable(other[0])}"
+        yield f"the true files of {counted(len(other), 'clip')}, e.g. {printable(other[0])}"
 
 
 def _model(text: str) -> str:

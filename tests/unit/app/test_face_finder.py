@@ -37,7 +37,6 @@ def test_a_picture_is_searched_once_and_few_are_kept(
         return PictureFaces(np.zeros((4, 4, 3), np.uint8), ())
 
     monkeypatch.setattr(module, "find_faces", search)
-    monkeypatch.setattr(module, "build_landmark_detector", lambda _config: object())
     monkeypatch.setattr(module, "KEPT", 2)
     finder = FaceFinder(LandmarksConfig())
     a, b, c = (tmp_path / name for name in "abc")

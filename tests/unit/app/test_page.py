@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from emotalk.app.page import build_page, style
+from emotalk.app.look import style
+from emotalk.app.page import build_page
 from emotalk.app.page_events import PageEvents
 from emotalk.app.quiet_gradio import gradio as gr
 from emotalk.checkpoints.format import DataFacts, ModelFacts

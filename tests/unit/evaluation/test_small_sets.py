@@ -66,6 +66,7 @@ def test_without_any_neutral_still_that_condition_is_refused(
 ) -> None:
     with pytest.raises(WrongUse, match=r"no clip of split test could be evaluated.*no neutral"):
         evaluated(tmp_path, checkpoint, {ONE: drawn_clips[ONE]}, condition="neutral")
+    assert not (tmp_path / "out").exists(), "no empty folder is left"
 
 
 def test_clips_of_one_sentence_have_no_other_speech(

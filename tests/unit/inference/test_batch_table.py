@@ -103,7 +103,7 @@ def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, message: st
 
 
 def test_a_table_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="cannot be read: No such file"):
+    with pytest.raises(WrongUse, match=r"cannot be read: No such file.*; name a CSV file whose"):
         read_batch(tmp_path / "none.csv", TEMPLATE)
     with pytest.raises(WrongUse, match="cannot be read: Is a directory"):
         read_batch(tmp_path, TEMPLATE)

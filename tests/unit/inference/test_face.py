@@ -12,6 +12,7 @@ from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
 from emotalk.faces.template import template_LP
 from emotalk.inference.face import find_face, read_aligned, read_face
+from emotalk.media.image import read_image
 from emotalk.schema import Bytes
 from tests.helpers.shared import shared_data
 
@@ -66,7 +67,8 @@ def test_the_only_face_is_cut_out(tmp_path: Path) -> None:
 
 
 def test_where_the_face_is_comes_with_the_crop(tmp_path: Path) -> None:
-    found = find_face(picture(tmp_path, 100, 200), Finder(), choice="largest")
+    path = picture(tmp_path, 100, 200)
+    found = find_face(path, read_image(path), Finder(), choice="largest")
     assert found.picture_HWC.shape == (200, 600, 3)
     np.testing.assert_allclose(found.matrix_23, [[1, 0, -350], [0, 1, -40]], atol=1e-3)
     assert found.landmarks_LP is not None

@@ -230,3 +230,16 @@ def test_a_refusal_of_the_picture_is_the_only_message(
     with pytest.raises(WrongUse, match="64 x 64 pixels is no aligned crop"):
         make_video(replace(request_of, face="largest"), tiny_loaded())
     assert not caplog.messages
+
+
+def test_a_picture_too_large_is_refused_before_speech_and_face_models_are_loaded(
+    whole_picture: VideoRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: object) -> None:
+        raise AssertionError("the picture should be looked at first")
+
+    monkeypatch.setattr(talking_video, "build_landmark_detector", too_late)
+    monkeypatch.setattr(talking_video, "read_speech", too_late)
+    Image.new("1", (20_000, 20_000)).save(whole_picture.image)
+    with pytest.raises(WrongUse, match="20000 x 20000 pixels are more than 100000000"):
+        make_video(whole_picture, tiny_loaded())

@@ -40,7 +40,7 @@ def test_it_says_networks_steps_and_what_would_be_written_and_writes_nothing(
         f"{size:>14,}\n",
         "steps    6 of 4 clips: 2.0 passes",
         "1 process(es) x 1 micro-batch(es) x 4 clip(s) x 4 frames",
-        "emotion: 1 steps",
+        "emotion: 1 step\n",
         "100  mouth_region",
         f"run_dir  {config.run_dir}: a new run",
         "checkpoints/step-XXXXXX/    every 2 steps and at the end",

@@ -38,7 +38,7 @@ def test_an_index_is_read_as_it_was_written() -> None:
     sample = SampleEntry(key="k", frames=25, actor="anna", emotion="anger", members=members)
     index = ShardIndex(samples=(sample,))
     assert parse_index(index.to_json(), "here", SHARD) == index
-    with pytest.raises(WrongUse, match="lists 1 samples with 25 frames, the manifest says 2"):
+    with pytest.raises(WrongUse, match="lists 1 sample with 25 frames, the manifest says 2"):
         parse_index(index.to_json(), "here", SHARD.model_copy(update={"samples": 2}))
 
 

@@ -46,7 +46,7 @@ def test_a_corpus_that_a_mac_copied_has_as_many_clips_as_before(tmp_path: Path) 
     assert (before.system_files, after.system_files) == (0, len(LEFT))
     text = StringIO()
     show_plan(Console(file=text, width=200), clean, after)
-    assert text.getvalue().count("8 files passed over that are no clips") == 1
+    assert text.getvalue().count("8 files without a clip passed over") == 1
 
 
 def test_mead_s_hidden_files_are_passed_over(tmp_path: Path) -> None:

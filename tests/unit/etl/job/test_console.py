@@ -90,7 +90,7 @@ def test_the_end_of_a_job_says_how_many_clips_are_in_step(tmp_path: Path) -> Non
         (found,) = (s for s in shown(manifest(), settings)[1] if s.startswith("lips and sound"))
         return found
 
-    words = "lips and sound: 1 clips in step, 2 early or late, of which"
+    words = "lips and sound: 1 clip in step, 2 early or late, of which"
     assert line("report") == f"{words} 0 shifted (quality.sync=report), 1 unsure"
     assert line("correct") == f"{words} 1 shifted (quality.sync=correct), 1 unsure"
     assert not any("lips and" in text for text in shown(manifest(), config())[1])

@@ -132,3 +132,4 @@ def test_nothing_that_can_be_compared_is_wrong_use(tmp_path: Path) -> None:
         (tmp_path / side / "a.mp4").write_bytes(np.random.default_rng(0).bytes(500))
     with pytest.raises(WrongUse, match=r"none of the 1 pairs .* can be compared, e\.g\. a: unread"):
         evaluate_pairs(config_of(tmp_path, tmp_path / "out"))
+    assert not (tmp_path / "out").exists(), "no empty folder is left"

@@ -58,7 +58,7 @@ def test_other_true_files_of_a_pair_are_refused() -> None:
         made_report(CLIPS, inputs={"true_files": {"x": "1", "y": last}, "config": config})
         for last in ("2", "3")
     )
-    with pytest.raises(WrongUse, match=r"the true files of 1 clips, e\.g\. y"):
+    with pytest.raises(WrongUse, match=r"the true files of 1 clip, e\.g\. y"):
         compare_figures(a, b, seed=0)
 
 
