@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import ENOTDIR
 from pathlib import Path
 
 
@@ -13,10 +14,12 @@ def made_folder(folder: Path) -> Iterator[None]:
     Only folders that were made here are removed, and none that holds anything.
 
     Raises:
-        OSError: it cannot be made, or is a file.
+        OSError: it cannot be made, or is a file (`NotADirectoryError`).
     """
     # The deepest first; of `os.path`, which takes a name that is too long for one of nothing.
     made = [path for path in (folder, *folder.parents) if not os.path.exists(path)]
+    if not made and not folder.is_dir():
+        raise NotADirectoryError(ENOTDIR, os.strerror(ENOTDIR), str(folder))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         yield

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emotalk.counted import counted
 from emotalk.errors import WrongUse
 from emotalk.faces.align import align_image, scale_of
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
@@ -109,8 +110,8 @@ def _choose_index(path: Path, found: FaceLandmarks, choice: str | None) -> int:
         return 0
     if not choice.isdigit() or int(choice) >= found.count:
         raise WrongUse(
-            f"--face {choice}: {path} has {found.count} face(s): {_boxes(found)}; allowed are "
-            f"{LARGEST} and 0 to {found.count - 1}"
+            f"--face {choice}: {path} has {counted(found.count, 'face')}: {_boxes(found)}; "
+            f"allowed are {LARGEST} and 0 to {found.count - 1}"
         )
     return int(choice)
 

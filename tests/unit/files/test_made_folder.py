@@ -41,3 +41,11 @@ def test_parents_of_a_folder_that_cannot_be_made_go_too(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="too long"), made_folder(tmp_path / "a" / ("n" * 300)):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "new"):
+        with pytest.raises(NotADirectoryError), made_folder(folder):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
