@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,7 @@ from emotalk.shards.sample_table import Sample, SampleTable
 from emotalk.shards.storage import Storage, StorageFault
 
 INDEX_READERS = 16
+READ_TOGETHER = 256  # indexes that are in memory before they are parsed
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,7 @@ class ShardSet:
         if not numbers:
             known = ", ".join(self.manifest.split_names) or "none: the shard set is empty"
             raise WrongUse(f"{self.location}: no split {name!r}; it has: {known}")
-        with ThreadPoolExecutor(INDEX_READERS) as pool:
-            samples = SampleTable.joined(pool.map(self._samples, numbers))
+        samples = SampleTable.joined(self._tables(numbers))
         if not samples:
             raise WrongUse(f"{self.location}: split {name!r} has no samples; see rejected.jsonl")
         read_before = [split.samples for split in self._splits.values()]
@@ -135,7 +135,22 @@ class ShardSet:
             raise WrongUse(f"{self.location}: {fault}; make the shards again with etl/shard.py")
         return Split(tuple(numbers), samples)
 
-    def _samples(self, number: int) -> SampleTable:
+    def _tables(self, numbers: Sequence[int]) -> Iterator[SampleTable]:
+        """Yield the samples of each of these shards.
+
+        Threads read the indexes, for the sake of storage that answers slowly; this one parses them
+        afterwards. Threads that parse spend as much time again on waiting for each other.
+        """
+        with ThreadPoolExecutor(INDEX_READERS) as pool:
+            for begin in range(0, len(numbers), READ_TOGETHER):
+                some = numbers[begin : begin + READ_TOGETHER]
+                for number, data in zip(some, list(pool.map(self._index, some)), strict=True):
+                    shard = self.manifest.shards[number]
+                    where = f"{self.location}/{index_name(shard.file)}"
+                    yield read_index(data, where, shard, number)
+
+    def _index(self, number: int) -> bytes:
+        """Return the content of a shard's index file, compared with its hash."""
         shard = self.manifest.shards[number]
         name = index_name(shard.file)
         try:
@@ -150,7 +165,7 @@ class ShardSet:
                 f"{self.location}/{name}: sha256 {digest[:12]}..., the manifest says "
                 f"{shard.index_sha256[:12]}...: the index was changed; copy the shard set again"
             )
-        return read_index(data, f"{self.location}/{name}", shard, number)
+        return data
 
     def check_sizes(self, split: Split) -> list[str]:
         """Return one message for each tar of the split that is missing or of a wrong size.

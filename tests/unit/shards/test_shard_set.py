@@ -12,7 +12,7 @@ import pytest
 import webdataset
 
 from emotalk.errors import WrongUse
-from emotalk.shards import storage
+from emotalk.shards import shard_set, storage
 from emotalk.shards.manifest import ShardEntry
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.shard_set import ShardSet
@@ -38,6 +38,19 @@ def test_members_are_read_from_where_the_index_says(folder: Path) -> None:
     sample = shard_set.split("train").samples[3]
     assert sample.key == "clip0003"
     assert SampleReader(shard_set).read(sample, ["json", "mp4"]) == {"json": b"{}", "mp4": b"v"}
+
+
+@pytest.mark.parametrize("together", [1, 2, 5, 6])
+def test_indexes_that_are_read_in_parts_give_every_sample_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    clips = made_clips(10)
+    shards = [("train", clips[n : n + 2]) for n in range(0, 10, 2)]
+    folder = write_shard_set(tmp_path / "set", shards, members_of=empty_members)
+    monkeypatch.setattr(shard_set, "READ_TOGETHER", together)
+    samples = ShardSet.open(str(folder)).split("train").samples
+    assert [sample.key for sample in samples] == [clip.key for clip in clips]
+    assert [sample.shard for sample in samples] == [n // 2 for n in range(10)]
 
 
 def test_reads_give_what_webdataset_reads(tmp_path: Path) -> None:
