@@ -90,9 +90,13 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
 
 
 def lost_node(said: str) -> str:
-    """Return the node that Slurm says was lost; an empty text if it says nothing of the kind."""
-    lost = LOST_NODE.search(said)
-    return "" if lost is None else lost["node"] or lost["of_step"]
+    """Return the node that Slurm says was lost; an empty text if it says nothing of the kind.
+
+    The node on which Slurm cancels the step is one that lives.
+    """
+    found = list(LOST_NODE.finditer(said))
+    named = next((lost["node"] for lost in found if lost["node"]), "")
+    return named or (f"another node than {found[0]['of_step']}" if found else "")
 
 
 def last_lines(run_dir: Path, rank: int) -> list[str]:

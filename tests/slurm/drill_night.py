@@ -28,7 +28,7 @@ from tests.distributed.drill import compare, logged_step, saved_step
 from tests.helpers.mlflow_server import MlflowServer
 from tests.helpers.tiny_training import ROOT, tiny_shards, tiny_yaml
 from tests.slurm.jobs import RUNNING, fields, log, submit, wait_until
-from tests.slurm.nodes import LAB, NODES, bring_back, kill_node, rank_of
+from tests.slurm.nodes import LAB, NODES, bring_back, filled, kill_node, rank_of
 
 STEPS_A_MINUTE = 40
 CHECKPOINT_EVERY = 5
@@ -142,12 +142,8 @@ class Night:
 
     def fill_disk(self) -> str:
         """Leave no room where the run folder lies."""
-        free = os.statvfs(self.share)
-        path = self.share / "filler"
-        with path.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
-        time.sleep(self.source.uniform(*LONG_S))
-        path.unlink()
+        with filled(self.share):
+            time.sleep(self.source.uniform(*LONG_S))
         return ""
 
     def disturb_storage(self, how: str) -> str:

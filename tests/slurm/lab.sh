@@ -104,6 +104,7 @@ start_node() {
     slurmd -D -N "$2" &
     while kill -0 $! 2>/dev/null; do wait $!; done' node "$lab" "$1" </dev/null >>"$lab/log/node-$1.log" 2>&1 &
   echo $! >"$lab/run/$1.pid"
+  disown # so that bash does not tell of its death
 }
 
 idle_nodes() { timeout 3 sinfo --noheader --Node --partition=main --states=idle 2>/dev/null | wc -l; }

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -59,17 +59,24 @@ def temporary_files(node: str) -> list[str]:
 
 
 @contextmanager
-def full_disk(node: str) -> Iterator[None]:
-    """Leave no room in a node's /tmp."""
-    folder = LAB / "tmp" / node
-    free = os.statvfs(folder)
+def filled(folder: Path) -> Iterator[None]:
+    """Leave no room in a folder's file system, whatever else is written to it meanwhile."""
     path = folder / "filler"
-    with path.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+    piece = bytes(2**20)
     try:
+        with suppress(OSError), path.open("wb", buffering=0) as file:
+            while file.write(piece):
+                pass
         yield
     finally:
         path.unlink()
+
+
+@contextmanager
+def full_disk(node: str) -> Iterator[None]:
+    """Leave no room in a node's /tmp."""
+    with filled(LAB / "tmp" / node):
+        yield
 
 
 def _state(node: str) -> str:

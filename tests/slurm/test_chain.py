@@ -55,17 +55,41 @@ def chain(
     )
 
 
-def test_the_chain_ends_in_a_report(corpus: Path, tmp_path: Path) -> None:
-    done = chain(corpus, tmp_path / "work", *SMALL)
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """Return the work folder of a chain that has ended, and its jobs."""
+    work = tmp_path_factory.mktemp("chain") / "work"
+    done = chain(corpus, work, *SMALL)
     assert done.returncode == 0, done.stderr
     jobs = [line.split()[-1] for line in done.stdout.splitlines()[:3]]
     for job in jobs:
         end = wait_until(job, "COMPLETED", "FAILED", "CANCELLED", "NODE_FAIL", seconds=400)
         assert end["JobState"] == "COMPLETED", log(job)
-    report = (tmp_path / "work" / "report" / "run" / "report.md").read_text(encoding="utf-8")
+    return work, jobs
+
+
+def test_the_chain_ends_in_a_report(finished: tuple[Path, list[str]]) -> None:
+    work, jobs = finished
+    report = (work / "report" / "run" / "report.md").read_text(encoding="utf-8")
     assert "PSNR" in report
     assert ended_well(jobs[0])
     assert not {node for node in NODES if f"ray-{jobs[0]}" in temporary_files(node)}
+
+
+def test_an_array_measures_a_checkpoint_in_each_task(
+    finished: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    work, _ = finished
+    newest = max((work / "run" / "checkpoints").glob("step-*"))
+    job = submit(
+        ROOT, "--array=0-1", "--cpus-per-task=1", f"--output={tmp_path}/%a.log",
+        "slurm/evaluate.sbatch", work / "shards", tmp_path / "report", work / "run", newest,
+        "--", "--config", "configs/evaluate/default.yaml", "clips=1",
+    )  # fmt: skip
+    for task, name in enumerate(("run", newest.name)):
+        end = wait_until(f"{job}_{task}", seconds=400)
+        assert end["JobState"] == "COMPLETED", (tmp_path / f"{task}.log").read_text()
+        assert (tmp_path / "report" / name / "report.md").is_file()
 
 
 NO_PARTITION = "--partition=nowhere"

@@ -68,15 +68,18 @@ def test_an_error_of_the_program_is_its_own(run_dir: Path) -> None:
     assert not find_failure(run_dir, status, root(1, 1)).may_pass
 
 
+CANCELLED = (
+    "slurmstepd: error: *** STEP 5.0 ON gpu-01 CANCELLED AT 2026-11-26T06:00:00 DUE TO "
+    "NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***\n"
+)
+
+
 @pytest.mark.parametrize(
     ("said", "node"),
     [
         ("srun: error: Node failure on gpu-07\n", "gpu-07"),
-        (
-            "slurmstepd: error: *** STEP 5.0 ON gpu-07 CANCELLED AT 2026-11-26T06:00:00 DUE TO "
-            "NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***\n",
-            "gpu-07",
-        ),
+        (CANCELLED, "another node than gpu-01"),
+        (f"{CANCELLED}srun: error: Node failure on gpu-07\n", "gpu-07"),
         ("srun: error: gpu-07: task 1: Killed\n", "gpu-07"),
     ],
 )
