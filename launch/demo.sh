@@ -10,6 +10,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=.venv/bin
 cd "$root"
 source_dir=${SOURCE:-}
+if [[ -n $source_dir && ! -d $source_dir ]]; then
+  echo "demo: no folder $source_dir; give a folder of clips by SOURCE=DIR, or leave SOURCE out" >&2
+  exit 2
+fi
 name=${source_dir:+$(basename "$source_dir")}
 demo=${DEMO_DIR:-demo/${name:-drawn}}
 mkdir -p "$demo"

@@ -50,7 +50,7 @@ def _why_missing(checkpoint: Path) -> str:
             "this run has kept no best checkpoint: validation finds it (validation.clips, "
             f"checkpoint.keep_best); give {checkpoint.with_name(LATEST)} or a checkpoint"
         )
-    return "no such checkpoint; give a run folder or a checkpoint of it"
+    return "no such checkpoint; give a run folder, a checkpoint of it or an exported model"
 
 
 def _follow(pointer: Path) -> Path:
