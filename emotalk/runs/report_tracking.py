@@ -93,10 +93,13 @@ def _usable(uri: str) -> str:
 
 
 def _why_not_sent(uri: str) -> str:
-    why = (
-        "its database is not below this folder" if database_is_missing(uri) else "it holds a secret"
-    )
+    if not uri:
+        why = "the checkpoint names its run, and no mlflow.json beside it the server"
+    elif database_is_missing(uri):
+        why = f"the training's server is {redact(uri)}, and its database is not below this folder"
+    else:
+        why = f"the training's server is {redact(uri)}, and it holds a secret"
     return (
-        f"MLflow: not sent: the training's server is {redact(uri)}, and {why}; give it as "
-        "tracking.uri=URI or MLFLOW_TRACKING_URI and run the same command again"
+        f"MLflow: not sent: {why}; give it as tracking.uri=URI or MLFLOW_TRACKING_URI and run the "
+        "same command again"
     )

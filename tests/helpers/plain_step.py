@@ -101,6 +101,9 @@ class PlainStep:
             elif name == "mouth_detail":
                 contrast = plain_contrast(fake) - plain_contrast(x.video_BTCHW)
                 terms[name] = (contrast.abs() * plain_windows(x.weights_BTHW).mean((3, 5))).mean()
+            elif name == "mouth_amplitude":
+                moves = plain_amplitude(fake) - plain_amplitude(x.video_BTCHW)
+                terms[name] = (moves.abs() * plain_windows(x.weights_BTHW).mean((1, 3, 5))).mean()
             elif name == "l1":
                 terms[name] = F.l1_loss(fake, x.video_BTCHW)
             elif name == "perceptual":
@@ -266,3 +269,9 @@ def plain_contrast(video_BTCHW: Tensor) -> Tensor:
         step = video_BTCHW.diff(dim=axis).narrow(-1, 0, 127).narrow(-2, 0, 127)
         energy[..., :127, :127] += step.square().mean(2)
     return (plain_windows(energy).mean((3, 5)) + 1e-4).sqrt()
+
+
+def plain_amplitude(video_BTCHW: Tensor) -> Tensor:
+    """Return the root of the mean variance over time in each window of 4 x 4 pixels."""
+    energy_BHW = video_BTCHW.var(1, correction=0).mean(1)
+    return (plain_windows(energy_BHW[:, None]).mean((1, 3, 5)) + 1e-4).sqrt()

@@ -66,7 +66,7 @@ def test_an_update_trains_the_terms_with_a_weight_and_reports_the_others(tmp_pat
     assert update.trained == {"mouth_region", "frame"}
     zero = "stages.gan.updates.0.losses={l1: 0}"
     assert "every loss has weight 0" in refused(tmp_path, zero)
-    assert "known: l1, mouth_detail, mouth_motion" in refused(
+    assert "known: l1, mouth_amplitude, mouth_detail" in refused(
         tmp_path, "stages.gan.updates.0.losses={l2: 1}"
     )
 

@@ -118,7 +118,8 @@ def test_nothing_is_sent_where_tracking_is_off_or_no_server_is_known(
 @pytest.mark.parametrize(
     ("known", "why"),
     [("sqlite:///mlflow.db", "its database is not below this folder"),
-     ("https://***@mlflow.example", "it holds a secret")],
+     ("https://***@mlflow.example", "it holds a secret"),
+     ("", "no mlflow.json beside it the server")],
 )  # fmt: skip
 def test_a_server_that_is_not_to_be_found_from_here_is_said_with_what_to_do(
     tmp_path: Path, report: Report, uri: str, known: str, why: str

@@ -34,6 +34,7 @@ GENERATOR = {
     "mouth_region": 20.0,
     "mouth_motion": 7.0,
     "mouth_detail": 5.0,
+    "mouth_amplitude": 3.0,
     "perceptual": 0.3,
     "l1": 3.0,
     "frame": 0.7,

@@ -62,7 +62,8 @@ def test_a_new_file_is_a_term_that_trains_and_is_logged(tmp_path: Path, brightne
 
 
 def test_without_the_file_the_term_is_unknown(tmp_path: Path) -> None:
-    own = ["l1", "mouth_detail", "mouth_motion", "mouth_region", "perceptual"]
-    assert generator_term_modules() == [*own, "speech_emotion", "speech_mouth"]
+    mouth = ["mouth_amplitude", "mouth_detail", "mouth_motion", "mouth_region"]
+    own = ["l1", *mouth, "perceptual", "speech_emotion", "speech_mouth"]
+    assert generator_term_modules() == own
     with pytest.raises(ValueError, match="unknown loss terms of the generator: brightness"):
         tiny_config(tmp_path, "stages.gan.updates.0.losses={brightness: 1}")
