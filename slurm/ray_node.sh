@@ -47,12 +47,12 @@ clear_away() {
   rm -rf -- "$folder" "$scratch" 2>/dev/null || true
 }
 temporary=${TMPDIR:-/tmp}
+remove_left_over
 scratch=$(mktemp -d "$temporary/emotalk-${folder##*-}-XXXXXX") # for the files of Ray's start and of the workers
 trap clear_away EXIT
 trap 'exit 1' TERM INT
 mkdir -p "$folder"
 touch "$folder/$MARK" "$scratch/$MARK"
-remove_left_over
 export TMPDIR=$scratch PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0 # Slurm kills a cancelled step before Ray has waited for its clips
 export RAY_START_HOOK=etl.cluster.give_agents_ports # a busy node loads the agents for longer than Ray waits
