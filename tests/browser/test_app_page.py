@@ -209,11 +209,11 @@ def test_a_video_is_stopped_and_two_people_wait_in_turn(
 ) -> None:
     held = [True]
 
-    def slow(request: Any, loaded: Any, *, progress: Any) -> Any:
+    def slow(request: Any, loaded: Any, *, progress: Any, **more: Any) -> Any:
         while held[0]:
             progress(3, 100)
             time.sleep(0.1)
-        return make_video(request, loaded, progress=progress)
+        return make_video(request, loaded, progress=progress, **more)
 
     monkeypatch.setattr(video_orders, "make_video", slow)
     with Browser(tmp_path_factory.mktemp("second"), online=False) as second:
@@ -236,7 +236,7 @@ def test_a_closed_page_takes_its_order_along(
 ) -> None:
     ended: list[bool] = []
 
-    def endless(_request: Any, _loaded: Any, *, progress: Any) -> Any:
+    def endless(_request: Any, _loaded: Any, *, progress: Any, **_more: Any) -> Any:
         try:
             while True:
                 progress(3, 100)
