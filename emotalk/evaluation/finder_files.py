@@ -11,6 +11,7 @@ from emotalk.shards.manifest import Manifest
 
 Detector = Literal["insightface", "onnx"]
 LONGEST_PATH = 4096  # characters
+WITHOUT = "landmarks=none leaves every figure of landmarks out"
 
 
 def find_files(detector: Detector, places: Any, pack: str) -> dict[str, Path]:
@@ -36,20 +37,27 @@ def find_files(detector: Detector, places: Any, pack: str) -> dict[str, Path]:
     return found
 
 
-def refuse_missing_files(landmarks: str, finder: LandmarksConfig, shards: str) -> None:
+def refuse_missing_files(
+    landmarks: str, finder: LandmarksConfig, subject: str, otherwise: str = WITHOUT
+) -> None:
     """Refuse a detector whose files are not there; other kinds of landmarks need none.
+
+    Args:
+        landmarks: the kind.
+        finder: says where the files are.
+        subject: what is measured, the first word of the message.
+        otherwise: what else can be done, its last words.
 
     Raises:
         WrongUse: the message names the settings that say where they are.
     """
-    without = "; landmarks=none leaves every figure of landmarks out"
     if landmarks == "insightface":
         folder = finder.root / "models" / finder.pack
         if not model_files(finder.model_copy(update={"backend": landmarks})):
             raise WrongUse(
-                f"{shards}: landmarks are measured by insightface's pack {quoted(finder.pack)}, "
+                f"{subject}: landmarks are measured by insightface's pack {quoted(finder.pack)}, "
                 f"and {folder} holds no .onnx file; give finder.root=FOLDER, the folder that holds "
-                f"models/{finder.pack}, or another pack by finder.pack=NAME{without}"
+                f"models/{finder.pack}, or another pack by finder.pack=NAME; {otherwise}"
             )
     if landmarks != "onnx":
         return
@@ -58,9 +66,9 @@ def refuse_missing_files(landmarks: str, finder: LandmarksConfig, shards: str) -
         if path is None or not path.is_file():
             what = "is not given" if path is None else f"{path} is not there"
             raise WrongUse(
-                f"{shards}: landmarks are measured by two ONNX files, and finder.{name} {what}; "
-                "give finder.detector=YUNET.onnx finder.landmarker=MODEL.onnx, the files that "
-                f"were landmarks.detector and landmarks.landmarker of the ETL{without}"
+                f"{subject}: landmarks are measured by two ONNX files, and finder.{name} {what}; "
+                "give finder.detector=YUNET.onnx finder.landmarker=MODEL.onnx, the files that the "
+                f"ETL takes as landmarks.detector and landmarks.landmarker; {otherwise}"
             )
 
 

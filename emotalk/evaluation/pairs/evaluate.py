@@ -15,6 +15,7 @@ from emotalk.evaluation.ceilings import (
 )
 from emotalk.evaluation.closure_limit import add_closure_rates
 from emotalk.evaluation.face_embedder import FaceEmbedder, build_face_embedder
+from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.judges import CHECKED_CLIPS
 from emotalk.evaluation.landmark_models import LandmarkModel, average_of, build_landmark_model
 from emotalk.evaluation.output import claimed_output, write_report
@@ -39,6 +40,13 @@ from emotalk.shards.clip import Clip
 
 logger = logging.getLogger(__name__)
 
+OTHER_KINDS = {
+    "insightface": "or use two ONNX files by landmarks=onnx finder.detector=YUNET.onnx "
+    "finder.landmarker=MODEL.onnx",
+    "onnx": "or use a pack of insightface by landmarks=insightface finder.root=FOLDER",
+}
+"""Kind of landmarks -> what measures faces in its place."""
+
 
 def evaluate_pairs(config: PairsConfig) -> Report:
     """Return the figures of generated videos beside the true ones, after writing them.
@@ -52,6 +60,9 @@ def evaluate_pairs(config: PairsConfig) -> Report:
     """
     begun_s = time.monotonic()
     listed = list_pairs(config.pairs)
+    refuse_missing_files(
+        config.landmarks, config.finder, "pairs", OTHER_KINDS.get(config.landmarks, "")
+    )
     judges = _build_judges(config)
     model = judges.landmark_model
     inputs = describe_pairs(config, listed.pairs)

@@ -6,6 +6,7 @@ from typing import Any
 from emotalk.counted import counted
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_block import Block, Bullets, Content
+from emotalk.evaluation.report_blocks.left_out import BLOCK as LEFT_OUT_BLOCK
 from emotalk.printable import printable
 
 LONGEST = 70  # characters of a path; `report.json` holds all of it
@@ -25,9 +26,11 @@ def _clips(report: Report) -> list[tuple[str, str]]:
     settings = report.inputs.get("config", {})
     split = settings.get("split") if isinstance(settings, dict) else None
     of = f" of split {split}" if split else ""
+    left_out = [("left out", f"{len(report.left_out)}, named under “{LEFT_OUT_BLOCK.title}”")]
     return [
         ("clips", f"{report.clips}{of}, of {counted(len(report.actors), 'actor')} ({actors}"
                   f"{f' and {more} more' if more > 0 else ''})"),
+        *(left_out if report.left_out else []),
         ("condition image", report.condition.replace("_", " ")),
     ]  # fmt: skip
 

@@ -76,6 +76,8 @@ def test_what_was_left_out_and_what_differs_is_said(report: Report, folder: Path
     assert "another sound" in report.pair_notes["ann_dubbed"][0]
     page = (folder / "report/report.md").read_text()
     assert "## Differences within pairs" in page
+    top = page.partition("## At a glance")[0]
+    assert "- left out: 2, named under “Left out”" in top
     assert "ann_dubbed: the generated file has another sound" in page
     assert report.pair_notes["ann_late3"] == (
         "the generated mouth is the true one's, 3 frames (120 ms) late",
@@ -124,6 +126,23 @@ def test_two_systems_are_compared_by_their_reports_on_the_same_true_files(
     assert lips.a.mean is not None
     assert lips.difference.mean == pytest.approx(-lips.a.mean)
     assert lips.verdict == "undecided", "of five clips"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, r"give finder\.root=FOLDER.*or use two ONNX files by landmarks=onnx"),
+        ({"landmarks": "onnx"}, r"finder\.detector is not given.*or use a pack of insightface"),
+    ],
+)
+def test_a_detector_that_is_not_here_is_asked_for_by_the_settings_of_this_command(
+    folder: Path, tmp_path: Path, settings: dict[str, str], words: str
+) -> None:
+    tree = {"pairs": folder, "output": tmp_path / "out", "finder": {"root": tmp_path}} | settings
+    with pytest.raises(WrongUse, match=f"^pairs: .*{words}") as said:
+        evaluate_pairs(PairsConfig.model_validate(tree))
+    assert "--root" not in str(said.value)
+    assert "landmarks=none" not in str(said.value)
 
 
 def test_nothing_that_can_be_compared_is_wrong_use(tmp_path: Path) -> None:
