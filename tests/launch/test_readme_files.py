@@ -9,7 +9,7 @@ from tests.helpers.known_files import known_files
 from tests.helpers.tiny_training import ROOT
 
 NAME = re.compile(r"`((?:[\w.-]+/)*[\w-]+\.py)`")
-EXAMPLES = {"NAME.py", "ray.py"}  # of files that the reader will write, or must not
+EXAMPLES = {"NAME.py", "int8.py", "ray.py"}  # of files that the reader will write, or must not
 
 
 TRACKED = known_files()
