@@ -16,7 +16,8 @@ from tests.launch.test_own_data import drawn_recordings, project, run, write_req
 GUIDE = ROOT / "configs" / "ONE_PERSON.md"
 SMALL = (
     "runtime.threads=1", "runtime.device=cpu", "data.frames=3", "data.batch_size=2",
-    "data.workers=0", "data.cache_mib=0", "stages.adapt.iterations=2", "stages.gan.iterations=1",
+    "data.workers=0", "data.cache_mib=0", "stages.adapt.iterations=2",
+    "stages.detail.iterations=1", "stages.gan.iterations=1",
     "validation.clips=1", "validation.max_frames=6", "validation.every=2", "checkpoint.every=2",
     "tracking.log_every=1", "tracking.mlflow.enabled=false",
 )  # fmt: skip
