@@ -18,9 +18,12 @@ from emotalk.app.server_limits import DEFAULT_LIMITS, ServerLimits
 
 # isort: split
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Route
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
 
 from emotalk.app.examples import make_examples
 from emotalk.app.face_finder import FaceFinder
@@ -98,8 +101,16 @@ def build_app(
         max_file_size=limits.upload_bytes,
         show_error=False,  # of faults of ours; mistakes of users are shown anyway
     )
+    for route in mounted.routes:
+        if isinstance(route, Mount) and isinstance(route.app, FastAPI):
+            route.app.add_exception_handler(RequestValidationError, _refuse_unreadable)
     mounted.state.folder = files.folder
     return mounted
+
+
+async def _refuse_unreadable(_request: Request, _error: Exception) -> JSONResponse:
+    """Answer a request of another form; FastAPI would repeat it, which may be no valid JSON."""
+    return JSONResponse({"message": "the request has not the form of this call"}, 422)
 
 
 def serve(

@@ -112,3 +112,14 @@ def test_the_messages_of_an_unknown_session_are_none(client: TestClient) -> None
     answer = client.get(f"{API}/queue/data?session_hash=nobody")
     assert answer.status_code == 200
     assert "complete" not in answer.text
+
+
+@pytest.mark.parametrize("body", [b'{"data": NaN}', b'{"data": "\\ud800"}'])
+def test_what_cannot_be_repeated_in_an_answer_is_refused_all_the_same(
+    client: TestClient, body: bytes
+) -> None:
+    answer = client.post(
+        f"{API}/call/talk", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert answer.json() == {"message": "the request has not the form of this call"}
