@@ -1,4 +1,4 @@
-"""Let a training on the lab's two nodes live through a night; is it the undisturbed run in the end?
+"""Disturb a training on the lab's two nodes for a night; compare it with the undisturbed run.
 
     tests/slurm/lab.sh run python -m tests.slurm.drill_night                     30 minutes
     tests/slurm/lab.sh run python -m tests.slurm.drill_night --minutes 8 --seed 7

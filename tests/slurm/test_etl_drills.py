@@ -1,6 +1,6 @@
-"""What befalls an ETL at night: it makes the undisturbed set's bytes, or names node and remedy.
+"""An ETL whose nodes fail makes the undisturbed set's bytes, or names the node and the remedy.
 
-After each of them nothing stays in the nodes' temporary folders.
+After each drill nothing stays in the nodes' temporary folders.
 """
 
 import subprocess

@@ -1,6 +1,7 @@
-"""A file server with moods: on PYTHONPATH, `os.fsync` heeds the word in the file STORAGE_FAULT.
+"""Imitate a faulty file server: `os.fsync` follows the word in the file STORAGE_FAULT.
 
-`slow`: each call takes SLOW_S; `gone`: the folder was taken away by its server.
+Python imports this module by itself where its folder is on PYTHONPATH. `slow`: each call takes
+SLOW_S; `gone`: each call fails as if the server no longer had the folder (ESTALE).
 """
 
 import errno
