@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from accelerate import Accelerator
 
 from emotalk.data.workers import WorkerLost
 from emotalk.distributed import Runtime
@@ -78,7 +80,8 @@ def test_losses_of_the_emotion_without_labels_leave_the_run_folder_to_the_named_
 ) -> None:
     clips = [replace(clip, emotion=None) for clip in made_clips(4, frames=(12,))]
     write_shard_set(tmp_path / "shards", [("train", clips)])
-    monkeypatch.setattr(Runtime, "start", lambda *_: None)
+    process = mock.Mock(spec=Accelerator, process_index=0, num_processes=1)
+    monkeypatch.setattr(Runtime, "start", lambda *_: Runtime({"generator": process}))
     assert main([*words, *dry]) == 2
     assert "train with configs/train/unlabelled.yaml" in capsys.readouterr().err
     assert not (tmp_path / "run/config.yaml").exists()
