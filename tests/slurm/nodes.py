@@ -1,7 +1,6 @@
 """Kill the nodes of the lab and start them again; fill and look into their temporary folders."""
 
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,7 +19,9 @@ DISK = LAB / "disk"
 
 def kill_node(node: str) -> None:
     """End everything on a node at once, as a loss of power does, and let Slurm notice it."""
-    os.kill(int((LAB / "run" / f"{node}.pid").read_text()), signal.SIGKILL)
+    first = psutil.Process(int((LAB / "run" / f"{node}.pid").read_text()))
+    first.kill()
+    first.wait(timeout=60)  # while it is there, the lab takes the node for a running one
     _scontrol("update", f"nodename={node}", "state=down", "reason=killed")
 
 
