@@ -15,7 +15,9 @@ from tests.slurm.test_real_training import material, status
 __all__ = ["material"]
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
-STEPS = ("stages.gan.iterations=30", "checkpoint.every=3", "runtime.watchdog.step_s=20")
+LIMITS = ("runtime.watchdog.step_s=20", "runtime.watchdog.checkpoint_s=20")
+"""A process may stop while the others still wait for it at the end of a checkpoint."""
+STEPS = ("stages.gan.iterations=30", "checkpoint.every=3", *LIMITS)
 GIVEN = ("--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", "--time=30")
 
 
