@@ -1,13 +1,11 @@
 """Compute the error of how much fine detail there is around the mouth, wherever it lies."""
 
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, pad
+from torch.nn.functional import pad
 
 from emotalk.losses.checks import check_alike, check_floats
-from emotalk.schema import check_shape
-
-WINDOW = 4  # pixels: teeth and the border of a lip are as wide
-_LEAST_ENERGY = 1e-4  # squared, of [-1, 1]: the root has no slope at 0; half a grey level's edge
+from emotalk.losses.mouth_region import check_weights
+from emotalk.losses.windows import window_means, window_roots
 
 
 def mouth_detail_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor, weights_BTHW: Tensor) -> Tensor:
@@ -26,11 +24,11 @@ def mouth_detail_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor, weights_BTHW: Tens
     Source: ours, after the image gradient difference loss (Mathieu, Couprie and LeCun 2016, eq. 6),
     which compares pixel by pixel.
     """
-    sizes = check_floats(fake_BTCHW, "B T C H W", "fake_BTCHW")
+    check_floats(fake_BTCHW, "B T C H W", "fake_BTCHW")
     check_alike(fake_BTCHW, real_BTCHW, ("fake_BTCHW", "real_BTCHW"))
-    check_shape(weights_BTHW, " ".join(str(sizes[axis]) for axis in "BTHW"), "weights")
+    check_weights(fake_BTCHW, weights_BTHW)
     difference_BTYX = (_local_contrast(fake_BTCHW) - _local_contrast(real_BTCHW)).abs()
-    weights_BTYX = avg_pool2d(weights_BTHW.detach(), WINDOW)
+    weights_BTYX = window_means(weights_BTHW.detach())
     return (difference_BTYX * weights_BTYX).mean(dim=(1, 2, 3))
 
 
@@ -39,4 +37,4 @@ def _local_contrast(video_BTCHW: Tensor) -> Tensor:
     right = (video_BTCHW[..., :-1, 1:] - video_BTCHW[..., :-1, :-1]).square()
     down = (video_BTCHW[..., 1:, :-1] - video_BTCHW[..., :-1, :-1]).square()
     energy_BTHW = pad((right + down).mean(dim=2), (0, 1, 0, 1))
-    return (avg_pool2d(energy_BTHW, WINDOW) + _LEAST_ENERGY).sqrt()
+    return window_roots(energy_BTHW)

@@ -85,7 +85,7 @@ def mouth_masked(video_BTCHW: Tensor, weights_BTHW: Tensor) -> Tensor:
         video_BTCHW: in [-1, 1].
         weights_BTHW: `mouth_region_weights` with floor 0, in [0, 1].
     """
-    _check_weights(video_BTCHW, weights_BTHW)
+    check_weights(video_BTCHW, weights_BTHW)
     return video_BTCHW * weights_BTHW.unsqueeze(2)
 
 
@@ -101,12 +101,13 @@ def mouth_region_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor, weights_BTHW: Tens
     of the weights, as there.
     """
     check_alike(fake_BTCHW, real_BTCHW, ("fake_BTCHW", "real_BTCHW"))
-    _check_weights(fake_BTCHW, weights_BTHW)
+    check_weights(fake_BTCHW, weights_BTHW)
     difference = (fake_BTCHW - real_BTCHW).abs().mean(dim=2)
     return (difference * weights_BTHW.detach()).mean(dim=(1, 2, 3))
 
 
-def _check_weights(video_BTCHW: Tensor, weights_BTHW: Tensor) -> None:
+def check_weights(video_BTCHW: Tensor, weights_BTHW: Tensor) -> None:
+    """Raise `ValueError` unless there is a weight for each pixel of each frame."""
     sizes = check_floats(video_BTCHW, "B T C H W", "video")
     expected = " ".join(str(sizes[axis]) for axis in "BTHW")
     check_floats(weights_BTHW, expected, "weights_BTHW")

@@ -32,7 +32,7 @@ PLACES = {"output": "the output's file system", "tmp": "/tmp", "shm": "/dev/shm"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong on a node.
+    """Describe what is wrong on a node.
 
     Attributes:
         node: its name.

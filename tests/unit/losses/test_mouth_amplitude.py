@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from emotalk.losses.mouth_amplitude import WINDOW, mouth_amplitude_loss
+from emotalk.losses.mouth_amplitude import mouth_amplitude_loss
 from emotalk.losses.mouth_motion import mouth_motion_loss
+from emotalk.losses.windows import WINDOW
 
 B, T, C, H, W = 2, 5, 3, 3 * WINDOW, 2 * WINDOW
 

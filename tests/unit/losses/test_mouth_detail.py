@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from emotalk.losses.mouth_detail import WINDOW, mouth_detail_loss
+from emotalk.losses.mouth_detail import mouth_detail_loss
 from emotalk.losses.mouth_region import mouth_region_loss
+from emotalk.losses.windows import WINDOW
 
 B, T, C, H, W = 2, 3, 3, 3 * WINDOW, 2 * WINDOW
 
