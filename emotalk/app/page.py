@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from emotalk.app.checked_calls import CheckedBlocks
 from emotalk.app.examples import Example
 from emotalk.app.file_components import DrawnPicture, Film, Films, Picture, SaveButton, Sound
 from emotalk.app.page_events import PageEvents
@@ -44,7 +45,7 @@ def build_page(
         events: the handlers.
         finds_faces: whether pictures are searched for faces; else they are aligned crops.
     """
-    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=False) as page:
+    with CheckedBlocks(title=TITLE, analytics_enabled=False, fill_width=False) as page:
         gr.HTML(_head(facts), elem_id="head", padding=False)
         with gr.Row(equal_height=False, elem_id="columns"):
             with gr.Column(scale=1, min_width=320):

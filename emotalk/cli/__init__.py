@@ -10,6 +10,7 @@ from emotalk.cli.data import inspect, synth
 from emotalk.cli.evaluate import evaluate
 from emotalk.cli.machine import doctor
 from emotalk.cli.models import export, fetch, import_original
+from emotalk.cli.refused_values import NamingGroup
 from emotalk.cli.terminal import say
 from emotalk.cli.video_options import EXAMPLES
 from emotalk.cli.videos import app, generate
@@ -23,6 +24,7 @@ WITH_NETWORKS = {"app", "evaluate", "generate"}
 
 cli = typer.Typer(
     name="emotalk",
+    cls=NamingGroup,
     help="Make a talking face from one face image, one recording of speech and one emotion.",
     epilog="Every command explains itself, with examples: emotalk generate --help",
     no_args_is_help=True,

@@ -10,8 +10,10 @@ from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector, la
 from emotalk.faces.plausible import landmark_fault
 from emotalk.faces.steadiness import DOUBTFUL, measure_drift
 from emotalk.faces.tracking import TrackingDetector, intersection_over_union
+from emotalk.media.thumbnail import shrunk
 from emotalk.schema import Bytes, Doubles
 
+SEARCHED_SIDE = 6000  # pixels: pictures of 24 million are searched as they are, larger ones shrunk
 SMALLEST_TILE = 800  # pixels; scaled to a detector's 320 pixels it shows faces from 40 pixels on
 STEP = 0.75  # of a tile's side: a face on a tile's border is whole in the next tile
 MIN_SCORE = 0.75  # of a face in a turned picture or in a tile
@@ -32,12 +34,20 @@ def search_faces(image_HWC: Bytes, detector: LandmarkDetector) -> SearchResult:
     """Return the faces of a photograph: as it is, else turned, else in ever smaller tiles.
 
     The photograph is not turned if its largest face is plausible. A face that is found only in a
-    turned picture or in a tile needs a high score and a small drift.
+    turned picture or in a tile needs a high score and a small drift. A photograph whose longer side
+    has more than `SEARCHED_SIDE` pixels is searched in a copy of that size, so that the number of
+    tiles, and with it the time of a picture without a face, has a limit.
     """
+    searched_HWC = shrunk(image_HWC, side=SEARCHED_SIDE)
+    result = _search(searched_HWC, detector)
+    return result if searched_HWC is image_HWC else _in_original(result, image_HWC)
+
+
+def _search(image_HWC: Bytes, detector: LandmarkDetector) -> SearchResult:
     unturned = check_largest(image_HWC, detector.detect([image_HWC])[0], detector)
     if unturned.found.count and unturned.fault is None:
         return unturned
-    for side in tile_sides(image_HWC):
+    for side in tile_sides(max(image_HWC.shape[:2])):
         upright = _search_tiles(image_HWC, 0, side, detector)
         if upright.found.count:
             return upright
@@ -61,9 +71,19 @@ def check_largest(
     return SearchResult(image_HWC, found, fault=fault)
 
 
-def tile_sides(image_HWC: Bytes) -> list[int]:
-    """Return the sides of square tiles to search, the largest first: the picture, halves, ..."""
-    sides = [max(image_HWC.shape[:2])]
+def smallest_tile(image_HWC: Bytes) -> int:
+    """Return the side of the smallest tiles that are searched, in pixels of the photograph."""
+    side = int(max(image_HWC.shape[:2]))
+    searched = min(side, SEARCHED_SIDE)
+    return -(-tile_sides(searched)[-1] * side // searched)
+
+
+def tile_sides(side: int) -> list[int]:
+    """Return the sides of square tiles to search, the largest first: the picture, halves, ...
+
+    `side` is the picture's longer side; all are in its pixels.
+    """
+    sides = [side]
     while sides[-1] / 2 >= SMALLEST_TILE:
         sides.append(-(-sides[-1] // 2))
     return sides
@@ -123,6 +143,24 @@ def _moved(face: FaceLandmarks, left: int, top: int) -> FaceLandmarks:
         boxes=tuple(box + twice for box in face.boxes),
         landmarks_LP=(face.landmarks_LP + corner).astype(np.float32),
     )
+
+
+def _in_original(result: SearchResult, image_HWC: Bytes) -> SearchResult:
+    """Return what was found in a shrunk copy in the photograph's own pixels."""
+    turned_HWC = np.ascontiguousarray(np.rot90(image_HWC, result.quarter_turns))
+    height, width = turned_HWC.shape[:2]
+    searched_height, searched_width = result.image_HWC.shape[:2]
+    scale = np.array([width / searched_width, height / searched_height])
+    shift = (scale - 1) / 2  # whole numbers are pixel centres
+    found = result.found
+    points_LP = found.landmarks_LP
+    enlarged = replace(
+        found,
+        box=None if found.box is None else found.box * np.tile(scale, 2) + np.tile(shift, 2),
+        boxes=tuple(box * np.tile(scale, 2) + np.tile(shift, 2) for box in found.boxes),
+        landmarks_LP=None if points_LP is None else (points_LP * scale + shift).astype(np.float32),
+    )
+    return replace(result, image_HWC=turned_HWC, found=enlarged)
 
 
 def _area(box: Doubles | None) -> float:

@@ -11,7 +11,7 @@ from emotalk.errors import WrongUse
 from emotalk.faces.align import align_image, scale_of
 from emotalk.faces.landmarks import FaceLandmarks, LandmarkDetector
 from emotalk.faces.plausible import turn_name
-from emotalk.faces.search import SearchResult, check_largest, search_faces, tile_sides
+from emotalk.faces.search import SearchResult, check_largest, search_faces, smallest_tile
 from emotalk.faces.steadiness import crop_around
 from emotalk.media.image import read_image
 from emotalk.schema import SIZE, Bytes, Doubles, Floats
@@ -145,7 +145,7 @@ def _warn_of_turn(path: Path, result: SearchResult) -> None:
 
 def _smallest(image_HWC: Bytes) -> int:
     """Return the approximate size in pixels of the smallest face that is found in a picture."""
-    return max(SMALLEST_FACE, -(-tile_sides(image_HWC)[-1] // TILES_PER_FACE))
+    return max(SMALLEST_FACE, -(-smallest_tile(image_HWC) // TILES_PER_FACE))
 
 
 def _boxes(found: FaceLandmarks) -> str:

@@ -90,6 +90,31 @@ def test_wrong_arguments_exit_with_2_and_no_traceback(
     assert "Traceback" not in told.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("generate", "--scale", "9"), "'--scale': '9' is not allowed; give a whole number from 1"),
+        (("generate", "--scale", "two"), "'two' is not allowed; give a whole number from 1 to 4"),
+        (("generate", "--scale", "9" * 5000), f"'{'9' * 40}...' is not allowed"),
+        (("evaluate", "--processes", "-1"), "'-1' is not allowed; give a whole number from 0"),
+        (
+            ("synth", "out", "--actors", "many"),
+            "'many' is not allowed; input should be a valid int",
+        ),
+        (("evaluate", "--split", "exam"), "'--split': 'exam' is not one of 'train', 'val', 'test'"),
+        (("corpus", "init", "d", "--actor-from", "q"), "'--actor-from': 'q' is not one of 'auto'"),
+    ],
+)
+def test_a_refused_option_names_the_value_given_and_those_allowed(
+    arguments: tuple[str, ...],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(monkeypatch, *arguments) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_a_video_without_its_inputs_is_refused_with_a_command_that_works(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

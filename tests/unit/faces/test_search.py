@@ -1,13 +1,16 @@
 """Faces of photographs found however they are turned and however small, and none made up."""
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from emotalk.config.etl import LandmarksConfig
+from emotalk.faces import search
 from emotalk.faces.backends import build_landmark_detector
-from emotalk.faces.landmarks import LandmarkDetector
-from emotalk.faces.search import search_faces, tile_sides
+from emotalk.faces.landmarks import NO_FACE, FaceLandmarks, LandmarkDetector
+from emotalk.faces.search import search_faces, smallest_tile, tile_sides
 from emotalk.media.image import read_image
 from emotalk.schema import Bytes
 from tests.helpers.shared import shared_data
@@ -96,5 +99,69 @@ def test_half_a_face_has_a_fault(detector: LandmarkDetector, side: str) -> None:
 
 
 def test_tiles_are_halved_down_to_what_a_detector_can_use() -> None:
-    assert tile_sides(np.empty((500, 700, 3), np.uint8)) == [700]
-    assert tile_sides(np.empty((4000, 6000, 3), np.uint8)) == [6000, 3000, 1500]
+    assert tile_sides(700) == [700]
+    assert tile_sides(6000) == [6000, 3000, 1500]
+
+
+def test_the_smallest_tile_is_in_the_photographs_own_pixels() -> None:
+    assert smallest_tile(np.empty((500, 700, 3), np.uint8)) == 700
+    assert smallest_tile(np.empty((4000, 6000, 3), np.uint8)) == 1500
+    assert smallest_tile(np.empty((2, 50_000, 3), np.uint8)) == 12_500
+
+
+class Blind:
+    """A detector that finds nothing, and keeps the sizes of what it was shown."""
+
+    def __init__(self) -> None:
+        self.shown: list[tuple[int, int]] = []
+
+    def detect(self, frames: Sequence[Bytes], **_: object) -> list[FaceLandmarks]:
+        self.shown += [frame.shape[:2] for frame in frames]
+        return [NO_FACE for _ in frames]
+
+    def track(self, frames: Iterable[Bytes], **_: object) -> Iterator[tuple[Bytes, FaceLandmarks]]:
+        raise NotImplementedError
+
+
+def test_the_number_of_tiles_of_a_picture_without_a_face_has_a_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the limit at 1600 pixels, so that the test needs no pictures of a hundred million."""
+    monkeypatch.setattr(search, "SEARCHED_SIDE", 1600)
+    at_the_limit, larger = Blind(), Blind()
+    search_faces(np.zeros((1200, 1600, 3), np.uint8), at_the_limit)
+    result = search_faces(np.zeros((3600, 4800, 3), np.uint8), larger)
+    assert larger.shown == at_the_limit.shown
+    assert result.image_HWC.shape == (3600, 4800, 3)
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_a_face_of_a_shrunk_picture_is_where_it_is_in_the_picture_itself(
+    detector: LandmarkDetector, quarters: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upright = resized(picture("pyfeat_single_face.jpg"), 1500)
+    turned = np.ascontiguousarray(np.rot90(upright, quarters))
+    whole = search_faces(turned, detector)
+    monkeypatch.setattr(search, "SEARCHED_SIDE", 600)
+    shrunk = search_faces(turned, detector)
+    assert shrunk.quarter_turns == whole.quarter_turns
+    np.testing.assert_array_equal(shrunk.image_HWC, upright)
+    assert shrunk.found.count == whole.found.count == len(shrunk.found.boxes)
+    for one, other in (
+        (shrunk.found.box, whole.found.box),
+        (shrunk.found.boxes[0], whole.found.box),
+    ):
+        assert one is not None
+        assert other is not None
+        side = other[2] - other[0]
+        np.testing.assert_allclose(one, other, atol=0.06 * side)
+    assert shrunk.found.landmarks_LP is not None
+    assert whole.found.landmarks_LP is not None
+    apart = np.linalg.norm(shrunk.found.landmarks_LP - whole.found.landmarks_LP, axis=1)
+    assert apart.mean() < 0.02 * side
+
+
+def test_pictures_of_usual_size_are_searched_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = np.zeros((40, 60, 3), np.uint8)
+    monkeypatch.setattr(search, "SEARCHED_SIDE", 60)
+    assert search_faces(usual, Blind()).image_HWC is usual
