@@ -10,10 +10,11 @@ import shlex
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,19 @@ from ray.exceptions import (
     RayTaskError,
     WorkerCrashedError,
 )
+from ray.util.placement_group import NODE_ID_LABEL_KEY as NODE_ID
+from ray.util.scheduling_strategies import NodeLabelSchedulingStrategy, NotIn
 
 from emotalk.errors import WrongUse
-from etl.executor import Item, Result, WorkerDied
+from etl.executor import Item, NodeUnfit, Result, WorkerDied
 from etl.free_ports import free_ports
 from etl.node_start import start_node
 
+LOG = logging.getLogger("emotalk.etl")
 TRIES_AFTER_DEATH = 20  # of one task; then the task counts as the cause
 WORKER_BYTES = 1536 * 2**20  # a worker's share of a node's memory; see etl/README.md
 LOOK_AGAIN_S = 10.0
+MOST_NAMED = 4  # nodes in a message
 ANSWER_S = 20.0
 SETTINGS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -72,30 +77,108 @@ class Cluster:
 
         A bounded number of tasks is submitted at a time, so memory does not grow with the number
         of items: twice as many as run at once, so that no worker waits for the driver. Nodes that
-        join get tasks; tasks of lost nodes run on others.
+        join get tasks; tasks of lost nodes run on others. A node whose task raises NodeUnfit gets
+        no more tasks of this stream; those it had run on others.
 
         Raises:
-            Exception: whatever `function` raises, as it raised it.
+            NodeUnfit: every node that lives has raised it.
+            Exception: whatever else `function` raises, as it raised it.
         """
-        need = _worker_bytes()
-        task = ray.remote(num_cpus=1, memory=need, max_retries=TRIES_AFTER_DEATH)(function)
-        references = [ray.put(value) for value in shared]
+        need, aside = _worker_bytes(), _SetAside()
+        task = ray.remote(
+            name=function.__name__, num_cpus=1, memory=need, max_retries=TRIES_AFTER_DEATH
+        )(_on_a_node)
+        references = [ray.put(value) for value in (function, *shared)]
+        again: deque[Item] = deque()
         waiting = iter(items)
         running: dict[Any, Item] = {}
         under_way, looked = 0, -LOOK_AGAIN_S
         while True:
             if time.monotonic() - looked >= LOOK_AGAIN_S:
-                under_way, looked = self._under_way(need), time.monotonic()
-            for item in islice(waiting, max(0, under_way - len(running))):
-                running[task.remote(item, *references)] = item
+                aside.check_others()
+                under_way, looked = self._under_way(need, aside.nodes), time.monotonic()
+            for item in islice(chain(_taken(again), waiting), max(0, under_way - len(running))):
+                running[aside.elsewhere(task).remote(item, *references)] = item
             if not running:
                 return
-            done, _ = ray.wait(list(running), num_returns=1)
-            yield running.pop(done[0]), _result(done[0])
+            done, _ = ray.wait(list(running), num_returns=1, timeout=LOOK_AGAIN_S)
+            for reference in done:
+                item, result = running.pop(reference), _result(reference)
+                if isinstance(result, _Unfit):
+                    aside.add(result)
+                    again.append(item)
+                    looked = -LOOK_AGAIN_S
+                else:
+                    yield item, result
 
-    def _under_way(self, need: int) -> int:
-        room = _room(need)
+    def _under_way(self, need: int, aside: Container[str] = ()) -> int:
+        room = _room(need, aside)
         return self.limit if 0 < self.limit < room else 2 * room
+
+
+@dataclass(frozen=True)
+class _Unfit:
+    """The outcome of a task that its node could not do."""
+
+    node: str  # Ray's name of it
+    error: NodeUnfit
+
+
+class _SetAside:
+    """The nodes that get no more tasks of a stream."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeUnfit] = {}
+
+    def add(self, outcome: _Unfit) -> None:
+        """Set a node aside and say so, with the fault, the remedy and the nodes that are left.
+
+        Raises:
+            NodeUnfit: none is left.
+        """
+        if outcome.node in self.nodes:  # another of its tasks
+            return
+        self.nodes[outcome.node] = outcome.error
+        left = self.check_others()
+        LOG.warning(
+            "%s; no clip is rejected for it: the job goes on with %s. %s; the next job uses that "
+            "node again",
+            outcome.error.fault,
+            " and ".join(left) if len(left) <= MOST_NAMED else f"{len(left)} other nodes",
+            outcome.error.remedy,
+        )
+
+    def check_others(self) -> list[str]:
+        """Return the names of the other nodes that have CPUs.
+
+        Raises:
+            NodeUnfit: there is none, but nodes that were set aside.
+        """
+        alive = [n for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU", 0) >= 1]
+        left = [n["NodeManagerHostname"] for n in alive if n["NodeID"] not in self.nodes]
+        if self.nodes and not left:
+            raise list(self.nodes.values())[-1]
+        return sorted(set(left))
+
+    def elsewhere(self, task: Any) -> Any:
+        """Return a task that runs on none of these nodes."""
+        if not self.nodes:
+            return task
+        others = NodeLabelSchedulingStrategy(hard={NODE_ID: NotIn(*self.nodes)})
+        return task.options(scheduling_strategy=others)
+
+
+def _on_a_node(item: Any, function: Callable[..., Any], *shared: Any) -> Any:
+    """Return the result of a task, or that this node cannot do it."""
+    try:
+        return function(item, *shared)
+    except NodeUnfit as error:
+        return _Unfit(ray.get_runtime_context().get_node_id(), error)
+
+
+def _taken(queue: deque[Item]) -> Iterator[Item]:
+    while queue:
+        yield queue.popleft()
 
 
 def _worker_bytes() -> int:
@@ -104,9 +187,10 @@ def _worker_bytes() -> int:
     return int(min(WORKER_BYTES, max(nodes, default=0)))
 
 
-def _room(need: int) -> int:
-    """Return the number of tasks that the nodes have CPUs and memory for."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+def _room(need: int, aside: Container[str] = ()) -> int:
+    """Return the number of tasks that the nodes but for some have CPUs and memory for."""
+    alive = (node for node in ray.nodes() if node["Alive"])
+    nodes = [node["Resources"] for node in alive if not aside or node["NodeID"] not in aside]
     fit = [int(min(n.get("CPU", 0), n.get("memory", 0) // max(1, need))) for n in nodes]
     return max(1, sum(fit))
 

@@ -16,6 +16,7 @@ import psutil
 
 from emotalk.errors import Stopped
 from etl.corpora.media_file import MediaFile
+from etl.executor import NodeUnfit
 from etl.paths import AGAIN, FAULTS
 
 # Faults whichever clip is read. A file that may not be read is a fault of its own clip.
@@ -66,14 +67,14 @@ def crash_of(error: Exception, media: MediaFile) -> Crash:
 
     Raises:
         OSError: the same one, where it is a fault of the machine.
-        Stopped: a package cannot be imported on this machine.
+        NodeUnfit: a package cannot be imported on this machine.
     """
     if is_machine_fault(error):
         raise error
     if isinstance(error, ImportError):
-        raise Stopped(
-            f"{socket.gethostname()}: a package cannot be loaded there: {_one_line(error)}; "
-            f"install the project anew on that node {AGAIN}"
+        raise NodeUnfit(
+            f"{socket.gethostname()}: a package cannot be loaded there: {_one_line(error)}",
+            "Install the project anew on that node",
         ) from error
     trace = "".join(traceback.format_exception(error))
     return Crash(_described(error, media), socket.gethostname(), trace[-LONGEST_TRACE:])
@@ -108,15 +109,16 @@ def check_memory(clip: str, crash: Crash) -> None:
     """Check that memory ran out because of the clip; call it when the clip's own is freed.
 
     Raises:
-        Stopped: this machine, or this process's limit, has too little memory for any clip.
+        NodeUnfit: this machine, or this process's limit, has too little memory for any clip.
     """
     left = psutil.virtual_memory().available
     if left >= WORKING_BYTES and _can_have(WORKING_BYTES):
         return
-    raise Stopped(
+    raise NodeUnfit(
         f"{crash.node}: out of memory at {clip} ({left // 2**20} MiB are free, a clip needs "
-        f"{WORKING_BYTES // 2**20}): {crash.text}; end what else runs there, raise its limits "
-        f"(ulimit -v), or give it fewer workers (workers=N) {AGAIN}"
+        f"{WORKING_BYTES // 2**20}): {crash.text}",
+        "End what else runs there, raise its limits (ulimit -v), or give it fewer workers "
+        "(workers=N)",
     )
 
 

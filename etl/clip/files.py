@@ -9,7 +9,7 @@ from emotalk.config.etl import EtlConfig
 from emotalk.faces.backends.sidecar import sidecar_files
 from emotalk.files.checksums import file_sha256
 from etl.corpora.listing import SourceClip
-from etl.corpora.media_file import MediaFile, stamp
+from etl.corpora.media_file import MediaFile, check_reachable, stamp
 
 STAMP_BITS = 62
 
@@ -41,6 +41,18 @@ def content_digest(clip: SourceClip, config: EtlConfig) -> str:
     """
     parts = [_content(file) for file in files_of(clip, config)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def digest_unless_changed(item: tuple[SourceClip, tuple[int, int]], config: EtlConfig) -> str:
+    """Return `content_digest` of a clip; empty if its stamp is not the given one any more.
+
+    Raises:
+        SourceLost: this machine cannot reach the source.
+    """
+    clip, source = item
+    digest = content_digest(clip, config) if stamp_of(clip, config) == source else ""
+    check_reachable(config.source)  # or else every file seems to have changed
+    return digest
 
 
 def sha256_of(file: Path) -> str:

@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
-from emotalk.errors import Stopped
 from emotalk.media.remote import connect, is_url, join_url, network_faults, retry
 from emotalk.redaction import redact
 from emotalk.schema import Rejection
 from etl.corpora.normal_form import forms
+from etl.executor import NodeUnfit
 from etl.paths import is_full
 
 Result = TypeVar("Result")
@@ -48,8 +48,8 @@ class RemoteFile:
 MediaFile: TypeAlias = Path | RemoteFile
 
 
-class SourceLost(Stopped):
-    """Raised when the source cannot be reached any more; no clip is rejected by it."""
+class SourceLost(NodeUnfit):
+    """Raised when this machine cannot reach the source any more; no clip is rejected by it."""
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def on_disk(media: MediaFile) -> Iterator[Path]:
 
 
 def check_reachable(source: str) -> None:
-    """Check that the source itself is still there, after a clip was missing.
+    """Check that this machine still reaches the source, after a clip could not be read.
 
     Raises:
         SourceLost: the folder is missing, or empty as after its file system was unmounted.
@@ -85,8 +85,7 @@ def check_reachable(source: str) -> None:
         why = f"cannot be read any more ({error.strerror})"
     if why:
         raise SourceLost(
-            f"source: {folder} {why} on {socket.gethostname()}; no clip was rejected for it. Bring "
-            "it back and start again: finished clips are kept"
+            f"source: {folder} {why} on {socket.gethostname()}", "Mount it there again"
         )
 
 
@@ -132,7 +131,8 @@ def _fetch(media: RemoteFile, target: Path) -> None:
         if is_full(error):
             raise  # this machine's own disk
         raise SourceLost(
-            f"source: {media.url}: no answer after {TRIES} tries: {error}; start again when the "
-            "source can be reached: finished clips are kept"
+            f"source: {media.url}: no answer after {TRIES} tries on {socket.gethostname()}: "
+            f"{error}",
+            "Check the network there",
         ) from error
     raise Rejection("missing", f"{media.name}: was listed, but is not there; {redact(media.url)}")

@@ -20,7 +20,8 @@ from emotalk.shards.rejected import RejectedClip
 from emotalk.shards.rejected_pictures import first_rejected, rejected_picture
 from emotalk.shards.statistics import split_facts
 from emotalk.shards.writer import write_measures, write_pictures, write_rejected
-from etl.clip.files import content_digest, stamp_of
+from etl.clip.files import digest_unless_changed
+from etl.executor import Executor, WorkerDied
 from etl.job.plan import Plan
 from etl.job.recordings import recording_entry
 from etl.job.store import load_picture
@@ -32,17 +33,25 @@ LARGEST_REPORT = 200_000  # clips
 
 
 def write_rejections(
-    config: EtlConfig, plan: Plan, verdicts: Mapping[str, Verdict], store: Path
+    config: EtlConfig,
+    plan: Plan,
+    executor: Executor,
+    verdicts: Mapping[str, Verdict],
+    store: Path,
 ) -> Counter[str]:
     """Write `rejected.jsonl`; return the number of clips rejected for each reason.
 
     A clip whose files changed since it was processed gets an empty digest: it is tried again.
+    Workers read the files, since the driver's node may have lost the source meanwhile.
     """
+    keys = [key for key in plan.clips if key in verdicts and not verdicts[key].accepted]
+    files = ((plan.clips[key], verdicts[key].source) for key in keys)
+    digests = {
+        clip.label.key: "" if isinstance(digest, WorkerDied) else digest
+        for (clip, _), digest in executor.stream(digest_unless_changed, files, config)
+    }
     lines = [_rejected(rejection) for rejection in plan.rejected]
-    for key, clip in plan.clips.items():
-        if key in verdicts and not (verdict := verdicts[key]).accepted:
-            same = stamp_of(clip, config) == verdict.source
-            lines.append(_rejected(verdict.rejection, content_digest(clip, config) if same else ""))
+    lines += [_rejected(verdicts[key].rejection, digests[key]) for key in keys]
     write_rejected(config.output, lines, aside=store)
     return Counter(line.reason for line in lines)
 

@@ -38,7 +38,7 @@ def run_job(config: EtlConfig, plan: Plan, executor: Executor, progress: Progres
     with Verdicts(store) as verdicts:
         plan = process_plan(config, plan, executor, progress, store, verdicts)
         shards = _write_all(config, plan, executor, progress, store, verdicts)
-        rejected = write_rejections(config, plan, verdicts, store)
+        rejected = write_rejections(config, plan, executor, verdicts, store)
         write_what_was_seen(config, plan, verdicts, store)
         remove_other_shards(config.output, (shard.file for shard in shards))
         run = _run_facts(config, executor, began)

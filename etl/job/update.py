@@ -104,7 +104,7 @@ def retry_rejected(
         same = not cut and not names_differ
         same = same and all(_as_before(verdict, rejected) for verdict in verdicts.values())
         if same:
-            _write_new_digests(config, plan, verdicts, rejected, store)
+            _write_new_digests(config, plan, executor, verdicts, rejected, store)
     if same:
         clear_stores(config.output)
         return None
@@ -124,6 +124,7 @@ def _as_before(verdict: Verdict, rejected: Mapping[str, RejectedClip]) -> bool:
 def _write_new_digests(
     config: EtlConfig,
     plan: Plan,
+    executor: Executor,
     again: Mapping[str, Verdict],
     rejected: Mapping[str, RejectedClip],
     store: Path,
@@ -136,7 +137,7 @@ def _write_new_digests(
     }
     known = {key: verdict for key, verdict in verdicts.items() if verdict is not None}
     if len(known) == len(verdicts):
-        write_rejections(config, plan, known, store)
+        write_rejections(config, plan, executor, known, store)
 
 
 def _store_samples(config: EtlConfig, plan: Plan, manifest: Manifest, store: Path) -> None:

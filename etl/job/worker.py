@@ -29,6 +29,7 @@ from etl.clip.crash import (
     check_memory,
     check_readable,
     crash_of,
+    is_machine_fault,
     naming_node,
     short_of_memory,
 )
@@ -36,6 +37,7 @@ from etl.clip.files import sha256_of, stamp_of
 from etl.clip.sample import FAULTS_OF_SEEKING, make_sample
 from etl.corpora.listing import SourceClip
 from etl.corpora.media_file import check_reachable, on_disk
+from etl.executor import NodeUnfit
 from etl.job.look_progress import look_progress
 from etl.job.store import PICTURE, STILL, save_clip, save_recording
 from etl.job.verdict import Verdict, pack_face
@@ -50,10 +52,9 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
     is not stored: the next run tries the clip again.
 
     Raises:
-        SourceLost: the source cannot be reached.
+        NodeUnfit: this machine cannot reach the source, lacks the models that find faces or a
+            package, or has too little memory for any clip.
         OSError: the disk of the source or of the store failed; a note names this machine.
-        Stopped: this machine has too little memory for any clip.
-        WrongUse: this machine lacks the models that find faces.
     """
     _set_up_process()
     try:
@@ -61,9 +62,10 @@ def process_clip(clip: SourceClip, config: EtlConfig, store: Path) -> Verdict | 
     except WrongUse as error:
         check_reachable(config.source)  # which holds the side-car files
         # The driver found them: it is this node that lacks them.
-        raise WrongUse(
-            f"on {socket.gethostname()}: {error}. Other nodes have it: put it there too, or leave "
-            "that node out (Slurm: sbatch --exclude=NODE)"
+        raise NodeUnfit(
+            f"on {socket.gethostname()}: {error}",
+            "Put there what the driver's node has, or leave that node out (Slurm: sbatch "
+            "--exclude=NODE)",
         ) from None
     with naming_node(clip.label.clip):
         source = stamp_of(clip, config)
@@ -97,6 +99,8 @@ def _processed(
     except (Stopped, WrongUse):
         raise  # of the job, not of the clip
     except Exception as error:  # noqa: BLE001  reported; the other clips go on
+        if is_machine_fault(error):
+            check_reachable(config.source)  # a file system that is gone is a fault of this node
         crash, memory = crash_of(error, clip.video), short_of_memory(error)
     # After the except block, where the clip's frames are freed.
     check_reachable(config.source)

@@ -13,11 +13,26 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import ray
 
+from emotalk.config.etl import EtlConfig
+from emotalk.config.load import load_config
+from etl.clip.crash import Crash
+from etl.cluster import cluster
+from etl.corpora.listing import SourceClip
+from etl.corpora.media_file import SourceLost
+from etl.job.output import lock_output
+from etl.job.plan import make_plan
+from etl.job.run import run_job
+from etl.job.verdict import Verdict
+from etl.job.worker import process_clip
+from etl.recording.recording import Recording
 from tests.helpers.clips import write_crema_d
 from tests.helpers.etl_run import PROJECT, EtlRun, digests, finished_clips, made_in_one_process
+from tests.helpers.real_shards import Quiet
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 BIN = Path(sys.executable).parent
@@ -153,6 +168,52 @@ def test_a_node_that_dies_changes_no_byte(
         cluster.shutdown()
     assert code == 0, said
     assert digests(output) == wanted
+
+
+LOST = "TEST_LOST"
+"""Variable: the path of a file that holds Ray's name of the node that has lost its source."""
+
+
+def losing(clip: SourceClip, *rest: Any) -> Verdict | Recording | Crash:
+    """Work on a clip as `process_clip` does, on a node whose source goes away while it does."""
+    lost = Path(os.environ[LOST])
+    if lost.exists() and lost.read_text() == ray.get_runtime_context().get_node_id():
+        raise SourceLost(f"source: {rest[0].source} is empty now on second", "Mount it there again")
+    return process_clip(clip, *rest)
+
+
+def test_a_node_that_loses_the_source_leaves_its_clips_to_the_others(
+    short: Path,
+    tmp_path: Path,
+    corpus: Path,
+    wanted: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from ray.cluster_utils import Cluster
+
+    lost, output, done = tmp_path / "lost", tmp_path / "out", []
+    monkeypatch.setenv(LOST, str(lost))  # before the nodes start, whose workers get it
+    monkeypatch.setattr("etl.job.process.process_clip", losing)
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "temp_dir": str(short)})
+    try:
+        second = machines.add_node(num_cpus=1)
+        words = (f"source={corpus}", f"output={output}", *SMALL)
+        config = load_config(EtlConfig, Path(CONFIG), words)
+        with lock_output(output), cluster(machines.address, 0) as executor:
+
+            class AfterFour(Quiet):
+                def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
+                    done.append(verdict.key)
+                    if len(done) == 4:
+                        lost.write_text(second.node_id)
+
+            run_job(config, make_plan(config), executor, AfterFour())
+    finally:
+        machines.shutdown()
+    assert digests(output) == wanted
+    (said,) = [text for text in caplog.messages if "empty now" in text]
+    assert said.startswith(f"source: {corpus} is empty now on second; no clip is rejected for it: ")
 
 
 def test_ray_submit_brings_the_project_over_ssh(

@@ -153,14 +153,15 @@ def test_a_node_without_memory_stops_the_job(
         make(config_for(corpus, tmp_path / "out"))
 
 
+@pytest.mark.parametrize("error", [IndexError("x"), OSError(errno.ESTALE, "Stale file handle")])
 def test_a_source_that_is_gone_stops_the_job_whatever_the_clip_raised(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     source = write_crema_d(tmp_path / "corpus")
     config = config_for(source, tmp_path / "out")
     plan = make_plan(config)
     source.rename(tmp_path / "away")
-    crash_at(monkeypatch, IndexError("x"))
+    crash_at(monkeypatch, error)
     with pytest.raises(Stopped, match="cannot be read any more"), lock_output(config.output):
         run_job(config, plan, InThisProcess(), Quiet())
 

@@ -1,6 +1,10 @@
 """How much work a cluster gets: by the CPUs and the memory of the nodes that live."""
 
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,6 +12,8 @@ import ray
 
 from etl import cluster as module
 from etl.cluster import WORKER_BYTES, Cluster
+from etl.corpora.media_file import SourceLost
+from etl.executor import NodeUnfit
 from etl.free_ports import PORTS
 
 GIB = 2**30
@@ -95,3 +101,103 @@ def test_a_node_of_ray_start_is_told_the_ports_of_its_agents(
     assert script.is_relative_to(tmp_path)
     listens = f"--dashboard_agent_listen_port={params.dashboard_agent_listen_port}"
     assert script.read_text().endswith(f'{program} "$@" {listens}\n')
+
+
+class OfTwoNodes:
+    """Stands in for Ray: tasks run at once, on the first of two nodes that they may run on."""
+
+    def __init__(self) -> None:
+        self.names = {"a": "one", "b": "two"}
+        self.ran: list[tuple[str, int]] = []
+        self.put = self.get = lambda value: value
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [
+            {**node(1, 64 * GIB), "NodeID": key, "NodeManagerHostname": name}
+            for key, name in self.names.items()
+        ]
+
+    def remote(self, **_: Any) -> Callable[[Callable[..., Any]], "Task"]:
+        return lambda function: Task(self, function)
+
+    def wait(self, running: list[Any], **_: Any) -> tuple[list[Any], list[Any]]:
+        return running[:1], running[1:]
+
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(get_node_id=lambda: self.ran[-1][0])
+
+
+@dataclass(frozen=True)
+class Task:
+    machines: OfTwoNodes
+    function: Callable[..., Any]
+    but: tuple[str, ...] = ()
+
+    def options(self, scheduling_strategy: Any) -> "Task":
+        (others,) = scheduling_strategy.hard
+        assert others.key == "ray.io/node-id"
+        return replace(self, but=tuple(others.operator.values))
+
+    def remote(self, item: int, *shared: Any) -> "Reference":
+        where = next(key for key in self.machines.names if key not in self.but)
+        self.machines.ran.append((where, item))
+        return Reference(self.function(item, *shared))
+
+
+@dataclass(eq=False)
+class Reference:
+    value: Any
+
+
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch) -> OfTwoNodes:
+    found = OfTwoNodes()
+    monkeypatch.setattr(module, "ray", found)
+    monkeypatch.setattr(module, "_result", lambda reference: reference.value)
+    return found
+
+
+def test_a_node_that_cannot_do_its_tasks_leaves_them_to_the_others(
+    machines: OfTwoNodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(item: int) -> int:
+        if machines.ran[-1][0] == "a" and item >= 2:
+            raise NodeUnfit("source: /x is empty now on one", "Mount it there again")
+        return item * 10
+
+    assert sorted(Cluster(2).stream(work, range(9))) == [(n, n * 10) for n in range(9)]
+    # Items 4 and 5 were under way when the fault of 2 came back.
+    assert [item for where, item in machines.ran if where == "a"] == [0, 1, 2, 3, 4, 5]
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said == (
+        "source: /x is empty now on one; no clip is rejected for it: the job goes on with two. "
+        "Mount it there again; the next job uses that node again"
+    )
+
+
+def test_what_no_node_can_do_stops_the_job_with_the_last_ones_fault(machines: OfTwoNodes) -> None:
+    def work(item: int) -> int:
+        where = machines.names[machines.ran[-1][0]]
+        raise NodeUnfit(f"source: /x is empty now on {where}", "Mount it there again")
+
+    with pytest.raises(NodeUnfit, match=r"empty now on two; no clip was rejected for it\. Mount"):
+        list(Cluster(0).stream(work, range(7)))
+
+
+def test_a_job_does_not_wait_for_nodes_that_were_set_aside(machines: OfTwoNodes) -> None:
+    aside = module._SetAside()
+    assert aside.check_others() == ["one", "two"]
+    lost = NodeUnfit("source: /x is empty now on one", "Mount it there again")
+    aside.add(module._Unfit("a", lost))
+    assert aside.check_others() == ["two"]
+    del machines.names["b"]  # it dies
+    with pytest.raises(NodeUnfit, match="empty now on one"):
+        aside.check_others()
+
+
+def test_a_nodes_fault_reaches_the_driver_as_it_was_raised() -> None:
+    sent = pickle.dumps(SourceLost("source: /x is empty now on one", "Mount it"))
+    error = pickle.loads(sent)  # noqa: S301  our own
+    assert isinstance(error, SourceLost)
+    assert (error.fault, error.remedy) == ("source: /x is empty now on one", "Mount it")
+    assert "Mount it and start again: finished clips are kept" in str(error)

@@ -8,9 +8,15 @@ import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.schema import ClipLabel
-from etl.clip.files import changed_since, content_digest, files_of, stamp_of
+from etl.clip.files import (
+    changed_since,
+    content_digest,
+    digest_unless_changed,
+    files_of,
+    stamp_of,
+)
 from etl.corpora.listing import SourceClip
-from etl.corpora.media_file import RemoteFile, stamp
+from etl.corpora.media_file import RemoteFile, SourceLost, stamp
 
 
 def config(source: Path, backend: str = "sidecar") -> EtlConfig:
@@ -41,6 +47,17 @@ def test_a_clip_s_files_are_its_video_its_sound_and_its_landmarks(
 def test_a_clip_of_one_file_has_that_file_s_stamp(tmp_path: Path, clip: SourceClip) -> None:
     alone = SourceClip(clip.label, clip.video)
     assert stamp_of(alone, config(tmp_path, "insightface")) == stamp(clip.video)
+
+
+def test_a_node_that_lost_the_source_says_so_instead_of_calling_its_files_changed(
+    tmp_path: Path, clip: SourceClip
+) -> None:
+    settings = config(tmp_path)
+    seen = stamp_of(clip, settings)
+    assert digest_unless_changed((clip, seen), settings) == content_digest(clip, settings)
+    assert digest_unless_changed((clip, (0, 0)), settings) == ""
+    with pytest.raises(SourceLost, match="cannot be read any more"):
+        digest_unless_changed((clip, seen), config(tmp_path / "gone"))
 
 
 @pytest.mark.parametrize("name", ["sub/a.mp4", "sub/a.wav", "landmarks/a.npy"])

@@ -7,7 +7,7 @@ import pytest
 
 from emotalk.config.etl import EtlConfig
 from emotalk.config.load import load_config
-from emotalk.errors import WrongUse
+from etl.executor import NodeUnfit
 from etl.job.plan import make_plan
 from etl.job.worker import process_clip
 
@@ -21,7 +21,7 @@ def test_a_node_without_the_models_is_named_with_what_to_do(tmp_path: Path) -> N
     words = [f"source={tmp_path / 'source'}", f"output={tmp_path / 'out'}"]
     words.append(f"landmarks.root={tmp_path / 'nowhere'}")
     config = load_config(EtlConfig, Path("configs/etl/folder.yaml"), words)
-    with pytest.raises(WrongUse) as error:
+    with pytest.raises(NodeUnfit) as error:
         process_clip(next(iter(make_plan(config).clips.values())), config, tmp_path / "store")
     for part in (f"on {socket.gethostname()}: ", str(tmp_path / "nowhere"), "--exclude=NODE"):
         assert part in str(error.value)
