@@ -4,6 +4,7 @@
 #   bash slurm/ray_node.sh FOLDER [words for ray start ...]
 # FOLDER is the cluster's temporary folder on this node.
 set -euo pipefail
+. slurm/scratch.sh
 folder=$1
 shift
 
@@ -19,25 +20,6 @@ memory_words() {
   echo "--memory=$(((mib - store) * 2 ** 20)) --object-store-memory=$((store * 2 ** 20))"
 }
 
-MARK=.emotalk-etl
-# remove_left_over: remove what this script made here for jobs whose node died under it.
-remove_left_over() {
-  local old job said
-  for old in "${folder%-*}"-*/ "$temporary"/emotalk-*-*/; do
-    old=${old%/}
-    [[ $old =~ -([0-9]+)(-[A-Za-z0-9]{6})?$ && -O $old && -f $old/$MARK ]] || continue
-    job=${BASH_REMATCH[1]}
-    [[ $job != "${folder##*-}" ]] || continue
-    if said=$(squeue --noheader --jobs="$job" 2>&1); then
-      [[ -z $said ]] || continue
-    else
-      # Else the controller does not answer, or a container hides Slurm.
-      [[ $said == *"Invalid job id"* ]] || continue
-    fi
-    rm -rf -- "$old"
-  done
-}
-
 TRIES=5
 TIMED_OUT='timed out during startup' # Ray's words for a node whose processes were loaded too slowly
 ray=''
@@ -46,13 +28,13 @@ clear_away() {
   [[ -z $ray ]] || wait "$ray" 2>/dev/null || true
   rm -rf -- "$folder" "$scratch" 2>/dev/null || true
 }
-temporary=${TMPDIR:-/tmp}
-remove_left_over
-scratch=$(mktemp -d "$temporary/emotalk-${folder##*-}-XXXXXX") # for the files of Ray's start and of the workers
+job=${folder##*-}
+remove_left_over "$job" "${folder%-*}"-*/
+scratch=$(make_scratch "$job") # for the files of Ray's start and of the workers
 trap clear_away EXIT
 trap 'exit 1' TERM INT
 mkdir -p "$folder"
-touch "$folder/$MARK" "$scratch/$MARK"
+: >"$folder/$MARK"
 export TMPDIR=$scratch PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 export RAY_GRACEFUL_SHUTDOWN_DRAIN_TIMEOUT_S=0 # Slurm kills a cancelled step before Ray has waited for its clips
 export RAY_START_HOOK=etl.cluster.give_agents_ports # a busy node loads the agents for longer than Ray waits

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -206,17 +207,78 @@ def test_a_node_of_ray_removes_what_jobs_that_are_gone_left_there(
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
     temporary = tmp_path / "tmp"
-    names = ("ray-5", "ray-6", "ray-4", "emotalk-5-abcdef", "emotalk-6-abcdef")
+    names = ("ray-5", "ray-6", "ray-4", "emotalk-5.0-abcdef", "emotalk-6.0-abcdef")
     for name in names:
         (temporary / name).mkdir(parents=True)
         if name != "ray-4":
-            (temporary / name / ".emotalk-etl").touch()
+            (temporary / name / ".emotalk-job").touch()
     command = ["bash", "slurm/ray_node.sh", str(temporary / "ray-7")]
     environment = slurm | {"TMPDIR": str(temporary)}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE) as node:
         assert node.wait(timeout=120) == 0
     left = sorted(path.name for path in temporary.iterdir())
-    assert left == ["emotalk-6-abcdef", "ray-4", "ray-6"]
+    assert left == ["emotalk-6.0-abcdef", "ray-4", "ray-6"]
+
+
+LITTERING = """#!/bin/bash
+touch "$TMPDIR/log"
+echo "$TMPDIR $*" >> "$SAID"
+[[ -z ${KILLED:-} ]] || kill -s "$KILLED" $PPID
+[[ -z ${SIGNAL:-} ]] || kill -s "$SIGNAL" $$
+exit 3
+"""
+
+
+@pytest.fixture
+def launched(
+    slurm: dict[str, str], tmp_path: Path
+) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Return a function that runs a node's step of job 7 with a launcher that writes to TMPDIR."""
+    python_in(tmp_path, works=True).write_text(LITTERING)
+    (tmp_path / "squeue").write_text('#!/bin/bash\necho "Invalid job id" >&2; exit 1\n')
+    (tmp_path / "squeue").chmod(0o755)
+    (tmp_path / "tmp").mkdir()
+    environment = {
+        **slurm,
+        "PATH": f"{tmp_path / 'bin'}:{slurm['PATH']}",
+        "TMPDIR": str(tmp_path / "tmp"),
+        "SLURM_NODEID": "0",
+        "SLURM_JOB_ID": "7",
+    }
+
+    def run(**more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["bash", "slurm/train_node.sh", "--", "train.py"],
+            cwd=ROOT, env=environment | more, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.mark.parametrize(("ends", "code"), [({}, 3), ({"SIGNAL": "KILL"}, -9)])
+def test_a_launcher_leaves_no_temporary_files_and_ends_as_it_ended(
+    launched: Callable[..., "subprocess.CompletedProcess[str]"],
+    slurm: dict[str, str],
+    tmp_path: Path,
+    ends: dict[str, str],
+    code: int,
+) -> None:
+    assert launched(**ends).returncode == code
+    there = tmp_path / "tmp" / "emotalk-7.0-"
+    assert Path(slurm["SAID"]).read_text(encoding="utf-8").startswith(str(there))
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+def test_what_a_killed_step_leaves_is_removed_by_the_next_attempt_there(
+    launched: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    assert launched(KILLED="KILL").returncode == -9
+    (left,) = (tmp_path / "tmp").iterdir()
+    assert left.name.startswith("emotalk-7.0-")
+    launched()  # of the same attempt, as a try with another port: another step may still use it
+    assert left.is_dir()
+    launched(SLURM_RESTART_COUNT="1")
+    assert not left.exists()
 
 
 def test_the_first_words_of_a_launcher_are_those_of_the_container(tmp_path: Path) -> None:
