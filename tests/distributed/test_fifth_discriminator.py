@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.helpers.tiny_training import ROOT, read_metrics, tiny_shards, tiny_yaml, train_command
+from tests.helpers.tiny_training import (
+    LONGEST_S,
+    ROOT,
+    read_metrics,
+    tiny_shards,
+    tiny_yaml,
+    train_command,
+)
 
 pytestmark = pytest.mark.distributed
 
@@ -93,7 +100,7 @@ def train_there(tree: Path, run_dir: Path, *words: str) -> str:
     ]
     environment["PYTHONPATH"] = os.pathsep.join([str(tree), environment.get("PYTHONPATH", "")])
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=240, env=environment, check=False
+        command, capture_output=True, text=True, timeout=LONGEST_S, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stderr

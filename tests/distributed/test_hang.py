@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.tiny_training import tiny_shards, tiny_yaml, train_command
+from tests.helpers.tiny_training import LONGEST_S, tiny_shards, tiny_yaml, train_command
 
 pytestmark = pytest.mark.distributed
 
@@ -39,7 +39,7 @@ def test_every_process_writes_its_stacks_and_the_status_has_the_code_of_a_hang(
     root = Path(command[place + 1]).parent
     environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=180, check=False
+        command, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
     status = json.loads((run_dir / "status.json").read_text(encoding="utf-8"))
     assert (status["state"], status["code"], status["may_pass"]) == ("failed", 86, True), status

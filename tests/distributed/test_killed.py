@@ -13,7 +13,6 @@ import pytest
 
 from emotalk.runs.folder import hold_run_folder
 from tests.distributed.drill import (
-    LIMIT_S,
     drill,
     logged_step,
     mlflow_runs,
@@ -21,6 +20,7 @@ from tests.distributed.drill import (
     rank_process,
 )
 from tests.helpers.tiny_training import (
+    LONGEST_S,
     ROOT,
     read_metrics,
     tiny_shards,
@@ -58,7 +58,7 @@ def test_a_rank_that_dies_takes_the_job_with_it(config: Path, tmp_path: Path, ra
     process = rank_process(job.pid, rank)
     assert process is not None
     process.kill()
-    said = job.communicate(timeout=LIMIT_S)[1]
+    said = job.communicate(timeout=LONGEST_S)[1]
     assert job.returncode != 0
     assert "Traceback" in said, "of the one that lost its peer"
     status = json.loads((run_dir / "status.json").read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ def test_a_signal_to_one_rank_stops_all_with_a_checkpoint_within_a_step(
     assert process is not None
     before = logged_step(run_dir)
     process.send_signal(signal.SIGUSR1)
-    _, said = job.communicate(timeout=LIMIT_S)
+    _, said = job.communicate(timeout=LONGEST_S)
     assert said.count("exitcode  : 85") == 2 or said.count("exitcode: 85") >= 1, said
     status = json.loads((run_dir / "status.json").read_text(encoding="utf-8"))
     assert (status["state"], status["code"]) == ("preempted", 85)
@@ -158,7 +158,7 @@ def test_an_exception_of_one_rank_is_what_the_status_says(config: Path, tmp_path
     root = Path(command[place + 1]).parent
     environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])
     done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
     )
     assert done.returncode != 0
     assert "RuntimeError: the lamp is out" in done.stderr

@@ -16,7 +16,7 @@ from emotalk.shards.shard_set import ShardSet
 from tests.helpers.read_as_rank import loader_of, rows_of
 from tests.helpers.real_shards import CLIPS, write_real_shards
 from tests.helpers.shared import shared_data
-from tests.helpers.tiny_training import ROOT
+from tests.helpers.tiny_training import LONGEST_S, ROOT
 
 pytestmark = pytest.mark.distributed
 STEPS = 7  # of four clips: four epochs of the seven
@@ -50,7 +50,7 @@ def start(*words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     return subprocess.run(
         [sys.executable, "-m", *words],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False,
     )  # fmt: skip
 
 

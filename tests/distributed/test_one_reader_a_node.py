@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from emotalk.models.vgg import VGG19Features
-from tests.helpers.tiny_training import ROOT, read_metrics, tiny_shards, tiny_yaml, train
+from tests.helpers.tiny_training import LONGEST_S, ROOT, read_metrics, tiny_shards, tiny_yaml, train
 
 pytestmark = pytest.mark.distributed
 WEIGHTS = ("generator", "generator_ema", "discriminators")
@@ -42,7 +42,7 @@ def torchrun(processes: int, module: str, *words: str) -> subprocess.CompletedPr
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     return subprocess.run(
         [sys.executable, "-m", *launcher, "-m", module, *words],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False,
     )  # fmt: skip
 
 
