@@ -71,7 +71,9 @@ def _tables(levels_NHW: Tensor, clip_limit: float, tiles: int) -> Tensor:
     bins = levels_NHW + (frame_N + tile_HW) * LEVELS
     histogram = _count(bins.view(-1), count * tiles**2 * LEVELS).view(-1, LEVELS)
     histogram = _clipped(histogram, area, max(int(clip_limit * area / LEVELS), 1))
-    tables = histogram.cumsum(1).mul_((LEVELS - 1) / area).round_().clamp_(0, LEVELS - 1)
+    # Whole numbers: on CUDA the running sum of floats depends on the run.
+    sums = histogram.to(torch.int64).cumsum(1).to(torch.float32)
+    tables = sums.mul_((LEVELS - 1) / area).round_().clamp_(0, LEVELS - 1)
     return tables.view(count, tiles**2, LEVELS)
 
 

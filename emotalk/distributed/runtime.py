@@ -52,6 +52,8 @@ class Runtime:
         threads = config.threads or max(1, usable_cores() // local_processes())
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(config.deterministic)
+        if config.deterministic:  # read when cuBLAS starts: two workspaces of fixed sizes
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         cpu = config.device == "cpu" or not torch.cuda.is_available()
         if config.device == "cuda" and cpu:
             raise WrongUse(

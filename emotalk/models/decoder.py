@@ -26,6 +26,7 @@ from torch.nn import functional as F
 from emotalk.models.activation import SLOPE, leaky_relu
 from emotalk.models.conv_lstm import ConvLstm, ConvLstmState
 from emotalk.models.conv_lstm_unroll import CellActivation
+from emotalk.models.deterministic_forms import pad
 from emotalk.models.image_encoder import IMAGE_CHANNELS, SMALLEST, ImageFeatures, check_filters
 from emotalk.models.output_conv import OutputKernels, output_conv, output_kernels
 from emotalk.models.upsample_conv import Padding, upsample_conv, upsample_kernel
@@ -132,7 +133,9 @@ class Decoder(nn.Module):
         first = _split(self.conv_1.weight, self.conv_1.bias)
         return DecoderKernels(
             fc=torch.split(self.fc.weight, list(self.vector_sizes), dim=1),
-            conv_1=first._replace(own=first.own.contiguous(memory_format=torch.channels_last)),
+            conv_1=StageKernels(
+                first.own.contiguous(memory_format=torch.channels_last), first.image, first.bias
+            ),
             conv_2=_after_upsampling(self.conv_2.weight, self.conv_2.bias),
             conv_3=_after_upsampling(self.conv_3.weight, self.conv_3.bias),
             gates=_after_upsampling(gates, gates_bias),
@@ -208,7 +211,7 @@ class Decoder(nn.Module):
         T, B = h_TBD.shape[:2]
         h = h_TBD.reshape(T * B, self.filters[4], SMALLEST, SMALLEST)
         h = _in_type_of(kernels.conv_1.own, h).contiguous(memory_format=torch.channels_last)
-        h = F.conv2d(F.pad(h, (1, 1, 1, 1), mode="reflect"), kernels.conv_1.own)
+        h = F.conv2d(pad(h, (1, 1, 1, 1), "reflect"), kernels.conv_1.own)
         h = _activated(h, maps.conv_1_BCHW)
         h = _upsampled_stage(h, kernels.conv_2, maps.conv_2_BCHW)
         h = _upsampled_stage(h, kernels.conv_3, maps.conv_3_BCHW)
@@ -232,12 +235,12 @@ def _split(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
 def _after_upsampling(weight_OIHW: Tensor, bias: Tensor | None) -> StageKernels:
     """Return the kernels of a stage whose input is upsampled."""
     kernels = _split(weight_OIHW, bias)
-    return kernels._replace(own=upsample_kernel(kernels.own))
+    return StageKernels(upsample_kernel(kernels.own), kernels.image, kernels.bias)
 
 
 def _image_part(features_BCHW: Tensor, kernels: StageKernels, padding: Padding) -> Tensor:
     """Return a stage's convolution of the image's features."""
-    padded = F.pad(features_BCHW, (1, 1, 1, 1), mode=padding)
+    padded = pad(features_BCHW, (1, 1, 1, 1), padding)
     part = F.conv2d(padded, kernels.image, kernels.bias)
     return part.contiguous(memory_format=torch.channels_last)
 

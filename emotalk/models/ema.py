@@ -18,6 +18,10 @@ class Ema:
 
     def __init__(self, module: nn.Module, *, decay: float, warmup: bool) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(requires_grad=False)
+        for part in self.module.modules():
+            if isinstance(part, nn.RNNBase):
+                # Copied one by one, the weights lie apart in memory; cuDNN takes them in one block.
+                part.flatten_parameters()
         self.decay, self.warmup, self.updates = decay, warmup, 0
 
     @torch.no_grad()

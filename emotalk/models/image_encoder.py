@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from emotalk.models.activation import leaky_relu
+from emotalk.models.deterministic_forms import pad
 from emotalk.schema import SIZE
 
 IMAGE_CHANNELS = 3
@@ -55,7 +55,7 @@ class ImageEncoder(nn.Module):
         """Return the features of images in [-1, 1], 128 x 128."""
         image, h, scales = image_BCHW, image_BCHW, []
         for conv in self.convs:
-            h = leaky_relu(conv(F.pad(h, (1, 1, 1, 1), mode="reflect")))
+            h = leaky_relu(conv(pad(h, (1, 1, 1, 1), "reflect")))
             image = image[:, :, ::2, ::2]
             h = torch.cat([h, image], dim=1)
             scales.append(h)

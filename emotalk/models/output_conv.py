@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from emotalk.models.deterministic_forms import pad
 from emotalk.models.fast_forms import takes_fast_form
 from emotalk.models.upsample_conv import phase_kernel, replicate_border
 
@@ -31,7 +32,7 @@ def output_kernels(conv: nn.Conv2d) -> OutputKernels:
 def plain_output_conv(small_NCHW: Tensor, weight_OIHW: Tensor, bias: Tensor) -> Tensor:
     """Return the reflection-padded convolution of the images upsampled by two."""
     large_NCHW = F.interpolate(small_NCHW, scale_factor=2, mode="nearest")
-    padded = F.pad(large_NCHW, (weight_OIHW.shape[-1] // 2,) * 4, mode="reflect")
+    padded = pad(large_NCHW, (weight_OIHW.shape[-1] // 2,) * 4, "reflect")
     return F.conv2d(padded, weight_OIHW, bias)
 
 
@@ -39,7 +40,7 @@ def output_conv(small_NCHW: Tensor, kernels: OutputKernels) -> Tensor:
     """Return the images (N, 3, 2 H, 2 W) that `plain_output_conv` gives."""
     if not takes_fast_form(small_NCHW):
         return plain_output_conv(small_NCHW, kernels.full, kernels.bias)
-    bias_of_phases = kernels.bias.repeat_interleave(4)
+    bias_of_phases = torch.stack([kernels.bias] * 4, dim=1).flatten()
     if kernels.full.shape[-1] == 3:
         padded = replicate_border(small_NCHW)
         return F.pixel_shuffle(F.conv2d(padded, kernels.phases, bias_of_phases), 2)
@@ -72,7 +73,7 @@ def _edge_convs(small_NCHW: Tensor, weight_OIHW: Tensor, bias: Tensor) -> tuple[
     seen = torch.cat([torch.arange(reach, 0, -1), torch.arange(2 * reach)]).to(device) // 2
     index = torch.cat([seen, rows - 1 - seen.flip(0)])
     edges = small_NCHW.index_select(2, index).repeat_interleave(2, dim=3)
-    edges = F.pad(edges, (reach, reach, 0, 0), mode="reflect")
+    edges = pad(edges, (reach, reach, 0, 0), "reflect")
     first, last = edges.chunk(2, dim=2)
     both = F.conv2d(torch.cat([first, last]), weight_OIHW, bias)
     top, bottom = both.chunk(2)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from emotalk.models.activation import leaky_relu
+from emotalk.models.deterministic_forms import pad
 from emotalk.schema import SAMPLES_PER_FRAME, check_shape
 
 KERNELS = (63, 31, 17, 9)
@@ -76,7 +77,7 @@ class SpeechEncoder(nn.Module):
         h_BCS = speech_BS.unsqueeze(1)
         for number, kernel in enumerate(KERNELS):
             reach = kernel // 2
-            h_BCS = self.convolve(number, F.pad(h_BCS, (reach, reach), mode="reflect"))
+            h_BCS = self.convolve(number, pad(h_BCS, (reach, reach), "reflect"))
         steps_BSD = self.squeezed(h_BCS)
         return self.contexts(F.pad(steps_BSD, (0, 0, CONTEXT, CONTEXT)))  # zeros outside the signal
 

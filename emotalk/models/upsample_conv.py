@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from emotalk.models.deterministic_forms import pad, pad_by_slices
 from emotalk.models.fast_forms import takes_fast_form
 
 Padding = Literal["reflect", "constant"]
@@ -26,7 +27,7 @@ Padding = Literal["reflect", "constant"]
 def plain_upsample_conv(small_NCHW: Tensor, weight_OIHW: Tensor, *, padding: Padding) -> Tensor:
     """Return the 3 x 3 convolution of the image upsampled by two, as it is usually written."""
     large_NCHW = F.interpolate(small_NCHW, scale_factor=2, mode="nearest")
-    return F.conv2d(F.pad(large_NCHW, (1, 1, 1, 1), mode=padding), weight_OIHW)
+    return F.conv2d(pad(large_NCHW, (1, 1, 1, 1), padding), weight_OIHW)
 
 
 def upsample_conv(small_NCHW: Tensor, kernel: Tensor, *, padding: Padding) -> Tensor:
@@ -68,11 +69,10 @@ def phase_kernel(weight_OIHW: Tensor) -> Tensor:
 
 def replicate_border(images_NCHW: Tensor) -> Tensor:
     """Return the images with their outermost pixels repeated once on every side."""
-    if not torch.compiler.is_compiling():
-        return F.pad(images_NCHW, (1, 1, 1, 1), mode="replicate")
-    # Inductor wrongly takes the gradient of PyTorch's own padding for contiguous.
-    rows = torch.cat([images_NCHW[:, :, :1], images_NCHW, images_NCHW[:, :, -1:]], dim=2)
-    return torch.cat([rows[..., :1], rows, rows[..., -1:]], dim=3)
+    if torch.compiler.is_compiling():
+        # Inductor wrongly takes the gradient of PyTorch's own padding for contiguous.
+        return pad_by_slices(images_NCHW, (1, 1, 1, 1), "replicate")
+    return pad(images_NCHW, (1, 1, 1, 1), "replicate")
 
 
 def _box_sums(weight_OIHW: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from emotalk.errors import WrongUse
 from emotalk.files.tensor_files import compare_shapes, read_tensors, shapes_of
+from emotalk.models.deterministic_forms import MaxPool
 from emotalk.models.torch_file import read_torch_file
 from emotalk.schema import check_shape
 
@@ -86,7 +87,7 @@ class VGG19Features(nn.Module):
         maps = []
         for layer in self.features:
             h = layer(h)
-            if isinstance(layer, nn.MaxPool2d):
+            if isinstance(layer, MaxPool):
                 maps.append(h)
         return maps
 
@@ -167,7 +168,7 @@ def _layers(channels: Sequence[int]) -> list[nn.Module]:
         for _ in range(convs):
             layers += [nn.Conv2d(before, filters, 3, padding=1), nn.ReLU(inplace=True)]
             before = filters
-        layers.append(nn.MaxPool2d(2))
+        layers.append(MaxPool())
     return layers
 
 

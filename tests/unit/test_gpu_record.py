@@ -28,6 +28,12 @@ OUTCOMES = [
     Outcome("tests/gpu/b.py::three", "passed", {"zero": "3+2"}),
     Outcome("tests/gpu/b.py::four", "passed", {"zero": "0+0"}),
     Outcome("tests/gpu/b.py::speed", "passed", {"clips_per_s": 20.26, "mfu": 0.3141}),
+    Outcome(
+        "tests/gpu/d.py::full",
+        "passed",
+        {"full_size": {"preset": "paper", "clips_per_s": 9.5, "peak_gib": 4.5}},
+    ),
+    Outcome("tests/gpu/e.py::long", "passed", {"generated_frames_per_s": 1500.0}),
     Outcome("tests/gpu/c.py::other", "passed", {}),
 ]
 
@@ -48,12 +54,14 @@ def test_a_record_is_dated_and_names_card_presets_stages_and_speed(tmp_path: Pat
         "card": "NVIDIA H100 80GB HBM3",
         "torch": "2.13.0",
         "cuda": "13.0",
-        "outcomes": {"passed": 6},
+        "outcomes": {"passed": 8},
         "not_passed": [],
         "presets": {"paper": ["0", "0.9"]},
         "zero": ["0+0", "3+2"],
         "clips_per_s": 20.26,
         "mfu": 0.3141,
+        "full_sizes": {"paper": {"clips_per_s": 9.5, "peak_gib": 4.5}},
+        "generated_frames_per_s": 1500.0,
     }
 
 
@@ -79,6 +87,9 @@ def test_the_sentence_for_documents_is_of_the_newest_run_that_passed() -> None:
     assert wanted_sentence([good, failed]) == said
     assert failed.not_passed == ["tests/gpu/c.py::last"]
     assert wanted_sentence([failed]) == NEVER
+    some = recorded(*OUTCOMES, Outcome("tests/gpu/c.py::last", "skipped", {}))
+    assert some.passed
+    assert "CUDA 13.0, 1 of 9 tests skipped): presets" in some.sentence
     unknown = replace(good, mfu=None)
     assert unknown.sentence.endswith("20.3 clips/s")
 
