@@ -87,7 +87,7 @@ class BlockEvaluator:
             results = BlockResults([add_strengths(one, seen) for one in found])
             noisy = [clip for clip in clips if clip.key in block.noisy]
             figures = measure_noise(
-                self.evaluator, noisy, self.config.noise_db, self.config.noise_kind
+                self.evaluator, noisy, self.config.noise_db, self.config.noise_kind, facts
             )
             results.noisy = {c.key: of for c, of in zip(noisy, figures, strict=True)}
         for clip, videos in zip(clips, made, strict=True):

@@ -7,6 +7,7 @@ import numpy as np
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.results import ClipResults
+from emotalk.evaluation.undefined import short_and_silent
 from emotalk.schema import NEUTRAL
 from emotalk.speech.forced_alignment import EXTRA, aligner_installed
 
@@ -49,6 +50,7 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
         )
     lines += _without_face(clips)
     lines += _closure(clips)
+    lines += short_and_silent(clips) if config.landmarks != "none" else []
     if (actors := len({clip.actor for clip in clips})) <= FEW_ACTORS:
         lines.append(describe_intervals(clips=len(clips), actors=actors))
     return tuple(lines)

@@ -70,6 +70,7 @@ class Quantity(NamedTuple):
     better: Direction
     digits: int  # after the point
     meaning: str = ""  # what the number says, in one sentence
+    undefined: str = ""  # of which clips there is no number, in words; empty: there always is one
 
 
 class Ceiling(NamedTuple):

@@ -10,21 +10,23 @@ One run serves all lengths: the generator looks 0.2 s ahead and no further, so t
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
+from types import MappingProxyType
 
 import numpy as np
 
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.evaluation.clips import spread_clips
-from emotalk.evaluation.comparison import Quantity
+from emotalk.evaluation.drift_loss import ALONE, JOINED, TRUTH, drift_loss
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import DriftReport, Value
 from emotalk.evaluation.requests import clip_request, emotion_weights
 from emotalk.evaluation.results import Figures, mean_over_actors
+from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.inference.generate import generate_blocks, generate_clips
 from emotalk.media.sound_source import SoundInMemory
 from emotalk.schema import FPS, Bytes, Floats
@@ -33,7 +35,6 @@ from emotalk.shards.sample_table import Sample
 
 WINDOWS_S = ((0, 4), (4, 8), (8, 30), (30, 120))
 LATE_S = 8.0  # the report's limit: beyond it a video should not be worse
-JOINED, ALONE = "joined", "alone"
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,26 @@ def choose_joined(samples: Sequence[Sample], seconds: float, *, seed: int) -> li
 
 
 def measure_drift(
-    evaluator: Evaluator, reader: ClipReader, samples: Sequence[Sample], *, size: int
+    evaluator: Evaluator,
+    reader: ClipReader,
+    samples: Sequence[Sample],
+    *,
+    size: int,
+    others: Mapping[str, Sequence[Sample]] = MappingProxyType({}),
 ) -> list[Part]:
-    """Return the parts of the joined video of these clips, measured in blocks of `size`."""
+    """Return the parts of the joined video of these clips, measured in blocks of `size`.
+
+    `others` maps keys to samples of other sentences, which should fit the lips less.
+    """
     clips = list(reader.clips(samples))
     if not clips:
         return []
     image_HWC = evaluator.condition_image(clips[0])
     joined_THWC = generate_joined(evaluator.loaded, clips, image_HWC, seed=evaluator.seed)
     begins = np.cumsum([0, *(len(clip.video_THWC) for clip in clips)])
+    facts = {
+        clip.key: speech_facts(clip, reader.speeches(others.get(clip.key, ()))) for clip in clips
+    }
     parts: list[Part] = []
     for first in range(0, len(clips), size):
         block = clips[first : first + size]
@@ -97,7 +109,7 @@ def measure_drift(
             {JOINED: joined_THWC[begins[place] : begins[place + 1]], ALONE: video}
             for place, video in zip(places, alone, strict=True)
         ]
-        measured = evaluator.measure_videos(block, videos)
+        measured = evaluator.measure_videos(block, videos, facts)
         for place, clip, rows in zip(places, block, measured, strict=True):
             begin, end = begins[place] / FPS, begins[place + 1] / FPS
             parts.append(Part(clip.key, float(begin), float(end), rows))
@@ -130,12 +142,22 @@ def _levelled(speech_S: Floats, loaded: LoadedGenerator) -> Floats:
     return speech_S / np.float32(peak)
 
 
-def describe_drift(parts: Sequence[Part], actor: str, seed: int) -> DriftReport | None:
-    """Return the means of the windows and what is worse beyond 8 s; None without parts."""
+def describe_drift(
+    parts: Sequence[Part], actor: str, seed: int, *, known: Collection[str]
+) -> DriftReport | None:
+    """Return the means of the windows and what is worse beyond 8 s; None without parts.
+
+    Figures that are not in `known` are left out: a judge that failed says nothing here either.
+    """
     if not parts:
         return None
     late = [part for part in parts if part.middle_s > LATE_S]
-    known = {name: q for name, q in quantities().items() if name in parts[0].rows[JOINED]}
+    keys, rows = [part.key for part in late], [part.rows for part in late]
+    measured = {
+        name: quantity
+        for name, quantity in quantities().items()
+        if name in known and any(name in part.rows[JOINED] for part in parts)
+    }
     windows = {f"{low} to {high} s": _within(parts, low, high) for low, high in WINDOWS_S}
     return DriftReport(
         actor=actor,
@@ -143,33 +165,16 @@ def describe_drift(parts: Sequence[Part], actor: str, seed: int) -> DriftReport 
         clips=len(parts),
         different_clips=len({part.key for part in parts}),
         windows={
-            window: {name: _means(inside, name, seed) for name in known}
+            window: {name: _means(inside, name, seed) for name in measured}
             for window, inside in windows.items()
             if inside
         },
         worse={
-            name: share
-            for name, quantity in known.items()
-            if (share := share_worse(late, name, quantity)) is not None
+            name: loss
+            for name, quantity in measured.items()
+            if (loss := drift_loss(keys, rows, name, quantity, seed=seed)) is not None
         },
     )
-
-
-def share_worse(parts: Sequence[Part], name: str, quantity: Quantity) -> float | None:
-    """Return by what share of its value alone a figure is worse in the joined video.
-
-    Negative: it is better. None without parts, or where the figure has no better direction or is
-    undefined.
-    """
-    pairs = np.array([(part.rows[JOINED][name], part.rows[ALONE][name]) for part in parts])
-    pairs = pairs[np.isfinite(pairs).all(1)] if len(pairs) else np.zeros((0, 2))
-    if not len(pairs) or quantity.better not in ("higher", "lower"):
-        return None
-    joined, alone = pairs.mean(0)
-    if alone == 0:
-        return None
-    loss = (alone - joined) if quantity.better == "higher" else (joined - alone)
-    return float(loss / abs(alone))
 
 
 def _within(parts: Sequence[Part], low_s: float, high_s: float) -> list[Part]:
@@ -180,8 +185,10 @@ def _means(parts: Sequence[Part], name: str, seed: int) -> dict[str, Value]:
     """Return row -> mean over the parts; their intervals are over clips of one person."""
     return {
         row: mean_over_actors(
-            [part.rows[row][name] for part in parts], ["one person"] * len(parts), seed
+            [part.rows.get(row, {}).get(name, float("nan")) for part in parts],
+            ["one person"] * len(parts),
+            seed,
         )
-        for row in (JOINED, ALONE, "truth")
-        if all(name in part.rows.get(row, {}) for part in parts)
+        for row in (JOINED, ALONE, TRUTH)
+        if any(name in part.rows.get(row, {}) for part in parts)
     }

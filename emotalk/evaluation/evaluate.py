@@ -1,7 +1,7 @@
 """Evaluate a generator on a split and write the report (`emotalk evaluate`)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -71,6 +71,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         results = add_closure_rates(_evaluate_clips(here, reader, chosen))
         results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
         names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
+        figures = results.figures(config.seed)
         report = Report(
             inputs=inputs,
             where=_places(config, loaded, baseline) | _times(begun_s),
@@ -82,7 +83,7 @@ def evaluate(config: EvaluateConfig) -> Report:
             condition=config.condition,
             warnings=warnings,
             faces=faces,
-            figures=results.figures(config.seed),
+            figures=figures,
             sets=results.by_set(names, config.seed),
             emotion=with_strengths(
                 emotion,
@@ -95,7 +96,7 @@ def evaluate(config: EvaluateConfig) -> Report:
             as_reported=results.as_reported(config.seed) if config.as_reported else None,
             baseline=describe_baseline(baseline, results, config.seed),
             noise_curve=describe_noise(results, config.noise_kind, config.seed),
-            drift=_drift(here, reader, chosen),
+            drift=_drift(here, reader, chosen, [name for name, rows in figures.items() if rows]),
             left_out=reader.left_out,
             caveats=caveats(judges.config, results.clips),
             per_clip=results.per_clip(),
@@ -107,16 +108,20 @@ def evaluate(config: EvaluateConfig) -> Report:
 
 
 def _drift(
-    here: BlockEvaluator, reader: ClipReader, samples: Sequence[Sample]
+    here: BlockEvaluator, reader: ClipReader, samples: Sequence[Sample], known: Collection[str]
 ) -> DriftReport | None:
-    """Return the drift over one long video, or None if the configuration wants none."""
+    """Return the drift of `known` figures over one long video; None if nobody wants it."""
     config = here.config
     if not config.drift_seconds:
         return None
     joined = choose_joined(samples, config.drift_seconds, seed=config.seed)
+    own = [sample for sample in samples if sample.actor == joined[0].actor]
+    others = choose_others(*reader.sentences(own), count=OTHERS, seed=config.seed)
     with here.threads():
-        parts = measure_drift(here.evaluator, reader, joined, size=config.clips_in_memory)
-    return describe_drift(parts, joined[0].actor, config.seed)
+        parts = measure_drift(
+            here.evaluator, reader, joined, size=config.clips_in_memory, others=others
+        )
+    return describe_drift(parts, joined[0].actor, config.seed, known=known)
 
 
 def _times(begun_s: float) -> dict[str, Any]:

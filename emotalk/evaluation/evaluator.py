@@ -155,13 +155,16 @@ class Evaluator:
         return found
 
     def measure_videos(
-        self, clips: Sequence[Clip], videos: Sequence[Mapping[str, Bytes]]
+        self,
+        clips: Sequence[Clip],
+        videos: Sequence[Mapping[str, Bytes]],
+        facts: Mapping[str, SpeechFacts] = MappingProxyType({}),
     ) -> list[dict[str, Figures]]:
         """Return name -> figures of any videos of each clip, and of the true one as `truth`.
 
-        A video has as many frames as its clip.
+        A video has as many frames as its clip. `facts` as in `measure_together`.
         """
-        return self._figures(self._compare(clips, videos, {}))
+        return self._figures(self._compare(clips, videos, facts))
 
     def _figures(self, compared: Sequence[Mapping[str, Comparison]]) -> list[dict[str, Figures]]:
         """Return row -> figures of each clip; `truth`: what the true video itself measures."""

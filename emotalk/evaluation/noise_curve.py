@@ -4,12 +4,14 @@ The noise is added to the speech that the generator hears. The figures compare w
 whose own speech stays clean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import torch
 
 from emotalk.augment.audio import SpeechAugment
 from emotalk.config.augment import SpeechAugmentConfig
+from emotalk.evaluation.comparison import SpeechFacts
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.report import NoiseCurve
@@ -23,7 +25,11 @@ CLEAN = "clean"
 
 
 def measure_noise(
-    evaluator: Evaluator, clips: Sequence[Clip], levels_db: Sequence[float], kind: str
+    evaluator: Evaluator,
+    clips: Sequence[Clip],
+    levels_db: Sequence[float],
+    kind: str,
+    facts: Mapping[str, SpeechFacts] = MappingProxyType({}),
 ) -> list[dict[str, Figures]]:
     """Return level -> figures of each clip's video, made from its speech with noise.
 
@@ -32,6 +38,7 @@ def measure_noise(
         clips: any.
         levels_db: signal-to-noise ratios.
         kind: of the noise, a value of `noise_kind`.
+        facts: key -> what is known of the clip's own clean speech.
     """
     if not clips or not levels_db:
         return [{} for _ in clips]
@@ -51,7 +58,7 @@ def measure_noise(
         for of_clip, video_THWC in zip(videos, made, strict=True):
             of_clip[level_name(level_db)] = video_THWC
     names = [level_name(level_db) for level_db in levels_db]
-    figures = evaluator.measure_videos(clips, videos)
+    figures = evaluator.measure_videos(clips, videos, facts)
     return [{name: rows[name] for name in names} for rows in figures]
 
 
@@ -79,14 +86,17 @@ def describe_noise(results: Results, kind: str, seed: int) -> NoiseCurve | None:
     rows = [{CLEAN: clip.rows["generated"], **noisy[clip.key]} for clip in clips]
     actors = [clip.actor for clip in clips]
     # Figures of the whole set, such as the rate of closure, are not measured with noise.
-    known = [name for name in quantities() if all(name in figures for figures in rows[0].values())]
+    known = [name for name in quantities() if any(name in row[CLEAN] for row in rows)]
+    known = [name for name in known if any(name in row[levels[-1]] for row in rows)]
     return NoiseCurve(
         kind=kind,
         clips=len(clips),
         levels=levels,
         figures={
             name: {
-                level: mean_over_actors([row[level][name] for row in rows], actors, seed)
+                level: mean_over_actors(
+                    [row[level].get(name, float("nan")) for row in rows], actors, seed
+                )
                 for level in levels
             }
             for name in known

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from emotalk.evaluation.comparison import Direction
 from emotalk.metrics.bootstrap import Estimate, Resampled
@@ -109,6 +109,15 @@ class NoiseCurve(Part):
     figures: dict[str, dict[str, Value]]  # quantity -> level -> value
 
 
+class DriftLoss(Part):
+    """The share by which a figure is worse in a long video than alone; negative: better."""
+
+    share: float
+    low: float | None  # 95 % interval over clips; None: without limit on this side
+    high: float | None
+    clips: int  # with a value; 0: an older report, which has no interval
+
+
 class DriftReport(Part):
     """Figures of one long video, by the time in it, beside the same clips made one by one."""
 
@@ -117,8 +126,19 @@ class DriftReport(Part):
     clips: int
     different_clips: int  # fewer, where the person has too few and they came again
     windows: dict[str, dict[str, dict[str, Value]]]  # window -> quantity -> joined, alone, truth
-    # quantity -> share by which it is worse beyond 8 s than alone; negative: better
-    worse: dict[str, float]
+    worse: dict[str, DriftLoss]  # quantity -> how much worse it is beyond 8 s than alone
+
+    @field_validator("worse", mode="before")
+    @classmethod
+    def _of_older_reports(cls, worse: Any) -> Any:
+        """Take in the shares without intervals that older reports hold."""
+        if not isinstance(worse, dict):
+            return worse
+        unknown = {"low": None, "high": None, "clips": 0}
+        return {
+            name: {"share": loss, **unknown} if isinstance(loss, int | float) else loss
+            for name, loss in worse.items()
+        }
 
 
 class Report(Part):

@@ -8,6 +8,7 @@ from emotalk.counted import counted
 from emotalk.evaluation.comparison import Direction
 from emotalk.evaluation.figure_names import described_figures
 from emotalk.evaluation.report import EMOTION_FIGURE, ROWS, Report, Value
+from emotalk.evaluation.undefined import undefined_note
 
 # The headline figures in their order: quantity -> its name in the summary, 18 characters at most.
 HEADLINES = {
@@ -45,6 +46,9 @@ class Headline(NamedTuple):
     better: Direction
     digits: int
     meaning: str
+    undefined: (
+        str  # of which generated videos there is no value, and why, in a sentence; empty: of none
+    )
     generated: Value
     ceiling: Value | None  # of the true clips; else of the true video, re-encoded
     context: dict[str, Value]  # rows of `CONTEXT`
@@ -74,10 +78,11 @@ def headlines(report: Report) -> list[Headline]:
         if "generated" in values:
             context = {row: values[row] for row in CONTEXT if row in values}
             ceiling = values.get("truth", values.get("reencoded"))
+            made = values["generated"]
             found.append(
                 Headline(
                     name, HEADLINES[name], quantity.better, quantity.digits, quantity.meaning,
-                    values["generated"], ceiling, context,
+                    undefined_note(quantity, [made]), made, ceiling, context,
                 )
             )  # fmt: skip
     return found + _emotion_headline(report)
@@ -104,6 +109,11 @@ def summary_notes(report: Report) -> str:
     """Return what the marks and the columns of the summary mean, and which column is missing."""
     head = summary_lines(report)[0]
     notes = [LEGEND, *(f"{word}: {what}" for word, what in MEANINGS.items() if word in head)]
+    notes += [
+        f"{headline.short}: {headline.undefined[0].lower()}{headline.undefined[1:].rstrip('.')}"
+        for headline in headlines(report)
+        if headline.undefined
+    ]
     if HEADINGS["other_speech"] not in head:
         notes.append(f"{ROWS['other_speech']}: no clip has one")
     if report.emotion is None and _no_emotion_is_known(report):
@@ -137,7 +147,7 @@ def _emotion_headline(report: Report) -> list[Headline]:
     context = {"repeat": accuracy["still"]} if "still" in accuracy else {}
     values = accuracy["generated"], accuracy.get("truth"), context
     meaning = f"Share of clips with the {EMOTION_FIGURE}."
-    return [Headline("emotion_accuracy", "emotion accuracy", "higher", 2, meaning, *values)]
+    return [Headline("emotion_accuracy", "emotion accuracy", "higher", 2, meaning, "", *values)]
 
 
 def _no_emotion_is_known(report: Report) -> bool:

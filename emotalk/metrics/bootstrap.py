@@ -67,3 +67,39 @@ def bootstrap_over_actors(
         actors=len(names),
         over=over,
     )
+
+
+def bootstrap_ratio(
+    above: Sequence[float] | NDArray[np.float64],
+    below: Sequence[float] | NDArray[np.float64],
+    groups: Sequence[str],
+    *,
+    seed: int,
+) -> tuple[float, float, float]:
+    """Return sum(above) / sum(below) with its 95 % interval by resampling GROUPS with replacement.
+
+    Values of one group, such as a clip that comes twice, stay together. A resampled set whose
+    `below` sums to 0 counts as infinite, or as 0 where `above` does, too.
+
+    Raises:
+        ValueError: the lengths differ, nothing is given, or `below` sums to 0 or is negative
+            somewhere.
+    """
+    above_P, below_P = np.asarray(above, np.float64), np.asarray(below, np.float64)
+    if not len(above_P) == len(below_P) == len(groups) or not len(groups):
+        raise ValueError(
+            f"bootstrap: {len(above_P)} and {len(below_P)} values for {len(groups)} groups"
+        )
+    if not below_P.sum() > 0 or (below_P < 0).any():
+        raise ValueError("bootstrap: a ratio needs a positive sum of values from 0 on below")
+    place = {name: index for index, name in enumerate(sorted(set(groups)))}
+    owner = np.array([place[name] for name in groups])
+    sums_2G = np.stack([np.bincount(owner, above_P), np.bincount(owner, below_P)])
+    picks = numpy_generator(seed, "bootstrap").integers(len(place), size=(DRAWS, len(place)))
+    above_D, below_D = sums_2G[:, picks].sum(-1)
+    endless_D = np.where(above_D == 0, 0.0, np.copysign(np.inf, above_D))
+    ratio_D = np.divide(above_D, below_D, out=endless_D, where=below_D > 0)
+    # Between two draws of which one is infinite, there is no value: one of both is taken.
+    low = np.percentile(ratio_D, 2.5, method="lower")
+    high = np.percentile(ratio_D, 97.5, method="higher")
+    return float(above_P.sum() / below_P.sum()), float(low), float(high)

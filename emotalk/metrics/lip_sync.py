@@ -76,13 +76,38 @@ def mouth_lag(
 ) -> float:
     """Return the sync distance: the number of frames by which the generated mouth is late.
 
-    It is the shift with the highest correlation, within `reach` frames to either side; negative if
-    the mouth is early. NaN if no shift has a positive correlation.
+    It is the shift with the highest correlation, within `reach` frames to either side, refined to
+    parts of a frame by the parabola through it and both neighbours; negative if the mouth is early.
+    In whole frames alone a mouth that is half a frame late is at 0 or at 1 by chance. NaN if no
+    shift has a positive correlation.
     """
+    best = best_shift(opening_T, truth_T, voiced_T, reach=reach)
+    if best is None:
+        return float("nan")
+    before, peak, after = (
+        _shifted_correlation(opening_T, truth_T, voiced_T, best + step) for step in (-1, 0, 1)
+    )
+    bend = before - 2 * peak + after
+    if not (peak >= before and peak >= after and bend < 0):  # NaN too: at an end of the clip
+        return float(best)
+    return float(best + 0.5 * (before - after) / bend)
+
+
+def best_shift(
+    opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_], *, reach: int = REACH
+) -> int | None:
+    """Return by how many whole frames the mouth is late; None if no shift correlates positively."""
     found: dict[int, float] = {}
     for lag in sorted(range(-reach, reach + 1), key=abs):
-        ahead, behind = max(lag, 0), max(-lag, 0)
-        score = mouth_correlation(opening_T[ahead:], truth_T[behind:], voiced_T[behind:])
+        score = _shifted_correlation(opening_T, truth_T, voiced_T, lag)
         if score > 0:
             found[lag] = score
-    return float(max(found, key=lambda lag: found[lag])) if found else float("nan")
+    return max(found, key=lambda lag: found[lag]) if found else None
+
+
+def _shifted_correlation(
+    opening_T: Doubles, truth_T: Doubles, voiced_T: NDArray[np.bool_], lag: int
+) -> float:
+    """Return the correlation of a mouth that is taken `lag` frames later with the true one."""
+    ahead, behind = max(lag, 0), max(-lag, 0)
+    return mouth_correlation(opening_T[ahead:], truth_T[behind:], voiced_T[behind:])

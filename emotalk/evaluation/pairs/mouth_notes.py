@@ -1,9 +1,7 @@
 """Say in words how the generated mouth of a pair stands to the true one in time."""
 
-import numpy as np
-
 from emotalk.evaluation.results import ClipResults
-from emotalk.metrics.lip_sync import STILL_SHARE, mouth_amplitude, mouth_correlation, mouth_lag
+from emotalk.metrics.lip_sync import STILL_SHARE, best_shift, mouth_amplitude, mouth_correlation
 from emotalk.schema import FPS
 
 SAME_MOTION = 0.8  # correlation from which a shifted mouth is the true one's, only earlier or later
@@ -20,10 +18,9 @@ def mouth_notes(results: ClipResults) -> tuple[str, ...]:
     made_T, true_T = results.openings["generated"], results.openings["truth"]
     if mouth_amplitude(made_T, true_T, results.voiced_T) < STILL_SHARE:
         return ("the generated mouth does not move in speech",)
-    lag = mouth_lag(made_T, true_T, results.voiced_T)
-    if not np.isfinite(lag) or lag == 0:
+    frames = best_shift(made_T, true_T, results.voiced_T)
+    if not frames:
         return ()
-    frames = int(lag)
     ahead, behind = max(frames, 0), max(-frames, 0)
     if mouth_correlation(made_T[ahead:], true_T[behind:], results.voiced_T[behind:]) < SAME_MOTION:
         return ()

@@ -9,6 +9,7 @@ from emotalk.evaluation.caveats import LANDMARK_MEASURES, MEASURES
 from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.pairs.listing import UNKNOWN_ACTOR, Pair
 from emotalk.evaluation.results import ClipResults
+from emotalk.evaluation.undefined import short_and_silent
 from emotalk.files.checksums import file_sha256
 
 IRRELEVANT = {"pairs", "output", "videos", "tracking"}
@@ -57,6 +58,7 @@ def pair_caveats(
         "Sync of the generated row is measured with the sound of the generated file, and with the "
         "true file's where it has none.",
     ]
+    lines += short_and_silent(results)
     if UNKNOWN_ACTOR in actors:
         lines.append(
             "Actors are not known: all clips without one count as one person. Name them in "

@@ -9,7 +9,7 @@ from emotalk.evaluation.report import NoiseCurve, Report
 from emotalk.evaluation.report_blocks.noise_curve import FILE
 from emotalk.evaluation.results import Results
 
-SHOWN = ("mouth_correlation", "amplitude_ratio", "nlmd_mouth", "sync_confidence")
+SHOWN = ("mouth_correlation", "mouth_amplitude", "nlmd_mouth", "sync_confidence")
 MADE = "#d1495b"
 
 

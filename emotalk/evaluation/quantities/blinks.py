@@ -1,7 +1,7 @@
 """Measure how often and for how long the eyes blink."""
 
 from emotalk.evaluation.comparison import Comparison, Metric, Quantity
-from emotalk.metrics.blinks import eye_aspect_ratio, find_blinks
+from emotalk.metrics.blinks import MIN_FRAMES, eye_aspect_ratio, find_blinks
 
 
 def blink_figures(comparison: Comparison) -> dict[str, float]:
@@ -17,12 +17,14 @@ METRIC = Metric(
             "near_truth",
             1,
             "How often the eyes shut and open; people who talk blink 15 to 30 times a minute.",
+            f"fewer than {MIN_FRAMES} frames show a face",
         ),
         "blink_seconds": Quantity(
             "duration of a blink (s)",
             "near_truth",
             2,
-            "How long the eyes stay shut in a blink; undefined for clips without a whole one.",
+            "How long the eyes stay shut in a blink that begins and ends in the clip.",
+            "no whole blink",
         ),
     },
     blink_figures,

@@ -9,6 +9,8 @@ from emotalk.metrics.closure import closure_auc, opening_at
 from emotalk.schema import Doubles
 from emotalk.speech.phones import BILABIALS, OPEN_VOWELS, Phone
 
+UNKNOWN_SOUNDS = "no sounds of these kinds are known"
+
 
 def shut_and_open(opening_T: Doubles, phones: tuple[Phone, ...]) -> tuple[Doubles, Doubles]:
     """Return the mouth's opening in the middle of each bilabial, and of each open vowel."""
@@ -34,12 +36,14 @@ METRIC = Metric(
             "higher",
             3,
             "How often the mouth is less open on P, B or M than on an open vowel; chance: 0.5.",
+            UNKNOWN_SOUNDS,
         ),
         "closure_rate": Quantity(
             "mouth shut on P, B, M (share)",
             "higher",
             3,
             "Share of P, B, M with the mouth below the true clips' limit; always shut: 1.",
+            UNKNOWN_SOUNDS,
         ),
     },
     closure_figures,

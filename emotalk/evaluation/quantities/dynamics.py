@@ -2,7 +2,15 @@
 
 from emotalk.evaluation.comparison import Comparison, Metric, Quantity
 from emotalk.faces.template import template_LP
-from emotalk.metrics.face_motion import brow_dynamics, head_motion, lip_dynamics, lip_speed
+from emotalk.metrics.face_motion import (
+    MIN_FRAMES,
+    brow_dynamics,
+    head_motion,
+    lip_dynamics,
+    lip_speed,
+)
+
+TOO_FEW = f"fewer than {MIN_FRAMES} steps between frames with a face"
 
 
 def motion_figures(comparison: Comparison) -> dict[str, float]:
@@ -23,24 +31,28 @@ METRIC = Metric(
             "near_truth",
             4,
             "How much the lips change their shape over the clip; half of it for half the motion.",
+            TOO_FEW,
         ),
         "lip_speed": Quantity(
             "lip speed (outer-eye distances a second)",
             "near_truth",
             3,
             "How quickly the mouth's points move relative to the head.",
+            TOO_FEW,
         ),
         "brow_dynamics": Quantity(
             "brow dynamics (outer-eye distances a second)",
             "near_truth",
             3,
             "How quickly the brows rise and fall above the eyes.",
+            TOO_FEW,
         ),
         "head_motion": Quantity(
             "head motion (outer-eye distances a second)",
             "near_truth",
             3,
             "How quickly the head moves in the crop; about none where the crop follows the head.",
+            TOO_FEW,
         ),
     },
     motion_figures,

@@ -27,6 +27,7 @@ METRIC = Metric(
             "near_truth",
             3,
             "How much a face recogniser takes the faces for the person in the true first frame.",
+            "no frame shows a face",
         )
     },
     identity_figures,

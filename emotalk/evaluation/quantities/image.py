@@ -82,7 +82,8 @@ METRIC = Metric(
             "PSNR, whole face (dB)",
             "higher",
             2,
-            "Likeness of all pixels to the true ones; colour and place count, looks do not.",
+            "Likeness of all pixels; a still scores high, a blurred or moved face low; "
+            "looks do not count.",
         ),
         "psnr_mouth": Quantity(
             "PSNR, mouth crop (dB)",
@@ -94,7 +95,8 @@ METRIC = Metric(
             "SSIM, whole face",
             "higher",
             4,
-            "Likeness of local structure to the true picture; 1 for the same picture.",
+            "Likeness of local structure to the true picture; 1 for the same one; "
+            "a still scores high.",
         ),
         "ssim_mouth": Quantity(
             "SSIM, mouth crop",

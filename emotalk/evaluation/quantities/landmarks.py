@@ -4,6 +4,8 @@ from emotalk.evaluation.comparison import Comparison, Metric, Quantity
 from emotalk.faces.template import template_LP
 from emotalk.metrics.landmarks import landmark_distance
 
+NO_FACE = "no frame in which both videos show a face"
+
 
 def landmark_figures(comparison: Comparison) -> dict[str, float]:
     """Return the landmark distances; both videos are aligned to the committed template."""
@@ -18,18 +20,22 @@ METRIC = Metric(
             "lower",
             5,
             "Mean distance of the 68 landmarks from the true ones after Procrustes alignment.",
+            NO_FACE,
         ),
         "nlmd_mouth": Quantity(
             "NLMD of the mouth's points (sides of the crop)",
             "lower",
             5,
-            "As NLMD, but the mean distance of the 20 points of the mouth alone.",
+            "As NLMD, of the mouth's 20 points; "
+            "the landmarks of blurred pictures err, which counts too.",
+            NO_FACE,
         ),
         "nlmd_iod": Quantity(
             "nlmd_iod (outer-eye distances, no Procrustes)",
             "lower",
             5,
             "Mean distance of landmarks without alignment, so that head motion counts.",
+            NO_FACE,
         ),
         "missed_share": Quantity(
             "frames without a face (share)",

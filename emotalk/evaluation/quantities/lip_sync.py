@@ -4,8 +4,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emotalk.evaluation.comparison import Comparison, Metric, Quantity
-from emotalk.metrics.lip_sync import mouth_amplitude, mouth_correlation, mouth_lag
+from emotalk.metrics.lip_sync import (
+    MIN_FRAMES,
+    mouth_amplitude,
+    mouth_correlation,
+    mouth_lag,
+)
 from emotalk.schema import Doubles
+
+NO_SPEECH = f"fewer than {MIN_FRAMES} frames of speech with a face, or a true mouth that is still"
 
 
 def lip_sync_figures(
@@ -30,19 +37,24 @@ METRIC = Metric(
             "mouth opening, correlation over voiced frames",
             "higher",
             3,
-            "Whether the mouth opens and shuts when the true one does; blind to how far it opens.",
+            "Whether the mouth opens when the true one does; 120 ms late: about 0, as a still one; "
+            "blind to how far.",
+            NO_SPEECH,
         ),
         "mouth_amplitude": Quantity(
             "mouth opening, motion over the true one's (ratio)",
             "near_1",
             3,
-            "How far the mouth opens and shuts in speech beside the true one; below 1: less.",
+            "How far the mouth opens and shuts in speech beside the true one; below 1: less; "
+            "blind to when.",
+            NO_SPEECH,
         ),
         "mouth_lag": Quantity(
             "sync distance (frames)",
             "lower",
             2,
-            "By how many frames the mouth is early or late beside the true one; still mouth: none.",
+            "By how many frames, in parts of one, the mouth is early or late beside the true one.",
+            f"{NO_SPEECH}, or a mouth that is still or follows at no shift",
         ),
     },
     _measure,

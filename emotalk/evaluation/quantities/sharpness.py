@@ -47,13 +47,17 @@ METRIC = Metric(
             "sharpness of the face (of the true)",
             "near_1",
             3,
-            "Fine detail of the face over the true video's; below 1: blurred, above: noisy.",
+            "Fine detail of the face over the true video's; below 1: blurred, above: noisy; "
+            "a still has it too.",
+            "no detail in the true picture",
         ),
         "sharpness_mouth": Quantity(
             "sharpness of the mouth (of the true)",
             "near_1",
             3,
-            "Fine detail of the mouth crop over the true video's; below 1: blurred, above: noisy.",
+            "Fine detail of the mouth crop over the true video's; below 1: blurred, above: noisy; "
+            "a still has it too.",
+            "no detail in the true picture",
         ),
     },
     sharpness_figures,

@@ -1,7 +1,7 @@
 """Measure how still the lips are while nobody speaks."""
 
 from emotalk.evaluation.comparison import Comparison, Metric, Quantity
-from emotalk.metrics.silence import lip_motion_in_silence
+from emotalk.metrics.silence import MIN_SILENCE, lip_motion_in_silence
 
 
 def silence_figures(comparison: Comparison) -> dict[str, float]:
@@ -17,6 +17,7 @@ METRIC = Metric(
             "near_truth",
             4,
             "How much the mouth's opening varies in pauses of 0.3 s and more; less is stiller.",
+            f"no pause of {MIN_SILENCE} frames with a face",
         )
     },
     silence_figures,

@@ -1,7 +1,7 @@
 """Measure the tremor of a video: of points that cannot tremble, and of pixels."""
 
 from emotalk.evaluation.comparison import Comparison, Metric, Quantity, to_metrics
-from emotalk.metrics.face_motion import landmark_jitter
+from emotalk.metrics.face_motion import MIN_FRAMES, landmark_jitter
 from emotalk.metrics.sharpness import flicker
 
 
@@ -20,12 +20,14 @@ METRIC = Metric(
             "near_truth",
             3,
             "How much points shake that a head holds still; the true clips show the model's noise.",
+            f"fewer than {MIN_FRAMES} times three frames in a row with a face",
         ),
         "flicker": Quantity(
             "flicker (grey levels)",
             "near_truth",
             2,
             "How much pixels tremble from frame to frame; 0 for a still, s for new noise of s.",
+            "fewer than three frames",
         ),
     },
     steadiness_figures,

@@ -15,6 +15,7 @@ NAN = float("nan")
 MIN_FRAMES = 40  # of a clip: the model compares no shorter one
 MIN_VOICED = 15  # frames
 MOST_MISSED = 0.2  # of the frames without a face, which are interpolated
+TOO_SHORT = f"fewer than {MIN_FRAMES} frames, or than {MIN_VOICED} of speech"
 
 
 def sync_figures(comparison: Comparison) -> dict[str, float]:
@@ -90,25 +91,31 @@ METRIC = Metric(
             "lips and speech apart, by the lip-sync model (frames)",
             "lower",
             2,
-            "By how many frames the lips are early or late, without looking at the true video.",
+            "By how many whole frames lips are early or late; the true video is not looked at.",
+            f"{TOO_SHORT}, or lips that hardly move",
         ),
         "sync_confidence": Quantity(
             "lip-sync model's confidence",
             "higher",
             3,
-            "How sure the lip-sync model is of that offset, 0 to 1; a score and no probability.",
+            "How sure the lip-sync model is of that offset, large or small, 0 to 1; "
+            "a score and no probability.",
+            TOO_SHORT,
         ),
         "sync_within_1": Quantity(
             "lips and speech within one frame (share)",
             "higher",
             3,
             "Share of clips whose lips fit the speech best at -1, 0 or 1 frame.",
+            TOO_SHORT,
         ),
         "sync_own_above_other": Quantity(
             "own speech fits the lips better than another's (AUC)",
             "higher",
             3,
-            "How often the lips fit the clip's speech better than another sentence's; chance: 0.5.",
+            "How often lips fit the clip's speech, early or late, better than another sentence's; "
+            "chance: 0.5.",
+            f"{TOO_SHORT}, or no clip of another sentence",
         ),
     },
     sync_figures,

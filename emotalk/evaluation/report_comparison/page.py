@@ -18,6 +18,7 @@ from emotalk.evaluation.report_comparison.result import (
     ReportComparison,
     mean_text,
 )
+from emotalk.evaluation.undefined import undefined_note
 from emotalk.files.atomic_write import atomic_write_text
 
 TITLE = "Comparison of two evaluations"
@@ -92,6 +93,8 @@ def _table(comparison: ReportComparison) -> Table:
 
 def _line(name: str, found: Difference) -> tuple[str, ...]:
     described = quantities().get(name)
+    meaning = "" if described is None else described.meaning
+    missing = "" if described is None else undefined_note(described, [found.difference])
     return (
         found.label,
         mean_text(found.a, found.digits),
@@ -101,7 +104,7 @@ def _line(name: str, found: Difference) -> tuple[str, ...]:
         VERDICTS[found.verdict],
         BETTER[found.better],
         found.compared,
-        "" if described is None else described.meaning,
+        f"{meaning} {missing}".strip(),
     )
 
 

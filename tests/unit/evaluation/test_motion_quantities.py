@@ -73,7 +73,7 @@ def test_silence_and_loudness_are_those_of_the_true_speech(comparison: Compariso
     expected = {
         "lips_in_silence": lip_motion_in_silence(comparison.opening_T, truth.voiced_T),
         "loudness_correlation": loudness_correlation(
-            comparison.opening_T, loudness_T, truth.voiced_T
+            comparison.opening_T, loudness_T, truth.voiced_T, truth_T=truth.opening_T
         ),
     }
     assert {name: found[name] for name in expected} == pytest.approx(expected)

@@ -1,5 +1,6 @@
 """Noise in the speech is as loud as said; a long video is measured clip by clip where it lies."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,30 @@ from emotalk.evaluation.drift import (
     describe_drift,
     generate_joined,
     measure_drift,
-    share_worse,
 )
+from emotalk.evaluation.drift_loss import drift_loss
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.evaluator import Evaluator
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.noise_curve import add_noise
-from emotalk.evaluation.report import Report
+from emotalk.evaluation.quantities import quantities
+from emotalk.evaluation.report import DriftLoss, DriftReport, Report
 from emotalk.evaluation.report_blocks import sections
-from emotalk.evaluation.report_blocks.drift import verdict
+from emotalk.evaluation.report_blocks.drift import loss_text, verdict
 from emotalk.inference.generate import ClipRequest, generate_clips
 from emotalk.schema import EMOTIONS
 from emotalk.shards.sample_table import Sample
+from tests.helpers.drawn_shards import drawn_clip, write_shard_set
 from tests.helpers.evaluation_clips import plain_clip
+
+FRAMES = 42  # the lip-sync model compares no clip of fewer than 40
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path, shards: Path) -> Report:
+def report(tmp_path_factory: pytest.TempPathFactory, checkpoint: Path) -> Report:
+    said = ((0, "IEO", "happiness"), (0, "MTI", "neutral"), (1, "WSI", "anger"))
+    clips = {label: drawn_clip(5, *label, frames=FRAMES) for label in said}
+    shards = write_shard_set(tmp_path_factory.mktemp("shards"), clips)
     settings = {
         "checkpoint": checkpoint, "shards": str(shards), "clips": 3, "emotion": "none",
         "output": tmp_path_factory.mktemp("report") / "out", "videos": 0,
@@ -74,6 +82,16 @@ def test_the_curve_begins_with_the_clips_own_figures_without_noise(report: Repor
     assert {"mouth_correlation", "nlmd"} <= curve.figures.keys()
 
 
+def test_own_speech_is_told_from_anothers_with_noise_and_in_the_long_video(report: Report) -> None:
+    assert report.noise_curve is not None
+    assert report.drift is not None
+    levels = report.noise_curve.figures["sync_own_above_other"]
+    assert all(levels[level].mean is not None for level in ("clean", "20 dB", "0 dB"))
+    early = report.drift.windows["0 to 4 s"]["sync_own_above_other"]
+    assert early["joined"].mean is not None
+    assert early["alone"].mean is not None
+
+
 def sample(key: str, actor: str, frames: int = 30, emotion: str = "anger") -> Sample:
     return Sample(key, frames, actor, emotion, 1.0, 0, {})
 
@@ -111,6 +129,9 @@ class Given:
     def clips(self, samples: Any) -> Any:
         return (self.known[one.key] for one in samples)
 
+    def speeches(self, samples: Any) -> Any:
+        return tuple(self.known[one.key].audio_S for one in samples)
+
 
 def test_a_part_is_compared_with_the_true_clip_at_its_place(checkpoint: Path) -> None:
     loaded = load_generator(checkpoint)
@@ -133,39 +154,111 @@ def part(middle_s: float, joined: float, alone: float) -> Part:
     return Part("k", middle_s - 1, middle_s + 1, rows)
 
 
+def loss(
+    values: Sequence[tuple[float, ...]], better: Any, keys: list[str] | None = None
+) -> DriftLoss | None:
+    """Return the loss of parts, each with joined, alone and true values of one figure."""
+    rows = [
+        {row: {"q": value} for row, value in zip(("joined", "alone", "truth"), part, strict=False)}
+        for part in values
+    ]
+    names = keys or [str(place) for place in range(len(rows))]
+    return drift_loss(names, rows, "q", Quantity("q", better, 2), seed=0)
+
+
 def test_worse_is_the_share_lost_against_the_clips_alone() -> None:
-    parts = [part(10, 18.0, 20.0), part(40, 27.0, 30.0), part(50, float("nan"), 1.0)]
-    higher, lower = Quantity("q", "higher", 2), Quantity("q", "lower", 2)
-    assert share_worse(parts, "psnr", higher) == pytest.approx(0.1)
-    assert share_worse(parts, "psnr", lower) == pytest.approx(-0.1)
-    assert share_worse(parts, "psnr", Quantity("q", "near_1", 2)) is None
-    assert share_worse([], "psnr", higher) is None
+    values = [(18.0, 20.0), (27.0, 30.0), (float("nan"), 1.0)]
+    higher, lower = loss(values, "higher"), loss(values, "lower")
+    assert higher is not None
+    assert lower is not None
+    assert higher.clips == 2
+    assert [higher.share, higher.low, higher.high] == pytest.approx([0.1, 0.1, 0.1])
+    assert lower.share == pytest.approx(-0.1)
+    assert loss([], "higher") is None
+    assert loss([(1.0, 0.0)], "lower") is None
+
+
+def test_a_figure_with_a_target_is_worse_by_how_much_further_it_is_from_there() -> None:
+    """Else a video whose lips lose their motion would not be said to be worse."""
+    near_1, near_truth = loss([(1.3, 0.9)], "near_1"), loss([(2.0, 3.0, 4.0)], "near_truth")
+    assert near_1 is not None
+    assert near_truth is not None
+    assert near_1.share == pytest.approx(0.2)
+    assert near_truth.share == pytest.approx(0.25)
+    assert loss([(2.0, 3.0)], "near_truth") is None
+
+
+def test_the_interval_is_over_clips_and_a_clip_that_comes_again_counts_as_one() -> None:
+    rng = np.random.default_rng(0)
+    values = [(1.0 + step, 1.0) for step in rng.normal(0.05, 0.2, 12)]
+    own, doubled = loss(values, "lower"), loss(values * 2, "lower", [*"abcdefghijkl"] * 2)
+    assert own is not None
+    assert doubled is not None
+    assert own.low is not None
+    assert own.high is not None
+    assert own.low < own.share < own.high
+    assert doubled.clips == 12
+    assert doubled.low == pytest.approx(own.low, abs=0.02)
+    assert doubled.high == pytest.approx(own.high, abs=0.02)
+
+
+def test_where_nearly_every_clip_alone_has_nothing_the_share_has_no_upper_limit() -> None:
+    found = loss([(1.0, 0.0), (0.0, 0.0), (1.0, 1.0)], "lower")
+    assert found is not None
+    assert found.share == 1.0
+    assert (found.low, found.high) == (0.0, None)
+    assert loss_text(found) == "+100.0 % [+0.0, +∞]"
 
 
 def test_windows_hold_the_parts_whose_middle_lies_in_them() -> None:
     parts = [part(1, 30, 30), part(5, 28, 29), part(10, 18, 20), part(40, 27, 30)]
-    found = describe_drift(parts, "bo", 0)
+    found = describe_drift(parts, "bo", 0, known=["psnr"])
     assert found is not None
     means = {window: of["psnr"]["joined"].mean for window, of in found.windows.items()}
     assert means == {"0 to 4 s": 30, "4 to 8 s": 28, "8 to 30 s": 18, "30 to 120 s": 27}
-    assert found.worse == {"psnr": pytest.approx(0.1)}
-    assert "psnr 10.0 %" in verdict(found)
-    assert "no figure is more than 5 % worse" in verdict(
-        found.model_copy(update={"worse": {"psnr": 0.04}})
-    )
-    assert "ends before 8 s" in verdict(found.model_copy(update={"worse": {}}))
+    assert found.worse["psnr"].share == pytest.approx(0.1)
+    known = quantities()
+    assert "PSNR, whole face (dB) +10.0 % [+10.0, +10.0]" in verdict(found, known)[0]
+    small = {"psnr": DriftLoss(share=0.04, low=-0.1, high=0.2, clips=3)}
+    (line,) = verdict(found.model_copy(update={"worse": small}), known)
+    assert "no figure is more than 5 % worse" in line
+    (line,) = verdict(found.model_copy(update={"worse": {}}), known)
+    assert "ends before 8 s" in line
+
+
+def test_the_verdict_tells_what_is_worse_from_what_may_be_chance() -> None:
+    drift = DriftReport(
+        actor="bo", seconds=120, clips=40, different_clips=40, windows={},
+        worse={
+            "psnr": DriftLoss(share=0.2, low=0.06, high=0.3, clips=37),
+            "mouth_lag": DriftLoss(share=0.14, low=-0.1, high=0.6, clips=37),
+            "ssim": DriftLoss(share=0.01, low=0.0, high=0.02, clips=37),
+        },
+    )  # fmt: skip
+    surely, perhaps = verdict(drift, quantities())
+    assert "by the whole interval: PSNR, whole face (dB) +20.0 % [+6.0, +30.0]." in surely
+    assert "may be chance" in perhaps
+    assert "+14.0 % [-10.0, +60.0]" in perhaps
+    assert "SSIM" not in surely + perhaps
+
+
+def test_reports_of_before_the_intervals_are_read() -> None:
+    older = {"actor": "bo", "seconds": 120, "clips": 40, "different_clips": 40, "windows": {},
+             "worse": {"psnr": 0.2}}  # fmt: skip
+    drift = DriftReport.model_validate(older)
+    assert loss_text(drift.worse["psnr"]) == "+20.0 %"
 
 
 def test_the_report_shows_drift_and_noise(report: Report) -> None:
     drift = report.drift
     assert drift is not None
     assert drift.actor == "1001"
-    assert 8 <= drift.seconds < 9.2
+    assert drift.seconds == 5 * FRAMES / 25
     assert drift.different_clips == 2 < drift.clips
     assert drift.windows["0 to 4 s"]["psnr"].keys() >= {"joined", "alone"}
     page = " ".join(markdown_page("Evaluation", sections(report)).split())
     for words in (
-        f"{drift.seconds:g} s of 1001, 7 clips of 2 different ones, some of them again.",
+        f"{drift.seconds:g} s of 1001, 5 clips of 2 different ones, some of them again.",
         "signal-to-noise ratios",
         "ends before 8 s",
     ):

@@ -49,6 +49,10 @@ def test_one_clip_is_measured_and_the_row_that_needs_another_is_said_to_be_absen
     assert report.figures["psnr"]["generated"].mean is not None
     assert "1 of 1 clips have no row for other speech" in words(page)
     assert "One clip only: its intervals have no width" in words(page)
+    assert (
+        "1 of 1 clip is too short for the lip-sync model, which compares 40 frames and more: "
+        "30 frames." in words(page)
+    )
     assert "speech of another sentence: no clip has one" in words(text_of(report))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from emotalk.metrics.bootstrap import bootstrap_over_actors
+from emotalk.metrics.bootstrap import bootstrap_over_actors, bootstrap_ratio
 
 
 def test_the_interval_is_wider_when_clips_of_an_actor_agree() -> None:
@@ -70,3 +70,24 @@ def test_actors_without_a_value_do_not_count() -> None:
     estimate = bootstrap_over_actors([1.0, 2.0, math.nan], ["a", "a", "b"])
     assert (estimate.over, estimate.actors) == ("clips", 1)
     assert estimate.low < 1.5 < estimate.high
+
+
+def test_the_ratio_is_of_sums_and_its_interval_as_scipys() -> None:
+    rng = np.random.default_rng(4)
+    below = rng.gamma(4.0, size=50)
+    above = 0.2 * below + rng.normal(0, 0.3, 50)
+    share, low, high = bootstrap_ratio(above, below, [str(place) for place in range(50)], seed=0)
+    reference = bootstrap(
+        (above, below), lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True,
+        method="percentile", n_resamples=20000, rng=np.random.default_rng(3),
+    ).confidence_interval  # fmt: skip
+    assert share == pytest.approx(above.sum() / below.sum())
+    assert low == pytest.approx(reference.low, abs=0.02)
+    assert high == pytest.approx(reference.high, abs=0.02)
+
+
+def test_a_ratio_without_anything_below_is_refused() -> None:
+    with pytest.raises(ValueError, match="positive sum"):
+        bootstrap_ratio([1.0], [0.0], ["a"], seed=0)
+    with pytest.raises(ValueError, match="2 and 1 values for 1 groups"):
+        bootstrap_ratio([1.0, 2.0], [1.0], ["a"], seed=0)

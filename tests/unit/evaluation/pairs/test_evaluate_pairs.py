@@ -59,8 +59,8 @@ def test_each_generated_video_is_judged_rightly(report: Report) -> None:
     assert correlation["dubbed"] == pytest.approx(correlation["copy"], abs=1e-6)
     assert correlation["frozen"] == 0
     assert correlation["other"] < 0.7
-    assert figure(report, "copy", "mouth_lag") == 0
-    assert figure(report, "late3", "mouth_lag") == 3
+    assert figure(report, "copy", "mouth_lag") == pytest.approx(0, abs=0.15)
+    assert figure(report, "late3", "mouth_lag") == pytest.approx(3, abs=0.15)
     assert figure(report, "copy", "psnr") > 30 > figure(report, "other", "psnr")
 
 

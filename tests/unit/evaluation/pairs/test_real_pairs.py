@@ -70,7 +70,7 @@ def test_a_copy_is_like_the_true_clip_and_in_sync(trial: Trial) -> None:
     correlation, lag, sync = trial.lips(pair)
     assert (pair.notes, pair.same_place) == ((), True)
     assert correlation > 0.9
-    assert lag == 0
+    assert lag == pytest.approx(0, abs=0.15)
     assert abs(sync.offset) <= 1
     assert np.abs(pair.generated_THWC.astype(int) - pair.clip.video_THWC).mean() < 3
 
@@ -78,7 +78,7 @@ def test_a_copy_is_like_the_true_clip_and_in_sync(trial: Trial) -> None:
 @pytest.mark.parametrize(("name", "frames"), [("late3", 3), ("early2", -2)])
 def test_shifted_pictures_are_found_to_the_frame(trial: Trial, name: str, frames: int) -> None:
     _, lag, sync = trial.lips(trial.read(name))
-    assert lag == frames
+    assert lag == pytest.approx(frames, abs=0.15)
     assert abs(sync.offset + frames) <= 1, "late pictures: the sound is early"
 
 
@@ -87,7 +87,7 @@ def test_a_dub_has_the_true_lips_and_no_sync(trial: Trial) -> None:
     correlation, lag, sync = trial.lips(pair)
     assert "another sound" in pair.notes[0]
     assert correlation > 0.9
-    assert lag == 0
+    assert lag == pytest.approx(0, abs=0.15)
     assert not (sync.verdict == "in_step" and abs(sync.offset) <= 1)
 
 
