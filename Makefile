@@ -7,9 +7,12 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 TESTS ?= tests
 PYTEST_ARGS ?=
+JOBS ?= 1
 CLOCK_ARGS ?=
 MUTANTS_ARGS ?=
 NIGHT_ARGS ?=
+# A file's tests stay in one process, because they share what was made for the file.
+IN_JOBS = $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist loadfile)
 # What the targets of their own run: minutes long, or in need of a machine that not everybody has.
 ELSEWHERE := not slow and not slurm and not browser and not gpu and not cluster
 SHELL_SCRIPTS = $(shell find .ci launch slurm tests -type f \( -name '*.sh' -o -name '*.sbatch' -o -path '.ci/run' \) | sort)
@@ -38,8 +41,8 @@ reproduce: setup ## the report: shards, both stages, figures of 40 videos (SOURC
 proof-real: setup ## learn one man's half hour of real sentences, an hour's training, and measure it against limits (SOURCE, MORE)
 	bash launch/proof_real.sh
 
-test: setup ## all CPU tests (TESTS=tests/unit/losses, PYTEST_ARGS=-x to narrow them)
-	$(BIN)/python -m pytest -m "$(ELSEWHERE)" $(PYTEST_ARGS) $(TESTS)
+test: setup ## all CPU tests (TESTS=tests/unit/losses, PYTEST_ARGS=-x to narrow them; JOBS=2: in two processes)
+	$(BIN)/python -m pytest -m "$(ELSEWHERE)" $(IN_JOBS) $(PYTEST_ARGS) $(TESTS)
 
 test-dist: setup ## the tests of several processes on this machine, the long ones too
 	$(BIN)/python -m pytest -m "distributed" $(PYTEST_ARGS) $(TESTS)

@@ -33,6 +33,7 @@ from emotalk.errors import WrongUse
 from etl.executor import Item, NodeUnfit, Result, WorkerDied
 from etl.free_ports import free_ports
 from etl.node_start import start_node
+from etl.paths import in_a_ray_job
 
 LOG = logging.getLogger("emotalk.etl")
 TRIES_AFTER_DEATH = 20  # of one task; then the task counts as the cause
@@ -224,11 +225,6 @@ def cluster(address: str | None, workers: int) -> Iterator[Cluster]:
         yield Cluster(workers)
     finally:
         ray.shutdown()
-
-
-def in_a_ray_job() -> bool:
-    """Return whether this process was started by `ray job submit`."""
-    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
 
 
 def _connect(address: str | None) -> None:

@@ -1,6 +1,7 @@
 """Check the folders of a job, and explain errors of the file system."""
 
 import errno
+import os
 from pathlib import Path
 
 from emotalk.config.etl import EtlConfig
@@ -25,6 +26,11 @@ FAULTS = {
     errno.ENOTCONN: f"the file system's server is gone; mount it anew {AGAIN}",
 }
 FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def in_a_ray_job() -> bool:
+    """Return whether this process was started by `ray job submit`."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
 
 
 def check_paths(config: EtlConfig, *, in_job: bool) -> Path:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from any folder
 
+from rich.console import Console
+
 from emotalk.config.etl import EtlConfig
 from emotalk.config.load import dump_config
 from emotalk.errors import (
@@ -20,16 +22,14 @@ from emotalk.home import ensure_home
 from emotalk.logging_setup import set_up_logging
 from emotalk.printable import printable
 from emotalk.redaction import redact
-from etl.cluster import cluster, in_a_ray_job
+from emotalk.shards.manifest import Manifest
 from etl.command_line import Request, make_console, parse
 from etl.job.console import clip_progress, print_text, show_outcome, show_plan
 from etl.job.finished_set import is_finished
 from etl.job.output import lock_output, read_manifest
-from etl.job.plan import make_plan
+from etl.job.plan import Plan, make_plan
 from etl.job.publish import publish
-from etl.job.run import run_job
-from etl.job.update import needs_update, update_set
-from etl.paths import check_paths, disk_fault
+from etl.paths import check_paths, disk_fault, in_a_ray_job
 
 
 def main(arguments: list[str]) -> int:
@@ -66,27 +66,46 @@ def _make(request: Request) -> int:
             raise
         raise WrongUse(refused) from None
     show_plan(console, config, plan)
-    if request.dry_run:
-        return EXIT_DONE
+    return EXIT_DONE if request.dry_run else _make_planned(config, plan, source, console)
+
+
+def _make_planned(config: EtlConfig, plan: Plan, source: Path, console: Console) -> int:
+    """Make the planned set unless it is there already; return the exit code."""
     finished = is_finished(config, plan)
-    if finished and not needs_update(config, plan):
+    if finished and not _needs_update(config, plan):
         words = f"{config.output} already holds this very shard set: nothing to do"
         print_text(console, printable(words))
         return EXIT_DONE
     # Reports a missing model once, before any worker starts.
     on_cpu = config.landmarks.model_copy(update={"device": "cpu"})  # the driver needs no GPU
     build_landmark_detector(on_cpu, source=source)
-    with (
-        lock_output(config.output),
-        cluster(config.ray_address, config.workers) as executor,
-        clip_progress(console, 0 if finished else len(plan.clips)) as progress,
-    ):
-        if is_finished(config, plan):  # checked again under the lock
-            manifest, words = update_set(config, plan, executor, progress)
-            print_text(console, printable(f"{config.output}: {words}"))
-        else:
-            manifest = run_job(config, plan, executor, progress)
+    with lock_output(config.output):
+        manifest = _work(config, plan, console, clips=0 if finished else len(plan.clips))
     return EXIT_DONE if manifest is None or show_outcome(console, config, manifest) else EXIT_FAILED
+
+
+def _needs_update(config: EtlConfig, plan: Plan) -> bool:
+    from etl.job.update import needs_update  # noqa: PLC0415  torch, seconds
+
+    return needs_update(config, plan)
+
+
+def _work(config: EtlConfig, plan: Plan, console: Console, *, clips: int) -> Manifest | None:
+    """Make or update the set on the cluster; return the manifest where one was written."""
+    # What only shows a plan, or refuses one, does not wait the seconds that Ray and torch take.
+    from etl.cluster import cluster  # noqa: PLC0415
+    from etl.job.run import run_job  # noqa: PLC0415
+    from etl.job.update import update_set  # noqa: PLC0415
+
+    with (
+        cluster(config.ray_address, config.workers) as executor,
+        clip_progress(console, clips) as progress,
+    ):
+        if not is_finished(config, plan):  # checked again under the lock
+            return run_job(config, plan, executor, progress)
+        manifest, words = update_set(config, plan, executor, progress)
+        print_text(console, printable(f"{config.output}: {words}"))
+        return manifest
 
 
 if __name__ == "__main__":

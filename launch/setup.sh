@@ -41,8 +41,8 @@ check_system() {
     stop "system packages are missing: ${missing[*]}" "Debian: apt-get install ${missing[*]}"
   fi
   command -v g++ >/dev/null ||
-    printf 'setup: note: %s\n' "no g++: all works but DeepSpeed on CPUs with several processes, which" \
-      "compiles a part of itself at its first run. Debian: apt-get install g++" >&2
+    printf 'setup: note: %s\n' "no g++: all works but runtime.compile=true on CPUs." \
+      "Debian: apt-get install g++" >&2
 }
 
 has_library() { "$1" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$2" 2>/dev/null; }

@@ -194,6 +194,7 @@ def _deepspeed_accelerators(
     """
     if cpu:
         _choose_cpu_for_deepspeed()
+        _compile_nothing()
     if "LOCAL_RANK" not in os.environ:
         _join_group_of_one()
     ready: dict[str, DeepSpeedPlugin] = plugins(config.deepspeed, engines)
@@ -212,6 +213,18 @@ def _choose_cpu_for_deepspeed() -> None:
     os.environ.pop("ACCELERATE_USE_CPU", None)
     os.environ["ACCELERATE_TORCH_DEVICE"] = "cpu"
     os.environ["DS_ACCELERATOR"] = "cpu"
+
+
+def _compile_nothing() -> None:
+    """Keep DeepSpeed from compiling its reduction in shared memory, which only inference calls.
+
+    It would take a minute at the first start on a machine, need a compiler, and leave a lock behind
+    when it is killed, at which every later start waits for ever. DeepSpeed keeps in this dictionary
+    which of its extensions fit the machine; to fill it, it runs the compiler too.
+    """
+    from deepspeed import ops  # noqa: PLC0415  2 s to import
+
+    ops.__compatible_ops__ = {}
 
 
 def _join_group_of_one() -> None:

@@ -16,6 +16,7 @@ from emotalk.lip_sync.features import (
     log_mel,
     power_spectra,
 )
+from emotalk.lip_sync.limits import LARGEST_IN_STEP, SURE
 from emotalk.lip_sync.load import LipSyncModel, load_lip_sync_model
 from emotalk.lip_sync.network import REACH, lag_similarity, speech_length
 from emotalk.lip_sync.one_thread import one_thread
@@ -29,7 +30,6 @@ MAX_OFFSET = 15  # frames
 OVERLAP = 12  # embeddings that a lag needs
 SHORTEST = 2 * REACH + OVERLAP  # frames that can be compared at all
 PEAK_WIDTH = 2  # frames beside the best lag that belong to it
-LARGEST_IN_STEP = 1  # frames: the estimate's own precision
 USUAL_EMBEDDINGS = 63  # of a clip of three seconds
 LONGEST_CREDIT = 1.5  # most that length adds to a height: speech alike in pace always fits a little
 
@@ -41,7 +41,6 @@ VOICED_SHARE = 1e-3  # of the loudest frame's power
 MIN_LOUDNESS_RANGE = 4.0  # power of loud frames to that of quiet ones; steady noise: 1
 
 # Chosen on the clips of `tests/benchmarks/bench_lip_sync`; see the README.
-SURE = 0.8  # confidence from which the offset counts
 USUAL_HEIGHT, HEIGHT_WEIGHT = 0.33, 15.0
 USUAL_MARGIN, MARGIN_WEIGHT = 0.13, 22.0
 LARGE_OFFSET, LARGE_OFFSET_COST = 2, 1.0  # frames; clips are rarely further out

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeGuard
 
-from emotalk.lip_sync.estimate import SURE
+from emotalk.lip_sync.limits import SURE
 from emotalk.shards.json_lines import fit_lines
 from emotalk.shards.manifest import Manifest
 from emotalk.shards.measures import ClipMeasures, read_measures

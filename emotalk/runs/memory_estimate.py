@@ -1,6 +1,6 @@
 """Measure the memory of a run's steps by running them on tensors without content."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -49,15 +49,34 @@ def measure_sizes(config: TrainConfig) -> RunSizes:
             for parameter in engine.module.parameters():
                 parameter.grad = torch.zeros_like(parameter)
         activations: dict[str, int] = {}
-        for stage in config.stages:
-            for update in stage.updates:
-                x = partial(blank_inputs, config, generator.noise_features)
-                peak = _peak_of(update, x, networks)
-                activations[update.network] = max(peak, activations.get(update.network, 0))
+        for update in largest_updates([u for stage in config.stages for u in stage.updates]):
+            x = partial(blank_inputs, config, generator.noise_features)
+            peak = _peak_of(update, x, networks)
+            activations[update.network] = max(peak, activations.get(update.network, 0))
     sizes = {"generator": _size(generator)}
     if critics is not None:
         sizes |= {name: _size(module) for name, module in critics.named_children()}
     return RunSizes(sizes, 0 if features is None else _size(features), activations)
+
+
+def largest_updates(updates: Iterable[UpdateConfig]) -> list[UpdateConfig]:
+    """Return the updates whose terms are not among those of another update of the same network.
+
+    An update takes no less memory than one with a part of its terms. Learning rates do not matter.
+    """
+    kept: list[UpdateConfig] = []
+    for update in updates:
+        if not any(_holds(other, update) for other in kept):
+            kept = [other for other in kept if not _holds(update, other)] + [update]
+    return kept
+
+
+def _holds(update: UpdateConfig, other: UpdateConfig) -> bool:
+    """Return whether an update trains what another one trains, and reports what it reports."""
+    terms, others = update.losses, other.losses
+    return update.network == other.network and all(
+        terms.get(term, 0.0) > 0 if weight else term in terms for term, weight in others.items()
+    )
 
 
 class FakeEngine(Engine):

@@ -5,12 +5,12 @@ from emotalk.counted import counted
 from emotalk.errors import Stopped
 from emotalk.lip_sync.estimate import (
     MAX_OFFSET,
-    SURE,
     LipSyncModel,
     SyncEstimate,
     estimate_sync,
     load_lip_sync_model,
 )
+from emotalk.lip_sync.limits import SURE
 from emotalk.schema import FPS, Floats, Rejection, Sync
 
 

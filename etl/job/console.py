@@ -11,7 +11,7 @@ from rich.table import Table
 
 from emotalk.config.etl import EtlConfig
 from emotalk.counted import counted
-from emotalk.lip_sync.estimate import LARGEST_IN_STEP, SURE
+from emotalk.lip_sync.limits import LARGEST_IN_STEP, SURE
 from emotalk.printable import printable_lines
 from emotalk.schema import FPS, SPLITS, UNKNOWN
 from emotalk.shards.manifest import Manifest

@@ -42,9 +42,12 @@ def alone(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_every_loss_and_every_tensors_update_is_that_of_one_process(
-    name: str, config: Path, alone: Path, tmp_path: Path
+    name: str, config: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    built = tmp_path / "built"
+    monkeypatch.setenv("TORCH_EXTENSIONS_DIR", str(built))
     run(config, tmp_path / "run", SET_UPS[name])
+    assert not built.exists(), "DeepSpeed compiled a part of itself"
     apart = compare(tmp_path / "run", alone, first_weights(config))
     assert apart.loss <= 1, apart.loss_name
     assert apart.update <= UPDATE_SHARE, apart.update_name

@@ -125,7 +125,7 @@ def drawn(words: list[str], place: Place) -> list[str]:
 
 
 RUN: dict[str, Fill] = {
-    r"(\w+=\S+ )?make( [a-z-]+)?( SOURCE=DIR)?( (DRY_RUN|ETL_CONFIG)=\S+)?": lambda words, place: [
+    r"(\w+=\S+ )?make( [a-z-]+)?( SOURCE=DIR)?( (DRY_RUN|ETL_CONFIG|JOBS)=\S+)?": lambda words, place: [
         words[0],
         "-n",
         *words[1:],
@@ -222,7 +222,9 @@ def how(command: Command) -> list[str]:
 
 
 def of(patterns: dict[str, Fill]) -> list[Command]:
-    return [c for c in commands() if any(re.fullmatch(p, c.line) for p in patterns)]
+    """Return the commands of these patterns, one that several READMEs print once."""
+    once = {command.line: command for command in reversed(commands())}
+    return [c for c in reversed(once.values()) if any(re.fullmatch(p, c.line) for p in patterns)]
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)

@@ -52,9 +52,15 @@ def test_clips_become_shards_on_a_local_ray_cluster(tmp_path: Path, corpus: Path
     assert "nothing to do" in again.stdout
 
 
-def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path, corpus: Path) -> None:
-    run = shard(CONFIG, f"source={corpus}", "output=out", "--dry-run", folder=tmp_path)
+def test_a_dry_run_shows_the_plan_writes_nothing_and_waits_for_no_heavy_library(
+    tmp_path: Path, corpus: Path
+) -> None:
+    words = (CONFIG, f"source={corpus}", "output=out", "--dry-run")
+    run = shard(*words, folder=tmp_path, PYTHONPROFILEIMPORTTIME="1")
     assert run.returncode == 0, run.stderr
+    loaded = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "etl.job.plan" in loaded
+    assert not {"torch", "ray", "scipy", "matplotlib", "onnxruntime"} & loaded
     assert "3 shards to out" in run.stdout
     assert not list(tmp_path.iterdir())
 

@@ -9,12 +9,19 @@ import torch
 from torch import nn
 
 from emotalk.config.run import TrainConfig
+from emotalk.config.stages import UpdateConfig
 from emotalk.runs import memory_estimate as module
-from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, measure_sizes
+from emotalk.runs.memory_estimate import (
+    FakeEngine,
+    blank_inputs,
+    largest_updates,
+    measure_sizes,
+)
 from emotalk.runs.networks import build_modules
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
 from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+from tests.helpers.presets import full_preset
 from tests.helpers.tiny_training import tiny_config
 
 L1_ALONE = (
@@ -118,3 +125,29 @@ def test_a_run_that_begins_after_other_speech_is_estimated_with_it(tmp_path: Pat
     assert after.preceding is not None
     assert after.preceding.speech_BS.shape == after.speech_BS.shape
     assert after.preceding.weight_B.tolist() == [1.0] * len(after.keys)
+
+
+def update(network: str, **losses: float) -> UpdateConfig:
+    return UpdateConfig.model_validate({"network": network, "lr": 0.1, "losses": losses})
+
+
+def test_an_update_counts_unless_another_one_trains_and_reports_all_its_terms() -> None:
+    l1, more = update("generator", l1=1), update("generator", l1=0.5, emotion=0)
+    trained = update("generator", l1=0, emotion=1)
+    critics = update("discriminators", emotion=1)
+    assert largest_updates([l1, more, l1]) == [more]
+    assert largest_updates([more, l1]) == [more]
+    assert largest_updates([more, trained]) == [more, trained]
+    assert largest_updates([trained, critics]) == [trained, critics]
+    both = update("generator", l1=1, emotion=1)
+    assert largest_updates([l1, trained, more, both]) == [both]
+
+
+@pytest.mark.parametrize("preset", ["paper", "crema_d_large"])
+def test_updates_that_are_left_out_take_no_more_memory(
+    preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = full_preset(preset, "model.width=0.02", "data.frames=3", "data.batch_size=2")
+    few = measure_sizes(config)
+    monkeypatch.setattr(module, "largest_updates", list)
+    assert measure_sizes(config) == few
