@@ -124,12 +124,14 @@ def drawn(words: list[str], place: Place) -> list[str]:
     ]  # fmt: skip
 
 
+def not_made(words: list[str], place: Place) -> list[str]:
+    """`make` prints what it would run."""
+    del place
+    return [words[0], "-n", *words[1:]]
+
+
 RUN: dict[str, Fill] = {
-    r"(\w+=\S+ )?make( [a-z-]+)?( SOURCE=DIR)?( (DRY_RUN|ETL_CONFIG|JOBS)=\S+)?": lambda words, place: [
-        words[0],
-        "-n",
-        *words[1:],
-    ],
+    r"(\w+=\S+ )?make( [a-z-]+)?( SOURCE=DIR)?( (DRY_RUN|ETL_CONFIG|JOBS)=\S+)?": not_made,
     r"(RAY_ADDRESS=\S+ )?python etl/shard\.py .*": with_words(
         "landmarks.backend=sidecar", "--dry-run"
     ),
