@@ -25,16 +25,19 @@ UNLABELLED = "configs/train/unlabelled.yaml"
 def open_shards_together(config: TrainConfig, runtime: Runtime) -> AnyShardSet:
     """Return the shard set of a run with the samples of the splits that it reads.
 
-    One process of each node reads and parses the indexes. Every process reads the manifest.
+    One process of each node reads manifests and indexes and looks at the sizes of the tars.
 
     Raises:
         WrongUse: as `open_shards`; a set has no training split, or an index is faulty.
     """
-    shard_set = open_shards(config.shards, config.data.remote)
+    once = runtime.read_once_a_node
+    shard_set = open_shards(config.shards, config.data.remote, once)
+    names = ("train", "val") if config.validation.clips else ("train",)
     for part in shard_set.sets:
-        for name in ("train", "val") if config.validation.clips else ("train",):
+        part.look_at_tars(names, once)
+        for name in names:
             if name == "train" or name in part.split_names:
-                split = runtime.read_once_a_node(partial(part.split, name))
+                split = once(partial(part.split, name))
                 part.keep_split(name, split)
     return shard_set
 

@@ -20,6 +20,7 @@ from emotalk.printable import quoted
 from emotalk.redaction import refuse_redacted
 from emotalk.schema import FPS, SAMPLE_RATE, SIZE
 from emotalk.shards.manifest import ShardEntry
+from emotalk.shards.read_once import Once, read_here
 from emotalk.shards.sample_table import Sample, SampleTable
 from emotalk.shards.shard_set import ShardSet, Split, StoredSample
 
@@ -134,9 +135,11 @@ AnyShardSet: TypeAlias = ShardSet | JoinedSet
 
 
 def open_shards(
-    shards: str | Sequence[ShardSource], remote: RemoteConfig | None = None
+    shards: str | Sequence[ShardSource],
+    remote: RemoteConfig | None = None,
+    once: Once = read_here,
 ) -> AnyShardSet:
-    """Return the shard set of a configuration, several as one; reads the manifests only.
+    """Return the shard set of a configuration, several as one; `once` reads the manifests only.
 
     Raises:
         WrongUse: one cannot be opened (`ShardSet.open`), two are the same, or their crops differ in
@@ -146,7 +149,7 @@ def open_shards(
     if len(sources) > 1:
         for number, source in enumerate(sources):
             refuse_redacted(source.path, f"shards.{number}.path")
-    sets = [ShardSet.open(source.path, remote) for source in sources]
+    sets = [ShardSet.open(source.path, remote, once) for source in sources]
     return sets[0] if len(sets) == 1 else JoinedSet(sets, [source.weight for source in sources])
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from emotalk.redaction import redact_setting
 from emotalk.shards.index_columns import read_index
 from emotalk.shards.manifest import Manifest, ShardEntry
 from emotalk.shards.names import MANIFEST_NAME, index_name
+from emotalk.shards.read_once import Once, read_here
 from emotalk.shards.record import parse
 from emotalk.shards.remote_storage import open_storage
 from emotalk.shards.sample_table import Sample, SampleTable
@@ -55,8 +56,12 @@ class ShardSet:
         self._splits: dict[str, Split] = {}
 
     @classmethod
-    def open(cls, location: str, remote: RemoteConfig | None = None) -> "ShardSet":
+    def open(
+        cls, location: str, remote: RemoteConfig | None = None, once: Once = read_here
+    ) -> "ShardSet":
         """Return the shard set at a folder, a URL or a `pipe:` command; reads the manifest only.
+
+        `once` reads it: for one process alone, or for all of a node.
 
         Raises:
             WrongUse: nothing there, no manifest (not finished, or not a shard set), another format
@@ -64,16 +69,9 @@ class ShardSet:
         """
         storage = open_storage(location, remote or RemoteConfig())
         location = redact_setting(location)
-        try:
-            data = storage.read_file(MANIFEST_NAME)
-        except StorageFault as fault:
-            raise WrongUse(
-                f"{location}: no shard set here ({fault}); expected {MANIFEST_NAME}, which "
-                "etl/shard.py writes last: give its output folder"
-            ) from None
+        data = once(partial(_manifest, storage, location))
         manifest = parse(Manifest, data, f"{location}/{MANIFEST_NAME}")
-        refused = storage.access_fault(MANIFEST_NAME)
-        if refused:
+        if refused := once(lambda: storage.access_fault(MANIFEST_NAME) or ""):
             raise WrongUse(f"{location}: {refused}")
         return cls(location, manifest, storage, manifest_json=data)
 
@@ -167,6 +165,11 @@ class ShardSet:
             )
         return data
 
+    def look_at_tars(self, names: Iterable[str], once: Once) -> None:
+        """Let `once` look at the tars of these splits, for one process alone or all of a node."""
+        files = [shard.file for shard in self.manifest.shards if shard.split in {*names}]
+        self.storage.keep_versions(once(partial(self.storage.versions, files)))
+
     def check_sizes(self, split: Split) -> list[str]:
         """Return one message for each tar of the split that is missing or of a wrong size.
 
@@ -182,6 +185,21 @@ class ShardSet:
             return None
         found = "is missing" if size < 0 else f"has {size} bytes"
         return f"{self.location}/{shard.file} {found}, the manifest says {shard.bytes} bytes"
+
+
+def _manifest(storage: Storage, location: str) -> bytes:
+    """Return the manifest's bytes.
+
+    Raises:
+        WrongUse: there is none.
+    """
+    try:
+        return storage.read_file(MANIFEST_NAME)
+    except StorageFault as fault:
+        raise WrongUse(
+            f"{location}: no shard set here ({fault}); expected {MANIFEST_NAME}, which "
+            "etl/shard.py writes last: give its output folder"
+        ) from None
 
 
 def doubles_fault(keys: Iterable[str]) -> str | None:

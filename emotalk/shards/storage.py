@@ -4,7 +4,9 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from emotalk.files.checksums import file_sha256
 from emotalk.files.small_files import UnfitFile, read_small
@@ -12,11 +14,19 @@ from emotalk.shards.manifest import ShardEntry
 
 OPEN_FILES = 64
 LARGEST_FILE = 256 * 2**20  # bytes of a manifest or an index
-Version = tuple[int, int, int, int]  # of a file: device, inode, bytes, time of its last change
 
 
 class StorageFault(OSError):  # noqa: N818  a fault of the files, not of the program
     """A file or a part of it is missing, unreadable or of another size."""
+
+
+class Version(NamedTuple):
+    """Tell a file from a later one of the same name."""
+
+    device: int
+    inode: int
+    size: int  # bytes
+    time_ns: int  # of its last change
 
 
 class Storage(ABC):
@@ -50,6 +60,14 @@ class Storage(ABC):
         """Return a file's size, -1 if it is missing, None if the storage is remote."""
         return None
 
+    def versions(self, names: Iterable[str]) -> dict[str, Version | None]:
+        """Return what tells each file from a later one, None if it is missing; {} if remote."""
+        return {}
+
+    def keep_versions(self, versions: Mapping[str, Version | None]) -> None:
+        """Take the versions that another process of this machine found, instead of looking."""
+        assert not versions, "a remote storage has none"
+
     def access_fault(self, name: str) -> str | None:
         """Return why this way of access cannot work, tried on an existing file, or None."""
         return None
@@ -67,6 +85,7 @@ class DiskStorage(Storage):
         self._owner = os.getpid()
         self._open: OrderedDict[str, int] = OrderedDict()
         self._faults: dict[str, dict[Version, str]] = {}  # fault, "" if none
+        self._found: dict[str, Version | None] = {}  # by another process
 
     def read_file(self, name: str) -> bytes:
         """Return a whole file."""
@@ -97,13 +116,26 @@ class DiskStorage(Storage):
             raise StorageFault(error.strerror or str(error)) from error
 
     def local_size(self, name: str) -> int | None:
-        """Return a file's size."""
-        try:
-            status = (self.folder / name).stat()
-        except OSError:
+        """Return a file's size, as `keep_versions` was told it or as it is."""
+        version = self._found[name] if name in self._found else self._version_now(name)
+        if version is None:
             return -1
-        self._faults.setdefault(name, {_version(status): ""})
-        return status.st_size
+        self._faults.setdefault(name, {version: ""})
+        return version.size
+
+    def versions(self, names: Iterable[str]) -> dict[str, Version | None]:
+        """Return the versions of files."""
+        return {name: self._version_now(name) for name in names}
+
+    def keep_versions(self, versions: Mapping[str, Version | None]) -> None:
+        """Take the versions of files."""
+        self._found.update(versions)
+
+    def _version_now(self, name: str) -> Version | None:
+        try:
+            return _version((self.folder / name).stat())
+        except OSError:
+            return None
 
     def close(self) -> None:
         """Close the open tars; reading opens them again."""
@@ -157,4 +189,4 @@ class DiskStorage(Storage):
 
 
 def _version(status: os.stat_result) -> Version:
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return Version(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

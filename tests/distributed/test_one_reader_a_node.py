@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 
 from emotalk.models.vgg import VGG19Features
 from tests.helpers.tiny_training import LONGEST_S, ROOT, read_metrics, tiny_shards, tiny_yaml, train
+from tests.helpers.train_and_record import LOOKED
 
 pytestmark = pytest.mark.distributed
 WEIGHTS = ("generator", "generator_ema", "discriminators")
@@ -60,7 +61,7 @@ def within(paths: list[Path], folder: Path) -> set[str]:
     return {path.name for path in paths if path.parent == folder}
 
 
-def test_the_other_process_resumes_without_opening_checkpoint_or_indexes(
+def test_the_other_process_resumes_without_opening_checkpoint_manifest_or_indexes(
     config: Path, finished: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
@@ -73,9 +74,13 @@ def test_the_other_process_resumes_without_opening_checkpoint_or_indexes(
     assert within(other, checkpoint) == set()
     shards = config.parent / "shards"
     indexes = {"train-000000.index.json", "train-000001.index.json"}
+    tars = {"train-000000.tar", "train-000001.tar"}
     assert within(reader, shards) >= {*indexes, "manifest.json"}
-    assert not within(other, shards) & indexes
-    assert within(other, shards) >= {"manifest.json"}, "the record would see an index too"
+    assert not within(other, shards) & {*indexes, "manifest.json"}
+    assert within(other, shards) & tars, "the record would see an index too"
+    looked = Path(f"{LOOKED}{shards}")
+    assert within(reader, looked) >= tars
+    assert not within(other, looked)
     # and what it got is what the file holds, to the bit
     assert read_metrics(run_dir) == read_metrics(finished)
     for name in (*WEIGHTS, *MOMENTS):

@@ -1,4 +1,4 @@
-"""train.py as a launcher starts it, and a list of the files that each rank opened.
+"""train.py as a launcher starts it, and a list of the files that each rank opened or looked at.
 
 torchrun --nproc-per-node 2 -m tests.helpers.train_and_record OUT CONFIG [key=value ...]
 
@@ -32,8 +32,12 @@ def watched(function: Callable[..., Any], opened: list[str]) -> Callable[..., An
     return call
 
 
+LOOKED = "looked at "
+"""Before the path of a file of which a rank asked for its size and times."""
+
+
 def record(file: Path) -> None:
-    """Write the paths of all files opened from now on into a file when the process ends."""
+    """Write the paths of all files used from now on into a file when the process ends."""
     opened: list[str] = []
 
     def hear(event: str, arguments: tuple[Any, ...]) -> None:
@@ -44,6 +48,13 @@ def record(file: Path) -> None:
     load = watched(safetensors.torch.load_file, opened)
     mock.patch.object(tensor_files, "load_file", load).start()
     mock.patch.object(safetensors, "safe_open", watched(safetensors.safe_open, opened)).start()
+    stat = Path.stat
+
+    def look(path: Path, **words: bool) -> os.stat_result:
+        opened.append(f"{LOOKED}{path}")
+        return stat(path, **words)
+
+    mock.patch.object(Path, "stat", look).start()
     atexit.register(lambda: file.write_text(json.dumps(opened), encoding="utf-8"))
 
 

@@ -4,9 +4,10 @@ import json
 import os
 import shutil
 import tarfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import webdataset
@@ -14,6 +15,7 @@ import webdataset
 from emotalk.errors import WrongUse
 from emotalk.shards import shard_set, storage
 from emotalk.shards.manifest import ShardEntry
+from emotalk.shards.read_once import Value
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.shard_set import ShardSet
 from tests.helpers.shard_set import (
@@ -380,6 +382,32 @@ def test_a_tar_is_hashed_once_whether_it_is_right_or_wrong(
             with pytest.raises(DataFault, match=f"sample {sample.key}: sha256"):
                 reader.read(sample, ["mp4"])
     assert hashed == ["train-000000.tar", "train-000001.tar"]
+
+
+def test_a_process_that_is_told_of_the_tars_does_not_look_and_still_notices_a_change(
+    folder: Path,
+) -> None:
+    reader, other = ShardSet.open(str(folder)), ShardSet.open(str(folder))
+    told: list[Any] = []
+
+    def first(read: Callable[[], Value], /) -> Value:
+        told.append(read())
+        return cast(Value, told[0])
+
+    def second(_: Callable[[], Value], /) -> Value:
+        return cast(Value, told[0])
+
+    reader.look_at_tars(("train",), first)
+    other.look_at_tars(("train",), second)
+    tar = folder / "train-000000.tar"
+    data = bytearray(tar.read_bytes())
+    tar.unlink()
+    split = other.split("train")
+    assert other.check_sizes(split) == []
+    data[-1] ^= 1
+    tar.write_bytes(data)
+    with pytest.raises(DataFault, match="was changed since the run began"):
+        SampleReader(other).read(split.samples[0], ["mp4"])
 
 
 def test_a_shard_that_vanished_is_a_fault(folder: Path) -> None:
