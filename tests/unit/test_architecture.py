@@ -89,9 +89,15 @@ HOMES: dict[str, tuple[str, ...]] = {
 WITHOUT_TORCH = ("emotalk/schema.py", "emotalk/errors.py", "emotalk/seeding.py", "emotalk/config/")
 
 
-def sources() -> list[str]:
+@cache
+def sources() -> tuple[str, ...]:
     files = [ROOT / "train.py", *ROOT.glob("etl/**/*.py"), *ROOT.glob("emotalk/**/*.py")]
-    return sorted(str(file.relative_to(ROOT)) for file in files)
+    return tuple(sorted(str(file.relative_to(ROOT)) for file in files))
+
+
+@cache
+def modules() -> frozenset[str]:
+    return frozenset(map(module_of, sources()))
 
 
 @cache
@@ -122,7 +128,7 @@ def module_of(file: str) -> str:
 
 def modules_imported(file: str) -> set[str]:
     """Return our own modules that a file imports, without itself and without packages above it."""
-    known = {module_of(other) for other in sources()}
+    known = modules()
     own = module_of(file)
     return {
         name
