@@ -56,8 +56,8 @@ drill: setup ## kill trainings at random moments, start them again, compare with
 test-gpu: setup ## the tests that need a CUDA device; writes a dated record to tests/gpu/records
 	$(BIN)/python -m pytest -m "gpu" $(PYTEST_ARGS) $(TESTS)
 
-test-slurm: setup ## the tests that need Slurm: on two nodes started on this machine (Debian, root)
-	bash tests/slurm/lab.sh run $(BIN)/python -m pytest -m "slurm" $(PYTEST_ARGS) tests/slurm
+test-slurm: setup ## the tests that need Slurm: on pairs of nodes started on this machine (Debian, root)
+	$(BIN)/python -m tests.slurm.side_by_side $(PYTEST_ARGS)
 
 test-cluster: setup ## the ETL on Ray clusters started on this machine: by address, job, ssh, with a node lost
 	$(BIN)/python -m pytest -m "cluster" $(PYTEST_ARGS) $(TESTS)

@@ -1,10 +1,12 @@
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.slurm.jobs import ROOT
+from tests.slurm.nodes import NODES, temporary_files
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,6 +25,18 @@ def slurm() -> None:
 def _without_preflight(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the examination of the nodes out, except where a test asks for it."""
     monkeypatch.setenv("PREFLIGHT", "0")
+
+
+@pytest.fixture
+def nothing_stays() -> Callable[[], None]:
+    """Return a check that nothing is in the nodes' temporary folders that was not there before."""
+    before = {node: set(temporary_files(node)) for node in NODES}
+
+    def check() -> None:
+        now = {node: set(temporary_files(node)) - before[node] for node in NODES}
+        assert now == {node: set() for node in NODES}
+
+    return check
 
 
 @pytest.fixture

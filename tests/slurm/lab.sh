@@ -4,6 +4,7 @@
 #   tests/slurm/lab.sh down        stop it
 #   tests/slurm/lab.sh run CMD...  start it, run CMD with SLURM_CONF set, stop it; the exit code is CMD's
 #   tests/slurm/lab.sh node NAME   start a node anew that was killed
+#   tests/slurm/lab.sh install     only what is needed once on a machine, before several labs start at once
 # SLURM_LAB is the folder for its state (default .slurm-lab here; never in /tmp, of which each node has its own),
 # SLURM_LAB_PORT its first port, SLURM_LAB_FIRST_JOB the number of its first job.
 # A node has its own host name, processes and /tmp: killing the process of run/NAME.pid kills all that runs on it, as
@@ -31,6 +32,14 @@ install() {
   ((ours == 0)) || rm $policy
 }
 
+# name_nodes: let the nodes' names stand for their addresses.
+name_nodes() {
+  local index
+  for index in "${!nodes[@]}"; do
+    grep -qE "\s${nodes[index]}\$" /etc/hosts || echo "127.0.0.$((21 + index)) ${nodes[index]}" >>/etc/hosts
+  done
+}
+
 # running NAME PROGRAM: its pid file names a process, and that process is the program.
 running() {
   local pid
@@ -43,12 +52,9 @@ configure() {
   mkdir -p "$lab"/{run,log,state,spool,munge,gpu,shared,share,disk/only-lab1}
   chmod 755 "$lab" "$lab/munge"
   [[ -s $lab/munge/key ]] || (umask 077 && head -c 128 /dev/urandom >"$lab/munge/key")
-  local gpu index
+  local gpu
   for gpu in 0 1 2 3; do
     [[ -e $lab/gpu/gpu$gpu ]] || mknod "$lab/gpu/gpu$gpu" c 1 3
-  done
-  for index in "${!nodes[@]}"; do
-    grep -qE "\s${nodes[index]}\$" /etc/hosts || echo "127.0.0.$((21 + index)) ${nodes[index]}" >>/etc/hosts
   done
   echo "NodeName=lab[1-2] Name=gpu File=$lab/gpu/gpu[0-3]" >"$lab/gres.conf"
   cat >"$lab/slurm.conf" <<CONF
@@ -113,6 +119,7 @@ up() {
   [[ $lab/ != /tmp/* && $PWD/ != /tmp/* ]] || stop "each node has a /tmp of its own: call it from a folder outside of" \
     "/tmp, with SLURM_LAB outside of it"
   install
+  name_nodes
   configure
   mountpoint --quiet "$lab/share" || mount -t tmpfs -o size=512m share "$lab/share"
   running munged munged ||
@@ -172,6 +179,10 @@ case ${1:-} in
     echo "lab: up; export SLURM_CONF=$SLURM_CONF"
     ;;
   down) down ;;
+  install)
+    install
+    name_nodes
+    ;;
   run)
     shift
     trap down EXIT
@@ -182,5 +193,5 @@ case ${1:-} in
     [[ " ${nodes[*]} " == *" ${2:-} "* ]] || stop "usage: tests/slurm/lab.sh node ${nodes[*]}"
     running "$2" unshare || start_node "$2"
     ;;
-  *) stop "usage: tests/slurm/lab.sh up|down|node NAME|run CMD..." ;;
+  *) stop "usage: tests/slurm/lab.sh up|down|install|node NAME|run CMD..." ;;
 esac

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.slurm.jobs import ROOT
+from tests.slurm.jobs import ROOT, SLOWER
 
 LAB = Path(os.environ.get("SLURM_CONF", "/nowhere/slurm.conf")).parent
 NODES = ("lab1", "lab2")
@@ -31,14 +31,23 @@ def bring_back(node: str, seconds: float = 60) -> None:
     Its /tmp keeps what was in it, as a disk does.
     """
     subprocess.run(["bash", "tests/slurm/lab.sh", "node", node], cwd=ROOT, check=True)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SLOWER * seconds
     while _state(node) not in ("idle", "mixed", "allocated"):
-        assert time.monotonic() < deadline, f"{node} is {_state(node)} after {seconds} s"
+        assert time.monotonic() < deadline, f"{node} is {_state(node)} after {SLOWER * seconds} s"
         subprocess.run(
             ["scontrol", "update", f"nodename={node}", "state=resume"],
             capture_output=True, check=False,
         )  # fmt: skip
         time.sleep(0.5)
+
+
+def kill_steps(job: str) -> None:
+    """Kill the script of a training on each node, so that nothing there clears away."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            of_job = process.environ().get("SLURM_JOB_ID") == job
+            if of_job and "slurm/train_node.sh" in process.cmdline():
+                process.kill()
 
 
 def rank_of(job: str, rank: int) -> psutil.Process | None:
@@ -78,6 +87,18 @@ def full_disk(node: str) -> Iterator[None]:
     """Leave no room in a node's /tmp."""
     with filled(LAB / "tmp" / node):
         yield
+
+
+@contextmanager
+def hidden(node: str, folder: Path) -> Iterator[None]:
+    """Take a folder away from a node, where it is empty then, as after an unmount."""
+    (shell,) = psutil.Process(int((LAB / "run" / f"{node}.pid").read_text())).children()
+    there = ("nsenter", f"--target={shell.pid}", "--mount", "--pid")
+    subprocess.run([*there, "mount", "-t", "tmpfs", "none", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*there, "umount", "--lazy", str(folder)], check=True)
 
 
 def _state(node: str) -> str:

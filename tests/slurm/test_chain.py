@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import ROOT, ended_well, log, queued, submit, wait_until
+from tests.slurm.jobs import ROOT, SLOWER, ended_well, log, queued, submit, wait_until
 from tests.slurm.nodes import NODES, temporary_files
 from tests.slurm.test_train_job import wait_for_file
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 900)]
 
 CPU = "--gpus-per-node=0 --cpus-per-task=1"
 SMALL = (

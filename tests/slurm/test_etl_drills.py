@@ -12,10 +12,18 @@ import pytest
 
 from tests.helpers.clips import write_crema_d
 from tests.helpers.etl_run import digests, finished_clips, made_in_one_process
-from tests.slurm.jobs import ROOT, ended_well, fields, log, submit, wait_until
-from tests.slurm.nodes import DISK, NODES, bring_back, full_disk, kill_node, temporary_files
+from tests.slurm.jobs import ROOT, SLOWER, ended_well, fields, log, submit, wait_until
+from tests.slurm.nodes import (
+    DISK,
+    NODES,
+    bring_back,
+    full_disk,
+    hidden,
+    kill_node,
+    temporary_files,
+)
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 900)]
 
 CLIPS = 18
 NAMED_S = 60.0  # within which node and remedy are to be named
@@ -44,18 +52,6 @@ def _examined(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         bring_back(node)
 
 
-@pytest.fixture
-def nothing_stays() -> Callable[[], None]:
-    """Return a check that nothing is in the nodes' temporary folders that was not there before."""
-    before = {node: set(temporary_files(node)) for node in NODES}
-
-    def check() -> None:
-        now = {node: set(temporary_files(node)) - before[node] for node in NODES}
-        assert now == {node: set() for node in NODES}
-
-    return check
-
-
 def words_for(source: Path) -> Words:
     return (f"source={source}", "landmarks.backend=sidecar", "samples_per_shard=4")
 
@@ -67,7 +63,7 @@ def start(source: Path, output: Path, *sbatch: str, logs: Path) -> str:
 
 
 def wait_for(what: Callable[[], bool], job: str, seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SLOWER * seconds
     while not what():
         assert time.monotonic() < deadline, log(job)
         assert fields(job)["JobState"] in ("PENDING", "RUNNING"), log(job)
@@ -173,6 +169,24 @@ def test_a_node_that_lacks_the_source_is_named_and_the_other_makes_the_set(
         assert digests(output) == undisturbed
     finally:
         subprocess.run(["rm", "-r", source], check=True)
+    nothing_stays()
+
+
+def test_a_source_that_a_node_loses_in_the_middle_is_named_and_the_other_makes_the_set(
+    corpus: Path, undisturbed: dict[str, str], tmp_path: Path, nothing_stays: Callable[[], None]
+) -> None:
+    output = tmp_path / "shards"
+    job = start(corpus, output, logs=tmp_path)
+    wait_for(lambda: finished_clips(output) >= 1, job)
+    with hidden("lab2", corpus):
+        named_in_s(
+            job,
+            f"source: {corpus} is empty now on lab2",
+            "no clip is rejected for it: the job goes on with lab1",
+            "Mount it there again",
+        )
+        finished(job)
+    assert digests(output) == undisturbed
     nothing_stays()
 
 

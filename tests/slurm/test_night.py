@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import log, submit, wait_until
+from tests.slurm.jobs import SLOWER, log, submit, wait_until
 from tests.slurm.nodes import rank_of
 from tests.slurm.test_real_training import material, status
 
 __all__ = ["material"]
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 600)]
 LIMITS = ("runtime.watchdog.step_s=20", "runtime.watchdog.checkpoint_s=20")
 """A process may stop while the others still wait for it at the end of a checkpoint."""
 STEPS = ("stages.gan.iterations=30", "checkpoint.every=3", *LIMITS)
@@ -27,7 +27,7 @@ def train(folder: Path, run: str) -> str:
 
 
 def wait_for(what: Callable[[], bool], seconds: float = 200) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SLOWER * seconds
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import log, submit, wait_until
+from tests.slurm.jobs import SLOWER, log, submit, wait_until
 from tests.slurm.test_train_job import train_with
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 300)]
 LAB = Path(os.environ.get("SLURM_CONF", "/nowhere/slurm.conf")).parent
 EXAMINED = "--export=ALL,PREFLIGHT=1"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.readme_commands import Command, commands
-from tests.slurm.jobs import ROOT, queued
+from tests.slurm.jobs import ROOT, SLOWER, queued
 from tests.slurm.test_chain import corpus
 
 __all__ = ["corpus"]
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 240)]
 JOBS = [command for command in commands() if command.line.startswith("sbatch ")]
 CHAINS = [command for command in commands() if "slurm/chain.sh " in command.line]
 # The lab has two nodes of four GPUs and 32 CPUs; no test has photographs or VGG-19's weights.

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.tiny_training import read_metrics, tiny_shards, tiny_yaml
-from tests.slurm.jobs import ROOT, log, submit, wait_until
+from tests.slurm.jobs import ROOT, SLOWER, log, submit, wait_until
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 900)]
 
 # Long enough that a signal never comes after the last step.
 STEPS = ("stages.gan.iterations=60", "checkpoint.every=0", "tracking.log_every=20")
@@ -43,9 +43,9 @@ def status(run_dir: Path) -> dict[str, object]:
 
 
 def wait_for_steps(run_dir: Path, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SLOWER * seconds
     while not (run_dir / "metrics.jsonl").exists() or not read_metrics(run_dir):
-        assert time.monotonic() < deadline, f"no step after {seconds} s"
+        assert time.monotonic() < deadline, f"no step after {SLOWER * seconds} s"
         time.sleep(0.2)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import log, wait_until
+from tests.slurm.jobs import SLOWER, log, wait_until
 from tests.slurm.nodes import bring_back, kill_node
 from tests.slurm.test_train_job import train_with, wait_for_file
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 300)]
 
 # Rank 1 is killed in each of the first attempts that KILLED counts, after a checkpoint of its own.
 KILLED = """

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import fields, submit, wait_until
+from tests.slurm.jobs import SLOWER, fields, submit, wait_until
 from tests.slurm.test_train_job import HEAD
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 500)]
 
 BODY = """
 asked = []
@@ -29,12 +29,12 @@ end("done", 0)
 def test_one_task_is_requeued_alone_and_the_best_run_is_named(project: Path) -> None:
     (project / "train.py").write_text(HEAD + BODY)
     job = submit(
-        project, "--array=0-1", "--gpus-per-node=0", "--cpus-per-task=2", "--time=5",
+        project, "--array=0-1", "--gpus-per-node=0", "--cpus-per-task=2", "--time=60",
         "slurm/sweep.sbatch", "configs/train/demo.yaml", "seed=1,2", "--",
         "shards=s", "run_dir=sweep", "tracking.mlflow.enabled=false",
     )  # fmt: skip
     second = project / "sweep" / "001-seed=2"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + SLOWER * 60
     while not (second / "attempt-0").exists():
         assert time.monotonic() < deadline, [path.read_text() for path in project.glob("*.log")]
         time.sleep(0.2)

@@ -2,13 +2,15 @@
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.slurm.jobs import fields, log, submit, wait_until
+from tests.slurm.jobs import SLOWER, fields, log, submit, wait_until
+from tests.slurm.nodes import NODES, kill_steps, temporary_files
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 240)]
 
 HEAD = """
 import json, os, signal, sys, time
@@ -44,14 +46,14 @@ end("done", 0)
 def train_with(project: Path, body: str, *sbatch: str, words: tuple[str, ...] = ()) -> str:
     (project / "train.py").write_text(HEAD + body)
     run_dir = f"run_dir={project / 'run'}"
-    options = ("--gpus-per-node=0", "--cpus-per-task=2", "--time=5", *sbatch)
+    options = ("--gpus-per-node=0", "--cpus-per-task=2", "--time=60", *sbatch)
     return submit(project, *options, "slurm/train.sbatch", "config.yaml", *words, run_dir)
 
 
 def wait_for_file(path: Path, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SLOWER * seconds
     while not path.exists():
-        assert time.monotonic() < deadline, f"no {path.name} after {seconds} s"
+        assert time.monotonic() < deadline, f"no {path.name} after {SLOWER * seconds} s"
         time.sleep(0.2)
 
 
@@ -67,7 +69,9 @@ def test_every_node_gets_a_process_and_the_world_is_told_to_the_configuration(
     assert "'runtime.processes': '4'" in (project / "run" / "0-of-4").read_text()
 
 
-def test_a_job_told_of_its_time_limit_saves_itself_and_is_requeued(project: Path) -> None:
+def test_a_job_told_of_its_time_limit_saves_itself_and_is_requeued(
+    project: Path, nothing_stays: Callable[[], None]
+) -> None:
     job = train_with(project, ASKS_TO_BE_REQUEUED)
     for rank in (0, 1):
         wait_for_file(project / "run" / f"started-0-{rank}")
@@ -77,6 +81,7 @@ def test_a_job_told_of_its_time_limit_saves_itself_and_is_requeued(project: Path
     assert [(project / "run" / f"asked-{rank}").read_text() for rank in (0, 1)] == ["SIGUSR1"] * 2
     assert "preempted: attempt 0" in log(job)
     assert "done: attempt 1" in log(job)
+    nothing_stays()
 
 
 def test_a_preempted_job_comes_back(project: Path) -> None:
@@ -104,6 +109,20 @@ def test_a_job_that_is_cancelled_stays_cancelled(project: Path) -> None:
     wait_until(job)
     time.sleep(3)
     assert (fields(job)["JobState"], fields(job)["Restarts"]) == ("CANCELLED", "0"), log(job)
+
+
+def test_what_a_killed_step_leaves_on_its_nodes_goes_with_the_next_training_there(
+    project: Path, nothing_stays: Callable[[], None]
+) -> None:
+    job = train_with(project, ASKS_TO_BE_REQUEUED)
+    for rank in (0, 1):
+        wait_for_file(project / "run" / f"started-0-{rank}")
+    kill_steps(job)
+    wait_until(job)
+    for node in NODES:
+        assert [name for name in temporary_files(node) if name.startswith(f"emotalk-{job}.0-")]
+    assert wait_until(train_with(project, "end('done', 0)"))["JobState"] == "COMPLETED"
+    nothing_stays()
 
 
 def test_uneven_gpus_are_refused_with_the_nodes(project: Path) -> None:
