@@ -24,15 +24,19 @@ from emotalk.evaluation.report_file import read_report
 from emotalk.files.checksums import file_sha256
 
 TRAIN_CONFIG = Path("configs/train/proof_real.yaml")
+MARKS = {True: "[green]yes[/]", False: "[red]NO[/]", None: "told"}
 
 
 class Limit(NamedTuple):
-    """One promise of the proof: what was found, what was asked, and whether it is kept."""
+    """One promise of the proof: what was found, what was asked, and whether it is kept.
+
+    A figure that is told without a limit has None for `kept`.
+    """
 
     promise: str
     found: str
     asked: str
-    kept: bool
+    kept: bool | None
 
 
 def limits_of(report: Report) -> Iterator[Limit]:
@@ -57,6 +61,17 @@ def limits_of(report: Report) -> Iterator[Limit]:
     yield at_least("NLMD of the mouth below repeat-frame's (share)", gain, 0.20)
     gain_db = mean(report, "psnr_mouth") - mean(report, "psnr_mouth", "repeat")
     yield at_least("PSNR of the mouth above repeat-frame's (dB)", gain_db, 0.0)
+
+
+def told(report: Report) -> Iterator[Limit]:
+    """Yield what nothing was promised of, so that a table of kept promises hides no weakness."""
+    encoded, still = (mean(report, "sharpness_mouth", row) for row in ("reencoded", "repeat"))
+    yield Limit(
+        "sharpness of the mouth, of the true one's",
+        f"{mean(report, 'sharpness_mouth'):.3f}",
+        f"no limit; true video re-encoded {encoded:.3f}, still {still:.3f}",
+        None,
+    )
 
 
 def provenance(report: Report, proof: Path) -> Iterator[Limit]:
@@ -107,15 +122,15 @@ def main() -> int:
     given = parser.parse_args()
     try:
         report = read_report(given.report)
-        found = [*limits_of(report), *provenance(report, given.proof)]
+        found = [*limits_of(report), *told(report), *provenance(report, given.proof)]
     except WrongUse as error:
         sys.stderr.write(f"{parser.prog}: {error}\n")
         return 2
     table = Table("promise", "found", "asked", "kept")
     for promise, value, asked, kept in found:
-        table.add_row(promise, value, asked, "[green]yes[/]" if kept else "[red]NO[/]")
+        table.add_row(promise, value, asked, MARKS[kept])
     Console().print(table)
-    return 0 if all(limit.kept for limit in found) else 1
+    return 1 if any(limit.kept is False for limit in found) else 0
 
 
 if __name__ == "__main__":

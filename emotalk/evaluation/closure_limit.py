@@ -9,6 +9,9 @@ from emotalk.evaluation.quantities.closure import shut_and_open
 from emotalk.evaluation.results import ClipResults, Results
 from emotalk.metrics.closure import closure_rate, shut_limit
 
+OF_THE_SET = frozenset({"closure_rate"})
+"""Figures of a clip that depend on the other clips of its evaluation, by the limit of all."""
+
 
 def add_closure_rates(results: Results) -> Results:
     """Return the results with `closure_rate` in every row of the clips whose sounds are known.

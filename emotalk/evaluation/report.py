@@ -59,9 +59,11 @@ class Value(Part):
         return cls(**numbers | {name: finite(numbers[name]) for name in ("mean", "low", "high")})
 
     def text(self, digits: int) -> str:
-        """Return `mean [low, high]`."""
+        """Return `mean [low, high]`; the mean alone for one clip, which has no interval."""
         if self.mean is None or self.low is None or self.high is None:
             return "undefined"
+        if self.clips == 1:
+            return f"{self.mean:.{digits}f}"
         return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
 

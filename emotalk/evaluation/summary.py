@@ -66,6 +66,8 @@ class Headline(NamedTuple):
     def half_interval(self) -> str:
         """Return half of the width of the interval of the generated videos' mean."""
         low, high = self.generated.low, self.generated.high
+        if self.generated.clips == 1:
+            return ""
         return "" if low is None or high is None else f"{(high - low) / 2:.{self.digits}f}"
 
 

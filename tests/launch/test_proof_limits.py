@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.evaluation.report import Report, Value
-from launch.proof_limits import limits_of
+from launch.proof_limits import limits_of, told
 
 KEPT = {
     "mouth_correlation": {"generated": 0.80, "other_speech": 0.10},
@@ -68,6 +68,13 @@ def test_each_figure_that_falls_short_breaks_its_own_promise(
     figures = {**KEPT, quantity: {**KEPT[quantity], row: value}}
     (found,) = broken(figures)
     assert promise in found
+
+
+def test_the_sharpness_is_told_beside_the_true_videos_and_breaks_no_promise() -> None:
+    sharpness = {"generated": 0.763, "reencoded": 0.951, "repeat": 0.953}
+    (line,) = told(report_of({**KEPT, "sharpness_mouth": sharpness}))
+    assert (line.found, line.kept) == ("0.763", None)
+    assert "re-encoded 0.951, still 0.953" in line.asked
 
 
 @pytest.mark.parametrize("quantity", KEPT)

@@ -99,6 +99,16 @@ def read_aligned(
     )
 
 
+def read_speech(path: Path, *, max_seconds: float) -> Floats | None:
+    """Return the sound of a video as `read_aligned` does, without a look at its pictures.
+
+    Raises:
+        Rejection: as there.
+    """
+    video = read_video(path)
+    return _sound(path, video, len(_ticks(video, max_seconds)), max_seconds)
+
+
 def _ticks(video: VideoFrames, max_seconds: float) -> Indices:
     """Return the frame that is shown at each tick of 25 Hz, from the first frame on, (T,)."""
     times_s = video.times_s

@@ -20,7 +20,8 @@ from emotalk.evaluation.judges import CHECKED_CLIPS
 from emotalk.evaluation.landmark_models import LandmarkModel, average_of, build_landmark_model
 from emotalk.evaluation.output import claimed_output, write_report
 from emotalk.evaluation.page_video import PageVideo, side_by_side
-from emotalk.evaluation.pairs.listing import PairList, list_pairs
+from emotalk.evaluation.pairs.aligned_video import read_speech
+from emotalk.evaluation.pairs.listing import Pair, PairList, list_pairs
 from emotalk.evaluation.pairs.measure import measure_pair
 from emotalk.evaluation.pairs.mouth_notes import mouth_notes
 from emotalk.evaluation.pairs.reading import UnfitPair, read_pair
@@ -35,7 +36,7 @@ from emotalk.evaluation.speech_facts import OTHERS
 from emotalk.faces.backends import build_landmark_detector
 from emotalk.faces.landmarks import LandmarkDetector
 from emotalk.printable import printable
-from emotalk.schema import UNKNOWN, Floats
+from emotalk.schema import UNKNOWN, Floats, Rejection
 from emotalk.shards.clip import Clip
 
 logger = logging.getLogger(__name__)
@@ -151,7 +152,7 @@ def _build_judges(config: PairsConfig) -> _Judges:
 def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Measured:
     detector, model = _detector(config), judges.landmark_model
     found = _Measured(dict(listed.left_out))
-    spoken: dict[str, Floats] = {}  # of the last pairs: sentence, else true file -> true speech
+    spoken = _speech_ahead(listed, config)  # of neighbours: sentence, else true file -> true speech
     with progress() as bar:
         task = bar.add_task("evaluating pairs", total=len(listed.pairs))
         for pair in listed.pairs:
@@ -161,7 +162,7 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 logger.warning("%s is left out: %s", pair.key, unfit)
                 found.left_out[pair.key] = printable(str(unfit))
             else:
-                said = pair.text or str(pair.true)
+                said = _sentence(pair)
                 clip = measure_pair(
                     read,
                     model,
@@ -170,6 +171,7 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                     as_reported=config.as_reported,
                 )
                 if read.has_sound:
+                    spoken.pop(said, None)  # so that it counts as the newest
                     spoken[said] = read.clip.audio_S
                 if len(spoken) > OTHERS:
                     del spoken[next(iter(spoken))]
@@ -181,6 +183,23 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 found.first += [read.clip] if len(found.first) < CHECKED_CLIPS else []
             bar.advance(task)
     return found
+
+
+def _sentence(pair: Pair) -> str:
+    return pair.text or str(pair.true)
+
+
+def _speech_ahead(listed: PairList, config: PairsConfig) -> dict[str, Floats]:
+    """Return the true speech of some pairs, for those before which no other has spoken."""
+    ahead: dict[str, Floats] = {}
+    for pair in listed.pairs[1 : OTHERS + 1]:
+        try:
+            sound_S = read_speech(pair.true, max_seconds=config.max_seconds)
+        except Rejection:  # it is named when its turn comes
+            continue
+        if sound_S is not None:
+            ahead[_sentence(pair)] = sound_S
+    return ahead
 
 
 def _drop_failed(

@@ -11,7 +11,7 @@ from emotalk.evaluation.report import ROWS, Report
 from emotalk.evaluation.results import Results
 
 # The lip-sync model's offset; else the lag of the mouth's opening behind the true one.
-FIGURES = ("sync_offset", "mouth_lag")
+FIGURES = ("sync_offset", "sync_distance")
 SHOWN = {"truth": "#222222", "generated": "#33699c", "other_speech": "#cf5b2e"}
 MOST_FRAMES = 8  # further apart counts as this
 

@@ -22,7 +22,7 @@ def lip_sync_figures(
     return {
         "mouth_correlation": mouth_correlation(opening_T, truth_T, voiced_T),
         "mouth_amplitude": mouth_amplitude(opening_T, truth_T, voiced_T),
-        "mouth_lag": abs(mouth_lag(opening_T, truth_T, voiced_T)),
+        "sync_distance": abs(mouth_lag(opening_T, truth_T, voiced_T)),
     }
 
 
@@ -49,7 +49,7 @@ METRIC = Metric(
             "blind to when.",
             NO_SPEECH,
         ),
-        "mouth_lag": Quantity(
+        "sync_distance": Quantity(
             "sync distance (frames)",
             "lower",
             2,

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from emotalk.evaluation.closure_limit import OF_THE_SET
 from emotalk.evaluation.comparison import Direction, Quantity
 from emotalk.evaluation.quantities import quantities
 from emotalk.evaluation.report import Part, Report, Value
@@ -40,9 +41,15 @@ class Difference(Part):
 def paired_differences(
     a: Report, b: Report, keys: Sequence[str], *, seed: int
 ) -> dict[str, Difference]:
-    """Return quantity -> its difference over the clips `keys`, for quantities that both have."""
+    """Return quantity -> its difference over the clips `keys`, for quantities that both have.
+
+    A figure that depends on the other clips of an evaluation is left out where the clips differ.
+    """
+    left_out = OF_THE_SET if a.per_clip.keys() != b.per_clip.keys() else frozenset()
     found: dict[str, Difference] = {}
     for name, quantity in quantities().items():
+        if name in left_out:
+            continue
         rows = [(key, _value(a, key, name), _value(b, key, name)) for key in keys]
         if any(name in report.per_clip[key]["generated"] for report in (a, b) for key in keys):
             found[name] = _difference(a, name, quantity, rows, seed)

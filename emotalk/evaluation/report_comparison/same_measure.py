@@ -1,19 +1,28 @@
 """Check that two reports measured the same clips by the same models and settings."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from emotalk.counted import counted
 from emotalk.errors import WrongUse
+from emotalk.evaluation.closure_limit import OF_THE_SET
 from emotalk.evaluation.report import Report
 from emotalk.printable import printable, quoted
 
-MAY_DIFFER = frozenset({"as_reported", "clips", "ema", "seed"})
-"""Settings that choose clips, weights or noise, and that measure nothing otherwise."""
+MAY_DIFFER = frozenset(
+    {
+        "as_reported", "clips", "drift_seconds", "ema", "noise_clips", "noise_db", "noise_kind",
+        "seed",
+    }
+)  # fmt: skip
+"""Settings that choose clips, weights or further parts of the report, and that measure no clip
+otherwise."""
 
 SAME = 1e-3  # relative; devices and thread counts change less
 SHOWN = 4
+FOLDER = re.compile(r"\(.*[/\\]")  # before the name of a model's file
 MOST_CLIPS = 20_000  # the bootstrap of one actor's clips needs 32 kB a clip
 
 
@@ -105,8 +114,11 @@ def _other_true_files(a: Report, b: Report) -> Iterator[str]:
 
 
 def _model(text: str) -> str:
-    """Return a model's description without what it reached on these clips."""
-    return printable(text.partition(";")[0])
+    """Return a model's description without what it reached on these clips, and without folders.
+
+    The settings hold a hash of what is in the files.
+    """
+    return printable(FOLDER.sub("(", text.partition(";")[0]))
 
 
 def _flat(tree: Any, prefix: str = "", depth: int = 8) -> dict[str, Any]:
@@ -122,7 +134,7 @@ def _flat(tree: Any, prefix: str = "", depth: int = 8) -> dict[str, Any]:
 def _refuse_other_truth(a: Report, b: Report, key: str) -> None:
     """Refuse a clip whose true video has other figures in the other report."""
     mine, others = (report.per_clip[key].get("truth", {}) for report in (a, b))
-    for name in mine.keys() & others.keys():
+    for name in (mine.keys() & others.keys()) - OF_THE_SET:
         first, second = mine[name], others[name]
         if not isinstance(first, float) or not isinstance(second, float):
             continue

@@ -244,7 +244,7 @@ def test_without_a_landmark_model_the_pictures_are_still_measured(
     report = evaluate(EvaluateConfig.model_validate({**tree, **more}))
     assert report.warnings == ()
     assert report.figures["psnr"]["generated"].clips == 2
-    assert not any(report.figures[name] for name in ("nlmd", "mouth_correlation", "mouth_lag"))
+    assert not any(report.figures[name] for name in ("nlmd", "mouth_correlation", "sync_distance"))
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,7 @@ def test_the_verdict_tells_what_is_worse_from_what_may_be_chance() -> None:
         actor="bo", seconds=120, clips=40, different_clips=40, windows={},
         worse={
             "psnr": DriftLoss(share=0.2, low=0.06, high=0.3, clips=37),
-            "mouth_lag": DriftLoss(share=0.14, low=-0.1, high=0.6, clips=37),
+            "sync_distance": DriftLoss(share=0.14, low=-0.1, high=0.6, clips=37),
             "ssim": DriftLoss(share=0.01, low=0.0, high=0.02, clips=37),
         },
     )  # fmt: skip

@@ -27,7 +27,7 @@ def test_a_clip_whose_sentence_is_the_only_one_has_no_partner() -> None:
 def found(key: str, generated: np.ndarray, truth: np.ndarray) -> ClipResults:
     return ClipResults(
         key=key, actor="a", emotion="anger", intensity=None,
-        rows={"generated": {"mouth_correlation": 0.0, "mouth_lag": 0.0}},
+        rows={"generated": {"mouth_correlation": 0.0, "sync_distance": 0.0}},
         openings={"generated": generated, "truth": truth},
         voiced_T=np.ones(24, bool), predictions=None, as_reported={},
     )  # fmt: skip

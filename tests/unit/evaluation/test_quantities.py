@@ -80,11 +80,11 @@ def test_frames_without_a_face_are_counted_and_left_out(clip: Clip, truth: Truth
 def test_a_mouth_that_is_two_frames_late_has_that_sync_distance(clip: Clip, truth: Truth) -> None:
     late = np.roll(OPENINGS, 2)
     figures = figures_of(clip.video_THWC, face_TLP(list(late)), truth)
-    assert figures["mouth_lag"] == pytest.approx(2, abs=0.1)
+    assert figures["sync_distance"] == pytest.approx(2, abs=0.1)
     by_hand = np.corrcoef(late, OPENINGS)[0, 1]
     assert figures["mouth_correlation"] == pytest.approx(by_hand, abs=1e-4)
     early = figures_of(clip.video_THWC, face_TLP(list(np.roll(OPENINGS, -2))), truth)
-    assert early["mouth_lag"] == pytest.approx(2, abs=0.1)  # a distance has no sign
+    assert early["sync_distance"] == pytest.approx(2, abs=0.1)  # a distance has no sign
 
 
 def test_the_mouth_is_followed_over_voiced_frames_alone(clip: Clip) -> None:

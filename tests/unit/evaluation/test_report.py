@@ -11,7 +11,7 @@ from emotalk.config.load import load_config
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.report import Report, Value
 from emotalk.evaluation.report_blocks import BLOCKS, sections
-from emotalk.evaluation.summary import HEADLINES, summary_table
+from emotalk.evaluation.summary import HEADLINES, headlines, summary_table
 from emotalk.metrics.bootstrap import Estimate
 from tests.helpers.reports import plain_report, plain_value
 
@@ -31,6 +31,13 @@ def test_an_undefined_value_is_none_and_says_so() -> None:
     assert undefined.mean is None
     assert undefined.text(2) == "undefined"
     assert plain_value(2.5).text(1) == "2.5 [1.5, 3.5]"
+
+
+def test_the_value_of_one_clip_has_no_interval() -> None:
+    one = plain_value(2.5).model_copy(update={"clips": 1, "low": 2.5, "high": 2.5})
+    assert one.text(1) == "2.5"
+    report = plain_report(figures={"psnr": {"generated": one}})
+    assert headlines(report)[0].half_interval == headlines(report)[0].interval == ""
 
 
 def test_the_page_shows_what_there_is() -> None:

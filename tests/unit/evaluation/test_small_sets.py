@@ -1,8 +1,10 @@
 """Sets of almost nothing: one clip, one actor, no neutral still, no other sentence."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -87,3 +89,15 @@ def test_the_models_stand_at_the_top(tmp_path: Path, checkpoint: Path, drawn_cli
     report, page = evaluated(tmp_path, checkpoint, {ONE: drawn_clips[ONE]})
     assert page.split("\n\n")[1].startswith("Faces: taken for drawn ones")
     assert text_of(report).splitlines()[0].strip().startswith("Faces: taken for drawn ones")
+
+
+def test_clips_without_speech_are_measured_and_the_page_says_what_cannot_be(
+    tmp_path: Path, checkpoint: Path, drawn_clips: Clips
+) -> None:
+    spoken = drawn_clips[ONE]
+    silent = replace(spoken, speech_S=np.zeros_like(spoken.speech_S))
+    report, page = evaluated(tmp_path, checkpoint, {ONE: silent})
+    assert report.figures["psnr"]["generated"].mean is not None
+    assert report.figures["mouth_correlation"]["generated"].mean is None
+    assert "1 of 1 clip is without speech" in words(page)
+    assert "mouth correlation: undefined: fewer than 8 frames of speech" in words(page)

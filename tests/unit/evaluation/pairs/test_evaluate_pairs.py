@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from emotalk.config.compare import CompareConfig
 from emotalk.config.evaluate_pairs import PairsConfig
 from emotalk.errors import WrongUse
+from emotalk.evaluation.pairs import evaluate
 from emotalk.evaluation.pairs.evaluate import evaluate_pairs
+from emotalk.evaluation.pairs.measure import measure_pair
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_comparison.compare import compare_reports
 from emotalk.evaluation.report_file import read_report
+from emotalk.evaluation.results import ClipResults
 from emotalk.media.resample import resample
 from emotalk.schema import SAMPLE_RATE
 from tests.helpers.drawn_shards import drawn_clip
@@ -59,8 +63,8 @@ def test_each_generated_video_is_judged_rightly(report: Report) -> None:
     assert correlation["dubbed"] == pytest.approx(correlation["copy"], abs=1e-6)
     assert correlation["frozen"] == 0
     assert correlation["other"] < 0.7
-    assert figure(report, "copy", "mouth_lag") == pytest.approx(0, abs=0.15)
-    assert figure(report, "late3", "mouth_lag") == pytest.approx(3, abs=0.15)
+    assert figure(report, "copy", "sync_distance") == pytest.approx(0, abs=0.15)
+    assert figure(report, "late3", "sync_distance") == pytest.approx(3, abs=0.15)
     assert figure(report, "copy", "psnr") > 30 > figure(report, "other", "psnr")
 
 
@@ -107,6 +111,24 @@ def test_every_file_and_setting_is_an_input(report: Report, folder: Path, tmp_pa
     stored = json.loads((folder / "report/report.json").read_text())
     assert set(stored["inputs"]["true_files"]) == {f"ann_{n}" for n in (*NAMES, "short")}
     assert read_report(folder / "report").per_clip == report.per_clip
+
+
+def test_of_two_pairs_each_is_compared_with_what_the_other_says(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"generated/ann/{name}.mp4,true/ann/{name}.mp4" for name in ("copy", "late3")]
+    (tmp_path / "generated").symlink_to(folder / "generated")
+    (tmp_path / "true").symlink_to(folder / "true")
+    (tmp_path / "pairs.csv").write_text("\n".join(["generated,true", *rows]))
+    others: list[int] = []
+
+    def counted(*args: Any, **settings: Any) -> ClipResults:
+        others.append(len(settings["others"]))
+        return measure_pair(*args, **settings)
+
+    monkeypatch.setattr(evaluate, "measure_pair", counted)
+    evaluate_pairs(config_of(tmp_path, tmp_path / "b", videos=0))
+    assert others == [1, 1]
 
 
 def test_two_systems_are_compared_by_their_reports_on_the_same_true_files(

@@ -23,6 +23,31 @@ def test_weights_seed_and_chosen_clips_may_differ() -> None:
     assert found.clips == 2
 
 
+def test_the_limit_of_a_shut_mouth_may_differ_between_choices_of_clips() -> None:
+    """It is that of all clips of an evaluation, so a clip's own rate depends on the others."""
+    rate = {"psnr": 20.0, "closure_rate": 0.5}
+    few = made_report({"x": rate}, truth={"x": {"closure_rate": 1.0}})
+    many = made_report({"x": rate, "y": rate}, truth={"x": {"closure_rate": 0.0}})
+    found = compare_figures(few, many, seed=0)
+    assert found.differences.keys() == {"psnr"}
+    assert compare_figures(few, few, seed=0).differences.keys() == {"psnr", "closure_rate"}
+
+
+def test_further_parts_of_the_report_may_differ() -> None:
+    more = {"noise_db": [20, 0], "noise_clips": 3, "noise_kind": "white", "drift_seconds": 120}
+    other = report_of(config=INPUTS["config"] | more)
+    assert compare_figures(report_of(), other, seed=0).clips == 2
+
+
+@pytest.mark.parametrize("folder", ["../models/", "/data/my models/", "C:\\models\\"])
+def test_a_model_is_the_same_in_whatever_folder_it_lies(folder: str) -> None:
+    here, there = (
+        made_report(CLIPS, judges={"landmarks": f"onnx ({where}peppa.onnx), mean of 4; 0.9 px"})
+        for where in ("", folder)
+    )
+    assert compare_figures(here, there, seed=0).clips == 2
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
