@@ -1,6 +1,7 @@
 """`train.py` as users meet it: it trains, resumes to the same numbers, and says what is wrong."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from safetensors.torch import load_file
 from emotalk.checkpoints.load import load_generator
 from tests.helpers.tiny_training import ROOT, read_metrics, tiny_shards, tiny_yaml, train
 
+VALIDATED = ("validation.clips=2", "validation.every=3")
+
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -24,7 +27,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def unbroken(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("runs") / "unbroken"
-    done = train(config, run_dir, "validation.clips=2", "validation.every=3")
+    done = train(config, run_dir, *VALIDATED)
     assert done.returncode == 0, done.stderr
     return run_dir
 
@@ -73,13 +76,12 @@ def test_a_run_that_was_stopped_continues_bit_for_bit(
     config: Path, unbroken: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "stopped"
-    options = ["validation.clips=2", "validation.every=3"]
-    assert train(config, run_dir, *options).returncode == 0
+    shutil.copytree(unbroken, run_dir)
     # as a crash after step 4 leaves it: later lines logged, the last checkpoint of step 4
     for path in (run_dir / "checkpoints").glob("step-000006/*"):
         path.unlink()
     (run_dir / "checkpoints/step-000006").rmdir()
-    done = train(config, run_dir, *options)
+    done = train(config, run_dir, *VALIDATED)
     assert done.returncode == 0, done.stderr
     assert "continuing at step 4" in done.stderr
     assert read_metrics(run_dir) == read_metrics(unbroken)
@@ -113,12 +115,12 @@ def test_a_signal_saves_a_checkpoint_and_ends_with_85(config: Path, tmp_path: Pa
 
 
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
-    config: Path, tmp_path: Path
+    config: Path, unbroken: Path, tmp_path: Path
 ) -> None:
     run_dir = tmp_path / "run"
-    assert train(config, run_dir).returncode == 0
+    shutil.copytree(unbroken, run_dir)
     (run_dir / "checkpoints/step-000006/discriminators.safetensors").write_bytes(b"\x80\x04pickle")
-    done = train(config, run_dir, "stages.gan.iterations=5")
+    done = train(config, run_dir, *VALIDATED, "stages.gan.iterations=5")
     assert done.returncode == 0, done.stderr
     assert "step-000006 cannot be used, trying the one before it" in done.stderr
     assert "continuing at step 4" in done.stderr
