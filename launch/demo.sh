@@ -48,16 +48,15 @@ else
     pack=buffalo_l
     [[ -d $pack_root/models/faces68 ]] && pack=faces68
   fi
-  rm -f "$demo/clips.csv"
-  if [[ -f $source_dir/clips.csv ]]; then
-    step "Take the table of the clips" cp "$source_dir/clips.csv" "$demo/clips.csv"
-  else # the name before the first _ is the person, and all clips count as neutral
-    step "List the clips" "$bin/emotalk" corpus init "$source_dir" --output "$demo/clips.csv" \
+  table=$source_dir/clips.csv
+  [[ -f $table ]] || table=$demo/clips.csv
+  if [[ ! -f $table ]]; then # the name before the first _ is the person, and all clips count as neutral
+    step "List the clips" "$bin/emotalk" corpus init "$source_dir" --output "$table" \
       --emotion neutral --pattern '(?P<actor>[^/_]+?)(_[^/]*)?\.\w+$'
   fi
-  etl=(configs/etl/folder.yaml "source=$source_dir" "clips=$demo/clips.csv"
+  etl=(configs/etl/folder.yaml "source=$source_dir" "clips=$table"
     "landmarks.pack=$pack" "landmarks.root=$pack_root" max_rejected_share=0.5)
-  if [[ $(tail -n +2 "$demo/clips.csv" | cut -d, -f2 | sort -u | wc -l) -lt 3 ]]; then
+  if [[ $(tail -n +2 "$table" | cut -d, -f2 | sort -u | wc -l) -lt 3 ]]; then
     echo "  fewer than three people: split by clip, so the figures are about KNOWN faces"
     etl+=(split.by=clip)
   fi

@@ -15,7 +15,7 @@ import psutil
 INTERVAL_S = 1.0
 
 
-def family_pss(root: psutil.Process) -> int:
+def tree_pss(root: psutil.Process) -> int:
     """Return the sum of the PSS in bytes of `root` and its descendants, without this process."""
     total = 0
     for process in [root, *root.children(recursive=True)]:
@@ -32,7 +32,7 @@ def watch(pid: int, file: Path) -> None:
     """Write the largest sum so far to `file` until SIGTERM."""
     root, peak = psutil.Process(pid), 0
     while root.is_running():
-        now = family_pss(root)
+        now = tree_pss(root)
         if now > peak:
             peak = now
             file.write_text(json.dumps({"peak_pss_bytes": peak}) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Prove that training learns on real faces: one man's half hour of sentences -> shards -> training
-# on two CPU cores (75 minutes) -> figures on sentences that no training has seen, with limits.
+# on a CPU -> figures on sentences that no training has seen, with limits.
 #   bash launch/proof_real.sh                       ../shared/data/grid_s1_600 (GRID speaker s1)
 #   SOURCE=DIR bash launch/proof_real.sh            another folder of one person's clips
 #   MORE=DIR bash launch/proof_real.sh              and figures on further clips, none trained on

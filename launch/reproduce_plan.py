@@ -16,6 +16,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
@@ -50,11 +51,17 @@ MLFLOW_S = 3.0
 
 @dataclass(frozen=True)
 class Lack:
-    """Something that is not here."""
+    """Describe something that this machine lacks.
+
+    Attributes:
+        what: it, and where it was looked for.
+        remedy: what the user can do.
+        fatal: whether a step would fail without it.
+    """
 
     what: str
     remedy: str
-    fatal: bool = True  # a step would fail
+    fatal: bool = True
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_WRONG_USE
     sizes = measure_sizes(train)
     rows, clips = _rows(etl, plan, train, sizes, evaluation)
-    gigabytes = sum(row[3] for row in rows)
+    gigabytes = sum(row.gigabytes for row in rows)
     lacks += [
         *_source_lacks(plan),
         *_model_lacks(etl),
@@ -109,7 +116,13 @@ def _train_config(path: Path, words: list[str]) -> tuple[TrainConfig, list[Lack]
     return without, [Lack(f"VGG-19's weights: no {vgg19_file()}", remedy)]
 
 
-Row = tuple[str, str, float, float]  # step, its work, hours, GB
+class Row(NamedTuple):
+    """Hold what one step of the chain takes."""
+
+    step: str
+    work: str
+    hours: float
+    gigabytes: float
 
 
 def _rows(
@@ -128,14 +141,19 @@ def _rows(
     asked = min(evaluation.clips or clips["test"], clips["test"])
     each_s = VIDEOS_A_CLIP * CLIP_FRAMES * times.frame_s + MEASURES_S / cores
     return [
-        ("shards", f"{len(plan.clips):,} clips", etl_s / 3600, len(plan.clips) * CLIP_BYTES / GB),
-        (
+        Row(
+            "shards",
+            f"{len(plan.clips):,} clips",
+            etl_s / 3600,
+            len(plan.clips) * CLIP_BYTES / GB,
+        ),
+        Row(
             "training",
             f"{' + '.join(steps)} steps of {train.data.batch_size} clips",
             train_s / 3600,
             _checkpoint_bytes(train, sizes) / GB,
         ),
-        ("figures", f"{asked:,} videos", asked * each_s / 3600, 0.1),
+        Row("figures", f"{asked:,} videos", asked * each_s / 3600, 0.1),
     ], clips
 
 
@@ -217,13 +235,12 @@ def _mlflow_lacks(train: TrainConfig) -> list[Lack]:
 
 
 def _baseline_lacks(evaluation: EvaluateConfig) -> list[Lack]:
-    baseline = getattr(evaluation, "baseline", None)
-    if baseline is None:
+    if evaluation.baseline is None:
         remedy = "emotalk import-original generator.pt --output DIR, then BASELINE=DIR"
         what = "baseline: no BASELINE is given, so the report has no column of the original"
         return [Lack(what, remedy, fatal=False)]
     try:
-        find_model(baseline)
+        find_model(evaluation.baseline)
     except WrongUse as error:
         return [Lack(f"baseline: {error}", "BASELINE=DIR of emotalk import-original, or none")]
     return []
@@ -231,8 +248,10 @@ def _baseline_lacks(evaluation: EvaluateConfig) -> list[Lack]:
 
 def _page(work: Path, rows: list[Row], clips: dict[str, int], lacks: list[Lack]) -> str:
     lines = [f"{'into ' + str(work):<48}{'hours':>8}{'GB':>8}"]
-    lines += [f"  {step:<10}{what:<36}{h:>8.2f}{gb:>8.2f}" for step, what, h, gb in rows]
-    hours, gigabytes = sum(row[2] for row in rows), sum(row[3] for row in rows)
+    lines += [
+        f"  {row.step:<10}{row.work:<36}{row.hours:>8.2f}{row.gigabytes:>8.2f}" for row in rows
+    ]
+    hours, gigabytes = sum(row.hours for row in rows), sum(row.gigabytes for row in rows)
     lines.append(f"  {'together':<46}{hours:>8.2f}{gigabytes:>8.2f}")
     split = ", ".join(f"{name} {count:,}" for name, count in clips.items())
     lines += [

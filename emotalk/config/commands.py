@@ -11,7 +11,7 @@ ALLOWED = "EMOTALK_ALLOW_COMMANDS"  # set to 1: files may name commands too
 
 
 class FromFile(str):
-    """Marks a command that a file names; the command line may replace it."""
+    """Mark a command that a file names; the command line may replace it."""
 
     __slots__ = ()
 

@@ -48,7 +48,7 @@ def parse_yaml(text: str) -> Any:
 
 
 class _Loader(yaml.SafeLoader):
-    """Loads YAML as PyYAML's safe loader does; refuses deep nesting and endless numbers.
+    """Load YAML as PyYAML's safe loader does, but refuse deep nesting and endless numbers.
 
     As in YAML 1.2, `off`, `on`, `yes` and `no` are texts: `off` is a value of several settings. A
     setting that is true or false takes them too.

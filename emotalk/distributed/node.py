@@ -25,7 +25,7 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Node:
-    """The processes of a training that run on the same node as this one.
+    """Hold the processes of a training that run on the same node as this one.
 
     Attributes:
         group: these processes; None where this one is alone.
@@ -101,7 +101,7 @@ def _own(value: Value | None) -> Value:
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles tensors like arrays: the description apart from the numbers."""
+    """Pickle tensors like arrays: the description apart from the numbers."""
 
     def reducer_override(self, value: object) -> Any:
         """Return how a tensor is made from its bytes; leave everything else to its own rule."""

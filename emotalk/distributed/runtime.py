@@ -116,9 +116,12 @@ class Runtime:
         distributed.all_reduce(numbers, group=self.host_group)
         return [int(number) for number in numbers.tolist()]
 
-    def gather(self, items: list[object]) -> list[object]:
-        """Return every process's items in the order of ranks, on every process."""
-        gathered: list[object] = gather_object(items) if self.world_size > 1 else items
+    def gather(self, items: list[Value]) -> list[Value]:
+        """Return every process's items in the order of ranks, on every process.
+
+        Every process must call it. The items can be pickled.
+        """
+        gathered: list[Value] = gather_object(items) if self.world_size > 1 else items
         return gathered
 
     def read_once_a_node(self, read: Callable[[], Value]) -> Value:
@@ -129,14 +132,13 @@ class Runtime:
         Raises:
             WrongUse: `read` raised it on some node; the same one on every process.
         """
-        value, refusals = None, list[object]()
+        value, refusals = None, list[WrongUse]()
         if self.node.is_reader:
             try:
                 value = read()
             except WrongUse as error:
                 refusals.append(error)
         for refusal in self.gather(refusals):
-            assert isinstance(refusal, WrongUse)
             raise refusal
         return self.node.share(value)
 

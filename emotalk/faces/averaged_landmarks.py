@@ -29,7 +29,7 @@ COPIES = (  # size of the box, its shift right and down in units of its size; mi
 
 @dataclass(frozen=True)
 class AveragedCropLandmarks:
-    """Averages the landmarks of crops over the first `copies` of `COPIES`. Reports show `name`."""
+    """Average the landmarks of crops over the first `copies` of `COPIES`. Reports show `name`."""
 
     model: FaceModel
     name: str

@@ -15,7 +15,7 @@ ENLARGED = 2
 
 @dataclass(frozen=True)
 class CropLandmarks:
-    """Detects landmarks in crops.
+    """Detect landmarks in crops.
 
     A face detector expects surroundings, which an aligned crop lacks. So the crop is padded with
     its border pixels and enlarged to twice the size. Reports show `name`.

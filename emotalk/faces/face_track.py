@@ -20,7 +20,10 @@ MAX_GROWTH = 1.15  # of the face between two frames, either way
 
 @dataclass(frozen=True)
 class Placement:
-    """Centroid (2,) of a face's landmarks, and the root of their summed squared distances to it."""
+    """Hold the centroid (2,) of a face's landmarks and their size.
+
+    The size is the root of the summed squared distances to the centroid, in pixels.
+    """
 
     middle: Doubles
     spread: float
@@ -40,7 +43,7 @@ class Placement:
 
 @dataclass
 class FaceTrack:
-    """A face from the frame on in which it was detected.
+    """Hold a face, from the frame in which it was detected.
 
     Attributes:
         score: score of the last detection.

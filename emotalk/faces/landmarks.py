@@ -10,7 +10,7 @@ from emotalk.schema import Bytes, Doubles, Floats
 
 @dataclass(frozen=True)
 class FaceLandmarks:
-    """Faces found in one frame.
+    """Hold the faces found in one frame.
 
     Attributes:
         count: number of faces found.
@@ -37,7 +37,7 @@ NO_FACE = FaceLandmarks(0)
 
 
 class LandmarkDetector(Protocol):
-    """Detects faces and their landmarks in RGB frames."""
+    """Detect faces and their landmarks in RGB frames."""
 
     def detect(
         self,

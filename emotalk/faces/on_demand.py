@@ -11,7 +11,7 @@ from emotalk.schema import Bytes
 
 
 class OnDemandDetector:
-    """A landmark detector whose models are loaded, which takes seconds, at its first frames.
+    """Detect landmarks; load the models, which takes seconds, at the first frames.
 
     So a picture that cannot be read is refused before, and many pictures share one detector.
     """

@@ -22,7 +22,7 @@ SAME_FACE = 0.3  # intersection over union of boxes from two tiles
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Faces of a photograph, and the rotation in which they were found."""
+    """Hold the faces of a photograph, and the rotation in which they were found."""
 
     image_HWC: Bytes  # the turned photograph
     found: FaceLandmarks  # in pixels of `image_HWC`

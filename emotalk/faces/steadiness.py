@@ -24,7 +24,7 @@ SURROUNDINGS = 0.6  # of a face's box, kept on each side when it is turned
 
 @runtime_checkable
 class FaceModel(Protocol):
-    """Detects faces, and the landmarks of the face in a box."""
+    """Detect faces, and the landmarks of the face in a box."""
 
     @abstractmethod
     def boxes(self, frame_HWC: Bytes) -> Doubles:

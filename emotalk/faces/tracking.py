@@ -21,7 +21,7 @@ MIN_OVERLAP = 0.4  # of a detected box with the tracked one, for both to be the 
 
 
 class TrackingDetector(FaceModel):
-    """Combines a face detector with a landmark model, and tracks faces between detections.
+    """Combine a face detector with a landmark model, and track faces between detections.
 
     Attributes:
         detect_every: `track` runs the face detector on every n-th frame at least; 1: on each.

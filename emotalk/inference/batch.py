@@ -36,7 +36,7 @@ class Outcome:
 
 
 class BatchMaker:
-    """Makes the videos of rows with one loaded generator and one face finder."""
+    """Make the videos of rows with one loaded generator and one face finder."""
 
     def __init__(self, loaded: LoadedGenerator) -> None:
         """Take the generator; the face finder is loaded when the first picture needs it."""

@@ -24,7 +24,7 @@ DELIMITERS = (";", "\t")  # of tables that have no comma in their first line
 
 @dataclass(frozen=True)
 class BatchRow:
-    """One row of the table: a request, or the reason why it is none."""
+    """Hold one row of the table: a request, or the reason why it is refused."""
 
     line: int  # in the file, from 1
     output: str  # as written

@@ -30,7 +30,7 @@ ROUNDING = 1e-6  # by which written weights may exceed 1 in all, as 0.1 + 0.2 + 
 
 @dataclass(frozen=True)
 class EmotionMix:
-    """Holds one emotion or several with their weights."""
+    """Hold one emotion or several with their weights."""
 
     parts: tuple[tuple[str, float], ...]  # name that the model knows, weight in [0, 1]; 1 at most
 

@@ -19,7 +19,7 @@ EXAMPLES = "0=neutral,1.5=anger:0.8"
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One entry of a timeline."""
+    """Hold one entry of a timeline."""
 
     start_s: float  # in the speech
     mix: EmotionMix
@@ -27,7 +27,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Holds the emotions of an utterance in order of time, the first one at 0 s.
+    """Hold the emotions of an utterance in order of time, the first one at 0 s.
 
     `fade`: each emotion begins at its time and is whole 0.4 s later, as emotions change in the
     training clips. `linear`: each is whole at its time; between two times the emotion goes in a

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class FoundFace:
-    """Holds a picture's face and where it is."""
+    """Hold a picture's face and where it is."""
 
     crop_CHW: Bytes  # aligned, uint8 RGB (3, 128, 128)
     picture_HWC: Bytes  # the whole picture, upright, uint8 RGB

@@ -20,7 +20,7 @@ LOOK_AHEAD_FRAMES = 5  # the speech encoder reads 180 ms ahead
 
 
 class ClipRequest(NamedTuple):
-    """The inputs of one utterance's video."""
+    """Hold the inputs of one utterance's video."""
 
     condition_CHW: Bytes  # aligned picture, RGB, 128 x 128
     speech_S: Floats  # whole utterance, mono in [-1, 1] at 8 kHz
@@ -158,7 +158,7 @@ def _condition(images: Sequence[tuple[str, Bytes]]) -> Tensor:
 
 
 class _NoiseStream:
-    """Draws a clip's noise in order; the frames drawn at a time do not change its values."""
+    """Draw a clip's noise in order; drawing fewer frames at a time does not change its values."""
 
     def __init__(self, loaded: LoadedGenerator, name: str, seed: int) -> None:
         self._source = numpy_generator(seed, "generate", name)

@@ -14,7 +14,7 @@ NARROW = 6  # panels that stand in rows of three; more stand in rows of four
 
 
 class PanelGrid:
-    """Draws the labels once and puts the panels of every frame above them."""
+    """Draw the labels once, and put the panels of every frame above them."""
 
     def __init__(self, labels: Sequence[str], *, height: int, width: int) -> None:
         """Draw the empty grid.

@@ -31,7 +31,7 @@ MOUTH = (64.0, 80.0, 20.0, 16.0)  # centre and half axes in the crop, left out o
 
 
 class PasteBack:
-    """Pastes the frames of one clip into its picture; the picture does not move."""
+    """Paste the frames of one clip into its picture; the picture does not move."""
 
     def __init__(
         self,

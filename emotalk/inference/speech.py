@@ -32,7 +32,7 @@ LOG = logging.getLogger("emotalk.generate")
 
 @dataclass(frozen=True)
 class Speech:
-    """One recording of any length at two sample rates, mono float in [-1, 1]."""
+    """Hold one recording of any length at two sample rates, mono float in [-1, 1]."""
 
     path: Path
     speech: SoundSource  # the generator's input at 8 kHz

@@ -47,7 +47,7 @@ LOG = logging.getLogger("emotalk.generate")
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """A request for a talking video."""
+    """Hold a request for a talking video."""
 
     image: Path  # with a face
     audio: Path  # any file with speech
@@ -69,7 +69,7 @@ class VideoRequest:
 
 @dataclass(frozen=True)
 class VideoReport:
-    """The result of a request: a video, and the time it took to generate and write it."""
+    """Hold the result of a request: a video, and the time it took to generate and write it."""
 
     output: Path
     frames: int
@@ -86,7 +86,7 @@ class VideoReport:
 
 @dataclass(frozen=True)
 class PlannedVideo:
-    """A video whose frames are not computed yet."""
+    """Hold a video whose frames are not computed yet."""
 
     blocks: Iterator[Bytes]  # uint8 RGB (t, H, W, 3), computed one after the other as they are read
     speech: Speech  # of as many frames

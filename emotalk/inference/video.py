@@ -19,7 +19,7 @@ MAX_GIF_S = 60.0  # a longer one has hundreds of megabytes
 
 @dataclass(frozen=True)
 class VideoFormat:
-    """A file format of videos; see `emotalk.media.encode` for the names."""
+    """Describe a file format of videos; see `emotalk.media.encode` for the names."""
 
     container: str
     codec: str

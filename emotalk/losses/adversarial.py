@@ -47,8 +47,8 @@ def least_squares_generator(fake_scores_B: Tensor) -> Tensor:
 def least_squares_critic(real_scores_B: Tensor, fake_scores_B: Tensor) -> Tensor:
     """Return (real - 1)^2 / 2 + fake^2 / 2 of true and of generated clips (B,), at least 0.
 
-    Source: Mao et al. 2017, eq. 2; Eskimez et al. 2021, `DISCVIDEO.optStep`, without its emotion
-    term and without drawing the targets, from U(0.7, 1) and U(0, 0.3) for every clip.
+    Source: Mao et al. 2017, eq. 2; Eskimez et al. 2021, `DISCVIDEO.optStep`. Unlike there, it has
+    no emotion term, and the targets are 1 and 0 instead of draws from U(0.7, 1) and U(0, 0.3).
     """
     return least_squares(real_scores_B, 1.0) + least_squares(fake_scores_B, 0.0)
 
@@ -57,7 +57,7 @@ def binary_cross_entropy(logits_B: Tensor, target: float) -> Tensor:
     """Return -log of the probability given to `target` (B,), at least 0, in nats.
 
     Args:
-        logits_B: of the class "belongs together".
+        logits_B: logits of the class "video and speech belong together".
         target: probability in [0, 1].
     """
     check_floats(logits_B, "B", "logits_B")

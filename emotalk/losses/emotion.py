@@ -13,12 +13,11 @@ def emotion_cross_entropy(logits_BK: Tensor, emotion_B: Tensor) -> Tensor:
 
     A clip of unknown emotion has 0, and a gradient of 0.
 
-    Used to pre-train the emotion discriminator (K = E + 1, the last class being "generated"), as
-    the generator's loss against it (report 4.2), for the generator's auxiliary emotion classifier
-    of speech (K = E) and to evaluate classifiers.
+    The emotion discriminator has K = E + 1 classes, of which the last is "generated" (report 4.2).
+    The generator's auxiliary classifier of speech has K = E.
 
     Args:
-        logits_BK: of the classes.
+        logits_BK: logits of the K classes.
         emotion_B: whole numbers 0 .. K - 1, or `UNKNOWN_EMOTION`. Their values are checked on the
             CPU only: reading them would wait for another device, and batches are checked when they
             are put together.

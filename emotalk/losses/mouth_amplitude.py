@@ -1,4 +1,4 @@
-"""Compute the error of how far the picture around the mouth moves, whenever it does."""
+"""Compute the error of the amplitude of motion around the mouth."""
 
 from torch import Tensor
 
@@ -11,9 +11,11 @@ def mouth_amplitude_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor, weights_BTHW: T
     """Return the mean of weight * |fake's amplitude - real's amplitude| (B,), at least 0.
 
     Amplitude is the root mean square over time, colours and the pixels of a window
-    (`window_roots`) of each pixel's difference from its own mean over time. An absolute error of
-    frames is least for the median of all mouths that fit the speech, which moves less than any of
-    them. Moving as far at another time costs nothing here.
+    (`window_roots`) of each pixel's difference from its own mean over time. The same motion at
+    another time has the same amplitude, so its timing is left to other terms.
+
+    The L1 loss of frames alone makes mouths move too little: many motions fit the speech, it is
+    least for their median, and the median moves less than each of them.
 
     Args:
         fake_BTCHW: generated frames in [-1, 1]; height and width are multiples of `WINDOW`.

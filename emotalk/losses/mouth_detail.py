@@ -1,4 +1,4 @@
-"""Compute the error of how much fine detail there is around the mouth, wherever it lies."""
+"""Compute the error of the amount of fine detail around the mouth."""
 
 from torch import Tensor
 from torch.nn.functional import pad
@@ -12,9 +12,11 @@ def mouth_detail_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor, weights_BTHW: Tens
     """Return the mean of weight * |fake's local contrast - real's local contrast| (B,), at least 0.
 
     Local contrast is the root of the mean squared difference between neighbouring pixels, in
-    windows of `WINDOW` x `WINDOW` pixels without overlap. An absolute error of pixels is least for
-    the median of all pictures that fit the speech, which is blurred: an edge a pixel beside the
-    true one costs twice as much as none. Its contrast costs nothing here, for the window holds it.
+    windows of `WINDOW` x `WINDOW` pixels without overlap. An edge that lies a pixel beside the true
+    one has the same contrast, as long as both lie in one window.
+
+    The L1 loss of frames alone blurs: many pictures fit the speech, it is least for their median,
+    and an edge beside the true one costs it twice as much as no edge.
 
     Args:
         fake_BTCHW: generated frames in [-1, 1]; height and width are multiples of `WINDOW`.

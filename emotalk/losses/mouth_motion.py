@@ -1,4 +1,4 @@
-"""Compute the error of the motion around the mouth, apart from how the face looks at rest."""
+"""Compute the error of the motion around the mouth, without that of the face at rest."""
 
 from torch import Tensor
 
@@ -8,10 +8,11 @@ from emotalk.losses.mouth_region import mouth_region_loss
 def mouth_motion_loss(fake_BTCHW: Tensor, real_BTCHW: Tensor, weights_BTHW: Tensor) -> Tensor:
     """Return the mean of weight * |fake's motion - real's motion| (B,), at least 0.
 
-    A pixel's motion is its difference from its own mean over the window. An absolute error has the
-    same gradient in every frame while the picture is wrong by more than the lips move it: a network
-    that meets many faces learns them all before it opens a mouth. Without each pixel's mean that
-    error is gone.
+    A pixel's motion is its difference from its own mean over the frames. An error that is the same
+    in all frames, such as a wrong skin colour, costs nothing here.
+
+    The L1 loss of frames has no gradient towards motion while a pixel's constant error is larger
+    than its motion. So a network that trains on many people first learns how they look at rest.
 
     Args:
         fake_BTCHW: generated frames in [-1, 1].

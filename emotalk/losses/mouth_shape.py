@@ -1,4 +1,4 @@
-"""Compute the loss of mouth shapes that are read from speech."""
+"""Compute the loss of mouth shapes that are predicted from speech."""
 
 import torch
 from torch import Tensor
@@ -10,9 +10,12 @@ from emotalk.schema import LANDMARKS, MOUTH, MOUTH_POINTS, OUTER_EYE_CORNERS
 def mouth_shapes(landmarks_BTLP: Tensor) -> Tensor:
     """Return landmarks 48..67 (B, T, 20, 2) around their centre, in percent of the eyes' distance.
 
-    The centre is each frame's, so that moves of the head do not count; the distance of the outer
-    eye corners is the mean of the window, so that its noise does not. In percent the lips' motion
-    is of the order of 1: a head that starts with outputs of that size need not shrink its input.
+    Each frame has its own centre, so that moves of the head do not count. The distance is that of
+    the outer eye corners, averaged over the frames, so that its noise counts little. In percent the
+    lips' motion is of the order of 1, as are the outputs of a linear layer when training starts.
+
+    Args:
+        landmarks_BTLP: (B, T, 68, 2) in pixels.
     """
     check_floats(landmarks_BTLP, f"B T {LANDMARKS} 2", "landmarks_BTLP")
     left, right = OUTER_EYE_CORNERS
@@ -25,20 +28,22 @@ def mouth_shapes(landmarks_BTLP: Tensor) -> Tensor:
     return shapes_BTLP
 
 
-def mouth_shape_loss(read_BTLP: Tensor, landmarks_BTLP: Tensor) -> Tensor:
+def mouth_shape_loss(predicted_BTLP: Tensor, landmarks_BTLP: Tensor) -> Tensor:
     """Return the mean absolute error of the mouth's motion (B,), in percent of the eyes' distance.
 
-    Both shapes count as differences from their own mean over the window: people's lips differ at
-    rest, which no speech can tell.
+    Motion is the difference of a shape from its own mean over the frames, because the shape of a
+    person's lips at rest cannot be predicted from speech.
 
     Args:
-        read_BTLP: shapes that were read from the speech, (B, T, 20, 2).
+        predicted_BTLP: shapes that were predicted from speech, (B, T, 20, 2), as `mouth_shapes`.
         landmarks_BTLP: the true landmarks (B, T, 68, 2) in pixels.
+
+    Source: ours.
     """
     true_BTLP = mouth_shapes(landmarks_BTLP)
     batch, frames = true_BTLP.shape[:2]
-    check_floats(read_BTLP, f"{batch} {frames} {MOUTH_POINTS} 2", "read_BTLP")
-    difference = (read_BTLP - read_BTLP.mean(dim=1, keepdim=True)) - (
+    check_floats(predicted_BTLP, f"{batch} {frames} {MOUTH_POINTS} 2", "predicted_BTLP")
+    difference = (predicted_BTLP - predicted_BTLP.mean(dim=1, keepdim=True)) - (
         true_BTLP - true_BTLP.mean(dim=1, keepdim=True)
     )
     return difference.abs().mean(dim=(1, 2, 3))

@@ -1,10 +1,13 @@
-"""Compute means over the windows of a picture, which forgive where in a window something lies."""
+"""Compute means and root mean squares over square windows of a picture, side by side.
+
+A loss of these values does not depend on where in its window a detail lies.
+"""
 
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-WINDOW = 4  # pixels: teeth and the border of a lip are as wide
-_LEAST_ENERGY = 1e-4  # squared, of [-1, 1]: the root has no slope at 0
+WINDOW = 4  # pixels; about the width of a tooth, or of the border of a lip, in a crop
+_LEAST_ENERGY = 1e-4  # added to the mean square, because the root has no finite slope at 0
 
 
 def window_means(picture: Tensor) -> Tensor:
@@ -17,7 +20,9 @@ def window_means(picture: Tensor) -> Tensor:
 
 
 def window_roots(energy: Tensor) -> Tensor:
-    """Return the root of each window's mean of squares, (..., rows, columns), with a slope at 0.
+    """Return each window's root mean square, (..., rows, columns), at least 0.01.
+
+    The mean square is increased by 1e-4, so that the gradient is finite where the picture is 0.
 
     Args:
         energy: (..., H, W), squares of values in [-1, 1], or of their differences.

@@ -44,7 +44,7 @@ av.logging.set_level(av.logging.FATAL)
 
 @dataclass(frozen=True)
 class MediaInfo:
-    """Values from a file's headers.
+    """Hold values from a file's headers.
 
     Attributes:
         has_video: there is a video stream that is not a cover image.

@@ -33,7 +33,7 @@ TRIED = 20  # packets that are written on trial
 
 @dataclass(frozen=True)
 class CopiedSound:
-    """The sound of a file whose packets become those of a video.
+    """Hold the sound of a file whose packets become those of a video.
 
     Attributes:
         path: the file.
@@ -71,7 +71,7 @@ def copied_sound(path: Path, container: str) -> CopiedSound | None:
 
 
 class PacketWriter:
-    """Writes the packets of a copied sound, interleaved with the video."""
+    """Write the packets of a copied sound, interleaved with the video."""
 
     def __init__(self, output: OutputContainer, sound: CopiedSound) -> None:
         """Open the source and add its stream to the output."""

@@ -215,7 +215,7 @@ def _set_up_video(video: VideoStream, frame: Bytes, pixel_format: str, threads: 
 
 
 class _SoundWriter:
-    """Writer of an audio stream, interleaved with the video."""
+    """Write an audio stream, interleaved with the video."""
 
     def __init__(self, output: OutputContainer, audio: AudioTrack) -> None:
         self.audio = audio

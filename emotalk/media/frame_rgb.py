@@ -35,7 +35,7 @@ class Geometry:
 
 
 class RgbConverter:
-    """Converter of the frames of one stream to RGB images of one size.
+    """Convert the frames of one stream to RGB images of one size.
 
     The stream's first frame sets the size. Pixels are made square by enlarging their shorter side.
     Colours are converted by the stream's matrix and range. An unspecified matrix is BT.709's from

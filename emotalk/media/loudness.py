@@ -20,7 +20,7 @@ def loudness_db(audio_S: Floats) -> float:
 
 
 class LoudnessMeter:
-    """RMS level of a recording that is read in blocks."""
+    """Measure the RMS level of a recording that is read in blocks."""
 
     def __init__(self) -> None:
         """Start before the first sample."""
@@ -41,7 +41,7 @@ class LoudnessMeter:
 
 
 class PeakMeter:
-    """Peak of a recording that is read in blocks, with and without single clicks."""
+    """Measure the peak of a recording that is read in blocks, with and without single clicks."""
 
     def __init__(self) -> None:
         """Start before the first sample."""

@@ -18,7 +18,7 @@ MIN_OFFSET = 0.01  # of full scale
 
 @dataclass(frozen=True)
 class Mixdown:
-    """Mixing of blocks with one number of channels to mono."""
+    """Mix blocks with one number of channels to mono."""
 
     channel: int | None = None  # index of the channel to use; None: the mean of all
     offset: float = 0.0  # constant to subtract
@@ -40,7 +40,7 @@ class Mixdown:
 
 
 class ChannelStatistics:
-    """Statistics of the channels over a recording's blocks; their number may change."""
+    """Collect statistics of the channels over a recording's blocks; their number may change."""
 
     def __init__(self) -> None:
         """Start before the first block."""
@@ -63,7 +63,7 @@ def mean(samples_SC: Floats) -> Floats:
 
 
 class _Sums:
-    """Sums of samples and of their squares, for each channel and last for the mean of all."""
+    """Hold sums of samples and of their squares, for each channel and last for the mean of all."""
 
     def __init__(self, channels: int) -> None:
         self.channels, self.count = channels, 0

@@ -18,7 +18,7 @@ from emotalk.schema import Bytes
 
 @dataclass(frozen=True)
 class ScannedFrame:
-    """A decoded frame; only the pictures that are asked for are converted."""
+    """Hold a decoded frame; only the pictures that are asked for are converted."""
 
     path: Path
     converter: RgbConverter

@@ -32,7 +32,7 @@ BACKWARDS_S = 1.0  # a larger step back is no overlap: the clock was reset
 
 @dataclass(frozen=True)
 class SoundBlock:
-    """Decoded sound with its place on the clock."""
+    """Hold decoded sound and its place on the clock."""
 
     start_s: float  # time of the first sample, on the container's clock
     rate: int  # samples a second; may change from block to block
@@ -103,7 +103,7 @@ def _join(run: list[SoundBlock]) -> SoundBlock:
 
 
 class _Placer:
-    """Placing of decoded blocks: directly after each other, or at their time stamp."""
+    """Place decoded blocks directly after each other, or at their time stamp."""
 
     def __init__(self, faults: SoundFaults, *, one_clock: bool) -> None:
         """Start before the first block. The counts of `faults` are increased.

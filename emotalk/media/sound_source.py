@@ -1,4 +1,4 @@
-"""Mono sound that is read in blocks, from memory or from a temporary file."""
+"""Read mono sound in blocks, from memory or from a temporary file."""
 
 import tempfile
 from collections.abc import Iterator

@@ -94,7 +94,7 @@ def spool_resampled(source: SoundSource, rate: int, new_rate: int) -> SpooledSou
 
 
 class _Spooler:
-    """Resampler of runs without gaps, which writes each at its time."""
+    """Resample runs without gaps, and write each at its time."""
 
     def __init__(self, rate: int, zero_s: float, first: int) -> None:
         """Start before the first block; `first` is the number of the first sample from `zero_s`."""

@@ -12,7 +12,7 @@ BLOCK_S = 30.0  # of sound that is resampled at once
 
 
 class StreamingResampler:
-    """Resampler from one rate to another, in memory for some seconds of sound."""
+    """Resample from one rate to another, in memory for some seconds of sound."""
 
     def __init__(self, rate: int, new_rate: int, *, block_s: float = BLOCK_S) -> None:
         """Start before the first sample; `block_s` seconds are resampled at once."""

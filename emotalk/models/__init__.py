@@ -1,4 +1,4 @@
-"""Networks: the generator and its discriminators.
+"""Define the networks: the generator and its discriminators.
 
 They have no optimiser, device or configuration: their arguments are numbers and tensors.
 """

@@ -1,4 +1,4 @@
-"""ConvLSTM layer: an LSTM whose states are images and whose matrix products are convolutions."""
+"""Define a ConvLSTM layer: its states are images, its matrix products are convolutions."""
 
 from math import sqrt
 from typing import NamedTuple

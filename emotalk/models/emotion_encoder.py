@@ -1,4 +1,4 @@
-"""Emotion encoder, and the auxiliary classifier of the speech's emotion."""
+"""Define the emotion encoder, and the auxiliary classifier of the speech's emotion."""
 
 from torch import Tensor, nn
 
@@ -6,7 +6,7 @@ from emotalk.models.activation import leaky_relu
 
 
 class EmotionEncoder(nn.Module):
-    """Two fully connected layers over intensity x one-hot.
+    """Encode intensity x one-hot by two fully connected layers.
 
     Args:
         emotions: number of emotions E.
@@ -27,7 +27,7 @@ class EmotionEncoder(nn.Module):
 
 
 class SpeechEmotionHead(nn.Module):
-    """Classifier of a clip's emotion from the speech embedding: two LSTM layers, two FC.
+    """Classify a clip's emotion from the speech embedding: two LSTM layers, two FC.
 
     Args:
         emotions: number of emotions E.

@@ -1,4 +1,4 @@
-"""Generator: the frames of a video from one face image, speech and an emotion."""
+"""Define the generator of video frames from one face image, speech and an emotion."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,7 +25,7 @@ HEADS = ("speech_emotion", "speech_mouth")  # parts that only training reads, na
 
 
 class GeneratorOutput(NamedTuple):
-    """The generator's output.
+    """Hold the generator's output.
 
     Attributes:
         video_BTCHW: frames in [-1, 1], 128 x 128, 25 a second.
@@ -37,7 +37,7 @@ class GeneratorOutput(NamedTuple):
 
 
 class OutputWithMouth(NamedTuple):
-    """The output of a generator that also reads the mouth from the speech.
+    """Hold the output of a generator that also predicts mouth shapes from the speech.
 
     Attributes:
         video_BTCHW, emotion_logits_BE: as in `GeneratorOutput`.
@@ -53,7 +53,7 @@ AnyOutput = GeneratorOutput | OutputWithMouth
 
 
 class PrecedingSpeech(NamedTuple):
-    """Speech after which the recurrent layers begin.
+    """Hold the speech after which the recurrent layers begin.
 
     Attributes:
         speech_BS: whole frames of mono samples in [-1, 1] at 8 kHz.

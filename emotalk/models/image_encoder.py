@@ -1,4 +1,4 @@
-"""Image encoder: a vector of the condition image and its features at every scale."""
+"""Define the image encoder: a vector of the condition image and its features at every scale."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,7 +17,7 @@ SCALES = (SIZE // SMALLEST).bit_length() - 1
 
 
 class ImageFeatures(NamedTuple):
-    """Features of the condition image for the decoder.
+    """Hold features of the condition image for the decoder.
 
     Attributes:
         embedding_BD: the whole image as one vector.

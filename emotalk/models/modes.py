@@ -1,4 +1,4 @@
-"""Context managers that change a network's mode and restore it."""
+"""Change a network's mode within a block, and restore it."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

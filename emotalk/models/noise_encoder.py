@@ -1,4 +1,4 @@
-"""Noise encoder: an LSTM that makes the noise of each frame smooth over time."""
+"""Define the noise encoder: an LSTM that makes the noise of each frame smooth over time."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ LstmState = tuple[Tensor, Tensor]
 
 
 class NoiseEncoder(nn.Module):
-    """One LSTM layer over one normal vector a frame.
+    """Encode one normal vector a frame by one LSTM layer.
 
     Args:
         features: size of the noise vector and of the LSTM.

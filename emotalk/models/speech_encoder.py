@@ -1,4 +1,4 @@
-"""Speech encoder: 25 feature vectors a second from the raw waveform."""
+"""Define the speech encoder: 25 feature vectors a second from the raw waveform."""
 
 from collections.abc import Sequence
 from math import prod

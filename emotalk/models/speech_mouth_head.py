@@ -1,4 +1,4 @@
-"""Auxiliary reading of the mouth's shape from the speech embedding."""
+"""Define the auxiliary head that predicts the mouth's shape from the speech embedding."""
 
 from torch import Tensor, nn
 
@@ -6,9 +6,9 @@ from emotalk.schema import MOUTH_POINTS
 
 
 class SpeechMouthHead(nn.Module):
-    """One linear layer from the speech embedding to the mouth's landmarks.
+    """Predict the mouth's landmarks from the speech embedding by one linear layer.
 
-    It is used in training alone: it asks of the embedding to hold the shape of the mouth, which
+    It is used in training alone, to make the embedding hold the shape of the mouth, which
     the pixels of the video teach only slowly.
 
     Args:

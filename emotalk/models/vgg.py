@@ -1,4 +1,4 @@
-"""VGG-19's convolutions, frozen, for the perceptual loss."""
+"""Define VGG-19's convolutions, frozen, for the perceptual loss."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ _HELP = (
 
 
 class VGG19Features(nn.Module):
-    """VGG-19's five pooling outputs, with torchvision's parameter names `features.N.*`.
+    """Compute VGG-19's five pooling outputs, with torchvision's parameter names `features.N.*`.
 
     Its parameters need no gradient and it stays in evaluation mode. Gradients flow to the frames.
 

@@ -65,7 +65,13 @@ def faults(nodes: Sequence[str], lines: Sequence[str], *, kinds: Sequence[Kind])
         for node in nodes
         for fault in _of_node(node, by_node.get(node, {}), silent=node in silent)
     ]
-    return [*found, *_differing(by_node), *_clocks(by_node)]
+    return [
+        *found,
+        *_differing_versions(by_node),
+        *_differing_packages(by_node),
+        *_missing_drivers(by_node),
+        *_clocks(by_node),
+    ]
 
 
 def sound_nodes(nodes: Sequence[str], found: Sequence[Fault]) -> list[str]:
@@ -100,6 +106,7 @@ def _facts(lines: Sequence[str]) -> dict[str, Facts]:
 
 
 def _of_node(node: str, facts: Facts, *, silent: bool) -> Iterator[Fault]:
+    """Yield the faults that a node's own facts show; `silent`: a check printed none there."""
     out = LEAVE_OUT.format(node=node)
     if silent:
         text = f"a check did not end there: its words are in the job's log; mend it, {out}"
@@ -169,8 +176,8 @@ def _of_exchange(exchange: Facts, out: str) -> Iterator[str]:
         )
 
 
-def _differing(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
-    """Yield a fault for each node whose code or packages are not those of most nodes."""
+def _differing_versions(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
+    """Yield a fault for each node whose code or Python is not that of most nodes."""
     for key, what, remedy in (
         ("code", "another version of the project", "submit from a folder that all nodes share"),
         ("python", "another Python", "give all nodes one environment"),
@@ -180,6 +187,10 @@ def _differing(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
         for node, value in values.items():
             if value != usual:
                 yield Fault(node, f"has {what} ({value}, the others {usual}); {remedy}")
+
+
+def _differing_packages(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
+    """Yield a fault for each node whose packages are not those of most nodes."""
     packages = {n: facts["packages"] for n, facts in by_node.items() if "packages" in facts}
     usual_set = _usual({node: json.dumps(p, sort_keys=True) for node, p in packages.items()})
     usual_packages: dict[str, Any] = json.loads(usual_set) if usual_set else {}
@@ -193,6 +204,10 @@ def _differing(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         text = f"has other packages than the others: {shown}{more}; give all one environment"
         yield Fault(node, text)
+
+
+def _missing_drivers(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
+    """Yield a fault for each node of a GPU job that lacks the `nvidia-smi` that others have."""
     without = [n for n, f in by_node.items() if f.get("gpus", {}).get("missing")]
     asked = [n for n, f in by_node.items() if f.get("gpus", {}).get("expected")]
     if len(without) < len(asked):
@@ -201,6 +216,7 @@ def _differing(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
 
 
 def _clocks(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
+    """Yield a fault for each node whose clock is more than `CLOCK_S` from the median one."""
     ahead = {
         n: f["write"]["ahead_s"] for n, f in by_node.items() if "ahead_s" in f.get("write", {})
     }

@@ -1,1 +1,1 @@
-"""Training: inputs, objectives, steps, stages, checkpoints."""
+"""Train: prepare inputs, compute objectives, make steps by the schedule, log and save."""

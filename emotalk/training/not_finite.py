@@ -1,7 +1,8 @@
 """Describe which losses, clips and gradients stopped a training by not being finite."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from emotalk.training.schedule import Schedule
 
@@ -12,28 +13,44 @@ class NonFiniteTrainingError(ArithmeticError):
     """Raised where a loss or a gradient is NaN or infinite, and training has to stop."""
 
 
+class NonFiniteReport(NamedTuple):
+    """Hold what one process found not finite in a refused update.
+
+    Attributes:
+        terms: loss term -> clips of this process for which it is not finite.
+        parameters: names of parameters with such a gradient, where they are known.
+        clips: all clips of this process in the step.
+    """
+
+    terms: Mapping[str, Sequence[str]]
+    parameters: Sequence[str]
+    clips: Sequence[str]
+
+
 def describe(
-    engine: str, step: int, schedule: Schedule, reports: Sequence[object], before: Path | None
+    engine: str,
+    step: int,
+    schedule: Schedule,
+    reports: Sequence[NonFiniteReport],
+    before: Path | None,
 ) -> str:
     """Return which terms, clips and parameters are not finite, and where to go on.
 
     Args:
-        engine: whose update was not made.
-        step: the steps that are done.
-        schedule: the run's.
-        reports: each process's (term -> clips, parameters, all its clips).
+        engine: name of the network whose update was not made.
+        step: number of steps that are done.
+        schedule: of the run.
+        reports: one of each process.
         before: the newest checkpoint, or None.
     """
     terms: dict[str, list[str]] = {}
     parameters: list[str] = []
     every_clip: list[str] = []
     for report in reports:
-        assert isinstance(report, tuple)
-        clips_of, names, clips = report
-        for term, bad in clips_of.items():
-            terms.setdefault(term, []).extend(bad)
-        parameters += [name for name in names if name not in parameters]
-        every_clip += clips
+        for term, clips in report.terms.items():
+            terms.setdefault(term, []).extend(clips)
+        parameters += [name for name in report.parameters if name not in parameters]
+        every_clip += report.clips
     where = f"step {step + 1} (stage {schedule.plan(step).stage})"
     if terms:
         what = "; ".join(f"{term} of {_some(clips)}" for term, clips in sorted(terms.items()))

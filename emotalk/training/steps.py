@@ -108,7 +108,7 @@ class NonFiniteUpdateError(ArithmeticError):
 
 
 class StepGuard(UpdateGuard):
-    """Guards the updates of one step, and names the clips of one that is refused."""
+    """Guard the updates of one step, and name the clips of one that is refused."""
 
     def __init__(self, deferred: int = 0) -> None:
         """Defer the check of the first updates to the next one."""

@@ -31,7 +31,7 @@ from emotalk.tracking.tracker import Tracker
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.metric_sums import MetricSums
 from emotalk.training.networks import Networks
-from emotalk.training.not_finite import NonFiniteTrainingError, describe
+from emotalk.training.not_finite import NonFiniteReport, NonFiniteTrainingError, describe
 from emotalk.training.own_time import OwnTime, slowest_rank
 from emotalk.training.schedule import DueUpdate, Schedule
 from emotalk.training.speed import Speed
@@ -57,7 +57,7 @@ class Components:
 
     Attributes:
         stop_requested: returns whether a signal has asked this process to save and exit.
-        watchdog: hears of every step and of what interrupts them.
+        watchdog: is told when a step, a validation or a checkpoint begins.
         flops_of_clip: returns stage -> operations for one clip in one step; empty while unknown.
     """
 
@@ -304,7 +304,9 @@ class Trainer:
             batch: of this process.
         """
         components = self._components
-        reports = components.runtime.gather([(error.clips, error.parameters, batch.keys)])
+        reports = components.runtime.gather(
+            [NonFiniteReport(error.clips, error.parameters, batch.keys)]
+        )
         if error.place == 0:
             self._save()
             self._saver.finish()

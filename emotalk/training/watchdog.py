@@ -26,7 +26,7 @@ LOG = logging.getLogger("emotalk.train")
 
 
 class Watchdog:
-    """Watches the phases of a training in a thread.
+    """Watch the phases of a training in a thread.
 
     A process may wait in one phase for others that are still in the phase before. So the first step
     after another phase has the longer of both limits.

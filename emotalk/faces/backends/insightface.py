@@ -24,7 +24,7 @@ def build(config: LandmarksConfig, _source: Path) -> "InsightfaceDetector":
 
 
 class InsightfaceDetector(TrackingDetector):
-    """Runs a pack's face detector and 68-point landmark model: `buffalo_l`, `antelopev2`, ..."""
+    """Run a pack's face detector and 68-point landmark model: `buffalo_l`, `antelopev2`, ..."""
 
     def __init__(self, config: LandmarksConfig) -> None:
         """Load the pack of the configuration; nothing is ever downloaded.

@@ -24,7 +24,7 @@ def build(config: LandmarksConfig, _source: Path) -> "OnnxDetector":
 
 
 class OnnxDetector(TrackingDetector):
-    """Runs YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
+    """Run YuNet and a landmark model whose first 136 outputs are x, y in 0..1.
 
     YuNet runs in ONNX Runtime, since OpenCV's own reader refuses models with free image sizes.
     The landmark model takes BGR (x - 127) / 127 of a square around the face, 1.4 times its box.

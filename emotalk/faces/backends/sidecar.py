@@ -23,7 +23,7 @@ def build(config: LandmarksConfig, source: Path) -> "SidecarLandmarks":
 
 
 class SidecarLandmarks:
-    """Reads `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame.
+    """Read `FOLDER/STEM.npy`: float (T, 68, 2) in frame pixels, one row for each frame.
 
     Clips of one name in different folders have their files in folders of the same names:
     `FOLDER/M003/video/front/angry/level_3/001.npy`.

@@ -1,1 +1,1 @@
-"""Discriminators of generated videos: frames, lip sync, emotion and motion."""
+"""Define the discriminators of generated videos: frames, lip sync, emotion and motion."""

@@ -1,4 +1,6 @@
-"""Convolution and leaky ReLU that are fast to differentiate twice, as a gradient penalty does.
+"""Define a convolution and leaky ReLU that are fast to differentiate twice.
+
+A gradient penalty differentiates a gradient.
 
 The plain forms are `torch.nn.functional`'s; the fast ones give the same numbers:
     - PyTorch computes the second derivative of a convolution by its weight as a convolution with a

@@ -1,4 +1,4 @@
-"""Emotion discriminator: classifies a video's emotion, or the video as generated."""
+"""Define the emotion discriminator, which classifies a video's emotion, or it as generated."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, check_posi
 
 
 class EmotionDiscriminator(FrameTrunk):
-    """Classifier of whole videos into the emotions and one more class, "generated".
+    """Classify whole videos into the emotions and one more class, "generated".
 
     Convolutions per frame, FC `hidden`, FC `features`, LSTM; its last step gives the classes.
 

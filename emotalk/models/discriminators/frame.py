@@ -1,4 +1,4 @@
-"""Frame discriminator: scores how real single frames of a person look."""
+"""Define the frame discriminator, which scores how real single frames of a person look."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, check_posi
 
 
 class FrameDiscriminator(FrameTrunk):
-    """Critic of single frames with the condition image, for WGAN-GP.
+    """Score single frames beside the condition image, for WGAN-GP.
 
     Convolutions, FC `hidden`, FC 1. Without recurrence and normalisation it can be differentiated
     twice everywhere, and no clip's scores depend on other clips.

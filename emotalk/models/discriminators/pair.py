@@ -1,4 +1,4 @@
-"""Pair discriminator: classifies whether mouth and speech belong together."""
+"""Define the pair discriminator, which classifies whether mouth and speech belong together."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from emotalk.schema import SAMPLES_PER_FRAME, check_shape
 
 
 class PairDiscriminator(FrameTrunk):
-    """Classifier of pairs of mouth and speech.
+    """Classify pairs of mouth and speech.
 
     Mouth-masked frames with the condition image pass convolutions, FC `features` and a
     bidirectional LSTM. The speech passes an encoder of its own and a second bidirectional LSTM. A

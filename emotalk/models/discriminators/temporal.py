@@ -1,4 +1,4 @@
-"""Temporal discriminator: scores how real a video's motion looks."""
+"""Define the temporal discriminator, which scores how real a video's motion looks."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from emotalk.models.discriminators.trunk import CHANNELS, FrameTrunk, check_posi
 
 
 class TemporalDiscriminator(FrameTrunk):
-    """Critic of whole videos, for least-squares adversarial losses.
+    """Score whole videos, for least-squares adversarial losses.
 
     Convolutions per frame, FC `features`, LSTM; FC `features` and FC 1 of its last step.
 

@@ -1,4 +1,4 @@
-"""Convolutional trunk of all discriminators: stride-2 convolutions of single frames."""
+"""Define the trunk of all discriminators: stride-2 convolutions of single frames."""
 
 from collections.abc import Sequence
 from typing import cast

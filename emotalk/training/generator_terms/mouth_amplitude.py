@@ -1,4 +1,4 @@
-"""Define the error of how far the mouth moves as a term of the generator."""
+"""Define the error of the mouth's amplitude of motion as a term of the generator."""
 
 from torch import Tensor
 
@@ -14,5 +14,5 @@ def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     return mouth_amplitude_loss(generated.video_BTCHW, x.video_BTCHW, x.weights_BTHW)
 
 
+# After the terms that are older: runs without it keep the last digits of their gradients.
 TERM = GeneratorTerm(compute, order=7)
-"""It comes last, so that runs without it add their gradients in the order they always had."""

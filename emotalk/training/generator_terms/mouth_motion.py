@@ -14,5 +14,5 @@ def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     return mouth_motion_loss(generated.video_BTCHW, x.video_BTCHW, x.weights_BTHW)
 
 
+# After the terms that are older: runs without it keep the last digits of their gradients.
 TERM = GeneratorTerm(compute, order=5)
-"""It comes last, so that runs without it add their gradients in the order they always had."""

@@ -1,4 +1,4 @@
-"""Define the error of the mouth's shape read from speech as a term of the generator."""
+"""Define the error of the mouth's shape predicted from speech as a term of the generator."""
 
 from torch import Tensor
 
@@ -15,5 +15,5 @@ def compute(x: ClipInputs, generated: AnyOutput, networks: Networks) -> Tensor:
     return mouth_shape_loss(generated.mouth_BTLP, x.landmarks_BTLP)
 
 
+# After the terms that are older: runs without it keep the last digits of their gradients.
 TERM = GeneratorTerm(compute, reads="mouth_BTLP", order=4)
-"""It comes last, so that runs without it add their gradients in the order they always had."""

@@ -48,5 +48,5 @@ def test_each_clip_has_its_own_error() -> None:
 
 
 def test_a_reading_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="read_BTLP"):
+    with pytest.raises(ValueError, match="predicted_BTLP"):
         mouth_shape_loss(torch.zeros(1, 5, 20, 2), talking().float())

@@ -4,11 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.training.not_finite import describe
+from emotalk.training.not_finite import NonFiniteReport, describe
 from emotalk.training.schedule import Schedule
 from tests.helpers.tiny_training import tiny_config
-
-Told = tuple[dict[str, list[str]], tuple[str, ...], tuple[str, ...]]
 
 
 @pytest.fixture
@@ -17,8 +15,8 @@ def schedule(tmp_path: Path) -> Schedule:
 
 
 def test_terms_are_named_with_the_clips_of_every_process(schedule: Schedule) -> None:
-    first: Told = ({"frame": ["a"]}, ("fc.weight",), ("a", "b"))
-    second: Told = ({"frame": ["d"], "l1": ["c"]}, ("fc.weight",), ("c", "d"))
+    first = NonFiniteReport({"frame": ["a"]}, ("fc.weight",), ("a", "b"))
+    second = NonFiniteReport({"frame": ["d"], "l1": ["c"]}, ("fc.weight",), ("c", "d"))
     said = describe("generator", 3, schedule, [first, second], Path("run/step-000002")).split("\n")
     assert said[0] == (
         "step 4 (stage gan): losses of the generator are not finite: frame of a, d; l1 of c"
@@ -28,8 +26,8 @@ def test_terms_are_named_with_the_clips_of_every_process(schedule: Schedule) -> 
 
 
 def test_gradients_are_named_by_parameter_and_every_clip_of_the_step(schedule: Schedule) -> None:
-    first: Told = ({}, ("fc.weight", "fc.bias"), ("a", "b"))
-    second: Told = ({}, ("fc.bias",), ("c",))
+    first = NonFiniteReport({}, ("fc.weight", "fc.bias"), ("a", "b"))
+    second = NonFiniteReport({}, ("fc.bias",), ("c",))
     said = describe("discriminators", 0, schedule, [first, second], None).split("\n")
     assert said[0] == (
         "step 1 (stage emotion): every loss is finite, but gradients of the discriminators are "
@@ -40,18 +38,18 @@ def test_gradients_are_named_by_parameter_and_every_clip_of_the_step(schedule: S
 
 
 def test_where_zero_spread_the_gradients_no_parameter_is_named(schedule: Schedule) -> None:
-    told: Told = ({}, (), ("a",))
+    told = NonFiniteReport({}, (), ("a",))
     first = describe("generator", 1, schedule, [told], None).split("\n")[0]
     assert first.endswith("gradients of the generator are not")
 
 
 def test_long_lists_are_cut_and_counted(schedule: Schedule) -> None:
-    told: Told = ({"l1": [f"c{number}" for number in range(11)]}, (), ())
+    told = NonFiniteReport({"l1": [f"c{number}" for number in range(11)]}, (), ())
     first = describe("generator", 1, schedule, [told], None).split("\n")[0]
     assert first.endswith("l1 of c0, c1, c2, c3, c4, c5, c6, c7 and 3 more")
 
 
 def test_a_list_that_just_fits_is_shown_whole(schedule: Schedule) -> None:
-    told: Told = ({"l1": [f"c{number}" for number in range(8)]}, (), ())
+    told = NonFiniteReport({"l1": [f"c{number}" for number in range(8)]}, (), ())
     first = describe("generator", 1, schedule, [told], None).split("\n")[0]
     assert first.endswith("l1 of c0, c1, c2, c3, c4, c5, c6, c7")
