@@ -19,7 +19,7 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 TRY_AGAIN_S = 5
 BODILESS = ("GET", "HEAD", "OPTIONS", "DELETE")
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 class BodyRefused(Exception):  # noqa: N818  leads to an answer, not a fault
@@ -118,7 +118,7 @@ class _Body:
         ]
         if status == 429:
             headers.append((b"retry-after", str(TRY_AGAIN_S).encode()))
-        logger.info("refused with %d: %s", status, text)
+        LOG.info("refused with %d: %s", status, text)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": content})
 

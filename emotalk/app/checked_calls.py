@@ -9,7 +9,7 @@ from typing import Any
 
 from emotalk.app.quiet_gradio import gradio as gr
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 class CheckedBlocks(gr.Blocks):  # type: ignore[misc]
@@ -43,6 +43,6 @@ class CheckedBlocks(gr.Blocks):  # type: ignore[misc]
 def _refusal(block_fn: Any, reason: str, kind: str) -> Exception:
     """Return the error to raise for a faulty call, after one line in the log."""
     call = block_fn.api_name or "an event of the page"
-    logger.warning("refused a call of %s: %s", call, kind)
+    LOG.warning("refused a call of %s: %s", call, kind)
     refusal: Exception = gr.Error(f"{call}: {reason}", print_exception=False)
     return refusal

@@ -13,7 +13,7 @@ from typing import Literal
 
 from emotalk.app.server_limits import ServerLimits
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 ABANDONED = "its progress was not requested for long"
 # `refused` is the user's mistake, `failed` ours.
 State = Literal["working", "done", "refused", "failed", "cancelled"]
@@ -146,7 +146,7 @@ class OrderQueue:
         elif fault is not None:
             job.message = "the video could not be made; the server's log says why"
             job.state = "failed"
-            logger.error("a video failed", exc_info=fault)
+            LOG.error("a video failed", exc_info=fault)
         with self._lock:
             self._pending.remove(job)
             self._futures.pop(job.name, None)

@@ -43,7 +43,7 @@ from emotalk.errors import WrongUse
 ALL_INTERFACES = ("0.0.0.0", "::")  # noqa: S104  a choice of the user, not the default
 SHUTDOWN_S = 5  # for requests in work when the server stops
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 def build_app(
@@ -147,9 +147,9 @@ def serve(
     app = build_app(loaded, landmarks, hosts=hosts, password=password)
     address = listening.getsockname()
     shown = f"[{address[0]}]" if family == socket.AF_INET6 else address[0]
-    logger.info("open http://%s:%s in a browser (Ctrl-C stops); %s", shown, address[1], model)
+    LOG.info("open http://%s:%s in a browser (Ctrl-C stops); %s", shown, address[1], model)
     if password is None and not ip_address(address[0]).is_loopback:
-        logger.warning("everybody who reaches this machine may use the page; --user limits it")
+        LOG.warning("everybody who reaches this machine may use the page; --user limits it")
     build_server(app, DEFAULT_LIMITS).run(sockets=[listening])
 
 

@@ -11,8 +11,8 @@ Mean = Annotated[float, Field(ge=-1e6, le=1e6)]
 Label = Annotated[str, Field(min_length=1, max_length=64)]
 Strength = Annotated[float, Field(gt=0, le=1)]
 
+# `emotion` was one word before it became a section: that word -> its `by`, where they differ
 FORMER_NAMES = {"judge": "drawn"}
-"""Values that were the whole setting once, beside `auto` and `none` -> today's `by`."""
 
 
 class PixelsConfig(Section):
@@ -47,11 +47,15 @@ class FitConfig(Section):
 class EmotionJudgeConfig(Section):
     """Configure who says which emotion a video shows.
 
-    `by`: `auto` is `drawn` where the manifest says that the faces are drawn, else `onnx` where
-    `model` and `labels` are given, else `none`; `drawn`
-    is the classifier that comes with the package; `fitted` is trained on the real clips of the
-    set's training split; `onnx` is any classifier of expressions. The old values `judge`, `auto`
-    and `none` in place of the section are still read.
+    Values of `by`:
+        auto: `drawn` where the manifest says that the faces are drawn, else `onnx` where `model`
+            and `labels` are given, else `none`.
+        drawn: the classifier that comes with the package.
+        fitted: a classifier that is trained on the real clips of the set's training split.
+        onnx: any classifier of expressions.
+        none: emotions are not judged.
+
+    The words `judge`, `auto` and `none` in place of the section are still read.
     """
 
     by: Literal["auto", "none", "drawn", "fitted", "onnx"] = "auto"

@@ -9,7 +9,7 @@ from emotalk.errors import WrongUse
 from emotalk.schema import EMOTIONS_MEAD8, UNKNOWN
 from emotalk.shards.sample_table import NO_EMOTION, Ints, SampleTable, emotion_name
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 def epoch_repeats(samples: SampleTable, config: BalanceConfig, where: str = "") -> Ints | None:
@@ -58,4 +58,4 @@ def _log(samples: SampleTable, repeats: Ints) -> None:
         for (code, count), number in zip(pairs.T, numbers, strict=True)
     }
     for (emotion, count), number in sorted(clips.items()):
-        logger.info("balance: %d clips of %s come %d times an epoch", number, emotion, count)
+        LOG.info("balance: %d clips of %s come %d times an epoch", number, emotion, count)

@@ -27,7 +27,7 @@ from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.reader import DataFault
 from emotalk.shards.sample_table import SampleTable
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 def build_loader(
@@ -153,7 +153,7 @@ class ClipLoader:
         if faults and self.batches.config.on_fault == "raise":
             raise DataFault("\n".join(faults))
         for fault in faults:
-            logger.warning("left out of its batch: %s", fault)
+            LOG.warning("left out of its batch: %s", fault)
 
 
 def _close(batches: "weakref.ref[Generator[ClipBatch, None, None]]") -> None:

@@ -15,7 +15,7 @@ from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.sample_table import SampleTable
 from emotalk.shards.shard_set import Split
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 NAMES_SHOWN = 8
 
@@ -60,7 +60,7 @@ def check_sizes(shard_set: AnyShardSet, split: Split, config: DataConfig) -> Non
             "shard set again, or go on without their clips: data.on_fault=skip"
         )
     for fault in faults:
-        logger.warning("%s; its clips will be left out of their batches", fault)
+        LOG.warning("%s; its clips will be left out of their batches", fault)
 
 
 def usable_samples(
@@ -102,7 +102,7 @@ def check_members(samples: SampleTable, config: DataConfig, where: str) -> None:
             "without: data.on_fault=skip"
         )
     for fault in faults:
-        logger.warning("%s: sample %s; it will be left out of its batches", where, fault)
+        LOG.warning("%s: sample %s; it will be left out of its batches", where, fault)
 
 
 def left_out_lines(left_out: Mapping[str, Sequence[str]]) -> list[str]:

@@ -23,7 +23,7 @@ SMALLEST_FACE = 16  # pixels; the detector sees small pictures enlarged, which a
 BLURRED_SCALE = 2.0  # a face enlarged more than this looks soft
 SURROUNDINGS = (0.6, 0.3, 0.1)  # of a face's box, kept on each side when it is detected alone
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +76,7 @@ def find_face(
     assert found.landmarks_LP is not None, "a face without a fault has landmarks"
     crop_HWC, landmarks_LP, transform = align_image(image_HWC, found.landmarks_LP)
     if scale_of(transform) > BLURRED_SCALE:
-        logger.warning(
+        LOG.warning(
             "%s: the face is small and was enlarged %.1f times, so the video will look soft",
             path,
             scale_of(transform),
@@ -140,7 +140,7 @@ def _detect_alone(
 def _warn_of_turn(path: Path, result: SearchResult) -> None:
     if result.quarter_turns:
         turned = dataclasses.replace(result.found, quarter_turns=result.quarter_turns)
-        logger.warning("%s: the picture was turned by %s to be upright", path, turn_name(turned))
+        LOG.warning("%s: the picture was turned by %s to be upright", path, turn_name(turned))
 
 
 def _smallest(image_HWC: Bytes) -> int:

@@ -93,7 +93,7 @@ def generate_blocks(
 
 
 class _StreamedClip(NamedTuple):
-    """An utterance whose video can be streamed, in either of the two precisions."""
+    """Hold an utterance whose video can be streamed in float32 or bfloat16."""
 
     loaded: LoadedGenerator
     condition_CHW: Bytes

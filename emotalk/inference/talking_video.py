@@ -171,13 +171,18 @@ def plan_video(
     return PlannedVideo(
         blocks=views[0] if request.emotion is not None else _grid(views, emotions),
         speech=speech,
-        provenance=(
-            f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
-            f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "
-            f"Model: {printable(loaded.folder.name)}."
-            + (f" Request: {request.mark}." if request.mark else "")
-        ),
+        provenance=_provenance(request, loaded),
         notes=notes,
+    )
+
+
+def _provenance(request: VideoRequest, loaded: LoadedGenerator) -> str:
+    """Return the sentences of the file's comment that name a video's inputs."""
+    mark = f" Request: {request.mark}." if request.mark else ""
+    return (
+        f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
+        f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "
+        f"Model: {printable(loaded.folder.name)}.{mark}"
     )
 
 

@@ -23,7 +23,7 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 300_000_000  # of the pixels as stored: 100 million of RGB, 75 of RGBA, 37 of 64 bit
 BAND_PIXELS = 2_000_000  # converted at once
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 def read_image(path: Path) -> Bytes:
@@ -148,7 +148,7 @@ def _transform(path: Path, profile: bytes | None, mode: str) -> ToSrgb | None:
             raise ValueError(f"it is for {transform.mode} pixels, the picture has {mode}")
         return transform if transform.changes_anything() else None
     except ValueError as error:
-        logger.warning(
+        LOG.warning(
             "%s: its colour profile is left out: %s; the colours may be a little off", path, error
         )
         return None

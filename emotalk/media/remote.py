@@ -14,7 +14,7 @@ from fsspec.core import url_to_fs
 from emotalk.errors import WrongUse
 from emotalk.redaction import redact
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 STALL_S = 60.0  # without a byte, after which a request fails
@@ -139,7 +139,7 @@ def retry(
             if attempt == tries:
                 raise
             wait_s = backoff_s * 2 ** (attempt - 1)
-            logger.warning(
+            LOG.warning(
                 "%s; again in %.1f s (%d of %d)", redact(f"{what}: {error}"), wait_s, attempt, tries
             )
             time.sleep(wait_s)

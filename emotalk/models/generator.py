@@ -66,7 +66,7 @@ class PrecedingSpeech(NamedTuple):
 
 
 class _FirstStates(NamedTuple):
-    """States of the recurrent layers before a video's first frame; None: zero."""
+    """Hold the states of the recurrent layers before a video's first frame; None: zero."""
 
     speech: LstmState | None = None
     noise: LstmState | None = None
@@ -81,14 +81,14 @@ class Generator(nn.Module):
         filters: of image encoder and decoder, from 64 x 64 down to 4 x 4.
         image_features, speech_features, emotion_features, noise_features: sizes of the vectors.
         speech_filters: of the speech encoder's four convolutions.
-        speech_step_features: numbers the speech encoder squeezes a step of 8 ms into.
+        speech_step_features: size of the speech encoder's vector of a step of 8 ms.
         speech_activation: after the speech encoder's first convolution: leaky_relu (report) or
             log_power (ours).
         output_filters: of the last convolution but one.
         output_kernel: size of the last convolution: 3 (report) or 7 (original).
         cell_activation: of the ConvLSTM's cell gate: tanh (report) or leaky_relu (original).
         auxiliary_emotion: classify the emotion of the speech, too (original).
-        auxiliary_mouth: read the mouth's landmarks from the speech, too (ours, for training).
+        auxiliary_mouth: predict the mouth's landmarks from the speech, too (ours, for training).
         check_values: refuse NaN, infinite and out-of-range input. On a GPU this waits for the
             device, so it is off in training, where the loader checks.
 

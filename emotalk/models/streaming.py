@@ -24,7 +24,7 @@ PerFrame: TypeAlias = Callable[[int, int], Tensor]  # (first frame, frames) -> (
 
 
 class StreamState(NamedTuple):
-    """State of a stream between two chunks.
+    """Hold the state of a stream between two chunks.
 
     Attributes:
         speech: of the speech encoder.
@@ -88,7 +88,7 @@ def decode_frames(
 
 
 class GeneratorStream:
-    """One utterance of one or more clips, generated while its speech arrives.
+    """Generate one utterance of one or more clips while its speech arrives.
 
     `push` takes the next speech and returns the frames it completes. Frame t is complete when the
     speech of frame t + 4 is there: the look-ahead of 180 ms, rounded up to frames. `flush` ends the

@@ -1,1 +1,1 @@
-"""Examine the nodes of a batch job before its real start: seconds instead of a lost night."""
+"""Examine the nodes of a batch job for seconds before its processes start."""

@@ -30,7 +30,7 @@ from emotalk.pretrained.portraits import Portraits, draw_portraits
 from emotalk.schema import EMOTIONS, LANDMARKS, MOUTH
 from emotalk.seeding import draw_seed, numpy_generator
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 FIRST_FREE_SEED = 1000
 BATCH = 32

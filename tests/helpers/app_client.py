@@ -1,4 +1,4 @@
-"""The page's API as a program calls it, and the page's server in a thread of this process."""
+"""Call the page's API as a program does, and run the page's server in a thread of this process."""
 
 import io
 import json
@@ -77,7 +77,7 @@ def talk(
 
 @dataclass
 class RunningApp:
-    """A server on a free port."""
+    """Hold a server on a free port."""
 
     port: int
     folder: Path

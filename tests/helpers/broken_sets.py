@@ -1,4 +1,4 @@
-"""Shard sets that are broken in one place, each with what must be said of it."""
+"""Write shard sets that are broken in one place, each with the message that must name it."""
 
 import hashlib
 import io

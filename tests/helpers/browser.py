@@ -1,4 +1,4 @@
-"""A headless Chromium, driven by the plain W3C WebDriver protocol: no library is needed for it."""
+"""Drive a headless Chromium by the plain W3C WebDriver protocol, which needs no library."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ def missing_browser() -> str:
 
 
 class Browser:
-    """One window; closed at the end of the `with` block."""
+    """Drive one window; it is closed at the end of the `with` block."""
 
     def __init__(self, folder: Path, *, online: bool = True) -> None:
         """Keep the profile and logs in `folder`; offline it reaches this machine alone."""

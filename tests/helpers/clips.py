@@ -1,4 +1,4 @@
-"""Small clips made on the fly: a picture that moves, a sound that clicks, landmarks that fit."""
+"""Make small clips: a picture that moves, a sound that clicks, landmarks that fit."""
 
 from fractions import Fraction
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Builds the project's image with Debian's buildah, on a base that debootstrap makes.
+"""Build the project's image with Debian's buildah, on a base that debootstrap makes.
 
 No registry of images is asked. The steps run in a chroot, since a test machine may have neither
 user namespaces nor a writable cgroup.
@@ -46,7 +46,7 @@ def local_paths(settings: dict[str, str]) -> list[Path]:
 
 @dataclass(frozen=True)
 class Builder:
-    """buildah with a store of its own.
+    """Run buildah with a store of its own.
 
     Attributes:
         folder: holds the store of images.

@@ -1,4 +1,4 @@
-"""Corpora of empty files, and the settings to list them."""
+"""Make corpora of empty files, and the settings to list them."""
 
 from pathlib import Path
 

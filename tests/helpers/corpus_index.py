@@ -1,4 +1,4 @@
-"""A corpus of CREMA-D's size as the loader sees it before it opens a tar: manifest and indexes."""
+"""Write manifest and indexes of a corpus of CREMA-D's size, all that a loader reads at first."""
 
 import csv
 import hashlib

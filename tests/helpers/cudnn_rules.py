@@ -1,4 +1,4 @@
-"""Recurrent layers on a CPU that refuse what cuDNN's refuse on a GPU.
+"""Let recurrent layers on a CPU refuse what cuDNN's refuse on a GPU.
 
 cuDNN's backward of an LSTM or a GRU runs only where its forward ran in training mode ("cudnn RNN
 backward can only be called in training mode"), and it cannot be differentiated again ("derivative
@@ -22,14 +22,14 @@ TRAIN, TRAIN_PACKED = 6, 7
 
 @dataclass
 class Seen:
-    """Recurrent passes under the guard."""
+    """Count recurrent passes under the guard."""
 
     forward: int = 0
     backward: int = 0
 
 
 class CudnnRefusal(RuntimeError):  # noqa: N818  named after what cuDNN does
-    """What cuDNN would have answered."""
+    """Raised where cuDNN would refuse the call."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Builds the project's wheel and source distribution from a copy of what git knows."""
+"""Build the project's wheel and source distribution from a copy of what git knows."""
 
 import shutil
 import subprocess

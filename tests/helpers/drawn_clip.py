@@ -1,4 +1,4 @@
-"""A clip of the synthetic corpus in memory."""
+"""Make a clip of the synthetic corpus in memory."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from emotalk.synthetic.geometry import mouth_gap
 
 @dataclass(frozen=True)
 class DrawnClip:
-    """A finished clip.
+    """Hold a finished clip.
 
     Attributes:
         frames_THWC: uint8 RGB, (T, 360, 480, 3).

@@ -1,4 +1,4 @@
-"""One micro-batch of drawn numbers, in float64: for tests of steps, objectives and networks."""
+"""Draw one micro-batch of random numbers, in float64, for tests of steps and networks."""
 
 from typing import Any
 

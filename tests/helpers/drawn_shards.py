@@ -1,4 +1,4 @@
-"""A small shard set of drawn faces, written without Ray: for tests of what reads shards."""
+"""Write a small shard set of drawn faces without Ray, for tests of what reads shards."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""`python etl/shard.py` as a process of its own, whose workers and driver a test may kill."""
+"""Run `python etl/shard.py` as a process of its own, whose workers and driver a test may kill."""
 
 import hashlib
 import json
@@ -54,7 +54,7 @@ def made_in_one_process(command: Sequence[str], output: Path) -> dict[str, str]:
 
 
 class EtlRun:
-    """One run of the command, on a Ray of its own."""
+    """Hold one run of the command, on a Ray of its own."""
 
     def __init__(self, *arguments: str, **environment: str) -> None:
         self.agents: list[psutil.Process] = []

@@ -54,7 +54,7 @@ def plain_clip(
 
 @dataclass
 class ToldLandmarks:
-    """Returns the landmarks that `told` gives for frames, and keeps the frames."""
+    """Return the landmarks that `told` gives for frames, and keep the frames."""
 
     told: Callable[[Bytes], npt.NDArray[Any]]
     name: str = "told"
@@ -68,7 +68,7 @@ class ToldLandmarks:
 
 @dataclass
 class BrightnessJudge:
-    """Sees the emotion whose index is the summed brightness of the first frame, modulo six."""
+    """See the emotion whose index is the summed brightness of the first frame, modulo six."""
 
     shown: list[Bytes] = field(default_factory=list)
     name: str = "brightness"

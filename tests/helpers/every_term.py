@@ -1,4 +1,4 @@
-"""A run whose stages try every loss term: alone, and reported with weight 0 beside another."""
+"""Configure a run of every loss term: alone, and with weight 0 beside another."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Small generators and their inputs."""
+"""Make small generators and their inputs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What `make test-gpu` has shown on a card: a dated file, and the sentence that documents quote."""
+"""Record what `make test-gpu` has shown on a card: a dated file, and a sentence for documents."""
 
 import json
 import re
@@ -14,7 +14,7 @@ NEVER = "never run on CUDA"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a test ended.
+    """Hold how a test ended.
 
     Attributes:
         test: its name.
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Record:
-    """A run of all tests that need a GPU.
+    """Hold a run of all tests that need a GPU.
 
     Attributes:
         finished: when, ISO 8601.
@@ -64,12 +64,12 @@ class Record:
 
     @property
     def passed(self) -> bool:
-        """Whether every test passed but for those that this machine cannot run."""
+        """Return whether every test passed but for those that this machine cannot run."""
         return "passed" in self.outcomes and set(self.outcomes) <= {"passed", "skipped"}
 
     @property
     def sentence(self) -> str:
-        """What documents quote."""
+        """Return the sentence that documents quote."""
         skipped = self.outcomes.get("skipped", 0)
         left_out = f", {skipped} of {sum(self.outcomes.values())} tests skipped" if skipped else ""
         speed = ""

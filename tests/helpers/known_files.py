@@ -1,4 +1,4 @@
-"""Lists the project's files as git knows them."""
+"""List the project's files as git knows them."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""The loader of a made-up shard set, in this process unless said otherwise."""
+"""Build the loader of a made-up shard set, in this process unless said otherwise."""
 
 import itertools
 from collections.abc import Sequence

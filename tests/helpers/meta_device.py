@@ -1,4 +1,4 @@
-"""A device without memory: finds, without a GPU, the tensors that were left on the CPU."""
+"""Find tensors that were left on the CPU without a GPU, by a device without memory."""
 
 import operator
 from collections.abc import Iterator
@@ -31,11 +31,11 @@ COUNT = torch.ops.aten.bincount.default  # has no form for tensors without conte
 
 
 class LeftOnTheCpuError(RuntimeError):
-    """An operation got tensors of both devices, which CUDA refuses or pays with a wait."""
+    """Raised by an operation on tensors of both devices, which CUDA refuses or waits for."""
 
 
 class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Refuses operations between the device and CPU tensors of more than one number.
+    """Refuse operations between the device and CPU tensors of more than one number.
 
     Where the host reads numbers of the device, it gets ones.
     """
@@ -67,11 +67,11 @@ class OneDevice(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class MetaRuntime(Runtime):
-    """One process whose device is `meta`."""
+    """Stand for one process whose device is `meta`."""
 
     @property
     def device(self) -> torch.device:
-        """Where everything has to be."""
+        """Return the device that everything has to be on."""
         return META
 
 
@@ -120,5 +120,5 @@ def loaded_batch(config: TrainConfig) -> ClipBatch:
 
 
 def on_meta(tensors: Iterator[Tensor]) -> bool:
-    """Whether all of `tensors` are on the device without memory."""
+    """Return whether all of `tensors` are on the device without memory."""
     return all(map(operator.attrgetter("is_meta"), tensors))

@@ -1,4 +1,4 @@
-"""A real `mlflow server` on this machine: started, killed without warning, brought back."""
+"""Start a real `mlflow server` on this machine, kill it without warning, start it again."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ READY_S = 240.0  # a busy machine loads it for long
 
 
 class MlflowServer:
-    """A server over a SQLite file and a folder of artifacts, on a port that stays its own."""
+    """Run a server over a SQLite file and a folder of artifacts, on a port that stays its own."""
 
     def __init__(
         self, folder: Path, words: Sequence[str] = (), settings: Mapping[str, str] | None = None
@@ -27,12 +27,12 @@ class MlflowServer:
 
     @property
     def uri(self) -> str:
-        """Where clients find it."""
+        """Return the address for clients."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def store(self) -> str:
-        """Its database, to be read while it is away."""
+        """Return the path of its database, to be read while it is stopped."""
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
     def start(self) -> None:

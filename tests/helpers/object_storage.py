@@ -1,4 +1,4 @@
-"""An S3 server on this machine behind a proxy that fails on request."""
+"""Start an S3 server on this machine behind a proxy that fails on request."""
 
 import http.client
 import threading
@@ -24,7 +24,7 @@ Fault = Literal["throttle", "unavailable", "error", "cut"]
 
 @dataclass
 class Faults:
-    """What the proxy does: the next requests of a method fail so, one after the other."""
+    """List how the next requests of each method fail at the proxy, one after the other."""
 
     next: dict[str, list[Fault]] = field(default_factory=dict)  # by method
     met: list[Fault] = field(default_factory=list)

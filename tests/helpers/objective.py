@@ -1,4 +1,4 @@
-"""Helpers for tests of the objective: engines without processes, and a network's calls."""
+"""Build engines without processes, and note a network's calls, for tests of the objective."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from emotalk.training.networks import Discriminators, Networks
 
 
 class Bare:
-    """What an engine is to the objectives."""
+    """Stand for an engine as the objectives use it: the bare network."""
 
     def __init__(self, module: torch.nn.Module) -> None:
         self.module = module

@@ -1,4 +1,4 @@
-"""Weights of the original's networks, by the formula the reference values were computed with."""
+"""Compute weights of the original's networks by the formula of the reference values."""
 
 import json
 from pathlib import Path

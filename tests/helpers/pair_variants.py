@@ -15,7 +15,7 @@ RATE = 16_000
 
 
 class Recording(NamedTuple):
-    """The pictures (T, H, W, 3) and the sound at 16 kHz of a clip."""
+    """Hold the pictures (T, H, W, 3) and the sound at 16 kHz of a clip."""
 
     frames_THWC: Bytes
     sound_S: Floats

@@ -1,4 +1,4 @@
-"""Reference of the discriminators, written layer by layer as in the report.
+"""Define a reference of the discriminators, layer by layer as in the report.
 
 The condition image is concatenated to every frame, and the operations are `torch.nn.functional`'s,
 which autograd differentiates twice.

@@ -1,4 +1,4 @@
-"""Reference of the generator, written layer by layer as in the report.
+"""Define a reference of the generator, layer by layer as in the report.
 
 Images and features are repeated for every frame and concatenated, every convolution runs at full
 size after its upsampling, and the ConvLSTM computes both its convolutions frame by frame.

@@ -1,4 +1,4 @@
-"""The original's loader, written plainly: what the project's own is timed beside.
+"""Load clips plainly, as the original's loader does, to time the project's loader beside it.
 
 Decoded frames lie on disk uncompressed, one folder a clip; a window is copied out of them, changed
 by its transforms on the CPU, scaled to [-1, 1] frame by frame, and given a blurred mouth map for
@@ -47,7 +47,7 @@ def write_plain_clips(shards: str, folder: Path, *, longer_than: int) -> Path:
 
 
 class PlainClips(Dataset[Item]):
-    """Windows of the clips that `write_plain_clips` wrote: speech, video, mouth maps, emotion."""
+    """Read windows of the clips of `write_plain_clips`: speech, video, mouth maps, emotion."""
 
     def __init__(self, folder: Path, frames: int) -> None:
         """List the clips."""

@@ -1,4 +1,4 @@
-"""One generator step and one discriminator step written plainly, with every term there is.
+"""Make one generator step and one discriminator step, written plainly, with every loss term.
 
 Features copied for every frame; VGG-19 on true frames too, with its weights' gradients kept; true
 and generated videos one after the other through the discriminators; the penalty by torch's own
@@ -50,7 +50,7 @@ Losses = dict[str, float]
 
 @dataclass
 class PlainStep:
-    """Networks and optimisers of the plain training.
+    """Hold networks and optimisers of the plain training.
 
     Attributes:
         features: made trainable here, as the original leaves it; nobody updates it.

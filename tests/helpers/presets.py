@@ -1,4 +1,4 @@
-"""Every preset of configs/train, made small enough to run in seconds, otherwise as it stands."""
+"""Make every preset of configs/train small enough to run in seconds, otherwise as it stands."""
 
 import math
 import shutil

@@ -1,4 +1,4 @@
-"""Four ranks that take themselves for two nodes of two; started by torchrun under test.
+"""Run as one of four ranks on what looks like two nodes of two; torchrun under test starts it.
 
 torchrun --nproc-per-node 4 -m tests.helpers.ranks_of_two_nodes OUT
 

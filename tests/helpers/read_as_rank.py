@@ -1,4 +1,4 @@
-"""One rank that reads batches and writes down what it saw; started by the launchers under test.
+"""Read batches as one rank and write down their clips; the launchers under test start it.
 
 torchrun --nproc-per-node 2 -m tests.helpers.read_as_rank SHARDS OUT --steps 5
 """

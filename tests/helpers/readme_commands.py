@@ -1,4 +1,4 @@
-"""Every command line that a README prints, and which test runs it."""
+"""Find every command line that a README prints."""
 
 import os
 import re
@@ -20,7 +20,7 @@ SETTING = re.compile(r"^[A-Za-z_]+=(\"[^\"]*\"|\S*)$")
 
 @dataclass(frozen=True)
 class Command:
-    """A command line as it is printed."""
+    """Hold a command line as it is printed."""
 
     file: str
     line: str
@@ -73,7 +73,7 @@ def printed(text: str) -> Iterator[str]:
 
 
 def is_command(line: str, *, least: int) -> bool:
-    """Whether a line is a command of at least so many words, after settings of the environment."""
+    """Return whether a line is a command of at least so many words, after any settings."""
     words = re.findall(r"(?:[^\s\"]|\"[^\"]*\")+", line)
     while words and SETTING.match(words[0]):
         words.pop(0)

@@ -1,4 +1,4 @@
-"""A shard set of real faces, made in this process by the ETL's own functions."""
+"""Make a shard set of real faces in this process by the ETL's own functions."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ CLIPS = {  # three seconds of speech each; the emotions are labels for the tests
 
 
 class InThisProcess:
-    """Works off the job's tasks one after the other, without Ray."""
+    """Run the job's tasks one after the other, without Ray."""
 
     workers = 1
 
@@ -36,7 +36,7 @@ class InThisProcess:
 
 
 class Quiet:
-    """Is told of each clip and says nothing."""
+    """Take the verdict on each clip and show nothing."""
 
     def clip_done(self, verdict: Verdict, *, reused: bool) -> None:
         """Do nothing."""

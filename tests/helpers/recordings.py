@@ -1,4 +1,4 @@
-"""Long recordings made on the fly: shots with or without a face, and drawn people's voices."""
+"""Make long recordings: shots with or without a face, and drawn people's voices."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ SHORT = {
 
 @dataclass(frozen=True)
 class Shot:
-    """One shot: its length, whether it shows a face, and when a sentence of 1.9 s begins in it."""
+    """Hold one shot: its length, whether it shows a face, when a sentence of 1.9 s begins in it."""
 
     seconds: float
     speech_at_s: tuple[float, ...] = ()

@@ -1,4 +1,4 @@
-"""Small shard sets of made-up pictures and sounds, written without the ETL.
+"""Write small shard sets of made-up pictures and sounds without the ETL.
 
 Every frame tells which one it is: its brightness is `frame_level(frame)`.
 """
@@ -34,7 +34,7 @@ Members = dict[str, bytes]
 
 @dataclass(frozen=True)
 class MadeClip:
-    """What the made-up clip of a key holds."""
+    """Hold the content of the made-up clip of a key."""
 
     key: str
     frames: int

@@ -1,4 +1,4 @@
-"""Where the real test material lies, for the tests that need it."""
+"""Find the real test material, for the tests that need it."""
 
 import os
 from pathlib import Path

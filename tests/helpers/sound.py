@@ -1,4 +1,4 @@
-"""The sound of a file on its clock."""
+"""Read the sound of a file on its clock."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Starts `train.py`'s command several times in one process, which imports torch once.
+"""Start `train.py`'s command several times in one process, which imports torch once.
 
     python -m tests.helpers.start_training < STARTS.json > ENDS.json
 

@@ -1,4 +1,4 @@
-"""Landmarks and speech of two real clips, of people the lip-sync model has not seen.
+"""Read landmarks and speech of two real clips of people unknown to the lip-sync model.
 
 From the GRID audiovisual sentence corpus (Cooke, Barker, Cunningham and Shao 2006), CC BY 4.0.
 """

@@ -1,4 +1,4 @@
-"""A generator with random weights, small enough to be made in every test."""
+"""Make a generator with random weights, small enough to be made in every test."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Training runs that take seconds: small networks, short windows, a made-up shard set."""
+"""Run trainings that take seconds: small networks, short windows, a made-up shard set."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""train.py as a launcher starts it, and a list of the files that each rank opened or looked at.
+"""Run train.py as a launcher does, and list the files that each rank opened or looked at.
 
 torchrun --nproc-per-node 2 -m tests.helpers.train_and_record OUT CONFIG [key=value ...]
 

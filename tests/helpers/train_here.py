@@ -1,4 +1,4 @@
-"""The trainer itself, in the test's own process."""
+"""Run the trainer in the test's own process."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
