@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.config.evaluate_identity import IdentityConfig
@@ -32,6 +32,12 @@ class PairsConfig(Section):
     videos: Annotated[int, Field(ge=0, le=20)] = 4  # clips that play in report.html
     seed: Annotated[int, Field(ge=0)] = 0  # of the bootstrap
     tracking: ReportTrackingConfig = ReportTrackingConfig()  # MLflow gets the report
+
+    @field_validator("align", mode="before")
+    @classmethod
+    def _true_is_the_true_video(cls, align: object) -> object:
+        """Take `align=true` as the word: YAML reads it as a truth value."""
+        return "true" if align is True else align
 
     @model_validator(mode="after")
     def _drawn_faces_are_aligned_already(self) -> "PairsConfig":

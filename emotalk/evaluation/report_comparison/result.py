@@ -12,6 +12,10 @@ from emotalk.evaluation.report_comparison.differences import Difference
 JSON, MARKDOWN, HTML = "compare.json", "compare.md", "compare.html"
 FORMAT = "emotalk-comparison/1"
 
+CAPTION = (
+    "±: half of the difference's 95 % interval. B - A of a figure that should be near 1 or near "
+    "the true clips': the difference of the distances."
+)
 VERDICTS = {
     "A": "A is better",
     "B": "B is better",
@@ -34,22 +38,33 @@ class ReportComparison(Part):
 
 
 def difference_table(comparison: ReportComparison) -> Table:
-    """Return the differences of all quantities, for the terminal."""
+    """Return the differences of all quantities for a terminal of 80 columns.
+
+    Half the width of an interval stands there in place of both ends, which the page has.
+    """
     clips, actors = counted(comparison.clips, "clip"), counted(len(comparison.actors), "actor")
     title = f"{clips} of {actors} in both reports"
-    table = Table(title=title, title_justify="left")
-    for heading in ("figure", "A", "B", "B - A", "B better in", "verdict"):
-        table.add_column(heading, justify="left" if heading in {"figure", "verdict"} else "right")
+    table = Table(
+        title=title, title_justify="left", caption=CAPTION, caption_justify="left", padding=(0, 0)
+    )
+    for heading in ("figure", "A", "B", "B - A", "±", "verdict"):
+        words = heading in {"figure", "verdict"}
+        table.add_column(heading, justify="left" if words else "right", no_wrap=heading != "figure")
     for found in comparison.differences.values():
         table.add_row(
             found.label,
             mean_text(found.a, found.digits),
             mean_text(found.b, found.digits),
-            found.difference.text(found.digits),
-            f"{found.b_better} of {found.difference.clips}",
+            mean_text(found.difference, found.digits),
+            _half_interval(found.difference, found.digits),
             VERDICTS[found.verdict],
         )
     return table
+
+
+def _half_interval(value: Value, digits: int) -> str:
+    low, high = value.low, value.high
+    return "" if low is None or high is None else f"{(high - low) / 2:.{digits}f}"
 
 
 def mean_text(value: Value, digits: int) -> str:
