@@ -59,7 +59,7 @@ def write_checkpoint(
         sync(folder)
     except Exception as error:
         shutil.rmtree(part, ignore_errors=True)
-        # safetensors raises an error of its own, without the system's number and message
+        # not only the system's errors, which have a number and a message
         reason = getattr(error, "strerror", None) or str(error)
         raise OSError(
             getattr(error, "errno", None),

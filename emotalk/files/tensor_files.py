@@ -1,6 +1,7 @@
 """Read and write safetensors files; names, types and shapes are checked before allocation."""
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,6 +17,7 @@ from emotalk.printable import printable, quoted
 Shapes = Mapping[str, tuple[int, ...]]
 REAL = ("F64", "F32", "F16", "BF16")
 SHOWN = 5
+SYSTEM_ERROR = re.compile(r"\(os error (\d+)\)")  # in a message of safetensors
 
 
 def read_tensors(path: Path, wanted: Shapes | None = None) -> dict[str, Tensor]:
@@ -102,8 +104,19 @@ def write_tensors(
     """Write a safetensors file with the rights that the user's umask gives.
 
     The library itself lets the owner alone read it.
+
+    Raises:
+        OSError: the disk is full or failed. The library has an error of its own for it, which
+            holds the system's number as text.
     """
-    save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
+    try:
+        save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
+    except safetensors.SafetensorError as error:
+        found = SYSTEM_ERROR.search(str(error))
+        if found is None:
+            raise
+        number = int(found[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
     with suppress(OSError):  # a file system without such rights
         path.chmod(0o666 & ~_umask())
 

@@ -23,14 +23,17 @@ REPEATING = re.compile(
     re.IGNORECASE,
 )
 OF_A_WORKER = re.compile(r"was killed by SIG|no batch came within")  # words of WorkerLost
-OF_STORAGE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO)
+# A disk that is full now may have room when the job starts again.
+OF_STORAGE = (
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOSPC, errno.EDQUOT
+)  # fmt: skip
 
 
 def may_pass(error: BaseException) -> bool:
     """Return whether a new start may succeed where `error` ended a run.
 
     It may after a lost connection, a fault of a GPU, a loader worker that was killed or hung, and
-    storage that did not answer.
+    storage that did not answer or had no room.
     """
     if isinstance(error, ConnectionError):
         return True

@@ -132,8 +132,9 @@ def test_a_disk_that_is_really_full_leaves_the_checkpoint_before(tmp_path: Path)
     try:
         before = write(disk, 2)
         big = replace(snapshot(4), generator={"a": torch.zeros(100_000)})
-        with pytest.raises(OSError, match=r"No space left.*stays valid: .*step-000002"):
+        with pytest.raises(OSError, match=r"No space left.*stays valid: .*step-000002") as full:
             write_checkpoint(disk, big, ModelConfig(), FACTS)
+        assert full.value.errno == errno.ENOSPC, "by which a job knows that it may try again"
         check_all_sums(before, required=STATE)
         assert not list(disk.glob(".step*"))
     finally:

@@ -24,6 +24,7 @@ PASSING: list[Exception] = [
     ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
     OSError(errno.EIO, "Input/output error"),
     OSError(errno.ESTALE, "Stale file handle"),
+    OSError(errno.ENOSPC, "No space left on device"),
     WorkerLost("loader worker 7 was killed by SIGKILL. The same command goes on"),
     WorkerLost("no batch came within data.silence_s (600 s); reading shards hangs"),
 ]
@@ -34,7 +35,6 @@ REPEATING: list[Exception] = [
     torch.AcceleratorError("CUDA error: device-side assert triggered"),
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
     RuntimeError("The size of tensor a (3) must match the size of tensor b (4)"),
-    OSError(errno.ENOSPC, "No space left on device"),
     WorkerLost("loader worker 7 ended with code 1; data.workers=0 shows its error"),
     WorkerLost("there is no room in /dev/shm"),
     NonFiniteTrainingError("the update of the generator is not finite"),
