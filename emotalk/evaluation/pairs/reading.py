@@ -20,6 +20,10 @@ from emotalk.shards.clip import Clip
 SHOWN = 5  # frames that a message names
 SAME_RATE = 0.05  # frames a second
 NO_SOUND = "neither file has sound: figures of lips and sound are undefined"
+ELSEWHERE = (
+    "the generated face is found elsewhere than the true one, or its landmarks err, so it is cut "
+    "by its own: PSNR and SSIM suffer; align=true cuts both alike"
+)
 
 
 class UnfitPair(Exception):  # noqa: N818  describes the videos, not the program
@@ -83,7 +87,10 @@ def read_pair(
     if detector is None:
         true = replace(true, landmarks_TLP=model.landmarks(true.frames_THWC))
     _check_faces(true)
-    return _side_by_side(pair, true, generated, config.max_frames_apart)
+    found = _side_by_side(pair, true, generated, config.max_frames_apart)
+    if config.align == "auto" and not found.same_place and generated.size == true.size:
+        return replace(found, notes=(*found.notes, ELSEWHERE))
+    return found
 
 
 def _check_faces(true: AlignedVideo) -> None:

@@ -71,8 +71,8 @@ def pair_caveats(
     differing = sum(bool(notes.get(clip.key)) for clip in results)
     if differing:
         lines.append(
-            f"{differing} of {len(results)} pairs differ in length, rate, sound or the time of the "
-            "mouth; they are listed."
+            f"{differing} of {len(results)} pairs differ in length, rate, sound, place of the face "
+            "or the time of the mouth; they are listed."
         )
     return tuple(lines)
 

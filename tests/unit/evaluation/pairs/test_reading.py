@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from emotalk.config.evaluate_pairs import PairsConfig
+from emotalk.evaluation.pairs import reading
+from emotalk.evaluation.pairs.aligned_video import AlignedVideo
 from emotalk.evaluation.pairs.listing import Pair
 from emotalk.evaluation.pairs.reading import ReadPair, UnfitPair, read_pair
 from emotalk.media.encode import AudioTrack, encode_video
@@ -156,3 +158,26 @@ def test_sound_alone_long_videos_and_other_sizes_leave_the_pair_out(
         read(wide, true)
     with pytest.raises(UnfitPair, match=r"too_long.*1\.2 s, at most 1"):
         read(true, true, max_seconds=1.0)
+
+
+@pytest.mark.parametrize(
+    ("align", "size", "noted"),
+    [("auto", (288, 360), True), ("own", (288, 360), False), ("auto", (480, 640), False)],
+)
+def test_a_face_that_is_cut_from_another_place_is_noted_where_it_need_not_be(
+    monkeypatch: pytest.MonkeyPatch, align: str, size: tuple[int, int], noted: bool
+) -> None:
+    """It costs a blurred copy of a true video 6 dB, and its maker would not know why."""
+    landmarks_TLP = face_TLP([4.0] * len(FRAMES))
+    true, made = (
+        AlignedVideo(FRAMES, landmarks_TLP, VOICE, np.eye(2, 3) + shift, of, 25.0, 0)
+        for shift, of in ((0.0, (288, 360)), (9.0, size))
+    )
+    read_in_turn = iter([true, made])
+    monkeypatch.setattr(reading, "read_aligned", lambda *_, **__: next(read_in_turn))
+    tree = {"pairs": "p", "output": "o", "landmarks": "onnx", "align": align}
+    model = ToldLandmarks(lambda frames: face_TLP([4.0] * len(frames)))
+    detector: Any = object()
+    pair = Pair("k", Path("g"), Path("t"), "ann", "fear", "bin blue")
+    found = read_pair(pair, detector, model, PairsConfig.model_validate(tree))
+    assert any("align=true cuts both alike" in note for note in found.notes) == noted
