@@ -65,11 +65,6 @@ class CorpusFacts(Section):
         default=None, max_length=64, exclude_if=lambda emotions: emotions is None
     )
 
-    @property
-    def has_labels(self) -> bool:
-        """Return whether the emotion of some clip was known."""
-        return self.unlabelled == 0 or self.unlabelled < self.clips
-
 
 class SetFacts(CorpusFacts):
     """Facts about one of several shard sets."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.data.batch import from_unit, to_unit
-from emotalk.inference.precision import PROBE_S, Numbers, Precision, choose_precision
+from emotalk.inference.precision import PROBE_S, FloatType, Precision, choose_precision
 from emotalk.inference.speech import frames_of, network_pieces, network_speech
 from emotalk.media.sound_source import SoundSource
 from emotalk.models.streaming import GeneratorStream
@@ -86,10 +86,10 @@ def generate_blocks(
     by piece, `seconds` at a time.
     """
     clip = _StreamedClip(loaded, condition_CHW, speech, emotion, name, seed)
-    numbers = choose_precision(
+    float_type = choose_precision(
         precision, loaded.device, lambda each: next(clip.blocks(each, PROBE_S))
     )
-    yield from clip.blocks(numbers, seconds)
+    yield from clip.blocks(float_type, seconds)
 
 
 class _StreamedClip(NamedTuple):
@@ -102,7 +102,7 @@ class _StreamedClip(NamedTuple):
     name: str
     seed: int
 
-    def blocks(self, numbers: Numbers, seconds: float) -> Iterator[Bytes]:
+    def blocks(self, float_type: FloatType, seconds: float) -> Iterator[Bytes]:
         """Yield the blocks of the whole video, of `seconds` each."""
         loaded, facts, frames = self.loaded, self.loaded.facts, frames_of(self.speech)
         emotion_TE = torch.from_numpy(
@@ -114,7 +114,7 @@ class _StreamedClip(NamedTuple):
             lambda first, count: emotion_TE[None, first : first + count],
             _NoiseStream(loaded, self.name, self.seed).draw,
             margin_frames=facts.speech_margin_frames,
-            bfloat16=numbers == "bfloat16",
+            bfloat16=float_type == "bfloat16",
         )
         piece = int(seconds * SAMPLE_RATE)
         for piece_S in network_pieces(self.speech, facts, frames=frames, samples=piece):

@@ -1,4 +1,4 @@
-"""Choose the numbers in which the decoder computes frames: float32, or bfloat16 where it is safe.
+"""Choose the type of the decoder's numbers: float32, or bfloat16 where it is safe.
 
 On a CPU with instructions for bfloat16 the paper's width is generated 1.5 times as fast. `auto`
 takes bfloat16 there if the video's own first frames stay within one grey level of float32's.
@@ -14,7 +14,7 @@ import torch
 from emotalk.schema import Bytes
 
 Precision = Literal["auto", "float32", "bfloat16"]
-Numbers = Literal["float32", "bfloat16"]
+FloatType = Literal["float32", "bfloat16"]
 PROBE_S = 0.4  # of speech, whose frames are made in both
 LARGEST_DIFFERENCE = 1  # grey level of 255
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # without them bfloat16 is emulated, and slower
@@ -23,14 +23,14 @@ LOG = logging.getLogger("emotalk.generate")
 
 
 def choose_precision(
-    wanted: Precision, device: torch.device, probe_THWC: Callable[[Numbers], Bytes]
-) -> Numbers:
-    """Return the numbers to compute in.
+    wanted: Precision, device: torch.device, probe_THWC: Callable[[FloatType], Bytes]
+) -> FloatType:
+    """Return the type of number to compute in.
 
     Args:
         wanted: `auto` chooses; the others are taken as they are.
         device: of the generator; `auto` takes float32 on any but a CPU with the instructions.
-        probe_THWC: returns the video's first frames, uint8, computed in these numbers.
+        probe_THWC: returns the video's first frames, uint8, computed in this type.
     """
     if wanted != "auto":
         return wanted

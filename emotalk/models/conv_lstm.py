@@ -10,7 +10,7 @@ from emotalk.models.conv_lstm_unroll import CellActivation, unroll
 
 
 class ConvLstmState(NamedTuple):
-    """Hidden and cell images (B, C, H, W) after a frame."""
+    """Hold hidden and cell images (B, C, H, W) after a frame."""
 
     hidden_BCHW: Tensor
     cell_BCHW: Tensor

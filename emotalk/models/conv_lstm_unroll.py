@@ -73,7 +73,7 @@ def plain_unroll(
 
 
 class _Unrolled(NamedTuple):
-    """Values that the forward pass keeps for the backward pass.
+    """Hold values that the forward pass keeps for the backward pass.
 
     Attributes:
         outputs_TBCHW: hidden images.

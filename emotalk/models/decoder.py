@@ -33,7 +33,7 @@ from emotalk.models.upsample_conv import Padding, upsample_conv, upsample_kernel
 
 
 class StageKernels(NamedTuple):
-    """Weight of one stage's convolution, split by its input channels.
+    """Hold the weight of one stage's convolution, split by its input channels.
 
     Attributes:
         own: for the decoder's own channels, in the layout of its convolution.
@@ -47,7 +47,7 @@ class StageKernels(NamedTuple):
 
 
 class DecoderKernels(NamedTuple):
-    """Weights in the layouts that the operations take, a function of the parameters alone.
+    """Hold weights in the layouts that the operations take, a function of the parameters alone.
 
     Attributes:
         fc: of the fully connected layer, for speech, noise, image and emotion.
@@ -67,7 +67,7 @@ class DecoderKernels(NamedTuple):
 
 
 class ConditionMaps(NamedTuple):
-    """Outputs of the layers for the condition image, added to every frame of its clip.
+    """Hold outputs of the layers for the condition image, added to every frame of its clip.
 
     They include the biases.
 
@@ -85,7 +85,7 @@ class ConditionMaps(NamedTuple):
 
 
 class Decoder(nn.Module):
-    """Decoder of six stages. The ConvLSTM of the fourth is the only layer that connects frames.
+    """Decode in six stages. The ConvLSTM of the fourth is the only layer that connects frames.
 
     Args:
         speech_features, noise_features, image_features, emotion_features: sizes of the vectors.

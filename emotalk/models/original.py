@@ -25,7 +25,7 @@ ADVICE = "give the generator.pt, disc_frame.pt or disc_emo.pt of the original"
 
 
 class OriginalNetwork(NamedTuple):
-    """Weights and sizes of one network of the original.
+    """Hold weights and sizes of one network of the original.
 
     Attributes:
         kind: which network it is.

@@ -16,7 +16,7 @@ from emotalk.models.upsample_conv import phase_kernel, replicate_border
 
 
 class OutputKernels(NamedTuple):
-    """The last convolution's kernel as stored and as four phases, and the bias."""
+    """Hold the last convolution's kernel as stored and as four phases, and the bias."""
 
     full: Tensor
     phases: Tensor

@@ -23,7 +23,7 @@ UNKNOWN_LENGTH = 2**62  # samples of a signal whose end has not arrived
 
 
 class LayerPlan(NamedTuple):
-    """Sizes of one convolution that runs on chunks of a signal.
+    """Hold the sizes of one convolution that runs on chunks of a signal.
 
     Attributes:
         kernel, stride: of the convolution.
@@ -60,7 +60,7 @@ KEPT_STEPS = STEPS_PER_FRAME * DELAY + CONTEXT - STEP_LAG
 
 
 class SpeechStreamState(NamedTuple):
-    """State of the encoder between chunks.
+    """Hold the state of the encoder between chunks.
 
     Attributes:
         position: number of frames of speech so far, an int64 scalar tensor.

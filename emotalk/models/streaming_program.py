@@ -21,7 +21,7 @@ FRAMES_ALLOWED = tuple(frames for frames in range(1, DELAY + 1) if DELAY % frame
 
 
 class ConditionProgram(nn.Module):
-    """Layers' outputs for the condition image, which every frame uses."""
+    """Compute layers' outputs for the condition image, which every frame uses."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class ConditionProgram(nn.Module):
 
 
 class StreamProgram(nn.Module):
-    """One step of a stream.
+    """Compute one step of a stream.
 
     Args:
         generator: provides the weights; the decoder's kernels are computed here, once.

@@ -97,17 +97,6 @@ class VGG19Features(nn.Module):
         return super().train(False)
 
 
-def load_vgg19(
-    path: str | Path, *, statistics: Statistics = "imagenet", order: Order = "rgb"
-) -> VGG19Features:
-    """Return VGG-19 with the weights of a file; `read_vgg19` says of which.
-
-    Raises:
-        WrongUse: no such file, or its tensors are not VGG-19's.
-    """
-    return trained_vgg19(read_vgg19(Path(path)), statistics=statistics, order=order)
-
-
 def read_vgg19(path: Path) -> dict[str, Tensor]:
     """Return the weights of a file for `trained_vgg19`, without executing anything in it.
 

@@ -4,7 +4,7 @@ import torch
 
 from emotalk.inference import precision
 from emotalk.inference.generate import generate_blocks
-from emotalk.inference.precision import Numbers, choose_precision
+from emotalk.inference.precision import FloatType, choose_precision
 from emotalk.media.sound_source import SoundInMemory
 from emotalk.schema import EMOTIONS, Bytes
 from emotalk.seeding import numpy_generator
@@ -17,8 +17,8 @@ def grey(level: int) -> Bytes:
     return np.full((4, 2, 2, 3), level, np.uint8)
 
 
-def never(numbers: Numbers) -> Bytes:
-    raise AssertionError(f"probed in {numbers}")
+def never(float_type: FloatType) -> Bytes:
+    raise AssertionError(f"probed in {float_type}")
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def able(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_auto_takes_bfloat16_only_within_one_grey_level(
     able: None, level: int, chosen: str
 ) -> None:
-    def probe(numbers: Numbers) -> Bytes:
-        return grey(level if numbers == "bfloat16" else 100)
+    def probe(float_type: FloatType) -> Bytes:
+        return grey(level if float_type == "bfloat16" else 100)
 
     assert choose_precision("auto", CPU, probe) == chosen
 
@@ -53,7 +53,7 @@ def test_another_device_is_not_probed(able: None) -> None:
 
 
 @pytest.mark.parametrize("wanted", ["float32", "bfloat16"])
-def test_what_is_named_is_taken(wanted: Numbers) -> None:
+def test_what_is_named_is_taken(wanted: FloatType) -> None:
     assert choose_precision(wanted, CPU, never) == wanted
 
 

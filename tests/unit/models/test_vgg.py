@@ -9,7 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from emotalk.errors import WrongUse
-from emotalk.models.vgg import IMAGENET_MEAN, IMAGENET_STD, POOLINGS, load_vgg19, random_vgg19
+from emotalk.models.vgg import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    POOLINGS,
+    random_vgg19,
+    read_vgg19,
+    trained_vgg19,
+)
 
 THIN = (2, 3, 4, 5, 6)
 # Positions of the 16 convolutions in torchvision's vgg19().features.
@@ -82,14 +89,14 @@ def test_a_weights_file_is_loaded_and_its_classifier_passed_over(
         torch.save(state, path)
     else:
         save_file(state, path)
-    loaded = load_vgg19(path, statistics="none", order="bgr")
+    loaded = trained_vgg19(read_vgg19(path), statistics="none", order="bgr")
     torch.testing.assert_close(loaded.state_dict(), network.state_dict(), atol=0, rtol=0)
     assert loaded.order == "bgr"
 
 
 def test_a_missing_file_is_named_with_its_source_and_the_alternatives(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match=r"vgg19-dcbb9e9d\.pth") as error:
-        load_vgg19(tmp_path / "nowhere.pth")
+        read_vgg19(tmp_path / "nowhere.pth")
     for part in ("nowhere.pth", "IMAGENET1K_V1", "losses.perceptual.network: random", "none"):
         assert part in str(error.value)
 
@@ -100,14 +107,14 @@ def test_a_file_of_another_network_names_the_keys_at_fault(tmp_path: Path) -> No
     state["head.weight"] = state.pop("features.34.bias")
     save_file(state, path)
     with pytest.raises(WrongUse, match=r"features.34.bias is missing; head.weight is unknown"):
-        load_vgg19(path)
+        read_vgg19(path)
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "evil.pth"
     torch.save({"features.0.weight": print}, path)
     with pytest.raises(WrongUse, match="not a file of tensors"):
-        load_vgg19(path)
+        read_vgg19(path)
 
 
 def test_wrong_arguments_are_named() -> None:
@@ -124,7 +131,7 @@ def test_a_file_larger_than_vgg19_can_be_is_refused_before_it_is_opened(tmp_path
     with path.open("wb") as file:
         file.truncate(2 * 10**9)  # a hole: no disk is used
     with pytest.raises(WrongUse, match="2000000000 bytes"):
-        load_vgg19(path)
+        read_vgg19(path)
 
 
 @pytest.mark.parametrize(
@@ -134,4 +141,4 @@ def test_bytes_that_are_no_file_of_tensors_are_wrong_use(tmp_path: Path, content
     path = tmp_path / "odd.pth"
     path.write_bytes(content)
     with pytest.raises(WrongUse, match=r"odd\.pth"):
-        load_vgg19(path)
+        read_vgg19(path)
