@@ -15,6 +15,7 @@ from pathlib import Path
 SUITE = "bookworm"  # Debian 12, as in the Dockerfile's own base
 BASE = "localhost/debian-bare"
 PROGRAMS = ("buildah", "crun", "debootstrap")
+COPIES = "etc/pip.d"  # in the image: the files that pip's settings name
 IN_A_CHROOT = ("--isolation", "chroot", "--network", "host")
 
 
@@ -80,13 +81,14 @@ class Builder:
             ["debootstrap", "--variant=minbase", SUITE, str(root)], check=True, capture_output=True
         )
         settings = pip_settings()
+        files = [path for path in local_paths(settings) if path.is_file()]
         lines = [f"{name} = {value}\n" for name, value in settings.items()]
-        (root / "etc" / "pip.conf").write_text("".join(["[global]\n", *lines]))
-        for path in local_paths(settings):
-            if path.is_file():
-                copy = root / path.relative_to("/")
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, copy)
+        text = "".join(["[global]\n", *lines])
+        (root / COPIES).mkdir()
+        for path in files:  # to a place of their own: a package writes the certificates anew
+            shutil.copy2(path, root / COPIES / path.name)
+            text = text.replace(str(path), f"/{COPIES}/{path.name}")
+        (root / "etc" / "pip.conf").write_text(text)
         container = self.call("from", "scratch").strip()
         self.call("add", "--quiet", container, str(root), "/")
         self.call("commit", "--quiet", "--rm", container, BASE)
