@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from emotalk.evaluation.report import Report, Value
+from emotalk.evaluation.report import DriftLoss, DriftReport, Report, Value
 from launch.proof_limits import limits_of, told
 
 KEPT = {
@@ -75,6 +75,18 @@ def test_the_sharpness_is_told_beside_the_true_videos_and_breaks_no_promise() ->
     (line,) = told(report_of({**KEPT, "sharpness_mouth": sharpness}))
     assert (line.found, line.kept) == ("0.763", None)
     assert "re-encoded 0.951, still 0.953" in line.asked
+
+
+def test_what_a_long_video_costs_is_told() -> None:
+    worse = {
+        "ssim": DriftLoss(share=0.04, low=0.0, high=0.1, clips=37),
+        "lips_in_silence": DriftLoss(share=0.17, low=0.07, high=0.25, clips=37),
+    }
+    drift = DriftReport(
+        actor="s1", seconds=120, clips=40, different_clips=40, windows={}, worse=worse
+    )
+    *_, line = told(report_of(KEPT).model_copy(update={"drift": drift}))
+    assert (line.found, line.kept) == ("lips_in_silence +17.0 % [+7.0, +25.0]", None)
 
 
 @pytest.mark.parametrize("quantity", KEPT)
