@@ -1,5 +1,6 @@
 """Find out which process of a job failed first and why, from its status and what was printed."""
 
+import os
 import re
 import signal
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from emotalk.errors import EXIT_HUNG, EXIT_PREEMPTED
 from emotalk.printable import printable, printable_lines
+from emotalk.runs.failure import OF_STORAGE
 from emotalk.runs.status import rank_log
 
 TAIL_LINES, TAIL_BYTES = 20, 16 * 2**10
@@ -30,6 +32,8 @@ LOST_TASK = re.compile(
     r"srun: error: (?P<node>[\w.-]+): tasks? [\d,-]+: "
     r"(?P<how>Killed|Out Of Memory|Segmentation fault|Aborted|Bus error)"
 )
+# What a process prints whose run folder takes nothing.
+UNWRITTEN = re.compile(r"status\.json cannot be written: (?P<why>[^\n]*)")
 OOM = re.compile(r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY")
 OF_A_LINE = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[\d+ ([A-Za-z0-9._-]+)\]", re.MULTILINE)
 
@@ -84,7 +88,7 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
             f"its launcher ended: {task['how']}{_of_memory(said)}", True, node=task["node"]
         )
     if roots:
-        return _of_roots(run_dir, roots)
+        return _of_roots(run_dir, roots, said)
     last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
     return Failure(f"no process said why; last words: {printable(last, longest=300)}", False)
 
@@ -121,7 +125,7 @@ def _of_signal(run_dir: Path, root: "re.Match[str]", said: str) -> Failure:
     return Failure(f"killed by {name}{memory}", True, rank, where)
 
 
-def _of_roots(run_dir: Path, roots: "Sequence[re.Match[str]]") -> Failure:
+def _of_roots(run_dir: Path, roots: "Sequence[re.Match[str]]", said: str) -> Failure:
     """Return the first process that ended with an error; without one, the first told to end.
 
     Slurm and torchrun tell the others to end after one has failed.
@@ -131,6 +135,10 @@ def _of_roots(run_dir: Path, roots: "Sequence[re.Match[str]]") -> Failure:
     where = node_of(run_dir, rank) or first["host"]
     if _was_told(first):
         return Failure("it was told to end while it started", True, rank, where, told=True)
+    unwritten = UNWRITTEN.search(said)
+    if unwritten and any(os.strerror(number) in unwritten["why"] for number in OF_STORAGE):
+        why = f"it ended with code {code} and could not write why: {unwritten['why']}"
+        return Failure(printable(why, longest=200), True, rank, where)
     return Failure(f"it ended with code {code}", code == EXIT_HUNG, rank, where)
 
 

@@ -68,6 +68,19 @@ def test_an_error_of_the_program_is_its_own(run_dir: Path) -> None:
     assert not find_failure(run_dir, status, root(1, 1)).may_pass
 
 
+@pytest.mark.parametrize(
+    ("why", "may_pass"), [("No space left on device", True), ("Permission denied", False)]
+)
+def test_a_process_that_could_not_write_its_status_on_a_full_disk_may_pass(
+    run_dir: Path, why: str, may_pass: bool
+) -> None:
+    status = {"state": "running", "message": "training", "rank": 0, "may_pass": False}
+    said = f"2026-11-26 03:14:07 [1 gpu-07] W emotalk.train: r/status.json cannot be written: {why}"
+    failure = find_failure(run_dir, status, said + root(1, 1))
+    assert failure.may_pass is may_pass
+    assert ("could not write why: No space left" in failure.message) is may_pass
+
+
 CANCELLED = (
     "slurmstepd: error: *** STEP 5.0 ON gpu-01 CANCELLED AT 2026-11-26T06:00:00 DUE TO "
     "NODE FAILURE, SEE SLURMCTLD LOG FOR DETAILS ***\n"
