@@ -151,7 +151,7 @@ def test_a_part_is_compared_with_the_true_clip_at_its_place(checkpoint: Path) ->
 
 def part(middle_s: float, joined: float, alone: float) -> Part:
     rows = {"joined": {"psnr": joined}, "alone": {"psnr": alone}}
-    return Part("k", middle_s - 1, middle_s + 1, rows)
+    return Part(f"clip at {middle_s}", middle_s - 1, middle_s + 1, rows)
 
 
 def loss(
