@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reason:
-    """Describes one reason."""
+    """Describe one reason."""
 
     meaning: str  # what is wrong with the clip, as a table's cell
     advice: str  # what the owner of the clip can do

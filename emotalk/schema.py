@@ -76,7 +76,7 @@ class Sync(NamedTuple):
 
 @dataclass(frozen=True)
 class AlignedSample:
-    """Holds an aligned clip: crop, sound and landmarks at 25 Hz."""
+    """Hold an aligned clip: crop, sound and landmarks at 25 Hz."""
 
     label: ClipLabel
     frames_THWC: Bytes  # uint8 RGB, `SIZE` x `SIZE`
@@ -135,7 +135,7 @@ class Rejection(Exception):  # noqa: N818  a result of checks, not a fault of th
 
 
 class HasShape(Protocol):
-    """Describes anything with a shape, such as numpy arrays and torch tensors."""
+    """Describe anything with a shape, such as numpy arrays and torch tensors."""
 
     @property
     def shape(self) -> Sequence[int]:

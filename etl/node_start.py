@@ -46,7 +46,7 @@ def start_node(start: Callable[[], object]) -> None:
 
 
 def _end(processes: set[psutil.Process]) -> None:
-    """End processes, gently first."""
+    """End processes: SIGTERM, then SIGKILL for those that stay."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.terminate()

@@ -66,7 +66,7 @@ class Job:
 
 
 class OrderQueue:
-    """Makes videos one after the other in one worker thread."""
+    """Make videos one after the other in one worker thread."""
 
     def __init__(self, folder: Path, limits: ServerLimits) -> None:
         """Start the worker, which writes the videos to `folder`."""

@@ -29,7 +29,7 @@ class Incoming:
 
 
 class TemporaryFiles:
-    """Keeps a limited number of files and bytes, and drops the oldest files first."""
+    """Keep a limited number of files and bytes, and drop the oldest files first."""
 
     def __init__(self, most: int, max_bytes: int) -> None:
         """Create the folder for at most `most` files with `max_bytes` in all."""

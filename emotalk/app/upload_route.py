@@ -91,7 +91,7 @@ class _Part:
 
 
 class _Form:
-    """Writes the files of a form to temporary files as its bytes arrive; other fields are left."""
+    """Write the files of a form to temporary files as its bytes arrive; other fields are left."""
 
     def __init__(self, content_type: str, files: TemporaryFiles, kept: ExitStack) -> None:
         kind, options = parse_options_header(content_type)

@@ -22,7 +22,7 @@ LOG = logging.getLogger("emotalk.checkpoint")
 
 
 class BackgroundWriter:
-    """Writes one checkpoint at a time in a thread, keeps `keep_last` of them and the best.
+    """Write one checkpoint at a time in a thread, keep `keep_last` of them and the best.
 
     `written` is called in that thread with the path of each complete checkpoint. `whole` is the
     step of the checkpoint that the run resumed from, which is not written again.

@@ -15,7 +15,7 @@ DRAWN_LANDMARKS, DRAWN_LAYOUTS = "sidecar", ("crema_d", "mead")  # of `emotalk s
 
 @dataclass(frozen=True)
 class Knowledge:
-    """Describes the clips that a generator was trained on."""
+    """Describe the clips that a generator was trained on."""
 
     faces: Faces
     corpus: str  # name of the corpus, empty where unknown

@@ -59,7 +59,6 @@ def load_newest(
     if runtime.is_main:
         remove_unfinished(folder)
     names = runtime.gather([[path.name for path in checkpoints(folder)]])[0]
-    assert isinstance(names, list)
     for name in reversed(names):
         contents, problem = None, ""
         if runtime.node.is_reader:

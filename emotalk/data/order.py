@@ -30,7 +30,7 @@ class Place:
 
 
 class RecentEpochs:
-    """Keeps what was drawn for the epochs that were asked for last.
+    """Keep what was drawn for the epochs that were asked for last.
 
     Args:
         draw: returns the draws of an epoch.

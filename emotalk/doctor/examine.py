@@ -40,7 +40,7 @@ SYSTEM_LIBRARIES = {
 
 @dataclass(frozen=True)
 class Package:
-    """Describes a library of the project."""
+    """Describe a library of the project."""
 
     name: str  # as it is installed
     statement: str  # Python code that runs if the library works

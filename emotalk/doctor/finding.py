@@ -13,7 +13,7 @@ TIMEOUT_S = 120
 
 @dataclass(frozen=True)
 class Finding:
-    """Holds one line of the report."""
+    """Hold one line of the report."""
 
     subject: str  # the part that was examined
     state: State

@@ -27,7 +27,7 @@ MOST_MISSED = 0.5  # of the true frames without a face
 
 
 class LandmarkCheck(NamedTuple):
-    """Holds the error of a landmark model on true frames."""
+    """Hold the error of a landmark model on true frames."""
 
     error_px: float  # mean distance from the stored landmarks; NaN if it found no face
     missed: float  # share of the frames in which it found no face

@@ -23,7 +23,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class SpeechFacts:
-    """Holds what metrics need of a clip's speech beyond its samples."""
+    """Hold what metrics need of a clip's speech beyond its samples."""
 
     others: tuple[Floats, ...] = ()  # speech of clips with other sentences, mono at 8 kHz
     phones: tuple[Phone, ...] | None = None  # its sounds with their times; None where not known
@@ -64,7 +64,7 @@ Direction = Literal["higher", "lower", "near_1", "near_truth"]
 
 
 class Quantity(NamedTuple):
-    """Describes a quantity in reports."""
+    """Describe a quantity in reports."""
 
     label: str  # with the unit
     better: Direction

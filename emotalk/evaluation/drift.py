@@ -1,4 +1,4 @@
-"""Measure drift: does a long video get worse with time?
+"""Measure how figures change with the time in a long video.
 
 Clips of one person are joined: their speech one after another, their true frames too, and the first
 frame of all as the condition image. One video is generated for the whole. Each of its clips is then

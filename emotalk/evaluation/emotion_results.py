@@ -27,7 +27,7 @@ class EmotionPredictions:
 
 
 class JudgedClip(NamedTuple):
-    """Holds the label and the judgement of one clip's emotion."""
+    """Hold the label and the judgement of one clip's emotion."""
 
     actor: str
     intensity: float | None  # in [0, 1], or None if unknown

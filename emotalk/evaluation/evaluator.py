@@ -56,7 +56,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Generates and measures clips.
+    """Generate and measure clips.
 
     With `validation_numerics` the videos of all rows are generated in one run, the pictures'
     channels are kept last in memory, and landmarks are detected in every copy of the repeated

@@ -26,7 +26,7 @@ INTERVAL = re.compile(r"(\S+) (\[[^\[\]]{3,40}\])")  # as `Value.text` writes it
 
 
 class Room:
-    """Makes addresses that hold their data, as long as the page has room for them."""
+    """Make addresses that hold their data, as long as the page has room for them."""
 
     def __init__(self, room: int = MOST_BYTES) -> None:
         """Start with room for so many characters of addresses."""

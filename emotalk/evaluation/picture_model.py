@@ -109,7 +109,7 @@ def open_picture_model(path: Path, pixels: PixelsConfig, key: str, *, side: int)
 
 
 class _Unfit(Exception):  # noqa: N818  becomes a message for users at once
-    """Says why a graph does not take one picture."""
+    """Say why a graph does not take one picture."""
 
 
 def _read_layout(session: Any, side: int, pixels: PixelsConfig) -> tuple[int, int, int, bool]:

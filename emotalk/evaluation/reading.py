@@ -10,11 +10,11 @@ from emotalk.shards.clip import Clip, read_speech
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.sample_table import Sample
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 class ClipReader:
-    """Reads clips, and leaves out those that are broken or lack data that the configuration needs.
+    """Read clips, and leave out those that are broken or lack data that the configuration needs.
 
     Attributes:
         left_out: key -> why the clip, or its emotion, is not evaluated.
@@ -78,5 +78,5 @@ class ClipReader:
         return tuple(found)
 
     def _leave_out(self, key: str, why: str) -> None:
-        logger.warning("%s is left out: %s", key, why)
+        LOG.warning("%s is left out: %s", key, why)
         self.left_out[key] = why

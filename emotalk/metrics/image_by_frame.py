@@ -35,7 +35,7 @@ LEVELS = (74, 181)  # bytes less one of these levels have products within 16 bit
 
 
 class _TrueFrame(NamedTuple):
-    """Holds a true frame's part of all comparisons with it; maps of its whole windows."""
+    """Hold a true frame's part of all comparisons with it; maps of its whole windows."""
 
     level: np.int16
     shifted_HWC: Shorts  # y - level

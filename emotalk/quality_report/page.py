@@ -39,7 +39,7 @@ class Row:
 
 
 class Embedding:
-    """Makes addresses of pictures, as long as the page has room for them."""
+    """Make addresses of pictures, as long as the page has room for them."""
 
     def __init__(self, room: int) -> None:
         """Start with room for so many bytes of addresses."""

@@ -77,7 +77,7 @@ def open_together(config: TrainConfig, shard_set: AnyShardSet | None, runtime: R
         WrongUse: the folder is not this run's, or cannot be written; on every process.
         InUse: another process trains here; on every process.
     """
-    refusals: list[object] = []
+    refusals: list[WrongUse] = []
     if runtime.is_main:
         try:
             open_run_folder(config, shard_set)
@@ -87,7 +87,6 @@ def open_together(config: TrainConfig, shard_set: AnyShardSet | None, runtime: R
         except WrongUse as error:
             refusals.append(error)
     for refusal in runtime.gather(refusals):
-        assert isinstance(refusal, WrongUse)
         raise refusal
     if not runtime.is_main:
         JOINED[config.run_dir] = str(read_holder(config.run_dir / LOCK))

@@ -28,7 +28,7 @@ class DataFault(RuntimeError):  # noqa: N818  a fault of the data, not of the pr
 
 
 class SampleReader:
-    """Reads members of samples; use one a process, since opened files are kept.
+    """Read members of samples; use one a process, since opened files are kept.
 
     Args:
         shard_set: the opened shard set, or several joined.

@@ -30,7 +30,7 @@ class Light:
 
 @dataclass(frozen=True)
 class Tone:
-    """Describes the rendering of light by a camera; the default changes nothing."""
+    """Describe the rendering of light by a camera; the default changes nothing."""
 
     gamma: float = 1.0
     contrast: float = 1.0
@@ -54,7 +54,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class _Stills:
-    """Holds the arrays that all frames of a camera share."""
+    """Hold the arrays that all frames of a camera share."""
 
     maps: tuple[Floats, Floats]
     light_HWC: Floats

@@ -21,7 +21,7 @@ METRICS_A_CALL = 1000  # MLflow's own limit
 
 @dataclass(frozen=True)
 class SentReport:
-    """Holds the parts of a report that are sent."""
+    """Hold the parts of a report that are sent."""
 
     identity: str  # of its inputs; a report of the same inputs is the same report
     name: str  # of a run of its own

@@ -31,7 +31,7 @@ KNOWN = {"image", "audio", "emotion", "landmarks", "face", "seed", "scale", *FIN
 
 
 class TalkingFace(mlflow.pyfunc.PythonModel):  # type: ignore[misc]  # MLflow has no types
-    """Makes videos of a face, speech and an emotion."""
+    """Make videos of a face, speech and an emotion."""
 
     _loaded: LoadedGenerator
 

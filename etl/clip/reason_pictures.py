@@ -15,7 +15,7 @@ WITHOUT_PICTURE = ("unreadable", "no_video", "no_times")
 
 
 class ReasonPictures:
-    """Keeps the frames of a clip that may be needed, shrunk: its middle one, and odd ones."""
+    """Keep the frames of a clip that may be needed, shrunk: its middle one, and odd ones."""
 
     def __init__(self, frames: int, *, max_faces: int) -> None:
         """Start before the first of so many frames."""

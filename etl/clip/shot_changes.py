@@ -57,7 +57,7 @@ class _Dissolve:
 
 
 class ShotChanges:
-    """Tells of each frame of a video whether it begins a new shot; constant memory.
+    """Tell of each frame of a video whether it begins a new shot; constant memory.
 
     A change that may be a flash is reported when the frames after it do not return to the picture
     before it, at most `LONGEST_FLASH` frames late, and a dissolve when it has ended. `found` holds

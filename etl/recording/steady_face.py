@@ -16,7 +16,7 @@ NO_FACE, SEVERAL = "no_face", "several_faces"
 
 
 class SteadyFaces:
-    """Collects periods of one shot with one face that stays where it is.
+    """Collect periods of one shot with one face that stays where it is.
 
     A frame with more than `quality.max_faces` faces between two with one is taken for an error of
     the face detector, as `quality.max_extra_faces_share` allows it for a clip.

@@ -17,7 +17,7 @@ def build(_config: EmotionJudgeConfig, _shard_set: AnyShardSet) -> "DrawnFaceJud
 
 @dataclass(frozen=True)
 class DrawnFaceJudge:
-    """Judges drawn faces; it knows the six emotions and no other expression."""
+    """Judge drawn faces; it knows the six emotions and no other expression."""
 
     classifier: DrawnFaceEmotionClassifier
 

@@ -36,7 +36,7 @@ def build(config: EmotionJudgeConfig, shard_set: AnyShardSet) -> "FittedJudge":
 
 @dataclass(frozen=True)
 class FittedJudge:
-    """Judges clips like those of the training split; it says one of the six emotions.
+    """Judge clips like those of the training split; it says one of the six emotions.
 
     It has its own network, seed and training, sees true clips alone, and so is not the generator's
     emotion discriminator, though both learnt from the same split.

@@ -12,7 +12,7 @@ CLASSES: tuple[str, ...] = (*EMOTIONS, OTHER)
 
 
 class EmotionJudge(Protocol):
-    """Says which emotion a video of an aligned face shows.
+    """Say which emotion a video of an aligned face shows.
 
     A judge is independent of the generator: it is never the discriminator that the generator was
     trained against, and it has seen no generated frame.

@@ -21,7 +21,7 @@ def build(config: EmotionJudgeConfig, _shard_set: AnyShardSet) -> "OnnxJudge":
 
 
 class OnnxJudge:
-    """Judges by an ONNX model of single pictures: a clip's answer is the mean over its frames."""
+    """Judge by an ONNX model of single pictures: a clip's answer is the mean over its frames."""
 
     def __init__(self, config: EmotionJudgeConfig) -> None:
         """Open the file and try it on a picture of noise.

@@ -25,11 +25,11 @@ FACTS = "emotalk-fitted-emotions"  # key in the file's metadata
 LARGEST_FILE = 2**21  # bytes; the network has 0.3 MB
 LONGEST_FACTS = 10_000  # characters
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 class FitFacts(Section):
-    """Describes the clips that a classifier was fitted to."""
+    """Describe the clips that a classifier was fitted to."""
 
     clips: int = Field(ge=1, le=10**7)
     actors: int = Field(ge=1, le=10**7)
@@ -72,7 +72,7 @@ def read_fitted(path: Path) -> Fitted | None:
             raise ValueError("its facts are too long")
         facts = FitFacts.model_validate_json(said)
     except (OSError, ValueError, ValidationError, SafetensorError) as error:
-        logger.warning("%s: the kept classifier is damaged and fitted anew: %s", path, error)
+        LOG.warning("%s: the kept classifier is damaged and fitted anew: %s", path, error)
         return None
     net.load_state_dict({**state, **tensors})
     return Fitted(net=net.eval().requires_grad_(False), facts=facts)
@@ -86,7 +86,7 @@ def write_fitted(fitted: Fitted, path: Path) -> None:
         with atomic_path(path) as partial:
             write_tensors(tensors, partial, metadata={FACTS: fitted.facts.model_dump_json()})
     except (OSError, SafetensorError) as error:
-        logger.warning("%s: the fitted classifier could not be kept: %s", path, error)
+        LOG.warning("%s: the fitted classifier could not be kept: %s", path, error)
 
 
 def _numbers(net: FittedEmotionNet) -> dict[str, torch.Tensor]:

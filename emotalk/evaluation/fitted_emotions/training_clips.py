@@ -22,7 +22,7 @@ LEAST_OF_EMOTION = 6  # an emotion with fewer clips cannot be learnt
 LEAST_EMOTIONS = 2
 ADVICE = "judge by a model of your own (emotion.by=onnx), or leave emotions out (emotion.by=none)"
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 class TrainingClips(NamedTuple):
@@ -57,7 +57,7 @@ def choose_training_clips(shard_set: AnyShardSet, count: int, seed: int) -> list
         )
     _refuse_one_person(shard_set, {sample.actor for sample in samples}, begin)
     for name in sorted(set(EMOTIONS) - set(known)):
-        logger.warning(
+        LOG.warning(
             "the fitted judge never says %s: the training split has %d clips of it, fewer than %d",
             name, counts[name], LEAST_OF_EMOTION,
         )  # fmt: skip
@@ -75,7 +75,7 @@ def read_training_clips(shard_set: AnyShardSet, samples: list[Sample]) -> Traini
             try:
                 clip = read_window(reader, sample, start=0, frames=sample.frames, extras=())
             except DataFault as fault:
-                logger.warning("%s is left out: %s", sample.key, fault)
+                LOG.warning("%s is left out: %s", sample.key, fault)
             else:
                 looks.append(look(clip.video_THWC))
                 kept.append(sample)

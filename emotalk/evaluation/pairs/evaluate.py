@@ -39,7 +39,7 @@ from emotalk.printable import printable
 from emotalk.schema import UNKNOWN, Floats, Rejection
 from emotalk.shards.clip import Clip
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 OTHER_KINDS = {
     "insightface": "or use two ONNX files by landmarks=onnx finder.detector=YUNET.onnx "
@@ -120,7 +120,7 @@ def _videos(
 
 @dataclass
 class _Measured:
-    """Collects the results of all pairs.
+    """Collect the results of all pairs.
 
     Attributes:
         notes: key -> what differs between the files of a pair.
@@ -159,7 +159,7 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
             try:
                 read = read_pair(pair, detector, model, config)
             except UnfitPair as unfit:
-                logger.warning("%s is left out: %s", pair.key, unfit)
+                LOG.warning("%s is left out: %s", pair.key, unfit)
                 found.left_out[pair.key] = printable(str(unfit))
             else:
                 said = _sentence(pair)
