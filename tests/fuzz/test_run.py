@@ -35,7 +35,7 @@ def misbehaves(folder: Path) -> Door:
         if kind == "crash":
             os.abort()
         if kind == "memory":
-            bytearray(b"x") * (300 * 2**20)  # touched, not only asked for
+            bytearray(b"x") * (800 * 2**20)  # touched, not only asked for
         if number % 2:
             raise ValueError("documented")
 
@@ -45,7 +45,7 @@ def misbehaves(folder: Path) -> Door:
 def test_every_end_of_a_case_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "HANG_S", 3.0)
     monkeypatch.setattr(os, "getloadavg", lambda: (0.0, 0.0, 0.0))
-    monkeypatch.setattr(fuzz, "MAX_BYTES", 150 * 2**20)
+    monkeypatch.setattr(fuzz, "MAX_BYTES", 400 * 2**20)
     tally = fuzz.run([Surface("bad", 20, misbehaves)], 0, processes=1)["bad"]
     assert dict(tally.counts) == {
         "fault": 6,

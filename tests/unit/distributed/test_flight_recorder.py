@@ -6,12 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from emotalk.distributed.flight_recorder import record_collectives
 from tests.helpers.tiny_training import ROOT
 
 TWO_CALLS = """
 import sys
 from pathlib import Path
+import pytest
+
 from emotalk.distributed.flight_recorder import last_collectives, record_collectives
 record_collectives(Path(sys.argv[1]))
 import torch
@@ -33,7 +37,10 @@ def test_the_calls_of_a_process_stand_in_the_record_in_their_order(tmp_path: Pat
     assert calls[0]["input_sizes"] == [[7]]
 
 
-def test_nccls_files_lie_in_the_folder_and_the_users_settings_stay(tmp_path: Path) -> None:
+def test_nccls_files_lie_in_the_folder_and_the_users_settings_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCH_FR_DUMP_TEMP_FILE", raising=False)  # of a training in this process
     environment = {"TORCH_FR_BUFFER_SIZE": "5"}
     record_collectives(tmp_path / "logs", environment)
     assert environment["TORCH_FR_BUFFER_SIZE"] == "5"

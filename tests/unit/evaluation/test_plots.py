@@ -57,7 +57,7 @@ def test_six_clips_are_shown_from_the_best_to_the_worst_undefined_ones_last() ->
 
 
 def value(mean: float) -> Value:
-    return Value(mean=mean, low=mean, high=mean, clips=1, undefined=0, actors=1)
+    return Value(mean=mean, low=mean - 0.1, high=mean + 0.1, clips=4, undefined=0, actors=2)
 
 
 def test_the_left_matrix_is_of_generated_and_the_right_of_true_clips() -> None:
@@ -71,8 +71,8 @@ def test_the_left_matrix_is_of_generated_and_the_right_of_true_clips() -> None:
         recall_generated={},
     )
     left, right = draw_confusion(report).axes
-    assert left.get_title() == "generated from the neutral still: 0.25 [0.25, 0.25]"
-    assert right.get_title() == "true clips: 0.75 [0.75, 0.75]"
+    assert left.get_title() == "generated from the neutral still: 0.25 [0.15, 0.35]"
+    assert right.get_title() == "true clips: 0.75 [0.65, 0.85]"
     for axes, counts in ((left, generated), (right, truth)):
         words = [text.get_text() for text in axes.texts]
         assert words == [str(count) for row in counts for count in row]
