@@ -28,7 +28,6 @@ from etl.corpora.listing import SourceClip
 from etl.job import run
 from etl.job.plan import Plan, plan_shards, samples_per_shard
 from etl.job.process import process_clips
-from etl.job.shard_work import ShardSample
 from etl.job.store import save_clip
 from etl.job.verdict import Verdict, pack_face
 from etl.job.verdicts import Verdicts
@@ -126,11 +125,12 @@ def driver_mib(clips: int) -> float:
 
 
 def answer(item: Any) -> Any:
-    """Return a verdict on a clip, or the entry of a shard."""
+    """Return a clip's verdict, the digest of a rejected clip's files, or a shard's entry."""
     if isinstance(item, SourceClip):
         return verdict_on(item, (1, 1))
-    samples: tuple[ShardSample, ...]
     shard, samples = item
+    if isinstance(shard, SourceClip):
+        return "0" * 64
     return ShardEntry(
         file=shard.file, split=shard.split, samples=len(samples), frames=70 * len(samples),
         bytes=10_240, sha256="0" * 64, index_sha256="0" * 64,

@@ -30,7 +30,7 @@ from tests.helpers.tiny_training import ROOT, tiny_shards, tiny_yaml
 from tests.slurm.jobs import RUNNING, fields, log, submit, wait_until
 from tests.slurm.nodes import LAB, NODES, bring_back, filled, kill_node, rank_of
 
-STEPS_A_MINUTE = 40
+STEPS_A_MINUTE = 150  # of two quiet cores, with the incidents
 CHECKPOINT_EVERY = 5
 SHARE = LAB / "share"  # the file system of the run folders, which is small
 STORAGE = ROOT / "tests" / "slurm" / "faulty_storage"
