@@ -66,6 +66,12 @@ class Value(Part):
             return f"{self.mean:.{digits}f}"
         return f"{self.mean:.{digits}f} [{self.low:.{digits}f}, {self.high:.{digits}f}]"
 
+    def half_interval(self, digits: int) -> str:
+        """Return half of the interval's width; empty where there is no interval."""
+        if self.low is None or self.high is None or self.clips == 1:
+            return ""
+        return f"{(self.high - self.low) / 2:.{digits}f}"
+
 
 class StrengthReport(Part):
     """Compares the asked strength of an emotion with the strength that is seen."""

@@ -65,10 +65,7 @@ class Headline(NamedTuple):
     @property
     def half_interval(self) -> str:
         """Return half of the width of the interval of the generated videos' mean."""
-        low, high = self.generated.low, self.generated.high
-        if self.generated.clips == 1:
-            return ""
-        return "" if low is None or high is None else f"{(high - low) / 2:.{self.digits}f}"
+        return self.generated.half_interval(self.digits)
 
 
 def headlines(report: Report) -> list[Headline]:

@@ -15,8 +15,7 @@ from emotalk.checkpoints.train_state import TrainState
 from emotalk.config.model import ModelConfig
 from emotalk.distributed.adam import OptimizerState
 from emotalk.distributed.full_state import read_weights
-from tests.gpu.test_waits_cuda import EVERY_TRANSFORM
-from tests.helpers.tiny_training import read_metrics, tiny_shards, tiny_yaml, train
+from tests.helpers.tiny_training import EVERY_TRANSFORM, read_metrics, tiny_shards, tiny_yaml, train
 
 FULL = ("losses.perceptual.network=random", "losses.perceptual.width=0.125")
 PERCEPTUAL = (*FULL, "stages.gan.updates.0.losses.perceptual=1")

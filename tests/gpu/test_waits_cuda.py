@@ -6,21 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.tiny_training import tiny_config, tiny_shards
+from tests.helpers.tiny_training import EVERY_TRANSFORM, tiny_config, tiny_shards
 from tests.helpers.train_here import trainer_here
-
-EVERY_TRANSFORM = [
-    *(
-        f"augment.video.{name}.p=1"
-        for name in (
-            "brightness", "contrast", "gamma", "hue", "saturation", "value", "clahe", "noise",
-            "channel_shuffle", "rgb_shift",
-        )
-    ),
-    "augment.speech.noise.p=1",
-    "augment.speech.gain.p=1",
-    "augment.speech.noise.kinds=[white, pink]",
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("augment", [[], EVERY_TRANSFORM], ids=["plain", "augmented"])

@@ -54,6 +54,19 @@ TINY: dict[str, Any] = {
     "tracking": {"log_every": 1, "flops": False, "mlflow": {"enabled": False}},
 }
 
+EVERY_TRANSFORM = [
+    *(
+        f"augment.video.{name}.p=1"
+        for name in (
+            "brightness", "contrast", "gamma", "hue", "saturation", "value", "clahe", "noise",
+            "channel_shuffle", "rgb_shift",
+        )
+    ),
+    "augment.speech.noise.p=1",
+    "augment.speech.gain.p=1",
+    "augment.speech.noise.kinds=[white, pink]",
+]  # fmt: skip
+
 
 def tiny_shards(folder: Path) -> Path:
     """Write a shard set of two training shards and one for validation."""

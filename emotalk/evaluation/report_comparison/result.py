@@ -56,15 +56,10 @@ def difference_table(comparison: ReportComparison) -> Table:
             mean_text(found.a, found.digits),
             mean_text(found.b, found.digits),
             mean_text(found.difference, found.digits),
-            _half_interval(found.difference, found.digits),
+            found.difference.half_interval(found.digits),
             VERDICTS[found.verdict],
         )
     return table
-
-
-def _half_interval(value: Value, digits: int) -> str:
-    low, high = value.low, value.high
-    return "" if low is None or high is None else f"{(high - low) / 2:.{digits}f}"
 
 
 def mean_text(value: Value, digits: int) -> str:

@@ -52,6 +52,15 @@ def test_a_call_with_too_few_values_is_told_which_ones_it_takes(
     assert not tracebacks
 
 
+def call_with(
+    client: TestClient, files: list[Any], place: int, value: object
+) -> tuple[str, dict[str, Any]]:
+    """Call the page's function with one value exchanged; return what came back."""
+    sent = [*files, "fear", "", False, 1, 0]
+    sent[place] = value
+    return call(client, sent)
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [(0, 5), (0, {"url": 3}), (1, ["a"]), (1, "hello.wav"), (6, "seven"), (6, {})],
@@ -63,9 +72,7 @@ def test_a_value_of_another_form_is_no_fault_of_the_server(
     value: object,
     tracebacks: list[None],
 ) -> None:
-    sent = [*files, "fear", "", False, 1, 0]
-    sent[place] = value
-    kind, told = call(client, sent)
+    kind, told = call_with(client, files, place, value)
     assert kind == "error"
     assert f"a value has another form than the call takes: {VALUES}" in told["error"]
     assert not tracebacks
@@ -81,9 +88,7 @@ def test_a_value_that_an_order_cannot_have_is_no_fault_of_the_server_either(
     value: object,
     tracebacks: list[None],
 ) -> None:
-    sent = [*files, "fear", "", False, 1, 0]
-    sent[place] = value
-    kind, told = call(client, sent)
+    kind, told = call_with(client, files, place, value)
     assert (kind, bool(told["error"])) == ("error", True)
     assert not tracebacks
 

@@ -18,7 +18,7 @@ from emotalk.models.deterministic_forms import (
     pad,
     pad_by_slices,
 )
-from tests.helpers.tiny_training import tiny_config, tiny_shards
+from tests.helpers.tiny_training import EVERY_TRANSFORM, tiny_config, tiny_shards
 from tests.helpers.train_here import trainer_here
 
 # What `torch.use_deterministic_algorithms` names as refused on CUDA, and max pooling's gradient,
@@ -34,11 +34,6 @@ EVERY_LOSS = (
     "losses.perceptual.width=0.125",
     "stages.gan.updates.0.losses.perceptual=1",
 )
-EVERY_TRANSFORM = [
-    f"augment.video.{name}.p=1"
-    for name in ("brightness", "contrast", "gamma", "hue", "saturation", "value", "clahe",
-                 "channel_shuffle", "rgb_shift")
-]  # fmt: skip
 
 
 class RefusedOperations(TorchDispatchMode):
