@@ -27,7 +27,7 @@ from emotalk.checkpoints.format import ModelFacts, write_model
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.model import ModelConfig
 from emotalk.inference.generate import generate_blocks
-from emotalk.inference.precision import Numbers, has_bfloat16
+from emotalk.inference.precision import FloatType, has_bfloat16
 from emotalk.inference.speech import read_speech
 from emotalk.media.encode import AudioTrack, encode_audio
 from emotalk.media.image import read_image
@@ -38,7 +38,7 @@ from emotalk.seeding import numpy_generator
 from tests.helpers.shared import shared_root
 
 DATA = shared_root() / "data"
-PRECISIONS: tuple[Numbers, ...] = ("float32", "bfloat16")
+PRECISIONS: tuple[FloatType, ...] = ("float32", "bfloat16")
 SHORT_S = 2
 
 
@@ -158,10 +158,14 @@ def _beginning(voices: Sequence[SoundSource], number: int, seconds: int = 6) -> 
 
 
 def _video(
-    loaded: LoadedGenerator, picture: Bytes, speech: SoundSource, emotion: Floats, numbers: Numbers
+    loaded: LoadedGenerator,
+    picture: Bytes,
+    speech: SoundSource,
+    emotion: Floats,
+    float_type: FloatType,
 ) -> Bytes:
     return np.concatenate(
-        list(generate_blocks(loaded, picture, speech, emotion, precision=numbers))
+        list(generate_blocks(loaded, picture, speech, emotion, precision=float_type))
     )
 
 
