@@ -57,16 +57,28 @@ def _with_images(batch: ClipBatch, augment: "VideoAugment", seed: int) -> ClipBa
 
 
 def _with_speech(batch: ClipBatch, augment: "SpeechAugment", seed: int) -> ClipBatch:
-    def changed(speech_BS: Tensor) -> Tensor:
+    def changed(speech_BS: Tensor, babble_BS: Tensor | None = batch.babble_BS) -> Tensor:
         return augment(
-            speech_BS, keys=batch.keys, places=batch.places, seed=seed, babble_BS=batch.babble_BS
+            speech_BS, keys=batch.keys, places=batch.places, seed=seed, babble_BS=babble_BS
         )
 
+    def heard(speech_BS: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Return what precedes the speech, and the speech, as one recording where one precedes."""
+        alone_BS = changed(speech_BS)
+        if batch.preceding_BS is None or batch.preceded_B is None:
+            return batch.preceding_BS, alone_BS
+        babble_BS = None if batch.babble_BS is None else batch.babble_BS.repeat(1, 2)
+        whole_BS = changed(torch.cat([batch.preceding_BS, speech_BS], dim=1), babble_BS)
+        before_BS, after_BS = whole_BS.split(batch.preceding_BS.shape[1], dim=1)
+        return before_BS, torch.where(batch.preceded_B.unsqueeze(1), after_BS, alone_BS)
+
+    preceding_BS, speech_BS = heard(batch.speech_BS)
     # Both get the same augmentation, or noise would reveal which pairs are true.
     other_BS = batch.other_speech_BS
     return batch._replace(
-        speech_BS=changed(batch.speech_BS),
-        other_speech_BS=None if other_BS is None else changed(other_BS),
+        speech_BS=speech_BS,
+        other_speech_BS=None if other_BS is None else heard(other_BS)[1],
+        preceding_BS=preceding_BS,
     )
 
 

@@ -45,7 +45,7 @@ class DataConfig(Section):
     condition: Literal["first_frame", "neutral"] = "first_frame"
     speech_margin_frames: Margin = 8  # real frames of speech before and after the window
     speech_level: Literal["peak", "none"] = "peak"  # peak: divide by the clip's peak
-    preceding_speech: Share = 0.0  # windows that begin in the state another clip's speech left
+    preceding_speech: Share = 0.0  # windows heard as the middle of a recording: after another clip
     other_speech: bool = False  # also read the speech of another clip (pair discriminator)
     babble_voices: NonNegativeInt = 0  # other clips mixed into the babble of speech augmentation
     balance: BalanceConfig = BalanceConfig()

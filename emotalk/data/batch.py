@@ -24,6 +24,8 @@ class ClipBatch(NamedTuple):
     valid_B: Tensor  # bool; False where the clip could not be read: everything else is zero there
     other_speech_BS: Tensor | None = None  # of another clip; None unless `data.other_speech`
     babble_BS: Tensor | None = None  # sum of other clips; None unless `data.babble_voices`
+    preceding_BS: Tensor | None = None  # heard just before `speech_BS`; `data.preceding_speech`
+    preceded_B: Tensor | None = None  # bool; False where nothing is heard before
 
 
 def zeros_in_one_block(

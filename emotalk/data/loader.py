@@ -58,10 +58,11 @@ def build_loader(
         )
     selection = select_samples(shard_set, split, config, emotions)
     used = SampleTable.joined(selection.samples)
-    if (config.other_speech or config.babble_voices) and len(used) < 2:
+    asks = (config.other_speech, config.babble_voices, config.preceding_speech)
+    if any(asks) and len(used) < 2:
         raise WrongUse(
-            f"{shard_set.location}: split {split!r} has one usable clip, but data.other_speech or "
-            "data.babble_voices asks for another one; switch them off"
+            f"{shard_set.location}: split {split!r} has one usable clip, but data.other_speech, "
+            "data.babble_voices or data.preceding_speech asks for another one; switch them off"
         )
     endless = split == "train"
     order = build_order(shard_set, selection.samples, config, seed, shuffled=endless)

@@ -15,6 +15,7 @@ from emotalk.data.mixture import Mixture
 from emotalk.data.order import Order, Place, rank_places
 from emotalk.data.windows import cut_speech, normalise_level, other_clip, window_start
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE, UNKNOWN_EMOTION, Floats
+from emotalk.seeding import numpy_generator
 from emotalk.shards.clip import read_speech
 from emotalk.shards.joined_set import AnyShardSet
 from emotalk.shards.names import NEUTRAL_MEMBER
@@ -92,7 +93,13 @@ class StepBatches(Dataset[LoadedStep]):
         clip = self.cache.window(
             self.reader, sample, start, frames, extras=(NEUTRAL_MEMBER,) if neutral else ()
         )
-        speech = [(batch.speech_BS, self._speech(clip.audio_S, start))]
+        before_S = self._speech_before(place)
+        heard_S = np.concatenate([before_S, self._levelled(clip.audio_S)])
+        begin = len(before_S) // SAMPLES_PER_FRAME + start
+        speech = [(batch.speech_BS, self._cut(heard_S, begin))]
+        if batch.preceding_BS is not None and len(before_S):
+            length = frames + 2 * self.config.speech_margin_frames
+            speech.append((batch.preceding_BS, self._cut(heard_S, begin - length)))
         if batch.other_speech_BS is not None:
             speech.append((batch.other_speech_BS, self._other_speech(place)))
         if batch.babble_BS is not None:
@@ -104,6 +111,8 @@ class StepBatches(Dataset[LoadedStep]):
         batch.condition_BCHW[row] = torch.from_numpy(image_HWC).permute(2, 0, 1)
         for rows_BS, speech_S in speech:
             rows_BS[row] = torch.from_numpy(speech_S)
+        if batch.preceded_B is not None:
+            batch.preceded_B[row] = bool(len(before_S))
         batch.landmarks_BTLP[row] = torch.from_numpy(clip.landmarks_TLP)
         known = sample.emotion is not None
         batch.emotion_B[row] = self.emotions.index(sample.emotion) if known else UNKNOWN_EMOTION
@@ -114,28 +123,40 @@ class StepBatches(Dataset[LoadedStep]):
         draw = (self.seed, place.epoch, place.repeat, sample.key)
         return window_start(*draw, clip=sample.frames, window=self.config.frames)
 
-    def _speech(self, audio_S: Floats, start: int) -> Floats:
-        return cut_speech(
-            normalise_level(audio_S, self.config.speech_level),
-            start=start,
-            frames=self.config.frames,
-            margin_frames=self.config.speech_margin_frames,
-        )
+    def _levelled(self, audio_S: Floats) -> Floats:
+        return normalise_level(audio_S, self.config.speech_level)
+
+    def _cut(self, audio_S: Floats, start: int) -> Floats:
+        margin_frames = self.config.speech_margin_frames
+        frames = self.config.frames
+        return cut_speech(audio_S, start=start, frames=frames, margin_frames=margin_frames)
+
+    def _speech_before(self, place: Place) -> Floats:
+        """Return the whole speech of a clip that is heard before this one, or none, as drawn."""
+        key = self.samples.key(place.sample)
+        share = self.config.preceding_speech
+        if share == 0 or numpy_generator(self.seed, "preceded", place.number, key).random() >= share:
+            return np.zeros(0, np.float32)
+        return self._speech_of(self._other(place, "preceding-speech"), key)
 
     def _other_speech(self, place: Place, purpose: str = "other-speech") -> Floats:
         """Return a window of another clip's speech, both drawn by the place's key."""
-        key = self.samples.key(place.sample)
-        number = other_clip(
-            self.seed, purpose, place.number, key, own=place.sample, clips=len(self.samples)
-        )
-        other = self.samples[number]
+        other = self._other(place, purpose)
         draw = (self.seed, place.number, 0, f"{purpose} {other.key}")
         start = window_start(*draw, clip=other.frames, window=self.config.frames)
+        return self._cut(self._speech_of(other, self.samples.key(place.sample)), start)
+
+    def _other(self, place: Place, purpose: str) -> Sample:
+        """Return another clip, drawn by the purpose and the place's key."""
+        draw = (self.seed, purpose, place.number, self.samples.key(place.sample))
+        return self.samples[other_clip(*draw, own=place.sample, clips=len(self.samples))]
+
+    def _speech_of(self, other: Sample, key: str) -> Floats:
+        """Return another clip's whole speech, for the clip of this key."""
         try:
-            audio_S = read_speech(self.reader, other)
+            return self._levelled(read_speech(self.reader, other))
         except DataFault as fault:
             raise DataFault(f"{key} misses another clip's speech: {fault}") from fault
-        return self._speech(audio_S, start)
 
     def _babble(self, place: Place) -> Floats:
         """Return the sum of several other clips' speech."""
@@ -151,6 +172,8 @@ def _parts(config: DataConfig, clips: int) -> dict[str, tuple[tuple[int, ...], t
     samples = (frames + 2 * config.speech_margin_frames) * SAMPLES_PER_FRAME
     speech = ["speech_BS"]
     speech += ["other_speech_BS"] * config.other_speech + ["babble_BS"] * (config.babble_voices > 0)
+    preceded = config.preceding_speech > 0
+    speech += ["preceding_BS"] * preceded
     return {
         "emotion_B": ((clips,), torch.int64),
         "intensity_B": ((clips,), torch.float32),
@@ -159,4 +182,5 @@ def _parts(config: DataConfig, clips: int) -> dict[str, tuple[tuple[int, ...], t
         "condition_BCHW": ((clips, 3, SIZE, SIZE), torch.uint8),
         "video_BTCHW": ((clips, frames, 3, SIZE, SIZE), torch.uint8),
         "valid_B": ((clips,), torch.bool),
+        **({"preceded_B": ((clips,), torch.bool)} if preceded else {}),
     }

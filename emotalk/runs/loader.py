@@ -47,10 +47,10 @@ def build_train_loader(
 ) -> ClipLoader:
     """Return the loader of a process's training clips, with another clip's speech where it serves.
 
-    Discriminators compare with it, and recurrent layers begin after it.
+    Discriminators compare with it.
     """
     trained = set().union(*(stage.terms for stage in config.stages))
-    other_speech = config.data.preceding_speech > 0 or any(
+    other_speech = any(
         critic.needs_other_speech and f"discriminators.{name}" in trained
         for name, critic in CRITICS.items()
     )

@@ -13,7 +13,7 @@ from emotalk.losses.mouth_region import mouth_centres, mouth_region_weights
 from emotalk.losses.perceptual import draw_frames
 from emotalk.models.generator import PrecedingSpeech
 from emotalk.schema import EMOTIONS, NEUTRAL, UNKNOWN_EMOTION
-from emotalk.seeding import draw_seed, numpy_generator
+from emotalk.seeding import draw_seed
 
 Augment = Callable[[ClipBatch], ClipBatch]
 NEUTRAL_INDEX = EMOTIONS.index(NEUTRAL)  # the same in both emotion sets
@@ -40,8 +40,8 @@ class ClipInputs:
         valid_B: 1 for real clips, 0 for the places of faulty ones.
         margin_frames: see `speech_BS`.
         keys: names of the clips.
-        preceding: another clip's speech, after which the generator's recurrent layers begin, or
-            None where the configuration says that they begin at zero.
+        preceding: what is heard before `speech_BS`, after which the generator's recurrent layers
+            begin, or None where the configuration says that they begin at zero.
     """
 
     video_BTCHW: Tensor
@@ -116,21 +116,9 @@ class InputPreparation:
             valid_B=batch.valid_B.to(torch.float32),
             margin_frames=self._config.data.speech_margin_frames,
             keys=batch.keys,
-            preceding=self._preceding(batch),
-        )
-
-    def _preceding(self, batch: ClipBatch) -> PrecedingSpeech | None:
-        share = self._config.data.preceding_speech
-        if share == 0:
-            return None
-        assert batch.other_speech_BS is not None, "the loader gives it to runs that ask for it"
-        seed = self._config.seed
-        drawn = [
-            numpy_generator(seed, "preceding-speech", place, key).random() < share
-            for place, key in _named(batch)
-        ]
-        return PrecedingSpeech(
-            batch.other_speech_BS, upload(torch.tensor(drawn, dtype=torch.float32), self._device)
+            preceding=None
+            if batch.preceding_BS is None or batch.preceded_B is None
+            else PrecedingSpeech(batch.preceding_BS, batch.preceded_B.to(torch.float32)),
         )
 
     def _draw(self, place: int, key: str, frames: int) -> tuple[Tensor, Tensor, Tensor]:
