@@ -69,8 +69,9 @@ def _with_speech(batch: ClipBatch, augment: "SpeechAugment", seed: int) -> ClipB
             return batch.preceding_BS, alone_BS
         babble_BS = None if batch.babble_BS is None else batch.babble_BS.repeat(1, 2)
         whole_BS = changed(torch.cat([batch.preceding_BS, speech_BS], dim=1), babble_BS)
-        before_BS, after_BS = whole_BS.split(batch.preceding_BS.shape[1], dim=1)
-        return before_BS, torch.where(batch.preceded_B.unsqueeze(1), after_BS, alone_BS)
+        samples = batch.preceding_BS.shape[1]
+        after_BS = torch.where(batch.preceded_B.unsqueeze(1), whole_BS[:, samples:], alone_BS)
+        return whole_BS[:, :samples], after_BS
 
     preceding_BS, speech_BS = heard(batch.speech_BS)
     # Both get the same augmentation, or noise would reveal which pairs are true.

@@ -135,7 +135,10 @@ class StepBatches(Dataset[LoadedStep]):
         """Return the whole speech of a clip that is heard before this one, or none, as drawn."""
         key = self.samples.key(place.sample)
         share = self.config.preceding_speech
-        if share == 0 or numpy_generator(self.seed, "preceded", place.number, key).random() >= share:
+        if (
+            share == 0
+            or numpy_generator(self.seed, "preceded", place.number, key).random() >= share
+        ):
             return np.zeros(0, np.float32)
         return self._speech_of(self._other(place, "preceding-speech"), key)
 

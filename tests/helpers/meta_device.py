@@ -116,6 +116,8 @@ def loaded_batch(config: TrainConfig) -> ClipBatch:
         intensity_B=torch.ones(clips),
         valid_B=torch.ones(clips, dtype=torch.bool),
         other_speech_BS=speech.clone(),
+        preceding_BS=speech.clone() if config.data.preceding_speech else None,
+        preceded_B=torch.ones(clips, dtype=torch.bool) if config.data.preceding_speech else None,
     )
 
 

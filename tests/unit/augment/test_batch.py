@@ -49,6 +49,24 @@ def test_noise_does_not_tell_a_clips_own_speech_from_anothers() -> None:
     assert not torch.equal(changed.speech_BS, batch().speech_BS)
 
 
+def test_what_precedes_a_clip_is_in_the_same_room_as_the_clip() -> None:
+    """As if both were one recording; a clip that follows none is augmented by itself."""
+    config = AugmentConfig.model_validate(
+        {"speech": {name: {"p": 1} for name in ("shift", "reverberation", "noise", "gain")}}
+    )
+    augment = BatchAugment(config, 1)
+    given = batch()
+    before_BS = given.speech_BS.flip(1)
+    after = augment(given._replace(preceding_BS=before_BS, preceded_B=torch.tensor([True, False])))
+    whole_BS = torch.cat([before_BS, given.speech_BS], dim=1)
+    one = augment(given._replace(speech_BS=whole_BS, other_speech_BS=None)).speech_BS
+    assert after.preceding_BS is not None
+    assert torch.equal(torch.cat([after.preceding_BS, after.speech_BS], dim=1)[0], one[0])
+    assert torch.equal(after.speech_BS[1], augment(given).speech_BS[1])
+    assert after.other_speech_BS is not None
+    assert torch.equal(after.speech_BS, after.other_speech_BS)  # the same speech was given
+
+
 @pytest.mark.parametrize(
     "tree",
     [

@@ -40,8 +40,6 @@ def test_the_loader_reads_other_speech_where_the_pair_discriminator_learns(tmp_p
     assert pairs.batches.config.other_speech
     alone = build_train_loader(tiny_config(tmp_path, L1_ALONE), shard_set)
     assert not alone.batches.config.other_speech
-    after = tiny_config(tmp_path, L1_ALONE, "data.preceding_speech=0.5")
-    assert build_train_loader(after, shard_set).batches.config.other_speech
     intensity = tiny_config(tmp_path, "emotion.use_intensity=true")
     (line,) = unknown_intensities(intensity, pairs)
     assert "3 of 12 clips do not say" in line

@@ -189,27 +189,15 @@ def test_the_generator_gets_the_neutral_code_where_the_emotion_is_unknown(tmp_pa
     assert torch.equal(x.emotion_BE[[0, 2, 3]], labelled[[0, 2, 3]])
 
 
-def test_the_share_of_windows_after_other_speech_is_the_one_asked_for(tmp_path: Path) -> None:
+def test_recurrent_layers_begin_after_what_precedes_a_clip(tmp_path: Path) -> None:
     assert made(tmp_path).preceding is None
-    weights = []
-    for first in range(0, 400, CLIPS):
-        places = (first, first + 1, first + 2, first + 3)
-        x = made(tmp_path, "data.preceding_speech=0.25", batch=batch_of(places=places))
-        assert x.preceding is not None
-        assert torch.equal(x.preceding.speech_BS, batch_of().speech_BS.flip(0))
-        weights.append(x.preceding.weight_B)
-    drawn = torch.cat(weights)
-    assert set(drawn.tolist()) == {0.0, 1.0}
-    assert 0.25 - 0.07 < float(drawn.mean()) < 0.25 + 0.07  # 3 deviations of 400 draws
-
-
-def test_a_clip_follows_other_speech_whatever_batch_it_is_in(tmp_path: Path) -> None:
-    words = ("data.preceding_speech=0.5",)
-    whole = made(tmp_path, *words)
-    halves = [
-        x.preceding.weight_B
-        for x in maker_of(tmp_path, *words, "runtime.accumulate=2").micro_batches(batch_of())
-        if x.preceding is not None
-    ]
-    assert whole.preceding is not None
-    assert torch.equal(torch.cat(halves), whole.preceding.weight_B)
+    batch = batch_of()
+    preceded_B = torch.tensor([True, False, True, False])
+    batch = batch._replace(preceding_BS=batch.speech_BS.flip(1), preceded_B=preceded_B)
+    x = made(tmp_path, batch=batch)
+    assert x.preceding is not None
+    assert torch.equal(x.preceding.speech_BS, batch.speech_BS.flip(1))
+    assert x.preceding.weight_B.tolist() == [1, 0, 1, 0]
+    halves = maker_of(tmp_path, "runtime.accumulate=2").micro_batches(batch)
+    weights = [half.preceding.weight_B for half in halves if half.preceding is not None]
+    assert [weight_B.tolist() for weight_B in weights] == [[1, 0], [1, 0]]
