@@ -22,8 +22,9 @@ from emotalk.config.stages import UpdateConfig
 from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, without_weights
 from emotalk.runs.networks import build_modules
 from emotalk.runs.peak_memory import WatchedOperations
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.networks import Networks, build_features
-from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+from emotalk.training.steps import discriminator_step, generator_step
 
 LOWEST_PRIORITY = 19
 SHORT, LONG = 2, 4  # frames of the two counts between which the cost of one frame lies

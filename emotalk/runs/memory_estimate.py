@@ -18,9 +18,10 @@ from emotalk.runs.facts import model_facts
 from emotalk.runs.networks import build_modules
 from emotalk.runs.peak_memory import PeakMemory
 from emotalk.schema import LANDMARKS, SAMPLES_PER_FRAME, SIZE
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, autocast_context, build_features
-from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+from emotalk.training.steps import discriminator_step, generator_step
 
 
 @dataclass(frozen=True)

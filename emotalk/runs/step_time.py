@@ -11,8 +11,9 @@ from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, without_weights
 from emotalk.runs.networks import build_modules
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.networks import Networks, autocast_context, build_features
-from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+from emotalk.training.steps import discriminator_step, generator_step
 
 QUICK_S = 2.0  # a first run below it is repeated: it has paid for what is done once
 FEW_FRAMES = 4  # of one clip: a step takes as long for each frame

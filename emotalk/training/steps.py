@@ -1,19 +1,19 @@
 """Update the generator or the discriminators once."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from emotalk.config.stages import UpdateConfig
-from emotalk.distributed import Engine, NonFiniteGradientError, UpdateGuard
+from emotalk.distributed import Engine, NonFiniteGradientError
 from emotalk.losses.combine import (
     nan_unless_finite,
-    not_finite,
     weighted_sum,
     with_zero_gradients,
 )
 from emotalk.training.critics.critic import Terms
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import GENERATOR, Networks
 from emotalk.training.objective import (
@@ -25,15 +25,16 @@ from emotalk.training.objective import (
     unused_discriminator_outputs,
     unused_generator_outputs,
 )
+from emotalk.training.step_guard import NonFiniteUpdateError, StepGuard
 
 
 def generator_step(
     micro_batches: Sequence[ClipInputs],
     networks: Networks,
     update: UpdateConfig,
-    mean: "GlobalMean",
+    mean: GlobalMean,
     lr: float,
-    guard: "StepGuard | None" = None,
+    guard: StepGuard | None = None,
 ) -> "StepReport":
     """Update the generator once against frozen discriminators (report eq. 4.1)."""
     step = _Step(networks.generator, update, mean)
@@ -53,9 +54,9 @@ def discriminator_step(
     micro_batches: Sequence[ClipInputs],
     networks: Networks,
     update: UpdateConfig,
-    mean: "GlobalMean",
+    mean: GlobalMean,
     lr: float,
-    guard: "StepGuard | None" = None,
+    guard: StepGuard | None = None,
 ) -> "StepReport":
     """Update the discriminators that the update names, against a fixed generator."""
     engine, bare = networks.discriminators, networks.bare_discriminators
@@ -86,79 +87,6 @@ class StepReport:
     weights: dict[str, float]
     grad_norm: float
     lr: float
-
-
-class NonFiniteUpdateError(ArithmeticError):
-    """Raised instead of an update whose losses or gradients are NaN or infinite.
-
-    Every process raises it for the same update, each naming its own clips. It may come from a later
-    update of the same step, which is not made either.
-
-    Attributes:
-        engine: the network of the update.
-        clips: term -> this process's clips for which it is not finite.
-        parameters: names of those with such a gradient, if the engine knows them.
-        place: of the update among those of its step, counted from 0.
-    """
-
-    def __init__(self, error: NonFiniteGradientError, clips: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(f"the update of the {error.engine} is not finite")
-        self.engine, self.clips = error.engine, dict(clips)
-        self.parameters, self.place = error.parameters, error.place
-
-
-class StepGuard(UpdateGuard):
-    """Guard the updates of one step, and name the clips of one that is refused."""
-
-    def __init__(self, deferred: int = 0) -> None:
-        """Defer the check of the first updates to the next one."""
-        super().__init__(deferred)
-        self._seen: list[Sequence[tuple[Terms, tuple[str, ...]]]] = []
-
-    def add(self, seen: Sequence[tuple[Terms, tuple[str, ...]]]) -> None:
-        """Add an update's terms and keys of each micro-batch."""
-        self._seen.append(seen)
-
-    def not_finite_clips(self, place: int) -> dict[str, list[str]]:
-        """Return term -> clips for which it is not finite, of one of the updates."""
-        clips: dict[str, list[str]] = {}
-        for values, keys in self._seen[place]:
-            for name, places in not_finite(values).items():
-                clips.setdefault(name, []).extend(keys[bad] for bad in places)
-        return clips
-
-
-@dataclass(frozen=True)
-class GlobalMean:
-    """Average over the valid clips of the whole step, over all processes and micro-batches.
-
-    Attributes:
-        valid: number of these clips.
-        processes: over which the engine averages gradients.
-        unlabelled: number of the valid clips whose emotion is unknown.
-    """
-
-    valid: int
-    processes: int
-    unlabelled: int = 0
-
-    @property
-    def without_label(self) -> bool:
-        """Return whether the emotion of every valid clip is unknown."""
-        return 0 < self.unlabelled == self.valid
-
-    def over_labelled(self, values_B: Tensor) -> Tensor:
-        """Return values whose mean over the valid clips is that over those with a label.
-
-        The values of unlabelled clips are 0. Where every clip has a label nothing is changed.
-        """
-        if self.unlabelled == 0:
-            return values_B
-        return values_B * (self.valid / max(self.valid - self.unlabelled, 1))
-
-    def share(self, values_B: Tensor, x: ClipInputs) -> Tensor:
-        """Return this micro-batch's share; the engine's average of all shares is the mean."""
-        return (values_B * x.valid_B).sum() * (self.processes / max(self.valid, 1))
 
 
 class _Step:

@@ -28,6 +28,7 @@ from emotalk.models.ema import Ema
 from emotalk.models.modes import evaluation_mode
 from emotalk.schema import UNKNOWN_EMOTION
 from emotalk.tracking.tracker import Tracker
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs, InputPreparation
 from emotalk.training.metric_sums import MetricSums
 from emotalk.training.networks import Networks
@@ -35,14 +36,8 @@ from emotalk.training.not_finite import NonFiniteReport, NonFiniteTrainingError,
 from emotalk.training.own_time import OwnTime, slowest_rank
 from emotalk.training.schedule import DueUpdate, Schedule
 from emotalk.training.speed import Speed
-from emotalk.training.steps import (
-    GlobalMean,
-    NonFiniteUpdateError,
-    StepGuard,
-    StepReport,
-    discriminator_step,
-    generator_step,
-)
+from emotalk.training.step_guard import NonFiniteUpdateError, StepGuard
+from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from emotalk.training.utilisation import peak_tflops, utilisation
 from emotalk.training.watchdog import Watchdog
 

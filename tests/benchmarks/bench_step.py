@@ -39,9 +39,10 @@ from emotalk.losses.perceptual import draw_frames
 from emotalk.runs.networks import build_modules, build_networks, engine_names
 from emotalk.schema import EMOTIONS, LANDMARKS, SAMPLES_PER_FRAME, SIZE
 from emotalk.shards.shard_set import ShardSet
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks, build_features
-from emotalk.training.steps import GlobalMean, StepReport, discriminator_step, generator_step
+from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from tests.helpers.plain_step import Losses, PlainStep
 from tests.helpers.shard_set import made_clips, made_members, textured_video, write_shard_set
 from tests.helpers.tiny_training import ROOT

@@ -17,8 +17,9 @@ from emotalk.models import Generator
 from emotalk.runs.networks import build_networks, engine_names
 from emotalk.schema import EMOTIONS
 from emotalk.shards.joined_set import open_shards
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import InputPreparation
-from emotalk.training.steps import GlobalMean, StepReport, discriminator_step, generator_step
+from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from tests.helpers.tiny_training import read_metrics, tiny_config, tiny_shards, tiny_yaml, train
 
 

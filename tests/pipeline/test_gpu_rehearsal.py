@@ -20,7 +20,9 @@ from emotalk.models import Generator
 from emotalk.models.ema import Ema
 from emotalk.runs.facts import model_facts
 from emotalk.schema import SAMPLES_PER_FRAME, SIZE, Bytes
-from emotalk.training.steps import GlobalMean, StepGuard, discriminator_step, generator_step
+from emotalk.training.global_mean import GlobalMean
+from emotalk.training.step_guard import StepGuard
+from emotalk.training.steps import discriminator_step, generator_step
 from emotalk.training.trainer import Trainer
 from tests.helpers.cudnn_rules import CudnnRefusal, cudnn_rules
 from tests.helpers.meta_device import (

@@ -18,9 +18,10 @@ from emotalk.runs.memory_estimate import (
     measure_sizes,
 )
 from emotalk.runs.networks import build_modules
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Networks
-from emotalk.training.steps import GlobalMean, discriminator_step, generator_step
+from emotalk.training.steps import discriminator_step, generator_step
 from tests.helpers.presets import full_preset
 from tests.helpers.tiny_training import tiny_config
 

@@ -15,15 +15,11 @@ from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
 from emotalk.models import Generator
 from emotalk.runs.networks import build_modules, build_networks
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.networks import Discriminators, Networks, build_features
-from emotalk.training.steps import (
-    GlobalMean,
-    NonFiniteUpdateError,
-    StepReport,
-    discriminator_step,
-    generator_step,
-)
+from emotalk.training.step_guard import NonFiniteUpdateError
+from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from tests.helpers.drawn_inputs import CLIPS, chosen, drawn_inputs, joined
 from tests.helpers.plain_step import Losses, PlainStep
 from tests.helpers.tiny_training import tiny_config

@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from emotalk.schema import UNKNOWN_EMOTION
+from emotalk.training.global_mean import GlobalMean
 from emotalk.training.input_preparation import ClipInputs
 from emotalk.training.objective import terms_of_emotion
-from emotalk.training.steps import GlobalMean, StepReport, discriminator_step, generator_step
+from emotalk.training.steps import StepReport, discriminator_step, generator_step
 from tests.helpers.drawn_inputs import chosen, joined
 from tests.unit.training.test_steps import (
     DISCRIMINATORS,
