@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
+from tests.helpers.run_to_end import run_to_end
 from tests.helpers.tiny_training import (
-    LONGEST_S,
     ROOT,
     read_metrics,
     tiny_shards,
@@ -99,9 +98,7 @@ def train_there(tree: Path, run_dir: Path, *words: str) -> str:
         str(tree / "train.py") if word == str(ROOT / "train.py") else word for word in command
     ]
     environment["PYTHONPATH"] = os.pathsep.join([str(tree), environment.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=LONGEST_S, env=environment, check=False
-    )
+    done = run_to_end(command, environment)
     assert done.returncode == 0, done.stderr
     return done.stderr
 

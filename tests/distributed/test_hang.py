@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.tiny_training import LONGEST_S, tiny_shards, tiny_yaml, train_command
+from tests.helpers.run_to_end import run_to_end
+from tests.helpers.tiny_training import tiny_shards, tiny_yaml, train_command
 
 pytestmark = pytest.mark.distributed
 
@@ -38,9 +38,7 @@ def test_every_process_writes_its_stacks_and_the_status_has_the_code_of_a_hang(
     command.insert(place, str(script))
     root = Path(command[place + 1]).parent
     environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
-    )
+    done = run_to_end(command, environment)
     status = json.loads((run_dir / "status.json").read_text(encoding="utf-8"))
     assert (status["state"], status["code"], status["may_pass"]) == ("failed", 86, True), status
     assert "exitcode  : 86" in done.stderr

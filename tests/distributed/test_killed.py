@@ -19,8 +19,8 @@ from tests.distributed.drill import (
     passed,
     rank_process,
 )
+from tests.helpers.run_to_end import LONGEST_S, run_to_end
 from tests.helpers.tiny_training import (
-    LONGEST_S,
     ROOT,
     read_metrics,
     tiny_shards,
@@ -157,9 +157,7 @@ def test_an_exception_of_one_rank_is_what_the_status_says(config: Path, tmp_path
     command.insert(place, str(script))
     root = Path(command[place + 1]).parent
     environment["PYTHONPATH"] = os.pathsep.join([str(root), environment.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
-    )
+    done = run_to_end(command, environment)
     assert done.returncode != 0
     assert "RuntimeError: the lamp is out" in done.stderr
     status = json.loads((run_dir / "status.json").read_text(encoding="utf-8"))

@@ -15,8 +15,9 @@ from emotalk.shards.sample_table import Sample
 from emotalk.shards.shard_set import ShardSet
 from tests.helpers.read_as_rank import loader_of, rows_of
 from tests.helpers.real_shards import CLIPS, write_real_shards
+from tests.helpers.run_to_end import run_to_end
 from tests.helpers.shared import shared_data
-from tests.helpers.tiny_training import LONGEST_S, ROOT
+from tests.helpers.tiny_training import ROOT
 
 pytestmark = pytest.mark.distributed
 STEPS = 7  # of four clips: four epochs of the seven
@@ -48,9 +49,9 @@ def accelerate_launch(*words: str) -> subprocess.CompletedProcess[str]:
 
 def start(*words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    return subprocess.run(
+    return run_to_end(
         [sys.executable, "-m", *words],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False,
+        environment, cwd=ROOT,
     )  # fmt: skip
 
 

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from emotalk.models.vgg import VGG19Features
-from tests.helpers.tiny_training import LONGEST_S, ROOT, read_metrics, tiny_shards, tiny_yaml, train
+from tests.helpers.run_to_end import run_to_end
+from tests.helpers.tiny_training import ROOT, read_metrics, tiny_shards, tiny_yaml, train
 from tests.helpers.train_and_record import LOOKED
 
 pytestmark = pytest.mark.distributed
@@ -41,9 +42,9 @@ def torchrun(processes: int, module: str, *words: str) -> subprocess.CompletedPr
     rendezvous = ("--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0")
     launcher = ("torch.distributed.run", "--nproc-per-node", str(processes), *rendezvous)
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
-    return subprocess.run(
+    return run_to_end(
         [sys.executable, "-m", *launcher, "-m", module, *words],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False,
+        environment, cwd=ROOT,
     )  # fmt: skip
 
 

@@ -11,11 +11,10 @@ import yaml
 
 from emotalk.config.load import load_config
 from emotalk.config.run import TrainConfig
+from tests.helpers.run_to_end import LONGEST_S, run_to_end
 from tests.helpers.shard_set import made_clips, write_shard_set
 
 ROOT = Path(__file__).parents[2]
-LONGEST_S = 1200.0
-"""After which a training of these counts as hung: five times what a busy machine takes."""
 ALL_TERMS = {
     "mouth_region": 100,
     "l1": 1,
@@ -117,9 +116,7 @@ def train(
     command, environment = train_command(
         config, run_dir, *overrides, processes=processes, device=device
     )
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False
-    )
+    return run_to_end(command, environment, timeout_s=timeout_s)
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, float]]:
