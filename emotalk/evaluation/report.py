@@ -118,7 +118,7 @@ class NoiseCurve(Part):
 
 
 class DriftLoss(Part):
-    """The share by which a figure is worse in a long video than alone; negative: better."""
+    """The share by which a figure is worse in a long video than in another; negative: better."""
 
     share: float
     low: float | None  # 95 % interval over clips; None: without limit on this side
@@ -127,14 +127,25 @@ class DriftLoss(Part):
 
 
 class DriftReport(Part):
-    """Figures of one long video, by the time in it, beside the same clips made one by one."""
+    """Figures of one long video, by the time in it, beside the same clips in shorter ones.
+
+    `worse` of older reports compares with the clip alone; they have no `worse_than_alone`.
+    """
 
     actor: str  # the person whose clips were joined
     seconds: float  # length of the joined video
     clips: int
     different_clips: int  # fewer, where the person has too few and they came again
-    windows: dict[str, dict[str, dict[str, Value]]]  # window -> quantity -> joined, alone, truth
-    worse: dict[str, DriftLoss]  # quantity -> how much worse it is beyond 8 s than alone
+    windows: dict[str, dict[str, dict[str, Value]]]  # window -> quantity -> row -> value
+    worse: dict[str, DriftLoss]  # quantity -> how much worse beyond 8 s than at the end of 8 s
+    worse_than_alone: dict[str, DriftLoss] | None = None  # ... than the clip alone
+
+    @property
+    def losses(self) -> dict[str, dict[str, DriftLoss]]:
+        """Return row of the shorter video, `short` or `alone` -> quantity -> loss beyond 8 s."""
+        if self.worse_than_alone is None:
+            return {"alone": self.worse}
+        return {"short": self.worse, "alone": self.worse_than_alone}
 
     @field_validator("worse", mode="before")
     @classmethod

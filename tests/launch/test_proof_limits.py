@@ -87,6 +87,10 @@ def test_what_a_long_video_costs_is_told() -> None:
     )
     *_, line = told(report_of(KEPT).model_copy(update={"drift": drift}))
     assert (line.found, line.kept) == ("lips_in_silence +17.0 % [+7.0, +25.0]", None)
+    assert "than alone" in line.promise, "as in reports of before the shorter videos"
+    newer = drift.model_copy(update={"worse": {}, "worse_than_alone": worse})
+    *_, length, alone = told(report_of(KEPT).model_copy(update={"drift": newer}))
+    assert (length.found, alone.found) == ("no figure", line.found)
 
 
 @pytest.mark.parametrize("quantity", KEPT)

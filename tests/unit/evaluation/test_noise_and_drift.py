@@ -147,10 +147,29 @@ def test_a_part_is_compared_with_the_true_clip_at_its_place(checkpoint: Path) ->
         psnr = peak_signal_noise_ratio(clip.video_THWC / 255.0, own / 255.0, data_range=1.0)
         assert part.rows["joined"]["psnr"] == pytest.approx(psnr, abs=1e-3)
         assert part.rows["alone"]["psnr"] != part.rows["joined"]["psnr"]
+        assert "short" not in part.rows, "they end within 8 s"
+
+
+def test_a_part_beyond_8_s_is_compared_with_itself_at_the_end_of_8_s(checkpoint: Path) -> None:
+    """Of clips of 3.2 s two fit; one of more than 8 s stands alone."""
+    loaded = load_generator(checkpoint)
+    clips = [plain_clip(str(seed), seed=seed, frames=frames)
+             for seed, frames in enumerate((80, 80, 80, 80, 204))]  # fmt: skip
+    evaluator = Evaluator(loaded, "first_frame", None, seed=1)
+    parts = measure_drift(
+        evaluator, Given(clips), [sample(c.key, "x") for c in clips], size=3,  # type: ignore[arg-type]
+    )  # fmt: skip
+    assert ["short" in part.rows for part in parts] == [False, False, False, True, True]
+    image = clips[0].video_THWC[0]
+    for place, before in ((3, clips[2:4]), (4, clips[4:])):
+        own = generate_joined(loaded, before, image, seed=1)[-len(clips[place].video_THWC) :]
+        psnr = peak_signal_noise_ratio(clips[place].video_THWC / 255.0, own / 255.0, data_range=1.0)
+        assert parts[place].rows["short"]["psnr"] == pytest.approx(psnr, abs=0.05)  # other noise
+        assert parts[place].rows["short"]["psnr"] != parts[place].rows["joined"]["psnr"]
 
 
 def part(middle_s: float, joined: float, alone: float) -> Part:
-    rows = {"joined": {"psnr": joined}, "alone": {"psnr": alone}}
+    rows = {"joined": {"psnr": joined}, "alone": {"psnr": alone}, "short": {"psnr": alone + 2}}
     return Part(f"clip at {middle_s}", middle_s - 1, middle_s + 1, rows)
 
 
@@ -163,7 +182,7 @@ def loss(
         for part in values
     ]
     names = keys or [str(place) for place in range(len(rows))]
-    return drift_loss(names, rows, "q", Quantity("q", better, 2), seed=0)
+    return drift_loss(names, rows, "q", Quantity("q", better, 2), control="alone", seed=0)
 
 
 def test_worse_is_the_share_lost_against_the_clips_alone() -> None:
@@ -216,9 +235,17 @@ def test_windows_hold_the_parts_whose_middle_lies_in_them() -> None:
     assert found is not None
     means = {window: of["psnr"]["joined"].mean for window, of in found.windows.items()}
     assert means == {"0 to 4 s": 30, "4 to 8 s": 28, "8 to 30 s": 18, "30 to 120 s": 27}
-    assert found.worse["psnr"].share == pytest.approx(0.1)
+    assert found.worse_than_alone is not None
+    assert found.worse_than_alone["psnr"].share == pytest.approx((2 + 3) / (20 + 30))
+    assert found.worse["psnr"].share == pytest.approx((4 + 5) / (22 + 32))
     known = quantities()
-    assert "PSNR, whole face (dB) +10.0 % [+10.0, +10.0]" in verdict(found, known)[0]
+    length, alone = verdict(found, known)
+    assert "worse than at the end of a video of at most 8 s, by the whole interval" in length
+    assert "PSNR, whole face (dB) +16.7 % [+15.6, +18.2]" in length
+    assert "worse than alone, by the whole interval: PSNR, whole face (dB) +10.0 % [" in alone
+    found = found.model_copy(update={"worse_than_alone": None})
+    (line,) = verdict(found, known)
+    assert "worse than alone" in line, "what older reports compare with"
     small = {"psnr": DriftLoss(share=0.04, low=-0.1, high=0.2, clips=3)}
     (line,) = verdict(found.model_copy(update={"worse": small}), known)
     assert "no figure is more than 5 % worse" in line
