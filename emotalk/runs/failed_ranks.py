@@ -32,6 +32,10 @@ LOST_TASK = re.compile(
     r"srun: error: (?P<node>[\w.-]+): tasks? [\d,-]+: "
     r"(?P<how>Killed|Out Of Memory|Segmentation fault|Aborted|Bus error)"
 )
+# What Slurm prints where a node takes no step, such as one that came back a moment ago.
+NOT_LAUNCHED = re.compile(
+    r"srun: error: Task launch for StepId=\S+ failed on node (?P<node>[\w.-]+): (?P<why>[^\n]+)"
+)
 # What a process prints whose run folder takes nothing.
 UNWRITTEN = re.compile(r"status\.json cannot be written: (?P<why>[^\n]*)")
 OOM = re.compile(r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY")
@@ -47,7 +51,8 @@ class Failure:
         may_pass: whether a new start may succeed.
         rank: the process; None if it is not known.
         node: its node; empty if it is not known.
-        told: whether it did not fail but was told to end (SIGTERM, SIGUSR1).
+        told: whether it did not fail itself: it was told to end (SIGTERM, SIGUSR1), or Slurm never
+            started it.
     """
 
     message: str
@@ -82,6 +87,10 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
         return _of_status(status)
     if node := lost_node(said):
         return Failure("the node was lost", True, node=node)
+    unlaunched = NOT_LAUNCHED.search(said)
+    if unlaunched is not None:
+        why = f"Slurm could not start it: {printable(unlaunched['why'], longest=200)}"
+        return Failure(why, True, node=unlaunched["node"], told=True)
     task = LOST_TASK.search(said)
     if task is not None:
         return Failure(

@@ -22,6 +22,7 @@ echo "$*" >> "$SAID"
 """
 # The step: it says that it runs and does what STEP says.
 SRUN = """#!/bin/bash
+[[ $* != *--immediate* || -z ${NO_STEP:-} ]] || { echo "srun: error: $NO_STEP" >&2; exit 1; }
 [[ $* == *train_node.sh* || $* == *emotalk.preflight.node* ]] || exit 0
 touch "$FOLDER/runs"
 eval "$STEP"
@@ -250,3 +251,31 @@ def test_a_real_failure_after_the_start_stays_one(attempts: dict[str, str]) -> N
     code, said = attempt.wait()
     assert (code, requeues(attempts)) == (1, []), said
     assert attempt.events == ["begin", "failure"]
+
+
+BUSY = "Unable to create step for job 7: Requested nodes are busy"
+
+
+def test_an_attempt_that_slurm_gives_no_step_on_all_nodes_begins_anew_and_is_no_failure(
+    attempts: dict[str, str], tmp_path: Path
+) -> None:
+    more = {"NO_STEP": BUSY, "SLURM_NNODES": "2", "STEP_WAIT_S": "4"}
+    attempt = Attempt(attempts, "exit 0", **more)
+    code, said = attempt.wait()
+    assert code == 1
+    assert "no step on its 2 nodes within 4 s, though the job has them; starting again" in said
+    assert BUSY in said
+    assert requeues(attempts) == ["requeue 7"], said
+    assert not (tmp_path / "runs").exists()
+    assert not (tmp_path / "run" / "logs").exists(), "no attempt was begun"
+
+
+@pytest.mark.parametrize(
+    "more", [{"NO_STEP": "task 0 launch failed", "SLURM_NNODES": "2"}, {"NO_STEP": BUSY}]
+)
+def test_other_trouble_and_a_job_of_one_node_are_left_to_the_steps(
+    attempts: dict[str, str], more: dict[str, str]
+) -> None:
+    attempt = Attempt(attempts, "exit 0", **more)
+    assert attempt.wait()[0] == 0
+    assert attempt.events == ["begin", "end"]

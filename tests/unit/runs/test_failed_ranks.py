@@ -101,6 +101,21 @@ def test_a_lost_node_is_named(run_dir: Path, said: str, node: str) -> None:
     assert (failure.node, failure.may_pass) == (node, True)
 
 
+NOT_LAUNCHED = (  # Slurm 22.05 on a node that came back a moment before
+    "srun: error: Task launch for StepId=49.0 failed on node lab2: Job credential expired\n"
+    "srun: error: Application launch failed: Job credential expired\n"
+    "srun: Job step aborted\n"
+)
+
+
+def test_a_step_that_slurm_never_started_on_a_node_is_no_failure_of_the_job(run_dir: Path) -> None:
+    failure = find_failure(run_dir, None, NOT_LAUNCHED)
+    assert (failure.node, failure.may_pass, failure.told) == ("lab2", True, True)
+    assert failure.message == "Slurm could not start it: Job credential expired"
+    lost = find_failure(run_dir, None, NOT_LAUNCHED + "srun: error: Node failure on lab1\n")
+    assert (lost.node, lost.told) == ("lab1", False)
+
+
 def test_a_hang_may_pass_though_its_status_is_missing(run_dir: Path) -> None:
     assert find_failure(run_dir, None, root(1, 86)).may_pass
 
