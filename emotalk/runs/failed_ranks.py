@@ -85,6 +85,16 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
         return _of_signal(run_dir, killed[0], said)
     if status is not None and status.get("state") == "failed":
         return _of_status(status)
+    if (found := _of_slurm(said)) is not None:
+        return found
+    if roots:
+        return _of_roots(run_dir, roots, said)
+    last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
+    return Failure(f"no process said why; last words: {printable(last, longest=300)}", False)
+
+
+def _of_slurm(said: str) -> Failure | None:
+    """Return what Slurm says of a node or of a launcher; None if it says nothing."""
     if node := lost_node(said):
         return Failure("the node was lost", True, node=node)
     unlaunched = NOT_LAUNCHED.search(said)
@@ -96,10 +106,7 @@ def find_failure(run_dir: Path, status: Mapping[str, Any] | None, said: str) -> 
         return Failure(
             f"its launcher ended: {task['how']}{_of_memory(said)}", True, node=task["node"]
         )
-    if roots:
-        return _of_roots(run_dir, roots, said)
-    last = next((line for line in reversed(said.splitlines()) if line.strip()), "nothing was said")
-    return Failure(f"no process said why; last words: {printable(last, longest=300)}", False)
+    return None
 
 
 def lost_node(said: str) -> str:
