@@ -98,7 +98,9 @@ class Night:
             "tracking.mlflow.enabled=true",
             f"tracking.mlflow.uri={self.server.uri}",
         )
-        environment = f"MAX_RETRIES=1000,MAX_RESTARTS=1000,STORAGE_FAULT={self.fault}"
+        environment = (
+            f"MAX_RETRIES=1000,MAX_RESTARTS=1000,STEP_WAIT_S=20,STORAGE_FAULT={self.fault}"
+        )
         options = (
             "--nodes=2", "--gpus-per-node=0", "--cpus-per-task=1", "--time=600",
             f"--export=ALL,PREFLIGHT=0,{environment},PYTHONPATH={STORAGE}",
