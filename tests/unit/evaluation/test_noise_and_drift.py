@@ -10,6 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
+from emotalk.evaluation import drift
 from emotalk.evaluation.comparison import Quantity
 from emotalk.evaluation.drift import (
     Part,
@@ -150,22 +151,34 @@ def test_a_part_is_compared_with_the_true_clip_at_its_place(checkpoint: Path) ->
         assert "short" not in part.rows, "they end within 8 s"
 
 
-def test_a_part_beyond_8_s_is_compared_with_itself_at_the_end_of_8_s(checkpoint: Path) -> None:
+def test_a_part_beyond_8_s_is_compared_with_itself_at_the_end_of_8_s(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of clips of 3.2 s two fit; one of more than 8 s stands alone."""
     loaded = load_generator(checkpoint)
     clips = [plain_clip(str(seed), seed=seed, frames=frames)
              for seed, frames in enumerate((80, 80, 80, 80, 204))]  # fmt: skip
-    evaluator = Evaluator(loaded, "first_frame", None, seed=1)
+    videos: dict[int, list[Any]] = {}  # frames -> of the speech that the videos are made for
+
+    def generated(loaded: Any, requests: Any, **options: Any) -> Any:
+        made = generate_clips(loaded, requests, **options)
+        for request, video in zip(requests, made, strict=True):
+            videos.setdefault(len(video), []).append((request.speech_S, video))
+        return made
+
+    monkeypatch.setattr(drift, "generate_clips", generated)
     parts = measure_drift(
-        evaluator, Given(clips), [sample(c.key, "x") for c in clips], size=3,  # type: ignore[arg-type]
+        Evaluator(loaded, "first_frame", None, seed=1), Given(clips),  # type: ignore[arg-type]
+        [sample(c.key, "x") for c in clips], size=3,
     )  # fmt: skip
     assert ["short" in part.rows for part in parts] == [False, False, False, True, True]
-    image = clips[0].video_THWC[0]
-    for place, before in ((3, clips[2:4]), (4, clips[4:])):
-        own = generate_joined(loaded, before, image, seed=1)[-len(clips[place].video_THWC) :]
-        psnr = peak_signal_noise_ratio(clips[place].video_THWC / 255.0, own / 255.0, data_range=1.0)
-        assert parts[place].rows["short"]["psnr"] == pytest.approx(psnr, abs=0.05)  # other noise
-        assert parts[place].rows["short"]["psnr"] != parts[place].rows["joined"]["psnr"]
+    assert {frames: len(made) for frames, made in videos.items()} == {80: 4, 160: 1, 204: 2}
+    ((speech_S, video),) = videos[160]
+    spoken = [clip.audio_S / np.abs(clip.audio_S).max() for clip in clips[2:4]]
+    np.testing.assert_allclose(speech_S, np.concatenate(spoken), atol=1e-6)
+    own = video[80:]
+    psnr = peak_signal_noise_ratio(clips[3].video_THWC / 255.0, own / 255.0, data_range=1.0)
+    assert parts[3].rows["short"]["psnr"] == pytest.approx(psnr, abs=1e-3)
 
 
 def part(middle_s: float, joined: float, alone: float) -> Part:
