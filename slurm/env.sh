@@ -34,15 +34,19 @@ every_node=(--nodes="$SLURM_NNODES" --ntasks="$SLURM_NNODES" --ntasks-per-node=1
 
 # await_steps: begin a new attempt if Slurm gives this one no step on all of its nodes. Slurm (22.05) may start a
 # requeued job in the moment in which its lost node returns. It then counts fewer nodes than it gave, and a step on all
-# of them waits for ever: "Requested nodes are busy".
-STEP_WAIT_S=${STEP_WAIT_S:-300}
+# of them waits for ever ("Requested nodes are busy"); or the node takes none ("Job credential expired"). The wait is
+# shorter than the notice of a time limit, since a signal is heard only after it.
+STEP_WAIT_S=${STEP_WAIT_S:-45}
 await_steps() {
   local said
   ((SLURM_NNODES > 1)) || return 0
   said=$(srun --immediate="$STEP_WAIT_S" "${every_node[@]}" true 2>&1) && return 0
-  [[ $said == *'Unable to create step'* ]] || return 0 # of any other trouble the steps tell themselves
-  echo "${SLURM_JOB_NAME:-slurm}: no step on its $SLURM_NNODES nodes within $STEP_WAIT_S s, though the job has them;" \
-    "starting again. Slurm said: $said" >&2
+  case $said in
+    *'Requested nodes are busy'* | *'Task launch for '*' failed'*) ;;
+    *) return 0 ;; # of any other trouble the steps tell themselves
+  esac
+  echo "${SLURM_JOB_NAME:-slurm}: Slurm gives no step on all $SLURM_NNODES nodes of the job; starting again." \
+    "It said: $said" >&2
   # shellcheck disable=SC2034
   again=1
   exit 1

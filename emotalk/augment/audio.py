@@ -25,7 +25,7 @@ class SpeechDraw:
 
     gain_db: float | None
     noise: str | None  # white, pink or babble
-    snr_db: float  # within this window
+    snr_db: float  # within what is heard
     seed: int  # of the noise
 
     @classmethod

@@ -22,6 +22,8 @@ from emotalk.shards.names import NEUTRAL_MEMBER
 from emotalk.shards.reader import DataFault, SampleReader
 from emotalk.shards.sample_table import Sample, SampleTable
 
+NOTHING: Floats = np.zeros(0, np.float32)  # a sound without samples
+
 
 class LoadedStep(NamedTuple):
     """A batch, and one message for each clip that could not be read."""
@@ -101,7 +103,7 @@ class StepBatches(Dataset[LoadedStep]):
             length = frames + 2 * self.config.speech_margin_frames
             speech.append((batch.preceding_BS, self._cut(heard_S, begin - length)))
         if batch.other_speech_BS is not None:
-            speech.append((batch.other_speech_BS, self._other_speech(place)))
+            speech.append((batch.other_speech_BS, self._other_speech(place, before_S=before_S)))
         if batch.babble_BS is not None:
             speech.append((batch.babble_BS, self._babble(place)))
         image_HWC = clip.neutral_HWC if neutral else clip.video_THWC[0]
@@ -139,15 +141,23 @@ class StepBatches(Dataset[LoadedStep]):
             share == 0
             or numpy_generator(self.seed, "preceded", place.number, key).random() >= share
         ):
-            return np.zeros(0, np.float32)
+            return NOTHING
         return self._speech_of(self._other(place, "preceding-speech"), key)
 
-    def _other_speech(self, place: Place, purpose: str = "other-speech") -> Floats:
-        """Return a window of another clip's speech, both drawn by the place's key."""
+    def _other_speech(
+        self, place: Place, purpose: str = "other-speech", before_S: Floats = NOTHING
+    ) -> Floats:
+        """Return a window of another clip's speech, both drawn by the place's key.
+
+        `before_S` is heard before that clip: as before the own one, or its absence would tell them
+        apart.
+        """
         other = self._other(place, purpose)
         draw = (self.seed, place.number, 0, f"{purpose} {other.key}")
         start = window_start(*draw, clip=other.frames, window=self.config.frames)
-        return self._cut(self._speech_of(other, self.samples.key(place.sample)), start)
+        other_S = self._speech_of(other, self.samples.key(place.sample))
+        heard_S = np.concatenate([before_S, other_S])
+        return self._cut(heard_S, len(before_S) // SAMPLES_PER_FRAME + start)
 
     def _other(self, place: Place, purpose: str) -> Sample:
         """Return another clip, drawn by the purpose and the place's key."""

@@ -24,8 +24,11 @@ def cut_speech(audio_S: Floats, *, start: int, frames: int, margin_frames: int) 
     """
     begin = (start - margin_frames) * SAMPLES_PER_FRAME
     end = (start + frames + margin_frames) * SAMPLES_PER_FRAME
-    inside = audio_S[max(begin, 0) : min(end, len(audio_S))]
-    return np.pad(inside, (max(-begin, 0), max(end - len(audio_S), 0)))
+    speech_S = np.zeros(end - begin, audio_S.dtype)
+    first, last = max(begin, 0), min(end, len(audio_S))
+    if first < last:
+        speech_S[first - begin : last - begin] = audio_S[first:last]
+    return speech_S
 
 
 def normalise_level(audio_S: Floats, level: Literal["peak", "none"]) -> Floats:

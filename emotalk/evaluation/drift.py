@@ -2,10 +2,10 @@
 
 Clips of one person are joined: their speech one after another, their true frames too, and the first
 frame of all as the condition image. One video is generated for the whole. Each of its clips is then
-measured like any clip. A clip beyond 8 s is also generated at the end of a video of at most 8 s,
-after the clips that precede it in the long one: the difference is what the length did. Every clip
-is generated alone, too, which begins in another state: the difference is what any speech before it
-did. A clip belongs to the window its middle lies in.
+measured like any clip. A clip beyond 8 s is also generated at the end of a video of 8 s, after what
+precedes it in the long one: the difference is what the length did. Every clip is generated alone,
+too, which begins in another state: the difference is what any speech before it did. A clip belongs
+to the window its middle lies in.
 
 One run serves all lengths: the generator looks 0.2 s ahead and no further, so the first 30 s of
 120 s are the video of 30 s.
@@ -31,7 +31,7 @@ from emotalk.evaluation.results import Figures, mean_over_actors
 from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.inference.generate import ClipRequest, generate_blocks, generate_clips
 from emotalk.media.sound_source import SoundInMemory
-from emotalk.schema import FPS, Bytes, Floats
+from emotalk.schema import FPS, SAMPLES_PER_FRAME, Bytes, Floats
 from emotalk.shards.clip import Clip
 from emotalk.shards.sample_table import Sample
 
@@ -89,6 +89,7 @@ def measure_drift(
     if not clips:
         return []
     image_HWC = evaluator.condition_image(clips[0])
+    joined = _joined_request(evaluator.loaded, clips, image_HWC)
     joined_THWC = generate_joined(evaluator.loaded, clips, image_HWC, seed=evaluator.seed)
     begins = np.cumsum([0, *(len(clip.video_THWC) for clip in clips)])
     facts = {
@@ -104,19 +105,20 @@ def measure_drift(
             for place, clip in enumerate(block)
         ]
         places = range(first, first + len(block))
-        late = [place for place in places if begins[place] + begins[place + 1] > 2 * LATE_S * FPS]
-        requests += [
-            _joined_request(evaluator.loaded, _within_limit(clips, place), image_HWC, f"to {place}")
-            for place in late
-        ]
+        ends = {
+            place: request
+            for place in places
+            if (request := _end_of_8_s(joined, int(begins[place]), int(begins[place + 1])))
+        }
         made = generate_clips(
-            evaluator.loaded, requests, seed=evaluator.seed, batch_size=evaluator.batch_size
-        )
+            evaluator.loaded, [*requests, *ends.values()],
+            seed=evaluator.seed, batch_size=evaluator.batch_size,
+        )  # fmt: skip
         videos = [
             {JOINED: joined_THWC[begins[place] : begins[place + 1]], ALONE: video}
             for place, video in zip(places, made, strict=False)
         ]
-        for place, video in zip(late, made[len(block) :], strict=True):
+        for place, video in zip(ends, made[len(block) :], strict=True):
             videos[place - first][SHORT] = video[-len(clips[place].video_THWC) :]
         measured = evaluator.measure_videos(block, videos, facts)
         for place, clip, rows in zip(places, block, measured, strict=True):
@@ -133,7 +135,7 @@ def generate_joined(
     The state of the network goes on from clip to clip; the emotion is that of the clip. Each clip's
     speech is brought to the level at which it is heard alone, so that only the length differs.
     """
-    request = _joined_request(loaded, clips, image_HWC, "joined")
+    request = _joined_request(loaded, clips, image_HWC)
     blocks: Iterator[Bytes] = generate_blocks(
         loaded, request.condition_CHW, SoundInMemory(request.speech_S), request.emotion,
         name=request.name, seed=seed,
@@ -142,7 +144,7 @@ def generate_joined(
 
 
 def _joined_request(
-    loaded: LoadedGenerator, clips: Sequence[Clip], image_HWC: Bytes, name: str
+    loaded: LoadedGenerator, clips: Sequence[Clip], image_HWC: Bytes
 ) -> ClipRequest:
     """Return the request of one video for the speech of all clips, one after another."""
     speech_S = np.concatenate([_levelled(clip.audio_S, loaded) for clip in clips])
@@ -150,17 +152,23 @@ def _joined_request(
         [np.tile(emotion_weights(loaded, clip), (len(clip.video_THWC), 1)) for clip in clips]
     )
     return ClipRequest(
-        np.ascontiguousarray(image_HWC.transpose(2, 0, 1)), speech_S, emotion_TE, name
+        np.ascontiguousarray(image_HWC.transpose(2, 0, 1)), speech_S, emotion_TE, "joined"
     )
 
 
-def _within_limit(clips: Sequence[Clip], place: int) -> Sequence[Clip]:
-    """Return the clip of this place after as many before it as make `LATE_S` at most in all."""
-    first, frames = place, len(clips[place].video_THWC)
-    while first and frames + len(clips[first - 1].video_THWC) <= LATE_S * FPS:
-        first -= 1
-        frames += len(clips[first].video_THWC)
-    return clips[first : place + 1]
+def _end_of_8_s(joined: ClipRequest, begin: int, end: int) -> ClipRequest | None:
+    """Return the request of the `LATE_S` that end with frame `end` of the joined video.
+
+    None for a part whose middle is not beyond `LATE_S`, or that is so long that nothing would come
+    before it.
+    """
+    first = end - round(LATE_S * FPS)
+    if begin + end <= 2 * LATE_S * FPS or first >= begin:
+        return None
+    speech_S = joined.speech_S[first * SAMPLES_PER_FRAME : end * SAMPLES_PER_FRAME]
+    return joined._replace(
+        speech_S=speech_S, emotion=joined.emotion[first:end], name=f"8 s to {end}"
+    )
 
 
 def _levelled(speech_S: Floats, loaded: LoadedGenerator) -> Floats:

@@ -232,6 +232,8 @@ class Generator(nn.Module):
         """Return the recurrent layers' states after the preceding speech, zero where its weight is.
 
         The picture and the emotion are the clip's own; of the noise the first frames serve twice.
+        The speech LSTM's state is that of one recording. The decoder's is that of the end of the
+        preceding speech, `margin_frames` before the video, whose speech it does not see.
         """
         features_BTD = self.speech_encoder(preceding.speech_BS)
         speech_BTD, speech = self.speech_lstm(features_BTD)

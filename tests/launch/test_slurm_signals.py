@@ -256,22 +256,33 @@ def test_a_real_failure_after_the_start_stays_one(attempts: dict[str, str]) -> N
 BUSY = "Unable to create step for job 7: Requested nodes are busy"
 
 
+NOT_LAUNCHED = "Task launch for StepId=7.0 failed on node lab2: Job credential expired"
+
+
+@pytest.mark.parametrize("no_step", [BUSY, NOT_LAUNCHED])
 def test_an_attempt_that_slurm_gives_no_step_on_all_nodes_begins_anew_and_is_no_failure(
-    attempts: dict[str, str], tmp_path: Path
+    attempts: dict[str, str], tmp_path: Path, no_step: str
 ) -> None:
-    more = {"NO_STEP": BUSY, "SLURM_NNODES": "2", "STEP_WAIT_S": "4"}
+    more = {"NO_STEP": no_step, "SLURM_NNODES": "2", "STEP_WAIT_S": "4"}
     attempt = Attempt(attempts, "exit 0", **more)
     code, said = attempt.wait()
     assert code == 1
-    assert "no step on its 2 nodes within 4 s, though the job has them; starting again" in said
-    assert BUSY in said
+    assert "no step on all 2 nodes of the job; starting again" in said
+    assert no_step in said
     assert requeues(attempts) == ["requeue 7"], said
     assert not (tmp_path / "runs").exists()
     assert not (tmp_path / "run" / "logs").exists(), "no attempt was begun"
 
 
 @pytest.mark.parametrize(
-    "more", [{"NO_STEP": "task 0 launch failed", "SLURM_NNODES": "2"}, {"NO_STEP": BUSY}]
+    "more",
+    [
+        {
+            "NO_STEP": "Unable to create step for job 7: More processors requested than permitted",
+            "SLURM_NNODES": "2",
+        },
+        {"NO_STEP": BUSY},
+    ],
 )
 def test_other_trouble_and_a_job_of_one_node_are_left_to_the_steps(
     attempts: dict[str, str], more: dict[str, str]

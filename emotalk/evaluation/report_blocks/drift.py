@@ -13,18 +13,21 @@ LIMIT = 0.05
 NOTE = (
     "Clips of one person are joined to one video: their speech one after another, the first frame "
     "of all as the condition image. Each cell: a clip's figure in the joined video (in brackets "
-    "the same clip at the end of a video of at most 8 s, after the clips before it; generated "
-    "alone from the same picture; the true clip's, where it has one). A clip belongs to the window "
-    "of its middle."
+    "{short}the same clip generated alone from the same picture; the true clip's, where it has "
+    "one). A clip belongs to the window of its middle."
 )
 WORSE = (
     "Worse is by what share of the value in the shorter video, with its 95 % interval over clips. "
     "Of a figure that should be near 1 or near the true clips' it is how much further off, as a "
-    "share of 1 or of the true clips' value. A clip at the end of 8 s and one beyond differ in the "
-    "video's length. A clip alone differs in more: no speech has come before it."
+    "share of 1 or of the true clips' value."
+)
+OF_SHORT = "the same clip at the end of 8 s of the joined speech; "
+LENGTH = (
+    " The end of 8 s differs from the joined video in its length. A clip alone differs in more: no "
+    "speech has come before it."
 )
 SHOWN = {"short": "within 8 s", "alone": "alone", "truth": "true"}
-CONTROLS = {"short": "at the end of a video of at most 8 s", "alone": "alone"}
+CONTROLS = {"short": "at the end of a video of 8 s", "alone": "alone"}
 
 
 def _content(report: Report) -> Sequence[Content]:
@@ -41,13 +44,14 @@ def _content(report: Report) -> Sequence[Content]:
             lines.append((quantity.label, *cells, *shares, BETTER[quantity.better]))
             joined = [values["joined"] for values in windows if "joined" in values]
             notes.append(undefined_note(quantity, joined))
+    shorter = "short" in drift.losses  # older reports compare with clips alone
     controls = [f"worse than {SHOWN[control]}" for control in drift.losses]
     head = ("figure", *drift.windows, *controls, "better")
     return [
         Paragraph(_facts(drift)),
         *(Paragraph(line) for line in verdict(drift, described)),
-        Paragraph(WORSE),
-        Table(head, lines, NOTE, notes),
+        Paragraph(WORSE + LENGTH * shorter),
+        Table(head, lines, NOTE.format(short=OF_SHORT * shorter), notes),
     ]
 
 
@@ -73,7 +77,7 @@ def verdict(drift: DriftReport, described: Mapping[str, Quantity]) -> list[str]:
 
     `described` maps names of figures to their descriptions.
     """
-    if not drift.worse:
+    if not any(drift.losses.values()):
         return ["The video ends before 8 s, so nothing is said of what comes after them."]
 
     return [

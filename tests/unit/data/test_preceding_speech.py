@@ -41,10 +41,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_shard_set(tmp_path_factory.mktemp("set"), [("train", CLIPS)], members_of=numbered)
 
 
-def batches(folder: Path, share: float, steps: int = 20) -> list[ClipBatch]:
+def batches(folder: Path, share: float, steps: int = 20, **more: Any) -> list[ClipBatch]:
     loader = loader_of(
-        folder, batch_size=5, frames=FRAMES, speech_margin_frames=MARGIN, speech_level="none",
-        preceding_speech=share, cache_mib=100,
+        folder, batch_size=5, frames=FRAMES, speech_level="none", preceding_speech=share,
+        cache_mib=100, **{"speech_margin_frames": MARGIN, **more},
     )  # fmt: skip
     return taken(loader, steps)
 
@@ -70,6 +70,36 @@ def test_a_window_follows_the_end_of_another_clip_without_a_gap(folder: Path) ->
                     assert following == ((own, 0) if one[0] != own else None)
             before |= {one[0] for one in frames if one is not None and one[0] != own}
     assert before == set(LENGTHS)
+
+
+def test_another_clips_speech_follows_the_same_recording(folder: Path) -> None:
+    """Or digital silence before it would tell it from the own one."""
+    found = 0
+    for batch in batches(folder, share=1.0, other_speech=True):
+        assert batch.other_speech_BS is not None
+        for row, key in enumerate(batch.keys):
+            own = [clip.key for clip in CLIPS].index(key)
+            frames = heard(batch.other_speech_BS[row].numpy())
+            (other,) = {frame[0] for frame in frames[MARGIN : MARGIN + FRAMES] if frame is not None}
+            assert other != own
+            if (other, 0) in frames[1:]:  # the margin reaches back beyond the other clip
+                place = frames.index((other, 0), 1)
+                assert frames[place - 1] in {(clip, LENGTHS[clip] - 1) for clip in LENGTHS}
+                found += 1
+    assert found, "some windows begin at the beginning of the other clip"
+
+
+@pytest.mark.parametrize("margin", [0, 14, 200])
+def test_margins_may_be_longer_than_all_that_comes_before(folder: Path, margin: int) -> None:
+    for batch in batches(folder, share=1.0, speech_margin_frames=margin):
+        assert batch.preceding_BS is not None
+        assert batch.preceding_BS.shape[1] == (FRAMES + 2 * margin) * SAMPLES_PER_FRAME
+        for row in range(len(batch.keys)):
+            sound_S = np.concatenate([batch.preceding_BS[row], batch.speech_BS[row]])
+            frames = [frame for frame in heard(sound_S) if frame is not None]
+            assert frames.count(frames[-1]) == 1
+            first = int(batch.landmarks_BTLP[row, 0, 0, 0])
+            assert heard(batch.speech_BS[row].numpy())[margin][1] == first  # type: ignore[index]
 
 
 def test_a_window_without_another_clip_before_it_is_the_same_as_ever(folder: Path) -> None:
