@@ -12,7 +12,6 @@ import argparse
 import ctypes
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -174,9 +173,9 @@ def _work(surface: Surface, first: int, end: int, seed: int, shared: Any, result
         except Exception:  # noqa: BLE001  told by the watching process, which ends the run
             results.send((first, "unready", traceback.format_exc()))
             return
-        before = _peak()
         for number in range(first, end):
             case = case_of(door, surface.name, seed, number)
+            before = _begin_peak()
             shared.number, shared.began, shared.ready = number, time.monotonic(), 1
             outcome, what = try_case(door, case)
             if _peak() > before + MAX_BYTES:
@@ -193,8 +192,19 @@ def _be_silent() -> None:
     os.dup2(nowhere, 2)
 
 
+def _begin_peak() -> int:
+    """Forget how much memory was used at most, and return how much is used, in bytes.
+
+    A forked process begins with its parent's memory, and may give it back.
+    """
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _peak()
+
+
 def _peak() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return the most memory that was used at once since `_begin_peak`, in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def _look(work: Work, tally: Tally) -> int | None:
