@@ -1,5 +1,6 @@
 """Run `python etl/shard.py` as a process of its own, whose workers and driver a test may kill."""
 
+import glob
 import hashlib
 import json
 import os
@@ -127,7 +128,8 @@ class EtlRun:
 
 def finished_clips(output: Path) -> int:
     """Return how many clips a run under way has finished."""
-    return len(list(output.glob(".work/*/*/*.clip")))
+    # Not Path.glob, which fails where a folder that it looks into is removed meanwhile.
+    return len(glob.glob(f"{glob.escape(str(output))}/.work/*/*/*.clip"))
 
 
 def _is_agent(process: psutil.Process) -> bool:
