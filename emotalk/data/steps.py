@@ -96,12 +96,11 @@ class StepBatches(Dataset[LoadedStep]):
             self.reader, sample, start, frames, extras=(NEUTRAL_MEMBER,) if neutral else ()
         )
         before_S = self._speech_before(place)
-        heard_S = np.concatenate([before_S, self._levelled(clip.audio_S)])
-        begin = len(before_S) // SAMPLES_PER_FRAME + start
-        speech = [(batch.speech_BS, self._cut(heard_S, begin))]
+        own_S = self._levelled(clip.audio_S)
+        speech = [(batch.speech_BS, self._cut(before_S, own_S, start))]
         if batch.preceding_BS is not None and len(before_S):
             length = frames + 2 * self.config.speech_margin_frames
-            speech.append((batch.preceding_BS, self._cut(heard_S, begin - length)))
+            speech.append((batch.preceding_BS, self._cut(before_S, own_S, start - length)))
         if batch.other_speech_BS is not None:
             speech.append((batch.other_speech_BS, self._other_speech(place, before_S=before_S)))
         if batch.babble_BS is not None:
@@ -128,10 +127,13 @@ class StepBatches(Dataset[LoadedStep]):
     def _levelled(self, audio_S: Floats) -> Floats:
         return normalise_level(audio_S, self.config.speech_level)
 
-    def _cut(self, audio_S: Floats, start: int) -> Floats:
+    def _cut(self, before_S: Floats, audio_S: Floats, start: int) -> Floats:
+        """Return the window from frame `start` of a clip's sound, heard after `before_S`."""
         margin_frames = self.config.speech_margin_frames
         frames = self.config.frames
-        return cut_speech(audio_S, start=start, frames=frames, margin_frames=margin_frames)
+        heard_S = np.concatenate([before_S, audio_S])
+        begin = len(before_S) // SAMPLES_PER_FRAME + start
+        return cut_speech(heard_S, start=begin, frames=frames, margin_frames=margin_frames)
 
     def _speech_before(self, place: Place) -> Floats:
         """Return the whole speech of a clip that is heard before this one, or none, as drawn."""
@@ -156,8 +158,7 @@ class StepBatches(Dataset[LoadedStep]):
         draw = (self.seed, place.number, 0, f"{purpose} {other.key}")
         start = window_start(*draw, clip=other.frames, window=self.config.frames)
         other_S = self._speech_of(other, self.samples.key(place.sample))
-        heard_S = np.concatenate([before_S, other_S])
-        return self._cut(heard_S, len(before_S) // SAMPLES_PER_FRAME + start)
+        return self._cut(before_S, other_S, start)
 
     def _other(self, place: Place, purpose: str) -> Sample:
         """Return another clip, drawn by the purpose and the place's key."""

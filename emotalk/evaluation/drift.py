@@ -90,7 +90,7 @@ def measure_drift(
         return []
     image_HWC = evaluator.condition_image(clips[0])
     joined = _joined_request(evaluator.loaded, clips, image_HWC)
-    joined_THWC = generate_joined(evaluator.loaded, clips, image_HWC, seed=evaluator.seed)
+    joined_THWC = _generate(evaluator.loaded, joined, evaluator.seed)
     begins = np.cumsum([0, *(len(clip.video_THWC) for clip in clips)])
     facts = {
         clip.key: speech_facts(clip, reader.speeches(others.get(clip.key, ()))) for clip in clips
@@ -135,7 +135,11 @@ def generate_joined(
     The state of the network goes on from clip to clip; the emotion is that of the clip. Each clip's
     speech is brought to the level at which it is heard alone, so that only the length differs.
     """
-    request = _joined_request(loaded, clips, image_HWC)
+    return _generate(loaded, _joined_request(loaded, clips, image_HWC), seed)
+
+
+def _generate(loaded: LoadedGenerator, request: ClipRequest, seed: int) -> Bytes:
+    """Return the video of a long utterance, generated block by block."""
     blocks: Iterator[Bytes] = generate_blocks(
         loaded, request.condition_CHW, SoundInMemory(request.speech_S), request.emotion,
         name=request.name, seed=seed,
