@@ -65,10 +65,23 @@ class PrecedingSpeech(NamedTuple):
     weight_B: Tensor
 
 
-class _FirstStates(NamedTuple):
-    """Hold the states of the recurrent layers before a video's first frame; None: zero."""
+class _HeardBefore(NamedTuple):
+    """Hold the speech LSTM's output for the preceding speech, its state after it, and the weight.
 
-    speech: LstmState | None = None
+    Attributes:
+        speech_BTD: one vector for each frame of the preceding speech.
+        state: the LSTM's state after it, zero for clips of weight 0.
+        weight_B: of `PrecedingSpeech`.
+    """
+
+    speech_BTD: Tensor
+    state: LstmState
+    weight_B: Tensor
+
+
+class _FirstStates(NamedTuple):
+    """Hold the states of noise encoder and decoder before a video's first frame; None: zero."""
+
     noise: LstmState | None = None
     decoder: ConvLstmState | None = None
 
@@ -181,17 +194,23 @@ class Generator(nn.Module):
         """
         self._check(image_BCHW, speech_BS, emotion_BE, noise_BTD, margin_frames)
         T = noise_BTD.shape[1]
-        states = _FirstStates()
         features_BTD = self.speech_encoder(speech_BS)
+        heard = None
         if preceding is not None:
-            states = self._states_after(preceding, image_BCHW, emotion_BE, noise_BTD, heads_only)
+            heard = self._heard_before(preceding)
             features_BTD = self._features_after(preceding, speech_BS, features_BTD)
-        speech_BTD, _ = self.speech_lstm(features_BTD, states.speech)
-        speech_BTD = speech_BTD[:, margin_frames : margin_frames + T]
+        spoken_BTD, _ = self.speech_lstm(features_BTD, None if heard is None else heard.state)
+        speech_BTD = spoken_BTD[:, margin_frames : margin_frames + T]
         logits_BE = None if self.speech_emotion is None else self.speech_emotion(speech_BTD)
         mouth_BTLP = None if self.speech_mouth is None else self.speech_mouth(speech_BTD)
         if heads_only:
             return self._without_video(logits_BE, mouth_BTLP, image_BCHW)
+        states = _FirstStates()
+        if heard is not None:
+            before_BTD = torch.cat([heard.speech_BTD, spoken_BTD[:, :margin_frames]], dim=1)
+            states = self._states_after(
+                before_BTD, heard.weight_B, image_BCHW, emotion_BE, noise_BTD
+            )
         noise_BTD, _ = self.noise_encoder(noise_BTD, states.noise)
         emotion_BTE = emotion_BE if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
         emotion_BTD = self.emotion_encoder(emotion_BTE)
@@ -221,38 +240,39 @@ class Generator(nn.Module):
         return torch.where(preceding.weight_B[:, None, None] > 0, joined_BTD, features_BTD)
 
     @torch.no_grad()
+    def _heard_before(self, preceding: PrecedingSpeech) -> _HeardBefore:
+        """Return what the speech LSTM makes of the preceding speech, its state zero at weight 0."""
+        speech_BTD, (hidden, cell) = self.speech_lstm(self.speech_encoder(preceding.speech_BS))
+        weight_B = preceding.weight_B.to(speech_BTD.dtype)
+        state = (hidden * weight_B[:, None], cell * weight_B[:, None])
+        return _HeardBefore(speech_BTD, state, weight_B)
+
+    @torch.no_grad()
     def _states_after(
         self,
-        preceding: PrecedingSpeech,
+        before_BTD: Tensor,
+        weight_B: Tensor,
         image_BCHW: Tensor,
         emotion_BE: Tensor,
         noise_BTD: Tensor,
-        heads_only: bool,
     ) -> _FirstStates:
-        """Return the recurrent layers' states after the preceding speech, zero where its weight is.
+        """Return the states of noise encoder and decoder before the video, zero at weight 0.
 
-        The picture and the emotion are the clip's own; of the noise the first frames serve twice.
-        The speech LSTM's state is that of one recording. The decoder's is that of the end of the
-        preceding speech, `margin_frames` before the video, whose speech it does not see.
+        They are those after the last `PRECEDING_FRAMES` of `before_BTD`, the speech LSTM's output
+        up to the video. The picture and the emotion are the clip's own; of the noise the first
+        frames serve twice.
         """
-        features_BTD = self.speech_encoder(preceding.speech_BS)
-        speech_BTD, speech = self.speech_lstm(features_BTD)
-        weight_BD = preceding.weight_B.to(speech_BTD.dtype).unsqueeze(1)
-        speech = (speech[0] * weight_BD, speech[1] * weight_BD)
-        if heads_only:
-            return _FirstStates(speech=speech)
-        frames = min(PRECEDING_FRAMES, speech_BTD.shape[1], noise_BTD.shape[1])
+        frames = min(PRECEDING_FRAMES, before_BTD.shape[1], noise_BTD.shape[1])
         noise_BTD, noise = self.noise_encoder(noise_BTD[:, :frames])
         emotion_BTE = emotion_BE[:, :1] if emotion_BE.dim() == 3 else emotion_BE.unsqueeze(1)
         kernels = self.decoder.kernels()
         maps = self.decoder.condition(self.image_encoder(image_BCHW), kernels)
         h_TBD = self.decoder.project(
-            speech_BTD[:, -frames:], noise_BTD, self.emotion_encoder(emotion_BTE), maps, kernels
+            before_BTD[:, -frames:], noise_BTD, self.emotion_encoder(emotion_BTE), maps, kernels
         )
         _, state = self.decoder.hidden(h_TBD, maps, kernels, self.decoder.first_state(maps))
-        weight_BCHW = weight_BD[:, :, None, None]
+        weight_BD, weight_BCHW = weight_B[:, None], weight_B[:, None, None, None]
         return _FirstStates(
-            speech=speech,
             noise=(noise[0] * weight_BD, noise[1] * weight_BD),
             decoder=ConvLstmState(state.hidden_BCHW * weight_BCHW, state.cell_BCHW * weight_BCHW),
         )

@@ -25,6 +25,7 @@ from typing import Any
 
 from tests.fuzz.surface import Surface, case_of, try_case
 from tests.fuzz.surfaces import SURFACES
+from tests.helpers.peak_memory import begin_peak, peak
 
 HANG_S = 10.0
 MAX_BYTES = 2 * 2**30
@@ -175,11 +176,11 @@ def _work(surface: Surface, first: int, end: int, seed: int, shared: Any, result
             return
         for number in range(first, end):
             case = case_of(door, surface.name, seed, number)
-            before = _begin_peak()
+            before = begin_peak()
             shared.number, shared.began, shared.ready = number, time.monotonic(), 1
             outcome, what = try_case(door, case)
-            if _peak() > before + MAX_BYTES:
-                results.send((number, "memory", f"{(_peak() - before) / 2**30:.1f} GiB {what}"))
+            if peak() > before + MAX_BYTES:
+                results.send((number, "memory", f"{(peak() - before) / 2**30:.1f} GiB {what}"))
                 break
             results.send((number, outcome, what))
         shared.ready = 0
@@ -190,21 +191,6 @@ def _be_silent() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
-
-
-def _begin_peak() -> int:
-    """Forget how much memory was used at most, and return how much is used, in bytes.
-
-    A forked process begins with its parent's memory, and may give it back.
-    """
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _peak()
-
-
-def _peak() -> int:
-    """Return the most memory that was used at once since `_begin_peak`, in bytes."""
-    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def _look(work: Work, tally: Tally) -> int | None:

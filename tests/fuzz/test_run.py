@@ -1,6 +1,9 @@
 """The fuzzer itself: whatever a case does is noticed, counted and can be tried again."""
 
 import os
+import platform
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -59,6 +62,29 @@ def test_every_end_of_a_case_is_counted_once(monkeypatch: pytest.MonkeyPatch) ->
     for number, kind in BAD_CASES.items():
         assert f"bad: 1 x {kind}" in told
         assert f"--replay 'bad:{number}'" in told
+
+
+AFTER_A_TRAINING = """
+from emotalk.host_memory import keep_freed_memory
+from tests.fuzz import run as fuzz
+from tests.fuzz.surface import Surface
+from tests.fuzz.test_run import misbehaves
+keep_freed_memory()
+held = [bytearray(b"x") * 2**20 for _ in range(1200)]
+del held
+fuzz.HANG_S = 3.0
+fuzz.MAX_BYTES = 400 * 2**20
+tally = fuzz.run([Surface("bad", 14, misbehaves)], 0, processes=1)["bad"]
+print(tally.counts["memory"])
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+def test_memory_counts_though_the_parent_kept_as_much_free() -> None:
+    """A training in the same process keeps what it frees, and a fork inherits it."""
+    command = [sys.executable, "-c", AFTER_A_TRAINING]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"
 
 
 def test_a_busy_machine_gets_more_time_before_a_case_counts_as_hanging(

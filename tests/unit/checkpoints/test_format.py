@@ -1,7 +1,6 @@
 import hashlib
 import json
 import math
-import resource
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from emotalk.checkpoints.format import read_description, read_generator, write_model
 from emotalk.checkpoints.load import load_generator
 from emotalk.errors import WrongUse
+from tests.helpers.peak_memory import begin_peak, peak
 from tests.helpers.shared import shared_data
 from tests.helpers.tiny_model import TINY, tiny_facts, tiny_generator, write_tiny_model
 
@@ -122,11 +122,11 @@ def test_a_description_beyond_its_bounds_is_refused_before_a_network_is_made(
     tmp_path: Path, changes: dict[str, object], message: str
 ) -> None:
     rewritten(tmp_path, **changes)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = begin_peak()
     with pytest.raises(WrongUse) as refusal:
         load_generator(tmp_path)
     assert message in str(refusal.value)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < 200_000  # KiB
+    assert peak() - before < 200 * 2**20
 
 
 def test_a_description_met_in_the_field_is_one_message(tmp_path: Path) -> None:

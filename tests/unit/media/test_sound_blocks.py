@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 import soundfile
 
@@ -19,6 +18,7 @@ from emotalk.media.sound_blocks import (
 from emotalk.media.sound_decoder import DecodedBlock, SoundFaults, drop_repeated_stamps
 from emotalk.schema import Rejection
 from tests.helpers.clips import RATE, tone
+from tests.helpers.peak_memory import begin_peak, peak
 
 BLOCK = 1024
 HERTZ = 48_000
@@ -181,13 +181,12 @@ def test_hours_of_sound_are_decoded_in_constant_memory(tmp_path: Path) -> None:
     with soundfile.SoundFile(path, "w", RATE, 1) as file:
         for _ in range(40):
             file.write(np.zeros(60 * RATE))  # 40 minutes: 150 MB as float32
-    process = psutil.Process()
     blocks = decode_sound_blocks(path, probe(path))
     next(blocks)
-    before = process.memory_info().rss
+    before = begin_peak()
     seconds = sum(len(block.samples_SC) / block.rate for block in itertools.islice(blocks, 10**6))
     assert seconds > 2390
-    assert process.memory_info().rss - before < 30 * 2**20
+    assert peak() - before < 30 * 2**20
 
 
 def test_what_cannot_be_decoded_on_the_way_is_counted(tmp_path: Path) -> None:

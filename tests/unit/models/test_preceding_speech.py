@@ -22,10 +22,14 @@ def hearing(clips: int) -> tuple[Generator, Inputs, Tensor]:
     return generator, inputs, other_BS
 
 
-def in_one_go(generator: Generator, inputs: Inputs, other_BS: Tensor) -> tuple[Tensor, Tensor]:
+def in_one_go(
+    generator: Generator, inputs: Inputs, other_BS: Tensor, margin_frames: int
+) -> tuple[Tensor, Tensor]:
     """Return the video and mouths of the clips after the others, all frames in one recurrence."""
     image_BCHW, speech_BS, emotion_BE, noise_BTD = inputs
-    frames = min(PRECEDING_FRAMES, FRAMES)
+    first = FRAMES + margin_frames  # frame of the video in the recording
+    T = noise_BTD.shape[1]
+    frames = min(PRECEDING_FRAMES, first, T)
     encoder, decoder = generator.speech_encoder, generator.decoder
     features_BTD = encoder(torch.cat([other_BS, speech_BS], dim=1))
     features_BTD[:, :FRAMES] = encoder(other_BS)  # the states are computed without what follows
@@ -34,19 +38,28 @@ def in_one_go(generator: Generator, inputs: Inputs, other_BS: Tensor) -> tuple[T
     emotion_BTD = generator.emotion_encoder(emotion_BE.unsqueeze(1))
     kernels = decoder.kernels()
     maps = decoder.condition(generator.image_encoder(image_BCHW), kernels)
-    both_BTD = heard_BTD[:, FRAMES - frames :]
+    both_BTD = heard_BTD[:, first - frames : first + T]
     h_TBD = decoder.project(both_BTD, noise_BTD, emotion_BTD, maps, kernels)
     video_BTCHW, _ = decoder(h_TBD, maps, kernels, decoder.first_state(maps))
     assert generator.speech_mouth is not None
-    return video_BTCHW[:, frames:], generator.speech_mouth(heard_BTD[:, FRAMES:])
+    return video_BTCHW[:, frames:], generator.speech_mouth(heard_BTD[:, first : first + T])
 
 
+@pytest.mark.parametrize("margin_frames", [0, 1, 3, 9])
 @torch.no_grad()
-def test_a_clip_after_other_speech_is_the_second_half_of_one_recurrence() -> None:
-    generator, inputs, other_BS = hearing(clips=2)
-    out = generator(*inputs, preceding=PrecedingSpeech(other_BS, torch.ones(2)))
+def test_a_clip_after_other_speech_is_the_rest_of_one_recurrence(margin_frames: int) -> None:
+    """The margin before a video is heard, too: nothing is left out between the two."""
+    generator = small_generator(auxiliary_mouth=True)
+    samples = (10 + 2 * margin_frames) * SAMPLES_PER_FRAME
+    image_BCHW, speech_BS, emotion_BE, noise_BTD = whole_utterance(
+        generator, clips=2, samples=samples
+    )
+    inputs = image_BCHW, speech_BS, emotion_BE, noise_BTD[:, :10]
+    other_BS = torch.rand(2, SAMPLES, generator=torch.Generator().manual_seed(3)) - 0.5
+    preceding = PrecedingSpeech(other_BS, torch.ones(2))
+    out = generator(*inputs, margin_frames=margin_frames, preceding=preceding)
     assert isinstance(out, OutputWithMouth)
-    video_BTCHW, mouth_BTLP = in_one_go(generator, inputs, other_BS)
+    video_BTCHW, mouth_BTLP = in_one_go(generator, inputs, other_BS, margin_frames)
     torch.testing.assert_close(out.video_BTCHW, video_BTCHW, atol=1e-5, rtol=0)
     torch.testing.assert_close(out.mouth_BTLP, mouth_BTLP, atol=1e-5, rtol=0)
 
