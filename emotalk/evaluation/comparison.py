@@ -103,11 +103,6 @@ class Metric(NamedTuple):
     ceiling: Ceiling | None = None
 
 
-def prepare_truth(clip: Clip, model: LandmarkModel | None) -> Truth:
-    """Return the clip with its landmarks by `model` and the data derived from them."""
-    return truth_of(clip, *detect_landmarks([clip.video_THWC], model))
-
-
 def truth_of(
     clip: Clip,
     landmarks_TLP: Floats,

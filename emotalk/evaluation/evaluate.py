@@ -22,8 +22,9 @@ from emotalk.evaluation.blocks import (
 from emotalk.evaluation.caveats import caveats
 from emotalk.evaluation.clips import choose_clips
 from emotalk.evaluation.closure_limit import add_closure_rates
-from emotalk.evaluation.drift import choose_joined, describe_drift, measure_drift
+from emotalk.evaluation.drift import describe_drift, measure_drift
 from emotalk.evaluation.finder_files import refuse_missing_files
+from emotalk.evaluation.joined_video import choose_joined
 from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
 from emotalk.evaluation.model_facts import describe_model

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from emotalk.evaluation.comparison import Truth, detect_landmarks, truth_of
+from emotalk.evaluation.landmark_models import LandmarkModel
 from emotalk.faces.template import template_LP
 from emotalk.schema import SAMPLE_RATE, SAMPLES_PER_FRAME, SIZE, Bytes, Floats
 from emotalk.shards.clip import Clip
@@ -79,3 +81,8 @@ class BrightnessJudge:
         shares = np.full(7, 0.05, np.float32)
         shares[int(frames_THWC[0].astype(np.int64).sum() % 6)] = 0.7
         return shares
+
+
+def prepare_truth(clip: Clip, model: LandmarkModel | None) -> Truth:
+    """Return the clip with its landmarks by `model` and the data derived from them."""
+    return truth_of(clip, *detect_landmarks([clip.video_THWC], model))

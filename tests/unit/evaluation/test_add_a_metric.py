@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from emotalk.evaluation import quantities as package
-from emotalk.evaluation.comparison import compare, prepare_truth
+from emotalk.evaluation.comparison import compare
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.quantities import load_metrics, measure, quantities
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.report_blocks import sections
 from emotalk.evaluation.results import ClipResults, Results
-from tests.helpers.evaluation_clips import plain_clip
+from tests.helpers.evaluation_clips import plain_clip, prepare_truth
 
 NEW_METRIC = """
 from emotalk.evaluation.comparison import Metric, Quantity

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from emotalk.evaluation.closure_limit import add_closure_rates, true_limit
-from emotalk.evaluation.comparison import SpeechFacts, compare, prepare_truth
+from emotalk.evaluation.comparison import SpeechFacts, compare
 from emotalk.evaluation.quantities.closure import METRIC, closure_figures
 from emotalk.evaluation.results import ClipResults, Results
 from emotalk.schema import Doubles
 from emotalk.speech.phones import Phone
-from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, plain_clip
+from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, plain_clip, prepare_truth
 
 PHONES = (
     Phone("B", 0.12, 0.20), Phone("AE", 0.24, 0.40), Phone("T", 0.40, 0.48),

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from emotalk.evaluation.comparison import prepare_truth, to_metrics
+from emotalk.evaluation.comparison import to_metrics
 from emotalk.faces.template import template_LP
 from emotalk.schema import SAMPLES_PER_FRAME
 from tests.helpers.drawn_shards import drawn_clip
-from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, plain_clip
+from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, plain_clip, prepare_truth
 
 FRAMES = 24
 OPENINGS = 6 + 4 * np.sin(np.arange(FRAMES) / 2.3)

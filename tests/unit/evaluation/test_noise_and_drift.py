@@ -12,16 +12,11 @@ from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.evaluation import drift
 from emotalk.evaluation.comparison import Quantity
-from emotalk.evaluation.drift import (
-    Part,
-    choose_joined,
-    describe_drift,
-    generate_joined,
-    measure_drift,
-)
+from emotalk.evaluation.drift import Part, describe_drift, measure_drift
 from emotalk.evaluation.drift_loss import drift_loss
 from emotalk.evaluation.evaluate import evaluate
 from emotalk.evaluation.evaluator import Evaluator
+from emotalk.evaluation.joined_video import choose_joined, generate_joined
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.noise_curve import add_noise
 from emotalk.evaluation.quantities import quantities
@@ -110,7 +105,7 @@ def test_the_joined_video_is_one_utterance_whose_emotion_changes(checkpoint: Pat
         plain_clip("a", frames=14, emotion="fear"), plain_clip("b", seed=2, frames=9),
     ]  # fmt: skip
     image = clips[0].video_THWC[0]
-    joined = generate_joined(loaded, clips, image, seed=3)
+    joined = generate_joined(loaded, clips, image, seed=3).video_THWC
     speech = np.concatenate([clip.audio_S / np.abs(clip.audio_S).max() for clip in clips])
     emotion = np.zeros((23, len(EMOTIONS)), np.float32)
     emotion[:14, EMOTIONS.index("fear")] = 1
@@ -142,7 +137,7 @@ def test_a_part_is_compared_with_the_true_clip_at_its_place(checkpoint: Path) ->
     parts = measure_drift(
         evaluator, Given(clips), [sample(c.key, "x") for c in clips], size=2,  # type: ignore[arg-type]
     )  # fmt: skip
-    joined = generate_joined(loaded, clips, clips[0].video_THWC[0], seed=1)
+    joined = generate_joined(loaded, clips, clips[0].video_THWC[0], seed=1).video_THWC
     assert [(part.begin_s, part.end_s) for part in parts] == [(0, 0.48), (0.48, 1.28), (1.28, 1.88)]
     for part, clip, own in zip(parts, clips, np.split(joined, [12, 32]), strict=True):
         psnr = peak_signal_noise_ratio(clip.video_THWC / 255.0, own / 255.0, data_range=1.0)

@@ -9,12 +9,18 @@ import pytest
 from skimage.metrics import peak_signal_noise_ratio
 
 from emotalk.evaluation import quantities as quantities_package
-from emotalk.evaluation.comparison import Truth, compare, prepare_truth
+from emotalk.evaluation.comparison import Truth, compare
 from emotalk.evaluation.quantities import METRICS, measure, quantities
 from emotalk.faces.template import template_LP
 from emotalk.schema import Bytes, Doubles, Floats
 from emotalk.shards.clip import Clip
-from tests.helpers.evaluation_clips import ToldLandmarks, face_TLP, noise_frames, plain_clip
+from tests.helpers.evaluation_clips import (
+    ToldLandmarks,
+    face_TLP,
+    noise_frames,
+    plain_clip,
+    prepare_truth,
+)
 
 pytestmark = pytest.mark.usefixtures("tones_are_speech")
 

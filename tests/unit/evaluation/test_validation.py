@@ -18,7 +18,7 @@ from emotalk.distributed import Runtime
 from emotalk.evaluation import evaluator as evaluating
 from emotalk.evaluation import validation as validating
 from emotalk.evaluation.clips import spread_clips
-from emotalk.evaluation.comparison import compare, prepare_truth
+from emotalk.evaluation.comparison import compare
 from emotalk.evaluation.other_speech import fit_length
 from emotalk.evaluation.quantities import METRICS, measure
 from emotalk.evaluation.validation import (
@@ -33,7 +33,7 @@ from emotalk.shards.clip import Clip
 from emotalk.shards.reader import SampleReader
 from emotalk.shards.sample_table import Sample
 from emotalk.shards.shard_set import ShardSet
-from tests.helpers.evaluation_clips import ToldLandmarks
+from tests.helpers.evaluation_clips import ToldLandmarks, prepare_truth
 from tests.helpers.shard_set import (
     Members,
     made_clips,
