@@ -60,7 +60,7 @@ def build_page(
         _connect_feeling(feeling, events)
         wish = [
             *(speech, feeling.how, feeling.emotion, feeling.intensity),
-            *(feeling.timeline, feeling.changes, frame, scale, seed),
+            *(feeling.changes.timeline, feeling.changes.how, frame, scale, seed),
         ]  # the fields of `Wish`
         _connect_orders(face.choice, wish, result, events)
         _add_api(facts, events)
@@ -81,19 +81,26 @@ class FacePart:
 
 
 @dataclass(frozen=True)
+class ChangesPart:
+    """The components of an emotion that changes over time."""
+
+    timeline: Component
+    strip: Component
+    how: Component
+    second: Component
+    change_to: Component
+    change_level: Component
+    add: Component
+
+
+@dataclass(frozen=True)
 class FeelingPart:
     """The components of the emotion."""
 
     how: Component
     emotion: Component
     intensity: Component
-    timeline: Component
-    strip: Component
-    changes: Component
-    second: Component
-    change_to: Component
-    change_level: Component
-    add: Component
+    changes: ChangesPart
     groups: tuple[Component, Component]
 
 
@@ -187,37 +194,30 @@ def _feeling_part(facts: ModelFacts) -> FeelingPart:
             )
             intensity = _intensity(facts, elem_id="intensity")
         with gr.Column(visible=False) as changing:
-            strip = gr.HTML(padding=False, elem_id="strip")
-            with gr.Row(elem_classes="add-row"):
-                second = gr.Number(label="From second", value=3, minimum=0, min_width=90)
-                change_to = gr.Dropdown(choices, value=first, label="it shows", min_width=120)
-                change_level = _intensity(facts, min_width=120)
-                add = gr.Button("Add", min_width=60, elem_id="add-change")
-            changes = gr.Radio(
-                [("within 0.4 s", FADE), ("slowly, all the way", "linear"), ("at once", "step")],
-                value=FADE,
-                label="Each change happens",
-                elem_id="changes",
-            )
-            timeline = gr.Textbox(
-                EXAMPLE_TIMELINE.format(facts.emotions[-1], first),
-                label="Time line",
-                info="SECOND=EMOTION, with commas; also SECOND=EMOTION:INTENSITY",
-                elem_id="timeline",
-            )
-    return FeelingPart(
-        how=how,
-        emotion=emotion,
-        intensity=intensity,
-        timeline=timeline,
-        strip=strip,
-        changes=changes,
-        second=second,
-        change_to=change_to,
-        change_level=change_level,
-        add=add,
-        groups=(single, changing),
+            changes = _changes_part(facts, choices, first)
+    return FeelingPart(how, emotion, intensity, changes, groups=(single, changing))
+
+
+def _changes_part(facts: ModelFacts, choices: list[tuple[str, str]], first: str) -> ChangesPart:
+    strip = gr.HTML(padding=False, elem_id="strip")
+    with gr.Row(elem_classes="add-row"):
+        second = gr.Number(label="From second", value=3, minimum=0, min_width=90)
+        change_to = gr.Dropdown(choices, value=first, label="it shows", min_width=120)
+        change_level = _intensity(facts, min_width=120)
+        add = gr.Button("Add", min_width=60, elem_id="add-change")
+    how = gr.Radio(
+        [("within 0.4 s", FADE), ("slowly, all the way", "linear"), ("at once", "step")],
+        value=FADE,
+        label="Each change happens",
+        elem_id="changes",
     )
+    timeline = gr.Textbox(
+        EXAMPLE_TIMELINE.format(facts.emotions[-1], first),
+        label="Time line",
+        info="SECOND=EMOTION, with commas; also SECOND=EMOTION:INTENSITY",
+        elem_id="timeline",
+    )
+    return ChangesPart(timeline, strip, how, second, change_to, change_level, add)
 
 
 def _intensity(facts: ModelFacts, **more: Any) -> Component:
@@ -319,13 +319,14 @@ def _connect_feeling(feeling: FeelingPart, events: PageEvents) -> None:
         [single, changing],
         **hidden,
     )
-    change = [feeling.timeline, feeling.second, feeling.change_to, feeling.change_level]
-    feeling.add.click(events.add_change, change, feeling.timeline, **hidden)
+    changes = feeling.changes
+    change = [changes.timeline, changes.second, changes.change_to, changes.change_level]
+    changes.add.click(events.add_change, change, changes.timeline, **hidden)
     gr.on(
-        [feeling.timeline.change, feeling.how.change],
+        [changes.timeline.change, feeling.how.change],
         events.show_timeline,
-        feeling.timeline,
-        feeling.strip,
+        changes.timeline,
+        changes.strip,
         trigger_mode="always_last",
         **hidden,
     )
