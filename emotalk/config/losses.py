@@ -51,6 +51,10 @@ class PerceptualConfig(Section):
             )
         return self
 
+    def frames_of(self, frames: int) -> int:
+        """Return how many of a clip's frames are compared, at least one."""
+        return max(1, round(self.frames * frames))
+
 
 class LossesConfig(Section):
     """Configure the losses."""

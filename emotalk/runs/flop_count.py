@@ -19,6 +19,7 @@ from torch.utils.flop_counter import flop_registry
 from emotalk.config.load import load_written
 from emotalk.config.run import TrainConfig
 from emotalk.config.stages import UpdateConfig
+from emotalk.models.generator import PRECEDING_FRAMES
 from emotalk.runs.memory_estimate import FakeEngine, blank_inputs, without_weights
 from emotalk.runs.networks import build_modules
 from emotalk.runs.peak_memory import WatchedOperations
@@ -27,7 +28,7 @@ from emotalk.training.networks import Networks, build_features
 from emotalk.training.steps import discriminator_step, generator_step
 
 LOWEST_PRIORITY = 19
-SHORT, LONG = 2, 4  # frames of the two counts between which the cost of one frame lies
+SHORT = PRECEDING_FRAMES  # shorter clips have fewer frames computed before them
 
 
 class FlopCount(WatchedOperations):  # type: ignore[no-untyped-call]
@@ -53,22 +54,34 @@ class FlopCount(WatchedOperations):  # type: ignore[no-untyped-call]
 def count_flops(config: TrainConfig) -> dict[str, float]:
     """Return stage -> floating-point operations for one clip of the batch in one step.
 
-    Every update of the stage counts, by the share of steps that make it. What a step costs grows
-    with the frames of a clip along a straight line, so two short clips are counted.
+    Every update of the stage counts, by the share of steps that make it. From `SHORT` frames on,
+    each further frame of a clip costs the same, and so does each frame that the perceptual loss
+    compares, so short clips tell the cost of long ones.
     """
-    short, long = (_count(config, frames) for frames in (SHORT, LONG))
+    frames = config.data.frames
+    compared = config.losses.perceptual.frames_of(frames)
+    if frames <= SHORT:
+        return _count(config, frames, compared)
+    short, longer = _count(config, SHORT, 1), _count(config, SHORT + 1, 1)
+    more = _count(config, SHORT, 2) if compared > 1 else short
     return {
-        stage: short[stage]
-        + (long[stage] - short[stage]) * (config.data.frames - SHORT) / (LONG - SHORT)
-        for stage in short
+        stage: flops
+        + (longer[stage] - flops) * (frames - SHORT)
+        + (more[stage] - flops) * (compared - 1)
+        for stage, flops in short.items()
     }
 
 
-def _count(config: TrainConfig, frames: int) -> dict[str, float]:
-    """Return the operations of each stage for one clip of this many frames."""
+def _count(config: TrainConfig, frames: int, compared: int) -> dict[str, float]:
+    """Return the operations of each stage for one clip of this many frames.
+
+    `compared` of its frames are compared by the perceptual loss.
+    """
     data = config.data.model_copy(update={"batch_size": 1, "frames": frames})
+    perceptual = config.losses.perceptual.model_copy(update={"frames": compared / frames})
+    losses = config.losses.model_copy(update={"perceptual": perceptual})
     runtime = config.runtime.model_copy(update={"processes": 1, "accumulate": 1})
-    small = config.model_copy(update={"data": data, "runtime": runtime})
+    small = config.model_copy(update={"data": data, "losses": losses, "runtime": runtime})
     # oneDNN computes an LSTM in one operation, which has no formula.
     with torch.backends.mkldnn.flags(enabled=False), FakeTensorMode():
         generator, critics = build_modules(small)

@@ -142,7 +142,7 @@ def blank_inputs(config: TrainConfig, noise_features: int) -> ClipInputs:
     clips, frames = config.clips_a_micro_batch, config.data.frames
     margin = config.data.speech_margin_frames
     samples = (frames + 2 * margin) * SAMPLES_PER_FRAME
-    kept = max(1, round(config.losses.perceptual.frames * frames))
+    kept = config.losses.perceptual.frames_of(frames)
     emotions = len(model_facts(config).emotions)
     return ClipInputs(
         video_BTCHW=torch.zeros(clips, frames, 3, SIZE, SIZE),

@@ -97,7 +97,7 @@ class InputPreparation:
         bare = mouth_region_weights(
             centres_BTP, sigma=mouth.sigma, floor=0.0, round_down=mouth.round_down
         )
-        kept = max(1, round(losses.perceptual.frames * frames))
+        kept = losses.perceptual.frames_of(frames)
         return ClipInputs(
             video_BTCHW=to_unit(batch.video_BTCHW),
             image_BCHW=to_unit(batch.condition_BCHW),

@@ -30,7 +30,7 @@ def test_every_process_writes_its_stacks_and_the_status_has_the_code_of_a_hang(
     tmp_path: Path,
 ) -> None:
     config, run_dir = tiny_yaml(tmp_path, tiny_shards(tmp_path / "shards")), tmp_path / "run"
-    words = ("stages.gan.iterations=9", "checkpoint.every=0", "runtime.watchdog.step_s=4")
+    words = ("stages.gan.iterations=9", "checkpoint.every=0", "runtime.watchdog.step_s=12")
     command, environment = train_command(config, run_dir, *words, processes=2)
     script = tmp_path / "hangs.py"
     script.write_text(HANGS, encoding="utf-8")

@@ -31,9 +31,16 @@ def test_a_convolution_and_its_backward_pass_cost_three_times_its_forward_pass()
     assert counted.flops == 3 * forward
 
 
-def test_frames_cost_along_a_straight_line_so_two_short_clips_tell(tmp_path: Path) -> None:
-    config = tiny_config(tmp_path, "data.frames=7")
-    assert count_flops(config) == pytest.approx(flop_count._count(config, 7), rel=1e-9)
+@pytest.mark.parametrize(("frames", "share", "compared"), [(3, 1, 3), (10, 0.25, 2)])
+def test_short_clips_tell_what_a_clip_of_any_length_costs(
+    tmp_path: Path, frames: int, share: float, compared: int
+) -> None:
+    words = [f"data.frames={frames}", "data.preceding_speech=0.5"]
+    words += ["losses.perceptual.network=random", f"losses.perceptual.frames={share}"]
+    words += ["losses.perceptual.width=0.04", "stages.gan.updates.0.losses.perceptual=1"]
+    config = tiny_config(tmp_path, *words)
+    whole = flop_count._count(config, frames, compared)
+    assert count_flops(config) == pytest.approx(whole, rel=1e-9)
 
 
 def test_an_lstm_is_counted(tmp_path: Path) -> None:
@@ -46,7 +53,7 @@ def test_an_lstm_is_counted(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_each_stage(tmp_path: Path) -> None:
-    config = tiny_config(tmp_path)
+    config = tiny_config(tmp_path, "data.frames=2")
     path = tmp_path / "config.yaml"
     path.write_text(dump_config(config), encoding="utf-8")
     done = subprocess.run(
