@@ -4,11 +4,40 @@
 # slurm/site.sh.example has every line that it may hold.
 . launch/words.sh
 if [[ -f slurm/site.sh ]]; then
-  set +u # modules and conda read variables that are not set
+  said=$(bash -n slurm/site.sh 2>&1) || stop "$said"
+  project=$PWD options=$-
+  # A command of site.sh that fails is told with its line. Modules and conda may read variables that are not set and go
+  # on after a command that failed, and the last line may test something in vain: [[ ... ]] && ...
+  # shellcheck disable=SC2329
+  site_failed() {
+    [[ ${BASH_SOURCE[1]} != slurm/site.sh ]] ||
+      stop "slurm/site.sh, line ${BASH_LINENO[0]} ended with code $1: $2 (where that does no harm, write || true behind it)"
+  }
+  set +eu
+  trap 'site_failed $? "$BASH_COMMAND"' ERR
   # shellcheck disable=SC1091
   . slurm/site.sh
+  trap - ERR
   set -u
+  [[ $options != *e* ]] || set -e
+  cd "$project" # wherever site.sh went
 fi
+
+# number NAME LEAST: stop if a setting is given and is no whole number.
+number() {
+  local value=${!1:-}
+  [[ -n $value ]] || return 0
+  if [[ ! $value =~ ^[0-9]{1,6}$ ]] || ((10#$value < $2)); then
+    stop "$1=$value: give a whole number, $2 or more"
+  fi
+  printf -v "$1" %d "$((10#$value))" # Bash takes 08 for an octal number
+}
+number MAX_RETRIES 0
+number MAX_RESTARTS 0
+number STEP_WAIT_S 1
+number ASK_AGAIN_S 0
+number PROCESSES_PER_NODE 1
+
 inside=() # words before each of our commands, e.g. apptainer exec --nv IMAGE
 words_of SITE_RUN inside
 # shellcheck disable=SC2034

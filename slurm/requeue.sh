@@ -3,7 +3,6 @@
 # `asked` holds the name of the signal, or "" without one.
 
 WANTS_REQUEUE=85 # train.py: check-pointed on a signal
-MAX_RESTARTS=${MAX_RESTARTS:-50}
 LOOK_S=10 # between two looks for a preemption
 TELL_AGAIN_S=3
 ASK_AGAIN_S=${ASK_AGAIN_S:-5} # a controller that restarts does not answer for some seconds
@@ -70,7 +69,7 @@ requeue_if_asked() {
   fi
   trap 'second=1' TERM
   patiently learn && is_alive || exit "$code"
-  if ((${SLURM_RESTART_COUNT:-0} >= MAX_RESTARTS)) && ! is_preempted; then
+  if ((${SLURM_RESTART_COUNT:-0} >= ${MAX_RESTARTS:=50})) && ! is_preempted; then
     echo "${SLURM_JOB_NAME:-slurm}: requeued ${SLURM_RESTART_COUNT:-0} times already" \
       "(MAX_RESTARTS=$MAX_RESTARTS); submit the same line again to go on" >&2
     exit 2

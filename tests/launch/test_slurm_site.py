@@ -107,6 +107,62 @@ def test_site_sh_may_read_variables_that_are_not_set_and_the_job_may_not(
     assert "NOBODY_SET: unbound variable" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("site", "said"),
+    [
+        ("\nmodule load cuda\n", "line 2 ended with code 127: module load cuda"),
+        ("set -e\nfalse\ntrue\n", "line 2 ended with code 1: false"),
+        ("quota() { return 4; }\nquota\ntrue\n", "line 2 ended with code 4"),
+        (". /nowhere/modules.sh\n", "line 1 ended with code 1: . /nowhere/modules.sh"),
+        ("if [[ x\n", "line 1: "),
+    ],
+)
+def test_a_command_of_site_sh_that_fails_is_named_with_its_line(
+    project: Path, slurm: dict[str, str], site: str, said: str
+) -> None:
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    done = shown(project, slurm, site, f"set -euo pipefail; {SHOW}")
+    assert (done.returncode, done.stdout) == (2, "")
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("job: slurm/site.sh")
+    assert said in last
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        "export A=b\n[[ $HOSTNAME == nobody ]] && export http_proxy=x\n",  # the last line
+        "activate() { false; true; }\nactivate\n",  # as conda's does
+        "cd /\n",
+        "false || true\n",
+    ],
+)
+def test_what_does_no_harm_in_site_sh_ends_no_job(
+    project: Path, slurm: dict[str, str], site: str
+) -> None:
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    done = shown(project, slurm, site, 'set -euo pipefail; . slurm/env.sh; echo "$PWD"; false; :')
+    assert done.stdout == f"{project}\n", done.stderr
+    assert done.returncode == 1, "a command of the job that fails ends it as before"
+
+
+@pytest.mark.parametrize(
+    "name", ["MAX_RETRIES", "MAX_RESTARTS", "STEP_WAIT_S", "ASK_AGAIN_S", "PROCESSES_PER_NODE"]
+)
+@pytest.mark.parametrize("by_site", [False, True])
+def test_a_setting_that_is_no_number_stops_the_job_at_its_start(
+    project: Path, slurm: dict[str, str], name: str, by_site: bool
+) -> None:
+    (project / ".venv").symlink_to(ROOT / ".venv")
+    for value in ("unlimited", "-1", "1.5", "1 2"):
+        site, more = ("", {name: value}) if not by_site else (f"export {name}='{value}'\n", {})
+        done = shown(project, slurm, site, f"set -euo pipefail; {SHOW}", **more)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"job: {name}={value}: give a whole number, ")
+    script = f'set -euo pipefail; . slurm/env.sh; echo "${{{name}}}"'
+    assert shown(project, slurm, "# nothing\n", script, **{name: "08"}).stdout == "8\n"
+
+
 def test_the_words_of_a_container_stand_before_our_commands(
     project: Path, slurm: dict[str, str], tmp_path: Path
 ) -> None:
