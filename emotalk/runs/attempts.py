@@ -3,9 +3,11 @@
     python -m emotalk.runs.attempts begin RUN_DIR
     python -m emotalk.runs.attempts end RUN_DIR --code 1 --said FILE [--fresh]
 
-`slurm/train.sbatch` calls both. Exit code 0 means go on, 3 do not. A failure of a machine is tried
-again `MAX_RETRIES` times in one job, and only if a checkpoint was written since the attempt began.
-The list is `RUN_DIR/logs/attempts.jsonl`.
+`slurm/train.sbatch` calls both. Exit code 0 means go on, 3 do not, 2 that the use is wrong. A
+failure of a machine is tried again `MAX_RETRIES` times in one job, and only if a checkpoint was
+written since the attempt began. The list is `RUN_DIR/logs/attempts.jsonl`. Where it takes no line,
+because the disk is full, the decision stands all the same, and an attempt whose end is missing
+counts as lost.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from emotalk.files.small_files import UnfitFile, parse_json, read_small
 from emotalk.printable import printable
 from emotalk.redaction import redact
 from emotalk.runs.failed_ranks import Failure, find_failure, last_lines, lost_node
+from emotalk.runs.failure import OF_STORAGE
 from emotalk.runs.status import CONFIG, LOGS, STATUS, is_free
 
 ATTEMPTS = "attempts.jsonl"
@@ -87,7 +90,9 @@ def begin(run_dir: Path, job: Job) -> tuple[int, str]:
             code, message = _decide(run_dir, job, _lost(last), records)
     if code == STARTS_AGAIN:
         nodes = os.environ.get("SLURM_JOB_NODELIST", "")
-        _write(run_dir, job, event="begin", nodes=nodes, started=job.started_at)
+        fault = _write(run_dir, job, event="begin", nodes=nodes, started=job.started_at)
+        if fault is not None and fault.errno not in OF_STORAGE:
+            return EXIT_WRONG_USE, _unwritten(run_dir, fault)
     return code, message
 
 
@@ -101,13 +106,20 @@ def end(run_dir: Path, job: Job, code: int, said: str, *, fresh: bool) -> tuple[
         said: what launchers and Slurm printed.
         fresh: whether this attempt wrote the status.
     """
-    if code in OURS or not (run_dir / LOGS / ATTEMPTS).exists():
-        if (run_dir / LOGS / ATTEMPTS).exists():
+    listed = (run_dir / LOGS / ATTEMPTS).exists()
+    if code in OURS:
+        if listed:
             node = lost_node(said) if code == EXIT_PREEMPTED else ""
             lost = {"event": LOST, "node": node}
             _write(run_dir, job, **(lost if node else {"event": "end", "code": code}))
         return STAYS, ""
     failure = find_failure(run_dir, _status(run_dir) if fresh else None, said)
+    if failure.wrong_use:
+        if listed:
+            _write(run_dir, job, event="end", code=EXIT_WRONG_USE)
+        return EXIT_WRONG_USE, f"{failure.place}: {failure.message}"
+    if not listed:
+        return STAYS, ""
     records = _records(run_dir, job)
     if failure.told and _told_in_vain(run_dir, records) < job.retries:
         _write(run_dir, job, event="told", message=failure.message)
@@ -205,9 +217,9 @@ def _records(run_dir: Path, job: Job) -> list[Record]:
     return found
 
 
-def _write(run_dir: Path, job: Job, **facts: object) -> None:
+def _write(run_dir: Path, job: Job, **facts: object) -> OSError | None:
+    """Write a line to the list; return the fault, which is also said, where it takes none."""
     path = run_dir / LOGS / ATTEMPTS
-    path.parent.mkdir(parents=True, exist_ok=True)
     record = {
         "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
         "job": job.number,
@@ -215,8 +227,20 @@ def _write(run_dir: Path, job: Job, **facts: object) -> None:
         "checkpoint": _newest(run_dir),
         **facts,
     }
-    with path.open("a", encoding="utf-8") as file:
-        file.write(redact(json.dumps(record)) + "\n")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write(redact(json.dumps(record)) + "\n")
+    except OSError as fault:
+        if fault.errno in OF_STORAGE:
+            sys.stderr.write(f"{path} takes no line now: {fault.strerror}\n")
+        return fault
+    return None
+
+
+def _unwritten(run_dir: Path, fault: OSError) -> str:
+    """Return what to do about a run folder that this user may not write."""
+    return f"run_dir {run_dir} cannot be written: {fault.strerror}; choose another run_dir"
 
 
 def _status(run_dir: Path) -> Record | None:
@@ -228,7 +252,7 @@ def _status(run_dir: Path) -> Record | None:
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run the command; return 0 to go on and 3 to stay."""
+    """Run the command; return 0 to go on, 3 to stay and 2 for wrong use."""
     parser = argparse.ArgumentParser(prog="attempts", description="See the module's text.")
     parser.add_argument("event", choices=("begin", "end"))
     parser.add_argument("run_dir", type=Path)
@@ -238,7 +262,10 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parser.parse_args(words)
     job = Job.of(os.environ)
     if options.event == "begin":
-        decision, message = begin(options.run_dir, job)
+        try:
+            decision, message = begin(options.run_dir, job)
+        except OSError as fault:  # of a folder above it
+            decision, message = EXIT_WRONG_USE, _unwritten(options.run_dir, fault)
     else:
         said = "" if options.said is None else _end_of(options.said)
         decision, message = end(options.run_dir, job, options.code, said, fresh=options.fresh)

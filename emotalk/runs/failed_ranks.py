@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emotalk.errors import EXIT_HUNG, EXIT_PREEMPTED
+from emotalk.errors import EXIT_HUNG, EXIT_PREEMPTED, EXIT_WRONG_USE
 from emotalk.printable import printable, printable_lines
 from emotalk.runs.failure import OF_STORAGE
 from emotalk.runs.status import rank_log
@@ -53,6 +53,7 @@ class Failure:
         node: its node; empty if it is not known.
         told: whether it did not fail itself: it was told to end (SIGTERM, SIGUSR1), or Slurm never
             started it.
+        wrong_use: whether it was refused, and said why itself.
     """
 
     message: str
@@ -60,6 +61,7 @@ class Failure:
     rank: int | None = None
     node: str = ""
     told: bool = False
+    wrong_use: bool = False
 
     @property
     def place(self) -> str:
@@ -155,6 +157,8 @@ def _of_roots(run_dir: Path, roots: "Sequence[re.Match[str]]", said: str) -> Fai
     if unwritten and any(os.strerror(number) in unwritten["why"] for number in OF_STORAGE):
         why = f"it ended with code {code} and could not write why: {unwritten['why']}"
         return Failure(printable(why, longest=200), True, rank, where)
+    if code == EXIT_WRONG_USE:
+        return Failure("it was refused; why is said above", False, rank, where, wrong_use=True)
     return Failure(f"it ended with code {code}", code == EXIT_HUNG, rank, where)
 
 

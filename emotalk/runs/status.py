@@ -55,7 +55,7 @@ def write_status(
     code: int | None = None,
     may_pass: bool = False,
 ) -> None:
-    """Write `status.json` atomically, with the rank and the node of this process.
+    """Write `status.json` atomically, with the rank, the node and the batch job of this process.
 
     Args:
         run_dir: the run folder.
@@ -72,6 +72,7 @@ def write_status(
         "step": step,
         "rank": int(os.environ.get("RANK", "0")),
         "node": node_name(),
+        "job": os.environ.get("SLURM_JOB_ID", ""),
         "may_pass": may_pass,
     }
     atomic_write_text(run_dir / STATUS, json.dumps(status, indent=2) + "\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.tiny_training import ROOT
+from tests.unit.runs.test_failed_ranks import root
 
 STARTED = "2026-01-01T10:00:00"
 # What Slurm says of the job is in the file JOB; where SECOND is given, a signal comes meanwhile.
@@ -251,6 +252,38 @@ def test_a_real_failure_after_the_start_stays_one(attempts: dict[str, str]) -> N
     code, said = attempt.wait()
     assert (code, requeues(attempts)) == (1, []), said
     assert attempt.events == ["begin", "failure"]
+
+
+@pytest.mark.parametrize(("owner", "requeued"), [("8", []), ("7", ["requeue 7"])])
+def test_the_end_of_another_job_that_trains_in_the_folder_is_not_taken_for_this_ones(
+    attempts: dict[str, str], tmp_path: Path, owner: str, requeued: list[str]
+) -> None:
+    """This one is refused while the other is preempted and says so in the status they share."""
+    status = f'{{"state": "preempted", "code": 85, "message": "saved", "job": "{owner}"}}'
+    (tmp_path / "theirs").write_text(status)
+    (tmp_path / "torchrun").write_text(root(0, 2))
+    step = 'cat "$FOLDER/torchrun"; cp "$FOLDER/theirs" "$FOLDER/run/status.json"; exit 1'
+    attempt = Attempt(attempts, step)
+    code, said = attempt.wait()
+    assert code == (85 if requeued else 2), said
+    assert requeues(attempts) == requeued, said
+    assert ("job: machine, rank 0: it was refused; why is said above" in said) == (not requeued)
+    assert attempt.events == ["begin", "end"]
+
+
+def test_a_run_folder_that_takes_no_file_is_wrong_use_in_one_line(
+    attempts: dict[str, str], tmp_path: Path
+) -> None:
+    """Root may write everything, but nobody makes a folder where a file is."""
+    (tmp_path / "run" / "logs").touch()
+    attempt = Attempt(attempts, "exit 0")
+    code, said = attempt.wait()
+    assert (code, requeues(attempts)) == (2, []), said
+    assert (
+        said
+        == f"job: run_dir {tmp_path}/run cannot be written: File exists; choose another run_dir\n"
+    )
+    assert not (tmp_path / "runs").exists(), "no process was started"
 
 
 BUSY = "Unable to create step for job 7: Requested nodes are busy"

@@ -1,11 +1,15 @@
 """A failed machine is tried again a few times, and only where the last attempt came further."""
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from emotalk.errors import EXIT_WRONG_USE
 from emotalk.runs import attempts
 from emotalk.runs.attempts import STARTS_AGAIN, STAYS, Job, begin, end
 from emotalk.runs.status import write_status
@@ -186,3 +190,77 @@ def test_processes_told_to_end_while_they_start_are_no_failure(run_dir: Path, co
         decisions.append(end(run_dir, job, 1, root(0, code), fresh=False)[0])
     assert decisions == [STARTS_AGAIN, STARTS_AGAIN, STAYS], "it must have an end"
     assert end(run_dir, JOB, 1, root(0, code) + root(1, 1), fresh=False)[0] == STAYS, "a fault"
+
+
+def test_a_process_that_was_refused_is_wrong_use_and_no_failure(run_dir: Path) -> None:
+    """As where another job trains in the folder: the status is that job's."""
+    begin(run_dir, JOB)
+    checkpoint(run_dir, 40)
+    expected = (EXIT_WRONG_USE, "machine, rank 0: it was refused; why is said above")
+    assert end(run_dir, JOB, 1, root(0, 2), fresh=False) == expected
+    assert begin(run_dir, replace(JOB, restart=1)) == (STARTS_AGAIN, ""), "it was not lost"
+
+
+def test_a_folder_that_is_no_runs_is_wrong_use(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    assert begin(tmp_path, JOB) == (STARTS_AGAIN, ""), "train.py says why"
+    assert end(tmp_path, JOB, 1, root(0, 2), fresh=False)[0] == EXIT_WRONG_USE
+    assert end(tmp_path, JOB, 1, KILLED, fresh=False) == (STAYS, "")
+    assert not (tmp_path / "logs").exists()
+
+
+def list_fails(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let the list of attempts take no line."""
+    real = Path.open
+
+    def fails(self: Path, *words: Any, **more: Any) -> Any:
+        if self.name == attempts.ATTEMPTS and words[:1] == ("a",):
+            raise OSError(number, os.strerror(number), str(self))
+        return real(self, *words, **more)
+
+    monkeypatch.setattr(Path, "open", fails)
+
+
+def test_a_run_folder_that_may_not_be_written_is_wrong_use(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    list_fails(monkeypatch, errno.EROFS)
+    assert attempts.main(["begin", str(run_dir)]) == EXIT_WRONG_USE
+    out, err = capsys.readouterr()
+    assert out == (
+        f"run_dir {run_dir} cannot be written: Read-only file system; choose another run_dir\n"
+    )
+    assert err == ""
+
+
+def test_a_folder_above_the_run_that_may_not_be_read_is_wrong_use(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def closed(_: Path) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(attempts, "is_free", closed)
+    assert attempts.main(["begin", str(run_dir)]) == EXIT_WRONG_USE
+    assert "Permission denied; choose another run_dir" in capsys.readouterr().out
+
+
+def test_on_a_full_disk_a_failure_is_tried_again_and_counted_by_the_next_attempt(
+    run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = replace(JOB, retries=1, preempted_at="None")
+    begin(run_dir, job)
+    checkpoint(run_dir, 40)
+    with pytest.MonkeyPatch.context() as patch:
+        list_fails(patch, errno.ENOSPC)
+        assert end(run_dir, job, 1, KILLED, fresh=False)[0] == STARTS_AGAIN
+    assert "attempts.jsonl takes no line now: No space left on device" in capsys.readouterr().err
+    assert begin(run_dir, replace(job, restart=1))[0] == STARTS_AGAIN
+    checkpoint(run_dir, 50)
+    assert end(run_dir, replace(job, restart=1), 1, KILLED, fresh=False)[0] == STAYS
+
+
+def test_an_attempt_whose_beginning_a_full_disk_does_not_take_goes_on(
+    run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_fails(monkeypatch, errno.ENOSPC)
+    assert begin(run_dir, JOB) == (STARTS_AGAIN, "")

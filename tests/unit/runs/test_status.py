@@ -14,12 +14,15 @@ from emotalk.runs.status import State, failed_since, write_status
     ("state", "code"),
     [("running", 1), ("done", 0), ("failed", 1), ("wrong_use", 2), ("preempted", 85)],
 )
-def test_each_state_has_its_code(tmp_path: Path, state: State, code: int) -> None:
+def test_each_state_has_its_code(
+    tmp_path: Path, state: State, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
     write_status(tmp_path, state, "so it was", step=7)
     read = json.loads((tmp_path / "status.json").read_text(encoding="utf-8"))
     assert read == {
         "state": state, "code": code, "message": "so it was", "step": 7,
-        "rank": 0, "node": node_name(), "may_pass": False,
+        "rank": 0, "node": node_name(), "job": "7", "may_pass": False,
     }  # fmt: skip
     assert [path.name for path in tmp_path.iterdir()] == ["status.json"], "no part is left"
 
