@@ -61,7 +61,8 @@ def begin(task: int, config_path: Path, values: Sequence[str], words: Sequence[s
         raise WrongUse(f"{', '.join(sorted(both))}: given before -- and after it; give it once")
     run = runs[task]
     own = [*common, *run.words, f"run_dir={folder / run.name}"]
-    config = load_config(TrainConfig, config_path, own)
+    # How many processes the job starts, it tells its training itself.
+    config = load_config(TrainConfig, config_path, ["runtime.processes=1", *own])
     mlflow = config.tracking.mlflow
     sends = mlflow.enabled and may_send(mlflow)
     best = config.checkpoint.keep_best

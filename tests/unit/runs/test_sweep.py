@@ -37,6 +37,14 @@ def test_a_task_gets_its_own_words_and_folder(tmp_path: Path) -> None:
     assert (tree["goal"], tree["uri"]) == ("max:validation/psnr_mouth", "")
 
 
+def test_the_processes_of_the_preset_are_not_those_of_the_job(tmp_path: Path) -> None:
+    """The preset's eight processes share no batch of two; the job tells its training its own."""
+    large = CONFIG.with_name("crema_d_large.yaml")
+    words = ["shards=s", f"run_dir={tmp_path / 'sweep'}", QUIET, "data.batch_size=2"]
+    words.append("losses.perceptual.network=random")
+    assert "runtime.processes=1" not in begin(0, large, ["seed=1,2"], words)
+
+
 def test_a_fault_in_the_values_starts_nothing(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="seed"):
         begun(tmp_path / "sweep", 1, "seed=1,x")
