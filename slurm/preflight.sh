@@ -6,12 +6,13 @@
 # training (run_dir=DIR) also compute together.
 mapfile -t sound_nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 preflight_job() {
-  local paths line write='' read_words=() judged=() nodes facts verdict gpus=0 code=0
+  local paths line write='' path_words=() judged=() nodes facts verdict gpus=0 code=0
   local probe=.emotalk-preflight-$SLURM_JOB_ID
   paths=$(here python -m emotalk.preflight.paths "$@")
   while IFS= read -r line; do
     case $line in
-      'read '*) read_words+=(--read "${line#read }") ;;
+      'read '*) path_words+=(--read "${line#read }") ;;
+      'output '*) path_words+=(--output "${line#output }") ;;
       'write '*) write=${line#write } ;;
     esac
   done <<<"$paths"
@@ -19,7 +20,7 @@ preflight_job() {
   nodes=$(IFS=, && echo "${sound_nodes[*]}")
   [[ -z ${SLURM_GPUS_ON_NODE:-} ]] || gpus=$SLURM_GPUS_ON_NODE
   facts=$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.node --write "$write" \
-    --probe "$probe" --gpus "$gpus" "${read_words[@]}") || code=$?
+    --probe "$probe" --gpus "$gpus" "${path_words[@]}") || code=$?
   if [[ -z $asked && -n $(value_of run_dir "$@") ]] && ((SLURM_NNODES > 1 || gpus)); then
     judged=(--exchange)
     facts+=$'\n'$(srun --overlap "${every_node[@]}" "${inside[@]}" python -m emotalk.preflight.exchange \

@@ -118,6 +118,12 @@ def _of_node(node: str, facts: Facts, *, silent: bool) -> Iterator[Fault]:
     if fault := facts.get("write", {}).get("fault"):
         text = f"nothing can be written beside the output ({fault}); mount it there writable, {out}"
         yield Fault(node, text)
+    for path, fault in facts.get("output", {}).items():
+        if fault:
+            text = (
+                f"{path} cannot be written ({fault}); let this user write it, choose another, {out}"
+            )
+            yield Fault(node, text)
     if unseen := facts.get("unseen"):
         text = (
             f"does not see what {', '.join(unseen)} wrote beside the output: the folder is not "

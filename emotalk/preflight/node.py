@@ -1,11 +1,13 @@
 """Print what one node sees and has, as lines of `emotalk.preflight.lines`.
 
-    python -m emotalk.preflight.node --write FOLDER --probe NAME [--read PATH ...] [--gpus N]
+    python -m emotalk.preflight.node --write FOLDER --probe NAME [--output FOLDER] [--read PATH ...]
+        [--gpus N]
 
 `slurm/preflight.sh` runs it on every node, and `emotalk.preflight.judge` compares the lines.
 """
 
 import argparse
+import errno
 import hashlib
 import os
 import platform
@@ -27,7 +29,9 @@ QUERY = "index,name,memory.used,ecc.errors.uncorrected.volatile.total"
 PLACES = {"tmp": "/tmp", "shm": "/dev/shm"}  # noqa: S108  whose room is asked for
 
 
-def examine(*, write: Path, probe: str, read: Sequence[Path], gpus: int) -> Facts:
+def examine(
+    *, write: Path, probe: str, read: Sequence[Path], gpus: int, output: Path | None = None
+) -> Facts:
     """Return the facts about this node.
 
     Args:
@@ -35,10 +39,12 @@ def examine(*, write: Path, probe: str, read: Sequence[Path], gpus: int) -> Fact
         probe: a name that is the job's own.
         read: files and folders that must be readable here.
         gpus: number of GPUs that the job has here; 0 asks for none.
+        output: the job's output, if it is there already.
     """
     return {
         "reads": {str(path): read_fault(path) for path in read},
         "write": write_probe(write, probe),
+        "output": {} if output is None else {str(output): write_fault(output)},
         "room": {"output": room(write), **{n: room(Path(p)) for n, p in PLACES.items()}},
         "python": platform.python_version(),
         "packages": packages(),
@@ -58,6 +64,17 @@ def read_fault(path: Path) -> str:
     except OSError as error:
         return error.strerror or str(error)
     return ""
+
+
+def write_fault(folder: Path) -> str:
+    """Return why this user may not write in a folder here; an empty text if it may."""
+    if os.access(folder, os.W_OK | os.X_OK):
+        return ""
+    try:
+        only_read = os.statvfs(folder).f_flag & os.ST_RDONLY
+    except OSError as error:
+        return error.strerror or str(error)
+    return os.strerror(errno.EROFS if only_read else errno.EACCES)
 
 
 def write_probe(folder: Path, probe: str) -> Facts:
@@ -142,10 +159,17 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="node", description="See the module's text.")
     parser.add_argument("--write", type=Path, required=True)
     parser.add_argument("--probe", required=True)
+    parser.add_argument("--output", type=Path)
     parser.add_argument("--read", type=Path, action="append", default=[])
     parser.add_argument("--gpus", type=int, default=0)
     options = parser.parse_args(words)
-    facts = examine(write=options.write, probe=options.probe, read=options.read, gpus=options.gpus)
+    facts = examine(
+        write=options.write,
+        probe=options.probe,
+        read=options.read,
+        gpus=options.gpus,
+        output=options.output,
+    )
     send("node", node_name(), facts)
     return 0
 

@@ -2,8 +2,9 @@
 
     python -m emotalk.preflight.paths CONFIG.yaml [key=value ...]
 
-prints `read PATH` for sources, shards and weights, and `write FOLDER` for the folder beside the
-output. Only folders and files count: addresses (`s3://...`) and commands are passed over.
+prints `read PATH` for sources, shards and weights, `write FOLDER` for the folder beside the output,
+and `output FOLDER` for the output where it is there already. Only folders and files count:
+addresses (`s3://...`) and commands are passed over.
 """
 
 import argparse
@@ -32,7 +33,7 @@ WRITTEN = ("run_dir", "output", "staging")
 
 
 def job_paths(config: Path, words: Sequence[str]) -> tuple[list[Path], Path | None]:
-    """Return what a job reads, and the folder beside its output, which exists.
+    """Return what a job reads, and its output.
 
     A configuration that cannot be read gives the words' paths alone: the job itself will refuse it.
     """
@@ -45,7 +46,7 @@ def job_paths(config: Path, words: Sequence[str]) -> tuple[list[Path], Path | No
     if _value("losses.perceptual.network", tree, given) == "vgg19" and vgg19_file().is_file():
         read.append(vgg19_file())
     written = [path for key in WRITTEN for path in _local(_value(key, tree, given))]
-    return list(dict.fromkeys(read)), _beside(written[0]) if written else None
+    return list(dict.fromkeys(read)), written[0] if written else None
 
 
 def _value(key: str, tree: Mapping[str, Any], given: Mapping[str, str]) -> Any:
@@ -70,7 +71,7 @@ def _local(value: Any) -> Iterator[Path]:
             yield from _local(part.get("path") if isinstance(part, Mapping) else part)
 
 
-def _beside(output: Path) -> Path:
+def beside(output: Path) -> Path:
     """Return the nearest folder above the output that exists on this node."""
     return next(folder for folder in output.parents if folder.is_dir())
 
@@ -81,8 +82,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("overrides", nargs="*")
     options = parser.parse_args(words)
-    read, write = job_paths(options.config, options.overrides)
-    lines = [f"read {path}" for path in read] + ([] if write is None else [f"write {write}"])
+    read, output = job_paths(options.config, options.overrides)
+    lines = [f"read {path}" for path in read]
+    if output is not None:
+        lines += [f"write {beside(output)}", *([f"output {output}"] if output.is_dir() else [])]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 

@@ -308,6 +308,26 @@ def test_an_attempt_that_slurm_gives_no_step_on_all_nodes_begins_anew_and_is_no_
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ("preflight.sbatch", "configs/train/demo.yaml", "run_dir=run"),
+        ("etl.sbatch", "configs/etl/crema_d.yaml", "source=source", "output=shards"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_job_of_several_nodes_begins_anew_without_a_step(
+    job: dict[str, str], words: tuple[str, ...]
+) -> None:
+    more = {"NO_STEP": BUSY, "SLURM_NNODES": "2", "STEP_WAIT_S": "4", "PREFLIGHT": "1"}
+    done = subprocess.run(
+        ["bash", f"slurm/{words[0]}", *words[1:]],
+        cwd=ROOT, env=job | more, capture_output=True, text=True, check=False, timeout=90,
+    )  # fmt: skip
+    assert (done.returncode, requeues(job)) == (1, ["requeue 7"]), done.stderr
+    assert "no step on all 2 nodes of the job; starting again" in done.stderr
+
+
+@pytest.mark.parametrize(
     "more",
     [
         {

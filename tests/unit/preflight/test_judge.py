@@ -64,6 +64,7 @@ GPU = GOOD["gpus"]["devices"][0]
     [
         ({"reads": {"/data": "No such file or directory"}}, "/data cannot be read .*mount it"),
         ({"write": {"fault": "Read-only file system"}}, "nothing can be written .*Read-only"),
+        ({"output": {"/run": "Permission denied"}}, "/run cannot be written .Permission denied"),
         ({"unseen": ["lab1"]}, "does not see what lab1 wrote .*not shared"),
         ({"room": {"output": {"free_bytes": 10**9, "free_inodes": None}}}, "0.93 GiB left, 2 are"),
         ({"room": {"tmp": {"free_bytes": 10**12, "free_inodes": 12}}}, "tmp has room for 12 more"),

@@ -15,6 +15,7 @@ from emotalk.preflight.node import (
     read_fault,
     room,
     unseen,
+    write_fault,
     write_probe,
 )
 
@@ -68,6 +69,17 @@ def test_a_place_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     (tmp_path / "p").touch()
     assert write_probe(tmp_path, "p") == {"fault": "File exists"}
     assert write_probe(tmp_path / "none", "p") == {"fault": "No such file or directory"}
+
+
+def test_an_output_that_is_not_this_users_to_write_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert write_fault(tmp_path) == ""
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
+    assert write_fault(tmp_path) == "Permission denied"
+    assert write_fault(Path("/proc/self/none")) == "No such file or directory"
+    facts = node.examine(write=tmp_path, probe="p", read=[], gpus=0, output=tmp_path)
+    assert facts["output"] == {str(tmp_path): "Permission denied"}
 
 
 def test_the_others_files_are_looked_for_by_name(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emotalk.preflight import paths
-from emotalk.preflight.paths import job_paths
+from emotalk.preflight.paths import beside, job_paths
 
 
 def test_the_words_win_over_the_file_and_addresses_are_passed_over(tmp_path: Path) -> None:
@@ -13,7 +13,8 @@ def test_the_words_win_over_the_file_and_addresses_are_passed_over(tmp_path: Pat
     config.write_text("source: s3://bucket/x\nlandmarks: {root: /models}\noutput: /other/out\n")
     read, write = job_paths(config, [f"output={tmp_path}/a/b/out", "clips=/my clips.csv"])
     assert read == [Path("/my clips.csv"), Path("/models")]
-    assert write == tmp_path, "the nearest folder that exists, and never the output itself"
+    assert write == tmp_path / "a" / "b" / "out"
+    assert beside(write) == tmp_path, "the nearest folder that exists, and never the output itself"
 
 
 def test_every_part_of_a_mixture_must_be_there(tmp_path: Path) -> None:
@@ -21,9 +22,12 @@ def test_every_part_of_a_mixture_must_be_there(tmp_path: Path) -> None:
     assert job_paths(tmp_path / "none.yaml", words)[0] == [Path("/a"), Path("/b")]
 
 
-def test_a_run_folder_that_exists_is_written_beside(tmp_path: Path) -> None:
+def test_a_run_folder_that_exists_is_written_beside_and_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "run").mkdir()
-    assert job_paths(tmp_path / "none.yaml", [f"run_dir={tmp_path / 'run'}"])[1] == tmp_path
+    assert paths.main([str(tmp_path / "none.yaml"), f"run_dir={tmp_path}/run"]) == 0
+    assert capsys.readouterr().out == f"write {tmp_path}\noutput {tmp_path}/run\n"
 
 
 def test_an_object_store_has_no_folder(tmp_path: Path) -> None:
