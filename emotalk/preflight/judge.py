@@ -222,13 +222,18 @@ def _missing_drivers(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
 
 
 def _clocks(by_node: Mapping[str, Facts]) -> Iterator[Fault]:
-    """Yield a fault for each node whose clock is more than `CLOCK_S` from the median one."""
+    """Yield a fault for each node whose clock is more than `CLOCK_S` from the median one.
+
+    The clock of the output's server, which is 0 s ahead of itself, counts as one of them: of two
+    nodes it tells which one is wrong.
+    """
     ahead = {
         n: f["write"]["ahead_s"] for n, f in by_node.items() if "ahead_s" in f.get("write", {})
     }
     if not ahead:
         return
-    middle = sorted(ahead.values())[len(ahead) // 2]
+    clocks = sorted([0.0, *ahead.values()])
+    middle = clocks[len(clocks) // 2]
     for node, seconds in ahead.items():
         if abs(seconds - middle) > CLOCK_S:
             text = f"its clock is {seconds - middle:+.0f} s beside the others'; start its "

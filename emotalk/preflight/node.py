@@ -110,9 +110,16 @@ def room(path: Path) -> Facts:
 
 
 def packages() -> dict[str, str]:
-    """Return name -> version of every installed package."""
-    found = ((d.metadata["Name"], d.version) for d in metadata.distributions())
-    return {str(name).lower(): version for name, version in found if name}
+    """Return name -> version of every package as it is imported here.
+
+    Of two that are installed, the one that comes first in the path is imported, as one of
+    `~/.local` is before the environment's own.
+    """
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        if name := distribution.metadata["Name"]:
+            found.setdefault(str(name).lower(), distribution.version)
+    return found
 
 
 def code_digest(root: Path) -> str:

@@ -94,6 +94,31 @@ def test_a_fault_names_its_node_and_the_remedy(second: dict[str, Any], words: st
         raise AssertionError(str(found[0]))
 
 
+@pytest.mark.parametrize(
+    ("ahead", "wrong"),
+    [
+        ((0.0, 90.0), ["lab2: its clock is +90 s"]),
+        ((90.0, 0.0), ["lab1: its clock is +90 s"]),
+        ((-60.0, -59.0), []),  # the server's own clock is wrong
+        ((-60.0, -60.0, -60.0, -3.0), ["lab4: its clock is +57 s"]),
+        ((90.0,), []),  # there is no other node to differ from
+    ],
+)
+def test_of_two_clocks_the_one_that_differs_from_the_servers_is_wrong(
+    ahead: tuple[float, ...], wrong: list[str]
+) -> None:
+    said = [
+        line.rstrip("\n")
+        for number, seconds in enumerate(ahead, start=1)
+        for line in split(
+            "node", f"lab{number}", {**GOOD, "write": {"fault": "", "ahead_s": seconds}}
+        )
+    ]
+    nodes = [f"lab{number}" for number in range(1, len(ahead) + 1)]
+    found = [str(fault).split(" beside")[0] for fault in faults(nodes, said, kinds=["node"])]
+    assert found == wrong
+
+
 @pytest.mark.parametrize("kind", ["node", "exchange"])
 def test_a_node_that_says_nothing_in_one_of_the_checks_is_a_fault(kind: str) -> None:
     said = [line for line in lines() if not line.startswith(f"preflight {kind} lab3")]

@@ -1,6 +1,7 @@
 """A node says what it can read and write, and what it has."""
 
 import os
+import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,7 @@ from emotalk.preflight.lines import joined
 from emotalk.preflight.node import (
     code_digest,
     gpu_facts,
+    packages,
     read_fault,
     room,
     unseen,
@@ -93,6 +95,19 @@ def test_room_is_that_of_the_file_system(tmp_path: Path) -> None:
     told = room(tmp_path)
     assert told["free_bytes"] == pytest.approx(found.f_bavail * found.f_frsize, rel=0.05)
     assert room(tmp_path / "none") == {"fault": "No such file or directory"}
+
+
+def test_of_two_versions_of_a_package_the_one_that_is_imported_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = tmp_path / "numpy-9.9.dist-info" / "METADATA"
+    record.parent.mkdir()
+    record.write_text("Metadata-Version: 2.1\nName: NumPy\nVersion: 9.9\n")
+    own = packages()["numpy"]
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert packages()["numpy"] == own
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert packages()["numpy"] == "9.9"
 
 
 def test_one_changed_line_is_another_version(tmp_path: Path) -> None:
