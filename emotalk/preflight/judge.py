@@ -57,7 +57,8 @@ def faults(nodes: Sequence[str], lines: Sequence[str], *, kinds: Sequence[Kind])
         lines: what the checks printed on all of them; other lines are passed over.
         kinds: the checks that every node was to make.
     """
-    by_node = _facts(lines)
+    said = _facts(lines)
+    by_node = {node: said[node] for node in nodes if node in said}  # lines come in any order
     told = joined(lines).keys()
     silent = {node for node in nodes if any((kind, node) not in told for kind in kinds)}
     found = [

@@ -119,6 +119,16 @@ def test_of_two_clocks_the_one_that_differs_from_the_servers_is_wrong(
     assert found == wrong
 
 
+@pytest.mark.parametrize("facts", [{"code": "xyz"}, {"python": "3.12.1"}, {"packages": {}}])
+def test_of_two_nodes_that_differ_the_second_is_named_whichever_speaks_first(
+    facts: dict[str, Any],
+) -> None:
+    said = [*split("node", "lab2", {**GOOD, **facts}), *split("node", "lab1", GOOD)]
+    whole = [line.rstrip("\n") for line in said]
+    (fault,) = faults(["lab1", "lab2"], whole, kinds=["node"])
+    assert fault.node == "lab2"
+
+
 @pytest.mark.parametrize("kind", ["node", "exchange"])
 def test_a_node_that_says_nothing_in_one_of_the_checks_is_a_fault(kind: str) -> None:
     said = [line for line in lines() if not line.startswith(f"preflight {kind} lab3")]
