@@ -32,6 +32,7 @@ class Request:
     config: EtlConfig
     print_config: bool
     dry_run: bool
+    check_models: bool = False
 
 
 def parse(arguments: Sequence[str]) -> Request:
@@ -51,9 +52,12 @@ def parse(arguments: Sequence[str]) -> Request:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="e.g. workers=2")
     parser.add_argument("--print-config", action="store_true", help="print the resolved settings")
     parser.add_argument("--dry-run", action="store_true", help="print the plan; open no clip")
+    parser.add_argument(
+        "--check-models", action="store_true", help="with --dry-run: load the landmark models, too"
+    )
     given = parser.parse_intermixed_args(arguments)
     config = load_config(EtlConfig, given.config, given.overrides)
-    return Request(config, given.print_config, given.dry_run)
+    return Request(config, given.print_config, given.dry_run, given.check_models)
 
 
 def make_console() -> Console:

@@ -66,7 +66,11 @@ def _make(request: Request) -> int:
             raise
         raise WrongUse(refused) from None
     show_plan(console, config, plan)
-    return EXIT_DONE if request.dry_run else _make_planned(config, plan, source, console)
+    if not request.dry_run:
+        return _make_planned(config, plan, source, console)
+    if request.check_models and not is_finished(config, plan):
+        _check_models(config, source)
+    return EXIT_DONE
 
 
 def _make_planned(config: EtlConfig, plan: Plan, source: Path, console: Console) -> int:
@@ -76,12 +80,20 @@ def _make_planned(config: EtlConfig, plan: Plan, source: Path, console: Console)
         words = f"{config.output} already holds this very shard set: nothing to do"
         print_text(console, printable(words))
         return EXIT_DONE
-    # Reports a missing model once, before any worker starts.
-    on_cpu = config.landmarks.model_copy(update={"device": "cpu"})  # the driver needs no GPU
-    build_landmark_detector(on_cpu, source=source)
+    _check_models(config, source)
     with lock_output(config.output):
         manifest = _work(config, plan, console, clips=0 if finished else len(plan.clips))
     return EXIT_DONE if manifest is None or show_outcome(console, config, manifest) else EXIT_FAILED
+
+
+def _check_models(config: EtlConfig, source: Path) -> None:
+    """Report a missing landmark model once, before any worker starts.
+
+    Raises:
+        WrongUse: one is missing or has another form.
+    """
+    on_cpu = config.landmarks.model_copy(update={"device": "cpu"})  # this process needs no GPU
+    build_landmark_detector(on_cpu, source=source)
 
 
 def _needs_update(config: EtlConfig, plan: Plan) -> bool:

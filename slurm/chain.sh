@@ -3,8 +3,8 @@
 #   slurm/chain.sh ETL_CONFIG TRAIN_CONFIG SOURCE WORK [key=value of the training ...]
 # e.g. slurm/chain.sh configs/etl/crema_d.yaml configs/train/crema_d_large.yaml /data/CREMA-D /scratch/emotalk
 # Results: WORK/shards, WORK/run, WORK/report/run/report.md. If a job fails, the later ones are cancelled. All three
-# jobs and configurations are checked before anything is queued, the training's with the number of processes that its
-# job will start.
+# jobs and configurations are checked before anything is queued, the ETL's with its landmark models, the training's with
+# the number of processes that its job will start.
 # In the environment:
 #   ETL_OPTIONS, TRAIN_OPTIONS, EVALUATE_OPTIONS   for sbatch: TRAIN_OPTIONS="--nodes=1" EVALUATE_OPTIONS="--gpus=1"
 #   ETL_SETTINGS, EVALUATE_SETTINGS                key=value words: ETL_SETTINGS="landmarks.backend=sidecar"
@@ -125,7 +125,7 @@ checked() {
 }
 # size_for PROCESSES: print sbatch's options for this number of processes on one node.
 size_for() { if ((on_gpus)); then echo "--gpus-per-node=$1"; else echo "--gpus-per-node=0' PROCESSES_PER_NODE='$1"; fi; }
-checked "ETL" "${inside[@]}" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run
+checked "ETL" "${inside[@]}" python etl/shard.py "${etl_job[@]:${#etl_options[@]}+1}" --dry-run --check-models
 checked "training on $processes process(es) (TRAIN_OPTIONS decides)" "${inside[@]}" python train.py \
   "${train_job[@]:${#train_options[@]}+1}" "runtime.processes=$processes" --dry-run --before-shards
 checked "evaluation" "${inside[@]}" python -m emotalk.cli evaluate --checkpoint "$work/run" --shards "$work/shards" \

@@ -65,6 +65,18 @@ def test_a_dry_run_shows_the_plan_writes_nothing_and_waits_for_no_heavy_library(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_dry_run_checks_the_landmark_models_where_it_is_asked_to(
+    tmp_path: Path, corpus: Path
+) -> None:
+    words = (CONFIG, f"source={corpus}", "output=out", "--dry-run", "--check-models")
+    run = shard(*words, "landmarks.root=.", folder=tmp_path)
+    assert (run.returncode, "3 shards to out" in run.stdout) == (2, True)
+    assert "buffalo_l does not exist" in run.stderr
+    run = shard(*words, "landmarks.backend=sidecar", folder=tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_printed_configuration_can_be_used_again(tmp_path: Path) -> None:
     first = shard(CONFIG, "source=a", "output=b", "--print-config", folder=tmp_path)
     (tmp_path / "again.yaml").write_text(first.stdout)

@@ -112,6 +112,8 @@ NO_PARTITION = "--partition=nowhere"
         ({"TRAIN_OPTIONS": "--gpus-per-node=0 --gpus=5 --nodes=2"}, "--gpus-per-node=N"),
         ({"TRAIN_OPTIONS": "--nodes=1-2 --gpus-per-node=0"}, "give one number"),
         ({"ETL_SETTINGS": "landmarks.backend=nobody"}, "the ETL would fail"),
+        ({"ETL_SETTINGS": "landmarks.root=/nowhere"}, "insightface model pack .* does not exist"),
+        ({"TRAIN_OPTIONS": CPU, "PROCESSES_PER_NODE": "two"}, "give a whole number, 1 or more"),
         ({"EVALUATE_SETTINGS": "clips=many"}, "the evaluation would fail"),
         ({"EVALUATE_CONFIG": "configs/none.yaml"}, "the evaluation would fail"),
     ],

@@ -17,7 +17,8 @@ __all__ = ["corpus"]
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(SLOWER * 240)]
 JOBS = [command for command in commands() if command.line.startswith("sbatch ")]
 CHAINS = [command for command in commands() if "slurm/chain.sh " in command.line]
-# The lab has two nodes of four GPUs and 32 CPUs; no test has photographs or VGG-19's weights.
+# The lab has two nodes of four GPUs and 32 CPUs; no test has photographs, a landmark pack
+# or VGG-19's weights.
 SIZES = {"--nodes=4": "--nodes=2", "--gpus-per-node=8": "--gpus-per-node=4"}
 
 
@@ -36,8 +37,10 @@ def test_slurm_takes_the_job(command: Command) -> None:
 def test_the_chain_is_queued(command: Command, corpus: Path, tmp_path: Path) -> None:
     places = {
         "/data/CREMA-D": corpus,
+        "/scratch/drawn": corpus,
         "SOURCE": corpus,
         "/scratch/work": tmp_path,
+        "/scratch/try": tmp_path,
         "WORK": tmp_path,
     }
     words = shlex.split(command.line)
@@ -47,6 +50,7 @@ def test_the_chain_is_queued(command: Command, corpus: Path, tmp_path: Path) -> 
         settings[name] = " ".join(SIZES.get(word, word) for word in value.split())
     for name in ("ETL_OPTIONS", "TRAIN_OPTIONS", "EVALUATE_OPTIONS"):
         settings[name] = f"{settings.get(name, '')} --hold --output={tmp_path}/%x-%j.log"
+    settings["ETL_SETTINGS"] = f"{settings.get('ETL_SETTINGS', '')} landmarks.backend=sidecar"
     filled = [str(places.get(word, word)) for word in words]
     before = queued()
     done = subprocess.run(
