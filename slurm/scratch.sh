@@ -31,6 +31,6 @@ remove_left_over() {
       # Else the controller does not answer, or a container hides Slurm.
       [[ $said == *"Invalid job id"* ]] || continue
     fi
-    rm -rf -- "$old"
+    rm -rf -- "$old" || true # another job may be removing it
   done
 }

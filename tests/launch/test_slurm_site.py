@@ -337,6 +337,19 @@ def test_what_a_killed_step_leaves_is_removed_by_the_next_attempt_there(
     assert not left.exists()
 
 
+def test_what_cannot_be_removed_keeps_no_job_from_its_start(
+    launched: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    """As where a step of another job is removing the same folder."""
+    left = tmp_path / "tmp" / "emotalk-5.0-abcdef"
+    left.mkdir()
+    (left / ".emotalk-job").touch()
+    (tmp_path / "bin" / "rm").write_text('#!/bin/bash\n[[ $* != *-5.0-* ]] && exec /bin/rm "$@"\n')
+    (tmp_path / "bin" / "rm").chmod(0o755)
+    assert launched().returncode == 3, "the launcher's own"
+    assert list((tmp_path / "tmp").iterdir()) == [left]
+
+
 def test_the_first_words_of_a_launcher_are_those_of_the_container(tmp_path: Path) -> None:
     python_in(tmp_path, works=True).write_text('#!/bin/bash\necho "python $*"\n')
     inner = tmp_path / "bin" / "inside"
