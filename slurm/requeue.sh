@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # Requeue a job that was told to end: by a signal, a preemption, a requeue. Sourced after the script's own traps;
 # `asked` holds the name of the signal, or "" without one.
+# Bash 5.2 loses a signal that comes while the first of two substitutions in one command runs: it reads the trap's words
+# as a part of the second one, and ends the script with 2. So no command of these scripts has two, $(...) or <(...).
 
 WANTS_REQUEUE=85 # train.py: check-pointed on a signal
 LOOK_S=10 # between two looks for a preemption
@@ -41,7 +43,8 @@ is_alive() { [[ $(job_field JobState) =~ ^(RUNNING|SIGNALING|RESIZING)$ ]]; }
 # so both times must be known, and be of one moment.
 is_preempted() {
   local time start
-  time=$(job_field PreemptTime) start=$(job_field StartTime)
+  time=$(job_field PreemptTime)
+  start=$(job_field StartTime)
   [[ $time == 20* && $start == 20* && ! $time < $start ]]
 }
 

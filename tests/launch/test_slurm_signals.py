@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,6 +144,92 @@ def test_a_preempted_evaluation_comes_back(job: dict[str, str], tmp_path: Path) 
     )
     assert done.returncode != 0
     assert requeues(job) == ["requeue 7"]
+
+
+STORM = """
+set -euo pipefail
+asked='' heard=0
+trap 'heard=$((heard + 1))' USR1
+. slurm/requeue.sh
+echo $$ > "$FOLDER/shell"
+until [[ -e $FOLDER/over ]]; do
+  learn && is_alive && ! is_preempted
+done
+echo "heard $heard"
+"""
+
+
+def test_no_signal_is_lost_while_the_job_asks_slurm_about_itself(
+    job: dict[str, str], tmp_path: Path
+) -> None:
+    """Each is sent at another moment of what a job does every ten seconds for its whole life."""
+    process = subprocess.Popen(
+        ["bash", "-c", STORM],
+        cwd=ROOT, env=job, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "shell").exists():
+        assert time.monotonic() < deadline, "it did not start"
+        time.sleep(0.01)
+    for number in range(60):
+        time.sleep(0.01 + number * 0.0003)
+        process.send_signal(signal.SIGUSR1)
+    (tmp_path / "over").touch()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert re.fullmatch(r"heard \d+\n", said), said  # several that wait are one
+
+
+PARTS = r"\\.|\[\[|\]\]|\$\(\(|[$<>]\(|[()]|\"|[;|&\n]"
+QUOTED = re.compile(PARTS, re.DOTALL)
+BARE = re.compile(rf"'[^']*'|(?<!\S)#[^\n]*|{PARTS}", re.DOTALL)
+
+
+def ends_of_commands(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where each command of a script ends, and how many substitutions it has in a row."""
+    open_: list[str] = []
+    quoted = tested = False
+    count = at = 0
+    while found := (QUOTED if quoted else BARE).search(text, at):
+        part, at = found[0], found.end()
+        inside = bool({"$(", "<(", ">("}.intersection(open_))
+        if part.endswith("("):
+            count += not inside and part in ("$(", "<(", ">(")
+            open_ += ["("] * part.count("(") if part == "$((" else [part]
+        elif part == ")" and open_:
+            open_.pop()
+        elif part == '"' and not inside:
+            quoted = not quoted
+        elif part in ("[[", "]]") and not inside:
+            tested = part == "[["
+        elif part in ";|&\n" and not (inside or quoted or tested):
+            yield found.start(), count
+            count = 0
+
+
+def two_substitutions(text: str) -> list[str]:
+    """Return the commands of a script that have two substitutions beside each other."""
+    found, begin = [], 0
+    for end, count in ends_of_commands(text):
+        if count > 1:
+            found.append(text[begin:end].strip())
+        begin = end + 1
+    return found
+
+
+def test_no_command_of_a_job_has_two_substitutions() -> None:
+    """Bash 5.2 loses a signal that comes between them; see slurm/requeue.sh."""
+    assert two_substitutions('x=$(f "$(g)") && y=$(f)\n: <(f) $((1 + 2))\n') == []
+    for bad in ('x=$(f) y="$(g)"', ': "$(f)" <(g)', "[[ $(f) && $(g) ]]", "((x = $(f) + $(g)))"):
+        assert two_substitutions(f"true\n{bad}; true\n") == [bad]
+    scripts = [*(ROOT / "slurm").glob("*.sbatch"), *(ROOT / "slurm").glob("*.sh")]
+    found = {
+        script.name: commands
+        for script in scripts
+        if script.name not in ("chain.sh", "site.sh")  # chain.sh traps no signal
+        and (commands := two_substitutions(script.read_text(encoding="utf-8")))
+    }
+    assert found == {}
 
 
 class Attempt:
