@@ -18,6 +18,10 @@ _URL = re.compile(
     r"(?<![A-Za-z0-9+.-])(?:[A-Za-z][A-Za-z0-9+.-]*+://|(?:https?|ftps?|s3|gs):/)[^\s'\"<>`]+"
 )
 _PAIR = re.compile(r"([^=&;]*)=([^&;]*)")
+# Where a page of MLflow shows a run. It holds no secret, and masked it opens nothing.
+_MLFLOW_ROUTE = re.compile(
+    r"/experiments/\w{1,64}/runs/\w{1,64}\?workflowType=machine_learning[.,;:)]*"
+)
 _HEADER = re.compile(
     r"(?<![\w-])((?:authorization|x-[a-z]+(?:-[a-z]+)*)\s*:\s*)[^'\"]+", re.IGNORECASE
 )
@@ -34,8 +38,8 @@ def redact(text: str) -> str:
     """Return a text with the secrets of every URL in it replaced by `***`.
 
     Secrets are the part in front of the host (`user:password@`), every value of a query
-    (`?X-Amz-Signature=...`) and the part after `#`. Values of settings named like a secret
-    (`token=...`) are replaced anywhere in the text.
+    (`?X-Amz-Signature=...`) and the part after `#`, unless it is MLflow's path to a run. Values of
+    settings named like a secret (`token=...`) are replaced anywhere in the text.
     """
     shown = _URL.sub(lambda found: _redact_url(found.group()), text)
     return _NAMED.sub(_redact_pair, shown)
@@ -113,4 +117,6 @@ def _redact_tail(tail: str) -> str:
     tail, hash_mark, fragment = tail.partition("#")
     path, mark, query = tail.partition("?")
     shown = _PAIR.sub(rf"\g<1>={MASK}", query) if "=" in query else (MASK if query else "")
-    return path + mark + shown + (hash_mark + MASK if fragment else hash_mark)
+    if fragment and not _MLFLOW_ROUTE.fullmatch(fragment):
+        fragment = MASK
+    return path + mark + shown + hash_mark + fragment

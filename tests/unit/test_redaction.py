@@ -25,6 +25,8 @@ ADDRESSES = {
     ),
     f"https://h/c?sv=2024&sig={SECRET}%3D#{SECRET}": "https://h/c?sv=***&sig=***#***",
     f"https://h/set?{SECRET}": "https://h/set?***",
+    f"http://h/#/experiments/1/runs/a?workflowType=machine_learning&x={SECRET}": "http://h/#***",
+    f"http://h/#/experiments/1/runs/a?{SECRET}": "http://h/#***",
     f"https://anna:p@{SECRET}@host.org/set": "https://***@host.org/set",
     f"https://anna:p/{SECRET}@host.org/set": "https://***@host.org/set",
     f"ftp://anna:{SECRET}@[::1]:21/set": "ftp://***@[::1]:21/set",

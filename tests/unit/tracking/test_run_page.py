@@ -1,10 +1,12 @@
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from emotalk.logging_setup import PrintableFormatter
 from emotalk.tracking.run_page import how_to_see, run_page
 
 VIEW = "?workflowType=machine_learning"
@@ -30,6 +32,15 @@ def test_a_database_is_told_with_the_command_that_serves_it() -> None:
 
 def test_a_secret_is_not_printed() -> None:
     assert "word" not in how_to_see("https://me:word@host", "3", "abc")
+
+
+@pytest.mark.parametrize("uri", ["https://me:word@host/mlflow", "sqlite:////tmp/mlflow.db"])
+def test_the_address_that_a_log_shows_opens_the_run(uri: str) -> None:
+    told = how_to_see(uri, "3", "abc")
+    record = logging.LogRecord("emotalk", logging.INFO, "f", 1, "MLflow: %s.", (told,), None)
+    line = PrintableFormatter("%(message)s").format(record)
+    assert line == f"MLflow: {told}."
+    assert line.endswith(f"/#/experiments/3/runs/abc{VIEW}.")
 
 
 def printed(folder: Path) -> str:
