@@ -1,10 +1,12 @@
 """Turn the operations of a training into TFLOP/s, and into the share of what its GPUs could do."""
 
+import re
 from collections.abc import Mapping
 
 # TFLOP/s without sparsity, from the makers' data sheets: bfloat16, and TF32 or, where a GPU has
-# none, float32. The first name found in the device's name counts.
+# none, float32. The first name that stands as whole words in the device's name counts.
 PEAKS = {
+    "GB200": (2500.0, 1250.0),
     "GH200": (989.0, 494.0),
     "H200": (989.0, 494.0),
     "H100 PCIe": (756.0, 378.0),
@@ -33,7 +35,7 @@ def peak_tflops(device_name: str, precision: str) -> float | None:
     In fp32 the convolutions, nearly all of the work, use TF32 where the GPU has it.
     """
     for name, (bf16, tf32) in PEAKS.items():
-        if name in device_name:
+        if re.search(rf"(?<!\w){name}(?!\w| Laptop| Ti\b)", device_name):
             return bf16 if precision == "bf16" else tf32
     return None
 

@@ -16,6 +16,12 @@ from emotalk.training.utilisation import PEAKS, peak_tflops, utilisation
         ("NVIDIA L40S", "bf16", 362.0),
         ("NVIDIA L4", "bf16", 121.0),
         ("NVIDIA GeForce RTX 4090", "bf16", 165.2),
+        ("NVIDIA GH200 480GB", "bf16", 989.0),
+        ("NVIDIA GB200", "bf16", 2500.0),
+        ("NVIDIA RTX A4000", "bf16", None),
+        ("NVIDIA RTX A1000 Laptop GPU", "bf16", None),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", "bf16", None),
+        ("NVIDIA GeForce RTX 3090 Ti", "bf16", None),
         ("Radeon", "bf16", None),
     ],
 )
