@@ -1,4 +1,4 @@
-"""Say why figures are undefined: in a table, and of the clips that are too short or without speech.
+"""Write notes on undefined figures: why one is, and how many clips are too short or say too little.
 
 A figure without its reason looks like a fault of the model. Each `Quantity` names in words the
 clips of which it is undefined.
