@@ -7,15 +7,9 @@ reads it. Then the connection is closed, since the rest of the body is not read.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
+from emotalk.app.asgi import App, Message, Receive, Scope, Send
 from emotalk.app.server_limits import ServerLimits
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 TRY_AGAIN_S = 5
 BODILESS = ("GET", "HEAD", "OPTIONS", "DELETE")
@@ -34,7 +28,7 @@ class BodyLimits:
         self._app, self._limits, self._upload_paths = app, limits, upload_paths
         self._uploads = 0
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the application, or answer it with 400, 408, 413 or 429."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
@@ -123,7 +117,7 @@ class _Body:
         await self._send({"type": "http.response.body", "body": content})
 
 
-def _refusal_of_headers(scope: MutableMapping[str, Any], most: int) -> tuple[int, str] | None:
+def _refusal_of_headers(scope: Scope, most: int) -> tuple[int, str] | None:
     stated = dict(scope["headers"]).get(b"content-length", b"0")
     if not stated.isdigit() or len(stated) > 20:
         return 400, "content-length is no number"

@@ -5,20 +5,14 @@ recorded runs. Everything that is not listed here is answered with 404, also ano
 """
 
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
+from emotalk.app.asgi import App, Message, Receive, Scope, Send
 from emotalk.app.password import Password
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 API = "/gradio_api"
 UPLOAD = f"{API}/upload"
@@ -42,7 +36,7 @@ class Gate:
         """Wrap an application whose files are in `folder`."""
         self._app, self._folder, self._password = app, folder.resolve(), password
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request to the application, or answer it with 401, 403, 404 or 429."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
@@ -61,7 +55,7 @@ class Gate:
             # Gradio begins the stream of a session's messages before it looks for the session.
             await send({"type": "http.response.body", "body": b""})
 
-    def _refusal(self, scope: MutableMapping[str, Any]) -> JSONResponse | None:
+    def _refusal(self, scope: Scope) -> JSONResponse | None:
         headers = dict(scope["headers"])
         if self._password is not None:
             address = scope["client"][0] if scope.get("client") else ""

@@ -146,7 +146,7 @@ class PageEvents:
         Args:
             image: picture of a face, in any common format.
             audio: speech, in any common format; also a video with sound.
-            emotion: NAME, NAME:INTENSITY or SECONDS=NAME[:INTENSITY],...
+            emotion: as `emotalk generate --emotion`: a name, a mixture or a time line.
             face: which of several: largest, or 0, 1, ... by size; empty if there is only one.
             paste_back: put the talking face back into the whole picture.
             scale: side of the video in units of 128 pixels, 1 to 4.
