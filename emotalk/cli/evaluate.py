@@ -16,6 +16,13 @@ FIT_CLASSIFIER = "--fit-classifier"
 WITH_SHARDS = (
     "--checkpoint", "--shards", "--split", "--baseline", "--processes", FIT_CLASSIFIER,
 )  # fmt: skip
+OutputOption = Annotated[
+    Path,
+    typer.Option(
+        help="Folder for report.html, report.md, report.json and plots; with --compare for "
+        "compare.html, compare.md and compare.json."
+    ),
+]
 CheckpointOption = Annotated[
     Path | None,
     typer.Option(
@@ -68,7 +75,7 @@ CompareOption = Annotated[
 
 
 def evaluate(
-    output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and plots.")],
+    output: OutputOption,
     checkpoint: CheckpointOption = None,
     shards: ShardsOption = None,
     pairs: PairsOption = None,

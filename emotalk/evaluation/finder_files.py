@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
-from emotalk.faces.model_files import model_files, models_sha256
+from emotalk.faces.model_files import model_files, models_sha256, packs_in
 from emotalk.printable import quoted
 from emotalk.shards.manifest import Manifest
 
@@ -54,10 +54,12 @@ def refuse_missing_files(
     if landmarks == "insightface":
         folder = finder.root / "models" / finder.pack
         if not model_files(finder.model_copy(update={"backend": landmarks})):
+            packs = packs_in(finder.root.expanduser())
+            known = f" ({finder.root} has {', '.join(map(quoted, packs))})" if packs else ""
             raise WrongUse(
                 f"{subject}: landmarks are measured by insightface's pack {quoted(finder.pack)}, "
                 f"and {folder} holds no .onnx file; give finder.root=FOLDER, the folder that holds "
-                f"models/{finder.pack}, or another pack by finder.pack=NAME; {otherwise}"
+                f"models/{finder.pack}, or another pack by finder.pack=NAME{known}; {otherwise}"
             )
     if landmarks != "onnx":
         return

@@ -29,6 +29,11 @@ def model_files(config: LandmarksConfig) -> list[Path]:
     return []
 
 
+def packs_in(root: Path) -> list[str]:
+    """Return the names of insightface's model packs in a folder, in alphabetical order."""
+    return sorted({model.parent.name for model in (root / "models").glob("*/*.onnx")})
+
+
 def model_places(config: LandmarksConfig) -> dict[str, str]:
     """Return setting -> absolute path of what holds the back end's models; empty without any."""
     settings: dict[str, tuple[str, ...]] = {

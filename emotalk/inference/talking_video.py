@@ -179,9 +179,10 @@ def plan_video(
 def _provenance(request: VideoRequest, loaded: LoadedGenerator) -> str:
     """Return the sentences of the file's comment that name a video's inputs."""
     mark = f" Request: {request.mark}." if request.mark else ""
+    intensity = "" if request.intensity == 1 else f" Intensity: {request.intensity:g}."
     return (
         f"Picture: {printable(request.image.name)}. Speech: {printable(request.audio.name)}. "
-        f"Emotion: {request.emotion or 'each'}. Seed: {request.seed}. "
+        f"Emotion: {request.emotion or 'each'}.{intensity} Seed: {request.seed}. "
         f"Model: {printable(loaded.folder.name)}.{mark}"
     )
 

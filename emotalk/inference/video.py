@@ -48,7 +48,10 @@ def check_output(path: Path, *, overwrite: bool = False) -> None:
         raise WrongUse(f"{path}: is a folder; name a file in it, e.g. {path / 'video.mp4'}")
     video_format(path)
     if path.exists() and not overwrite:
-        raise WrongUse(f"{path}: exists already; choose another name or add --overwrite")
+        raise WrongUse(
+            f"{path}: exists already; choose another name or add --overwrite (in Python: "
+            "overwrite=True)"
+        )
     if not path.parent.is_dir():
         raise WrongUse(f"{path}: the folder {path.parent} does not exist; make it first")
     probe = path.with_name(f".{secrets.token_hex(8)}.writable")

@@ -9,6 +9,7 @@ from insightface.app import FaceAnalysis
 
 from emotalk.config.etl import LandmarksConfig
 from emotalk.errors import WrongUse
+from emotalk.faces.model_files import packs_in
 from emotalk.faces.tracking import TrackingDetector
 from emotalk.onnx_session import CUDA, providers, single_threaded
 from emotalk.schema import LANDMARKS, Bytes, Doubles, Floats
@@ -130,7 +131,7 @@ def _found_elsewhere(pack: str, root: Path) -> str:
         if place.parent.name == "models":
             return f"{root} is a pack: give --root {place.parent.parent} --pack {place.name}."
         return f"{root} is a pack: move it to DIR/models/NAME and give --root DIR --pack NAME."
-    packs = sorted({model.parent.name for model in models.glob("*/*.onnx")})
+    packs = packs_in(root)
     if packs:
         return f"{models} has {', '.join(packs)}: give --pack {packs[0]}."
     return ""

@@ -175,6 +175,15 @@ def test_missing_files_are_one_message_that_names_the_setting(
         refuse_missing_files(landmarks, LandmarksConfig.model_validate(finder), "the-set")
 
 
+def test_a_missing_pack_is_answered_with_those_that_are_there(tmp_path: Path) -> None:
+    for name in ("one", "two", "empty"):
+        (tmp_path / "models" / name).mkdir(parents=True)
+    for name in ("one", "two"):
+        (tmp_path / "models" / name / "det.onnx").touch()
+    with pytest.raises(WrongUse, match=r"by finder\.pack=NAME \(\S+ has 'one', 'two'\); "):
+        refuse_missing_files("insightface", LandmarksConfig(root=tmp_path, pack="three"), "the-set")
+
+
 def test_other_files_than_the_set_s_own_are_told(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name / "models" / "p").mkdir(parents=True)

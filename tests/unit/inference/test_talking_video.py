@@ -107,6 +107,18 @@ def test_emotion_and_intensity_of_every_frame_reach_the_network(request_of: Vide
 
 
 @pytest.mark.parametrize(
+    ("intensity", "said"), [(1.0, "Happy. Seed"), (0.8, "Happy. Intensity: 0.8. Seed")]
+)
+def test_the_file_names_what_decides_the_emotion(
+    request_of: VideoRequest, intensity: float, said: str
+) -> None:
+    request = replace(request_of, emotion="Happy", intensity=intensity)
+    make_video(request, loaded_of(use_intensity=True))
+    with av.open(str(request.output)) as container:
+        assert f"Emotion: {said}" in container.metadata["comment"]
+
+
+@pytest.mark.parametrize(
     ("unlabelled", "recorded", "said"),
     [
         (9, None, True),

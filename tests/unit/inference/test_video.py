@@ -136,7 +136,9 @@ def test_a_failure_leaves_no_file_behind(tmp_path: Path) -> None:
 def test_an_existing_file_is_kept_unless_told_otherwise(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"mine")
-    with pytest.raises(WrongUse, match=r"exists already; choose another name or add --overwrite"):
+    with pytest.raises(
+        WrongUse, match=r"exists already; .* --overwrite \(in Python: overwrite=True\)"
+    ):
         check_output(path)
     check_output(path, overwrite=True)
     assert path.read_bytes() == b"mine"
