@@ -29,7 +29,9 @@ from emotalk.schema import Bytes
 from emotalk.shards.clip import Clip
 from emotalk.shards.sample_table import Sample
 
-WINDOWS_S = ((0, 4), (4, 8), (8, 30), (30, 120))
+WINDOWS = {f"{low_s} to {high_s} s": (low_s, high_s) for low_s, high_s in
+           ((0, 4), (4, 8), (8, 30), (30, 120))}  # fmt: skip
+"""Name of a window -> its begin and end in the joined video, in seconds."""
 LATE_S = 8.0  # the report's limit: beyond it a video should not be worse
 
 
@@ -46,6 +48,17 @@ class Part:
     def middle_s(self) -> float:
         """Return the time of the clip's middle in the joined video."""
         return (self.begin_s + self.end_s) / 2
+
+    @property
+    def window(self) -> str:
+        """Return the name of its window; the last one holds what lies beyond it, too.
+
+        The last clip of 120 s may end some seconds after them.
+        """
+        return next(
+            (name for name, (low_s, high_s) in WINDOWS.items() if low_s < self.middle_s <= high_s),
+            [*WINDOWS][-1],
+        )
 
 
 def measure_drift(
@@ -123,7 +136,7 @@ def describe_drift(
         for name, quantity in quantities().items()
         if name in known and any(name in part.rows[JOINED] for part in parts)
     }
-    windows = {f"{low} to {high} s": _within(parts, low, high) for low, high in WINDOWS_S}
+    windows = {name: [part for part in parts if part.window == name] for name in WINDOWS}
 
     def losses(control: str) -> dict[str, DriftLoss]:
         found = {
@@ -145,10 +158,6 @@ def describe_drift(
         worse=losses(SHORT),
         worse_than_alone=losses(ALONE),
     )
-
-
-def _within(parts: Sequence[Part], low_s: float, high_s: float) -> list[Part]:
-    return [part for part in parts if low_s < part.middle_s <= high_s]
 
 
 def _means(parts: Sequence[Part], name: str, seed: int) -> dict[str, Value]:

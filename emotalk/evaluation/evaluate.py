@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
 from emotalk.config.evaluate import EvaluateConfig
@@ -35,7 +33,7 @@ from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
 from emotalk.evaluation.reading import ClipReader
-from emotalk.evaluation.report import DriftReport, Report
+from emotalk.evaluation.report import DriftReport, Report, with_times
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
 from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import OTHERS
@@ -75,7 +73,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         figures = results.figures(config.seed)
         report = Report(
             inputs=inputs,
-            where=_places(config, loaded, baseline) | _times(begun_s),
+            where=_places(config, loaded, baseline),
             judges={
                 t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion
             },
@@ -104,7 +102,9 @@ def evaluate(config: EvaluateConfig) -> Report:
             about=describe_model(loaded),
         )
         videos = _videos(here, reader, chosen, report)
-        write_report(config.output, report, write_plots(config.output, results, report), videos)
+        plots = write_plots(config.output, results, report)
+        report = with_times(report, begun_s)
+        write_report(config.output, report, plots, videos)
         return report
 
 
@@ -123,13 +123,6 @@ def _drift(
             here.evaluator, reader, joined, size=config.clips_in_memory, others=others
         )
     return describe_drift(parts, joined[0].actor, config.seed, known=known)
-
-
-def _times(begun_s: float) -> dict[str, Any]:
-    return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.monotonic() - begun_s, 1),
-    }
 
 
 def _places(

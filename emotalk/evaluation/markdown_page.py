@@ -41,7 +41,7 @@ def _render(part: Content) -> str:
         case Bullets():
             return "\n".join(_bullet(escaped(line)) for line in part.lines)
         case Picture():
-            lines = [f"![{escaped(part.alt)}]({part.file})"]
+            lines = [_wrapped(f"![{escaped(part.alt)}]({part.file})")]
             return "\n\n".join([*lines, *([_wrapped(escaped(part.caption))] * bool(part.caption))])
         case Table():
             return "\n\n".join([*([_wrapped(escaped(part.caption))] * bool(part.caption)),

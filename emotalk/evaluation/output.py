@@ -1,5 +1,6 @@
 """Prepare the folder of a report, and write the report."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 from emotalk.checkpoints.format import GENERATOR, GENERATOR_EMA
 from emotalk.checkpoints.load import LoadedGenerator
 from emotalk.config.evaluate import EvaluateConfig
-from emotalk.errors import WrongUse
+from emotalk.errors import Stopped, WrongUse
 from emotalk.evaluation.html_page import html_page
 from emotalk.evaluation.markdown_page import markdown_page
 from emotalk.evaluation.page_video import PageVideo
@@ -18,12 +19,13 @@ from emotalk.evaluation.report import FORMAT, Report
 from emotalk.evaluation.report_blocks import sections
 from emotalk.evaluation.summary import headlines
 from emotalk.faces.model_files import models_sha256
-from emotalk.files.atomic_write import atomic_write_text
+from emotalk.files.atomic_write import PART, atomic_write_text
 from emotalk.files.checksums import file_sha256
 from emotalk.files.made_folder import made_folder
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.sample_table import Sample
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORT = "report"
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = f"{REPORT}.json", f"{REPORT}.md", f"{REPORT}.html"
 REPORT_FILES = (REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML)
@@ -85,30 +87,52 @@ def claimed_output(
 ) -> Iterator[None]:
     """Create the folder for the block, or accept an empty one or a report of the same inputs.
 
-    If the block fails, a folder that was created and is still empty is removed. `name` is the file
-    that holds the inputs, and `kind` its format.
+    A report that was stopped while it was written is taken for one of the inputs that stand in a
+    hidden file meanwhile, so that the same command can finish it. If the block fails, a folder that
+    was created and is still empty is removed. `name` is the file that holds the inputs, and `kind`
+    its format.
 
     Raises:
         WrongUse: it cannot be created or written, or it holds anything else.
+        Stopped: the disk is full.
     """
+    claim = folder / f".{name}{PART}"
     with ExitStack() as stack:
         try:
             stack.enter_context(made_folder(folder))
-            probe = folder / ".writable"
-            probe.touch()
-            probe.unlink()
+            _refuse_other_content(folder, inputs, (folder / name, claim), kind)
+            atomic_write_text(claim, json.dumps({"format": kind, "inputs": inputs}))
         except OSError as error:
             raise WrongUse(
                 f"output {folder}: cannot be written: {error.strerror}; choose another folder"
             ) from None
-        _refuse_other_content(folder, inputs, name, kind)
-        yield
+        stack.callback(_release, claim)
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            raise Stopped(
+                f"output {folder}: {error.strerror}, so the report could not be written; make room "
+                "there and for temporary files, and run the same command again"
+            ) from error
+        claim.unlink()
 
 
-def _refuse_other_content(folder: Path, inputs: dict[str, Any], name: str, kind: str) -> None:
-    if not any(folder.iterdir()):
+def _release(claim: Path) -> None:
+    """Remove the claim unless it is needed: where a block that failed has left files."""
+    if all(path == claim for path in claim.parent.iterdir()):
+        claim.unlink(missing_ok=True)
+
+
+def _refuse_other_content(
+    folder: Path, inputs: dict[str, Any], sources: Sequence[Path], kind: str
+) -> None:
+    """Refuse a folder that holds files, none of `sources` among them stating these inputs."""
+    if not any(path not in sources[1:] for path in folder.iterdir()):
         return
-    if _inputs_of_report(folder / name, kind) != json.loads(json.dumps(inputs)):
+    wanted = json.loads(json.dumps(inputs))
+    if all(_inputs_of_report(path, kind) != wanted for path in sources):
         raise WrongUse(
             f"output {folder}: not empty, and not a report of the same weights, clips and "
             "settings; reports are never overwritten: choose another folder"

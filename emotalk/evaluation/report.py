@@ -1,7 +1,9 @@
 """Define the report of an evaluation: its rows, its figures and what is known of its inputs."""
 
 import math
+import time
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -191,6 +193,18 @@ class Report(Part):
     )
     caveats: tuple[str, ...]
     per_clip: dict[str, dict[str, dict[str, float | str | None]]]  # key -> row -> quantity -> value
+
+
+def with_times(report: Report, begun_s: float) -> Report:
+    """Return the report with the time at which it is finished, and how long it took.
+
+    `begun_s` is `time.monotonic()` at its beginning.
+    """
+    times = {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - begun_s, 1),
+    }
+    return report.model_copy(update={"where": {**report.where, **times}})
 
 
 def finite(value: float) -> float | None:

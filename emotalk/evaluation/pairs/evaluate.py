@@ -3,7 +3,6 @@
 import logging
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from emotalk.config.evaluate_pairs import PairsConfig
 from emotalk.errors import WrongUse
@@ -29,7 +28,7 @@ from emotalk.evaluation.pairs.report_parts import describe_pairs, pair_caveats
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
 from emotalk.evaluation.quantities import METRICS
-from emotalk.evaluation.report import Report
+from emotalk.evaluation.report import Report, with_times
 from emotalk.evaluation.report_videos import GENERATED, TRUE, choose_videos, video_title
 from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import OTHERS
@@ -79,11 +78,7 @@ def evaluate_pairs(config: PairsConfig) -> Report:
         results, warnings = _drop_failed(measured, model, config)
         report = Report(
             inputs=inputs,
-            where={
-                "pairs": printable(str(config.pairs)),
-                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - begun_s, 1),
-            },
+            where={"pairs": printable(str(config.pairs))},
             judges=judges.descriptions,
             clips=len(results.clips),
             actors=tuple(sorted({clip.actor for clip in results.clips})),
@@ -99,7 +94,9 @@ def evaluate_pairs(config: PairsConfig) -> Report:
             per_clip=results.per_clip(),
         )
         videos = _videos(listed, model, config, report)
-        write_report(config.output, report, write_plots(config.output, results, report), videos)
+        plots = write_plots(config.output, results, report)
+        report = with_times(report, begun_s)
+        write_report(config.output, report, plots, videos)
         return report
 
 

@@ -28,6 +28,11 @@ LENGTH = (
 )
 SHOWN = {"short": "within 8 s", "alone": "alone", "truth": "true"}
 CONTROLS = {"short": "at the end of a video of 8 s", "alone": "alone"}
+NOT_COMPARED = {
+    "short": "Beyond 8 s no clip could be compared with itself at the end of a video of 8 s: a "
+    "clip of 8 s and more has nothing before it there.",
+    "alone": "Beyond 8 s no clip could be compared with itself alone.",
+}
 
 
 def _content(report: Report) -> Sequence[Content]:
@@ -78,12 +83,14 @@ def verdict(drift: DriftReport, described: Mapping[str, Quantity]) -> list[str]:
     `described` maps names of figures to their descriptions.
     """
     if not any(drift.losses.values()):
-        return ["The video ends before 8 s, so nothing is said of what comes after them."]
+        return ["No clip of the video lies beyond 8 s: nothing is said of what comes after them."]
 
     return [
         line
         for control, losses in drift.losses.items()
-        for line in _compared(losses, described, CONTROLS[control])
+        for line in (
+            _compared(losses, described, CONTROLS[control]) if losses else [NOT_COMPARED[control]]
+        )
     ]
 
 

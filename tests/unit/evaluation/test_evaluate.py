@@ -1,5 +1,6 @@
 """The whole evaluation on a tiny shard set: figures, baselines, refusals."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -13,8 +14,9 @@ from skimage.metrics import peak_signal_noise_ratio
 from emotalk.checkpoints.load import load_generator
 from emotalk.config.evaluate import EvaluateConfig
 from emotalk.config.evaluate_emotion import EmotionJudgeConfig
-from emotalk.errors import WrongUse
+from emotalk.errors import Stopped, WrongUse
 from emotalk.evaluation.evaluate import evaluate
+from emotalk.evaluation.output import claimed_output
 from emotalk.evaluation.report import Report
 from emotalk.evaluation.summary import summary_table
 from emotalk.inference.generate import ClipRequest, generate_clips
@@ -136,6 +138,63 @@ def test_an_equal_evaluation_may_replace_its_report_and_another_may_not(
     assert {**after, "where": {}} == {**before, "where": {}}
     with pytest.raises(WrongUse, match="not empty, and not a report of the same"):
         evaluate(config.model_copy(update={"seed": 1}))
+
+
+def test_what_a_full_disk_stopped_is_finished_by_the_same_command_and_by_no_other(
+    tmp_path: Path, shards: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    output = tmp_path / "new" / "out"
+    settings = {"checkpoint": checkpoint, "shards": str(shards), "output": output, "clips": 1}
+    more = {"landmarks": "none", "emotion": "none", "other_speech": "curve", "videos": 0}
+    config = EvaluateConfig.model_validate({**settings, **more})
+    with monkeypatch.context() as patch:
+        patch.setattr("emotalk.evaluation.output.html_page", full)
+        with pytest.raises(Stopped, match=r"No space left on device.*run the same command again"):
+            evaluate(config)
+        patch.setattr("emotalk.evaluation.evaluate.write_plots", full)
+        with pytest.raises(Stopped, match="No space left"):
+            evaluate(config.model_copy(update={"output": tmp_path / "other"}))
+    assert not (tmp_path / "other").exists(), "it held nothing"
+    assert (output / "frames.png").exists()
+    with pytest.raises(WrongUse, match="not empty, and not a report of the same"):
+        evaluate(config.model_copy(update={"seed": 1}))
+    evaluate(config)
+    assert (output / "report.json").exists()
+    assert not [path for path in output.iterdir() if path.name.startswith(".")]
+
+
+def test_a_killed_evaluation_that_wrote_nothing_yet_makes_room_for_any_other(
+    tmp_path: Path,
+) -> None:
+    with claimed_output(tmp_path / "out", {"seed": 0}):
+        shutil.copytree(tmp_path / "out", tmp_path / "killed")
+    assert [*(tmp_path / "killed").iterdir()], "by this it is known"
+    with claimed_output(tmp_path / "killed", {"seed": 1}):
+        pass
+    assert not [*(tmp_path / "killed").iterdir()]
+
+
+def test_the_report_s_times_are_those_of_its_end(
+    tmp_path: Path, shards: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The drift of a long video and the page's videos take as long as all clips."""
+    now = [1000.0]
+
+    def videos(*_: object) -> list[object]:
+        now[0] += 500
+        return []
+
+    monkeypatch.setattr("emotalk.evaluation.evaluate.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("emotalk.evaluation.evaluate._videos", videos)
+    settings = {"checkpoint": checkpoint, "shards": str(shards), "output": tmp_path / "out"}
+    more = {"clips": 1, "landmarks": "none", "emotion": "none", "other_speech": "curve"}
+    found = evaluate(EvaluateConfig.model_validate({**settings, **more}))
+    assert found.where["seconds"] == 500
+    written = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert written["where"] == found.where
 
 
 def test_a_folder_with_something_else_in_it_is_refused(

@@ -67,6 +67,13 @@ def test_no_line_begins_a_list_or_a_heading_by_accident(start: str) -> None:
         assert not line.startswith(("- ", "# ", "12. ", "> ", "+ ", "---"))
 
 
+def test_the_words_of_a_picture_are_wrapped() -> None:
+    words = "Mouth correlation and amplitude at falling signal-to-noise ratios, with intervals"
+    shown = page(Picture("noise_curve.png", words), pictures=("noise_curve.png",))
+    assert all(len(line) <= 80 for line in shown.splitlines())
+    assert f"![{words}](noise_curve.png)" in " ".join(shown.split())
+
+
 @given(st.text(max_size=300))
 def test_any_text_fits_80_columns(text: str) -> None:
     shown = page(Paragraph(text), Bullets([text]), Table(("a", "b"), [(text, text)]))

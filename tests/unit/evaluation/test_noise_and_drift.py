@@ -258,10 +258,21 @@ def test_windows_hold_the_parts_whose_middle_lies_in_them() -> None:
     (line,) = verdict(found.model_copy(update={"worse": small}), known)
     assert "no figure is more than 5 % worse" in line
     (line,) = verdict(found.model_copy(update={"worse": {}}), known)
-    assert "ends before 8 s" in line
+    assert "No clip of the video lies beyond 8 s" in line
     long_clips = {"worse": {}, "worse_than_alone": small}
     length, alone = verdict(found.model_copy(update=long_clips), known)
+    assert "no clip could be compared with itself at the end of a video of 8 s" in length
+    assert "no figure is more" not in length, "nothing was compared"
     assert "no figure is more than 5 % worse than alone" in alone
+
+
+def test_the_last_window_holds_a_clip_whose_middle_lies_behind_120_s() -> None:
+    """Clips of 2.3 s end at 121.9 s, the last one's middle at 120.75 s."""
+    parts = [part(119.0, 27, 30), part(120.75, 18, 30)]
+    found = describe_drift(parts, "bo", 0, known=["psnr"])
+    assert found is not None
+    (of,) = found.windows.values()
+    assert (of["psnr"]["joined"].clips, of["psnr"]["joined"].mean) == (found.clips, 22.5)
 
 
 def test_the_verdict_tells_what_is_worse_from_what_may_be_chance() -> None:
@@ -298,6 +309,6 @@ def test_the_report_shows_drift_and_noise(report: Report) -> None:
     for words in (
         f"{drift.seconds:g} s of 1001, 5 clips of 2 different ones, some of them again.",
         "signal-to-noise ratios",
-        "ends before 8 s",
+        "No clip of the video lies beyond 8 s",
     ):
         assert words in page
