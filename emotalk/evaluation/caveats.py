@@ -21,6 +21,7 @@ LANDMARK_MEASURES = (
     "A mouth that moves less than a tenth of the true one has correlation 0.",
 )
 """Notes on the figures of landmarks, for reports that have any."""
+DRAWN_ONLY = "The shipped models know drawn faces only; on photographs they are invalid."
 
 
 def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, ...]:
@@ -31,6 +32,11 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
         else "The row for other speech compares the mouth generated for another clip's sentence "
         "with this clip's true mouth."
     )
+    no_mouths = config.other_speech == "curve" and config.landmarks == "none"
+    if no_mouths:
+        other = (
+            "No row for other speech: other_speech=curve compares mouths, which are not measured."
+        )
     lines = ["PSNR and SSIM are taken before any video encoding.", *MEASURES, other]
     lines += LANDMARK_MEASURES if config.landmarks != "none" else ()
     if config.condition == "first_frame":
@@ -39,11 +45,11 @@ def caveats(config: EvaluateConfig, clips: Sequence[ClipResults]) -> tuple[str, 
         lines.append("Emotions are classified in videos generated from the actor's neutral still.")
     lines += _unlabelled(clips)
     if config.landmarks == "judge" or config.emotion.by == "drawn":
-        lines.append("The shipped models know drawn faces only; on photographs they are invalid.")
+        lines.append(DRAWN_ONLY)
     if config.landmarks == "judge":
         lines.append("The shipped landmark model finds a face in every frame: none is missed.")
     alone = sum("other_speech" not in clip.rows for clip in clips)
-    if alone:
+    if alone and not no_mouths:
         lines.append(
             f"{alone} of {len(clips)} clips have no row for other speech: no clip of another "
             "sentence was evaluated beside them."

@@ -35,6 +35,7 @@ from emotalk.evaluation.progress import progress
 from emotalk.evaluation.reading import ClipReader
 from emotalk.evaluation.report import DriftReport, Report, with_times
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
+from emotalk.evaluation.requests import emotion_place
 from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import OTHERS
 from emotalk.evaluation.strengths import choose_strength_clips, with_strengths
@@ -61,6 +62,8 @@ def evaluate(config: EvaluateConfig) -> Report:
     refuse_missing_files(config.landmarks, config.finder, shards_text(config.shards))
     chosen = choose_clips(shard_set.split(config.split).samples, config.clips, seed=config.seed)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
+    for sample in chosen:
+        emotion_place(loaded, sample)  # before minutes are spent on the clips ahead of it
     baseline = load_baseline(config)
     inputs = describe_inputs(config, shard_set, loaded, chosen, baseline)
     with claimed_output(config.output, inputs):
@@ -71,6 +74,7 @@ def evaluate(config: EvaluateConfig) -> Report:
         results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
         names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
         figures = results.figures(config.seed)
+        evaluated = _evaluated(chosen, results)
         report = Report(
             inputs=inputs,
             where=_places(config, loaded, baseline),
@@ -95,7 +99,7 @@ def evaluate(config: EvaluateConfig) -> Report:
             as_reported=results.as_reported(config.seed) if config.as_reported else None,
             baseline=describe_baseline(baseline, results, config.seed),
             noise_curve=describe_noise(results, config.noise_kind, config.seed),
-            drift=_drift(here, reader, chosen, [name for name, rows in figures.items() if rows]),
+            drift=_drift(here, reader, evaluated, [name for name, of in figures.items() if of]),
             left_out=reader.left_out,
             caveats=caveats(judges.config, results.clips),
             per_clip=results.per_clip(),
@@ -106,6 +110,12 @@ def evaluate(config: EvaluateConfig) -> Report:
         report = with_times(report, begun_s)
         write_report(config.output, report, plots, videos)
         return report
+
+
+def _evaluated(chosen: Sequence[Sample], results: Results) -> list[Sample]:
+    """Return the samples without those that were left out."""
+    keys = {clip.key for clip in results.clips}
+    return [sample for sample in chosen if sample.key in keys]
 
 
 def _drift(

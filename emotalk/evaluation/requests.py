@@ -9,6 +9,7 @@ from emotalk.errors import WrongUse
 from emotalk.inference.generate import ClipRequest
 from emotalk.schema import NEUTRAL, Bytes, Floats
 from emotalk.shards.clip import Clip
+from emotalk.shards.sample_table import Sample
 
 Condition = Literal["first_frame", "neutral"]
 
@@ -50,13 +51,24 @@ def emotion_weights(loaded: LoadedGenerator, clip: Clip) -> Floats:
         WrongUse: the generator does not know the emotion.
     """
     facts = loaded.facts
-    emotion = clip.emotion or NEUTRAL  # the code that training gives to unlabelled clips
-    if emotion not in facts.emotions:
-        raise WrongUse(
-            f"{clip.key}: emotion {emotion}, but the checkpoint {loaded.folder} "
-            f"knows {', '.join(facts.emotions)}; give shards of the set it was trained on"
-        )
+    place = emotion_place(loaded, clip)
     weights_E = np.zeros(len(facts.emotions), np.float32)
     known = facts.use_intensity and clip.emotion is not None and clip.intensity is not None
-    weights_E[facts.emotions.index(emotion)] = clip.intensity if known else 1.0
+    weights_E[place] = clip.intensity if known else 1.0
     return weights_E
+
+
+def emotion_place(loaded: LoadedGenerator, clip: Clip | Sample) -> int:
+    """Return the place of a clip's emotion in the generator's emotion input.
+
+    Raises:
+        WrongUse: the generator does not know the emotion.
+    """
+    known = loaded.facts.emotions
+    emotion = clip.emotion or NEUTRAL  # the code that training gives to unlabelled clips
+    if emotion not in known:
+        raise WrongUse(
+            f"{clip.key}: emotion {emotion}, but the checkpoint {loaded.folder} "
+            f"knows {', '.join(known)}; give shards of the set it was trained on"
+        )
+    return known.index(emotion)

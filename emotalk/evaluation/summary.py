@@ -114,7 +114,7 @@ def summary_notes(report: Report) -> str:
         if headline.undefined
     ]
     if HEADINGS["other_speech"] not in head:
-        notes.append(f"{ROWS['other_speech']}: no clip has one")
+        notes.append(f"{ROWS['other_speech']}: not compared")
     if report.emotion is None and _no_emotion_is_known(report):
         notes.append("emotions: that of no clip is known")
     return "; ".join(notes)

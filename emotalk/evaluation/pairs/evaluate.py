@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from emotalk.config.evaluate_pairs import PairsConfig
 from emotalk.errors import WrongUse
@@ -21,7 +21,7 @@ from emotalk.evaluation.output import claimed_output, write_report
 from emotalk.evaluation.page_video import PageVideo, side_by_side
 from emotalk.evaluation.pairs.aligned_video import read_speech
 from emotalk.evaluation.pairs.listing import Pair, PairList, list_pairs
-from emotalk.evaluation.pairs.measure import measure_pair
+from emotalk.evaluation.pairs.measure import BY_LANDMARKS, measure_pair
 from emotalk.evaluation.pairs.mouth_notes import mouth_notes
 from emotalk.evaluation.pairs.reading import UnfitPair, read_pair
 from emotalk.evaluation.pairs.report_parts import describe_pairs, pair_caveats
@@ -76,10 +76,14 @@ def evaluate_pairs(config: PairsConfig) -> Report:
                 f"e.g. {first[0]}: {first[1]}"
             )
         results, warnings = _drop_failed(measured, model, config)
+        notes = {
+            clip.key: (*measured.notes[clip.key], *mouth_notes(clip)) for clip in results.clips
+        }
+        notes = {key: lines for key, lines in notes.items() if lines}
         report = Report(
             inputs=inputs,
             where={"pairs": printable(str(config.pairs))},
-            judges=judges.descriptions,
+            judges=judges.descriptions if any(clip.openings for clip in results.clips) else {},
             clips=len(results.clips),
             actors=tuple(sorted({clip.actor for clip in results.clips})),
             condition="unknown, the videos were made elsewhere",
@@ -89,8 +93,8 @@ def evaluate_pairs(config: PairsConfig) -> Report:
             identity_floor=results.identity_floor(config.seed),
             as_reported=results.as_reported(config.seed) if config.as_reported else None,
             left_out=left_out,
-            pair_notes=measured.notes,
-            caveats=pair_caveats(config, results.clips, measured.notes),
+            pair_notes=notes,
+            caveats=pair_caveats(config, results.clips, notes),
             per_clip=results.per_clip(),
         )
         videos = _videos(listed, model, config, report)
@@ -120,7 +124,7 @@ class _Measured:
     """Collect the results of all pairs.
 
     Attributes:
-        notes: key -> what differs between the files of a pair.
+        notes: key -> what differs between the files of a pair, for every pair that was compared.
         left_out: key or file -> why it was not compared.
         first: the first true clips, on which the landmark model is tested.
     """
@@ -175,8 +179,7 @@ def _measure_all(listed: PairList, judges: _Judges, config: PairsConfig) -> _Mea
                 found.results.clips.append(clip)
                 shown = {"true": read.clip.video_THWC, "generated": read.generated_THWC}
                 found.results.examples.setdefault(pair.emotion or UNKNOWN, shown)
-                notes = (*read.notes, *mouth_notes(clip))
-                found.notes |= {pair.key: notes} if notes else {}
+                found.notes[pair.key] = read.notes
                 found.first += [read.clip] if len(found.first) < CHECKED_CLIPS else []
             bar.advance(task)
     return found
@@ -207,10 +210,22 @@ def _drop_failed(
     results, warnings = drop_failed_metrics(results, METRICS, config.seed)
     fault = check_landmarks(model, measured.first).fault(config.landmarks)
     if fault is not None:
-        names = {name for m in METRICS if m.needs_landmarks for name in m.quantities}
-        results = without_quantities(results, names)
+        results = _without_landmarks(results)
         warnings.insert(0, landmark_warning(model.name, fault, config.landmarks))
     return results, warnings
+
+
+def _without_landmarks(results: Results) -> Results:
+    """Return the results without anything that a landmark model measured."""
+    names = {name for m in METRICS if m.needs_landmarks for name in m.quantities}
+    results = without_quantities(results, names)
+    clips = []
+    for clip in results.clips:
+        faulty = {
+            name: value for name, value in clip.as_reported.items() if name not in BY_LANDMARKS
+        }
+        clips.append(replace(clip, openings={}, as_reported=faulty, face_vectors=None))
+    return replace(results, clips=clips)
 
 
 def _detector(config: PairsConfig) -> LandmarkDetector | None:

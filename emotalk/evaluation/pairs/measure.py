@@ -22,6 +22,9 @@ from emotalk.evaluation.speech_facts import speech_facts
 from emotalk.metrics.as_reported import psnr_of_wrapped_bytes
 from emotalk.schema import Floats
 
+BY_LANDMARKS = frozenset({"nlmd_without_procrustes"})
+"""Those of the faulty figures that are of landmarks."""
+
 
 def measure_pair(
     read: ReadPair,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emotalk.config.evaluate_pairs import PairsConfig
-from emotalk.evaluation.caveats import LANDMARK_MEASURES, MEASURES
+from emotalk.evaluation.caveats import DRAWN_ONLY, LANDMARK_MEASURES, MEASURES
 from emotalk.evaluation.intervals import FEW_ACTORS, describe_intervals
 from emotalk.evaluation.pairs.listing import UNKNOWN_ACTOR, Pair
 from emotalk.evaluation.results import ClipResults
@@ -58,6 +58,11 @@ def pair_caveats(
         "Sync of the generated row is measured with the sound of the generated file, and with the "
         "true file's where it has none.",
     ]
+    if config.landmarks == "judge":
+        lines += [
+            DRAWN_ONLY,
+            "Nothing tells whether these are drawn: crops bring no landmarks to test a model on.",
+        ]
     lines += short_and_silent(results)
     if UNKNOWN_ACTOR in actors:
         lines.append(

@@ -114,11 +114,13 @@ def test_a_model_compared_with_itself_does_not_differ(
     assert {value.mean for value in report.baseline.differences.values()} <= {0.0, None}
 
 
-def test_an_emotion_that_the_model_does_not_know_is_wrong_use_from_any_process(
-    tmp_path: Path, other_model: Path, shards: Path
+def test_an_emotion_that_the_model_does_not_know_is_wrong_use_before_any_clip_is_read(
+    tmp_path: Path, other_model: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("emotalk.evaluation.evaluate.ClipReader", None)
     with pytest.raises(WrongUse, match="emotion anger, but the checkpoint"):
         run(tmp_path / "out", other_model, shards, processes=2)
+    assert not (tmp_path / "out").exists()
 
 
 def test_blocks_hold_every_sample_once_with_its_own_partner() -> None:

@@ -91,6 +91,13 @@ def test_clips_without_another_sentence_are_counted() -> None:
     assert not any("no row for other speech" in line for line in lines(clips_of("a", "b")))
 
 
+def test_mouths_that_are_not_measured_are_why_no_other_speech_is_compared() -> None:
+    """The clips may well have other sentences beside them."""
+    found = lines(clips_of("a", rows={"generated": {}}), landmarks="none", other_speech="curve")
+    (said,) = [line for line in found if "other speech" in line]
+    assert said.startswith("No row for other speech: other_speech=curve compares mouths")
+
+
 def test_clips_of_unknown_emotion_are_counted() -> None:
     clips = clips_of("a", "b", "c")
     clips[1] = replace(clips[1], emotion=None)

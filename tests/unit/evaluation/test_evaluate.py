@@ -262,6 +262,26 @@ def test_a_broken_clip_is_left_out_and_named(
     assert "3200 samples, expected 9600" in report.left_out["1001_DFA_anger"]
 
 
+def test_a_long_video_is_of_somebody_whose_clips_can_be_read(
+    tmp_path: Path, drawn_clips: Clips, checkpoint: Path
+) -> None:
+    """All three clips of the person with the most frames are broken."""
+    clips = {
+        key: DrawnClip(clip.frames_THWC, clip.landmarks_TLP, clip.speech_S[:3200])
+        if key[0] == 0
+        else clip
+        for key, clip in drawn_clips.items()
+    }
+    shards = write_shard_set(tmp_path / "shards", clips)
+    settings = {"checkpoint": checkpoint, "shards": str(shards), "output": tmp_path / "out"}
+    more = {"landmarks": "none", "emotion": "none", "other_speech": "curve", "videos": 0}
+    found = evaluate(EvaluateConfig.model_validate({**settings, **more, "drift_seconds": 8}))
+    assert len(found.left_out) == 3
+    assert found.drift is not None
+    assert found.drift.actor == "1002"
+    assert found.drift.seconds >= 8
+
+
 def test_judges_that_fail_on_true_clips_are_left_out_and_the_report_begins_with_it(
     tmp_path: Path, drawn_clips: Clips, checkpoint: Path
 ) -> None:

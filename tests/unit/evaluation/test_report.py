@@ -60,10 +60,20 @@ def test_the_page_shows_what_there_is() -> None:
 
 
 def test_warnings_come_before_everything_else() -> None:
-    page = page_of(plain_report(warnings=("the judge of emotions was not used",)))
+    actors = tuple("abcde")
+    page = page_of(plain_report(warnings=("the judge of emotions was not used",), actors=actors))
     assert page.startswith(
         "# Evaluation\n\n**Warning: the judge of emotions was not used**\n\n## What was evaluated"
     )
+
+
+def test_that_intervals_of_few_actors_mean_little_is_said_before_any_figure() -> None:
+    top = words(page_of(plain_report(actors=("a", "b"))).partition("## What was evaluated")[0])
+    assert "over actors. With 2 actors they mean little." in top
+    one = words(page_of(plain_report(actors=("a",))).partition("## What was evaluated")[0])
+    assert "over the 4 clips of one actor: they hold for further clips of this person" in one
+    many = page_of(plain_report(actors=tuple("abcde"))).partition("## What was evaluated")[0]
+    assert "interval" not in many
 
 
 def test_model_shards_date_seed_and_judges_are_named() -> None:

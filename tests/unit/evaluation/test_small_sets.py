@@ -55,7 +55,7 @@ def test_one_clip_is_measured_and_the_row_that_needs_another_is_said_to_be_absen
         "1 of 1 clip is too short for the lip-sync model, which compares 40 frames and more: "
         "30 frames." in words(page)
     )
-    assert "speech of another sentence: no clip has one" in words(text_of(report))
+    assert "speech of another sentence: not compared" in words(text_of(report))
 
 
 def test_no_neutral_still_means_no_emotion_accuracy_and_a_word_why(

@@ -10,6 +10,7 @@ import pytest
 from emotalk.config.compare import CompareConfig
 from emotalk.config.evaluate_pairs import PairsConfig
 from emotalk.errors import WrongUse
+from emotalk.evaluation.ceilings import LandmarkCheck
 from emotalk.evaluation.pairs import evaluate
 from emotalk.evaluation.pairs.evaluate import evaluate_pairs
 from emotalk.evaluation.pairs.measure import measure_pair
@@ -102,6 +103,33 @@ def test_faulty_figures_stand_beside_the_right_ones(report: Report, folder: Path
         digits = 2 if name == "psnr" else 5
         assert value.text(digits) in part
         assert report.figures[name]["generated"].text(digits) in part
+
+
+def test_models_of_drawn_faces_are_said_to_know_no_others(report: Report) -> None:
+    assert "The shipped models know drawn faces only; on photographs they are invalid." in (
+        report.caveats
+    )
+
+
+def test_a_landmark_model_that_fails_on_the_true_clips_says_nothing_at_all(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "check_landmarks", lambda *_: LandmarkCheck(9.0, 0.0))
+    rows = [f"generated/ann/{name}.mp4,true/ann/{name}.mp4" for name in ("late3", "frozen")]
+    (tmp_path / "generated").symlink_to(folder / "generated")
+    (tmp_path / "true").symlink_to(folder / "true")
+    (tmp_path / "pairs.csv").write_text("\n".join(["generated,true", *rows]))
+    found = evaluate_pairs(config_of(tmp_path, tmp_path / "b", videos=0, as_reported=True))
+    (warning, *_) = found.warnings
+    assert "NO FIGURES OF LANDMARKS AND LIPS" in warning
+    assert found.pair_notes == {}, "the mouths were not measured"
+    assert found.as_reported is not None
+    assert found.as_reported.keys() == {"psnr_of_wrapped_bytes"}
+    assert found.judges == {}
+    assert found.identity_floor is None
+    assert {name for name, rows in found.figures.items() if rows} >= {"psnr", "ssim"}
+    assert not any(found.figures[name] for name in ("nlmd", "mouth_correlation", "sync_distance"))
+    assert not (tmp_path / "b" / "mouth.png").exists()
 
 
 def test_every_file_and_setting_is_an_input(report: Report, folder: Path, tmp_path: Path) -> None:
