@@ -117,7 +117,8 @@ def test_what_stops_a_run_is_said_without_a_traceback_and_1(
     assert capsys.readouterr().err == "train.py: loader worker 7 was killed by SIGKILL\n"
     assert status(tmp_path) == {
         "state": "failed", "code": 1, "message": "loader worker 7 was killed by SIGKILL",
-        "step": None, "rank": 0, "node": node_name(), "may_pass": True,
+        "step": None, "rank": 0, "node": node_name(),
+        "job": os.environ.get("SLURM_JOB_ID", ""), "may_pass": True,
     }  # fmt: skip
 
 
