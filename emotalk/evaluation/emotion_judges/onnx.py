@@ -5,7 +5,7 @@ import numpy as np
 
 from emotalk.config.evaluate_emotion import EmotionJudgeConfig
 from emotalk.errors import WrongUse
-from emotalk.evaluation.emotion_judges.judge import CLASSES
+from emotalk.evaluation.emotion_judges.judge import CLASSES, OTHER
 from emotalk.evaluation.emotion_judges.labels import classes_of
 from emotalk.evaluation.picture_model import open_picture_model
 from emotalk.printable import quoted
@@ -52,6 +52,8 @@ class OnnxJudge:
         clip = np.zeros(len(CLASSES))
         for frame_HWC in frames_THWC:
             np.add.at(clip, self._classes, self._shares(self._run(frame_HWC)))
+        if not clip.any():  # probabilities of 0 alone: no expression was seen in any frame
+            clip[CLASSES.index(OTHER)] = 1
         return np.asarray(clip / clip.sum(), np.float32)
 
     def _try(self, labels: int) -> None:

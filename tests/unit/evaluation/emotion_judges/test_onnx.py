@@ -88,6 +88,16 @@ def test_probabilities_are_averaged_as_they_are(tmp_path: Path) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+def test_who_sees_no_expression_in_any_frame_sees_none_of_the_six(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shares of a sum of 0 were no numbers, whose largest is that of the first emotion."""
+    shares = write_linear(tmp_path / "b.onnx", WEIGHTS_3K, shape=(1, 3, 16, 16), softmax=True)
+    found = judge(shares, outputs="probabilities")
+    monkeypatch.setattr(found, "_run", lambda _: np.zeros(5))
+    assert found.probabilities(noise_frames(3, 2)).tolist() == [0, 0, 0, 0, 0, 0, 1]
+
+
 def test_outputs_of_the_other_kind_are_refused_with_the_setting(tmp_path: Path) -> None:
     logits = write_linear(tmp_path / "a.onnx", WEIGHTS_3K, shape=(1, 3, 16, 16))
     shares = write_linear(tmp_path / "b.onnx", WEIGHTS_3K, shape=(1, 3, 16, 16), softmax=True)
