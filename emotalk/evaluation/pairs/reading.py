@@ -159,7 +159,13 @@ def _sound_notes(true: AlignedVideo, generated: AlignedVideo, samples: int) -> l
         return ["the true file has no sound: the speech is the generated file's"]
     if generated.sound_S is None:
         return ["the generated file has no sound: the speech is the true file's"]
-    match = match_sound(generated.sound_S[:samples], true.sound_S[:samples])
+    return _beside_the_true_sound(generated.sound_S[:samples], true.sound_S[:samples])
+
+
+def _beside_the_true_sound(own_S: Floats, true_S: Floats) -> list[str]:
+    if not own_S.any():
+        return ["the generated file's sound is silence: figures of its sync say nothing"]
+    match = match_sound(own_S, true_S)
     if not match.same:
         return [f"the generated file has another sound (likeness {match.likeness:.2f})"]
     if abs(match.delay_s) > 0.5 / FPS:

@@ -109,6 +109,10 @@ def test_the_sound_is_compared(tmp_path: Path, true: Path) -> None:
     assert read(write(tmp_path / "c.mp4", FRAMES, late), true).notes == (
         "the generated file's sound is 120 ms late",
     )
+    silence = read(write(tmp_path / "d.mp4", FRAMES, np.zeros_like(VOICE)), true)
+    assert silence.notes == (
+        "the generated file's sound is silence: figures of its sync say nothing",
+    )
 
 
 def test_speech_is_the_generated_files_where_the_true_one_has_none(
