@@ -12,6 +12,7 @@ from emotalk.metrics.image_by_frame import frame_psnr, frame_ssim
 from emotalk.schema import Bytes, Floats
 
 Figures = dict[str, float]
+ALL_EQUAL = "every pixel equals the true one, which makes it infinite"
 
 
 def image_figures(comparison: Comparison) -> Figures:
@@ -84,12 +85,14 @@ METRIC = Metric(
             2,
             "Likeness of all pixels; a still scores high, a blurred or moved face low; "
             "looks do not count.",
+            ALL_EQUAL,
         ),
         "psnr_mouth": Quantity(
             "PSNR, mouth crop (dB)",
             "higher",
             2,
             "Likeness of the pixels in a crop of 48 x 40 around the true mouth.",
+            ALL_EQUAL,
         ),
         "ssim": Quantity(
             "SSIM, whole face",
