@@ -88,9 +88,9 @@ def _crop(
     lips_TLP, power_JF = clip.lips_TLP, clip.power_JF
     chance, place = torch.rand(2, generator=generator).tolist()
     if chance < STRETCHED_SHARE:
-        slow = stretch(lips_TLP, power_JF, SLOWEST + (FASTEST - SLOWEST) * place)
-        if len(slow[0]) >= max(frames, spoken):
-            lips_TLP, power_JF = slow
+        stretched = stretch(lips_TLP, power_JF, SLOWEST + (FASTEST - SLOWEST) * place)
+        if len(stretched[0]) >= max(frames, spoken):
+            lips_TLP, power_JF = stretched
     begin = _whole_number(0, len(lips_TLP) - frames, generator)
     earliest = max(0, begin + COMMON_FRAMES - spoken)
     latest = min(len(lips_TLP) - spoken, begin + frames - COMMON_FRAMES)

@@ -190,10 +190,10 @@ def _confidence(evidence: _Evidence) -> float:
 def _verdict(evidence: _Evidence, confidence: float) -> Verdict:
     if confidence >= SURE:
         return "in_step" if abs(evidence.offset) <= LARGEST_IN_STEP else "shifted"
-    return "no_lag_fits" if _knows(evidence) and _none_fits(evidence) else "unsure"
+    return "no_lag_fits" if _is_known_kind(evidence) and _none_fits(evidence) else "unsure"
 
 
-def _knows(evidence: _Evidence) -> bool:
+def _is_known_kind(evidence: _Evidence) -> bool:
     """Return whether the model would see the lag of such a clip, if there were one."""
     return (
         evidence.familiarity >= KNOWN_FAMILIARITY

@@ -1,4 +1,4 @@
-"""Figures of the lip-sync network on clips that it was not trained on."""
+"""Measure the lip-sync network on clips that it was not trained on."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Appearance and voice of a drawn person."""
+"""Define the appearance and voice of a drawn person."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,7 @@
-"""Grid of the head layer, one pixel for each unit of the face's coordinates, and brushes on it."""
+"""Define the grid of the head layer, and brushes on it.
+
+It has one pixel for each unit of the face's coordinates.
+"""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""Six emotions as facial movements and prosody.
+"""Define six emotions as facial movements and prosody.
 
 The movements are action units of the Facial Action Coding System (Ekman and Friesen 1978), the
 emotions its prototypes. They scale with the level.

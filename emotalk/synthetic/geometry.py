@@ -1,4 +1,4 @@
-"""Outlines of brows, eyes and mouth as functions of the face's motion.
+"""Compute the outlines of brows, eyes and mouth as functions of the face's motion.
 
 Coordinates are those of the face at rest: pixels, origin between the eyes, x to the right of the
 image, y downwards. `T` is the axis of frames; `U` runs along an outline.

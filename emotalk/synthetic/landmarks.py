@@ -1,4 +1,4 @@
-"""The 68 exact landmarks of a drawn face: points of the outlines that are drawn."""
+"""Compute the 68 exact landmarks of a drawn face: points of the outlines that are drawn."""
 
 import numpy as np
 

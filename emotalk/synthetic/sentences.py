@@ -1,4 +1,4 @@
-"""The twelve sentences as phonemes, and the articulation of phonemes.
+"""Define the twelve sentences as phonemes, and the articulation of phonemes.
 
 The values are usual textbook ones. The opening of the mouth sets a vowel's first formant, the table
 its second and third.
