@@ -1,7 +1,7 @@
 """Evaluate a generator on a split and write the report (`emotalk evaluate`)."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 
 from emotalk.checkpoints.load import LoadedGenerator, load_generator
@@ -23,7 +23,7 @@ from emotalk.evaluation.closure_limit import add_closure_rates
 from emotalk.evaluation.drift import describe_drift, measure_drift
 from emotalk.evaluation.finder_files import refuse_missing_files
 from emotalk.evaluation.joined_video import choose_joined
-from emotalk.evaluation.judges import CHECKED_CLIPS, build_judges, drop_failed_judges
+from emotalk.evaluation.judges import CHECKED_CLIPS, Judges, build_judges, drop_failed_judges
 from emotalk.evaluation.model_choice import choose_models, refuse_different_faces
 from emotalk.evaluation.model_facts import describe_model
 from emotalk.evaluation.noise_curve import describe_noise
@@ -33,9 +33,9 @@ from emotalk.evaluation.page_video import PageVideo
 from emotalk.evaluation.plots import write_plots
 from emotalk.evaluation.progress import progress
 from emotalk.evaluation.reading import ClipReader
-from emotalk.evaluation.report import DriftReport, Report, with_times
+from emotalk.evaluation.report import DriftReport, EmotionReport, Report, with_times
 from emotalk.evaluation.report_videos import choose_videos, generate_videos
-from emotalk.evaluation.requests import emotion_place
+from emotalk.evaluation.requests import refuse_unknown_emotions
 from emotalk.evaluation.results import Results
 from emotalk.evaluation.speech_facts import OTHERS
 from emotalk.evaluation.strengths import choose_strength_clips, with_strengths
@@ -62,8 +62,7 @@ def evaluate(config: EvaluateConfig) -> Report:
     refuse_missing_files(config.landmarks, config.finder, shards_text(config.shards))
     chosen = choose_clips(shard_set.split(config.split).samples, config.clips, seed=config.seed)
     loaded = load_generator(config.checkpoint, ema=config.ema, device=config.device)
-    for sample in chosen:
-        emotion_place(loaded, sample)  # before minutes are spent on the clips ahead of it
+    refuse_unknown_emotions(loaded, chosen)
     baseline = load_baseline(config)
     inputs = describe_inputs(config, shard_set, loaded, chosen, baseline)
     with claimed_output(config.output, inputs):
@@ -74,13 +73,10 @@ def evaluate(config: EvaluateConfig) -> Report:
         results, emotion, warnings = drop_failed_judges(results, judges, config.seed)
         names = shard_set.names if isinstance(shard_set, JoinedSet) else ()
         figures = results.figures(config.seed)
-        evaluated = _evaluated(chosen, results)
         report = Report(
             inputs=inputs,
             where=_places(config, loaded, baseline),
-            judges={
-                t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion
-            },
+            judges=_used_judges(judges, emotion),
             clips=len(results.clips),
             actors=tuple(sorted({clip.actor for clip in results.clips})),
             condition=config.condition,
@@ -99,7 +95,7 @@ def evaluate(config: EvaluateConfig) -> Report:
             as_reported=results.as_reported(config.seed) if config.as_reported else None,
             baseline=describe_baseline(baseline, results, config.seed),
             noise_curve=describe_noise(results, config.noise_kind, config.seed),
-            drift=_drift(here, reader, evaluated, [name for name, of in figures.items() if of]),
+            drift=_drift(here, reader, _evaluated(chosen, results), figures),
             left_out=reader.left_out,
             caveats=caveats(judges.config, results.clips),
             per_clip=results.per_clip(),
@@ -107,9 +103,13 @@ def evaluate(config: EvaluateConfig) -> Report:
         )
         videos = _videos(here, reader, chosen, report)
         plots = write_plots(config.output, results, report)
-        report = with_times(report, begun_s)
-        write_report(config.output, report, plots, videos)
+        write_report(config.output, report := with_times(report, begun_s), plots, videos)
         return report
+
+
+def _used_judges(judges: Judges, emotion: EmotionReport | None) -> dict[str, str]:
+    """Return task -> model, without the judge of emotions where there are no figures of it."""
+    return {t: name for t, name in judges.descriptions.items() if t != "emotion" or emotion}
 
 
 def _evaluated(chosen: Sequence[Sample], results: Results) -> list[Sample]:
@@ -119,9 +119,12 @@ def _evaluated(chosen: Sequence[Sample], results: Results) -> list[Sample]:
 
 
 def _drift(
-    here: BlockEvaluator, reader: ClipReader, samples: Sequence[Sample], known: Collection[str]
+    here: BlockEvaluator,
+    reader: ClipReader,
+    samples: Sequence[Sample],
+    figures: Mapping[str, Collection[object]],
 ) -> DriftReport | None:
-    """Return the drift of `known` figures over one long video; None if nobody wants it."""
+    """Return the drift of the figures that have rows over one long video; None if unwanted."""
     config = here.config
     if not config.drift_seconds:
         return None
@@ -132,6 +135,7 @@ def _drift(
         parts = measure_drift(
             here.evaluator, reader, joined, size=config.clips_in_memory, others=others
         )
+    known = [name for name, rows in figures.items() if rows]
     return describe_drift(parts, joined[0].actor, config.seed, known=known)
 
 

@@ -1,5 +1,6 @@
 """Make a generator's inputs for a clip: its picture, speech and emotion."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -56,6 +57,16 @@ def emotion_weights(loaded: LoadedGenerator, clip: Clip) -> Floats:
     known = facts.use_intensity and clip.emotion is not None and clip.intensity is not None
     weights_E[place] = clip.intensity if known else 1.0
     return weights_E
+
+
+def refuse_unknown_emotions(loaded: LoadedGenerator, samples: Sequence[Sample]) -> None:
+    """Refuse samples of an emotion that the generator does not know, before any is read.
+
+    Raises:
+        WrongUse: names the first one.
+    """
+    for sample in samples:
+        emotion_place(loaded, sample)
 
 
 def emotion_place(loaded: LoadedGenerator, clip: Clip | Sample) -> int:
