@@ -8,12 +8,12 @@ from itertools import chain, count
 import numpy as np
 
 from emotalk.checkpoints.load import LoadedGenerator
-from emotalk.data.windows import normalise_level
 from emotalk.evaluation.clips import spread_clips
 from emotalk.evaluation.requests import emotion_weights
 from emotalk.inference.generate import ClipRequest, generate_blocks
+from emotalk.inference.speech import network_pieces
 from emotalk.media.sound_source import SoundInMemory
-from emotalk.schema import FPS, SAMPLES_PER_FRAME, Bytes
+from emotalk.schema import FPS, SAMPLES_PER_FRAME, Bytes, Floats
 from emotalk.shards.clip import Clip
 from emotalk.shards.sample_table import Sample
 
@@ -85,11 +85,10 @@ def generate_joined(
     speech is brought to the level at which it is heard alone, so that only the length differs.
     """
     lengths = [len(clip.video_THWC) for clip in clips]
-    level = loaded.facts.speech_level
     emotions = [emotion_weights(loaded, clip) for clip in clips]
     request = ClipRequest(
         np.ascontiguousarray(image_HWC.transpose(2, 0, 1)),
-        np.concatenate([normalise_level(clip.audio_S, level) for clip in clips]),
+        np.concatenate([_heard_alone(loaded, clip) for clip in clips]),
         np.repeat(np.stack(emotions), lengths, axis=0),
         "joined",
     )
@@ -99,3 +98,10 @@ def generate_joined(
     )  # fmt: skip
     begins = tuple(int(begin) for begin in np.cumsum([0, *lengths]))
     return JoinedVideo(request, np.concatenate(list(blocks)), begins)
+
+
+def _heard_alone(loaded: LoadedGenerator, clip: Clip) -> Floats:
+    """Return a clip's speech as the generator hears it where the clip is generated alone."""
+    frames = len(clip.video_THWC)
+    source, samples = SoundInMemory(clip.audio_S), frames * SAMPLES_PER_FRAME
+    return next(network_pieces(source, loaded.facts, frames=frames, samples=samples))

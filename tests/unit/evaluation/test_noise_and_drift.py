@@ -1,6 +1,7 @@
 """Noise in the speech is as loud as said; a long video is measured clip by clip where it lies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ from emotalk.evaluation.report import DriftLoss, DriftReport, Report
 from emotalk.evaluation.report_blocks import sections
 from emotalk.evaluation.report_blocks.drift import loss_text, verdict
 from emotalk.inference.generate import ClipRequest, generate_clips
-from emotalk.schema import EMOTIONS
+from emotalk.inference.speech import network_speech
+from emotalk.schema import EMOTIONS, SAMPLES_PER_FRAME
 from emotalk.shards.sample_table import Sample
 from tests.helpers.drawn_shards import drawn_clip, write_shard_set
 from tests.helpers.evaluation_clips import plain_clip
@@ -114,6 +116,20 @@ def test_the_joined_video_is_one_utterance_whose_emotion_changes(checkpoint: Pat
     (whole,) = generate_clips(loaded, [request], seed=3)
     assert len(joined) == 23
     assert np.abs(joined.astype(int) - whole).max() <= 1  # rounding of the last digits
+
+
+def test_a_click_makes_the_rest_of_a_clip_no_quieter_than_alone(checkpoint: Path) -> None:
+    loaded = load_generator(checkpoint)
+    clip = plain_clip("a", frames=30)
+    clicked_S = clip.audio_S * np.float32(0.02)
+    clicked_S[4000:4004] = 0.9
+    clip = replace(clip, audio_S=clicked_S)
+    joined = generate_joined(loaded, [clip, clip], clip.video_THWC[0], seed=1)
+    alone_S = network_speech(clicked_S, loaded.facts, frames=30)
+    margin = loaded.facts.speech_margin_frames * SAMPLES_PER_FRAME
+    own_S = alone_S[margin : margin + clicked_S.size]
+    assert np.abs(own_S[:3000]).max() > 0.5, "the click does not count as the level"
+    np.testing.assert_array_equal(joined.request.speech_S, np.concatenate([own_S, own_S]))
 
 
 class Given:
