@@ -152,7 +152,7 @@ class ClipLoader:
     def _meet(self, faults: tuple[str, ...]) -> None:
         self.faults.update(faults)
         if faults and self.batches.config.on_fault == "raise":
-            raise DataFault("\n".join(faults))
+            raise DataFault("\n".join([*faults, "to go on without such clips: data.on_fault=skip"]))
         for fault in faults:
             LOG.warning("left out of its batch: %s", fault)
 

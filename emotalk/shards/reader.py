@@ -64,11 +64,11 @@ class SampleReader:
         }
 
     def fault(self, sample: Sample, what: str) -> DataFault:
-        """Return the exception on a sample that cannot be read, with what to do."""
+        """Return the exception on a sample that cannot be read, with what to look at."""
         shard_set, shard, key = self.shard_set.locate(sample)
         return DataFault(
             f"{shard_set.location}/{shard.file}, sample {key}: {what}; check the set with "
-            "`emotalk inspect`, or go on without it: data.on_fault=skip"
+            "`emotalk inspect`"
         )
 
     def _check(self, number: int, shard: ShardEntry, storage: Storage) -> None:

@@ -42,7 +42,7 @@ class OnnxDetector(TrackingDetector):
             raise ValueError("landmarks.backend onnx without model files passed its own check")
         for key, path in (("detector", detector), ("landmarker", landmarker)):
             if not path.is_file():
-                raise WrongUse(f"landmarks.{key}: no file {path}")
+                raise WrongUse(f"{key}: no file {path}")
         cv2.setNumThreads(1)
         self._det_size = config.det_size
         self._detector = _session("detector", detector)
@@ -51,7 +51,7 @@ class OnnxDetector(TrackingDetector):
             *self._outputs
         }:
             raise WrongUse(
-                f"landmarks.detector: {detector} is no YuNet model: its outputs are "
+                f"detector: {detector} is no YuNet model: its outputs are "
                 f"{', '.join(self._outputs)}; expected cls_8, obj_8, bbox_8 and so on"
             )
         self._landmarker = _session("landmarker", landmarker)
@@ -120,14 +120,14 @@ def _session(key: str, path: Path) -> Any:
     except Exception as error:
         if not type(error).__module__.startswith("onnxruntime"):  # its errors share no own base
             raise
-        raise WrongUse(f"landmarks.{key}: {path} is not an ONNX model: {error}") from None
+        raise WrongUse(f"{key}: {path} is not an ONNX model: {error}") from None
 
 
 def _side_of_landmarker(path: Path, session: Any) -> int:
     inputs, outputs = session.get_inputs()[0].shape, session.get_outputs()[0].shape
     if len(inputs) != 4 or inputs[1] != 3 or len(outputs) != 2 or outputs[1] < 2 * LANDMARKS:
         raise WrongUse(
-            f"landmarks.landmarker: {path} maps {inputs} to {outputs}; expected an image "
+            f"landmarker: {path} maps {inputs} to {outputs}; expected an image "
             f"(1, 3, S, S) to at least {2 * LANDMARKS} numbers"
         )
     return int(inputs[2])

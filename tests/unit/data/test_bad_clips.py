@@ -29,8 +29,9 @@ def broken_set(folder: Path) -> Path:
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_bad_sample_stops_the_run_by_name(tmp_path: Path, workers: int) -> None:
     loader = loader_of(broken_set(tmp_path), batch_size=5, workers=workers)
-    with pytest.raises(DataFault, match=r"train-000000\.tar, sample clip000[12]"):
+    with pytest.raises(DataFault, match=r"train-000000\.tar, sample clip000[12]") as found:
         taken(loader, 1)
+    assert str(found.value).endswith("to go on without such clips: data.on_fault=skip")
 
 
 def test_a_bad_samples_place_stays_masked_out(

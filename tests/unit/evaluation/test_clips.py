@@ -85,6 +85,7 @@ def test_a_broken_json_is_a_fault_of_the_sample(tmp_path: Path) -> None:
     BROKEN["json garbage"][0](tmp_path)
     shard_set = ShardSet.open(str(tmp_path))
     broken, whole = shard_set.split("train").samples
-    with pytest.raises(DataFault, match="clip0000: member json: not valid JSON"):
+    with pytest.raises(DataFault, match="clip0000: member json: not valid JSON") as found:
         read_sentence(SampleReader(shard_set), broken)
+    assert "data.on_fault" not in str(found.value), "a setting of the training"
     assert read_sentence(SampleReader(shard_set), whole) == "clip0001"
