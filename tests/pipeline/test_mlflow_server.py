@@ -30,7 +30,7 @@ def server(tmp_path: Path) -> Iterator[MlflowServer]:
 
 def wait_for(client: MlflowClient, run_id: str, step: int) -> None:
     """Wait until the server has the figures of `step`."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while time.monotonic() < end:
         if client.get_run(run_id).data.metrics.get("step_number", -1) >= step:
             return

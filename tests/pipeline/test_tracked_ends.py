@@ -49,7 +49,7 @@ def status_of(folder: Path, name: str) -> str:
 
 def until(condition: Iterator[bool]) -> None:
     """Wait until `condition` yields true, at most as long as a loaded machine may need."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not next(condition):
         assert time.monotonic() < deadline
         time.sleep(0.1)
