@@ -25,7 +25,6 @@ FAULTS = {
     errno.ESTALE: f"the file system was taken away by its server; mount it anew {AGAIN}",
     errno.ENOTCONN: f"the file system's server is gone; mount it anew {AGAIN}",
 }
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def in_a_ray_job() -> bool:
@@ -59,11 +58,6 @@ def check_paths(config: EtlConfig, *, in_job: bool) -> Path:
             "relative paths point nowhere; give full paths that every node sees"
         )
     return source
-
-
-def is_full(error: BaseException) -> bool:
-    """Return whether an error reports a full disk or quota."""
-    return isinstance(error, OSError) and error.errno in FULL
 
 
 def disk_fault(error: OSError) -> str:

@@ -1,6 +1,5 @@
 """Prepare the folder of a report, and write the report."""
 
-import errno
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,11 +20,11 @@ from emotalk.evaluation.summary import headlines
 from emotalk.faces.model_files import models_sha256
 from emotalk.files.atomic_write import PART, atomic_write_text
 from emotalk.files.checksums import file_sha256
+from emotalk.files.full_disk import is_full
 from emotalk.files.made_folder import made_folder
 from emotalk.shards.joined_set import AnyShardSet, JoinedSet
 from emotalk.shards.sample_table import Sample
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 REPORT = "report"
 REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML = f"{REPORT}.json", f"{REPORT}.md", f"{REPORT}.html"
 REPORT_FILES = (REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML)
@@ -110,7 +109,7 @@ def claimed_output(
         try:
             yield
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_full(error):
                 raise
             raise Stopped(
                 f"output {folder}: {error.strerror}, so the report could not be written; make room "

@@ -7,6 +7,8 @@ nor OpenCV is imported here: their errors are known by the names of their classe
 import errno
 import re
 
+from emotalk.files.full_disk import FULL
+
 CONNECTION = ("DistBackendError", "DistNetworkError", "DistStoreError")
 OUT_OF_MEMORY = "OutOfMemoryError"  # torch's: the same batch does not fit the next time either
 # Errors of the machine whose next attempt, perhaps on another node, may succeed.
@@ -25,7 +27,7 @@ REPEATING = re.compile(
 OF_A_WORKER = re.compile(r"was killed by SIG|no batch came within")  # words of WorkerLost
 # A disk that is full now may have room when the job starts again.
 OF_STORAGE = (
-    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, errno.ENOSPC, errno.EDQUOT
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EREMOTEIO, *FULL
 )  # fmt: skip
 
 

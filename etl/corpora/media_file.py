@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 
+from emotalk.files.full_disk import is_full
 from emotalk.media.remote import connect, is_url, join_url, network_faults, retry
 from emotalk.redaction import redact
 from emotalk.schema import Rejection
 from etl.corpora.normal_form import forms
 from etl.executor import NodeUnfit
-from etl.paths import is_full
 
 Result = TypeVar("Result")
 

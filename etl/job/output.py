@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emotalk.errors import WrongUse
 from emotalk.files.atomic_write import PART
+from emotalk.files.full_disk import is_full
 from emotalk.files.lock import hold_with_heartbeat
 from emotalk.files.made_folder import made_folder
 from emotalk.files.small_files import UnfitFile, read_small
@@ -26,7 +27,6 @@ from emotalk.shards.record import parse
 from emotalk.shards.storage import LARGEST_FILE
 from etl.job.plan import Plan
 from etl.job.store import CLIP, LOOKING, RECORDING, SHARD, clip_folders
-from etl.paths import is_full
 
 WORK = ".work"
 LOCK = "lock"
